@@ -1,1 +1,24 @@
-//! Being built.
+//! The words of Postroom.
+//!
+//! Everything here is a value: valid by construction, without input or output,
+//! clock or randomness. All other layers know this one; it knows none of them.
+
+mod counter;
+mod name;
+mod password;
+mod receipt;
+mod safe;
+mod text;
+
+pub use counter::{Composed, Delivery, LogInRefusal, Reply, Request, SendRefusal};
+pub use name::{Name, NameError};
+pub use password::{Password, PasswordError};
+pub use receipt::{Batch, Receipt};
+pub use safe::{Safe, push_safe};
+pub use text::{Text, TextError};
+
+/// Names are shown as first registered and take at most this many bytes.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// Unread messages a mailbox holds unless configured otherwise (seed 000).
+pub const MAILBOX_CAPACITY_DEFAULT: u32 = 100;

@@ -1,0 +1,73 @@
+//! The text of a message or a post.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// One line of UTF-8 without a NUL, kept as it came.
+///
+/// It may hold escape sequences: whoever shows it writes it with
+/// [`Safe`](crate::Safe). Its length is bounded by the line that brought it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Text(Box<str>);
+
+/// Why bytes are no text.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum TextError {
+    /// Not UTF-8.
+    #[error("the text is not valid UTF-8")]
+    InvalidUtf8,
+    /// A NUL, which C clients end their strings at.
+    #[error("the text holds a NUL")]
+    Nul,
+    /// A line feed would make two lines of one.
+    #[error("the text holds a line feed")]
+    LineFeed,
+}
+
+impl Text {
+    /// Takes one line, its end left out.
+    pub fn from_bytes(line: &[u8]) -> Result<Self, TextError> {
+        let text = std::str::from_utf8(line).map_err(|_| TextError::InvalidUtf8)?;
+        for byte in line {
+            match byte {
+                0 => return Err(TextError::Nul),
+                b'\n' => return Err(TextError::LineFeed),
+                _ => {}
+            }
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The text as it came.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Shows the text made safe for a terminal.
+impl fmt::Display for Text {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        crate::Safe(&self.0).fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_one_line_of_utf8_without_nul() {
+        assert_eq!(Text::from_bytes(b"").unwrap().as_str(), "");
+        assert_eq!(
+            Text::from_bytes("grüße\t\u{1b}".as_bytes())
+                .unwrap()
+                .as_str(),
+            "grüße\t\u{1b}"
+        );
+        assert_eq!(Text::from_bytes(b"a\0b"), Err(TextError::Nul));
+        assert_eq!(Text::from_bytes(b"a\nb"), Err(TextError::LineFeed));
+        assert_eq!(Text::from_bytes(b"\xc3("), Err(TextError::InvalidUtf8));
+    }
+}
