@@ -1,2 +1,75 @@
-//! Being built.
-fn main() {}
+//! `postroom-bench`: drives a server that already runs, over loopback sockets,
+//! and prints what it measured.
+//!
+//! Server and generator share the machine, so whatever the generator burns the
+//! server lacks. Hence one thread, requests formatted once, one read and one
+//! write call for each wake of a connection, and no allocation in the loop
+//! between them (`fleet`).
+
+mod answer;
+mod cli;
+mod connection;
+mod cpu;
+mod dial;
+mod digits;
+mod echo;
+mod echo_server;
+mod fill;
+mod fleet;
+mod idle;
+mod machine;
+mod measurement;
+mod memory;
+mod process;
+mod read;
+mod report;
+mod request;
+mod rounds;
+mod schedule;
+mod send;
+mod side;
+mod start;
+mod table;
+mod tally;
+mod xorshift;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+
+/// What a workload that ran to its end says about the answers it got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Every answer was the one asked for.
+    Clean,
+    /// At least one was not; the table stands, but not as a result.
+    WrongAnswers,
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().command) {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::WrongAnswers) => ExitCode::FAILURE,
+        Err(error) => {
+            report::failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> anyhow::Result<Outcome> {
+    if !matches!(command, Command::EchoServer) {
+        report::line(&machine::facts());
+    }
+    match command {
+        Command::Send(options) => send::run(options),
+        Command::Read(options) => read::run(options),
+        Command::Idle(options) => idle::run(options),
+        Command::Fill(options) => fill::run(options),
+        Command::Start(options) => start::run(options),
+        Command::Echo(options) => echo::run(options),
+        Command::EchoServer => echo_server::run(),
+    }
+}

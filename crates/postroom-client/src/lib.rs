@@ -1,1 +1,41 @@
-//! Being built.
+//! The clients of Postroom's mailboxes: `mail` for people, `send` and `read`
+//! for scripts.
+//!
+//! The server removes a message that it handed out once the client proves that
+//! it arrived, by its next command or by an orderly end. All three therefore
+//! keep one rule: what was received is written and flushed before anything
+//! further is sent, and a connection that ends in any other way than by
+//! [`leave`](connection::Connection::leave) is reset, which proves nothing.
+//!
+//! What the server says is parsed in [`answers`] without a socket, fetched over
+//! a [`connection`] that bounds every line and every wait, and told in the words
+//! of one protocol by a [`mailbox`].
+
+mod answers;
+mod arguments;
+mod connection;
+mod error;
+mod input;
+mod interrupt;
+mod lines;
+mod mail;
+mod mailbox;
+mod password;
+mod read;
+mod send;
+mod words;
+
+pub use arguments::{
+    MailArguments, ReadArguments, SendArguments, ServerAddress, ServerAddressError,
+};
+pub use error::{ClientError, Deviation};
+pub use mail::{mail, mail_with};
+pub use read::{read, read_to};
+pub use send::{send, send_from};
+
+/// Bytes of the longest line that a server takes, its end left out, unless it
+/// is configured otherwise.
+const LINE_BYTES_MAX: usize = 8_192;
+
+/// Bytes of the longest line that a server sends, its end left out.
+const ANSWER_BYTES_MAX: usize = 32_768;

@@ -13,7 +13,7 @@ mod text;
 pub use counter::{Composed, Delivery, LogInRefusal, Reply, Request, SendRefusal};
 pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
-pub use receipt::{Batch, Receipt};
+pub use receipt::{Batch, Receipt, Receipts};
 pub use safe::{Safe, push_safe};
 pub use text::{Text, TextError};
 

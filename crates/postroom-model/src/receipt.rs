@@ -17,11 +17,12 @@ pub struct Batch<T> {
 pub struct Receipt<T>(T);
 
 impl<T> Batch<T> {
-    /// An empty batch, reusing the memory of `outcomes`.
+    /// An empty batch with room for so many outcomes.
     #[must_use]
-    pub fn new(mut outcomes: Vec<T>) -> Self {
-        outcomes.clear();
-        Self { outcomes }
+    pub fn with_capacity(outcomes: usize) -> Self {
+        Self {
+            outcomes: Vec::with_capacity(outcomes),
+        }
     }
 
     /// Adds what a change will have come to once it is committed.
@@ -34,12 +35,21 @@ impl<T> Batch<T> {
     ///
     /// For store implementations alone: `commit` must return `Ok` only after the
     /// data is on disk.
-    pub fn commit<E>(
-        self,
-        commit: impl FnOnce() -> Result<(), E>,
-    ) -> Result<impl Iterator<Item = Receipt<T>>, E> {
+    pub fn commit<E>(self, commit: impl FnOnce() -> Result<(), E>) -> Result<Receipts<T>, E> {
         commit()?;
-        Ok(self.outcomes.into_iter().map(Receipt))
+        Ok(Receipts(self.outcomes.into_iter()))
+    }
+}
+
+/// The receipts of one commit, in the order of its changes.
+#[derive(Debug)]
+pub struct Receipts<T>(std::vec::IntoIter<T>);
+
+impl<T> Iterator for Receipts<T> {
+    type Item = Receipt<T>;
+
+    fn next(&mut self) -> Option<Receipt<T>> {
+        self.0.next().map(Receipt)
     }
 }
 
@@ -66,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_failed_commit_makes_no_receipt() {
-        let mut batch = Batch::new(Vec::new());
+        let mut batch = Batch::with_capacity(1);
         batch.push("stored");
         assert_eq!(
             batch.commit(|| Err::<(), _>("disk gone")).err(),
@@ -76,7 +86,7 @@ mod tests {
 
     #[test]
     fn receipts_come_in_the_order_of_the_changes() {
-        let mut batch = Batch::new(vec![9]);
+        let mut batch = Batch::with_capacity(2);
         batch.push(1);
         batch.push(2);
         let receipts: Vec<_> = batch.commit(|| Ok::<_, ()>(())).unwrap().collect();

@@ -1,1 +1,57 @@
-//! Being built.
+//! The protocols, each a state machine without socket, clock or task.
+//!
+//! A driver feeds a [`Session`] with bytes, replies of the office and elapsed
+//! deadlines, and does what its [`Outputs`] ask. Protocols never know each
+//! other; what those of one line in, one answer out share is in
+//! [`conversation`]. To add a protocol, add its folder and its line in
+//! [`PROTOCOLS`].
+
+pub mod conversation;
+pub mod line;
+pub mod mailbox;
+pub mod mailbox_verbose;
+mod session;
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+pub use session::{Close, Input, Outputs, Session, Settings, Timer};
+
+/// A protocol that a listener can speak.
+#[derive(Clone, Copy, Debug)]
+pub struct Protocol {
+    /// What it is called in the configuration and on the command line.
+    pub name: &'static str,
+    /// The port on the loopback address where it is found unless configured
+    /// otherwise.
+    pub default_port: u16,
+    /// Begins a session for a connection just accepted.
+    pub begin: fn(&Settings, &mut Outputs) -> Box<dyn Session>,
+}
+
+/// All protocols there are, in the order in which listeners are told.
+pub const PROTOCOLS: &[Protocol] = &[
+    Protocol {
+        name: "mailbox",
+        default_port: 4401,
+        begin: mailbox::begin,
+    },
+    Protocol {
+        name: "mailbox-verbose",
+        default_port: 4402,
+        begin: mailbox_verbose::begin,
+    },
+];
+
+impl Protocol {
+    /// The protocol of this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        PROTOCOLS.iter().find(|protocol| protocol.name == name)
+    }
+
+    /// Where it is found unless configured otherwise.
+    #[must_use]
+    pub fn default_address(&self) -> SocketAddr {
+        SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.default_port).into()
+    }
+}

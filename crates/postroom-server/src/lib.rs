@@ -1,1 +1,56 @@
-//! Being built.
+//! The server: the only part of Postroom that touches sockets, clocks, signals
+//! and threads.
+//!
+//! One thread does everything but hashing passwords and moving the store's log:
+//! it waits for sockets, feeds what came to the sessions, commits in one group
+//! what they asked for, and then writes all answers. While a commit syncs, the
+//! next group gathers in the sockets; no message is ever handed from one thread
+//! to another.
+
+mod accept;
+mod answer;
+mod connection;
+mod event_loop;
+mod input;
+mod listener;
+mod settings;
+mod socket;
+mod threads;
+mod timers;
+
+use std::io;
+use std::net::SocketAddr;
+
+use postroom_protocol::Protocol;
+use postroom_store::StoreFailure;
+use thiserror::Error;
+
+pub use event_loop::Server;
+pub use listener::{BoundListener, ListenError, bind};
+pub use settings::{Proof, ServerSettings};
+pub use socket::raise_descriptor_limit;
+
+/// Why a running server ended otherwise than asked.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// The store can no longer say what is on disk.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+    /// The operating system refused what the server cannot do without.
+    #[error("cannot {what}: {cause}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+}
+
+/// An address and the protocol spoken there.
+#[derive(Clone, Copy, Debug)]
+pub struct ListenerAddress {
+    /// The protocol.
+    pub protocol: &'static Protocol,
+    /// The address; port 0 takes a free port.
+    pub address: SocketAddr,
+}

@@ -1,1 +1,236 @@
-//! Being built.
+//! The store on one machine: SQLite, used as a log.
+//!
+//! The hot path only appends to tables whose integer key is the sequence, and
+//! commits everything that waits in one transaction. Which messages wait in
+//! which mailbox is kept in memory and rebuilt at start, so that the tables need
+//! no secondary index; what was read is noted in an appended row and swept out
+//! later, in the order of the table.
+//!
+//! Who does what: [`DataFolder`] keeps a second server out; `Index` knows what
+//! waits where and can take back what a failed commit undid; `Transaction` runs
+//! one group of calls; `Sweep` deletes what was read; [`Checkpointer`] moves the
+//! log into the table file on a thread of its caller's.
+
+mod checkpoint;
+mod folder;
+mod index;
+mod load;
+mod room;
+mod schema;
+mod sweep;
+mod transaction;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use postroom_model::Receipts;
+use postroom_store::{Call, Completion, Limits, Outcome, Store, StoreFailure, Ticket, Timestamp};
+use rusqlite::Connection;
+
+pub use checkpoint::Checkpointer;
+pub use folder::{DataFolder, OpenError};
+
+use checkpoint::Checkpoints;
+use index::Index;
+use room::Room;
+use sweep::Sweep;
+use transaction::{Allowed, Transaction};
+
+/// Accounts and mailboxes in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    // Before the folder: the file must be closed before its lock is released.
+    connection: Connection,
+    index: Index,
+    sweep: Sweep,
+    room: Room,
+    checkpoints: Checkpoints,
+    /// Pages in the write-ahead log after the last commit.
+    log_pages: Arc<AtomicU32>,
+    limits: Limits,
+    submitted: Vec<(Ticket, Call)>,
+    _folder: DataFolder,
+}
+
+impl SqliteStore {
+    /// Opens the store in `folder`, bringing its file to the present version,
+    /// and reads what waits in the mailboxes.
+    ///
+    /// The [`Checkpointer`] must be run on a thread of its own; it ends once the
+    /// store is dropped.
+    pub fn open(folder: DataFolder, limits: Limits) -> Result<(Self, Checkpointer), OpenError> {
+        let path = folder.database();
+        let mut connection = schema::connect(&path)?;
+        schema::migrate(&mut connection, &path)?;
+        let (index, sweep) = load::load(&connection, &path)?;
+        let room = Room::new(folder.path(), limits.disk_reserve_bytes);
+        checkpoint::preallocate(&path, &room)?;
+        let log_pages = Arc::new(AtomicU32::new(0));
+        let hooked = Arc::clone(&log_pages);
+        connection
+            .wal_hook(Some(
+                move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
+                    hooked.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+                    Ok(())
+                },
+            ))
+            .map_err(|cause| OpenError::database(&path, cause))?;
+        let (checkpoints, checkpointer) = checkpoint::pair(path);
+        let store = Self {
+            connection,
+            index,
+            sweep,
+            room,
+            checkpoints,
+            log_pages,
+            limits,
+            submitted: Vec::new(),
+            _folder: folder,
+        };
+        Ok((store, checkpointer))
+    }
+
+    /// Runs a group once. Where it fails, nothing of it is left, in memory or on
+    /// disk.
+    fn attempt(
+        &mut self,
+        group: &[(Ticket, Call)],
+        now: Timestamp,
+        allowed: Allowed,
+    ) -> rusqlite::Result<Receipts<Outcome>> {
+        Transaction::begin(&self.connection, &mut self.index, self.limits, now, allowed)?
+            .run(group.iter().map(|(_, call)| call), &mut self.sweep)
+    }
+
+    fn allowed(&mut self, group: &[(Ticket, Call)]) -> Allowed {
+        let writes = group
+            .iter()
+            .any(|(_, call)| matches!(call, Call::Append { .. }));
+        if !writes || self.room.is_enough(&self.connection) {
+            return Allowed::Everything;
+        }
+        self.sweep.hurry();
+        Allowed::NoMessages
+    }
+}
+
+impl Store for SqliteStore {
+    fn submit(&mut self, ticket: Ticket, call: Call) {
+        self.submitted.push((ticket, call));
+    }
+
+    fn settle(
+        &mut self,
+        now: Timestamp,
+        completed: &mut Vec<Completion>,
+    ) -> Result<(), StoreFailure> {
+        if self.submitted.is_empty() {
+            return Ok(());
+        }
+        self.checkpoints.check()?;
+        let mut group = std::mem::take(&mut self.submitted);
+        let mut allowed = self.allowed(&group);
+        let receipts = loop {
+            match self.attempt(&group, now, allowed) {
+                Ok(receipts) => break receipts,
+                Err(error) if room::is_full(&error) && allowed != Allowed::Nothing => {
+                    self.sweep.hurry();
+                    allowed = allowed.less();
+                }
+                Err(error) => return Err(failure("cannot commit to the store", error)),
+            }
+        };
+        completed.extend(
+            group
+                .drain(..)
+                .zip(receipts)
+                .map(|((ticket, _), receipt)| Completion { ticket, receipt }),
+        );
+        self.submitted = group;
+        self.checkpoints
+            .tend(&self.connection, self.log_pages.load(Ordering::Relaxed))
+    }
+}
+
+fn failure(what: impl Into<String>, cause: rusqlite::Error) -> StoreFailure {
+    StoreFailure {
+        what: what.into(),
+        cause: cause.into(),
+    }
+}
+
+/// The file of a store within its data folder.
+fn database_file(folder: &Path) -> std::path::PathBuf {
+    folder.join("postroom.db")
+}
+
+#[cfg(test)]
+mod tests {
+    use postroom_model::{Name, Text};
+    use postroom_store::Key;
+
+    use super::*;
+
+    #[test]
+    fn quick() {
+        let dir = tempfile::tempdir_in("/work").unwrap();
+        let limits = Limits {
+            mailbox_capacity: 1000000,
+            ..Limits::default()
+        };
+        let (mut store, checkpointer) =
+            SqliteStore::open(DataFolder::open(dir.path()).unwrap(), limits).unwrap();
+        let t = std::thread::spawn(|| checkpointer.run());
+        let mut done = Vec::new();
+        store.submit(
+            Ticket(0),
+            Call::Open {
+                name: Name::new("bob").unwrap(),
+                key: Key::None,
+            },
+        );
+        store.settle(Timestamp(1), &mut done).unwrap();
+        let Outcome::Opened { account, .. } = done.pop().unwrap().receipt.into_inner() else {
+            panic!()
+        };
+        for (batch, total) in [
+            (1000, 1_000_000),
+            (100, 500_000),
+            (50, 200_000),
+            (10, 50_000),
+            (1, 5000),
+        ] {
+            let start = std::time::Instant::now();
+            for i in 0..total / batch {
+                for j in 0..batch {
+                    store.submit(
+                        Ticket(0),
+                        Call::Append {
+                            sender: account,
+                            recipient: Name::new(&format!(
+                                "r{}",
+                                (i * 7919 + j * 104729) % 100_000
+                            ))
+                            .unwrap(),
+                            text: Text::from_bytes(&[b'x'; 100]).unwrap(),
+                        },
+                    );
+                }
+                store.settle(Timestamp(1), &mut done).unwrap();
+                done.clear();
+            }
+            eprintln!(
+                "{batch}: {:.0}/s, {:.1} us a commit",
+                total as f64 / start.elapsed().as_secs_f64(),
+                start.elapsed().as_micros() as f64 / (total / batch) as f64
+            );
+        }
+        drop(store);
+        t.join().unwrap().unwrap();
+        let start = std::time::Instant::now();
+        let (store, _) = SqliteStore::open(DataFolder::open(dir.path()).unwrap(), limits).unwrap();
+        eprintln!("load {:?}", start.elapsed());
+        drop(store);
+    }
+}

@@ -1,2 +1,64 @@
-//! Being built.
-fn main() {}
+//! The program `postroom`: the server, its accounts and its clients.
+
+mod account;
+mod config;
+mod log;
+mod serve;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use postroom_client::{MailArguments, ReadArguments, SendArguments};
+
+/// A post office with many counters: a message left at one is read at another.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server
+    Serve(serve::ServeArguments),
+    /// Add accounts with passwords, change passwords, list accounts; while no
+    /// server runs
+    Account(account::AccountArguments),
+    /// Read and write mail at a terminal
+    Mail(MailArguments),
+    /// Leave one message, for scripts
+    Send(SendArguments),
+    /// Read messages, for scripts
+    Read(ReadArguments),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Box<dyn Error>> {
+    match command {
+        Command::Serve(arguments) => serve::serve(&arguments)?,
+        Command::Account(arguments) => account::account(&arguments)?,
+        Command::Mail(arguments) => postroom_client::mail(&arguments)?,
+        Command::Send(arguments) => postroom_client::send(&arguments)?,
+        Command::Read(arguments) => postroom_client::read(&arguments)?,
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place that tells a person why it ends"
+)]
+fn complain(error: &dyn Error) {
+    eprintln!("postroom: {error}");
+}

@@ -1,0 +1,203 @@
+//! Where an answer ends, and whether it is the one asked for.
+//!
+//! Pure: bytes in, answer or "not all there yet" out. Bytes of an incomplete
+//! answer are shown again, with more behind them.
+
+/// The answer that a workload waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// `MESSAGE SENT`, to COMPOSE.
+    Sent,
+    /// The sender's line and the body's line, to READ.
+    Letter,
+    /// `:<number>`, to RPUSH.
+    Integer,
+    /// `$<length>` and that many bytes, to LPOP.
+    Bulk,
+    /// That many bytes, whatever they are.
+    Echo(usize),
+}
+
+/// A complete answer at the front of what was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Its bytes, line ends included.
+    pub(crate) length: usize,
+    /// Whether it is the one expected.
+    pub(crate) right: bool,
+}
+
+impl Expected {
+    /// The answer at the front of `bytes`, if all of it is there.
+    #[inline]
+    pub(crate) fn take(self, bytes: &[u8]) -> Option<Answer> {
+        match self {
+            Self::Sent => sent(bytes),
+            Self::Letter => letter(bytes),
+            Self::Integer => integer(bytes),
+            Self::Bulk => bulk(bytes),
+            Self::Echo(length) => (bytes.len() >= length).then_some(Answer {
+                length,
+                right: true,
+            }),
+        }
+    }
+}
+
+#[inline]
+fn sent(bytes: &[u8]) -> Option<Answer> {
+    const SENT: &[u8] = b"MESSAGE SENT\n";
+    if bytes.starts_with(SENT) {
+        return Some(Answer {
+            length: SENT.len(),
+            right: true,
+        });
+    }
+    Some(Answer {
+        length: line(bytes)?,
+        right: false,
+    })
+}
+
+fn letter(bytes: &[u8]) -> Option<Answer> {
+    let sender = line(bytes)?;
+    // A name has no space in it, so that this is no sender.
+    if &bytes[..sender] == b"READ ERROR\n" {
+        return Some(Answer {
+            length: sender,
+            right: false,
+        });
+    }
+    let body = line(&bytes[sender..])?;
+    Some(Answer {
+        length: sender + body,
+        right: sender > 1,
+    })
+}
+
+fn integer(bytes: &[u8]) -> Option<Answer> {
+    let length = line(bytes)?;
+    Some(Answer {
+        length,
+        right: bytes[0] == b':',
+    })
+}
+
+fn bulk(bytes: &[u8]) -> Option<Answer> {
+    let head = line(bytes)?;
+    let text = std::str::from_utf8(&bytes[..head]).ok();
+    let size = text.and_then(|text| text.strip_prefix('$')?.trim_end().parse::<usize>().ok());
+    // `$-1`, the empty list, is no size either.
+    let Some(size) = size else {
+        return Some(Answer {
+            length: head,
+            right: false,
+        });
+    };
+    let length = head + size + b"\r\n".len();
+    (bytes.len() >= length).then_some(Answer {
+        length,
+        right: true,
+    })
+}
+
+/// Length of the line at the front, its LF included.
+fn line(bytes: &[u8]) -> Option<usize> {
+    bytes
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .map(|end| end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes the answers from `stream` as it comes in two pieces.
+    fn split_at(expected: Expected, stream: &[u8], split: usize) -> Vec<(Vec<u8>, bool)> {
+        let mut answers = Vec::new();
+        let mut taken = 0;
+        for end in [split, stream.len()] {
+            while let Some(answer) = expected.take(&stream[taken..end]) {
+                answers.push((stream[taken..taken + answer.length].to_vec(), answer.right));
+                taken += answer.length;
+            }
+        }
+        assert_eq!(taken, stream.len(), "split at {split}");
+        answers
+    }
+
+    fn check(expected: Expected, answers: &[(&[u8], bool)]) {
+        let stream = answers
+            .iter()
+            .map(|(text, _)| *text)
+            .collect::<Vec<_>>()
+            .concat();
+        let wanted: Vec<_> = answers
+            .iter()
+            .map(|(text, right)| (text.to_vec(), *right))
+            .collect();
+        for split in 0..=stream.len() {
+            assert_eq!(
+                split_at(expected, &stream, split),
+                wanted,
+                "split at {split}"
+            );
+        }
+    }
+
+    #[test]
+    fn compose_is_answered_by_one_line() {
+        let sent: &[u8] = b"MESSAGE SENT\n";
+        check(
+            Expected::Sent,
+            &[(sent, true), (b"MESSAGE FAILED\n", false), (sent, true)],
+        );
+        check(
+            Expected::Sent,
+            &[(b"MESSAGE SENT TWICE\n", false), (b"\n", false)],
+        );
+    }
+
+    #[test]
+    fn read_is_answered_by_two_lines_or_by_an_error() {
+        let empty_body: &[u8] = b"alice\n\n";
+        let error_as_body: &[u8] = b"bob\nREAD ERROR\n";
+        check(
+            Expected::Letter,
+            &[
+                (empty_body, true),
+                (b"READ ERROR\n", false),
+                (error_as_body, true),
+            ],
+        );
+    }
+
+    #[test]
+    fn rpush_is_answered_by_an_integer() {
+        let error: &[u8] = b"-MISCONF Errors writing to the AOF file\r\n";
+        check(
+            Expected::Integer,
+            &[(b":1\r\n", true), (error, false), (b":100000\r\n", true)],
+        );
+    }
+
+    #[test]
+    fn lpop_is_answered_by_a_bulk_string() {
+        let with_line_end: &[u8] = b"$4\r\na\r\nb\r\n";
+        check(
+            Expected::Bulk,
+            &[
+                (with_line_end, true),
+                (b"$-1\r\n", false),
+                (b"$0\r\n\r\n", true),
+                (b"-ERR\r\n", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn an_echo_is_counted_in_bytes() {
+        check(Expected::Echo(3), &[(b"abc", true), (b"\n\n\n", true)]);
+    }
+}

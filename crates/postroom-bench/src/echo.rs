@@ -1,0 +1,80 @@
+//! The floor of this machine: the load of `send` against a server that does
+//! nothing but give back what it gets.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::Context as _;
+
+use crate::Outcome;
+use crate::cli::{self, EchoOptions};
+use crate::fleet::Extent;
+use crate::request::{Numbers, Requests};
+use crate::rounds::{self, Player, Workload};
+use crate::side::{Dialect, OWN, RECIPIENT, Side};
+
+/// As many as `send` has by default, so that requests have the same size.
+const RECIPIENTS: u32 = 100_000;
+
+pub(crate) fn run(options: &EchoOptions) -> anyhow::Result<Outcome> {
+    let server = EchoServer::start()?;
+    let side = Side::new(Dialect::Echo, server.address, Some(server.child.id()));
+    let in_flight = options.in_flight;
+    let (template, expected) = side.dialect.send(RECIPIENT, RECIPIENTS, options.body);
+    let fleet = side.connect(OWN, options.connections, in_flight, expected)?;
+    let requests = Requests::new(template, Numbers::random(RECIPIENTS), in_flight);
+    let workload = Workload {
+        name: "echo",
+        connections: options.connections,
+        in_flight,
+        rounds: options.rounds,
+        extent: Extent::For(cli::seconds(options.seconds)),
+        markdown: options.markdown,
+    };
+    rounds::play(&workload, vec![Player::new(side, fleet, requests)])
+}
+
+/// The server in a process of its own, so that its CPU time is.
+#[derive(Debug)]
+struct EchoServer {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl EchoServer {
+    fn start() -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("finding this program")?;
+        let mut child = Command::new(program)
+            .arg("echo-server")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("starting the echo server")?;
+        let stdout = child
+            .stdout
+            .take()
+            .context("the echo server's output is a pipe")?;
+        let mut server = Self {
+            child,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        };
+        let mut line = String::new();
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .context("reading the echo server's address")?;
+        server.address = line
+            .trim()
+            .parse()
+            .context("the echo server told no address")?;
+        Ok(server)
+    }
+}
+
+impl Drop for EchoServer {
+    fn drop(&mut self) {
+        // It has nothing to lose, so that there is no need to ask.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,29 @@
+//! Fills a store through the protocol: every account gets its first message,
+//! then its second, as mail would come; a round of the table is one for all.
+
+use crate::Outcome;
+use crate::cli::FillOptions;
+use crate::fleet::Extent;
+use crate::request::{Numbers, Requests};
+use crate::rounds::{self, Player, Workload};
+use crate::side::{Dialect, RECIPIENT, SETUP, Side};
+
+pub(crate) fn run(options: &FillOptions) -> anyhow::Result<Outcome> {
+    let side = Side::new(Dialect::Mailbox, options.server, options.server_pid);
+    let (template, expected) = side.dialect.send(RECIPIENT, options.accounts, options.body);
+    let fleet = side.connect(SETUP, options.connections, options.in_flight, expected)?;
+    let requests = Requests::new(
+        template,
+        Numbers::cycle(options.accounts),
+        options.in_flight,
+    );
+    let workload = Workload {
+        name: "fill",
+        connections: options.connections,
+        in_flight: options.in_flight,
+        rounds: options.messages,
+        extent: Extent::Total(options.accounts.into()),
+        markdown: false,
+    };
+    rounds::play(&workload, vec![Player::new(side, fleet, requests)])
+}

@@ -1,0 +1,112 @@
+//! What connections cost that are logged in and silent.
+
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use crate::Outcome;
+use crate::cli::IdleOptions;
+use crate::dial;
+use crate::measurement::float;
+use crate::memory::Memory;
+use crate::report;
+use crate::side::{Dialect, Side};
+use crate::table::Table;
+
+/// Memory that has not changed for so long is settled.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// Memory that never settles is taken as it is then.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often memory is looked at meanwhile.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+const MEMORY: Table = Table::new(
+    &["memory", "before kB", "after kB", "bytes a connection"],
+    1,
+);
+
+pub(crate) fn run(options: &IdleOptions) -> anyhow::Result<Outcome> {
+    let side = Side::new(Dialect::Mailbox, options.server, options.server_pid);
+    let process = side
+        .process
+        .context("the server's process is unknown; give --server-pid")?;
+    let before = settled(process)?;
+    let mut streams = open(options)?;
+    let after = settled(process)?;
+    print(&before, &after, options.connections);
+    streams.iter_mut().try_for_each(say_exit)?;
+    Ok(Outcome::Clean)
+}
+
+fn open(options: &IdleOptions) -> anyhow::Result<Vec<TcpStream>> {
+    let accounts = options.accounts.unwrap_or(options.connections);
+    let begin = Instant::now();
+    let name = |number: u32| format!("idle{}", number % accounts);
+    let streams = dial::open(options.server, options.connections, Some(&name))?;
+    report::line(&format!(
+        "{} connections logged in as {accounts} accounts within {:.1} s",
+        streams.len(),
+        begin.elapsed().as_secs_f64()
+    ));
+    Ok(streams)
+}
+
+fn settled(process: u32) -> anyhow::Result<Memory> {
+    let begin = Instant::now();
+    let mut memory = Memory::of(process)?;
+    let mut changed = begin;
+    while changed.elapsed() < QUIET && begin.elapsed() < PATIENCE {
+        thread::sleep(INTERVAL);
+        let now = Memory::of(process)?;
+        if now != memory {
+            (memory, changed) = (now, Instant::now());
+        }
+    }
+    Ok(memory)
+}
+
+fn print(before: &Memory, after: &Memory, connections: u32) {
+    report::line(&MEMORY.heading());
+    let rows = [
+        ("VmRSS", Some(before.vm_rss), Some(after.vm_rss)),
+        ("RssAnon", Some(before.rss_anon), Some(after.rss_anon)),
+        ("Pss_Anon", before.pss_anon, after.pss_anon),
+    ];
+    for (name, before, after) in rows {
+        let (Some(before), Some(after)) = (before, after) else {
+            continue;
+        };
+        let each = bytes_each(before, after, connections);
+        report::line(&MEMORY.row(&[
+            name,
+            &before.to_string(),
+            &after.to_string(),
+            &format!("{each:.0}"),
+        ]));
+    }
+}
+
+fn bytes_each(before_kb: u64, after_kb: u64, connections: u32) -> f64 {
+    (float(after_kb) - float(before_kb)) * 1024.0 / f64::from(connections)
+}
+
+fn say_exit(stream: &mut TcpStream) -> anyhow::Result<()> {
+    use std::io::Write as _;
+
+    stream.write_all(b"EXIT\n").context("ending a connection")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_is_shared_out_and_may_be_negative() {
+        assert!((bytes_each(1000, 21_000, 10_000) - 2048.0).abs() < 1e-9);
+        assert!((bytes_each(2000, 1000, 1000) + 1024.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,18 @@
+//! All that is printed, in one place.
+#![expect(clippy::print_stdout, reason = "printing is what the program is for")]
+#![expect(clippy::print_stderr, reason = "failures go where tables do not")]
+
+/// A line of the result.
+pub(crate) fn line(text: &str) {
+    println!("{text}");
+}
+
+/// A remark beside the result.
+pub(crate) fn note(text: &str) {
+    eprintln!("postroom-bench: {text}");
+}
+
+/// Why there is no result.
+pub(crate) fn failure(error: &anyhow::Error) {
+    eprintln!("postroom-bench: {error:#}");
+}

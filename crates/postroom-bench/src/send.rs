@@ -1,0 +1,42 @@
+//! Durable send: COMPOSE, or RPUSH, to recipients picked at random.
+
+use crate::Outcome;
+use crate::cli::{self, SendOptions};
+use crate::fleet::Extent;
+use crate::request::{Numbers, Requests};
+use crate::rounds::{self, Player, Workload};
+use crate::side::{OWN, RECIPIENT, Side};
+
+pub(crate) fn run(options: &SendOptions) -> anyhow::Result<Outcome> {
+    let sides = Side::all(&options.sides);
+    if !options.no_setup {
+        // Otherwise the first rounds would also pay for making the accounts.
+        for side in &sides {
+            let recipients = options.recipients;
+            rounds::prepare(side, RECIPIENT, recipients, recipients.into(), options.body)?;
+        }
+    }
+    let players: anyhow::Result<Vec<Player>> = sides
+        .into_iter()
+        .map(|side| player(side, options))
+        .collect();
+    let workload = Workload {
+        name: "send",
+        connections: options.connections,
+        in_flight: options.in_flight,
+        rounds: options.rounds,
+        extent: Extent::For(cli::seconds(options.seconds)),
+        markdown: options.sides.markdown,
+    };
+    rounds::play(&workload, players?)
+}
+
+fn player(side: Side, options: &SendOptions) -> anyhow::Result<Player> {
+    let in_flight = options.in_flight;
+    let (template, expected) = side
+        .dialect
+        .send(RECIPIENT, options.recipients, options.body);
+    let fleet = side.connect(OWN, options.connections, in_flight, expected)?;
+    let requests = Requests::new(template, Numbers::random(options.recipients), in_flight);
+    Ok(Player::new(side, fleet, requests))
+}

@@ -1,0 +1,129 @@
+//! The servers that can be driven: what each is asked, and how it answers.
+
+use std::net::SocketAddr;
+
+use crate::answer::Expected;
+use crate::cli::SideOptions;
+use crate::dial;
+use crate::digits;
+use crate::fleet::Fleet;
+use crate::process;
+use crate::report;
+use crate::request::Template;
+
+/// Accounts and keys that messages are sent to.
+pub(crate) const RECIPIENT: &str = "r";
+
+/// Accounts that connections log in as, and whose mailboxes are read.
+pub(crate) const OWN: &str = "bench";
+
+/// Accounts that set the stage, so that they are none of those measured.
+pub(crate) const SETUP: &str = "setup";
+
+/// What a server understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// The protocol `mailbox`.
+    Mailbox,
+    /// RESP, with a list for each mailbox.
+    Redis,
+    /// Everything comes back.
+    Echo,
+}
+
+impl Dialect {
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Mailbox => "postroom",
+            Self::Redis => "redis",
+            Self::Echo => "echo",
+        }
+    }
+
+    /// Sending to `<prefix>NNN`, and what answers it.
+    pub(crate) fn send(self, prefix: &str, count: u32, body: usize) -> (Template, Expected) {
+        let digits = digits::width(count);
+        match self {
+            Self::Mailbox => (Template::compose(prefix, digits, body), Expected::Sent),
+            Self::Redis => (Template::rpush(prefix, digits, body), Expected::Integer),
+            Self::Echo => {
+                let template = Template::compose(prefix, digits, body);
+                let length = template.length();
+                (template, Expected::Echo(length))
+            }
+        }
+    }
+
+    /// Reading the mailbox `<prefix>NNN` of the connection's own number, and
+    /// what answers it.
+    pub(crate) fn read(self, prefix: &str, count: u32) -> (Template, Expected) {
+        match self {
+            Self::Redis => (Template::lpop(prefix, digits::width(count)), Expected::Bulk),
+            Self::Mailbox | Self::Echo => (Template::read(), Expected::Letter),
+        }
+    }
+
+    /// What ends a connection in order.
+    pub(crate) fn farewell(self) -> &'static [u8] {
+        match self {
+            Self::Mailbox => b"EXIT\n",
+            Self::Redis | Self::Echo => b"",
+        }
+    }
+}
+
+/// One of the servers that are compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Side {
+    pub(crate) dialect: Dialect,
+    pub(crate) address: SocketAddr,
+    /// Unknown if the server runs where this user cannot see it.
+    pub(crate) process: Option<u32>,
+}
+
+impl Side {
+    /// `process` overrides what the listening socket tells.
+    pub(crate) fn new(dialect: Dialect, address: SocketAddr, process: Option<u32>) -> Self {
+        let process = process.or_else(|| process::listening_at(address));
+        if process.is_none() {
+            report::note(&format!(
+                "no process was found that listens at {address}; its CPU time stays unknown"
+            ));
+        }
+        Self {
+            dialect,
+            address,
+            process,
+        }
+    }
+
+    /// The server, and the one to compare it with.
+    pub(crate) fn all(options: &SideOptions) -> Vec<Self> {
+        let own = Self::new(Dialect::Mailbox, options.server, options.server_pid);
+        let rival = options
+            .against
+            .map(|address| Self::new(Dialect::Redis, address, None));
+        std::iter::once(own).chain(rival).collect()
+    }
+
+    /// Connections logged in as `<prefix>NNN`, where the server knows accounts.
+    pub(crate) fn connect(
+        &self,
+        prefix: &str,
+        connections: u32,
+        in_flight: u32,
+        expected: Expected,
+    ) -> anyhow::Result<Fleet> {
+        let width = digits::width(connections);
+        let name = |number: u32| format!("{prefix}{number:0width$}");
+        let names: Option<&dyn Fn(u32) -> String> = match self.dialect {
+            Dialect::Mailbox => Some(&name),
+            Dialect::Redis | Dialect::Echo => None,
+        };
+        Fleet::new(
+            dial::open(self.address, connections, names)?,
+            in_flight,
+            expected,
+        )
+    }
+}

@@ -1,0 +1,96 @@
+//! The answers of the protocol `mailbox`.
+
+use postroom_model::Name;
+
+/// The answer to COMPOSE and its body.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Composed {
+    /// The message is stored.
+    Sent,
+    /// Nothing is stored.
+    Failed,
+}
+
+/// The first line of the answer to READ.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Head {
+    /// Who wrote the text that the next line holds.
+    Sender(Name),
+    /// Nothing is unread.
+    NothingUnread,
+}
+
+/// The answer to LOGIN: how many messages are stored.
+pub(crate) fn login(line: &str) -> Option<u32> {
+    super::number(line)
+}
+
+/// The answer to COMPOSE and its body.
+pub(crate) fn compose(line: &str) -> Option<Composed> {
+    match line {
+        "MESSAGE SENT" => Some(Composed::Sent),
+        "MESSAGE FAILED" => Some(Composed::Failed),
+        _ => None,
+    }
+}
+
+/// The first line of the answer to READ. No name holds a space, so that no
+/// sender is taken for `READ ERROR`.
+pub(crate) fn read_head(line: &str) -> Option<Head> {
+    if line == "READ ERROR" {
+        return Some(Head::NothingUnread);
+    }
+    Name::new(line).ok().map(Head::Sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn login_is_answered_by_digits_alone() {
+        assert_eq!(login("0"), Some(0));
+        assert_eq!(login("1024"), Some(1024));
+        for line in [
+            "",
+            "-1",
+            "+1",
+            " 1",
+            "1 ",
+            "1\r",
+            "4294967296",
+            "three",
+            "LOGIN ERROR",
+            "١",
+        ] {
+            assert_eq!(login(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn compose_is_answered_by_one_of_two_lines() {
+        assert_eq!(compose("MESSAGE SENT"), Some(Composed::Sent));
+        assert_eq!(compose("MESSAGE FAILED"), Some(Composed::Failed));
+        for line in [
+            "",
+            "message sent",
+            "MESSAGE SENT.",
+            "MESSAGE SENT\r",
+            "MESSAGE FAILED. Full",
+        ] {
+            assert_eq!(compose(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn read_is_answered_by_a_sender_or_an_error() {
+        assert_eq!(read_head("READ ERROR"), Some(Head::NothingUnread));
+        assert_eq!(
+            read_head("bob"),
+            Some(Head::Sender(Name::new("bob").unwrap()))
+        );
+        for line in ["", "read error", "READ ERROR ", "a b", "bob\r", "\u{1b}[2J"] {
+            assert_eq!(read_head(line), None, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What the three clients are told on the command line.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+use thiserror::Error;
+
+/// The arguments of the interactive client.
+#[derive(Args, Clone, Debug)]
+pub struct MailArguments {
+    /// Host name or address of the server
+    pub host: String,
+
+    /// Port of the server's `mailbox-verbose` listener, with --strict of its
+    /// `mailbox` listener
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+
+    /// Speak the strict protocol `mailbox`
+    #[arg(long)]
+    pub strict: bool,
+
+    /// File that holds the account's password
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+
+    /// Seconds to wait for the connection and for each answer
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    pub timeout: Duration,
+}
+
+/// The arguments of the client that leaves one message.
+#[derive(Args, Clone, Debug)]
+pub struct SendArguments {
+    /// The server's `mailbox` listener
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4401")]
+    pub server: ServerAddress,
+
+    /// Name to send as
+    #[arg(long = "as", value_name = "NAME")]
+    pub name: String,
+
+    /// Name of the account to leave the message for
+    pub recipient: String,
+
+    /// The message, one line; taken from the standard input when left out
+    ///
+    /// Put `--` before a text that begins with a hyphen.
+    pub text: Option<String>,
+
+    /// File that holds the sender's password
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+
+    /// Seconds to wait for the connection and for each answer
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    pub timeout: Duration,
+}
+
+/// The arguments of the client that takes messages out.
+#[derive(Args, Clone, Debug)]
+pub struct ReadArguments {
+    /// The server's `mailbox` listener
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4401")]
+    pub server: ServerAddress,
+
+    /// Name to read as
+    #[arg(long = "as", value_name = "NAME")]
+    pub name: String,
+
+    /// Read until nothing is unread, instead of the earliest message alone
+    #[arg(long)]
+    pub all: bool,
+
+    /// Print a JSON object a line, `{"from":"...","text":"..."}`, instead of
+    /// `from: text`
+    #[arg(long)]
+    pub json: bool,
+
+    /// File that holds the account's password
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+
+    /// Seconds to wait for the connection and for each answer
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    pub timeout: Duration,
+}
+
+/// Where a listener of the server is, as `HOST:PORT`; an IPv6 address stands in
+/// brackets.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServerAddress {
+    host: String,
+    port: u16,
+}
+
+/// Why a word is no [`ServerAddress`].
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum ServerAddressError {
+    /// No colon, or nothing before it.
+    #[error("it must be HOST:PORT, for example localhost:4401")]
+    Incomplete,
+    /// Several colons outside brackets.
+    #[error("an IPv6 address stands in brackets, for example [::1]:4401")]
+    Brackets,
+    /// What follows the last colon is no port.
+    #[error("the port must be a number from 1 to 65535")]
+    Port,
+}
+
+impl ServerAddress {
+    /// Joins a host, with or without brackets, and a port.
+    #[must_use]
+    pub fn new(host: &str, port: u16) -> Self {
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        Self {
+            host: bare.unwrap_or(host).to_owned(),
+            port,
+        }
+    }
+
+    /// The host name or address, without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl FromStr for ServerAddress {
+    type Err = ServerAddressError;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let (host, port) = word
+            .rsplit_once(':')
+            .ok_or(ServerAddressError::Incomplete)?;
+        if host.is_empty() || host == "[]" {
+            return Err(ServerAddressError::Incomplete);
+        }
+        let bracketed = host.starts_with('[') && host.ends_with(']');
+        if host.contains(':') && !bracketed {
+            return Err(ServerAddressError::Brackets);
+        }
+        match port.parse() {
+            Ok(port @ 1..) => Ok(Self::new(host, port)),
+            _ => Err(ServerAddressError::Port),
+        }
+    }
+}
+
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(formatter, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(formatter, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// Seconds of the longest time-out, so that a deadline never overflows.
+const TIMEOUT_SECONDS_MAX: f64 = 86_400.0;
+
+fn parse_seconds(word: &str) -> Result<Duration, String> {
+    let complaint = "it must be a number of seconds above 0 and at most 86400";
+    let seconds: f64 = word.parse().map_err(|_| complaint.to_owned())?;
+    if seconds > 0.0 && seconds <= TIMEOUT_SECONDS_MAX {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(complaint.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_host_and_a_port() {
+        let address: ServerAddress = "localhost:4401".parse().unwrap();
+        assert_eq!((address.host(), address.port()), ("localhost", 4401));
+        let address: ServerAddress = "[::1]:4401".parse().unwrap();
+        assert_eq!((address.host(), address.port()), ("::1", 4401));
+        assert_eq!(address.to_string(), "[::1]:4401");
+    }
+
+    #[test]
+    fn each_mistake_in_an_address_is_told_apart() {
+        for (word, error) in [
+            ("localhost", ServerAddressError::Incomplete),
+            (":4401", ServerAddressError::Incomplete),
+            ("[]:4401", ServerAddressError::Incomplete),
+            ("::1:4401", ServerAddressError::Brackets),
+            ("localhost:", ServerAddressError::Port),
+            ("localhost:0", ServerAddressError::Port),
+            ("localhost:65536", ServerAddressError::Port),
+        ] {
+            assert_eq!(word.parse::<ServerAddress>(), Err(error), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_time_out_is_above_nothing_and_at_most_a_day() {
+        assert_eq!(parse_seconds("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
+        for word in ["0", "-1", "NaN", "inf", "86401", "ten", ""] {
+            assert!(parse_seconds(word).is_err(), "{word}");
+        }
+    }
+}

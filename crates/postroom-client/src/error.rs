@@ -1,0 +1,208 @@
+//! What can go wrong in a client, each kind with one sentence that says what
+//! happened, to what, and what to do.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use postroom_model::{Name, NameError, PasswordError, Safe, TextError};
+use thiserror::Error;
+
+use crate::{ANSWER_BYTES_MAX, LINE_BYTES_MAX, ServerAddress};
+
+/// Why a client gave up.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// The host name has no address.
+    #[error("cannot find the host {host}: {source}; check how it is spelt")]
+    HostUnknown {
+        /// The host as it was given.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// No server listens at the address.
+    #[error("{server} refused the connection; check the port and that the server is running")]
+    Refused {
+        /// The server's address.
+        server: ServerAddress,
+    },
+    /// The server could not be reached, or stayed silent, for too long.
+    #[error(
+        "{server} did not answer within {} s; try again later or with a longer --timeout",
+        timeout.as_secs_f64()
+    )]
+    TimedOut {
+        /// The server's address.
+        server: ServerAddress,
+        /// How long it was waited for.
+        timeout: Duration,
+    },
+    /// The server ended the connection while an answer was due.
+    #[error("{server} closed the connection before it answered; check that it is still running")]
+    Dropped {
+        /// The server's address.
+        server: ServerAddress,
+    },
+    /// What the server said is not in the protocol; the connection was dropped.
+    #[error(
+        "{server} does not keep to the protocol {protocol}: {deviation}; check that the port is its {protocol} listener"
+    )]
+    Deviation {
+        /// The server's address.
+        server: ServerAddress,
+        /// The protocol that was spoken.
+        protocol: &'static str,
+        /// What it did.
+        deviation: Deviation,
+    },
+    /// The server did not let the name in.
+    #[error("{server} refused the login as {name}; {}", login_advice(*.with_password))]
+    LoginRefused {
+        /// The server's address.
+        server: ServerAddress,
+        /// The name that was tried last.
+        name: Name,
+        /// Whether a password was given.
+        with_password: bool,
+    },
+    /// The server ended the connection instead of answering a strict login.
+    #[error("{server} closed the connection at login as {name}: {}", login_advice(*.with_password))]
+    LoginClosed {
+        /// The server's address.
+        server: ServerAddress,
+        /// The name that was tried.
+        name: Name,
+        /// Whether a password was given.
+        with_password: bool,
+    },
+    /// The server stored nothing.
+    #[error(
+        "the message for {recipient} was refused and not stored: the mailbox is full, or the server has no room"
+    )]
+    MessageRefused {
+        /// Whom it was for.
+        recipient: Name,
+    },
+    /// The connection failed after a message was sent and before its answer.
+    #[error("{0}; whether the message was stored is unknown")]
+    Unacknowledged(#[source] Box<ClientError>),
+    /// A name that was typed or given is none.
+    #[error("\"{}\" cannot be used as a name: {source}", Safe(.word))]
+    Name {
+        /// What was given.
+        word: String,
+        /// What is wrong with it.
+        source: NameError,
+    },
+    /// What was typed or given cannot be a message.
+    #[error("the message cannot be sent: {0}")]
+    Text(#[from] TextError),
+    /// More than one line was given as one message.
+    #[error("the message cannot be sent: it has several lines; send each line as its own message")]
+    SeveralLines,
+    /// A line is longer than servers take.
+    #[error("the line is too long: at most {LINE_BYTES_MAX} bytes can be sent; shorten it")]
+    LineTooLong,
+    /// The password file cannot be read.
+    #[error("cannot read the password file {}: {source}", path.display())]
+    PasswordFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// What the password file holds, or what was typed, is no password.
+    #[error("the password in {} cannot be used: {source}", path.display())]
+    Password {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: PasswordError,
+    },
+    /// The standard input, or the terminal, failed.
+    #[error("cannot read the input: {0}")]
+    Input(#[source] io::Error),
+    /// The standard output failed; a message that could not be written stays
+    /// unread.
+    #[error("cannot write the output: {0}; a message that was not printed stays unread")]
+    Output(#[source] io::Error),
+    /// Ctrl-C came while the server was waited for. The clients take it as the
+    /// end that it asks for and do not return it.
+    #[error("interrupted while waiting for the server")]
+    Interrupted,
+    /// Any other failure of the connection.
+    #[error("the connection to {server} failed: {source}")]
+    Connection {
+        /// The server's address.
+        server: ServerAddress,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// What a server did that its protocol does not know.
+#[derive(Debug, Error)]
+pub enum Deviation {
+    /// A line that is no answer to the command.
+    #[error("it answered {command} with \"{}\"", excerpt(.line))]
+    Unexpected {
+        /// The command that was sent.
+        command: &'static str,
+        /// The line that came, as it came.
+        line: String,
+    },
+    /// A line of more bytes than a server may send.
+    #[error("it sent a line of more than {ANSWER_BYTES_MAX} bytes")]
+    LineTooLong,
+    /// A line that is not UTF-8.
+    #[error("it sent a line that is not valid UTF-8")]
+    InvalidUtf8,
+    /// More lines than the answer has.
+    #[error("it sent more than it was asked for")]
+    Unasked,
+}
+
+impl Deviation {
+    pub(crate) fn unexpected(command: &'static str, line: &str) -> Self {
+        Self::Unexpected {
+            command,
+            line: line.to_owned(),
+        }
+    }
+}
+
+fn login_advice(with_password: bool) -> &'static str {
+    if with_password {
+        "the password may be wrong, or the name not allowed"
+    } else {
+        "the name may need a password, see --password-file"
+    }
+}
+
+/// Characters of a server's line that an error shows.
+const EXCERPT_CHARACTERS_MAX: usize = 60;
+
+fn excerpt(line: &str) -> String {
+    match line.char_indices().nth(EXCERPT_CHARACTERS_MAX) {
+        Some((at, _)) => format!("{}...", Safe(&line[..at])),
+        None => Safe(line).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_line_is_cut_and_made_safe() {
+        let line = format!("\u{1b}]0;owned\u{7}{}", "é".repeat(100));
+        let shown = Deviation::unexpected("LOGIN", &line).to_string();
+        assert!(
+            shown.starts_with("it answered LOGIN with \"^[]0;owned^G"),
+            "{shown}"
+        );
+        assert!(shown.ends_with("é...\""), "{shown}");
+        assert!(!shown.contains('\u{1b}'));
+    }
+}

@@ -1,0 +1,72 @@
+//! A mailbox at the other end of a connection, in the words of its protocol.
+//!
+//! After an error other than [`ClientError::LineTooLong`] the connection is of
+//! no more use, and dropping the mailbox resets it.
+
+mod strict;
+mod verbose;
+
+pub(crate) use strict::StrictMailbox;
+pub(crate) use verbose::VerboseMailbox;
+
+use postroom_model::{Name, Password, Text};
+
+use crate::ClientError;
+use crate::answers::Message;
+
+/// What a person does with a mailbox, each answer as sentences, a line each and
+/// safe to show.
+pub(crate) trait Mailbox {
+    /// Logs in; where the server refuses and lets another try follow, no
+    /// sentence comes.
+    fn welcome(
+        &mut self,
+        name: &Name,
+        password: Option<&Password>,
+    ) -> Result<Option<String>, ClientError>;
+
+    /// Leaves a message for `recipient`.
+    fn compose(&mut self, recipient: &Name, text: &Text) -> Result<String, ClientError>;
+
+    /// Takes the earliest unread message.
+    fn read(&mut self) -> Result<String, ClientError>;
+
+    /// Ends in order, which confirms what was read.
+    fn leave(&mut self);
+
+    /// The error for a person who gave up after the server refused a login.
+    fn login_refused(&self, name: Name, with_password: bool) -> ClientError;
+}
+
+/// The lines of a login: `PASS` where there is a password, then `LOGIN`.
+fn login_lines(name: &Name, password: Option<&Password>) -> Vec<Vec<u8>> {
+    let password = password.map(|password| [b"PASS ", password.as_bytes()].concat());
+    let login = [b"LOGIN ", name.as_str().as_bytes()].concat();
+    password.into_iter().chain([login]).collect()
+}
+
+fn as_slices(lines: &[Vec<u8>]) -> Vec<&[u8]> {
+    lines.iter().map(Vec::as_slice).collect()
+}
+
+/// After a message was sent, a broken connection leaves open whether it arrived.
+fn unacknowledged(error: ClientError) -> ClientError {
+    match error {
+        ClientError::TimedOut { .. }
+        | ClientError::Dropped { .. }
+        | ClientError::Connection { .. } => ClientError::Unacknowledged(Box::new(error)),
+        other => other,
+    }
+}
+
+/// A message as a person reads it. No sender holds a colon.
+fn shown(message: &Message) -> String {
+    format!("From {}: {}", message.sender, message.text)
+}
+
+fn count_of_messages(count: u32) -> String {
+    match count {
+        1 => "1 message".to_owned(),
+        _ => format!("{count} messages"),
+    }
+}

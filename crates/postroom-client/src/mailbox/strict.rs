@@ -1,0 +1,140 @@
+//! A mailbox that speaks `mailbox`.
+
+use std::time::Duration;
+
+use postroom_model::{Name, Password, Text};
+
+use super::{Mailbox, as_slices, count_of_messages, login_lines, shown, unacknowledged};
+use crate::answers::{
+    Message,
+    strict::{self, Composed, Head},
+};
+use crate::connection::{Connection, Resolved};
+use crate::interrupt::Interrupt;
+use crate::{ClientError, Deviation, LINE_BYTES_MAX};
+
+/// A mailbox at a strict listener.
+#[derive(Debug)]
+pub(crate) struct StrictMailbox {
+    connection: Connection,
+}
+
+impl StrictMailbox {
+    /// Connects.
+    pub(crate) fn open(
+        server: Resolved,
+        timeout: Duration,
+        interrupt: Interrupt,
+    ) -> Result<Self, ClientError> {
+        let connection = Connection::open(server, "mailbox", timeout, interrupt)?;
+        Ok(Self { connection })
+    }
+
+    /// Logs in and returns how many messages are stored.
+    pub(crate) fn log_in(
+        &mut self,
+        name: &Name,
+        password: Option<&Password>,
+    ) -> Result<u32, ClientError> {
+        let line = self
+            .login_answer(name, password)
+            .map_err(|error| match error {
+                ClientError::Dropped { server } => ClientError::LoginClosed {
+                    server,
+                    name: name.clone(),
+                    with_password: password.is_some(),
+                },
+                other => other,
+            })?;
+        strict::login(&line).ok_or_else(|| self.unexpected("LOGIN", &line))
+    }
+
+    /// Leaves a message; an error tells that it was not stored.
+    pub(crate) fn send(&mut self, recipient: &Name, text: &Text) -> Result<Composed, ClientError> {
+        let body = text.as_str().as_bytes();
+        if body.len() > LINE_BYTES_MAX {
+            return Err(ClientError::LineTooLong);
+        }
+        let command = format!("COMPOSE {recipient}");
+        self.connection
+            .send(&[command.as_bytes(), body])
+            .map_err(unacknowledged)?;
+        let line = self.connection.line().map_err(unacknowledged)?;
+        strict::compose(&line).ok_or_else(|| self.unexpected("COMPOSE", &line))
+    }
+
+    /// Takes the earliest unread message, if there is one. It stays unread on
+    /// the server until a further command goes out.
+    pub(crate) fn take(&mut self) -> Result<Option<Message>, ClientError> {
+        self.connection.send(&[b"READ"])?;
+        let line = self.connection.line()?;
+        match strict::read_head(&line) {
+            Some(Head::NothingUnread) => Ok(None),
+            Some(Head::Sender(sender)) => {
+                let line = self.connection.line()?;
+                let text = Text::from_bytes(line.as_bytes())
+                    .map_err(|_| self.unexpected("READ", &line))?;
+                Ok(Some(Message { sender, text }))
+            }
+            None => Err(self.unexpected("READ", &line)),
+        }
+    }
+
+    fn login_answer(
+        &mut self,
+        name: &Name,
+        password: Option<&Password>,
+    ) -> Result<String, ClientError> {
+        self.connection
+            .send(&as_slices(&login_lines(name, password)))?;
+        self.connection.line()
+    }
+
+    fn unexpected(&self, command: &'static str, line: &str) -> ClientError {
+        self.connection
+            .deviation(Deviation::unexpected(command, line))
+    }
+}
+
+impl Mailbox for StrictMailbox {
+    fn welcome(
+        &mut self,
+        name: &Name,
+        password: Option<&Password>,
+    ) -> Result<Option<String>, ClientError> {
+        let count = self.log_in(name, password)?;
+        Ok(Some(format!(
+            "Welcome {name}. You have {}.",
+            count_of_messages(count)
+        )))
+    }
+
+    fn compose(&mut self, recipient: &Name, text: &Text) -> Result<String, ClientError> {
+        Ok(match self.send(recipient, text)? {
+            Composed::Sent => "MESSAGE SENT".to_owned(),
+            Composed::Failed => {
+                format!("MESSAGE FAILED: {recipient} has no room, or the message was refused.")
+            }
+        })
+    }
+
+    fn read(&mut self) -> Result<String, ClientError> {
+        Ok(match self.take()? {
+            Some(message) => shown(&message),
+            None => "READ ERROR: you have no unread messages.".to_owned(),
+        })
+    }
+
+    fn leave(&mut self) {
+        self.connection.leave();
+    }
+
+    fn login_refused(&self, name: Name, with_password: bool) -> ClientError {
+        let server = self.connection.server().clone();
+        ClientError::LoginClosed {
+            server,
+            name,
+            with_password,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A mailbox that speaks `mailbox-verbose`.
+
+use std::time::Duration;
+
+use postroom_model::{Name, Password, Safe, Text};
+
+use super::{Mailbox, as_slices, login_lines, shown, unacknowledged};
+use crate::answers::verbose::{self, Login, Read};
+use crate::connection::{Connection, Resolved};
+use crate::interrupt::Interrupt;
+use crate::{ClientError, Deviation, LINE_BYTES_MAX};
+
+/// A mailbox at a verbose listener.
+#[derive(Debug)]
+pub(crate) struct VerboseMailbox {
+    connection: Connection,
+    /// Who is logged in, since every command repeats the name. Before that
+    /// only a login is asked for.
+    name: Option<Name>,
+}
+
+impl VerboseMailbox {
+    /// Connects.
+    pub(crate) fn open(
+        server: Resolved,
+        timeout: Duration,
+        interrupt: Interrupt,
+    ) -> Result<Self, ClientError> {
+        let connection = Connection::open(server, "mailbox-verbose", timeout, interrupt)?;
+        Ok(Self {
+            connection,
+            name: None,
+        })
+    }
+
+    fn own_name(&self) -> &str {
+        self.name.as_ref().map_or("", Name::as_str)
+    }
+
+    fn unexpected(&self, command: &'static str, line: &str) -> ClientError {
+        self.connection
+            .deviation(Deviation::unexpected(command, line))
+    }
+}
+
+impl Mailbox for VerboseMailbox {
+    fn welcome(
+        &mut self,
+        name: &Name,
+        password: Option<&Password>,
+    ) -> Result<Option<String>, ClientError> {
+        self.connection
+            .send(&as_slices(&login_lines(name, password)))?;
+        let line = self.connection.line()?;
+        match verbose::login(&line, name) {
+            Some(Login::Welcome) => {
+                self.name = Some(name.clone());
+                Ok(Some(Safe(&line).to_string()))
+            }
+            Some(Login::Refused) => Ok(None),
+            None => Err(self.unexpected("LOGIN", &line)),
+        }
+    }
+
+    fn compose(&mut self, recipient: &Name, text: &Text) -> Result<String, ClientError> {
+        let command = format!("COMPOSE {} {recipient} {}", self.own_name(), text.as_str());
+        if command.len() > LINE_BYTES_MAX {
+            return Err(ClientError::LineTooLong);
+        }
+        self.connection
+            .send(&[command.as_bytes()])
+            .map_err(unacknowledged)?;
+        let line = self.connection.line().map_err(unacknowledged)?;
+        match verbose::compose(&line) {
+            Some(_) => Ok(Safe(&line).to_string()),
+            None => Err(self.unexpected("COMPOSE", &line)),
+        }
+    }
+
+    fn read(&mut self) -> Result<String, ClientError> {
+        let command = format!("READ {}", self.own_name());
+        self.connection.send(&[command.as_bytes()])?;
+        let line = self.connection.line()?;
+        match verbose::read(&line) {
+            Some(Read::Message {
+                message,
+                remaining: 1,
+            }) => Ok(format!("{}\n1 unread message remains.", shown(&message))),
+            Some(Read::Message { message, remaining }) => Ok(format!(
+                "{}\n{remaining} unread messages remain.",
+                shown(&message)
+            )),
+            Some(Read::NothingUnread) => Ok(Safe(&line).to_string()),
+            None => Err(self.unexpected("READ", &line)),
+        }
+    }
+
+    fn leave(&mut self) {
+        self.connection.leave();
+    }
+
+    fn login_refused(&self, name: Name, with_password: bool) -> ClientError {
+        let server = self.connection.server().clone();
+        ClientError::LoginRefused {
+            server,
+            name,
+            with_password,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The password that a file holds.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use postroom_model::Password;
+
+use crate::ClientError;
+use crate::words::without_line_end;
+
+/// Reads the password in the file at `path`, if one is given: its content, the
+/// line end after it left out.
+pub(crate) fn from_file(path: Option<&Path>) -> Result<Option<Password>, ClientError> {
+    path.map(from_existing).transpose()
+}
+
+fn from_existing(path: &Path) -> Result<Password, ClientError> {
+    let bytes = read_bounded(path).map_err(|source| ClientError::PasswordFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    Password::from_bytes(without_line_end(&bytes)).map_err(|source| ClientError::Password {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Enough of the file to see that it holds too much.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let bytes_max = Password::BYTES_MAX + "\r\n".len() + 1;
+    File::open(path)?
+        .take(bytes_max as u64)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use postroom_model::PasswordError;
+
+    use super::*;
+
+    fn read(content: &[u8]) -> Result<Password, ClientError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        Ok(from_file(Some(file.path()))?.unwrap())
+    }
+
+    #[test]
+    fn a_password_is_the_file_without_its_line_end() {
+        for content in ["two words", "two words\n", "two words\r\n"] {
+            assert_eq!(read(content.as_bytes()).unwrap().as_bytes(), b"two words");
+        }
+        assert_eq!(
+            read(&[b'x'; Password::BYTES_MAX]).unwrap().as_bytes().len(),
+            1_024
+        );
+        assert!(from_file(None).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_no_password_is_refused() {
+        let refusal = |content| match read(content) {
+            Err(ClientError::Password { source, .. }) => source,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refusal(b"\n"), PasswordError::Empty);
+        assert_eq!(refusal(b"one\ntwo\n"), PasswordError::Disallowed);
+        assert_eq!(refusal(&[b'x'; 5_000]), PasswordError::TooLong);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = from_file(Some(Path::new("/nonexistent/password"))).unwrap_err();
+        assert!(
+            error.to_string().contains("/nonexistent/password"),
+            "{error}"
+        );
+    }
+}

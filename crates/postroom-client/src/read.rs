@@ -1,0 +1,136 @@
+//! The client that takes messages out.
+//!
+//! Each message is written and flushed before the next command goes out, so
+//! that the server removes none that was not printed. Where the output fails,
+//! or the process is killed, the connection is reset and the message stays
+//! unread.
+
+use std::io::{self, Write};
+
+use postroom_model::Safe;
+use serde::Serialize;
+
+use crate::answers::Message;
+use crate::connection::Resolved;
+use crate::interrupt::Interrupt;
+use crate::mailbox::{Mailbox as _, StrictMailbox};
+use crate::words::parse_name;
+use crate::{ClientError, ReadArguments, password};
+
+/// Prints the earliest unread message, or all of them, to the standard output;
+/// where there is none, nothing.
+pub fn read(arguments: &ReadArguments) -> Result<(), ClientError> {
+    read_to(arguments, &mut io::stdout().lock())
+}
+
+/// Prints the earliest unread message, or all of them, to `output`.
+pub fn read_to(arguments: &ReadArguments, output: &mut dyn Write) -> Result<(), ClientError> {
+    let name = parse_name(&arguments.name)?;
+    let password = password::from_file(arguments.password_file.as_deref())?;
+    let server = Resolved::new(arguments.server.clone())?;
+    let mut mailbox = StrictMailbox::open(server, arguments.timeout, Interrupt::default())?;
+    mailbox.log_in(&name, password.as_ref())?;
+    while let Some(message) = mailbox.take()? {
+        let line = if arguments.json {
+            as_json(&message)?
+        } else {
+            as_text(&message)
+        };
+        print(output, &line).map_err(ClientError::Output)?;
+        if !arguments.all {
+            break;
+        }
+    }
+    mailbox.leave();
+    Ok(())
+}
+
+fn print(output: &mut dyn Write, line: &str) -> io::Result<()> {
+    output.write_all(line.as_bytes())?;
+    output.flush()
+}
+
+/// `sender: text`. No sender holds a colon.
+fn as_text(message: &Message) -> String {
+    format!("{}: {}\n", message.sender, message.text)
+}
+
+fn as_json(message: &Message) -> Result<String, ClientError> {
+    #[derive(Serialize)]
+    struct Object<'a> {
+        from: &'a str,
+        text: &'a str,
+    }
+    let object = Object {
+        from: message.sender.as_str(),
+        text: message.text.as_str(),
+    };
+    let json = serde_json::to_string(&object)
+        .map_err(|error| ClientError::Output(io::Error::other(error)))?;
+    Ok(without_controls(&json) + "\n")
+}
+
+/// Writes what a terminal would obey, and JSON allows, as `\u` escapes: the
+/// object is the same and safe to show.
+fn without_controls(json: &str) -> String {
+    use std::fmt::Write as _;
+
+    let mut safe = String::with_capacity(json.len());
+    for character in json.chars() {
+        if matches!(character, ' '..='~') || is_safe(character) {
+            safe.push(character);
+        } else {
+            // All of them are in the first plane; writing to a string succeeds.
+            let _ = write!(safe, "\\u{:04x}", u32::from(character));
+        }
+    }
+    safe
+}
+
+fn is_safe(character: char) -> bool {
+    let mut bytes = [0; 4];
+    let text: &str = character.encode_utf8(&mut bytes);
+    Safe(text).to_string() == text
+}
+
+#[cfg(test)]
+mod tests {
+    use postroom_model::{Name, Text};
+
+    use super::*;
+
+    fn message(text: &str) -> Message {
+        Message {
+            sender: Name::new("alice").unwrap(),
+            text: Text::from_bytes(text.as_bytes()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_line_names_the_sender_and_is_safe_to_show() {
+        assert_eq!(as_text(&message("Hi: Bob!")), "alice: Hi: Bob!\n");
+        assert_eq!(as_text(&message("")), "alice: \n");
+        assert_eq!(
+            as_text(&message("\u{1b}[2J\u{9b}1m")),
+            "alice: ^[[2JM-^[1m\n"
+        );
+    }
+
+    #[test]
+    fn json_keeps_the_text_and_is_safe_to_show() {
+        assert_eq!(
+            as_json(&message("say \"hé\" \\o/ 日本")).unwrap(),
+            "{\"from\":\"alice\",\"text\":\"say \\\"hé\\\" \\\\o/ 日本\"}\n"
+        );
+        let text = "\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{2066}\t\r";
+        let json = as_json(&message(text)).unwrap();
+        assert!(
+            json.trim_end()
+                .bytes()
+                .all(|byte| matches!(byte, b' '..=b'~')),
+            "{json}"
+        );
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value["text"], text);
+    }
+}

@@ -1,0 +1,306 @@
+//! Protocols of one line in, one answer out, over one stream.
+//!
+//! The [`Conversation`] does for all of them what must be the same: it cuts
+//! lines, keeps answers in the order of the lines although the office's replies
+//! come later, sees which lines prove that earlier messages arrived, and keeps
+//! the time limits. A [`Dialogue`] says what the lines mean.
+//!
+//! ```text
+//!          line            Ask: on at once, up to PIPELINE_MAX
+//!  Open ─────────▶ Step ─▶ AskAlone: the next line waits for the reply
+//!                          Answer, Close: wait until all replies have come
+//!  Open ──Close or end of input──▶ Closed
+//! ```
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use postroom_model::{Reply, Request};
+
+use crate::line::{Line, LineBuffer};
+use crate::session::{Close, Input, Outputs, Session, Settings, Timer};
+
+/// Requests that a session may have under way; further lines wait.
+pub const PIPELINE_MAX: u32 = 256;
+
+/// What a protocol's lines and the office's replies mean.
+pub trait Dialogue {
+    /// Takes a line from the client.
+    fn line(&mut self, line: Line<'_>) -> Step;
+
+    /// Takes the reply to the earliest request that has none, and appends the
+    /// answer to it.
+    fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next;
+
+    /// Whether the client has logged in: then it may be silent for ever.
+    fn is_logged_in(&self) -> bool;
+}
+
+/// What follows from a line.
+#[derive(Debug)]
+pub enum Step {
+    /// Nothing to answer.
+    Silence,
+    /// A request, answered when its reply comes.
+    Ask(Request),
+    /// A request that decides what the next line means.
+    AskAlone(Request),
+    /// An answer, its line end included.
+    Answer(Cow<'static, str>),
+    /// The end of the connection.
+    Close(Close),
+}
+
+/// What follows from a reply.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// The conversation goes on.
+    Continue,
+    /// The connection ends after the answer.
+    Close(Close),
+}
+
+/// How commands of a client that never sends a line feed end.
+#[derive(Clone, Copy, Debug)]
+pub struct PauseRule {
+    /// The silence after which a command has ended.
+    pub after: Duration,
+    /// Bytes of the longest command that can end so.
+    pub bytes_max: usize,
+}
+
+/// A session made of a [`Dialogue`].
+#[derive(Debug)]
+pub struct Conversation<D> {
+    dialogue: D,
+    lines: LineBuffer,
+    pause: Option<PauseRule>,
+    /// Requests without a reply.
+    outstanding: u32,
+    /// The latest request is `AskAlone`.
+    alone: bool,
+    /// What has to wait until nothing is outstanding.
+    held: Option<Step>,
+    /// Messages handed out and not proved to have arrived.
+    unproved: u32,
+    /// The bytes just taken prove it, if they complete a line.
+    proof: bool,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    Open,
+    /// The client's side has ended; what it sent is still being answered.
+    Ending,
+    Closed(Close),
+}
+
+impl<D: Dialogue> Conversation<D> {
+    /// Begins a conversation, with the time to log in running.
+    pub fn begin(
+        dialogue: D,
+        settings: &Settings,
+        pause: Option<PauseRule>,
+        outputs: &mut Outputs,
+    ) -> Self {
+        outputs
+            .timers
+            .push((Timer::LogIn, Some(settings.login_limit)));
+        Self {
+            dialogue,
+            lines: LineBuffer::new(settings.line_bytes_max),
+            pause,
+            outstanding: 0,
+            alone: false,
+            held: None,
+            unproved: 0,
+            proof: false,
+            phase: Phase::Open,
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8], proof: bool, outputs: &mut Outputs) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        self.proof = proof && self.outstanding == 0;
+        self.lines.push(bytes);
+        if bytes.contains(&b'\n') {
+            self.pause = None;
+        }
+        self.proceed(outputs);
+        self.watch_pause(outputs);
+    }
+
+    fn end(&mut self, proof: bool, outputs: &mut Outputs) {
+        let proved = proof && self.outstanding == 0 && self.unproved > 0;
+        match self.phase {
+            Phase::Open => {
+                self.phase = Phase::Ending;
+                if proved {
+                    self.confirm(outputs);
+                }
+                self.proceed(outputs);
+            }
+            Phase::Closed(Close::Asked) if proved => self.confirm(outputs),
+            Phase::Ending | Phase::Closed(_) => {}
+        }
+    }
+
+    fn reply(&mut self, reply: Reply, outputs: &mut Outputs) {
+        self.outstanding -= 1;
+        if matches!(self.phase, Phase::Closed(_)) {
+            return;
+        }
+        match reply {
+            Reply::Confirmed(_) => {}
+            // What was read could not be removed: the next answer must not leave.
+            Reply::NotConfirmed => self.close(Close::Dropped, outputs),
+            reply => self.answer(reply, outputs),
+        }
+        if self.outstanding == 0 {
+            self.alone = false;
+            if let Some(step) = self.held.take() {
+                self.step(step, outputs);
+            }
+        }
+        self.proceed(outputs);
+        self.watch_pause(outputs);
+    }
+
+    fn answer(&mut self, reply: Reply, outputs: &mut Outputs) {
+        if let Reply::Delivered(_) = reply {
+            self.unproved += 1;
+        }
+        let was_logged_in = self.dialogue.is_logged_in();
+        if let Next::Close(close) = self.dialogue.reply(reply, &mut outputs.bytes) {
+            self.close(close, outputs);
+        }
+        if !was_logged_in && self.dialogue.is_logged_in() {
+            outputs.timers.push((Timer::LogIn, None));
+        }
+    }
+
+    fn elapsed(&mut self, timer: Timer, outputs: &mut Outputs) {
+        match timer {
+            Timer::LogIn if !self.dialogue.is_logged_in() => self.close(Close::Dropped, outputs),
+            Timer::LogIn => {}
+            Timer::Pause => {
+                if let Some(step) = self.end_partial() {
+                    self.take(step, outputs);
+                }
+                self.proceed(outputs);
+            }
+        }
+    }
+
+    /// Takes lines for as long as none has to wait.
+    fn proceed(&mut self, outputs: &mut Outputs) {
+        while self.may_take_a_line() {
+            let step = match self.lines.next_line() {
+                Some(line) => Some(self.dialogue.line(line)),
+                None if self.phase == Phase::Ending => self.end_partial(),
+                None => None,
+            };
+            let Some(step) = step else {
+                self.lines.shrink();
+                if self.phase == Phase::Ending && self.outstanding == 0 {
+                    self.close(Close::Asked, outputs);
+                }
+                return;
+            };
+            self.take(step, outputs);
+        }
+    }
+
+    fn may_take_a_line(&self) -> bool {
+        !matches!(self.phase, Phase::Closed(_))
+            && self.held.is_none()
+            && !self.alone
+            && self.outstanding < PIPELINE_MAX
+    }
+
+    /// Takes what follows from a line just received.
+    fn take(&mut self, step: Step, outputs: &mut Outputs) {
+        if std::mem::take(&mut self.proof) && self.unproved > 0 {
+            self.confirm(outputs);
+        }
+        self.step(step, outputs);
+    }
+
+    fn step(&mut self, step: Step, outputs: &mut Outputs) {
+        match step {
+            Step::Silence => {}
+            Step::Ask(request) => self.ask(request, outputs),
+            Step::AskAlone(request) => {
+                self.ask(request, outputs);
+                self.alone = true;
+            }
+            later if self.outstanding > 0 => self.held = Some(later),
+            Step::Answer(answer) => outputs.bytes.extend_from_slice(answer.as_bytes()),
+            Step::Close(close) => self.close(close, outputs),
+        }
+    }
+
+    fn ask(&mut self, request: Request, outputs: &mut Outputs) {
+        self.outstanding += 1;
+        outputs.requests.push(request);
+    }
+
+    fn confirm(&mut self, outputs: &mut Outputs) {
+        self.unproved = 0;
+        self.ask(Request::Confirm, outputs);
+    }
+
+    fn close(&mut self, close: Close, outputs: &mut Outputs) {
+        if !matches!(self.phase, Phase::Closed(_)) {
+            self.phase = Phase::Closed(close);
+            self.held = None;
+            outputs.close = Some(close);
+        }
+    }
+
+    /// What follows from the command of a client that sends no line feeds, once
+    /// it has ended otherwise.
+    fn end_partial(&mut self) -> Option<Step> {
+        let rule = self.pause?;
+        if !self.may_take_a_line() || self.lines.partial()?.len() > rule.bytes_max {
+            return None;
+        }
+        let command = self.lines.take_partial()?;
+        let command = command.strip_suffix(b"\r").unwrap_or(&command);
+        Some(self.dialogue.line(Line::Whole(command)))
+    }
+
+    fn watch_pause(&mut self, outputs: &mut Outputs) {
+        if let Some(rule) = self.pause {
+            let waits = self
+                .lines
+                .partial()
+                .is_some_and(|partial| partial.len() <= rule.bytes_max);
+            outputs
+                .timers
+                .push((Timer::Pause, waits.then_some(rule.after)));
+        }
+    }
+}
+
+impl<D: Dialogue> Session for Conversation<D> {
+    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) {
+        match input {
+            Input::Bytes { bytes, proof } => self.bytes(bytes, proof, outputs),
+            Input::End { proof } => self.end(proof, outputs),
+            Input::Reply(reply) => self.reply(reply, outputs),
+            Input::Elapsed(timer) => self.elapsed(timer, outputs),
+        }
+    }
+
+    fn awaits_proof(&self) -> bool {
+        self.unproved > 0
+    }
+
+    fn takes_bytes(&self) -> bool {
+        self.may_take_a_line() || self.lines.is_empty()
+    }
+}

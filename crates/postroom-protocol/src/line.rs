@@ -1,0 +1,194 @@
+//! Cutting a stream of bytes into lines.
+
+/// Bytes received and not yet taken as lines.
+///
+/// Holds at most one line and what came with its end; of a line too long only
+/// the fact is kept.
+#[derive(Debug)]
+pub struct LineBuffer {
+    bytes: Vec<u8>,
+    /// Where the next line begins in `bytes`.
+    start: usize,
+    /// Up to where no line feed was found.
+    searched: usize,
+    line_bytes_max: usize,
+    /// Within a line that was reported as too long.
+    skipping: bool,
+}
+
+/// What stands between two line feeds.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Line<'a> {
+    /// The bytes of the line, its end (LF or CR LF) left out.
+    Whole(&'a [u8]),
+    /// Longer than allowed; reported once, as soon as it is known.
+    TooLong,
+}
+
+impl LineBuffer {
+    /// A buffer for lines of at most `line_bytes_max` bytes, their ends left out.
+    #[must_use]
+    pub fn new(line_bytes_max: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            start: 0,
+            searched: 0,
+            line_bytes_max,
+            skipping: false,
+        }
+    }
+
+    /// Whether all that was received has been taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.bytes.len()
+    }
+
+    /// Adds bytes as they were received.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Takes the next line, if it is complete or known to be too long.
+    pub fn next_line(&mut self) -> Option<Line<'_>> {
+        if self.skipping && !self.skip() {
+            return None;
+        }
+        let Some(end) = self.find_end() else {
+            return self.check_length();
+        };
+        let (start, next) = (self.start, end + 1);
+        self.start = next;
+        self.searched = next;
+        let line = &self.bytes[start..end];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        Some(if line.len() > self.line_bytes_max {
+            Line::TooLong
+        } else {
+            Line::Whole(line)
+        })
+    }
+
+    /// Takes what has come of a line without its end, if there is any.
+    pub fn take_partial(&mut self) -> Option<Vec<u8>> {
+        let partial = self.partial()?.to_vec();
+        self.release();
+        Some(partial)
+    }
+
+    /// What has come of a line without its end, all complete lines being taken.
+    #[must_use]
+    pub fn partial(&self) -> Option<&[u8]> {
+        (!self.skipping && self.start < self.bytes.len()).then(|| &self.bytes[self.start..])
+    }
+
+    /// Gives memory back that holds no bytes any more. To be called when the
+    /// connection goes idle.
+    pub fn shrink(&mut self) {
+        if self.is_empty() {
+            self.release();
+        } else if self.start > 0 {
+            self.bytes.drain(..self.start);
+            self.searched -= self.start;
+            self.start = 0;
+        }
+    }
+
+    fn release(&mut self) {
+        self.bytes = Vec::new();
+        self.start = 0;
+        self.searched = 0;
+    }
+
+    /// Drops bytes up to the end of the line too long; whether that was found.
+    fn skip(&mut self) -> bool {
+        let Some(end) = self.find_end() else {
+            self.release();
+            return false;
+        };
+        self.start = end + 1;
+        self.searched = self.start;
+        self.skipping = false;
+        true
+    }
+
+    fn find_end(&mut self) -> Option<usize> {
+        let found = self.bytes[self.searched..]
+            .iter()
+            .position(|byte| *byte == b'\n');
+        let end = found.map(|offset| self.searched + offset);
+        self.searched = end.unwrap_or(self.bytes.len());
+        end
+    }
+
+    fn check_length(&mut self) -> Option<Line<'_>> {
+        let length = self.bytes.len() - self.start;
+        // A CR may turn out to belong to the line's end.
+        let allowed = self.line_bytes_max + usize::from(self.bytes.last() == Some(&b'\r'));
+        if length <= allowed {
+            return None;
+        }
+        self.release();
+        self.skipping = true;
+        Some(Line::TooLong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The lines of `input` as they come when it is received in `parts`.
+    fn lines(input: &[u8], parts: &[usize]) -> Vec<Option<Vec<u8>>> {
+        let mut buffer = LineBuffer::new(8);
+        let mut lines = Vec::new();
+        let mut rest = input;
+        let mut parts = parts.iter().copied().cycle();
+        while !rest.is_empty() {
+            let (part, tail) = rest.split_at(parts.next().unwrap_or(1).clamp(1, rest.len()));
+            rest = tail;
+            buffer.push(part);
+            while let Some(line) = buffer.next_line() {
+                lines.push(match line {
+                    Line::Whole(line) => Some(line.to_vec()),
+                    Line::TooLong => None,
+                });
+            }
+            buffer.shrink();
+            assert!(buffer.bytes.capacity() <= 64, "{}", buffer.bytes.capacity());
+        }
+        lines
+    }
+
+    #[test]
+    fn a_line_ends_in_lf_and_one_cr_before_it_is_dropped() {
+        let expected: Vec<_> = ["a", "b", "c\r", "", ""]
+            .map(|line| Some(line.as_bytes().to_vec()))
+            .into();
+        assert_eq!(lines(b"a\nb\r\nc\r\r\n\n\r\nrest", &[100]), expected);
+    }
+
+    #[test]
+    fn a_line_is_too_long_beyond_its_limit_and_not_before() {
+        assert_eq!(lines(b"12345678\r\n", &[1]), [Some(b"12345678".to_vec())]);
+        assert_eq!(
+            lines(b"123456789\nok\n", &[1]),
+            [None, Some(b"ok".to_vec())]
+        );
+        assert_eq!(
+            lines(b"12345678\rx\nok\n", &[1]),
+            [None, Some(b"ok".to_vec())]
+        );
+        assert_eq!(lines(&[b'x'; 1000], &[7]), [None]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_lines(input in "[ab\r\n]{0,60}",
+                                          parts in prop::collection::vec(1..12_usize, 1..8)) {
+            prop_assert_eq!(lines(input.as_bytes(), &parts), lines(input.as_bytes(), &[60]));
+        }
+    }
+}

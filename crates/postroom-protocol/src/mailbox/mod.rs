@@ -1,0 +1,116 @@
+//! The protocol `mailbox` (seed 001): strict, case-sensitive, without mercy.
+//!
+//! ```text
+//!  Stranger ──PASS──▶ Stranger
+//!  Stranger ──LOGIN──▶ Entering ──LoggedIn──▶ Member
+//!  Member ──COMPOSE name──▶ Writing ──any line──▶ Member
+//!  Member ──READ──▶ Member
+//!  anything else, and EXIT, ends the connection
+//! ```
+
+mod command;
+
+use std::io::Write as _;
+
+use postroom_model::{Name, NameError, Password, Reply, Request, Text, push_safe};
+
+use crate::conversation::{Conversation, Dialogue, Next, Step};
+use crate::line::Line;
+use crate::session::{Close, Outputs, Session, Settings};
+
+use command::Command;
+
+const DROP: Step = Step::Close(Close::Dropped);
+const FAILED: &str = "MESSAGE FAILED\n";
+
+/// Begins a session.
+pub fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+    let dialogue = Mailbox {
+        state: State::Stranger { password: None },
+    };
+    Box::new(Conversation::begin(dialogue, settings, None, outputs))
+}
+
+#[derive(Debug)]
+struct Mailbox {
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Stranger { password: Option<Password> },
+    Entering,
+    Member,
+    Writing { recipient: Result<Name, NameError> },
+}
+
+impl Mailbox {
+    fn command(&mut self, line: &[u8]) -> Option<Step> {
+        match (Command::parse(line)?, &mut self.state) {
+            (Command::Pass(given), State::Stranger { password }) => {
+                *password = Some(Password::from_bytes(given).ok()?);
+                Some(Step::Silence)
+            }
+            (Command::LogIn(name), State::Stranger { password }) => {
+                let (name, password) = (Name::from_bytes(name).ok()?, password.take());
+                self.state = State::Entering;
+                Some(Step::AskAlone(Request::LogIn { name, password }))
+            }
+            (Command::Compose(recipient), State::Member) => {
+                self.state = State::Writing {
+                    recipient: Name::from_bytes(recipient),
+                };
+                Some(Step::Silence)
+            }
+            (Command::Read, State::Member) => Some(Step::Ask(Request::Read)),
+            (Command::Exit, State::Member) => Some(Step::Close(Close::Asked)),
+            _ => None,
+        }
+    }
+
+    fn body(recipient: Result<Name, NameError>, line: &[u8]) -> Step {
+        match (recipient, Text::from_bytes(line)) {
+            (Ok(recipient), Ok(text)) => Step::Ask(Request::Compose { recipient, text }),
+            _ => Step::Answer(FAILED.into()),
+        }
+    }
+}
+
+impl Dialogue for Mailbox {
+    fn line(&mut self, line: Line<'_>) -> Step {
+        let Line::Whole(line) = line else { return DROP };
+        match std::mem::replace(&mut self.state, State::Member) {
+            State::Writing { recipient } => Self::body(recipient, line),
+            state => {
+                self.state = state;
+                self.command(line).unwrap_or(DROP)
+            }
+        }
+    }
+
+    fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next {
+        match reply {
+            Reply::LoggedIn { unread, .. } => {
+                self.state = State::Member;
+                // Writing to memory does not fail.
+                let _ = writeln!(answer, "{unread}");
+            }
+            Reply::Sent(_) => answer.extend_from_slice(b"MESSAGE SENT\n"),
+            Reply::NotSent(_) => answer.extend_from_slice(FAILED.as_bytes()),
+            Reply::Delivered(delivery) => {
+                answer.extend_from_slice(delivery.sender.as_str().as_bytes());
+                answer.push(b'\n');
+                push_safe(answer, delivery.text.as_str());
+                answer.push(b'\n');
+            }
+            Reply::NothingUnread => answer.extend_from_slice(b"READ ERROR\n"),
+            Reply::LogInRefused(_) => return Next::Close(Close::Dropped),
+            Reply::Confirmed(_) | Reply::NotConfirmed => {}
+        }
+        Next::Continue
+    }
+
+    fn is_logged_in(&self) -> bool {
+        matches!(self.state, State::Member | State::Writing { .. })
+    }
+}

@@ -1,0 +1,206 @@
+//! The protocol `mailbox-verbose` (seed 000): the same mailboxes in full
+//! sentences, forgiving.
+//!
+//! ```text
+//!  Stranger ──PASS──▶ Stranger
+//!  Stranger ──LOGIN──▶ Entering ──LoggedIn──▶ Member
+//!                               ──refused──▶ Stranger
+//!  Member ──COMPOSE, READ──▶ Member
+//!  EXIT ends the connection; anything else is answered and changes nothing
+//! ```
+
+mod command;
+
+use std::io::Write as _;
+
+use postroom_model::{Delivery, Name, Password, Reply, Request, SendRefusal, Text, push_safe};
+
+use crate::conversation::{Conversation, Dialogue, Next, PauseRule, Step};
+use crate::line::Line;
+use crate::session::{Close, Outputs, Session, Settings};
+
+use command::Command;
+
+/// Bytes of the longest command that a pause can end: the original server takes
+/// what one call of its receives.
+const PAUSED_COMMAND_BYTES_MAX: usize = 1_024;
+
+const LOGIN_ERROR: &str = "LOGIN ERROR\n";
+const UNKNOWN: &str = "UNKNOWN COMMAND\n";
+
+/// Begins a session.
+pub fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+    let dialogue = MailboxVerbose {
+        state: State::Stranger { password: None },
+    };
+    let pause = PauseRule {
+        after: settings.pause,
+        bytes_max: PAUSED_COMMAND_BYTES_MAX,
+    };
+    Box::new(Conversation::begin(
+        dialogue,
+        settings,
+        Some(pause),
+        outputs,
+    ))
+}
+
+#[derive(Debug)]
+struct MailboxVerbose {
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Stranger { password: Option<Password> },
+    Entering,
+    Member { name: Name },
+}
+
+impl MailboxVerbose {
+    fn command(&mut self, command: &Command<'_>) -> Step {
+        match *command {
+            Command::Pass(given) => self.pass(given),
+            Command::LogIn(name) => self.log_in(name),
+            Command::Compose {
+                name,
+                recipient,
+                text,
+            } if self.is(name) => compose(recipient, text),
+            Command::Read { name } if self.is(name) => Step::Ask(Request::Read),
+            Command::Compose { .. } | Command::Read { .. } => Step::Answer(LOGIN_ERROR.into()),
+            Command::Exit => Step::Close(Close::Asked),
+        }
+    }
+
+    fn pass(&mut self, given: &[u8]) -> Step {
+        match &mut self.state {
+            State::Stranger { password } => {
+                *password = Password::from_bytes(given).ok();
+                Step::Silence
+            }
+            State::Entering | State::Member { .. } => Step::Answer(UNKNOWN.into()),
+        }
+    }
+
+    fn log_in(&mut self, name: &[u8]) -> Step {
+        match (&mut self.state, Name::from_bytes(name)) {
+            (State::Stranger { password }, Ok(name)) => {
+                let password = password.take();
+                self.state = State::Entering;
+                Step::AskAlone(Request::LogIn { name, password })
+            }
+            _ => Step::Answer(LOGIN_ERROR.into()),
+        }
+    }
+
+    /// Whether the connection has logged in as `name`.
+    fn is(&self, name: &[u8]) -> bool {
+        match &self.state {
+            State::Member { name: own } => Name::from_bytes(name).is_ok_and(|name| name == *own),
+            State::Stranger { .. } | State::Entering => false,
+        }
+    }
+}
+
+fn compose(recipient: &[u8], text: &[u8]) -> Step {
+    let refused = |error: String| Step::Answer(format!("MESSAGE FAILED. {error}.\n").into());
+    match (Name::from_bytes(recipient), Text::from_bytes(text)) {
+        (Ok(recipient), Ok(text)) => Step::Ask(Request::Compose { recipient, text }),
+        (Err(error), _) => refused(capitalised(&error.to_string())),
+        (_, Err(error)) => refused(capitalised(&error.to_string())),
+    }
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
+impl Dialogue for MailboxVerbose {
+    fn line(&mut self, line: Line<'_>) -> Step {
+        match line {
+            Line::Whole(line) => match Command::parse(line) {
+                Some(command) => self.command(&command),
+                None => Step::Answer(UNKNOWN.into()),
+            },
+            Line::TooLong => Step::Answer(UNKNOWN.into()),
+        }
+    }
+
+    fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next {
+        // Writing to memory does not fail.
+        let _ = match reply {
+            Reply::LoggedIn {
+                name,
+                registered,
+                unread,
+            } => {
+                let written = write_welcome(answer, &name, registered, unread);
+                self.state = State::Member { name };
+                written
+            }
+            Reply::LogInRefused(_) => {
+                self.state = State::Stranger { password: None };
+                answer.write_all(LOGIN_ERROR.as_bytes())
+            }
+            Reply::Sent(receipt) if receipt.get().registered => {
+                answer.write_all(b"MESSAGE SENT SUCCESSFULLY TO NEW USER.\n")
+            }
+            Reply::Sent(_) => answer.write_all(b"MESSAGE SENT SUCCESSFULLY.\n"),
+            Reply::NotSent(refusal) => write_refusal(answer, &refusal),
+            Reply::Delivered(delivery) => write_delivery(answer, &delivery),
+            Reply::NothingUnread => answer.write_all(b"No More Unread Messages.\n"),
+            Reply::Confirmed(_) | Reply::NotConfirmed => Ok(()),
+        };
+        Next::Continue
+    }
+
+    fn is_logged_in(&self) -> bool {
+        matches!(self.state, State::Member { .. })
+    }
+}
+
+fn write_welcome(
+    answer: &mut Vec<u8>,
+    name: &Name,
+    registered: bool,
+    unread: u32,
+) -> std::io::Result<()> {
+    if registered {
+        writeln!(answer, "Login successful with new username. Welcome {name}")
+    } else {
+        writeln!(
+            answer,
+            "Login successful. Welcome {name}. You have {unread} unread messages."
+        )
+    }
+}
+
+fn write_refusal(answer: &mut Vec<u8>, refusal: &SendRefusal) -> std::io::Result<()> {
+    match refusal {
+        SendRefusal::MailboxFull {
+            recipient,
+            capacity,
+        } => writeln!(
+            answer,
+            "MESSAGE FAILED. UNREAD MESSAGE IS MORE THAN {capacity} FOR THE USERNAME <{recipient}>."
+        ),
+        SendRefusal::DiskFull => writeln!(answer, "MESSAGE FAILED. The server's disk is full."),
+        SendRefusal::TooManyAccounts => {
+            writeln!(
+                answer,
+                "MESSAGE FAILED. The server takes no more new users."
+            )
+        }
+    }
+}
+
+fn write_delivery(answer: &mut Vec<u8>, delivery: &Delivery) -> std::io::Result<()> {
+    write!(answer, "{} {} ", delivery.remaining, delivery.sender)?;
+    push_safe(answer, delivery.text.as_str());
+    answer.write_all(b"\n")
+}

@@ -1,0 +1,76 @@
+//! Taking new connections.
+
+use std::io;
+
+use mio::net::TcpStream;
+use mio::{Interest, Token};
+use postroom_protocol::{Outputs, Protocol};
+use postroom_store::Store;
+
+use crate::connection::Connection;
+use crate::event_loop::{FIRST_CONNECTION, Server};
+
+impl<S: Store> Server<S> {
+    /// Takes the connections that wait, as many as there may be.
+    pub(crate) fn accept(&mut self) {
+        for number in 0..self.listeners.len() {
+            while self.listeners[number].waiting
+                && self.connections.len() < self.settings.connections_max
+            {
+                self.accept_one(number);
+            }
+        }
+    }
+
+    fn accept_one(&mut self, number: usize) {
+        let listening = &mut self.listeners[number];
+        match listening.bound.listener.accept() {
+            Ok((stream, _)) => {
+                let protocol = listening.bound.address.protocol;
+                self.begin(stream, protocol);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => listening.waiting = false,
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(error) => {
+                // Descriptors or memory are short: try again with the next
+                // connection or the next end of one.
+                tracing::warn!(%error, "cannot accept a connection");
+                listening.waiting = false;
+            }
+        }
+    }
+
+    fn begin(&mut self, stream: TcpStream, protocol: &Protocol) {
+        let visit = self.office.enter();
+        let mut outputs = Outputs::default();
+        let session = (protocol.begin)(&self.settings.session, &mut outputs);
+        let key = self
+            .connections
+            .insert(Connection::new(stream, session, visit));
+        if self.owners.len() <= visit.key() {
+            self.owners.resize(visit.key() + 1, 0);
+        }
+        self.owners[visit.key()] = key;
+        let registered = self.poll.registry().register(
+            self.connections[key].stream_mut(),
+            Token(FIRST_CONNECTION + key),
+            Interest::READABLE | Interest::WRITABLE,
+        );
+        if let Err(error) = registered {
+            tracing::warn!(%error, "cannot watch a connection");
+            self.remove(key);
+            return;
+        }
+        self.apply(key, &mut outputs);
+        // A client that speaks first has often spoken already.
+        self.will_take(key);
+    }
+}
+
+/// The connection was gone before it was accepted; the listener is well.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,222 @@
+//! The event loop: waits, takes, commits, answers.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token, Waker};
+use postroom_model::Reply;
+use postroom_office::{Office, SessionId};
+use postroom_protocol::Outputs;
+use postroom_store::{Store, StoreFailure};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+use slab::Slab;
+
+use crate::connection::Connection;
+use crate::listener::BoundListener;
+use crate::threads::{News, Threads};
+use crate::timers::Timers;
+use crate::{ServerError, ServerSettings};
+
+const NEWS: Token = Token(0);
+const SIGNALS: Token = Token(1);
+const FIRST_LISTENER: usize = 2;
+pub(crate) const FIRST_CONNECTION: usize = 1 << 16;
+
+/// Bytes taken from a connection before the others have their turn.
+const TAKE_BYTES: usize = 64 << 10;
+/// Events taken in one turn.
+const EVENTS: usize = 1_024;
+
+/// A server with all its listeners open.
+pub struct Server<S> {
+    pub(crate) settings: ServerSettings,
+    pub(crate) poll: Poll,
+    pub(crate) signals: Signals,
+    pub(crate) threads: Threads,
+    pub(crate) listeners: Vec<Listening>,
+    pub(crate) office: Office<S>,
+    pub(crate) connections: Slab<Connection>,
+    /// Which connection a session belongs to, by the session's key.
+    pub(crate) owners: Vec<usize>,
+    pub(crate) timers: Timers,
+    /// The time at which this turn began.
+    pub(crate) now: Instant,
+    /// Connections with bytes to be taken.
+    pub(crate) readable: Vec<usize>,
+    /// Connections with answers to be written, or to be ended.
+    pub(crate) unflushed: Vec<usize>,
+    pub(crate) replies: Vec<(SessionId, Reply)>,
+    pub(crate) outputs: Outputs,
+    pub(crate) buffer: Box<[u8]>,
+    pub(crate) stopping: Option<Instant>,
+}
+
+pub(crate) struct Listening {
+    pub(crate) bound: BoundListener,
+    /// Connections may wait in the operating system's queue.
+    pub(crate) waiting: bool,
+}
+
+fn refused(what: &'static str) -> impl FnOnce(io::Error) -> ServerError {
+    move |cause| ServerError::System { what, cause }
+}
+
+impl<S: Store> Server<S> {
+    /// Takes over the listeners and starts the threads, `housekeeping` on one of
+    /// its own.
+    pub fn new(
+        settings: ServerSettings,
+        store: S,
+        listeners: Vec<BoundListener>,
+        housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
+    ) -> Result<Self, ServerError> {
+        let poll = Poll::new().map_err(refused("watch sockets"))?;
+        let registry = poll.registry();
+        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(refused("catch signals"))?;
+        registry
+            .register(&mut signals, SIGNALS, Interest::READABLE)
+            .map_err(refused("catch signals"))?;
+        let mut listening = Vec::new();
+        for (number, mut bound) in listeners.into_iter().enumerate() {
+            registry
+                .register(
+                    &mut bound.listener,
+                    Token(FIRST_LISTENER + number),
+                    Interest::READABLE,
+                )
+                .map_err(refused("watch a listener"))?;
+            listening.push(Listening {
+                bound,
+                waiting: true,
+            });
+        }
+        let waker = Waker::new(registry, NEWS).map_err(refused("wake the server"))?;
+        let threads = Threads::start(waker, housekeeping).map_err(refused("start a thread"))?;
+        Ok(Self {
+            settings,
+            poll,
+            signals,
+            threads,
+            listeners: listening,
+            office: Office::new(store, settings.password_checks_max),
+            connections: Slab::new(),
+            owners: Vec::new(),
+            timers: Timers::default(),
+            now: Instant::now(),
+            readable: Vec::new(),
+            unflushed: Vec::new(),
+            replies: Vec::new(),
+            outputs: Outputs::default(),
+            buffer: vec![0; TAKE_BYTES].into_boxed_slice(),
+            stopping: None,
+        })
+    }
+
+    /// Serves until a signal asks it to stop, or the store fails.
+    pub fn run(mut self) -> Result<(), ServerError> {
+        let mut events = Events::with_capacity(EVENTS);
+        while !self.has_stopped() {
+            self.wait(&mut events)?;
+            for event in &events {
+                self.event(event);
+            }
+            self.take_input();
+            self.accept();
+            self.pass_deadlines();
+            self.read_news()?;
+            self.settle()?;
+            if self.stopping.is_some() {
+                self.close_all();
+            }
+            self.flush();
+        }
+        // The store closes its file and calls off its housekeeping.
+        drop(self.office);
+        self.threads.join();
+        Ok(())
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
+        let timeout = if self.readable.is_empty() && !self.office.is_unsettled() {
+            let stop = self
+                .stopping
+                .map(|at| at.saturating_duration_since(self.now));
+            [self.timers.next_in(self.now), stop]
+                .into_iter()
+                .flatten()
+                .min()
+        } else {
+            Some(Duration::ZERO)
+        };
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                return Err(refused("wait for sockets")(error));
+            }
+            _ => {}
+        }
+        self.now = Instant::now();
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event.token() {
+            NEWS => {}
+            SIGNALS => self.signal(),
+            Token(token) if token >= FIRST_CONNECTION => {
+                self.connection_event(token - FIRST_CONNECTION, event);
+            }
+            Token(token) => {
+                if let Some(listener) = self.listeners.get_mut(token - FIRST_LISTENER) {
+                    listener.waiting = true;
+                }
+            }
+        }
+    }
+
+    fn connection_event(&mut self, key: usize, event: &Event) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        connection.ending |= event.is_read_closed();
+        let writes = event.is_writable() && !connection.output.is_empty();
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            connection.readable = true;
+            self.will_take(key);
+        }
+        if writes {
+            self.will_flush(key);
+        }
+    }
+
+    /// A first signal asks for an orderly stop, a second one for a quick one.
+    fn signal(&mut self) {
+        for _ in self.signals.pending() {
+            let limit = match self.stopping {
+                None => self.settings.stop_limit,
+                Some(_) => Duration::ZERO,
+            };
+            tracing::info!(connections = self.connections.len(), "stopping");
+            self.listeners.clear();
+            self.stopping = Some(self.now + limit);
+        }
+    }
+
+    fn has_stopped(&self) -> bool {
+        self.stopping
+            .is_some_and(|at| self.connections.is_empty() || self.now >= at)
+    }
+
+    /// Takes what the threads have to tell.
+    fn read_news(&mut self) -> Result<(), StoreFailure> {
+        for news in self.threads.news() {
+            match news {
+                News::Checked(checked) => self.office.checked(checked),
+                News::Failed(failure) => return Err(failure),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! Opening listeners.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::net::TcpListener;
+use socket2::{Domain, Socket, TcpKeepalive, Type};
+use thiserror::Error;
+
+use crate::ListenerAddress;
+
+/// Connections that the operating system holds until they are accepted.
+const BACKLOG: i32 = 4_096;
+/// A silent peer is asked for a sign of life this often.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+
+/// A listener that accepts, though no one looks yet.
+#[derive(Debug)]
+pub struct BoundListener {
+    pub(crate) listener: TcpListener,
+    /// Where it is, a port chosen by the operating system filled in.
+    pub address: ListenerAddress,
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug, Error)]
+#[error("cannot listen for {protocol} on {address}: {cause}{}", advice(cause))]
+pub struct ListenError {
+    /// The protocol.
+    pub protocol: &'static str,
+    /// The address.
+    pub address: SocketAddr,
+    /// What the operating system said.
+    pub cause: io::Error,
+}
+
+fn advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => "; stop what uses it or choose another with --listen",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege",
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+        _ => "",
+    }
+}
+
+/// Opens a listener; a peer that is dead is found out within `peer_dead_after`.
+pub fn bind(
+    address: ListenerAddress,
+    peer_dead_after: Duration,
+) -> Result<BoundListener, ListenError> {
+    open(address.address, peer_dead_after)
+        .and_then(|listener| {
+            let bound = ListenerAddress {
+                address: listener.local_addr()?,
+                ..address
+            };
+            Ok(BoundListener {
+                listener,
+                address: bound,
+            })
+        })
+        .map_err(|cause| ListenError {
+            protocol: address.protocol.name,
+            address: address.address,
+            cause,
+        })
+}
+
+/// Connections inherit the options of their listener, which spares four calls
+/// for each.
+fn open(address: SocketAddr, peer_dead_after: Duration) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking(),
+        None,
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(peer_dead_after / 2)
+            .with_interval(KEEPALIVE_EVERY),
+    )?;
+    // The kernel looks only when a probe is due, so this comes one probe earlier.
+    let unacknowledged = peer_dead_after.saturating_sub(KEEPALIVE_EVERY / 2);
+    socket.set_tcp_user_timeout(Some(unacknowledged))?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(TcpListener::from_std(socket.into()))
+}

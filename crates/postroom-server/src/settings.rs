@@ -1,0 +1,52 @@
+//! The limits of the server.
+
+use std::time::Duration;
+
+use postroom_protocol::Settings;
+
+/// What a server is told at its start.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerSettings {
+    /// What each session is told.
+    pub session: Settings,
+    /// Connections at one time; further ones wait in the operating system's
+    /// queue.
+    pub connections_max: usize,
+    /// Bytes of answers that may wait for a connection's reader before no more
+    /// of its commands are taken.
+    pub output_bytes_max: usize,
+    /// How long a connection that the server ends is kept for its reader.
+    pub drain_limit: Duration,
+    /// How long a stop may take.
+    pub stop_limit: Duration,
+    /// Logins that may wait for their password to be checked.
+    pub password_checks_max: usize,
+    /// What proves that a message arrived.
+    pub proof: Proof,
+}
+
+/// What proves that a message handed out has arrived.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Proof {
+    /// A further line, or the end of the client's side, once the client's
+    /// operating system has acknowledged all answers.
+    #[default]
+    Tcp,
+    /// A further line alone: behind a proxy acknowledgements and ends are the
+    /// proxy's.
+    Command,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            session: Settings::default(),
+            connections_max: 16_384,
+            output_bytes_max: 256 << 10,
+            drain_limit: Duration::from_secs(1),
+            stop_limit: Duration::from_secs(4),
+            password_checks_max: 256,
+            proof: Proof::default(),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What the standard library does not tell of sockets.
+
+use std::io;
+use std::os::fd::AsRawFd;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Bytes written to a TCP socket that its peer has not acknowledged
+/// (`SIOCOUTQ`).
+#[expect(
+    unsafe_code,
+    reason = "the request is in no library; it writes one int"
+)]
+pub(crate) fn unacknowledged_bytes(socket: &impl AsRawFd) -> io::Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open for as long as `socket` is borrowed, and
+    // SIOCOUTQ (the same number as TIOCOUTQ) writes one int to the pointer.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if result == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// Allows this process as many open files as it may allow itself, and returns
+/// how many.
+pub fn raise_descriptor_limit() -> io::Result<usize> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: maximum,
+                maximum,
+            },
+        )?;
+    }
+    Ok(maximum
+        .and_then(|files| usize::try_from(files).ok())
+        .unwrap_or(usize::MAX))
+}

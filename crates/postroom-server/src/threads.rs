@@ -1,0 +1,114 @@
+//! The threads beside the event loop: the only place that starts any.
+//!
+//! Two check passwords, since that takes long on purpose; one does the store's
+//! housekeeping. All are joined when the server ends.
+
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use mio::Waker;
+use postroom_office::{Check, Checked};
+use postroom_store::StoreFailure;
+
+/// Passwords that are checked at one time; each takes 19 MiB.
+const CHECKERS: usize = 2;
+
+/// What a thread tells the event loop.
+#[derive(Debug)]
+pub(crate) enum News {
+    Checked(Checked),
+    Failed(StoreFailure),
+}
+
+/// The threads and the ways to them.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    /// Bounded by the office, which counts the checks under way.
+    checks: Option<Sender<Check>>,
+    news: Receiver<News>,
+    handles: Vec<JoinHandle<()>>,
+}
+
+/// Tells news and wakes the event loop for them.
+#[derive(Clone)]
+struct Messenger {
+    news: Sender<News>,
+    waker: Arc<Waker>,
+}
+
+impl Messenger {
+    fn tell(&self, news: News) {
+        // Without a listener the server is ending, and nothing is to be told.
+        if self.news.send(news).is_ok() {
+            let _ = self.waker.wake();
+        }
+    }
+}
+
+impl Threads {
+    pub(crate) fn start(
+        waker: Waker,
+        housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
+    ) -> io::Result<Self> {
+        let (news_in, news) = channel();
+        let messenger = Messenger {
+            news: news_in,
+            waker: Arc::new(waker),
+        };
+        let (checks, queue) = channel();
+        let queue = Arc::new(Mutex::new(queue));
+        let mut handles = Vec::new();
+        for number in 0..CHECKERS {
+            let (queue, messenger) = (Arc::clone(&queue), messenger.clone());
+            handles.push(
+                Builder::new()
+                    .name(format!("password-{number}"))
+                    .spawn(move || check_passwords(&queue, &messenger))?,
+            );
+        }
+        handles.push(Builder::new().name("housekeeping".into()).spawn(move || {
+            if let Err(failure) = housekeeping() {
+                messenger.tell(News::Failed(failure));
+            }
+        })?);
+        Ok(Self {
+            checks: Some(checks),
+            news,
+            handles,
+        })
+    }
+
+    pub(crate) fn check(&self, check: Check) {
+        if let Some(checks) = &self.checks {
+            // The receivers live until `checks` is dropped.
+            let _ = checks.send(check);
+        }
+    }
+
+    pub(crate) fn news(&self) -> impl Iterator<Item = News> + '_ {
+        self.news.try_iter()
+    }
+
+    /// Waits for all threads, whose work must have been called off.
+    pub(crate) fn join(mut self) {
+        self.checks = None;
+        for handle in self.handles {
+            let name = handle.thread().name().unwrap_or("unnamed").to_owned();
+            if handle.join().is_err() {
+                tracing::error!(thread = name, "a thread has panicked");
+            }
+        }
+    }
+}
+
+fn check_passwords(queue: &Mutex<Receiver<Check>>, messenger: &Messenger) {
+    loop {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match next {
+            Ok(check) => messenger.tell(News::Checked(check.run())),
+            Err(_) => return,
+        }
+    }
+}

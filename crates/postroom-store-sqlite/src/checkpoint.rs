@@ -1,0 +1,227 @@
+//! Moving the write-ahead log into the table file without stalling commits.
+//!
+//! The checkpointer copies most of the log on its own thread while commits go on.
+//! What they add meanwhile would keep the log growing for ever, so the store
+//! copies that short rest itself, between two commits, after which SQLite begins
+//! the log anew at its start: there its blocks are already allocated, and a sync
+//! costs less than half.
+
+use std::fs::OpenOptions;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use postroom_store::StoreFailure;
+use rusqlite::Connection;
+use rusqlite::wal::CheckpointMode;
+
+use crate::folder::OpenError;
+use crate::room::{self, Room};
+use crate::schema;
+
+/// Pages in the log at which the checkpointer begins: 8 MiB.
+const BEGIN_PAGES: u32 = 2_048;
+/// Pages that the store copies itself: about a millisecond.
+const REST_PAGES: u32 = 256;
+/// Pages in the log at which commits wait for the checkpointer: 64 MiB.
+const WAIT_PAGES: u32 = 16_384;
+
+#[derive(Debug)]
+enum State {
+    /// Nothing to do.
+    Idle,
+    /// The checkpointer has, or will soon have, begun.
+    Wanted,
+    /// It has copied so many pages of the log.
+    Copied(u32),
+    /// It cannot go on, and so no one can.
+    Failed(String),
+    /// The store is gone.
+    Closed,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is one value, whole even where a thread panicked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, state: State) {
+        *self.lock() = state;
+        self.changed.notify_all();
+    }
+
+    fn wait<'a>(&self, guard: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed
+            .wait(guard)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The store's side.
+#[derive(Debug)]
+pub(crate) struct Checkpoints {
+    shared: Arc<Shared>,
+}
+
+/// The thread's side: copies the log whenever the store wants it.
+#[derive(Debug)]
+pub struct Checkpointer {
+    path: PathBuf,
+    shared: Arc<Shared>,
+}
+
+pub(crate) fn pair(path: PathBuf) -> (Checkpoints, Checkpointer) {
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State::Idle),
+        changed: Condvar::new(),
+    });
+    (
+        Checkpoints {
+            shared: Arc::clone(&shared),
+        },
+        Checkpointer { path, shared },
+    )
+}
+
+impl Checkpoints {
+    /// Fails once the checkpointer has.
+    pub(crate) fn check(&self) -> Result<(), StoreFailure> {
+        match &*self.shared.lock() {
+            State::Failed(cause) => Err(checkpoint_failed(cause.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Does after a commit what the length of the log asks for.
+    pub(crate) fn tend(&self, connection: &Connection, pages: u32) -> Result<(), StoreFailure> {
+        let mut state = self.shared.lock();
+        if pages < BEGIN_PAGES {
+            if let State::Copied(_) = *state {
+                *state = State::Idle;
+            }
+            return Ok(());
+        }
+        while pages >= WAIT_PAGES && matches!(*state, State::Wanted) {
+            state = self.shared.wait(state);
+        }
+        match *state {
+            State::Copied(copied) if pages.saturating_sub(copied) <= REST_PAGES => {
+                *state = State::Idle;
+                drop(state);
+                copy(connection)
+                    .map(drop)
+                    .map_err(|error| checkpoint_failed(error.to_string()))
+            }
+            State::Idle | State::Copied(_) => {
+                *state = State::Wanted;
+                self.shared.changed.notify_all();
+                Ok(())
+            }
+            State::Wanted | State::Failed(_) | State::Closed => Ok(()),
+        }
+    }
+}
+
+/// Lets the checkpointer end.
+impl Drop for Checkpoints {
+    fn drop(&mut self) {
+        self.shared.set(State::Closed);
+    }
+}
+
+impl Checkpointer {
+    /// Works until the store is dropped or the disk fails.
+    ///
+    /// The store learns of the failure too, and acknowledges nothing more.
+    pub fn run(self) -> Result<(), StoreFailure> {
+        let connection = match schema::connect(&self.path) {
+            Ok(connection) => connection,
+            Err(error) => return self.fail(&error),
+        };
+        while self.is_wanted() {
+            match copy(&connection) {
+                Ok(copied) => self.copied(copied),
+                Err(error) => return self.fail(&error),
+            }
+        }
+        Ok(())
+    }
+
+    fn is_wanted(&self) -> bool {
+        let mut state = self.shared.lock();
+        loop {
+            match *state {
+                State::Wanted => return true,
+                State::Closed | State::Failed(_) => return false,
+                State::Idle | State::Copied(_) => state = self.shared.wait(state),
+            }
+        }
+    }
+
+    fn copied(&self, pages: u32) {
+        let mut state = self.shared.lock();
+        if let State::Wanted = *state {
+            *state = State::Copied(pages);
+            self.shared.changed.notify_all();
+        }
+    }
+
+    fn fail(&self, cause: &dyn std::error::Error) -> Result<(), StoreFailure> {
+        let cause = cause.to_string();
+        self.shared.set(State::Failed(cause.clone()));
+        Err(checkpoint_failed(cause))
+    }
+}
+
+fn checkpoint_failed(cause: String) -> StoreFailure {
+    StoreFailure {
+        what: "cannot move the log into the store".into(),
+        cause: cause.into(),
+    }
+}
+
+/// Copies what no commit is using; returns how many pages of the log are copied.
+///
+/// A full disk is no failure: what is not copied stays safe in the log.
+fn copy(connection: &Connection) -> rusqlite::Result<u32> {
+    let copied = connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE);
+    match copied {
+        Ok((_log, copied)) => Ok(u32::try_from(copied).unwrap_or(0)),
+        Err(error) if room::is_full(&error) || is_busy(&error) => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+}
+
+/// Gives the log its usual length with blocks of its own, so that the first
+/// commits need not wait for the file system's journal either.
+pub(crate) fn preallocate(database: &Path, room: &Room) -> Result<(), OpenError> {
+    const CHUNK: &[u8] = &[0; 64 << 10];
+    const LENGTH: u64 = BEGIN_PAGES as u64 * (4_096 + 24);
+    if !room.has_beyond_reserve(LENGTH) {
+        return Ok(());
+    }
+    let mut path = database.as_os_str().to_owned();
+    path.push("-wal");
+    let path = PathBuf::from(path);
+    let extend = || -> io::Result<()> {
+        let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let mut length = file.seek(SeekFrom::End(0))?;
+        while length < LENGTH {
+            file.write_all(CHUNK)?;
+            length += CHUNK.len() as u64;
+        }
+        file.sync_all()
+    };
+    extend().map_err(|cause| OpenError::Folder { path, cause })
+}

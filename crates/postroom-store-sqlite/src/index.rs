@@ -1,0 +1,279 @@
+//! What waits where: the part of the store that is kept in memory.
+//!
+//! The truth is on disk; this is a view of it, rebuilt at start. Its changes run
+//! ahead of the commit, so each can be taken back.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+use postroom_model::Name;
+use postroom_store::{AccountId, AccountSummary, PasswordHash};
+
+/// All accounts and the messages that wait in their mailboxes.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    accounts: Vec<Account>,
+    by_name: HashTable<AccountId>,
+    hasher: RandomState,
+    last_sequence: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) name: Name,
+    pub(crate) password: Option<PasswordHash>,
+    pub(crate) mailbox: Mailbox,
+}
+
+/// The unread messages of an account, by sequence number.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    /// In ascending order.
+    waiting: VecDeque<u64>,
+    /// Handed out and neither confirmed nor returned.
+    leased: u32,
+}
+
+impl Mailbox {
+    /// All that counts against the capacity.
+    pub(crate) fn unread(&self) -> u32 {
+        self.waiting().saturating_add(self.leased)
+    }
+
+    pub(crate) fn waiting(&self) -> u32 {
+        u32::try_from(self.waiting.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Adds the latest message.
+    pub(crate) fn append(&mut self, sequence: u64) {
+        debug_assert!(self.waiting.back().is_none_or(|last| *last < sequence));
+        self.waiting.push_back(sequence);
+    }
+
+    pub(crate) fn earliest(&self) -> Option<u64> {
+        self.waiting.front().copied()
+    }
+
+    /// Takes a waiting message out; the earliest, or in an undo any.
+    pub(crate) fn lease(&mut self, sequence: u64) {
+        if self.take_out(sequence) {
+            self.leased += 1;
+        }
+    }
+
+    /// Puts a leased message back in its place.
+    pub(crate) fn give_back(&mut self, sequence: u64) {
+        debug_assert!(self.leased > 0);
+        self.leased -= 1;
+        let place = self.waiting.partition_point(|waiting| *waiting < sequence);
+        self.waiting.insert(place, sequence);
+    }
+
+    /// Forgets a leased message.
+    pub(crate) fn confirm(&mut self) {
+        debug_assert!(self.leased > 0);
+        self.leased -= 1;
+    }
+
+    fn undo_confirm(&mut self) {
+        self.leased += 1;
+    }
+
+    /// Takes out a waiting message, wherever it is.
+    fn take_out(&mut self, sequence: u64) -> bool {
+        match self.waiting.binary_search(&sequence) {
+            Ok(0) => self.waiting.pop_front().is_some(),
+            Ok(place) => self.waiting.remove(place).is_some(),
+            Err(_) => false,
+        }
+    }
+}
+
+/// How to take back one change of the index.
+#[derive(Debug)]
+pub(crate) enum Undo {
+    Register,
+    Append(AccountId, u64),
+    Lease(AccountId, u64),
+    GiveBack(AccountId, u64),
+    Confirm(AccountId),
+    SetPassword(AccountId, Option<PasswordHash>),
+}
+
+impl Index {
+    /// An index whose next message comes after `last_sequence`.
+    pub(crate) fn new(last_sequence: u64, accounts: usize) -> Self {
+        Self {
+            accounts: Vec::with_capacity(accounts),
+            by_name: HashTable::with_capacity(accounts),
+            hasher: RandomState::new(),
+            last_sequence,
+        }
+    }
+
+    /// The latest sequence number given out.
+    pub(crate) fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Gives out a sequence number. It is never given out again, even where its
+    /// message is not stored in the end.
+    pub(crate) fn next_sequence(&mut self) -> u64 {
+        self.last_sequence += 1;
+        self.last_sequence
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.accounts.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn find(&self, name: &Name) -> Option<AccountId> {
+        self.by_name
+            .find(self.hasher.hash_one(name), |id| {
+                self.accounts[id.0 as usize].name == *name
+            })
+            .copied()
+    }
+
+    /// The account, which must be one that this index gave out.
+    pub(crate) fn account(&self, id: AccountId) -> &Account {
+        &self.accounts[id.0 as usize]
+    }
+
+    pub(crate) fn account_mut(&mut self, id: AccountId) -> &mut Account {
+        &mut self.accounts[id.0 as usize]
+    }
+
+    /// Adds an account under the next number. The caller has seen that the name
+    /// is unknown.
+    pub(crate) fn register(&mut self, name: Name) -> AccountId {
+        let id = AccountId(self.len());
+        let (accounts, hasher) = (&self.accounts, &self.hasher);
+        let hash = hasher.hash_one(&name);
+        self.by_name.insert_unique(hash, id, |id| {
+            hasher.hash_one(&accounts[id.0 as usize].name)
+        });
+        self.accounts.push(Account {
+            name,
+            password: None,
+            mailbox: Mailbox::default(),
+        });
+        id
+    }
+
+    fn undo_register(&mut self) {
+        let id = AccountId(self.len().saturating_sub(1));
+        if let Some(account) = self.accounts.pop() {
+            let hash = self.hasher.hash_one(&account.name);
+            if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == id) {
+                entry.remove();
+            }
+        }
+    }
+
+    pub(crate) fn summaries(&self) -> Vec<AccountSummary> {
+        self.accounts
+            .iter()
+            .map(|account| AccountSummary {
+                name: account.name.clone(),
+                unread: account.mailbox.unread(),
+                has_password: account.password.is_some(),
+            })
+            .collect()
+    }
+
+    /// Takes changes back, the latest first.
+    pub(crate) fn undo(&mut self, changes: impl DoubleEndedIterator<Item = Undo>) {
+        for change in changes.rev() {
+            match change {
+                Undo::Register => self.undo_register(),
+                Undo::Append(id, sequence) => {
+                    self.account_mut(id).mailbox.take_out(sequence);
+                }
+                Undo::Lease(id, sequence) => self.account_mut(id).mailbox.give_back(sequence),
+                Undo::GiveBack(id, sequence) => self.account_mut(id).mailbox.lease(sequence),
+                Undo::Confirm(id) => self.account_mut(id).mailbox.undo_confirm(),
+                Undo::SetPassword(id, password) => self.account_mut(id).password = password,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn snapshot(index: &Index) -> Vec<(String, VecDeque<u64>, u32)> {
+        index
+            .accounts
+            .iter()
+            .map(|account| {
+                let mailbox = &account.mailbox;
+                (
+                    account.name.to_string(),
+                    mailbox.waiting.clone(),
+                    mailbox.leased,
+                )
+            })
+            .collect()
+    }
+
+    /// Applies one random change and says how to take it back.
+    fn change(index: &mut Index, choice: u8, sequence: u64, leased: &mut Vec<u64>) -> Option<Undo> {
+        let id = AccountId(0);
+        let mailbox = &mut index.account_mut(id).mailbox;
+        match choice % 5 {
+            0 => {
+                mailbox.append(sequence);
+                Some(Undo::Append(id, sequence))
+            }
+            1 => {
+                let earliest = mailbox.earliest()?;
+                mailbox.lease(earliest);
+                leased.push(earliest);
+                Some(Undo::Lease(id, earliest))
+            }
+            2 => {
+                let back = leased.pop()?;
+                mailbox.give_back(back);
+                Some(Undo::GiveBack(id, back))
+            }
+            3 => {
+                leased.pop()?;
+                mailbox.confirm();
+                Some(Undo::Confirm(id))
+            }
+            _ => {
+                index.register(Name::new(&format!("account{sequence}")).unwrap());
+                Some(Undo::Register)
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn undo_takes_back_everything(before in prop::collection::vec(any::<u8>(), 0..40),
+                                      group in prop::collection::vec(any::<u8>(), 0..40)) {
+            let mut index = Index::default();
+            index.register(Name::new("bob").unwrap());
+            let mut leased = Vec::new();
+            let mut sequence = 0;
+            for choice in before {
+                sequence += 1;
+                change(&mut index, choice, sequence, &mut leased);
+            }
+            let expected = snapshot(&index);
+            let mut changes = Vec::new();
+            for choice in group {
+                sequence += 1;
+                changes.extend(change(&mut index, choice, sequence, &mut leased));
+            }
+            index.undo(changes.into_iter());
+            prop_assert_eq!(snapshot(&index), expected.clone());
+            prop_assert_eq!(index.by_name.len(), expected.len());
+        }
+    }
+}

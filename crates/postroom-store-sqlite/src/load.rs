@@ -1,0 +1,106 @@
+//! Rebuilding at start what waits where.
+
+use std::path::Path;
+
+use postroom_model::Name;
+use postroom_store::{AccountId, PasswordHash};
+use rusqlite::Connection;
+
+use crate::folder::OpenError;
+use crate::index::Index;
+use crate::sweep::Sweep;
+
+/// Reads the whole file once: accounts, removals, and of each message whose it
+/// is.
+pub(crate) fn load(connection: &Connection, path: &Path) -> Result<(Index, Sweep), OpenError> {
+    let database = |cause| OpenError::database(path, cause);
+    let damaged = |what: String| OpenError::Damaged {
+        path: path.to_path_buf(),
+        what,
+    };
+    let last_sequence = last_sequence(connection).map_err(database)?;
+    let accounts: usize = connection
+        .query_row("SELECT count(*) FROM account", [], |row| row.get(0))
+        .map_err(database)?;
+    let mut index = Index::new(last_sequence, accounts);
+    load_accounts(connection, &mut index)
+        .map_err(database)?
+        .map_err(damaged)?;
+    let removed = removed(connection).map_err(database)?;
+    load_mailboxes(connection, &mut index, &removed)
+        .map_err(database)?
+        .map_err(damaged)?;
+    Ok((index, Sweep::new(removed)))
+}
+
+fn last_sequence(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.query_row(
+        "SELECT max(
+            (SELECT coalesce(max(sequence), 0) FROM message),
+            (SELECT coalesce(max(message), 0) FROM removal),
+            (SELECT coalesce(max(value), 0) FROM counter WHERE name = 'last_sequence'))",
+        [],
+        |row| row.get(0),
+    )
+}
+
+fn load_accounts(
+    connection: &Connection,
+    index: &mut Index,
+) -> rusqlite::Result<Result<(), String>> {
+    let mut select = connection.prepare("SELECT id, name, password FROM account ORDER BY id")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let id: u32 = row.get(0)?;
+        let name = row.get_ref(1)?.as_bytes()?;
+        let Ok(name) = Name::from_bytes(name) else {
+            return Ok(Err(format!("the name of account {id} is none")));
+        };
+        if index.find(&name).is_some() {
+            return Ok(Err(format!("account {id} has the name of another, {name}")));
+        }
+        let registered = index.register(name);
+        if registered.0 != id {
+            return Ok(Err(format!("account {} is missing", registered.0)));
+        }
+        let password: Option<Box<str>> = row.get(2)?;
+        index.account_mut(registered).password = password.map(PasswordHash);
+    }
+    Ok(Ok(()))
+}
+
+/// The sequence numbers of messages that were read, in ascending order.
+fn removed(connection: &Connection) -> rusqlite::Result<Vec<u64>> {
+    let mut select = connection.prepare("SELECT message FROM removal ORDER BY message")?;
+    let removed = select.query_map([], |row| row.get(0))?.collect();
+    removed
+}
+
+fn load_mailboxes(
+    connection: &Connection,
+    index: &mut Index,
+    removed: &[u64],
+) -> rusqlite::Result<Result<(), String>> {
+    let mut select =
+        connection.prepare("SELECT sequence, recipient FROM message ORDER BY sequence")?;
+    let mut rows = select.query([])?;
+    let mut removed = removed.iter().copied().peekable();
+    while let Some(row) = rows.next()? {
+        let sequence: u64 = row.get(0)?;
+        let recipient: u32 = row.get(1)?;
+        while removed.next_if(|earlier| *earlier < sequence).is_some() {}
+        if removed.peek() == Some(&sequence) {
+            continue;
+        }
+        if recipient >= index.len() {
+            return Ok(Err(format!(
+                "message {sequence} is for account {recipient}, which is missing"
+            )));
+        }
+        index
+            .account_mut(AccountId(recipient))
+            .mailbox
+            .append(sequence);
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,114 @@
+//! The tables, and how older files are brought to them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::folder::OpenError;
+
+/// Marks a file as a store of Postroom: the ASCII letters `Post`.
+const APPLICATION_ID: i32 = 0x506f_7374;
+
+/// One step a version: step `n` makes version `n + 1` of version `n`. A step
+/// that was released is never changed.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE account (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        password TEXT
+    ) STRICT;
+
+    -- A log: rows are only appended, and deleted long after they were read.
+    CREATE TABLE message (
+        sequence INTEGER PRIMARY KEY,
+        recipient INTEGER NOT NULL,
+        sender INTEGER NOT NULL,
+        stored_ms INTEGER NOT NULL,
+        text TEXT NOT NULL
+    ) STRICT;
+
+    -- What was read and confirmed, until its message row is swept out.
+    CREATE TABLE removal (
+        position INTEGER PRIMARY KEY,
+        message INTEGER NOT NULL
+    ) STRICT;
+
+    -- 'last_sequence': no later message has a lower one, though its row be gone.
+    CREATE TABLE counter (
+        name TEXT PRIMARY KEY,
+        value INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE VIEW unread AS
+        SELECT message.sequence, recipient.name AS recipient, sender.name AS sender,
+               datetime(message.stored_ms / 1000, 'unixepoch') AS stored, message.text
+        FROM message
+        JOIN account AS recipient ON recipient.id = message.recipient
+        JOIN account AS sender ON sender.id = message.sender
+        WHERE message.sequence NOT IN (SELECT message FROM removal);
+"];
+
+/// Opens the file as a log that syncs each commit.
+pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open(path)?;
+        // Someone may be looking at the file with sqlite3 or backing it up.
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        // Checkpoints are this crate's own business, see `checkpoint`.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "cache_size", -16_384)?;
+        Ok(connection)
+    };
+    open().map_err(|cause| OpenError::database(path, cause))
+}
+
+/// Brings the file to the present version, each step in a transaction.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let database = |cause| OpenError::database(path, cause);
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    loop {
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(database)?;
+        let version = version(&transaction, path)?;
+        if version > known {
+            return Err(OpenError::Newer {
+                path: path.to_path_buf(),
+                version,
+                known,
+            });
+        }
+        let Some(step) = MIGRATIONS.get(version as usize) else {
+            return Ok(());
+        };
+        transaction.execute_batch(step).map_err(database)?;
+        transaction
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .map_err(database)?;
+        transaction
+            .pragma_update(None, "user_version", version + 1)
+            .map_err(database)?;
+        transaction.commit().map_err(database)?;
+    }
+}
+
+/// The version of the file: 0 where it is empty.
+fn version(transaction: &Transaction<'_>, path: &Path) -> Result<u32, OpenError> {
+    let read = || -> rusqlite::Result<(i32, u32, u32)> {
+        Ok((
+            transaction.pragma_query_value(None, "application_id", |row| row.get(0))?,
+            transaction.pragma_query_value(None, "user_version", |row| row.get(0))?,
+            transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?,
+        ))
+    };
+    match read().map_err(|cause| OpenError::database(path, cause))? {
+        (0, 0, 0) => Ok(0),
+        (APPLICATION_ID, version, _) => Ok(version),
+        _ => Err(OpenError::Foreign {
+            path: path.to_path_buf(),
+        }),
+    }
+}

@@ -1,0 +1,271 @@
+//! One group of calls as one transaction.
+
+use postroom_model::{Batch, Name, Receipts, Text};
+use postroom_store::{AccountId, Call, Key, Lease, Limits, Outcome, PasswordHash, Timestamp};
+use rusqlite::{Connection, params};
+
+use crate::index::{Index, Undo};
+use crate::sweep::Sweep;
+
+/// What a group may write: less once the disk has no room for all of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Allowed {
+    Everything,
+    /// Removals, new accounts and the sweep, from the reserve.
+    NoMessages,
+    /// Removals and new accounts.
+    NoSweep,
+    /// Nothing: the disk has not even room for a removal.
+    Nothing,
+}
+
+impl Allowed {
+    pub(crate) fn less(self) -> Self {
+        match self {
+            Self::Everything => Self::NoMessages,
+            Self::NoMessages => Self::NoSweep,
+            Self::NoSweep | Self::Nothing => Self::Nothing,
+        }
+    }
+}
+
+/// A group under way. Its changes of the index are undone unless it commits.
+#[derive(Debug)]
+pub(crate) struct Transaction<'a> {
+    connection: &'a Connection,
+    index: &'a mut Index,
+    limits: Limits,
+    now: Timestamp,
+    allowed: Allowed,
+    undo: Vec<Undo>,
+    removed: Vec<u64>,
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn begin(
+        connection: &'a Connection,
+        index: &'a mut Index,
+        limits: Limits,
+        now: Timestamp,
+        allowed: Allowed,
+    ) -> rusqlite::Result<Self> {
+        // Deferred: a group that only reads takes no lock and syncs nothing.
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        Ok(Self {
+            connection,
+            index,
+            limits,
+            now,
+            allowed,
+            undo: Vec::new(),
+            removed: Vec::new(),
+        })
+    }
+
+    /// Runs the calls and, if it may, a step of the sweep, and commits them.
+    pub(crate) fn run<'c>(
+        mut self,
+        calls: impl ExactSizeIterator<Item = &'c Call>,
+        sweep: &mut Sweep,
+    ) -> rusqlite::Result<Receipts<Outcome>> {
+        let outcome = self.try_run(calls, sweep);
+        if outcome.is_err() {
+            self.index.undo(self.undo.into_iter());
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("ROLLBACK")?;
+            }
+        }
+        outcome
+    }
+
+    fn try_run<'c>(
+        &mut self,
+        calls: impl ExactSizeIterator<Item = &'c Call>,
+        sweep: &mut Sweep,
+    ) -> rusqlite::Result<Receipts<Outcome>> {
+        let mut outcomes = Batch::with_capacity(calls.len());
+        for call in calls {
+            outcomes.push(self.call(call)?);
+        }
+        let step = match self.allowed {
+            Allowed::Everything | Allowed::NoMessages => sweep.step(
+                self.connection,
+                self.removed.len(),
+                self.index.last_sequence(),
+            )?,
+            Allowed::NoSweep | Allowed::Nothing => None,
+        };
+        let receipts = outcomes.commit(|| {
+            self.connection
+                .prepare_cached("COMMIT")?
+                .execute([])
+                .map(drop)
+        })?;
+        sweep.committed(step, &self.removed);
+        Ok(receipts)
+    }
+
+    fn call(&mut self, call: &Call) -> rusqlite::Result<Outcome> {
+        match call {
+            Call::Open { name, key } => self.open(name, key),
+            Call::Append {
+                sender,
+                recipient,
+                text,
+            } => self.append(*sender, recipient, text),
+            Call::Lease { account } => self.lease(*account),
+            Call::Confirm { leases } => self.confirm(leases),
+            Call::Return { leases } => {
+                self.give_back(leases);
+                Ok(Outcome::Returned)
+            }
+            Call::SetPassword { name, password } => self.set_password(name, password),
+            Call::ListAccounts => Ok(Outcome::Accounts(self.index.summaries())),
+        }
+    }
+
+    fn open(&mut self, name: &Name, key: &Key) -> rusqlite::Result<Outcome> {
+        let (account, registered) = match self.find_or_register(name)? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(refusal),
+        };
+        let found = self.index.account(account);
+        if let Some(password) = &found.password
+            && *key != Key::Verified(password.clone())
+        {
+            return Ok(Outcome::Locked {
+                password: password.clone(),
+            });
+        }
+        let (name, unread) = (found.name.clone(), found.mailbox.unread());
+        Ok(Outcome::Opened {
+            account,
+            name,
+            registered,
+            unread,
+        })
+    }
+
+    fn append(
+        &mut self,
+        sender: AccountId,
+        recipient: &Name,
+        text: &Text,
+    ) -> rusqlite::Result<Outcome> {
+        if self.allowed != Allowed::Everything {
+            return Ok(Outcome::DiskFull);
+        }
+        let (account, registered) = match self.find_or_register(recipient)? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(refusal),
+        };
+        let capacity = self.limits.mailbox_capacity;
+        let found = self.index.account_mut(account);
+        if found.mailbox.unread() >= capacity {
+            return Ok(Outcome::MailboxFull {
+                recipient: found.name.clone(),
+                capacity,
+            });
+        }
+        let sequence = self.index.next_sequence();
+        self.connection
+            .prepare_cached("INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![
+                sequence,
+                account.0,
+                sender.0,
+                self.now.0,
+                text.as_str()
+            ])?;
+        self.index.account_mut(account).mailbox.append(sequence);
+        self.undo.push(Undo::Append(account, sequence));
+        Ok(Outcome::Appended { registered })
+    }
+
+    fn lease(&mut self, account: AccountId) -> rusqlite::Result<Outcome> {
+        let mailbox = &mut self.index.account_mut(account).mailbox;
+        let Some(sequence) = mailbox.earliest() else {
+            return Ok(Outcome::NoneWaits);
+        };
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT sender, text FROM message WHERE sequence = ?1")?;
+        let (sender, text) = select.query_row([sequence], |row| {
+            let text = row.get_ref(1)?.as_bytes()?;
+            let text = Text::from_bytes(text)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+            Ok((AccountId(row.get(0)?), text))
+        })?;
+        mailbox.lease(sequence);
+        let remaining = mailbox.waiting();
+        self.undo.push(Undo::Lease(account, sequence));
+        Ok(Outcome::Leased {
+            lease: Lease::new(account, sequence),
+            sender: self.index.account(sender).name.clone(),
+            text,
+            remaining,
+        })
+    }
+
+    fn confirm(&mut self, leases: &[Lease]) -> rusqlite::Result<Outcome> {
+        if self.allowed == Allowed::Nothing {
+            self.give_back(leases);
+            return Ok(Outcome::Returned);
+        }
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO removal VALUES (NULL, ?1)")?;
+        for lease in leases {
+            insert.execute([lease.sequence()])?;
+            self.index.account_mut(lease.account()).mailbox.confirm();
+            self.undo.push(Undo::Confirm(lease.account()));
+            self.removed.push(lease.sequence());
+        }
+        Ok(Outcome::Confirmed)
+    }
+
+    fn give_back(&mut self, leases: &[Lease]) {
+        for lease in leases {
+            let (account, sequence) = (lease.account(), lease.sequence());
+            self.index.account_mut(account).mailbox.give_back(sequence);
+            self.undo.push(Undo::GiveBack(account, sequence));
+        }
+    }
+
+    fn set_password(&mut self, name: &Name, password: &PasswordHash) -> rusqlite::Result<Outcome> {
+        let (id, registered) = match self.find_or_register(name)? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(refusal),
+        };
+        self.connection
+            .prepare_cached("UPDATE account SET password = ?2 WHERE id = ?1")?
+            .execute(params![id.0, &*password.0])?;
+        let account = self.index.account_mut(id);
+        let earlier = account.password.replace(password.clone());
+        self.undo.push(Undo::SetPassword(id, earlier));
+        Ok(Outcome::PasswordSet { registered })
+    }
+
+    /// The account of a name and whether this call registered it, or why it
+    /// could not.
+    fn find_or_register(
+        &mut self,
+        name: &Name,
+    ) -> rusqlite::Result<Result<(AccountId, bool), Outcome>> {
+        if let Some(account) = self.index.find(name) {
+            return Ok(Ok((account, false)));
+        }
+        if self.allowed == Allowed::Nothing {
+            return Ok(Err(Outcome::DiskFull));
+        }
+        if self.index.len() >= self.limits.accounts_max {
+            return Ok(Err(Outcome::TooManyAccounts));
+        }
+        let account = self.index.register(name.clone());
+        self.undo.push(Undo::Register);
+        self.connection
+            .prepare_cached("INSERT INTO account VALUES (?1, ?2, NULL)")?
+            .execute(params![account.0, name.as_str()])?;
+        Ok(Ok((account, true)))
+    }
+}

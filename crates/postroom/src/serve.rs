@@ -1,0 +1,178 @@
+//! `postroom serve`.
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+use clap::Args;
+use postroom_protocol::{PROTOCOLS, Protocol};
+use postroom_server::{
+    BoundListener, ListenError, ListenerAddress, Server, ServerError, bind, raise_descriptor_limit,
+};
+use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
+use thiserror::Error;
+
+use crate::config::{Config, ConfigError, LogFormat, Overrides};
+use crate::log;
+
+/// Descriptors kept for everything but connections: listeners, the store, the
+/// log.
+const OTHER_DESCRIPTORS: usize = 64;
+
+/// What `postroom serve` is told on the command line.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Settings, in TOML; docs/postroom.toml in the source has them all
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A setting, as in the file: mailbox.capacity=50
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Where everything is kept [default: ./postroom-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A protocol and where to speak it, such as mailbox=127.0.0.1:4401; port 0
+    /// takes a free one [default: all protocols on loopback addresses]
+    #[arg(long, value_name = "PROTOCOL=ADDRESS")]
+    listen: Vec<String>,
+    /// Unread messages that a mailbox holds [default: 100]
+    #[arg(long, value_name = "N")]
+    capacity: Option<u32>,
+    /// How to write the log [default: text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+/// Why the server did not start, or ended.
+#[derive(Debug, Error)]
+pub(crate) enum ServeError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(
+        "there is no protocol \"{name}\" in \"{listener}\"; there are: {}",
+        protocol_names()
+    )]
+    UnknownProtocol { name: String, listener: String },
+    #[error("\"{listener}\" is no listener; write it as PROTOCOL=HOST:PORT")]
+    Listener { listener: String },
+    #[error("cannot find the address in \"{listener}\": {cause}")]
+    Address { listener: String, cause: io::Error },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+}
+
+fn protocol_names() -> String {
+    PROTOCOLS
+        .iter()
+        .map(|protocol| protocol.name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Runs the server until it is told to stop.
+pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), ServeError> {
+    let config = Config::load(arguments.config.as_deref(), &arguments.overrides())?;
+    log::start(config.log.format, config.log.level()?);
+    let addresses = addresses(&config)?;
+    // The lock before the ports: a second server in one folder is told so.
+    let folder = DataFolder::open(&config.data)?;
+    let listeners = addresses
+        .into_iter()
+        .map(|address| bind(address, config.connection.peer_dead_after()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut settings = config.server_settings();
+    settings.connections_max = settings.connections_max.min(affordable_connections());
+    let (store, checkpointer) = SqliteStore::open(folder, config.limits())?;
+    let announcement = announcement(&listeners);
+    let server = Server::new(settings, store, listeners, move || checkpointer.run())?;
+    announce(&announcement).map_err(ServeError::Output)?;
+    tracing::info!(data = %config.data.display(), "ready");
+    server.run()?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+impl ServeArguments {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            set: self.set.clone(),
+            data: self.data.clone(),
+            listen: self.listen.clone(),
+            capacity: self.capacity,
+            log_format: self.log_format,
+        }
+    }
+}
+
+fn affordable_connections() -> usize {
+    match raise_descriptor_limit() {
+        Ok(descriptors) => descriptors.saturating_sub(OTHER_DESCRIPTORS).max(1),
+        Err(error) => {
+            tracing::warn!(%error, "cannot raise the limit of open files");
+            usize::MAX
+        }
+    }
+}
+
+/// The listeners that are configured, or else all protocols where they are at
+/// home.
+fn addresses(config: &Config) -> Result<Vec<ListenerAddress>, ServeError> {
+    if config.listen.is_empty() {
+        let at_home = |protocol: &'static Protocol| ListenerAddress {
+            protocol,
+            address: protocol.default_address(),
+        };
+        return Ok(PROTOCOLS.iter().map(at_home).collect());
+    }
+    config
+        .listen
+        .iter()
+        .map(|listener| address(listener))
+        .collect()
+}
+
+fn address(listener: &str) -> Result<ListenerAddress, ServeError> {
+    let malformed = || ServeError::Listener {
+        listener: listener.to_owned(),
+    };
+    let (name, address) = listener.split_once('=').ok_or_else(malformed)?;
+    let protocol = Protocol::find(name).ok_or_else(|| ServeError::UnknownProtocol {
+        name: name.to_owned(),
+        listener: listener.to_owned(),
+    })?;
+    let address = resolve(address)
+        .map_err(|cause| ServeError::Address {
+            listener: listener.to_owned(),
+            cause,
+        })?
+        .ok_or_else(malformed)?;
+    Ok(ListenerAddress { protocol, address })
+}
+
+fn resolve(address: &str) -> io::Result<Option<SocketAddr>> {
+    Ok(address.to_socket_addrs()?.next())
+}
+
+fn announcement(listeners: &[BoundListener]) -> String {
+    listeners
+        .iter()
+        .map(|listener| {
+            let ListenerAddress { protocol, address } = listener.address;
+            format!("{} {address}\n", protocol.name)
+        })
+        .chain(["ready\n".to_owned()])
+        .collect()
+}
+
+/// Tells, for people and scripts, where the server listens and that it does.
+fn announce(announcement: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(announcement.as_bytes())?;
+    output.flush()
+}
