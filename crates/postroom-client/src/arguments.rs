@@ -1,4 +1,5 @@
-//! What the three clients are told on the command line.
+//! What the three clients are told on the command line. The comments are the
+//! program's help.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use thiserror::Error;
 
-/// The arguments of the interactive client.
+/// Write and read messages in a dialogue
 #[derive(Args, Clone, Debug)]
 pub struct MailArguments {
     /// Host name or address of the server
@@ -32,7 +33,7 @@ pub struct MailArguments {
     pub timeout: Duration,
 }
 
-/// The arguments of the client that leaves one message.
+/// Leave one message; succeeds only once the server has stored it
 #[derive(Args, Clone, Debug)]
 pub struct SendArguments {
     /// The server's `mailbox` listener
@@ -60,7 +61,8 @@ pub struct SendArguments {
     pub timeout: Duration,
 }
 
-/// The arguments of the client that takes messages out.
+/// Print the earliest unread message, or all of them, and remove what was
+/// printed from the mailbox
 #[derive(Args, Clone, Debug)]
 pub struct ReadArguments {
     /// The server's `mailbox` listener

@@ -5,11 +5,11 @@
 //! it arrived, by its next command or by an orderly end. All three therefore
 //! keep one rule: what was received is written and flushed before anything
 //! further is sent, and a connection that ends in any other way than by
-//! [`leave`](connection::Connection::leave) is reset, which proves nothing.
+//! `Connection::leave` is reset, which proves nothing.
 //!
-//! What the server says is parsed in [`answers`] without a socket, fetched over
-//! a [`connection`] that bounds every line and every wait, and told in the words
-//! of one protocol by a [`mailbox`].
+//! What the server says is parsed in `answers` without a socket, fetched over a
+//! `connection` that bounds every line and every wait, and told in the words of
+//! one protocol by a `mailbox`.
 
 mod answers;
 mod arguments;

@@ -1,0 +1,4 @@
+//! Postroom at its outer edge: the program itself, real sockets, real signals,
+//! real disks.
+
+mod support;

@@ -1,0 +1,230 @@
+//! A server under test and a client that speaks to it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// How long a test waits for what should come at once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The program under test.
+pub(crate) fn program() -> PathBuf {
+    env!("CARGO_BIN_EXE_postroom").into()
+}
+
+/// A running server with a data folder of its own, killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    listeners: Vec<(String, SocketAddr)>,
+    arguments: Vec<String>,
+    data: PathBuf,
+    /// Kept while the server may be restarted.
+    _folder: Option<TempDir>,
+}
+
+impl Server {
+    /// Starts a server that speaks all protocols, each on a free port.
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn with(arguments: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let data = folder.path().join("data");
+        let mut server = Self::in_folder(&data, arguments);
+        server._folder = Some(folder);
+        server
+    }
+
+    /// A server in a folder that the test keeps.
+    pub(crate) fn in_folder(data: &Path, arguments: &[&str]) -> Self {
+        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let (child, listeners) = launch(&mut command(data, &arguments));
+        Self { child, listeners, arguments, data: data.to_path_buf(), _folder: None }
+    }
+
+    /// Starts it again, after [`kill`](Self::kill) or [`stop`](Self::stop), on
+    /// new ports.
+    pub(crate) fn restart(&mut self) {
+        (self.child, self.listeners) = launch(&mut command(&self.data, &self.arguments));
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn address(&self, protocol: &str) -> SocketAddr {
+        let found = self.listeners.iter().find(|(name, _)| name == protocol);
+        found.unwrap_or_else(|| panic!("no listener for {protocol}")).1
+    }
+
+    pub(crate) fn connect(&self, protocol: &str) -> Client {
+        Client::connect(self.address(protocol))
+    }
+
+    /// A client of `mailbox`, logged in.
+    pub(crate) fn log_in(&self, name: &str) -> Client {
+        let mut client = self.connect("mailbox");
+        client.send(&format!("LOGIN {name}\n"));
+        client.line().parse::<u32>().expect("the answer to LOGIN is a number");
+        client
+    }
+
+    /// Asks the server to stop and waits until it has.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Ends the server at once, as a power cut would end its process.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for the server to end by itself.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        wait_for(&mut self.child)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The command that starts a server; it takes free ports unless told otherwise.
+pub(crate) fn command(data: &Path, arguments: &[String]) -> Command {
+    let mut command = Command::new(program());
+    command.arg("serve").arg("--data").arg(data);
+    if !arguments.iter().any(|argument| argument.starts_with("--listen")) {
+        for protocol in ["mailbox", "mailbox-verbose"] {
+            command.arg(format!("--listen={protocol}=127.0.0.1:0"));
+        }
+    }
+    command.args(arguments);
+    command
+}
+
+/// Starts a server and waits until it is ready; returns its listeners.
+pub(crate) fn launch(command: &mut Command) -> (Child, Vec<(String, SocketAddr)>) {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut listeners = Vec::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    loop {
+        let mut line = String::new();
+        assert!(output.read_line(&mut line).unwrap() > 0, "the server ended before it was ready");
+        match line.trim_end().split_once(' ') {
+            Some((protocol, address)) => {
+                listeners.push((protocol.to_owned(), address.parse().unwrap()));
+            }
+            None => {
+                assert_eq!(line, "ready\n");
+                return (child, listeners);
+            }
+        }
+    }
+}
+
+/// Waits for a process to end, no longer than [`PATIENCE`].
+pub(crate) fn wait_for(child: &mut Child) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the process does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// One connection.
+pub(crate) struct Client {
+    input: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { input: BufReader::new(stream) }
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        self.input.get_ref()
+    }
+
+    pub(crate) fn send(&mut self, text: &str) {
+        self.send_bytes(text.as_bytes());
+    }
+
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.input.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// The next line, its end left out.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.input.read_line(&mut line).unwrap();
+        assert!(line.ends_with('\n'), "the connection ended after {line:?}");
+        line.pop();
+        line
+    }
+
+    /// Sends a command and returns the line that answers it.
+    pub(crate) fn ask(&mut self, command: &str) -> String {
+        self.send(&format!("{command}\n"));
+        self.line()
+    }
+
+    /// COMPOSE of the protocol `mailbox`.
+    pub(crate) fn compose(&mut self, recipient: &str, text: &str) -> String {
+        self.send(&format!("COMPOSE {recipient}\n{text}\n"));
+        self.line()
+    }
+
+    /// READ of the protocol `mailbox`: the sender and the text.
+    pub(crate) fn read(&mut self) -> Option<(String, String)> {
+        match self.ask("READ") {
+            error if error == "READ ERROR" => None,
+            sender => Some((sender, self.line())),
+        }
+    }
+
+    /// Everything up to the server's orderly end of the connection.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.input.read_to_string(&mut rest).unwrap();
+        rest
+    }
+
+    /// Ends the client's side and keeps reading.
+    pub(crate) fn end(&mut self) {
+        self.stream().shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Resets the connection.
+    pub(crate) fn reset(self) {
+        let socket = socket2::SockRef::from(self.input.get_ref());
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
