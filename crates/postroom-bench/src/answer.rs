@@ -36,10 +36,7 @@ impl Expected {
             Self::Letter => letter(bytes),
             Self::Integer => integer(bytes),
             Self::Bulk => bulk(bytes),
-            Self::Echo(length) => (bytes.len() >= length).then_some(Answer {
-                length,
-                right: true,
-            }),
+            Self::Echo(length) => (bytes.len() >= length).then_some(Answer { length, right: true }),
         }
     }
 }
@@ -48,39 +45,24 @@ impl Expected {
 fn sent(bytes: &[u8]) -> Option<Answer> {
     const SENT: &[u8] = b"MESSAGE SENT\n";
     if bytes.starts_with(SENT) {
-        return Some(Answer {
-            length: SENT.len(),
-            right: true,
-        });
+        return Some(Answer { length: SENT.len(), right: true });
     }
-    Some(Answer {
-        length: line(bytes)?,
-        right: false,
-    })
+    Some(Answer { length: line(bytes)?, right: false })
 }
 
 fn letter(bytes: &[u8]) -> Option<Answer> {
     let sender = line(bytes)?;
     // A name has no space in it, so that this is no sender.
     if &bytes[..sender] == b"READ ERROR\n" {
-        return Some(Answer {
-            length: sender,
-            right: false,
-        });
+        return Some(Answer { length: sender, right: false });
     }
     let body = line(&bytes[sender..])?;
-    Some(Answer {
-        length: sender + body,
-        right: sender > 1,
-    })
+    Some(Answer { length: sender + body, right: sender > 1 })
 }
 
 fn integer(bytes: &[u8]) -> Option<Answer> {
     let length = line(bytes)?;
-    Some(Answer {
-        length,
-        right: bytes[0] == b':',
-    })
+    Some(Answer { length, right: bytes[0] == b':' })
 }
 
 fn bulk(bytes: &[u8]) -> Option<Answer> {
@@ -89,24 +71,15 @@ fn bulk(bytes: &[u8]) -> Option<Answer> {
     let size = text.and_then(|text| text.strip_prefix('$')?.trim_end().parse::<usize>().ok());
     // `$-1`, the empty list, is no size either.
     let Some(size) = size else {
-        return Some(Answer {
-            length: head,
-            right: false,
-        });
+        return Some(Answer { length: head, right: false });
     };
     let length = head + size + b"\r\n".len();
-    (bytes.len() >= length).then_some(Answer {
-        length,
-        right: true,
-    })
+    (bytes.len() >= length).then_some(Answer { length, right: true })
 }
 
 /// Length of the line at the front, its LF included.
 fn line(bytes: &[u8]) -> Option<usize> {
-    bytes
-        .iter()
-        .position(|&byte| byte == b'\n')
-        .map(|end| end + 1)
+    bytes.iter().position(|&byte| byte == b'\n').map(|end| end + 1)
 }
 
 #[cfg(test)]
@@ -128,35 +101,18 @@ mod tests {
     }
 
     fn check(expected: Expected, answers: &[(&[u8], bool)]) {
-        let stream = answers
-            .iter()
-            .map(|(text, _)| *text)
-            .collect::<Vec<_>>()
-            .concat();
-        let wanted: Vec<_> = answers
-            .iter()
-            .map(|(text, right)| (text.to_vec(), *right))
-            .collect();
+        let stream = answers.iter().map(|(text, _)| *text).collect::<Vec<_>>().concat();
+        let wanted: Vec<_> = answers.iter().map(|(text, right)| (text.to_vec(), *right)).collect();
         for split in 0..=stream.len() {
-            assert_eq!(
-                split_at(expected, &stream, split),
-                wanted,
-                "split at {split}"
-            );
+            assert_eq!(split_at(expected, &stream, split), wanted, "split at {split}");
         }
     }
 
     #[test]
     fn compose_is_answered_by_one_line() {
         let sent: &[u8] = b"MESSAGE SENT\n";
-        check(
-            Expected::Sent,
-            &[(sent, true), (b"MESSAGE FAILED\n", false), (sent, true)],
-        );
-        check(
-            Expected::Sent,
-            &[(b"MESSAGE SENT TWICE\n", false), (b"\n", false)],
-        );
+        check(Expected::Sent, &[(sent, true), (b"MESSAGE FAILED\n", false), (sent, true)]);
+        check(Expected::Sent, &[(b"MESSAGE SENT TWICE\n", false), (b"\n", false)]);
     }
 
     #[test]
@@ -165,21 +121,14 @@ mod tests {
         let error_as_body: &[u8] = b"bob\nREAD ERROR\n";
         check(
             Expected::Letter,
-            &[
-                (empty_body, true),
-                (b"READ ERROR\n", false),
-                (error_as_body, true),
-            ],
+            &[(empty_body, true), (b"READ ERROR\n", false), (error_as_body, true)],
         );
     }
 
     #[test]
     fn rpush_is_answered_by_an_integer() {
         let error: &[u8] = b"-MISCONF Errors writing to the AOF file\r\n";
-        check(
-            Expected::Integer,
-            &[(b":1\r\n", true), (error, false), (b":100000\r\n", true)],
-        );
+        check(Expected::Integer, &[(b":1\r\n", true), (error, false), (b":100000\r\n", true)]);
     }
 
     #[test]

@@ -212,10 +212,7 @@ mod tests {
 
     #[test]
     fn a_rival_is_named_with_its_address() {
-        assert_eq!(
-            rival("redis=127.0.0.1:7399").unwrap(),
-            ([127, 0, 0, 1], 7399).into()
-        );
+        assert_eq!(rival("redis=127.0.0.1:7399").unwrap(), ([127, 0, 0, 1], 7399).into());
         assert!(rival("127.0.0.1:7399").is_err());
         assert!(rival("redis=7399").is_err());
     }

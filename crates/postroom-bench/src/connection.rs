@@ -142,11 +142,7 @@ impl Connection {
     /// Sends `bytes`, or keeps what the socket has no room for.
     #[inline]
     pub(crate) fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        let taken = if self.unsent.is_empty() {
-            self.write(bytes)?
-        } else {
-            0
-        };
+        let taken = if self.unsent.is_empty() { self.write(bytes)? } else { 0 };
         self.unsent.extend_from_slice(&bytes[taken..]);
         Ok(())
     }
@@ -195,10 +191,6 @@ impl Connection {
     /// A place in the ring; cheaper than `%`.
     #[inline]
     fn wrap(&self, at: usize) -> usize {
-        if at >= self.sent_at.len() {
-            at - self.sent_at.len()
-        } else {
-            at
-        }
+        if at >= self.sent_at.len() { at - self.sent_at.len() } else { at }
     }
 }

@@ -27,10 +27,7 @@ impl CpuTime {
             // A thread that has just ended has no file any more.
             let account =
                 thread.and_then(|thread| fs::read_to_string(thread.path().join("schedstat")));
-            living += account
-                .ok()
-                .and_then(|text| parse_schedstat(&text))
-                .unwrap_or_default();
+            living += account.ok().and_then(|text| parse_schedstat(&text)).unwrap_or_default();
         }
         Ok(Self {
             living,
@@ -56,11 +53,7 @@ impl CpuTime {
 
 /// Time on the CPU: the first field, in nanoseconds.
 fn parse_schedstat(text: &str) -> Option<Duration> {
-    text.split_ascii_whitespace()
-        .next()?
-        .parse()
-        .ok()
-        .map(Duration::from_nanos)
+    text.split_ascii_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// `utime` + `stime` in ticks: fields 14 and 15. Field 2, the program's name in
@@ -91,32 +84,20 @@ mod tests {
                     130 25 7 7 20 0 3 0 100 10000 200";
         assert_eq!(parse_stat(stat), Some(155));
         assert_eq!(parse_stat("42 (short) S 1"), None);
-        assert_eq!(
-            parse_schedstat("1500 200 3\n"),
-            Some(Duration::from_nanos(1500))
-        );
+        assert_eq!(parse_schedstat("1500 200 3\n"), Some(Duration::from_nanos(1500)));
         assert_eq!(parse_schedstat(""), None);
     }
 
     #[test]
     fn living_threads_are_believed_while_the_ticks_agree() {
-        assert_eq!(
-            time(1123, 1120).since(time(100, 100)),
-            Duration::from_millis(1023)
-        );
+        assert_eq!(time(1123, 1120).since(time(100, 100)), Duration::from_millis(1023));
         assert_eq!(time(15, 30).since(time(10, 10)), Duration::from_millis(5));
     }
 
     #[test]
     fn ended_threads_leave_their_ticks() {
-        assert_eq!(
-            time(50, 500).since(time(100, 100)),
-            Duration::from_millis(400)
-        );
-        assert_eq!(
-            time(110, 500).since(time(100, 100)),
-            Duration::from_millis(400)
-        );
+        assert_eq!(time(50, 500).since(time(100, 100)), Duration::from_millis(400));
+        assert_eq!(time(110, 500).since(time(100, 100)), Duration::from_millis(400));
     }
 
     #[test]

@@ -33,9 +33,7 @@ pub(crate) fn open(
             let mut stream = connect(address)?;
             if let Some(name) = names {
                 let login = format!("LOGIN {}\n", name(number));
-                stream
-                    .write_all(login.as_bytes())
-                    .context("sending LOGIN")?;
+                stream.write_all(login.as_bytes()).context("sending LOGIN")?;
             }
             streams.push(stream);
         }
@@ -50,9 +48,7 @@ fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
     let stream = TcpStream::connect(address)
         .with_context(|| format!("connecting to {address}; is the server running?"))?;
     stream.set_nodelay(true).context("setting TCP_NODELAY")?;
-    stream
-        .set_read_timeout(Some(LOGIN_LIMIT))
-        .context("setting a read timeout")?;
+    stream.set_read_timeout(Some(LOGIN_LIMIT)).context("setting a read timeout")?;
     Ok(stream)
 }
 
@@ -61,9 +57,7 @@ fn await_login(stream: &mut TcpStream) -> anyhow::Result<()> {
     let mut answer = Vec::new();
     let mut bytes = [0; 64];
     while !answer.ends_with(b"\n") {
-        let size = stream
-            .read(&mut bytes)
-            .context("waiting for the answer to LOGIN")?;
+        let size = stream.read(&mut bytes).context("waiting for the answer to LOGIN")?;
         if size == 0 {
             bail!("the server closed the connection at LOGIN; its log may say why");
         }
@@ -84,10 +78,7 @@ fn allow_open_files(needed: u64) -> anyhow::Result<()> {
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());
     }
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     setrlimit(Resource::Nofile, raised).context("raising the limit of open files")?;
     ensure!(
         limit.maximum.is_none_or(|maximum| maximum >= needed),

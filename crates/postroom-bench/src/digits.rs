@@ -3,10 +3,7 @@
 
 /// Decimal digits that every number below `count` fits in.
 pub(crate) fn width(count: u32) -> usize {
-    count
-        .saturating_sub(1)
-        .checked_ilog10()
-        .map_or(1, |log| log as usize + 1)
+    count.saturating_sub(1).checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
 /// Writes `number` over `field`, with leading zeros.

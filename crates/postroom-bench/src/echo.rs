@@ -51,22 +51,11 @@ impl EchoServer {
             .stdout(Stdio::piped())
             .spawn()
             .context("starting the echo server")?;
-        let stdout = child
-            .stdout
-            .take()
-            .context("the echo server's output is a pipe")?;
-        let mut server = Self {
-            child,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-        };
+        let stdout = child.stdout.take().context("the echo server's output is a pipe")?;
+        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let mut line = String::new();
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .context("reading the echo server's address")?;
-        server.address = line
-            .trim()
-            .parse()
-            .context("the echo server told no address")?;
+        BufReader::new(stdout).read_line(&mut line).context("reading the echo server's address")?;
+        server.address = line.trim().parse().context("the echo server told no address")?;
         Ok(server)
     }
 }

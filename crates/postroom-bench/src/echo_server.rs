@@ -20,28 +20,23 @@ pub(crate) fn run() -> anyhow::Result<Outcome> {
     set_parent_process_death_signal(Some(Signal::KILL)).context("tying the echo server")?;
     let mut poll = Poll::new().context("creating the poll")?;
     let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into()).context("listening")?;
-    poll.registry()
-        .register(&mut listener, LISTENER, Interest::READABLE)?;
+    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     report::line(&listener.local_addr()?.to_string());
     let mut events = Events::with_capacity(EVENTS);
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut peers: Vec<Option<Peer>> = Vec::new();
     loop {
-        poll.poll(&mut events, None)
-            .or_else(|error| match error.kind() {
-                ErrorKind::Interrupted => Ok(()),
-                _ => Err(error),
-            })?;
+        poll.poll(&mut events, None).or_else(|error| match error.kind() {
+            ErrorKind::Interrupted => Ok(()),
+            _ => Err(error),
+        })?;
         for event in &events {
             if event.token() == LISTENER {
                 accept(&listener, &mut peers, poll.registry())?;
                 continue;
             }
             let place = &mut peers[event.token().0];
-            if place
-                .as_mut()
-                .is_some_and(|peer| peer.echo(&mut buffer).is_err())
-            {
+            if place.as_mut().is_some_and(|peer| peer.echo(&mut buffer).is_err()) {
                 *place = None;
             }
         }
@@ -59,10 +54,7 @@ fn accept(
                 stream.set_nodelay(true)?;
                 let interest = Interest::READABLE | Interest::WRITABLE;
                 registry.register(&mut stream, Token(peers.len()), interest)?;
-                peers.push(Some(Peer {
-                    stream,
-                    unsent: Vec::new(),
-                }));
+                peers.push(Some(Peer { stream, unsent: Vec::new() }));
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(error).context("accepting a connection"),

@@ -12,11 +12,7 @@ pub(crate) fn run(options: &FillOptions) -> anyhow::Result<Outcome> {
     let side = Side::new(Dialect::Mailbox, options.server, options.server_pid);
     let (template, expected) = side.dialect.send(RECIPIENT, options.accounts, options.body);
     let fleet = side.connect(SETUP, options.connections, options.in_flight, expected)?;
-    let requests = Requests::new(
-        template,
-        Numbers::cycle(options.accounts),
-        options.in_flight,
-    );
+    let requests = Requests::new(template, Numbers::cycle(options.accounts), options.in_flight);
     let workload = Workload {
         name: "fill",
         connections: options.connections,

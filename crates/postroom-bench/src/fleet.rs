@@ -73,9 +73,7 @@ impl Fleet {
         let poll = Poll::new().context("creating the poll")?;
         let mut connections = Vec::with_capacity(streams.len());
         for (number, stream) in (0..).zip(streams) {
-            stream
-                .set_nonblocking(true)
-                .context("making a socket non-blocking")?;
+            stream.set_nonblocking(true).context("making a socket non-blocking")?;
             let mut connection = Connection::new(TcpStream::from_std(stream), number, in_flight);
             let interest = Interest::READABLE | Interest::WRITABLE;
             poll.registry()
@@ -170,9 +168,7 @@ mod tests {
     fn server(connections: usize, answer: &'static [u8]) -> Vec<TcpStream> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let streams = (0..connections)
-            .map(|_| TcpStream::connect(address).unwrap())
-            .collect();
+        let streams = (0..connections).map(|_| TcpStream::connect(address).unwrap()).collect();
         for _ in 0..connections {
             let (mut peer, _) = listener.accept().unwrap();
             thread::spawn(move || {
@@ -191,9 +187,7 @@ mod tests {
 
     #[test]
     fn a_total_is_shared_out_whole() {
-        let shares: Vec<_> = (0..3)
-            .map(|number| Extent::Total(8).share(number, 3))
-            .collect();
+        let shares: Vec<_> = (0..3).map(|number| Extent::Total(8).share(number, 3)).collect();
         assert_eq!(shares, [3, 3, 2]);
     }
 
@@ -217,16 +211,9 @@ mod tests {
     #[test]
     fn a_timed_run_ends_with_nothing_in_flight() {
         let mut fleet = Fleet::new(server(2, b"."), 3, Expected::Echo(1)).unwrap();
-        let tally = fleet
-            .run(&mut bytes(3), Extent::For(Duration::from_millis(20)))
-            .unwrap();
+        let tally = fleet.run(&mut bytes(3), Extent::For(Duration::from_millis(20))).unwrap();
         assert!(tally.answers >= 6);
-        assert!(
-            fleet
-                .connections
-                .iter()
-                .all(|connection| connection.in_flight() == 0)
-        );
+        assert!(fleet.connections.iter().all(|connection| connection.in_flight() == 0));
     }
 
     #[test]

@@ -24,16 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How often memory is looked at meanwhile.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-const MEMORY: Table = Table::new(
-    &["memory", "before kB", "after kB", "bytes a connection"],
-    1,
-);
+const MEMORY: Table = Table::new(&["memory", "before kB", "after kB", "bytes a connection"], 1);
 
 pub(crate) fn run(options: &IdleOptions) -> anyhow::Result<Outcome> {
     let side = Side::new(Dialect::Mailbox, options.server, options.server_pid);
-    let process = side
-        .process
-        .context("the server's process is unknown; give --server-pid")?;
+    let process = side.process.context("the server's process is unknown; give --server-pid")?;
     let before = settled(process)?;
     let mut streams = open(options)?;
     let after = settled(process)?;

@@ -44,12 +44,7 @@ impl Measurement {
             p50_us: of(|round| round.p50_us)?,
             p99_us: of(|round| round.p99_us)?,
             p999_us: of(|round| round.p999_us)?,
-            server_cpu_us: median(
-                rounds
-                    .iter()
-                    .filter_map(|round| round.server_cpu_us)
-                    .collect(),
-            ),
+            server_cpu_us: median(rounds.iter().filter_map(|round| round.server_cpu_us).collect()),
             generator_cpu_us: of(|round| round.generator_cpu_us)?,
         })
     }
@@ -114,11 +109,7 @@ mod tests {
 
     #[test]
     fn medians_are_taken_figure_by_figure() {
-        let rounds = [
-            round(1.0, Some(9.0)),
-            round(5.0, Some(7.0)),
-            round(3.0, Some(8.0)),
-        ];
+        let rounds = [round(1.0, Some(9.0)), round(5.0, Some(7.0)), round(3.0, Some(8.0))];
         let medians = Measurement::medians(&rounds).unwrap();
         assert_eq!(medians, round(3.0, Some(8.0)));
         assert_eq!(Measurement::medians(&[]), None);
@@ -129,12 +120,7 @@ mod tests {
         let ratio = round(300.0, Some(4.0)).ratio_to(&round(200.0, Some(8.0)));
         assert!(close(ratio.rate, 1.5) && close(ratio.p50_us, 1.0));
         assert!(ratio.server_cpu_us.is_some_and(|cpu| close(cpu, 0.5)));
-        assert_eq!(
-            round(1.0, None)
-                .ratio_to(&round(1.0, Some(1.0)))
-                .server_cpu_us,
-            None
-        );
+        assert_eq!(round(1.0, None).ratio_to(&round(1.0, Some(1.0))).server_cpu_us, None);
     }
 
     #[test]

@@ -36,9 +36,7 @@ impl Memory {
 
 /// The number of a line `name:   number kB`.
 fn field(text: &str, name: &str) -> Option<u64> {
-    let value = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     value.trim().strip_suffix("kB")?.trim_end().parse().ok()
 }
 
@@ -49,11 +47,7 @@ mod tests {
     #[test]
     fn fields_are_found_by_their_whole_name() {
         let status = "Name:\tpostroom\nVmRSS:\t    1660 kB\nRssAnon:\t     112 kB\n";
-        let memory = Memory {
-            vm_rss: 1660,
-            rss_anon: 112,
-            pss_anon: Some(99),
-        };
+        let memory = Memory { vm_rss: 1660, rss_anon: 112, pss_anon: Some(99) };
         assert_eq!(Memory::parse(status, Some(99)), Some(memory));
         assert_eq!(field("Pss_Anon:  7 kB\nPss:  9 kB\n", "Pss"), Some(9));
         assert_eq!(Memory::parse("Name:\tpostroom\n", None), None);

@@ -102,9 +102,6 @@ mod tests {
     #[test]
     fn this_process_is_found_by_its_listener() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        assert_eq!(
-            listening_at(listener.local_addr().unwrap()),
-            Some(std::process::id())
-        );
+        assert_eq!(listening_at(listener.local_addr().unwrap()), Some(std::process::id()));
     }
 }

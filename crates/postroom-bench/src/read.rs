@@ -26,10 +26,8 @@ pub(crate) fn run(options: &ReadOptions) -> anyhow::Result<Outcome> {
         let total = u64::from(options.connections) * u64::from(options.messages);
         rounds::prepare(side, OWN, options.connections, total, options.body)?;
     }
-    let players: anyhow::Result<Vec<Player>> = sides
-        .into_iter()
-        .map(|side| player(side, options))
-        .collect();
+    let players: anyhow::Result<Vec<Player>> =
+        sides.into_iter().map(|side| player(side, options)).collect();
     let workload = Workload {
         name: "read",
         connections: options.connections,

@@ -34,11 +34,7 @@ impl Template {
     /// `LPOP <prefix>NNN` as a RESP array.
     pub(crate) fn lpop(prefix: &str, digits: usize) -> Self {
         let key = prefix.len() + digits;
-        Self::around(
-            &format!("*2\r\n$4\r\nLPOP\r\n${key}\r\n{prefix}"),
-            digits,
-            "\r\n",
-        )
+        Self::around(&format!("*2\r\n$4\r\nLPOP\r\n${key}\r\n{prefix}"), digits, "\r\n")
     }
 
     /// The shortest request there is, for tests of what drives it.
@@ -54,11 +50,7 @@ impl Template {
 
     fn around(before: &str, digits: usize, after: &str) -> Self {
         let text = [before, &"0".repeat(digits), after].concat().into_bytes();
-        Self {
-            text,
-            digits_at: before.len(),
-            digits,
-        }
+        Self { text, digits_at: before.len(), digits }
     }
 }
 
@@ -75,10 +67,7 @@ pub(crate) enum Numbers {
 
 impl Numbers {
     pub(crate) fn random(count: u32) -> Self {
-        Self::Random {
-            random: Xorshift::new(),
-            count,
-        }
+        Self::Random { random: Xorshift::new(), count }
     }
 
     pub(crate) fn cycle(count: u32) -> Self {
@@ -110,11 +99,7 @@ pub(crate) struct Requests {
 impl Requests {
     pub(crate) fn new(template: Template, numbers: Numbers, in_flight: u32) -> Self {
         let batch = template.text.repeat(in_flight as usize);
-        Self {
-            batch,
-            template,
-            numbers,
-        }
+        Self { batch, template, numbers }
     }
 
     /// The next `count` requests of connection `own`; at most `in_flight`.
@@ -143,14 +128,8 @@ mod tests {
     #[test]
     fn compose_names_each_recipient_in_turn() {
         let mut requests = Requests::new(Template::compose("r", 3, 4), Numbers::cycle(3), 2);
-        assert_eq!(
-            text(&mut requests, 2, 0),
-            "COMPOSE r000\nxxxx\nCOMPOSE r001\nxxxx\n"
-        );
-        assert_eq!(
-            text(&mut requests, 2, 0),
-            "COMPOSE r002\nxxxx\nCOMPOSE r000\nxxxx\n"
-        );
+        assert_eq!(text(&mut requests, 2, 0), "COMPOSE r000\nxxxx\nCOMPOSE r001\nxxxx\n");
+        assert_eq!(text(&mut requests, 2, 0), "COMPOSE r002\nxxxx\nCOMPOSE r000\nxxxx\n");
     }
 
     #[test]
@@ -159,10 +138,7 @@ mod tests {
         let expected = "*3\r\n$5\r\nRPUSH\r\n$6\r\nr00042\r\n$2\r\nxx\r\n";
         assert_eq!(text(&mut push, 1, 42), expected);
         let mut pop = Requests::new(Template::lpop("bench", 2), Numbers::Own, 1);
-        assert_eq!(
-            text(&mut pop, 1, 7),
-            "*2\r\n$4\r\nLPOP\r\n$7\r\nbench07\r\n"
-        );
+        assert_eq!(text(&mut pop, 1, 7), "*2\r\n$4\r\nLPOP\r\n$7\r\nbench07\r\n");
     }
 
     #[test]

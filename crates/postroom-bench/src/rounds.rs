@@ -45,14 +45,7 @@ pub(crate) struct Player {
 
 impl Player {
     pub(crate) fn new(side: Side, fleet: Fleet, requests: Requests) -> Self {
-        Self {
-            side,
-            fleet,
-            requests,
-            measured: Vec::new(),
-            wrong: 0,
-            first_wrong: None,
-        }
+        Self { side, fleet, requests, measured: Vec::new(), wrong: 0, first_wrong: None }
     }
 
     fn play(&mut self, extent: Extent) -> anyhow::Result<Measurement> {
@@ -64,10 +57,7 @@ impl Player {
         let tally = self.fleet.run(&mut self.requests, extent).context(label)?;
         let elapsed = begin.elapsed();
         let own_cpu = CpuTime::of(own)?.since(own_before);
-        let cpu = self
-            .cpu()?
-            .zip(cpu_before)
-            .map(|(after, before)| after.since(before));
+        let cpu = self.cpu()?.zip(cpu_before).map(|(after, before)| after.since(before));
         let measured = Measurement::new(&tally, elapsed, cpu, own_cpu);
         self.measured.push(measured);
         self.keep_wrong(tally);
@@ -115,9 +105,7 @@ pub(crate) fn prepare(
     let mut requests = Requests::new(template, Numbers::cycle(accounts), SETUP_IN_FLIGHT);
     let mut fleet = side.connect(SETUP, SETUP_CONNECTIONS, SETUP_IN_FLIGHT, expected)?;
     let label = side.dialect.label();
-    let tally = fleet
-        .run(&mut requests, Extent::Total(total))
-        .context(label)?;
+    let tally = fleet.run(&mut requests, Extent::Total(total)).context(label)?;
     ensure!(
         tally.wrong == 0,
         "{label} refused {} of {total} messages of the setup, the first with `{}`; \
@@ -133,10 +121,7 @@ fn conclude(workload: &Workload, players: &[Player]) {
     let medians: Vec<(&str, Measurement)> = players
         .iter()
         .filter_map(|player| {
-            Some((
-                player.side.dialect.label(),
-                Measurement::medians(&player.measured)?,
-            ))
+            Some((player.side.dialect.label(), Measurement::medians(&player.measured)?))
         })
         .collect();
     let mut rows: Vec<Vec<String>> = medians
@@ -144,12 +129,7 @@ fn conclude(workload: &Workload, players: &[Player]) {
         .map(|(label, medians)| cells(workload, label, "median", table::figures(medians)))
         .collect();
     if let [(_, own), (_, other)] = medians.as_slice() {
-        rows.push(cells(
-            workload,
-            "ratio",
-            "median",
-            table::ratios(&own.ratio_to(other)),
-        ));
+        rows.push(cells(workload, "ratio", "median", table::ratios(&own.ratio_to(other))));
     }
     report::line("");
     let (heading, row): (String, fn(&[String]) -> String) = if workload.markdown {

@@ -22,10 +22,8 @@ mod tests {
 
     #[test]
     fn two_sides_change_places() {
-        let sides: String = abba(2, 5)
-            .iter()
-            .map(|(side, _)| if *side == 0 { 'A' } else { 'B' })
-            .collect();
+        let sides: String =
+            abba(2, 5).iter().map(|(side, _)| if *side == 0 { 'A' } else { 'B' }).collect();
         assert_eq!(sides, "ABBAABBAAB");
     }
 
@@ -33,19 +31,7 @@ mod tests {
     fn each_side_plays_each_round_once() {
         let mut order = abba(2, 4);
         order.sort_unstable();
-        assert_eq!(
-            order,
-            [
-                (0, 1),
-                (0, 2),
-                (0, 3),
-                (0, 4),
-                (1, 1),
-                (1, 2),
-                (1, 3),
-                (1, 4)
-            ]
-        );
+        assert_eq!(order, [(0, 1), (0, 2), (0, 3), (0, 4), (1, 1), (1, 2), (1, 3), (1, 4)]);
     }
 
     #[test]

@@ -16,10 +16,8 @@ pub(crate) fn run(options: &SendOptions) -> anyhow::Result<Outcome> {
             rounds::prepare(side, RECIPIENT, recipients, recipients.into(), options.body)?;
         }
     }
-    let players: anyhow::Result<Vec<Player>> = sides
-        .into_iter()
-        .map(|side| player(side, options))
-        .collect();
+    let players: anyhow::Result<Vec<Player>> =
+        sides.into_iter().map(|side| player(side, options)).collect();
     let workload = Workload {
         name: "send",
         connections: options.connections,
@@ -33,9 +31,7 @@ pub(crate) fn run(options: &SendOptions) -> anyhow::Result<Outcome> {
 
 fn player(side: Side, options: &SendOptions) -> anyhow::Result<Player> {
     let in_flight = options.in_flight;
-    let (template, expected) = side
-        .dialect
-        .send(RECIPIENT, options.recipients, options.body);
+    let (template, expected) = side.dialect.send(RECIPIENT, options.recipients, options.body);
     let fleet = side.connect(OWN, options.connections, in_flight, expected)?;
     let requests = Requests::new(template, Numbers::random(options.recipients), in_flight);
     Ok(Player::new(side, fleet, requests))

@@ -90,19 +90,13 @@ impl Side {
                 "no process was found that listens at {address}; its CPU time stays unknown"
             ));
         }
-        Self {
-            dialect,
-            address,
-            process,
-        }
+        Self { dialect, address, process }
     }
 
     /// The server, and the one to compare it with.
     pub(crate) fn all(options: &SideOptions) -> Vec<Self> {
         let own = Self::new(Dialect::Mailbox, options.server, options.server_pid);
-        let rival = options
-            .against
-            .map(|address| Self::new(Dialect::Redis, address, None));
+        let rival = options.against.map(|address| Self::new(Dialect::Redis, address, None));
         std::iter::once(own).chain(rival).collect()
     }
 
@@ -120,10 +114,6 @@ impl Side {
             Dialect::Mailbox => Some(&name),
             Dialect::Redis | Dialect::Echo => None,
         };
-        Fleet::new(
-            dial::open(self.address, connections, names)?,
-            in_flight,
-            expected,
-        )
+        Fleet::new(dial::open(self.address, connections, names)?, in_flight, expected)
     }
 }

@@ -18,17 +18,8 @@ use crate::table::Table;
 /// Stores that are filled for measuring hold more than the default allows.
 const CAPACITY: &str = "1000000";
 
-const STARTS: Table = Table::new(
-    &[
-        "workload",
-        "round",
-        "ready ms",
-        "VmRSS MiB",
-        "RssAnon MiB",
-        "stop ms",
-    ],
-    1,
-);
+const STARTS: Table =
+    Table::new(&["workload", "round", "ready ms", "VmRSS MiB", "RssAnon MiB", "stop ms"], 1);
 
 /// One start, and the stop after it.
 #[derive(Debug)]
@@ -62,15 +53,8 @@ fn measure(options: &StartOptions) -> anyhow::Result<Start> {
     let memory = Memory::of(server.child.id())?;
     let begin = Instant::now();
     let status = server.stop()?;
-    ensure!(
-        status.success(),
-        "the server was asked to stop and ended with {status}"
-    );
-    Ok(Start {
-        ready,
-        memory,
-        stop: begin.elapsed(),
-    })
+    ensure!(status.success(), "the server was asked to stop and ended with {status}");
+    Ok(Start { ready, memory, stop: begin.elapsed() })
 }
 
 /// A server of our own, which never outlives its round.
@@ -95,17 +79,9 @@ impl Server {
     }
 
     fn await_ready(&mut self) -> anyhow::Result<()> {
-        let stdout = self
-            .child
-            .stdout
-            .as_mut()
-            .context("the server's output is a pipe")?;
+        let stdout = self.child.stdout.as_mut().context("the server's output is a pipe")?;
         let mut lines = BufReader::new(stdout).lines();
-        while let Some(line) = lines
-            .next()
-            .transpose()
-            .context("reading the server's output")?
-        {
+        while let Some(line) = lines.next().transpose().context("reading the server's output")? {
             if line == "ready" {
                 return Ok(());
             }

@@ -34,10 +34,7 @@ pub(crate) const ROUNDS: Table = Table {
 
 impl Table {
     pub(crate) const fn new(headings: &'static [&'static str], first_number: usize) -> Self {
-        Self {
-            headings,
-            first_number,
-        }
+        Self { headings, first_number }
     }
 
     pub(crate) fn heading(&self) -> String {
@@ -61,13 +58,7 @@ impl Table {
 
     pub(crate) fn markdown_heading(&self) -> String {
         let rules: Vec<&str> = (0..self.headings.len())
-            .map(|column| {
-                if column >= self.first_number {
-                    "---:"
-                } else {
-                    "---"
-                }
-            })
+            .map(|column| if column >= self.first_number { "---:" } else { "---" })
             .collect();
         format!("{}\n{}", markdown_row(self.headings), markdown_row(&rules))
     }
@@ -85,9 +76,7 @@ pub(crate) fn figures(measured: &Measurement) -> Vec<String> {
         format!("{:.0}", measured.p50_us),
         format!("{:.0}", measured.p99_us),
         format!("{:.0}", measured.p999_us),
-        measured
-            .server_cpu_us
-            .map_or_else(|| "-".to_owned(), |us| format!("{us:.2}")),
+        measured.server_cpu_us.map_or_else(|| "-".to_owned(), |us| format!("{us:.2}")),
         format!("{:.2}", measured.generator_cpu_us),
     ]
 }
@@ -120,10 +109,7 @@ mod tests {
 
     #[test]
     fn markdown_aligns_numbers_to_the_right() {
-        assert_eq!(
-            SMALL.markdown_heading(),
-            "| side | connections |\n| --- | ---: |"
-        );
+        assert_eq!(SMALL.markdown_heading(), "| side | connections |\n| --- | ---: |");
         assert_eq!(markdown_row(&["redis", "50"]), "| redis | 50 |");
     }
 
@@ -137,10 +123,7 @@ mod tests {
             server_cpu_us: None,
             generator_cpu_us: 6.543,
         };
-        assert_eq!(
-            figures(&measured),
-            ["123457", "400", "900", "1500", "-", "6.54"]
-        );
+        assert_eq!(figures(&measured), ["123457", "400", "900", "1500", "-", "6.54"]);
         assert_eq!(figures(&measured).len() + 5, ROUNDS.headings.len());
     }
 }

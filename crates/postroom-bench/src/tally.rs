@@ -25,12 +25,7 @@ impl Tally {
     pub(crate) fn new() -> Self {
         let latencies_ns = Histogram::new_with_max(nanoseconds(LONGEST), SIGNIFICANT_DIGITS)
             .expect("the bounds are constants that the histogram accepts");
-        Self {
-            latencies_ns,
-            answers: 0,
-            wrong: 0,
-            first_wrong: None,
-        }
+        Self { latencies_ns, answers: 0, wrong: 0, first_wrong: None }
     }
 
     #[inline]
@@ -90,9 +85,6 @@ mod tests {
         let mut tally = Tally::new();
         tally.count_wrong(b"MESSAGE FAILED\n");
         tally.count_wrong(b"-ERR\r\n");
-        assert_eq!(
-            (tally.wrong, tally.first_wrong.as_deref()),
-            (2, Some("MESSAGE FAILED\\n"))
-        );
+        assert_eq!((tally.wrong, tally.first_wrong.as_deref()), (2, Some("MESSAGE FAILED\\n")));
     }
 }

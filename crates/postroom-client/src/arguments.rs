@@ -117,13 +117,8 @@ impl ServerAddress {
     /// Joins a host, with or without brackets, and a port.
     #[must_use]
     pub fn new(host: &str, port: u16) -> Self {
-        let bare = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
-        Self {
-            host: bare.unwrap_or(host).to_owned(),
-            port,
-        }
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        Self { host: bare.unwrap_or(host).to_owned(), port }
     }
 
     /// The host name or address, without brackets.
@@ -143,9 +138,7 @@ impl FromStr for ServerAddress {
     type Err = ServerAddressError;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let (host, port) = word
-            .rsplit_once(':')
-            .ok_or(ServerAddressError::Incomplete)?;
+        let (host, port) = word.rsplit_once(':').ok_or(ServerAddressError::Incomplete)?;
         if host.is_empty() || host == "[]" {
             return Err(ServerAddressError::Incomplete);
         }

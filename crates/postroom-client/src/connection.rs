@@ -34,15 +34,10 @@ impl Resolved {
     /// Finds the addresses, which takes as long as the system's resolver
     /// allows.
     pub(crate) fn new(server: ServerAddress) -> Result<Self, ClientError> {
-        let found = (server.host(), server.port())
-            .to_socket_addrs()
-            .map(Vec::from_iter);
+        let found = (server.host(), server.port()).to_socket_addrs().map(Vec::from_iter);
         match found {
             Ok(addresses) => Ok(Self { server, addresses }),
-            Err(source) => Err(ClientError::HostUnknown {
-                host: server.host().to_owned(),
-                source,
-            }),
+            Err(source) => Err(ClientError::HostUnknown { host: server.host().to_owned(), source }),
         }
     }
 }
@@ -118,11 +113,7 @@ impl Connection {
     /// The error for a server that left the protocol; the caller drops the
     /// connection for it.
     pub(crate) fn deviation(&self, deviation: Deviation) -> ClientError {
-        ClientError::Deviation {
-            server: self.server.clone(),
-            protocol: self.protocol,
-            deviation,
-        }
+        ClientError::Deviation { server: self.server.clone(), protocol: self.protocol, deviation }
     }
 
     /// Sends EXIT, which confirms what was received, and waits, not for long,
@@ -153,9 +144,7 @@ impl Connection {
     fn fill(&mut self) -> Result<(), ClientError> {
         let mut bytes = [0; READ_BYTES];
         match self.receive(&mut bytes)? {
-            0 => Err(ClientError::Dropped {
-                server: self.server.clone(),
-            }),
+            0 => Err(ClientError::Dropped { server: self.server.clone() }),
             count => {
                 self.lines.push(&bytes[..count]);
                 Ok(())
@@ -243,10 +232,7 @@ fn connect(
 
 fn is_transient(error: &io::Error) -> bool {
     // No handler interrupts the calls that do not wait, but others' might.
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 fn failure(server: &ServerAddress, timeout: Duration, source: io::Error) -> ClientError {

@@ -165,10 +165,7 @@ pub enum Deviation {
 
 impl Deviation {
     pub(crate) fn unexpected(command: &'static str, line: &str) -> Self {
-        Self::Unexpected {
-            command,
-            line: line.to_owned(),
-        }
+        Self::Unexpected { command, line: line.to_owned() }
     }
 }
 
@@ -198,10 +195,7 @@ mod tests {
     fn a_hostile_line_is_cut_and_made_safe() {
         let line = format!("\u{1b}]0;owned\u{7}{}", "é".repeat(100));
         let shown = Deviation::unexpected("LOGIN", &line).to_string();
-        assert!(
-            shown.starts_with("it answered LOGIN with \"^[]0;owned^G"),
-            "{shown}"
-        );
+        assert!(shown.starts_with("it answered LOGIN with \"^[]0;owned^G"), "{shown}");
         assert!(shown.ends_with("é...\""), "{shown}");
         assert!(!shown.contains('\u{1b}'));
     }

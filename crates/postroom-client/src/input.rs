@@ -110,21 +110,14 @@ impl<R: Read + AsFd> PlainInput<R> {
     pub(crate) fn new(source: R, interrupt: Interrupt) -> Self {
         // The carriage return of a foreign line end is not yet left out.
         let lines = LineBuffer::new(LINE_BYTES_MAX + 1);
-        Self {
-            source,
-            lines,
-            interrupt,
-        }
+        Self { source, lines, interrupt }
     }
 
     /// Reads more; `false` at the end.
     fn fill(&mut self) -> io::Result<bool> {
         let mut bytes = [0; 4_096];
         loop {
-            match self
-                .interrupt
-                .wait(self.source.as_fd(), PollFlags::IN, None)
-            {
+            match self.interrupt.wait(self.source.as_fd(), PollFlags::IN, None) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
                 waited => waited?,
             }

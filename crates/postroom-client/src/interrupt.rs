@@ -25,9 +25,7 @@ impl Interrupt {
     pub(crate) fn listen() -> io::Result<Self> {
         let (wake, handler_end) = UnixStream::pair()?;
         signal_hook::low_level::pipe::register(SIGINT, handler_end)?;
-        Ok(Self {
-            wake: Some(Rc::new(wake)),
-        })
+        Ok(Self { wake: Some(Rc::new(wake)) })
     }
 
     /// Waits until `watched` is ready for one of `events`.

@@ -28,12 +28,7 @@ impl LineBuffer {
     /// An empty buffer for lines of at most `line_bytes_max` bytes, their line
     /// feeds left out.
     pub(crate) fn new(line_bytes_max: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            scanned: 0,
-            line_bytes_max,
-            skipping: false,
-        }
+        Self { bytes: Vec::new(), scanned: 0, line_bytes_max, skipping: false }
     }
 
     /// Adds what came. Call [`take`](Self::take) until it gives nothing before

@@ -29,10 +29,7 @@ pub fn mail(arguments: &MailArguments) -> Result<(), ClientError> {
         converse(arguments, Interrupt::listen, input, &mut stdout.lock())
     } else {
         // The library's own buffer would hide what it holds from a wait.
-        let source = stdin
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(ClientError::Input)?;
+        let source = stdin.as_fd().try_clone_to_owned().map_err(ClientError::Input)?;
         let input = |interrupt| Ok(PlainInput::new(File::from(source), interrupt));
         converse(arguments, Interrupt::listen, input, &mut stdout.lock())
     }
@@ -46,12 +43,7 @@ pub fn mail_with<R: Read + AsFd>(
     output: &mut dyn Write,
 ) -> Result<(), ClientError> {
     let never = || Ok(Interrupt::default());
-    converse(
-        arguments,
-        never,
-        |interrupt| Ok(PlainInput::new(input, interrupt)),
-        output,
-    )
+    converse(arguments, never, |interrupt| Ok(PlainInput::new(input, interrupt)), output)
 }
 
 fn converse<I: Input>(
@@ -66,13 +58,7 @@ fn converse<I: Input>(
     let interrupt = listen().map_err(ClientError::Input)?;
     let mut input = input(interrupt.clone())?;
     let ended = open(arguments, server, interrupt).and_then(|mut mailbox| {
-        Dialogue {
-            mailbox: &mut *mailbox,
-            input: &mut input,
-            output,
-            password,
-        }
-        .hold()
+        Dialogue { mailbox: &mut *mailbox, input: &mut input, output, password }.hold()
     });
     match ended {
         // The answer was not shown: what it was stays open, and unread.
@@ -127,9 +113,7 @@ impl Dialogue<'_> {
             Stop::Leave => {
                 self.mailbox.leave();
                 // A person knows why; a script has to be told.
-                obstacle
-                    .filter(|_| !self.input.is_interactive())
-                    .map_or(Ok(()), Err)
+                obstacle.filter(|_| !self.input.is_interactive()).map_or(Ok(()), Err)
             }
         }
     }
@@ -195,9 +179,7 @@ impl Dialogue<'_> {
     }
 
     fn obey_one(&mut self) -> Result<(), Stop> {
-        let command = self.ask("Command (COMPOSE, READ or EXIT): ", |line| {
-            Ok(line.to_owned())
-        })?;
+        let command = self.ask("Command (COMPOSE, READ or EXIT): ", |line| Ok(line.to_owned()))?;
         let command = command.unwrap_or_default();
         match command.trim().to_ascii_uppercase().as_str() {
             "" => Ok(()),

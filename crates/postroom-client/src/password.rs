@@ -16,23 +16,17 @@ pub(crate) fn from_file(path: Option<&Path>) -> Result<Option<Password>, ClientE
 }
 
 fn from_existing(path: &Path) -> Result<Password, ClientError> {
-    let bytes = read_bounded(path).map_err(|source| ClientError::PasswordFile {
-        path: path.to_owned(),
-        source,
-    })?;
-    Password::from_bytes(without_line_end(&bytes)).map_err(|source| ClientError::Password {
-        path: path.to_owned(),
-        source,
-    })
+    let bytes = read_bounded(path)
+        .map_err(|source| ClientError::PasswordFile { path: path.to_owned(), source })?;
+    Password::from_bytes(without_line_end(&bytes))
+        .map_err(|source| ClientError::Password { path: path.to_owned(), source })
 }
 
 /// Enough of the file to see that it holds too much.
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let bytes_max = Password::BYTES_MAX + "\r\n".len() + 1;
-    File::open(path)?
-        .take(bytes_max as u64)
-        .read_to_end(&mut bytes)?;
+    File::open(path)?.take(bytes_max as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -53,10 +47,7 @@ mod tests {
         for content in ["two words", "two words\n", "two words\r\n"] {
             assert_eq!(read(content.as_bytes()).unwrap().as_bytes(), b"two words");
         }
-        assert_eq!(
-            read(&[b'x'; Password::BYTES_MAX]).unwrap().as_bytes().len(),
-            1_024
-        );
+        assert_eq!(read(&[b'x'; Password::BYTES_MAX]).unwrap().as_bytes().len(), 1_024);
         assert!(from_file(None).unwrap().is_none());
     }
 
@@ -74,9 +65,6 @@ mod tests {
     #[test]
     fn a_file_that_is_not_there_is_named() {
         let error = from_file(Some(Path::new("/nonexistent/password"))).unwrap_err();
-        assert!(
-            error.to_string().contains("/nonexistent/password"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("/nonexistent/password"), "{error}");
     }
 }

@@ -31,11 +31,7 @@ pub fn read_to(arguments: &ReadArguments, output: &mut dyn Write) -> Result<(), 
     let mut mailbox = StrictMailbox::open(server, arguments.timeout, Interrupt::default())?;
     mailbox.log_in(&name, password.as_ref())?;
     while let Some(message) = mailbox.take()? {
-        let line = if arguments.json {
-            as_json(&message)?
-        } else {
-            as_text(&message)
-        };
+        let line = if arguments.json { as_json(&message)? } else { as_text(&message) };
         print(output, &line).map_err(ClientError::Output)?;
         if !arguments.all {
             break;
@@ -61,10 +57,7 @@ fn as_json(message: &Message) -> Result<String, ClientError> {
         from: &'a str,
         text: &'a str,
     }
-    let object = Object {
-        from: message.sender.as_str(),
-        text: message.text.as_str(),
-    };
+    let object = Object { from: message.sender.as_str(), text: message.text.as_str() };
     let json = serde_json::to_string(&object)
         .map_err(|error| ClientError::Output(io::Error::other(error)))?;
     Ok(without_controls(&json) + "\n")
@@ -110,10 +103,7 @@ mod tests {
     fn a_line_names_the_sender_and_is_safe_to_show() {
         assert_eq!(as_text(&message("Hi: Bob!")), "alice: Hi: Bob!\n");
         assert_eq!(as_text(&message("")), "alice: \n");
-        assert_eq!(
-            as_text(&message("\u{1b}[2J\u{9b}1m")),
-            "alice: ^[[2JM-^[1m\n"
-        );
+        assert_eq!(as_text(&message("\u{1b}[2J\u{9b}1m")), "alice: ^[[2JM-^[1m\n");
     }
 
     #[test]
@@ -124,12 +114,7 @@ mod tests {
         );
         let text = "\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{2066}\t\r";
         let json = as_json(&message(text)).unwrap();
-        assert!(
-            json.trim_end()
-                .bytes()
-                .all(|byte| matches!(byte, b' '..=b'~')),
-            "{json}"
-        );
+        assert!(json.trim_end().bytes().all(|byte| matches!(byte, b' '..=b'~')), "{json}");
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["text"], text);
     }

@@ -48,10 +48,7 @@ fn acknowledged(composed: Composed, recipient: Name) -> Result<(), ClientError> 
 fn read_bounded(input: &mut dyn Read) -> Result<Vec<u8>, ClientError> {
     let mut bytes = Vec::new();
     let bytes_max = LINE_BYTES_MAX + "\r\n".len() + 1;
-    input
-        .take(bytes_max as u64)
-        .read_to_end(&mut bytes)
-        .map_err(ClientError::Input)?;
+    input.take(bytes_max as u64).read_to_end(&mut bytes).map_err(ClientError::Input)?;
     Ok(bytes)
 }
 

@@ -6,10 +6,7 @@ use crate::{ClientError, LINE_BYTES_MAX};
 
 /// A name as it was typed or given.
 pub(crate) fn parse_name(word: &str) -> Result<Name, ClientError> {
-    Name::new(word).map_err(|source| ClientError::Name {
-        word: word.to_owned(),
-        source,
-    })
+    Name::new(word).map_err(|source| ClientError::Name { word: word.to_owned(), source })
 }
 
 /// A message as it was typed or given; it may be empty.
@@ -43,37 +40,18 @@ mod tests {
     #[test]
     fn a_text_is_one_line_and_may_be_empty() {
         assert_eq!(parse_text(b"").unwrap().as_str(), "");
-        assert_eq!(
-            parse_text(&[b'x'; LINE_BYTES_MAX]).unwrap().as_str().len(),
-            LINE_BYTES_MAX
-        );
-        assert!(matches!(
-            parse_text(b"a\nb"),
-            Err(ClientError::SeveralLines)
-        ));
-        assert!(matches!(
-            parse_text(&[b'x'; LINE_BYTES_MAX + 1]),
-            Err(ClientError::LineTooLong)
-        ));
-        assert!(matches!(
-            parse_text(b"\xff"),
-            Err(ClientError::Text(TextError::InvalidUtf8))
-        ));
-        assert!(matches!(
-            parse_text(b"a\0"),
-            Err(ClientError::Text(TextError::Nul))
-        ));
+        assert_eq!(parse_text(&[b'x'; LINE_BYTES_MAX]).unwrap().as_str().len(), LINE_BYTES_MAX);
+        assert!(matches!(parse_text(b"a\nb"), Err(ClientError::SeveralLines)));
+        assert!(matches!(parse_text(&[b'x'; LINE_BYTES_MAX + 1]), Err(ClientError::LineTooLong)));
+        assert!(matches!(parse_text(b"\xff"), Err(ClientError::Text(TextError::InvalidUtf8))));
+        assert!(matches!(parse_text(b"a\0"), Err(ClientError::Text(TextError::Nul))));
     }
 
     #[test]
     fn one_line_end_is_left_out() {
-        for (bytes, line) in [
-            ("a\n", "a"),
-            ("a\r\n", "a"),
-            ("a", "a"),
-            ("a\r", "a\r"),
-            ("\n\n", "\n"),
-        ] {
+        for (bytes, line) in
+            [("a\n", "a"), ("a\r\n", "a"), ("a", "a"), ("a\r", "a\r"), ("\n\n", "\n")]
+        {
             assert_eq!(without_line_end(bytes.as_bytes()), line.as_bytes());
         }
     }

@@ -3,12 +3,12 @@
 //! Prepared by the PRECIS profile `UsernameCasePreserved` and compared by its
 //! case-mapped form (RFC 8265), so that `Bob` and `bob` are one account.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use precis_profiles::{UsernameCaseMapped, UsernameCasePreserved};
+use smol_str::{SmolStr, StrExt};
 use thiserror::Error;
 
 use crate::NAME_BYTES_MAX;
@@ -19,9 +19,9 @@ use crate::NAME_BYTES_MAX;
 /// is kept as it was given.
 #[derive(Clone, Debug)]
 pub struct Name {
-    shown: Box<str>,
+    shown: SmolStr,
     /// The case-mapped form, where it differs from the one shown.
-    folded: Option<Box<str>>,
+    folded: Option<SmolStr>,
 }
 
 /// Why a word is no name.
@@ -63,11 +63,7 @@ impl Name {
         if word == "." || word == ".." {
             return Err(NameError::Dots);
         }
-        if word.is_ascii() {
-            Self::from_ascii(word)
-        } else {
-            Self::from_unicode(word)
-        }
+        if word.is_ascii() { Self::from_ascii(word) } else { Self::from_unicode(word) }
     }
 
     /// Makes a name of the bytes of a word.
@@ -96,26 +92,17 @@ impl Name {
         let folded = word
             .bytes()
             .any(|byte| byte.is_ascii_uppercase())
-            .then(|| word.to_ascii_lowercase().into_boxed_str());
-        Ok(Self {
-            shown: word.into(),
-            folded,
-        })
+            .then(|| word.to_ascii_lowercase_smolstr());
+        Ok(Self { shown: word.into(), folded })
     }
 
     fn from_unicode(word: &str) -> Result<Self, NameError> {
-        if word
-            .chars()
-            .any(|character| character.is_whitespace() || character.is_control())
-        {
+        if word.chars().any(|character| character.is_whitespace() || character.is_control()) {
             return Err(NameError::Forbidden);
         }
         let shown = UsernameCasePreserved::enforce(word).map_err(|_| NameError::Disallowed)?;
         // Width mapping may have made ASCII of what was none.
-        if shown
-            .bytes()
-            .any(|byte| byte.is_ascii() && is_forbidden_ascii(byte))
-        {
+        if shown.bytes().any(|byte| byte.is_ascii() && is_forbidden_ascii(byte)) {
             return Err(NameError::Forbidden);
         }
         let folded = UsernameCaseMapped::enforce(shown.as_ref())
@@ -127,16 +114,9 @@ impl Name {
         if shown == "." || shown == ".." {
             return Err(NameError::Dots);
         }
-        let folded = (folded != shown).then(|| folded.into_boxed_str());
-        Ok(Self {
-            shown: into_boxed(shown),
-            folded,
-        })
+        let folded = (folded != shown).then(|| SmolStr::from(folded));
+        Ok(Self { shown: SmolStr::from(shown), folded })
     }
-}
-
-fn into_boxed(text: Cow<'_, str>) -> Box<str> {
-    text.into_owned().into_boxed_str()
 }
 
 fn is_forbidden_ascii(byte: u8) -> bool {
@@ -174,10 +154,7 @@ mod tests {
         let bob = Name::new("Bob").unwrap();
         assert_eq!(bob, Name::new("bOB").unwrap());
         assert_eq!(bob.as_str(), "Bob");
-        assert_eq!(
-            Name::new("Émile").unwrap(),
-            Name::new("E\u{301}mile").unwrap()
-        );
+        assert_eq!(Name::new("Émile").unwrap(), Name::new("E\u{301}mile").unwrap());
         assert_eq!(Name::new("ÉMILE").unwrap(), Name::new("émile").unwrap());
         assert_ne!(bob, Name::new("bobby").unwrap());
     }

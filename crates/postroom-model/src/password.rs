@@ -63,10 +63,7 @@ mod tests {
     #[test]
     fn two_ways_to_type_an_accent_are_one_password() {
         let composed = Password::from_bytes("é1".as_bytes()).unwrap();
-        assert_eq!(
-            composed,
-            Password::from_bytes("e\u{301}1".as_bytes()).unwrap()
-        );
+        assert_eq!(composed, Password::from_bytes("e\u{301}1".as_bytes()).unwrap());
         assert_ne!(composed, Password::from_bytes(b"E1").unwrap());
         assert_eq!(format!("{composed:?}"), "Password(..)");
     }
@@ -74,14 +71,8 @@ mod tests {
     #[test]
     fn what_is_no_password_is_refused() {
         assert_eq!(Password::from_bytes(b""), Err(PasswordError::Empty));
-        assert_eq!(
-            Password::from_bytes(&[b'x'; 1025]),
-            Err(PasswordError::TooLong)
-        );
+        assert_eq!(Password::from_bytes(&[b'x'; 1025]), Err(PasswordError::TooLong));
         assert_eq!(Password::from_bytes(b"a\0"), Err(PasswordError::Disallowed));
-        assert_eq!(
-            Password::from_bytes(b"\xff"),
-            Err(PasswordError::Disallowed)
-        );
+        assert_eq!(Password::from_bytes(b"\xff"), Err(PasswordError::Disallowed));
     }
 }

@@ -20,9 +20,7 @@ impl<T> Batch<T> {
     /// An empty batch with room for so many outcomes.
     #[must_use]
     pub fn with_capacity(outcomes: usize) -> Self {
-        Self {
-            outcomes: Vec::with_capacity(outcomes),
-        }
+        Self { outcomes: Vec::with_capacity(outcomes) }
     }
 
     /// Adds what a change will have come to once it is committed.
@@ -78,10 +76,7 @@ mod tests {
     fn a_failed_commit_makes_no_receipt() {
         let mut batch = Batch::with_capacity(1);
         batch.push("stored");
-        assert_eq!(
-            batch.commit(|| Err::<(), _>("disk gone")).err(),
-            Some("disk gone")
-        );
+        assert_eq!(batch.commit(|| Err::<(), _>("disk gone")).err(), Some("disk gone"));
     }
 
     #[test]

@@ -60,12 +60,7 @@ mod tests {
     #[test]
     fn a_text_is_one_line_of_utf8_without_nul() {
         assert_eq!(Text::from_bytes(b"").unwrap().as_str(), "");
-        assert_eq!(
-            Text::from_bytes("grüße\t\u{1b}".as_bytes())
-                .unwrap()
-                .as_str(),
-            "grüße\t\u{1b}"
-        );
+        assert_eq!(Text::from_bytes("grüße\t\u{1b}".as_bytes()).unwrap().as_str(), "grüße\t\u{1b}");
         assert_eq!(Text::from_bytes(b"a\0b"), Err(TextError::Nul));
         assert_eq!(Text::from_bytes(b"a\nb"), Err(TextError::LineFeed));
         assert_eq!(Text::from_bytes(b"\xc3("), Err(TextError::InvalidUtf8));

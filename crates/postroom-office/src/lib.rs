@@ -58,10 +58,7 @@ impl Check {
     #[must_use]
     pub fn run(self) -> Checked {
         let fits = password::verify(self.given.as_ref(), &self.hash);
-        Checked {
-            session: self.session,
-            verified: fits.then_some(self.hash),
-        }
+        Checked { session: self.session, verified: fits.then_some(self.hash) }
     }
 }
 
@@ -98,28 +95,22 @@ impl<S: Store> Office<S> {
         };
         let call = match (request, &mut visit.standing) {
             (Request::LogIn { name, password }, standing @ Standing::Stranger) => {
-                let call = Call::Open {
-                    name: name.clone(),
-                    key: Key::None,
-                };
+                let call = Call::Open { name: name.clone(), key: Key::None };
                 *standing = Standing::Entering(Box::new(Entrance { name, password }));
                 call
             }
-            (Request::Compose { recipient, text }, Standing::Member(sender)) => Call::Append {
-                sender: *sender,
-                recipient,
-                text,
-            },
+            (Request::Compose { recipient, text }, Standing::Member(sender)) => {
+                Call::Append { sender: *sender, recipient, text }
+            }
             (Request::Read, Standing::Member(account)) => Call::Lease { account: *account },
-            (Request::Confirm, Standing::Member(_)) => Call::Confirm {
-                leases: std::mem::take(&mut visit.leases),
-            },
+            (Request::Confirm, Standing::Member(_)) => {
+                Call::Confirm { leases: std::mem::take(&mut visit.leases) }
+            }
             // A session that asks out of turn is a defect of its protocol's; it
             // gets nothing.
             _ => {
                 debug_assert!(false, "a request out of turn");
-                self.replies
-                    .push((session, Reply::LogInRefused(LogInRefusal::Password)));
+                self.replies.push((session, Reply::LogInRefused(LogInRefusal::Password)));
                 return;
             }
         };
@@ -131,12 +122,7 @@ impl<S: Store> Office<S> {
         if let Some(visit) = self.visits.try_remove(session.key())
             && !visit.leases.is_empty()
         {
-            self.submit(
-                session,
-                Call::Return {
-                    leases: visit.leases,
-                },
-            );
+            self.submit(session, Call::Return { leases: visit.leases });
         }
     }
 
@@ -182,10 +168,7 @@ impl<S: Store> Office<S> {
         };
         match verified {
             Some(hash) => {
-                let call = Call::Open {
-                    name: entrance.name.clone(),
-                    key: Key::Verified(hash),
-                };
+                let call = Call::Open { name: entrance.name.clone(), key: Key::Verified(hash) };
                 self.submit(session, call);
             }
             None => self.refuse(session, LogInRefusal::Password),
@@ -226,44 +209,22 @@ impl<S: Store> Office<S> {
     /// The reply for what needs no proof of its own, if there is one already.
     fn reply(&mut self, session: SessionId, outcome: Outcome) -> Option<Reply> {
         match outcome {
-            Outcome::Opened {
-                account,
-                name,
-                registered,
-                unread,
-            } => {
+            Outcome::Opened { account, name, registered, unread } => {
                 self.visit(session)?.standing = Standing::Member(account);
-                Some(Reply::LoggedIn {
-                    name,
-                    registered,
-                    unread,
-                })
+                Some(Reply::LoggedIn { name, registered, unread })
             }
             Outcome::Locked { password } => {
                 self.check(session, password);
                 None
             }
-            Outcome::Leased {
-                lease,
-                sender,
-                text,
-                remaining,
-            } => {
+            Outcome::Leased { lease, sender, text, remaining } => {
                 self.visit(session)?.leases.push(lease);
-                Some(Reply::Delivered(Delivery {
-                    sender,
-                    text,
-                    remaining,
-                }))
+                Some(Reply::Delivered(Delivery { sender, text, remaining }))
             }
             Outcome::NoneWaits => Some(Reply::NothingUnread),
-            Outcome::MailboxFull {
-                recipient,
-                capacity,
-            } => Some(Reply::NotSent(SendRefusal::MailboxFull {
-                recipient,
-                capacity,
-            })),
+            Outcome::MailboxFull { recipient, capacity } => {
+                Some(Reply::NotSent(SendRefusal::MailboxFull { recipient, capacity }))
+            }
             Outcome::DiskFull => self.no_room(session, SendRefusal::DiskFull),
             Outcome::TooManyAccounts => self.no_room(session, SendRefusal::TooManyAccounts),
             Outcome::Returned => Some(Reply::NotConfirmed),
@@ -278,12 +239,7 @@ impl<S: Store> Office<S> {
     /// What is handed to a session that has left meanwhile goes back.
     fn complete_for_no_one(&mut self, ticket: Ticket, outcome: Outcome) {
         if let Outcome::Leased { lease, .. } = outcome {
-            self.submit(
-                ticket.into(),
-                Call::Return {
-                    leases: vec![lease],
-                },
-            );
+            self.submit(ticket.into(), Call::Return { leases: vec![lease] });
         }
     }
 
@@ -302,19 +258,11 @@ impl<S: Store> Office<S> {
             self.refuse(session, LogInRefusal::Busy);
             return;
         }
-        let Some(Visit {
-            standing: Standing::Entering(entrance),
-            ..
-        }) = self.visit(session)
-        else {
+        let Some(Visit { standing: Standing::Entering(entrance), .. }) = self.visit(session) else {
             return;
         };
         let given = entrance.password.take();
-        self.checks.push(Check {
-            session,
-            given,
-            hash,
-        });
+        self.checks.push(Check { session, given, hash });
         self.checks_under_way += 1;
     }
 

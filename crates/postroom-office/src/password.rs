@@ -20,9 +20,8 @@ pub struct HashError(argon2::password_hash::Error);
 /// Hashes a password with the parameters that the argon2 library holds to be
 /// right today; they are kept in the hash.
 pub fn hash(password: &Password, salt: [u8; SALT_BYTES]) -> Result<PasswordHash, HashError> {
-    let hash = Argon2::default()
-        .hash_password_with_salt(password.as_bytes(), &salt)
-        .map_err(HashError)?;
+    let hash =
+        Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map_err(HashError)?;
     Ok(PasswordHash(hash.to_string().into_boxed_str()))
 }
 
@@ -47,10 +46,7 @@ mod tests {
         let hashed = hash(&password, [7; SALT_BYTES]).unwrap();
         assert!(hashed.0.starts_with("$argon2id$"));
         assert!(verify(Some(&password), &hashed));
-        assert!(!verify(
-            Some(&Password::from_bytes(b"hunter3").unwrap()),
-            &hashed
-        ));
+        assert!(!verify(Some(&Password::from_bytes(b"hunter3").unwrap()), &hashed));
         assert!(!verify(None, &hashed));
         assert!(!verify(Some(&password), &PasswordHash("nonsense".into())));
     }

@@ -63,10 +63,6 @@ pub(crate) struct Entrance {
 
 impl Visit {
     pub(crate) fn new(generation: u32) -> Self {
-        Self {
-            generation,
-            standing: Standing::Stranger,
-            leases: Vec::new(),
-        }
+        Self { generation, standing: Standing::Stranger, leases: Vec::new() }
     }
 }

@@ -104,9 +104,7 @@ impl<D: Dialogue> Conversation<D> {
         pause: Option<PauseRule>,
         outputs: &mut Outputs,
     ) -> Self {
-        outputs
-            .timers
-            .push((Timer::LogIn, Some(settings.login_limit)));
+        outputs.timers.push((Timer::LogIn, Some(settings.login_limit)));
         Self {
             dialogue,
             lines: LineBuffer::new(settings.line_bytes_max),
@@ -275,13 +273,8 @@ impl<D: Dialogue> Conversation<D> {
 
     fn watch_pause(&mut self, outputs: &mut Outputs) {
         if let Some(rule) = self.pause {
-            let waits = self
-                .lines
-                .partial()
-                .is_some_and(|partial| partial.len() <= rule.bytes_max);
-            outputs
-                .timers
-                .push((Timer::Pause, waits.then_some(rule.after)));
+            let waits = self.lines.partial().is_some_and(|partial| partial.len() <= rule.bytes_max);
+            outputs.timers.push((Timer::Pause, waits.then_some(rule.after)));
         }
     }
 }

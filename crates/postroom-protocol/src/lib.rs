@@ -30,16 +30,8 @@ pub struct Protocol {
 
 /// All protocols there are, in the order in which listeners are told.
 pub const PROTOCOLS: &[Protocol] = &[
-    Protocol {
-        name: "mailbox",
-        default_port: 4401,
-        begin: mailbox::begin,
-    },
-    Protocol {
-        name: "mailbox-verbose",
-        default_port: 4402,
-        begin: mailbox_verbose::begin,
-    },
+    Protocol { name: "mailbox", default_port: 4401, begin: mailbox::begin },
+    Protocol { name: "mailbox-verbose", default_port: 4402, begin: mailbox_verbose::begin },
 ];
 
 impl Protocol {

@@ -29,13 +29,7 @@ impl LineBuffer {
     /// A buffer for lines of at most `line_bytes_max` bytes, their ends left out.
     #[must_use]
     pub fn new(line_bytes_max: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            start: 0,
-            searched: 0,
-            line_bytes_max,
-            skipping: false,
-        }
+        Self { bytes: Vec::new(), start: 0, searched: 0, line_bytes_max, skipping: false }
     }
 
     /// Whether all that was received has been taken.
@@ -62,11 +56,7 @@ impl LineBuffer {
         self.searched = next;
         let line = &self.bytes[start..end];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        Some(if line.len() > self.line_bytes_max {
-            Line::TooLong
-        } else {
-            Line::Whole(line)
-        })
+        Some(if line.len() > self.line_bytes_max { Line::TooLong } else { Line::Whole(line) })
     }
 
     /// Takes what has come of a line without its end, if there is any.
@@ -113,9 +103,7 @@ impl LineBuffer {
     }
 
     fn find_end(&mut self) -> Option<usize> {
-        let found = self.bytes[self.searched..]
-            .iter()
-            .position(|byte| *byte == b'\n');
+        let found = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n');
         let end = found.map(|offset| self.searched + offset);
         self.searched = end.unwrap_or(self.bytes.len());
         end
@@ -164,23 +152,16 @@ mod tests {
 
     #[test]
     fn a_line_ends_in_lf_and_one_cr_before_it_is_dropped() {
-        let expected: Vec<_> = ["a", "b", "c\r", "", ""]
-            .map(|line| Some(line.as_bytes().to_vec()))
-            .into();
+        let expected: Vec<_> =
+            ["a", "b", "c\r", "", ""].map(|line| Some(line.as_bytes().to_vec())).into();
         assert_eq!(lines(b"a\nb\r\nc\r\r\n\n\r\nrest", &[100]), expected);
     }
 
     #[test]
     fn a_line_is_too_long_beyond_its_limit_and_not_before() {
         assert_eq!(lines(b"12345678\r\n", &[1]), [Some(b"12345678".to_vec())]);
-        assert_eq!(
-            lines(b"123456789\nok\n", &[1]),
-            [None, Some(b"ok".to_vec())]
-        );
-        assert_eq!(
-            lines(b"12345678\rx\nok\n", &[1]),
-            [None, Some(b"ok".to_vec())]
-        );
+        assert_eq!(lines(b"123456789\nok\n", &[1]), [None, Some(b"ok".to_vec())]);
+        assert_eq!(lines(b"12345678\rx\nok\n", &[1]), [None, Some(b"ok".to_vec())]);
         assert_eq!(lines(&[b'x'; 1000], &[7]), [None]);
     }
 

@@ -44,9 +44,7 @@ impl<S: Store> Server<S> {
         let visit = self.office.enter();
         let mut outputs = Outputs::default();
         let session = (protocol.begin)(&self.settings.session, &mut outputs);
-        let key = self
-            .connections
-            .insert(Connection::new(stream, session, visit));
+        let key = self.connections.insert(Connection::new(stream, session, visit));
         if self.owners.len() <= visit.key() {
             self.owners.resize(visit.key() + 1, 0);
         }
@@ -69,8 +67,5 @@ impl<S: Store> Server<S> {
 
 /// The connection was gone before it was accepted; the listener is well.
 fn is_of_the_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
-    )
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
 }

@@ -87,8 +87,7 @@ impl<S: Store> Server<S> {
         connection.phase = Phase::Draining(close);
         connection.readable = true;
         let limit = self.now + self.settings.drain_limit;
-        self.timers
-            .set(key, &mut connection.deadlines, Deadline::Drain, Some(limit));
+        self.timers.set(key, &mut connection.deadlines, Deadline::Drain, Some(limit));
         self.will_take(key);
     }
 
@@ -118,8 +117,6 @@ impl<S: Store> Server<S> {
 }
 
 fn timestamp() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -90,15 +90,10 @@ impl Connection {
                 Ok(0) => {
                     self.readable = false;
                     self.ended = true;
-                    return Taken::End {
-                        proof: proved && proof == Proof::Tcp,
-                    };
+                    return Taken::End { proof: proved && proof == Proof::Tcp };
                 }
                 Ok(length) => {
-                    return Taken::Bytes {
-                        length,
-                        proof: proved,
-                    };
+                    return Taken::Bytes { length, proof: proved };
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.readable = false;

@@ -81,16 +81,9 @@ impl<S: Store> Server<S> {
         let mut listening = Vec::new();
         for (number, mut bound) in listeners.into_iter().enumerate() {
             registry
-                .register(
-                    &mut bound.listener,
-                    Token(FIRST_LISTENER + number),
-                    Interest::READABLE,
-                )
+                .register(&mut bound.listener, Token(FIRST_LISTENER + number), Interest::READABLE)
                 .map_err(refused("watch a listener"))?;
-            listening.push(Listening {
-                bound,
-                waiting: true,
-            });
+            listening.push(Listening { bound, waiting: true });
         }
         let waker = Waker::new(registry, NEWS).map_err(refused("wake the server"))?;
         let threads = Threads::start(waker, housekeeping).map_err(refused("start a thread"))?;
@@ -141,13 +134,8 @@ impl<S: Store> Server<S> {
     /// Waits until there is something to do.
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
         let timeout = if self.readable.is_empty() && !self.office.is_unsettled() {
-            let stop = self
-                .stopping
-                .map(|at| at.saturating_duration_since(self.now));
-            [self.timers.next_in(self.now), stop]
-                .into_iter()
-                .flatten()
-                .min()
+            let stop = self.stopping.map(|at| at.saturating_duration_since(self.now));
+            [self.timers.next_in(self.now), stop].into_iter().flatten().min()
         } else {
             Some(Duration::ZERO)
         };
@@ -205,8 +193,7 @@ impl<S: Store> Server<S> {
     }
 
     fn has_stopped(&self) -> bool {
-        self.stopping
-            .is_some_and(|at| self.connections.is_empty() || self.now >= at)
+        self.stopping.is_some_and(|at| self.connections.is_empty() || self.now >= at)
     }
 
     /// Takes what the threads have to tell.

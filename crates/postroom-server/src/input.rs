@@ -43,13 +43,7 @@ impl<S: Store> Server<S> {
                     // that has been told is not.
                     connection.readable = length == buffer.len() || connection.ending;
                     if connection.phase == Phase::Open {
-                        self.feed(
-                            key,
-                            Input::Bytes {
-                                bytes: &buffer[..length],
-                                proof,
-                            },
-                        );
+                        self.feed(key, Input::Bytes { bytes: &buffer[..length], proof });
                     }
                     if length == buffer.len() {
                         self.will_take(key);
@@ -109,8 +103,7 @@ impl<S: Store> Server<S> {
                 Timer::Pause => Deadline::Pause,
             };
             let at = after.map(|after| self.now + after);
-            self.timers
-                .set(key, &mut connection.deadlines, deadline, at);
+            self.timers.set(key, &mut connection.deadlines, deadline, at);
         }
         if let Some(close) = outputs.close.take() {
             connection.phase = Phase::Closing(close);

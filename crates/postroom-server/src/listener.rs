@@ -51,14 +51,8 @@ pub fn bind(
 ) -> Result<BoundListener, ListenError> {
     open(address.address, peer_dead_after)
         .and_then(|listener| {
-            let bound = ListenerAddress {
-                address: listener.local_addr()?,
-                ..address
-            };
-            Ok(BoundListener {
-                listener,
-                address: bound,
-            })
+            let bound = ListenerAddress { address: listener.local_addr()?, ..address };
+            Ok(BoundListener { listener, address: bound })
         })
         .map_err(|cause| ListenError {
             protocol: address.protocol.name,
@@ -70,17 +64,11 @@ pub fn bind(
 /// Connections inherit the options of their listener, which spares four calls
 /// for each.
 fn open(address: SocketAddr, peer_dead_after: Duration) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM.nonblocking(),
-        None,
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(
-        &TcpKeepalive::new()
-            .with_time(peer_dead_after / 2)
-            .with_interval(KEEPALIVE_EVERY),
+        &TcpKeepalive::new().with_time(peer_dead_after / 2).with_interval(KEEPALIVE_EVERY),
     )?;
     // The kernel looks only when a probe is due, so this comes one probe earlier.
     let unacknowledged = peer_dead_after.saturating_sub(KEEPALIVE_EVERY / 2);

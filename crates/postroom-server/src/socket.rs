@@ -7,10 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Bytes written to a TCP socket that its peer has not acknowledged
 /// (`SIOCOUTQ`).
-#[expect(
-    unsafe_code,
-    reason = "the request is in no library; it writes one int"
-)]
+#[expect(unsafe_code, reason = "the request is in no library; it writes one int")]
 pub(crate) fn unacknowledged_bytes(socket: &impl AsRawFd) -> io::Result<usize> {
     let mut bytes: libc::c_int = 0;
     // SAFETY: the descriptor is open for as long as `socket` is borrowed, and
@@ -27,15 +24,7 @@ pub(crate) fn unacknowledged_bytes(socket: &impl AsRawFd) -> io::Result<usize> {
 pub fn raise_descriptor_limit() -> io::Result<usize> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum {
-        setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: maximum,
-                maximum,
-            },
-        )?;
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
     }
-    Ok(maximum
-        .and_then(|files| usize::try_from(files).ok())
-        .unwrap_or(usize::MAX))
+    Ok(maximum.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX))
 }

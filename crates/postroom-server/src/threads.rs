@@ -53,10 +53,7 @@ impl Threads {
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> io::Result<Self> {
         let (news_in, news) = channel();
-        let messenger = Messenger {
-            news: news_in,
-            waker: Arc::new(waker),
-        };
+        let messenger = Messenger { news: news_in, waker: Arc::new(waker) };
         let (checks, queue) = channel();
         let queue = Arc::new(Mutex::new(queue));
         let mut handles = Vec::new();
@@ -73,11 +70,7 @@ impl Threads {
                 messenger.tell(News::Failed(failure));
             }
         })?);
-        Ok(Self {
-            checks: Some(checks),
-            news,
-            handles,
-        })
+        Ok(Self { checks: Some(checks), news, handles })
     }
 
     pub(crate) fn check(&self, check: Check) {

@@ -61,9 +61,7 @@ impl Timers {
 
     /// The time until the next deadline.
     pub(crate) fn next_in(&self, now: Instant) -> Option<Duration> {
-        self.pending
-            .first()
-            .map(|(at, _, _)| at.saturating_duration_since(now))
+        self.pending.first().map(|(at, _, _)| at.saturating_duration_since(now))
     }
 }
 
@@ -82,11 +80,8 @@ mod tests {
     fn deadlines_pass_in_order_and_stopped_ones_never() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let (mut timers, mut one, mut two) = (
-            Timers::default(),
-            Deadlines::default(),
-            Deadlines::default(),
-        );
+        let (mut timers, mut one, mut two) =
+            (Timers::default(), Deadlines::default(), Deadlines::default());
         timers.set(1, &mut one, Deadline::LogIn, Some(after(60)));
         timers.set(1, &mut one, Deadline::Pause, Some(after(1)));
         timers.set(1, &mut one, Deadline::Pause, Some(after(3)));

@@ -58,9 +58,7 @@ impl Shared {
     }
 
     fn wait<'a>(&self, guard: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.changed
-            .wait(guard)
-            .unwrap_or_else(PoisonError::into_inner)
+        self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,16 +76,8 @@ pub struct Checkpointer {
 }
 
 pub(crate) fn pair(path: PathBuf) -> (Checkpoints, Checkpointer) {
-    let shared = Arc::new(Shared {
-        state: Mutex::new(State::Idle),
-        changed: Condvar::new(),
-    });
-    (
-        Checkpoints {
-            shared: Arc::clone(&shared),
-        },
-        Checkpointer { path, shared },
-    )
+    let shared = Arc::new(Shared { state: Mutex::new(State::Idle), changed: Condvar::new() });
+    (Checkpoints { shared: Arc::clone(&shared) }, Checkpointer { path, shared })
 }
 
 impl Checkpoints {
@@ -115,9 +105,7 @@ impl Checkpoints {
             State::Copied(copied) if pages.saturating_sub(copied) <= REST_PAGES => {
                 *state = State::Idle;
                 drop(state);
-                copy(connection)
-                    .map(drop)
-                    .map_err(|error| checkpoint_failed(error.to_string()))
+                copy(connection).map(drop).map_err(|error| checkpoint_failed(error.to_string()))
             }
             State::Idle | State::Copied(_) => {
                 *state = State::Wanted;
@@ -181,10 +169,7 @@ impl Checkpointer {
 }
 
 fn checkpoint_failed(cause: String) -> StoreFailure {
-    StoreFailure {
-        what: "cannot move the log into the store".into(),
-        cause: cause.into(),
-    }
+    StoreFailure { what: "cannot move the log into the store".into(), cause: cause.into() }
 }
 
 /// Copies what no commit is using; returns how many pages of the log are copied.

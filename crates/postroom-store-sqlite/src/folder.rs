@@ -80,15 +80,8 @@ impl OpenError {
 impl DataFolder {
     /// Makes the folder if there is none, for its owner alone, and locks it.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let refused = |cause| OpenError::Folder {
-            path: path.to_path_buf(),
-            cause,
-        };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(refused)?;
+        let refused = |cause| OpenError::Folder { path: path.to_path_buf(), cause };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(refused)?;
         let lock = OpenOptions::new()
             .create(true)
             .write(true)
@@ -96,13 +89,8 @@ impl DataFolder {
             .open(path.join("postroom.lock"))
             .map_err(refused)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_path_buf(),
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-                path: path.to_path_buf(),
-            }),
+            Ok(()) => Ok(Self { path: path.to_path_buf(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_path_buf() }),
             Err(TryLockError::Error(cause)) => Err(refused(cause)),
         }
     }

@@ -130,9 +130,7 @@ impl Index {
 
     pub(crate) fn find(&self, name: &Name) -> Option<AccountId> {
         self.by_name
-            .find(self.hasher.hash_one(name), |id| {
-                self.accounts[id.0 as usize].name == *name
-            })
+            .find(self.hasher.hash_one(name), |id| self.accounts[id.0 as usize].name == *name)
             .copied()
     }
 
@@ -151,14 +149,8 @@ impl Index {
         let id = AccountId(self.len());
         let (accounts, hasher) = (&self.accounts, &self.hasher);
         let hash = hasher.hash_one(&name);
-        self.by_name.insert_unique(hash, id, |id| {
-            hasher.hash_one(&accounts[id.0 as usize].name)
-        });
-        self.accounts.push(Account {
-            name,
-            password: None,
-            mailbox: Mailbox::default(),
-        });
+        self.by_name.insert_unique(hash, id, |id| hasher.hash_one(&accounts[id.0 as usize].name));
+        self.accounts.push(Account { name, password: None, mailbox: Mailbox::default() });
         id
     }
 
@@ -212,11 +204,7 @@ mod tests {
             .iter()
             .map(|account| {
                 let mailbox = &account.mailbox;
-                (
-                    account.name.to_string(),
-                    mailbox.waiting.clone(),
-                    mailbox.leased,
-                )
+                (account.name.to_string(), mailbox.waiting.clone(), mailbox.leased)
             })
             .collect()
     }

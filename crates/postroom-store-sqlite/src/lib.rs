@@ -69,12 +69,10 @@ impl SqliteStore {
         let log_pages = Arc::new(AtomicU32::new(0));
         let hooked = Arc::clone(&log_pages);
         connection
-            .wal_hook(Some(
-                move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
-                    hooked.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
-                    Ok(())
-                },
-            ))
+            .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
+                hooked.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+                Ok(())
+            }))
             .map_err(|cause| OpenError::database(&path, cause))?;
         let (checkpoints, checkpointer) = checkpoint::pair(path);
         let store = Self {
@@ -104,9 +102,7 @@ impl SqliteStore {
     }
 
     fn allowed(&mut self, group: &[(Ticket, Call)]) -> Allowed {
-        let writes = group
-            .iter()
-            .any(|(_, call)| matches!(call, Call::Append { .. }));
+        let writes = group.iter().any(|(_, call)| matches!(call, Call::Append { .. }));
         if !writes || self.room.is_enough(&self.connection) {
             return Allowed::Everything;
         }
@@ -148,16 +144,12 @@ impl Store for SqliteStore {
                 .map(|((ticket, _), receipt)| Completion { ticket, receipt }),
         );
         self.submitted = group;
-        self.checkpoints
-            .tend(&self.connection, self.log_pages.load(Ordering::Relaxed))
+        self.checkpoints.tend(&self.connection, self.log_pages.load(Ordering::Relaxed))
     }
 }
 
 fn failure(what: impl Into<String>, cause: rusqlite::Error) -> StoreFailure {
-    StoreFailure {
-        what: what.into(),
-        cause: cause.into(),
-    }
+    StoreFailure { what: what.into(), cause: cause.into() }
 }
 
 /// The file of a store within its data folder.
@@ -175,32 +167,19 @@ mod tests {
     #[test]
     fn quick() {
         let dir = tempfile::tempdir_in("/work").unwrap();
-        let limits = Limits {
-            mailbox_capacity: 1000000,
-            ..Limits::default()
-        };
+        let limits = Limits { mailbox_capacity: 1000000, ..Limits::default() };
         let (mut store, checkpointer) =
             SqliteStore::open(DataFolder::open(dir.path()).unwrap(), limits).unwrap();
         let t = std::thread::spawn(|| checkpointer.run());
         let mut done = Vec::new();
-        store.submit(
-            Ticket(0),
-            Call::Open {
-                name: Name::new("bob").unwrap(),
-                key: Key::None,
-            },
-        );
+        store.submit(Ticket(0), Call::Open { name: Name::new("bob").unwrap(), key: Key::None });
         store.settle(Timestamp(1), &mut done).unwrap();
         let Outcome::Opened { account, .. } = done.pop().unwrap().receipt.into_inner() else {
             panic!()
         };
-        for (batch, total) in [
-            (1000, 1_000_000),
-            (100, 500_000),
-            (50, 200_000),
-            (10, 50_000),
-            (1, 5000),
-        ] {
+        for (batch, total) in
+            [(1000, 1_000_000), (100, 500_000), (50, 200_000), (10, 50_000), (1, 5000)]
+        {
             let start = std::time::Instant::now();
             for i in 0..total / batch {
                 for j in 0..batch {

@@ -14,22 +14,15 @@ use crate::sweep::Sweep;
 /// is.
 pub(crate) fn load(connection: &Connection, path: &Path) -> Result<(Index, Sweep), OpenError> {
     let database = |cause| OpenError::database(path, cause);
-    let damaged = |what: String| OpenError::Damaged {
-        path: path.to_path_buf(),
-        what,
-    };
+    let damaged = |what: String| OpenError::Damaged { path: path.to_path_buf(), what };
     let last_sequence = last_sequence(connection).map_err(database)?;
     let accounts: usize = connection
         .query_row("SELECT count(*) FROM account", [], |row| row.get(0))
         .map_err(database)?;
     let mut index = Index::new(last_sequence, accounts);
-    load_accounts(connection, &mut index)
-        .map_err(database)?
-        .map_err(damaged)?;
+    load_accounts(connection, &mut index).map_err(database)?.map_err(damaged)?;
     let removed = removed(connection).map_err(database)?;
-    load_mailboxes(connection, &mut index, &removed)
-        .map_err(database)?
-        .map_err(damaged)?;
+    load_mailboxes(connection, &mut index, &removed).map_err(database)?.map_err(damaged)?;
     Ok((index, Sweep::new(removed)))
 }
 
@@ -97,10 +90,7 @@ fn load_mailboxes(
                 "message {sequence} is for account {recipient}, which is missing"
             )));
         }
-        index
-            .account_mut(AccountId(recipient))
-            .mailbox
-            .append(sequence);
+        index.account_mut(AccountId(recipient)).mailbox.append(sequence);
     }
     Ok(Ok(()))
 }

@@ -13,10 +13,7 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn new(folder: &Path, reserve_bytes: u64) -> Self {
-        Self {
-            folder: folder.to_path_buf(),
-            reserve_bytes,
-        }
+        Self { folder: folder.to_path_buf(), reserve_bytes }
     }
 
     /// Whether messages may be stored: the disk has the reserve, counting what

@@ -75,22 +75,14 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
             .map_err(database)?;
         let version = version(&transaction, path)?;
         if version > known {
-            return Err(OpenError::Newer {
-                path: path.to_path_buf(),
-                version,
-                known,
-            });
+            return Err(OpenError::Newer { path: path.to_path_buf(), version, known });
         }
         let Some(step) = MIGRATIONS.get(version as usize) else {
             return Ok(());
         };
         transaction.execute_batch(step).map_err(database)?;
-        transaction
-            .pragma_update(None, "application_id", APPLICATION_ID)
-            .map_err(database)?;
-        transaction
-            .pragma_update(None, "user_version", version + 1)
-            .map_err(database)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(database)?;
+        transaction.pragma_update(None, "user_version", version + 1).map_err(database)?;
         transaction.commit().map_err(database)?;
     }
 }
@@ -107,8 +99,6 @@ fn version(transaction: &Transaction<'_>, path: &Path) -> Result<u32, OpenError>
     match read().map_err(|cause| OpenError::database(path, cause))? {
         (0, 0, 0) => Ok(0),
         (APPLICATION_ID, version, _) => Ok(version),
-        _ => Err(OpenError::Foreign {
-            path: path.to_path_buf(),
-        }),
+        _ => Err(OpenError::Foreign { path: path.to_path_buf() }),
     }
 }

@@ -44,11 +44,7 @@ pub(crate) struct Step {
 impl Sweep {
     /// Takes up the removals found at start.
     pub(crate) fn new(noted: Vec<u64>) -> Self {
-        Self {
-            noted,
-            round: None,
-            hurried: false,
-        }
+        Self { noted, round: None, hurried: false }
     }
 
     /// The disk is short of room: do not wait for a full round.
@@ -72,11 +68,7 @@ impl Sweep {
         let Some(round) = begun.as_ref().or(self.round.as_ref()) else {
             return Ok(None);
         };
-        let least = if self.hurried {
-            STEP_ROWS_HURRIED
-        } else {
-            STEP_ROWS
-        };
+        let least = if self.hurried { STEP_ROWS_HURRIED } else { STEP_ROWS };
         let rows = round.rest.len().min(least.max(2 * removals));
         let mut delete = connection.prepare_cached("DELETE FROM message WHERE sequence = ?1")?;
         for sequence in &round.rest[round.rest.len() - rows..] {

@@ -51,15 +51,7 @@ impl<'a> Transaction<'a> {
     ) -> rusqlite::Result<Self> {
         // Deferred: a group that only reads takes no lock and syncs nothing.
         connection.prepare_cached("BEGIN")?.execute([])?;
-        Ok(Self {
-            connection,
-            index,
-            limits,
-            now,
-            allowed,
-            undo: Vec::new(),
-            removed: Vec::new(),
-        })
+        Ok(Self { connection, index, limits, now, allowed, undo: Vec::new(), removed: Vec::new() })
     }
 
     /// Runs the calls and, if it may, a step of the sweep, and commits them.
@@ -88,19 +80,13 @@ impl<'a> Transaction<'a> {
             outcomes.push(self.call(call)?);
         }
         let step = match self.allowed {
-            Allowed::Everything | Allowed::NoMessages => sweep.step(
-                self.connection,
-                self.removed.len(),
-                self.index.last_sequence(),
-            )?,
+            Allowed::Everything | Allowed::NoMessages => {
+                sweep.step(self.connection, self.removed.len(), self.index.last_sequence())?
+            }
             Allowed::NoSweep | Allowed::Nothing => None,
         };
-        let receipts = outcomes.commit(|| {
-            self.connection
-                .prepare_cached("COMMIT")?
-                .execute([])
-                .map(drop)
-        })?;
+        let receipts =
+            outcomes.commit(|| self.connection.prepare_cached("COMMIT")?.execute([]).map(drop))?;
         sweep.committed(step, &self.removed);
         Ok(receipts)
     }
@@ -108,11 +94,7 @@ impl<'a> Transaction<'a> {
     fn call(&mut self, call: &Call) -> rusqlite::Result<Outcome> {
         match call {
             Call::Open { name, key } => self.open(name, key),
-            Call::Append {
-                sender,
-                recipient,
-                text,
-            } => self.append(*sender, recipient, text),
+            Call::Append { sender, recipient, text } => self.append(*sender, recipient, text),
             Call::Lease { account } => self.lease(*account),
             Call::Confirm { leases } => self.confirm(leases),
             Call::Return { leases } => {
@@ -133,17 +115,10 @@ impl<'a> Transaction<'a> {
         if let Some(password) = &found.password
             && *key != Key::Verified(password.clone())
         {
-            return Ok(Outcome::Locked {
-                password: password.clone(),
-            });
+            return Ok(Outcome::Locked { password: password.clone() });
         }
         let (name, unread) = (found.name.clone(), found.mailbox.unread());
-        Ok(Outcome::Opened {
-            account,
-            name,
-            registered,
-            unread,
-        })
+        Ok(Outcome::Opened { account, name, registered, unread })
     }
 
     fn append(
@@ -162,21 +137,12 @@ impl<'a> Transaction<'a> {
         let capacity = self.limits.mailbox_capacity;
         let found = self.index.account_mut(account);
         if found.mailbox.unread() >= capacity {
-            return Ok(Outcome::MailboxFull {
-                recipient: found.name.clone(),
-                capacity,
-            });
+            return Ok(Outcome::MailboxFull { recipient: found.name.clone(), capacity });
         }
         let sequence = self.index.next_sequence();
         self.connection
             .prepare_cached("INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![
-                sequence,
-                account.0,
-                sender.0,
-                self.now.0,
-                text.as_str()
-            ])?;
+            .execute(params![sequence, account.0, sender.0, self.now.0, text.as_str()])?;
         self.index.account_mut(account).mailbox.append(sequence);
         self.undo.push(Undo::Append(account, sequence));
         Ok(Outcome::Appended { registered })
@@ -212,9 +178,7 @@ impl<'a> Transaction<'a> {
             self.give_back(leases);
             return Ok(Outcome::Returned);
         }
-        let mut insert = self
-            .connection
-            .prepare_cached("INSERT INTO removal VALUES (NULL, ?1)")?;
+        let mut insert = self.connection.prepare_cached("INSERT INTO removal VALUES (NULL, ?1)")?;
         for lease in leases {
             insert.execute([lease.sequence()])?;
             self.index.account_mut(lease.account()).mailbox.confirm();

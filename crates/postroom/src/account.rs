@@ -86,10 +86,7 @@ pub(crate) enum AccountError {
 
 /// Runs one of the account commands.
 pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> {
-    let overrides = Overrides {
-        data: arguments.data.clone(),
-        ..Overrides::default()
-    };
+    let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
     let folder = DataFolder::open(&config.data)?;
     let (mut store, _) = SqliteStore::open(folder, config.limits())?;
@@ -105,14 +102,9 @@ fn set_password(
     arguments: &PasswordArguments,
     must_exist: bool,
 ) -> Result<(), AccountError> {
-    let name = Name::new(&arguments.name).map_err(|cause| AccountError::Name {
-        name: arguments.name.clone(),
-        cause,
-    })?;
-    match summaries(store)?
-        .into_iter()
-        .find(|account| account.name == name)
-    {
+    let name = Name::new(&arguments.name)
+        .map_err(|cause| AccountError::Name { name: arguments.name.clone(), cause })?;
+    match summaries(store)?.into_iter().find(|account| account.name == name) {
         Some(account) if !must_exist => return Err(AccountError::Exists(account.name)),
         None if must_exist => return Err(AccountError::Unknown(name)),
         _ => {}
@@ -136,23 +128,16 @@ fn hashed(password: &Password) -> Result<PasswordHash, AccountError> {
 /// From a file, from a person without echo, or from a pipe.
 fn read_password(file: Option<&Path>) -> Result<Password, AccountError> {
     let typed = match file {
-        Some(path) => fs::read_to_string(path).map_err(|cause| AccountError::PasswordFile {
-            from: path.to_path_buf(),
-            cause,
-        })?,
+        Some(path) => fs::read_to_string(path)
+            .map_err(|cause| AccountError::PasswordFile { from: path.to_path_buf(), cause })?,
         None if io::stdin().is_terminal() => return ask_twice(),
         None => {
             let mut line = String::new();
-            io::stdin()
-                .lock()
-                .read_line(&mut line)
-                .map_err(AccountError::Ask)?;
+            io::stdin().lock().read_line(&mut line).map_err(AccountError::Ask)?;
             line
         }
     };
-    Ok(Password::from_bytes(
-        typed.lines().next().unwrap_or_default().as_bytes(),
-    )?)
+    Ok(Password::from_bytes(typed.lines().next().unwrap_or_default().as_bytes())?)
 }
 
 fn ask_twice() -> Result<Password, AccountError> {
@@ -166,12 +151,7 @@ fn ask_twice() -> Result<Password, AccountError> {
 
 fn list(store: &mut SqliteStore) -> Result<(), AccountError> {
     let mut output = io::stdout().lock();
-    for AccountSummary {
-        name,
-        unread,
-        has_password,
-    } in summaries(store)?
-    {
+    for AccountSummary { name, unread, has_password } in summaries(store)? {
         let password = if has_password { "password" } else { "open" };
         writeln!(output, "{name}\t{unread}\t{password}").map_err(AccountError::Output)?;
     }
@@ -187,17 +167,10 @@ fn summaries(store: &mut SqliteStore) -> Result<Vec<AccountSummary>, AccountErro
 
 /// Makes one call of a store that completes it at once.
 fn call(store: &mut SqliteStore, call: Call) -> Result<Outcome, AccountError> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut completed: Vec<Completion> = Vec::new();
     store.submit(Ticket(0), call);
-    store.settle(
-        Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)),
-        &mut completed,
-    )?;
-    let completion = completed
-        .pop()
-        .expect("this store completes each call as it settles");
+    store.settle(Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)), &mut completed)?;
+    let completion = completed.pop().expect("this store completes each call as it settles");
     Ok(completion.receipt.into_inner())
 }

@@ -113,18 +113,13 @@ impl Default for Config {
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            level: "info".into(),
-        }
+        Self { format: LogFormat::Text, level: "info".into() }
     }
 }
 
 impl Default for Mailbox {
     fn default() -> Self {
-        Self {
-            capacity: MAILBOX_CAPACITY_DEFAULT,
-        }
+        Self { capacity: MAILBOX_CAPACITY_DEFAULT }
     }
 }
 
@@ -139,9 +134,7 @@ impl Default for Accounts {
 
 impl Default for Disk {
     fn default() -> Self {
-        Self {
-            reserve_bytes: Limits::default().disk_reserve_bytes,
-        }
+        Self { reserve_bytes: Limits::default().disk_reserve_bytes }
     }
 }
 
@@ -162,9 +155,7 @@ impl Default for Connection {
 
 impl Default for Stop {
     fn default() -> Self {
-        Self {
-            limit_ms: millis(ServerSettings::default().stop_limit),
-        }
+        Self { limit_ms: millis(ServerSettings::default().stop_limit) }
     }
 }
 
@@ -186,10 +177,7 @@ pub(crate) struct Overrides {
 #[derive(Debug, Error)]
 pub(crate) enum ConfigError {
     #[error("cannot read the settings in {}: {cause}", path.display())]
-    Read {
-        path: PathBuf,
-        cause: std::io::Error,
-    },
+    Read { path: PathBuf, cause: std::io::Error },
     #[error("cannot understand the settings in {}: {cause}", path.display())]
     Parse { path: PathBuf, cause: String },
     #[error("there is no setting \"{key}\" ({origin}); docs/postroom.toml lists all")]
@@ -197,12 +185,7 @@ pub(crate) enum ConfigError {
     #[error("\"{0}\" sets nothing; write it as KEY=VALUE")]
     NoValue(String),
     #[error("the setting {key} ({origin}) cannot be \"{value}\": it is {expected}")]
-    Value {
-        key: String,
-        origin: String,
-        value: String,
-        expected: String,
-    },
+    Value { key: String, origin: String, value: String, expected: String },
     #[error("the settings are not accepted: {0}")]
     Invalid(String),
 }
@@ -226,19 +209,16 @@ impl Config {
         for (variable, value) in environment {
             if let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX) {
                 let origin = format!("environment variable {variable}");
-                let key = keys
-                    .find_variable(name)
-                    .ok_or_else(|| ConfigError::Unknown {
-                        key: name.to_owned(),
-                        origin: origin.clone(),
-                    })?;
+                let key = keys.find_variable(name).ok_or_else(|| ConfigError::Unknown {
+                    key: name.to_owned(),
+                    origin: origin.clone(),
+                })?;
                 keys.set(&mut table, key, &value, &origin)?;
             }
         }
         for setting in &overrides.set {
-            let (key, value) = setting
-                .split_once('=')
-                .ok_or_else(|| ConfigError::NoValue(setting.clone()))?;
+            let (key, value) =
+                setting.split_once('=').ok_or_else(|| ConfigError::NoValue(setting.clone()))?;
             keys.set(&mut table, key.trim(), value, "--set")?;
         }
         let config: Self = Value::Table(table)
@@ -269,16 +249,8 @@ impl Config {
             ("mailbox.capacity", u64::from(self.mailbox.capacity), 1),
             ("accounts.max", u64::from(self.accounts.max), 1),
             ("connection.max", self.connection.max as u64, 1),
-            (
-                "connection.line_bytes_max",
-                self.connection.line_bytes_max as u64,
-                128,
-            ),
-            (
-                "connection.peer_dead_after_ms",
-                self.connection.peer_dead_after_ms,
-                15_000,
-            ),
+            ("connection.line_bytes_max", self.connection.line_bytes_max as u64, 128),
+            ("connection.peer_dead_after_ms", self.connection.peer_dead_after_ms, 15_000),
         ];
         for (key, value, least) in least {
             if value < least {
@@ -288,9 +260,7 @@ impl Config {
         // A text is shown with at most four times its bytes, in an output line of
         // at most 32,768.
         if self.connection.line_bytes_max > 8_192 {
-            return Err(ConfigError::Invalid(
-                "connection.line_bytes_max is at most 8192".into(),
-            ));
+            return Err(ConfigError::Invalid("connection.line_bytes_max is at most 8192".into()));
         }
         self.log.level().map(|_| self)
     }
@@ -348,10 +318,8 @@ fn utf8_pair((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<
 }
 
 fn read_file(path: &Path) -> Result<Table, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read {
-        path: path.to_path_buf(),
-        cause,
-    })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|cause| ConfigError::Read { path: path.to_path_buf(), cause })?;
     let refused = |error: toml::de::Error| ConfigError::Parse {
         path: path.to_path_buf(),
         cause: describe(&text, &error),
@@ -403,15 +371,8 @@ impl Keys {
         value: &str,
         origin: &str,
     ) -> Result<(), ConfigError> {
-        let unknown = || ConfigError::Unknown {
-            key: key.to_owned(),
-            origin: origin.to_owned(),
-        };
-        let (_, like) = self
-            .0
-            .iter()
-            .find(|(known, _)| known == key)
-            .ok_or_else(unknown)?;
+        let unknown = || ConfigError::Unknown { key: key.to_owned(), origin: origin.to_owned() };
+        let (_, like) = self.0.iter().find(|(known, _)| known == key).ok_or_else(unknown)?;
         let value = typed(value, like).map_err(|expected| ConfigError::Value {
             key: key.to_owned(),
             origin: origin.to_owned(),
@@ -447,17 +408,10 @@ fn collect_keys(table: &Table, prefix: &str, keys: &mut Vec<(String, Value)>) {
 /// A value of the type of `like`, or what would have been one.
 fn typed(value: &str, like: &Value) -> Result<Value, &'static str> {
     match like {
-        Value::Integer(_) => value
-            .trim()
-            .replace('_', "")
-            .parse()
-            .map(Value::Integer)
-            .map_err(|_| "a whole number"),
-        Value::Boolean(_) => value
-            .trim()
-            .parse()
-            .map(Value::Boolean)
-            .map_err(|_| "true or false"),
+        Value::Integer(_) => {
+            value.trim().replace('_', "").parse().map(Value::Integer).map_err(|_| "a whole number")
+        }
+        Value::Boolean(_) => value.trim().parse().map(Value::Boolean).map_err(|_| "true or false"),
         Value::Array(_) => Ok(Value::Array(
             value
                 .split(',')

@@ -55,10 +55,7 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the one place that tells a person why it ends"
-)]
+#[expect(clippy::print_stderr, reason = "the one place that tells a person why it ends")]
 fn complain(error: &dyn Error) {
     eprintln!("postroom: {error}");
 }

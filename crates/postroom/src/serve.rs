@@ -48,10 +48,7 @@ pub(crate) struct ServeArguments {
 pub(crate) enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error(
-        "there is no protocol \"{name}\" in \"{listener}\"; there are: {}",
-        protocol_names()
-    )]
+    #[error("there is no protocol \"{name}\" in \"{listener}\"; there are: {}", protocol_names())]
     UnknownProtocol { name: String, listener: String },
     #[error("\"{listener}\" is no listener; write it as PROTOCOL=HOST:PORT")]
     Listener { listener: String },
@@ -68,11 +65,7 @@ pub(crate) enum ServeError {
 }
 
 fn protocol_names() -> String {
-    PROTOCOLS
-        .iter()
-        .map(|protocol| protocol.name)
-        .collect::<Vec<_>>()
-        .join(", ")
+    PROTOCOLS.iter().map(|protocol| protocol.name).collect::<Vec<_>>().join(", ")
 }
 
 /// Runs the server until it is told to stop.
@@ -130,27 +123,18 @@ fn addresses(config: &Config) -> Result<Vec<ListenerAddress>, ServeError> {
         };
         return Ok(PROTOCOLS.iter().map(at_home).collect());
     }
-    config
-        .listen
-        .iter()
-        .map(|listener| address(listener))
-        .collect()
+    config.listen.iter().map(|listener| address(listener)).collect()
 }
 
 fn address(listener: &str) -> Result<ListenerAddress, ServeError> {
-    let malformed = || ServeError::Listener {
-        listener: listener.to_owned(),
-    };
+    let malformed = || ServeError::Listener { listener: listener.to_owned() };
     let (name, address) = listener.split_once('=').ok_or_else(malformed)?;
     let protocol = Protocol::find(name).ok_or_else(|| ServeError::UnknownProtocol {
         name: name.to_owned(),
         listener: listener.to_owned(),
     })?;
     let address = resolve(address)
-        .map_err(|cause| ServeError::Address {
-            listener: listener.to_owned(),
-            cause,
-        })?
+        .map_err(|cause| ServeError::Address { listener: listener.to_owned(), cause })?
         .ok_or_else(malformed)?;
     Ok(ListenerAddress { protocol, address })
 }

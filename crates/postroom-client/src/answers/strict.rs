@@ -51,18 +51,8 @@ mod tests {
     fn login_is_answered_by_digits_alone() {
         assert_eq!(login("0"), Some(0));
         assert_eq!(login("1024"), Some(1024));
-        for line in [
-            "",
-            "-1",
-            "+1",
-            " 1",
-            "1 ",
-            "1\r",
-            "4294967296",
-            "three",
-            "LOGIN ERROR",
-            "١",
-        ] {
+        for line in ["", "-1", "+1", " 1", "1 ", "1\r", "4294967296", "three", "LOGIN ERROR", "١"]
+        {
             assert_eq!(login(line), None, "{line:?}");
         }
     }
@@ -71,13 +61,8 @@ mod tests {
     fn compose_is_answered_by_one_of_two_lines() {
         assert_eq!(compose("MESSAGE SENT"), Some(Composed::Sent));
         assert_eq!(compose("MESSAGE FAILED"), Some(Composed::Failed));
-        for line in [
-            "",
-            "message sent",
-            "MESSAGE SENT.",
-            "MESSAGE SENT\r",
-            "MESSAGE FAILED. Full",
-        ] {
+        for line in ["", "message sent", "MESSAGE SENT.", "MESSAGE SENT\r", "MESSAGE FAILED. Full"]
+        {
             assert_eq!(compose(line), None, "{line:?}");
         }
     }
@@ -85,10 +70,7 @@ mod tests {
     #[test]
     fn read_is_answered_by_a_sender_or_an_error() {
         assert_eq!(read_head("READ ERROR"), Some(Head::NothingUnread));
-        assert_eq!(
-            read_head("bob"),
-            Some(Head::Sender(Name::new("bob").unwrap()))
-        );
+        assert_eq!(read_head("bob"), Some(Head::Sender(Name::new("bob").unwrap())));
         for line in ["", "read error", "READ ERROR ", "a b", "bob\r", "\u{1b}[2J"] {
             assert_eq!(read_head(line), None, "{line:?}");
         }

@@ -78,10 +78,7 @@ pub(crate) fn read(line: &str) -> Option<Read> {
     let sender = Name::new(parts.next()?).ok()?;
     // An empty text may come without the space before it.
     let text = Text::from_bytes(parts.next().unwrap_or_default().as_bytes()).ok()?;
-    Some(Read::Message {
-        message: Message { sender, text },
-        remaining,
-    })
+    Some(Read::Message { message: Message { sender, text }, remaining })
 }
 
 #[cfg(test)]
@@ -135,22 +132,10 @@ mod tests {
     #[test]
     fn a_failure_may_have_a_reason() {
         assert_eq!(compose("MESSAGE SENT SUCCESSFULLY."), Some(Composed::Sent));
-        assert_eq!(
-            compose("MESSAGE SENT SUCCESSFULLY TO NEW USER."),
-            Some(Composed::Sent)
-        );
+        assert_eq!(compose("MESSAGE SENT SUCCESSFULLY TO NEW USER."), Some(Composed::Sent));
         assert_eq!(compose("MESSAGE FAILED."), Some(Composed::Failed));
-        assert_eq!(
-            compose("MESSAGE FAILED. The disk is full."),
-            Some(Composed::Failed)
-        );
-        for line in [
-            "MESSAGE SENT",
-            "MESSAGE FAILED",
-            "MESSAGE FAILED.x",
-            "LOGIN ERROR",
-            "",
-        ] {
+        assert_eq!(compose("MESSAGE FAILED. The disk is full."), Some(Composed::Failed));
+        for line in ["MESSAGE SENT", "MESSAGE FAILED", "MESSAGE FAILED.x", "LOGIN ERROR", ""] {
             assert_eq!(compose(line), None, "{line}");
         }
     }
@@ -162,14 +147,7 @@ mod tests {
         check("0 alice ", "alice", "", 0);
         check("0 alice", "alice", "", 0);
         assert_eq!(read("No More Unread Messages."), Some(Read::NothingUnread));
-        for line in [
-            "",
-            "1",
-            "x alice Hi",
-            "1 a:b Hi",
-            "1  alice Hi",
-            "1 alice a\0b",
-        ] {
+        for line in ["", "1", "x alice Hi", "1 a:b Hi", "1  alice Hi", "1 alice a\0b"] {
             assert_eq!(read(line), None, "{line:?}");
         }
     }

@@ -36,16 +36,14 @@ impl StrictMailbox {
         name: &Name,
         password: Option<&Password>,
     ) -> Result<u32, ClientError> {
-        let line = self
-            .login_answer(name, password)
-            .map_err(|error| match error {
-                ClientError::Dropped { server } => ClientError::LoginClosed {
-                    server,
-                    name: name.clone(),
-                    with_password: password.is_some(),
-                },
-                other => other,
-            })?;
+        let line = self.login_answer(name, password).map_err(|error| match error {
+            ClientError::Dropped { server } => ClientError::LoginClosed {
+                server,
+                name: name.clone(),
+                with_password: password.is_some(),
+            },
+            other => other,
+        })?;
         strict::login(&line).ok_or_else(|| self.unexpected("LOGIN", &line))
     }
 
@@ -56,9 +54,7 @@ impl StrictMailbox {
             return Err(ClientError::LineTooLong);
         }
         let command = format!("COMPOSE {recipient}");
-        self.connection
-            .send(&[command.as_bytes(), body])
-            .map_err(unacknowledged)?;
+        self.connection.send(&[command.as_bytes(), body]).map_err(unacknowledged)?;
         let line = self.connection.line().map_err(unacknowledged)?;
         strict::compose(&line).ok_or_else(|| self.unexpected("COMPOSE", &line))
     }
@@ -85,14 +81,12 @@ impl StrictMailbox {
         name: &Name,
         password: Option<&Password>,
     ) -> Result<String, ClientError> {
-        self.connection
-            .send(&as_slices(&login_lines(name, password)))?;
+        self.connection.send(&as_slices(&login_lines(name, password)))?;
         self.connection.line()
     }
 
     fn unexpected(&self, command: &'static str, line: &str) -> ClientError {
-        self.connection
-            .deviation(Deviation::unexpected(command, line))
+        self.connection.deviation(Deviation::unexpected(command, line))
     }
 }
 
@@ -103,10 +97,7 @@ impl Mailbox for StrictMailbox {
         password: Option<&Password>,
     ) -> Result<Option<String>, ClientError> {
         let count = self.log_in(name, password)?;
-        Ok(Some(format!(
-            "Welcome {name}. You have {}.",
-            count_of_messages(count)
-        )))
+        Ok(Some(format!("Welcome {name}. You have {}.", count_of_messages(count))))
     }
 
     fn compose(&mut self, recipient: &Name, text: &Text) -> Result<String, ClientError> {
@@ -131,10 +122,6 @@ impl Mailbox for StrictMailbox {
 
     fn login_refused(&self, name: Name, with_password: bool) -> ClientError {
         let server = self.connection.server().clone();
-        ClientError::LoginClosed {
-            server,
-            name,
-            with_password,
-        }
+        ClientError::LoginClosed { server, name, with_password }
     }
 }

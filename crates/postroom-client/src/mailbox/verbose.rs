@@ -27,10 +27,7 @@ impl VerboseMailbox {
         interrupt: Interrupt,
     ) -> Result<Self, ClientError> {
         let connection = Connection::open(server, "mailbox-verbose", timeout, interrupt)?;
-        Ok(Self {
-            connection,
-            name: None,
-        })
+        Ok(Self { connection, name: None })
     }
 
     fn own_name(&self) -> &str {
@@ -38,8 +35,7 @@ impl VerboseMailbox {
     }
 
     fn unexpected(&self, command: &'static str, line: &str) -> ClientError {
-        self.connection
-            .deviation(Deviation::unexpected(command, line))
+        self.connection.deviation(Deviation::unexpected(command, line))
     }
 }
 
@@ -49,8 +45,7 @@ impl Mailbox for VerboseMailbox {
         name: &Name,
         password: Option<&Password>,
     ) -> Result<Option<String>, ClientError> {
-        self.connection
-            .send(&as_slices(&login_lines(name, password)))?;
+        self.connection.send(&as_slices(&login_lines(name, password)))?;
         let line = self.connection.line()?;
         match verbose::login(&line, name) {
             Some(Login::Welcome) => {
@@ -67,9 +62,7 @@ impl Mailbox for VerboseMailbox {
         if command.len() > LINE_BYTES_MAX {
             return Err(ClientError::LineTooLong);
         }
-        self.connection
-            .send(&[command.as_bytes()])
-            .map_err(unacknowledged)?;
+        self.connection.send(&[command.as_bytes()]).map_err(unacknowledged)?;
         let line = self.connection.line().map_err(unacknowledged)?;
         match verbose::compose(&line) {
             Some(_) => Ok(Safe(&line).to_string()),
@@ -82,14 +75,12 @@ impl Mailbox for VerboseMailbox {
         self.connection.send(&[command.as_bytes()])?;
         let line = self.connection.line()?;
         match verbose::read(&line) {
-            Some(Read::Message {
-                message,
-                remaining: 1,
-            }) => Ok(format!("{}\n1 unread message remains.", shown(&message))),
-            Some(Read::Message { message, remaining }) => Ok(format!(
-                "{}\n{remaining} unread messages remain.",
-                shown(&message)
-            )),
+            Some(Read::Message { message, remaining: 1 }) => {
+                Ok(format!("{}\n1 unread message remains.", shown(&message)))
+            }
+            Some(Read::Message { message, remaining }) => {
+                Ok(format!("{}\n{remaining} unread messages remain.", shown(&message)))
+            }
             Some(Read::NothingUnread) => Ok(Safe(&line).to_string()),
             None => Err(self.unexpected("READ", &line)),
         }
@@ -101,10 +92,6 @@ impl Mailbox for VerboseMailbox {
 
     fn login_refused(&self, name: Name, with_password: bool) -> ClientError {
         let server = self.connection.server().clone();
-        ClientError::LoginRefused {
-            server,
-            name,
-            with_password,
-        }
+        ClientError::LoginRefused { server, name, with_password }
     }
 }

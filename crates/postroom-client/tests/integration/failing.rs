@@ -14,20 +14,13 @@ use crate::{mail, read, send};
 fn a_port_where_nothing_listens_refuses() {
     // Bound, so that nobody else takes the port, but not listening.
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket
-        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
-        .unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let port = socket.local_addr().unwrap().as_socket().unwrap().port();
     // By name, so that several addresses may be tried.
     let server = ServerAddress::new("localhost", port);
     let error = read_to(&read::arguments(&server), &mut io::sink()).unwrap_err();
     assert!(matches!(error, ClientError::Refused { .. }), "{error:?}");
-    assert!(
-        error
-            .to_string()
-            .starts_with(&format!("localhost:{port} refused")),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&format!("localhost:{port} refused")), "{error}");
 }
 
 #[test]
@@ -35,14 +28,8 @@ fn a_host_without_an_address_is_named() {
     // Reserved by RFC 6761 never to exist; the space keeps it from any resolver.
     let server = ServerAddress::new("no such host.invalid", 4401);
     let error = read_to(&read::arguments(&server), &mut io::sink()).unwrap_err();
-    assert!(
-        matches!(error, ClientError::HostUnknown { .. }),
-        "{error:?}"
-    );
-    assert!(
-        error.to_string().contains("no such host.invalid"),
-        "{error}"
-    );
+    assert!(matches!(error, ClientError::HostUnknown { .. }), "{error:?}");
+    assert!(error.to_string().contains("no such host.invalid"), "{error}");
 }
 
 #[test]
@@ -82,10 +69,7 @@ fn a_listener_that_never_accepts_times_out() {
     let mut arguments = mail::arguments(&server);
     arguments.timeout = Duration::from_millis(50);
     let ended = postroom_client::mail_with(&arguments, typed("bob\nREAD\n"), &mut io::sink());
-    assert!(
-        matches!(ended, Err(ClientError::TimedOut { .. })),
-        "{ended:?}"
-    );
+    assert!(matches!(ended, Err(ClientError::TimedOut { .. })), "{ended:?}");
 }
 
 #[test]
@@ -113,10 +97,7 @@ fn deviating_read(answer: Vec<u8>) -> Deviation {
         peer.try_say(&answer);
         peer.expect_reset();
     });
-    let arguments = ReadArguments {
-        all: true,
-        ..read::arguments(&server.address)
-    };
+    let arguments = ReadArguments { all: true, ..read::arguments(&server.address) };
     let mut screen = Screen::default();
     let ended = read_to(&arguments, &mut screen);
     server.finish();
@@ -128,24 +109,12 @@ fn deviating_read(answer: Vec<u8>) -> Deviation {
 
 #[test]
 fn each_deviation_is_told_apart_and_dropped() {
-    assert!(matches!(
-        deviating_read(b"no name\n".to_vec()),
-        Deviation::Unexpected { .. }
-    ));
-    assert!(matches!(
-        deviating_read(b"alice\na\0b\n".to_vec()),
-        Deviation::Unexpected { .. }
-    ));
-    assert!(matches!(
-        deviating_read(b"alice\n\xff\n".to_vec()),
-        Deviation::InvalidUtf8
-    ));
+    assert!(matches!(deviating_read(b"no name\n".to_vec()), Deviation::Unexpected { .. }));
+    assert!(matches!(deviating_read(b"alice\na\0b\n".to_vec()), Deviation::Unexpected { .. }));
+    assert!(matches!(deviating_read(b"alice\n\xff\n".to_vec()), Deviation::InvalidUtf8));
     let endless = [b"alice\n".to_vec(), vec![b'x'; 32_769]].concat();
     assert!(matches!(deviating_read(endless), Deviation::LineTooLong));
-    assert!(matches!(
-        deviating_read(b"alice\nHi\nmore\n".to_vec()),
-        Deviation::Unasked
-    ));
+    assert!(matches!(deviating_read(b"alice\nHi\nmore\n".to_vec()), Deviation::Unasked));
 }
 
 #[test]
@@ -172,8 +141,5 @@ fn the_wrong_listener_is_recognised() {
     });
     let error = read_to(&read::arguments(&server.address), &mut io::sink()).unwrap_err();
     server.finish();
-    assert!(
-        error.to_string().contains("its mailbox listener"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("its mailbox listener"), "{error}");
 }

@@ -26,10 +26,7 @@ impl FakeServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let thread = std::thread::spawn(move || script(Peer::accept(&listener)));
-        Self {
-            address: ServerAddress::new("127.0.0.1", port),
-            thread,
-        }
+        Self { address: ServerAddress::new("127.0.0.1", port), thread }
     }
 
     /// Waits for the script's end; its failure is the test's.
@@ -49,9 +46,7 @@ impl Peer {
     fn accept(listener: &TcpListener) -> Self {
         let (stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self {
-            stream: BufReader::new(stream),
-        }
+        Self { stream: BufReader::new(stream) }
     }
 
     /// The client's next line must be this.

@@ -18,10 +18,7 @@ pub(crate) fn arguments(server: &ServerAddress) -> MailArguments {
 }
 
 fn strict(server: &ServerAddress) -> MailArguments {
-    MailArguments {
-        strict: true,
-        ..arguments(server)
-    }
+    MailArguments { strict: true, ..arguments(server) }
 }
 
 /// Types `lines` and returns what was shown.
@@ -118,10 +115,7 @@ fn the_name_is_asked_for_until_there_is_one() {
     server.finish();
     ended.unwrap();
     let shown: Vec<_> = shown.lines().collect();
-    assert!(
-        shown[0].starts_with("\"bob smith\" cannot be used as a name"),
-        "{shown:?}"
-    );
+    assert!(shown[0].starts_with("\"bob smith\" cannot be used as a name"), "{shown:?}");
     assert!(shown[1].contains("a name is missing"), "{shown:?}");
     assert!(shown[2].starts_with("LOGIN ERROR: "), "{shown:?}");
     assert!(shown[2].contains("refused the login as carol"), "{shown:?}");
@@ -137,13 +131,7 @@ fn a_script_without_a_login_fails_and_one_without_input_does_not() {
     });
     let (_, ended) = converse(&arguments(&server.address), "bob\n");
     server.finish();
-    assert!(matches!(
-        ended,
-        Err(ClientError::LoginRefused {
-            with_password: false,
-            ..
-        })
-    ));
+    assert!(matches!(ended, Err(ClientError::LoginRefused { with_password: false, .. })));
 
     let server = FakeServer::start(Peer::expect_exit);
     let (shown, ended) = converse(&arguments(&server.address), "");
@@ -165,10 +153,8 @@ fn the_password_of_the_file_goes_before_every_login() {
         peer.say(WELCOME_BOB);
         peer.expect_exit();
     });
-    let arguments = MailArguments {
-        password_file: Some(file.path().into()),
-        ..arguments(&server.address)
-    };
+    let arguments =
+        MailArguments { password_file: Some(file.path().into()), ..arguments(&server.address) };
     let (shown, ended) = converse(&arguments, "carol\nbob\n");
     server.finish();
     ended.unwrap();
@@ -225,25 +211,17 @@ fn nothing_that_a_hostile_server_sends_reaches_the_terminal() {
         peer.say("\u{1b}[2Jyou were sent here\n");
         peer.expect_reset();
     });
-    let (shown, ended) = converse(
-        &arguments(&server.address),
-        "bob\nCOMPOSE\nalice\nHi\nREAD\nREAD\n",
-    );
+    let (shown, ended) =
+        converse(&arguments(&server.address), "bob\nCOMPOSE\nalice\nHi\nREAD\nREAD\n");
     server.finish();
     let error = ended.unwrap_err().to_string();
     for output in [&shown, &error] {
         let obeyed = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
         assert!(!output.contains(obeyed), "{output:?}");
     }
-    assert!(
-        shown.contains("MESSAGE FAILED. ^[]0;owned^G^MM-^[2J\n"),
-        "{shown}"
-    );
+    assert!(shown.contains("MESSAGE FAILED. ^[]0;owned^G^MM-^[2J\n"), "{shown}");
     assert!(shown.contains("From alice: ^[[2J^H\n"), "{shown}");
-    assert!(
-        error.contains("it answered READ with \"^[[2Jyou were sent here\""),
-        "{error}"
-    );
+    assert!(error.contains("it answered READ with \"^[[2Jyou were sent here\""), "{error}");
 }
 
 #[test]
@@ -252,10 +230,7 @@ fn a_strict_login_that_is_refused_says_what_may_be_missing() {
     let (_, ended) = converse(&strict(&server.address), "bob\n");
     server.finish();
     let error = ended.unwrap_err();
-    assert!(
-        matches!(error, ClientError::LoginClosed { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, ClientError::LoginClosed { .. }), "{error:?}");
     assert!(error.to_string().contains("at login as bob"), "{error}");
     assert!(error.to_string().contains("see --password-file"), "{error}");
 }
@@ -267,16 +242,10 @@ fn a_server_that_went_away_is_noticed_at_the_next_command() {
             peer.expect("LOGIN bob");
             peer.say(if verbose { WELCOME_BOB } else { "2\n" });
         });
-        let arguments = MailArguments {
-            strict: !verbose,
-            ..arguments(&server.address)
-        };
+        let arguments = MailArguments { strict: !verbose, ..arguments(&server.address) };
         let (shown, ended) = converse(&arguments, "bob\nREAD\n");
         server.finish();
-        assert!(
-            matches!(ended, Err(ClientError::Dropped { .. })),
-            "{ended:?}"
-        );
+        assert!(matches!(ended, Err(ClientError::Dropped { .. })), "{ended:?}");
         assert_eq!(shown.lines().count(), 1, "{shown}");
     }
 }

@@ -57,11 +57,7 @@ fn each_of_all_messages_is_printed_before_the_next_is_asked_for() {
         peer.say("READ ERROR\n");
         peer.expect_exit();
     });
-    let arguments = ReadArguments {
-        all: true,
-        json: true,
-        ..arguments(&server.address)
-    };
+    let arguments = ReadArguments { all: true, json: true, ..arguments(&server.address) };
     read_to(&arguments, &mut screen).unwrap();
     server.finish();
     assert_eq!(
@@ -138,10 +134,7 @@ fn a_drop_in_the_middle_of_a_message_prints_none_of_it() {
         let mut screen = Screen::default();
         let ended = read_to(&arguments(&server.address), &mut screen);
         server.finish();
-        assert!(
-            matches!(ended, Err(ClientError::Dropped { .. })),
-            "{answer:?}: {ended:?}"
-        );
+        assert!(matches!(ended, Err(ClientError::Dropped { .. })), "{answer:?}: {ended:?}");
         assert_eq!(screen.text(), "");
     }
 }
@@ -159,10 +152,7 @@ fn a_server_that_does_not_close_after_exit_does_not_hang_the_client() {
         while peer.try_say(&[b'x'; 4_096]) {}
     });
     let timeout = Duration::from_millis(100);
-    let arguments = ReadArguments {
-        timeout,
-        ..arguments(&server.address)
-    };
+    let arguments = ReadArguments { timeout, ..arguments(&server.address) };
     read_to(&arguments, &mut Screen::default()).unwrap();
     server.finish();
 }

@@ -53,14 +53,8 @@ fn a_refused_message_is_an_error() {
     let ended = send_from(&arguments(&server.address, Some("Hi")), &mut io::empty());
     server.finish();
     let error = ended.unwrap_err();
-    assert!(
-        matches!(error, ClientError::MessageRefused { .. }),
-        "{error:?}"
-    );
-    assert!(
-        error.to_string().contains("for alice was refused"),
-        "{error}"
-    );
+    assert!(matches!(error, ClientError::MessageRefused { .. }), "{error:?}");
+    assert!(error.to_string().contains("for alice was refused"), "{error}");
 }
 
 #[test]
@@ -76,12 +70,7 @@ fn a_drop_before_the_answer_leaves_open_what_happened() {
     server.finish();
     let error = ended.unwrap_err();
     assert!(matches!(error, ClientError::Unacknowledged(_)), "{error:?}");
-    assert!(
-        error
-            .to_string()
-            .ends_with("whether the message was stored is unknown"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("whether the message was stored is unknown"), "{error}");
 }
 
 #[test]
@@ -96,16 +85,7 @@ fn a_password_goes_before_the_login() {
     arguments.password_file = Some(file.path().into());
     let error = send_from(&arguments, &mut io::empty()).unwrap_err();
     server.finish();
-    assert!(
-        matches!(
-            error,
-            ClientError::LoginClosed {
-                with_password: true,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, ClientError::LoginClosed { with_password: true, .. }), "{error:?}");
     assert!(!error.to_string().contains("sesame"), "{error}");
 }
 
@@ -115,28 +95,14 @@ fn what_cannot_be_sent_is_told_before_any_connection() {
     let refusal =
         |arguments: &SendArguments, mut input: &[u8]| send_from(arguments, &mut input).unwrap_err();
     let piped = arguments(&nowhere, None);
-    assert!(matches!(
-        refusal(&piped, b"one\ntwo\n"),
-        ClientError::SeveralLines
-    ));
-    assert!(matches!(
-        refusal(&piped, b"one\n\n"),
-        ClientError::SeveralLines
-    ));
+    assert!(matches!(refusal(&piped, b"one\ntwo\n"), ClientError::SeveralLines));
+    assert!(matches!(refusal(&piped, b"one\n\n"), ClientError::SeveralLines));
     assert!(matches!(refusal(&piped, b"\xff\n"), ClientError::Text(_)));
-    assert!(matches!(
-        refusal(&piped, &[b'x'; 10_000]),
-        ClientError::LineTooLong
-    ));
+    assert!(matches!(refusal(&piped, &[b'x'; 10_000]), ClientError::LineTooLong));
     let given = arguments(&nowhere, Some("one\ntwo"));
     assert!(matches!(refusal(&given, b""), ClientError::SeveralLines));
     let mut nameless = arguments(&nowhere, Some("Hi"));
     nameless.recipient = "a b".to_owned();
     let error = refusal(&nameless, b"");
-    assert!(
-        error
-            .to_string()
-            .starts_with("\"a b\" cannot be used as a name"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("\"a b\" cannot be used as a name"), "{error}");
 }

@@ -35,10 +35,7 @@ mod tests {
     #[test]
     fn only_the_exact_form_is_a_command() {
         assert_eq!(Command::parse(b"LOGIN bob"), Some(Command::LogIn(b"bob")));
-        assert_eq!(
-            Command::parse(b"PASS two words"),
-            Some(Command::Pass(b"two words"))
-        );
+        assert_eq!(Command::parse(b"PASS two words"), Some(Command::Pass(b"two words")));
         for line in [
             "",
             " ",

@@ -25,9 +25,7 @@ const FAILED: &str = "MESSAGE FAILED\n";
 
 /// Begins a session.
 pub fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
-    let dialogue = Mailbox {
-        state: State::Stranger { password: None },
-    };
+    let dialogue = Mailbox { state: State::Stranger { password: None } };
     Box::new(Conversation::begin(dialogue, settings, None, outputs))
 }
 
@@ -57,9 +55,7 @@ impl Mailbox {
                 Some(Step::AskAlone(Request::LogIn { name, password }))
             }
             (Command::Compose(recipient), State::Member) => {
-                self.state = State::Writing {
-                    recipient: Name::from_bytes(recipient),
-                };
+                self.state = State::Writing { recipient: Name::from_bytes(recipient) };
                 Some(Step::Silence)
             }
             (Command::Read, State::Member) => Some(Step::Ask(Request::Read)),

@@ -30,11 +30,7 @@ impl<'a> Command<'a> {
                 // The original client sends an empty text as nothing after the
                 // recipient, with or without the space.
                 let (recipient, text) = split(rest?);
-                Some(Self::Compose {
-                    name,
-                    recipient,
-                    text: text.unwrap_or_default(),
-                })
+                Some(Self::Compose { name, recipient, text: text.unwrap_or_default() })
             }
             _ => None,
         }
@@ -56,16 +52,9 @@ mod tests {
     #[test]
     fn the_text_is_all_that_follows_the_recipient() {
         let compose = |text: &'static str| {
-            Some(Command::Compose {
-                name: b"bob",
-                recipient: b"al",
-                text: text.as_bytes(),
-            })
+            Some(Command::Compose { name: b"bob", recipient: b"al", text: text.as_bytes() })
         };
-        assert_eq!(
-            Command::parse(b"COMPOSE bob al Hi there"),
-            compose("Hi there")
-        );
+        assert_eq!(Command::parse(b"COMPOSE bob al Hi there"), compose("Hi there"));
         assert_eq!(Command::parse(b"COMPOSE bob al  Hi "), compose(" Hi "));
         assert_eq!(Command::parse(b"COMPOSE bob al "), compose(""));
         assert_eq!(Command::parse(b"COMPOSE bob al"), compose(""));
@@ -73,16 +62,9 @@ mod tests {
 
     #[test]
     fn what_has_no_such_form_is_no_command() {
-        for line in [
-            "",
-            "READ",
-            "READ a b",
-            "read bob",
-            "COMPOSE",
-            "COMPOSE bob",
-            "EXIT now",
-            "PASS",
-        ] {
+        for line in
+            ["", "READ", "READ a b", "read bob", "COMPOSE", "COMPOSE bob", "EXIT now", "PASS"]
+        {
             assert_eq!(Command::parse(line.as_bytes()), None, "{line:?}");
         }
         assert_eq!(Command::parse(b"LOGIN"), Some(Command::LogIn(b"")));

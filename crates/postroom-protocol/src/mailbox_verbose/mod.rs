@@ -30,19 +30,9 @@ const UNKNOWN: &str = "UNKNOWN COMMAND\n";
 
 /// Begins a session.
 pub fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
-    let dialogue = MailboxVerbose {
-        state: State::Stranger { password: None },
-    };
-    let pause = PauseRule {
-        after: settings.pause,
-        bytes_max: PAUSED_COMMAND_BYTES_MAX,
-    };
-    Box::new(Conversation::begin(
-        dialogue,
-        settings,
-        Some(pause),
-        outputs,
-    ))
+    let dialogue = MailboxVerbose { state: State::Stranger { password: None } };
+    let pause = PauseRule { after: settings.pause, bytes_max: PAUSED_COMMAND_BYTES_MAX };
+    Box::new(Conversation::begin(dialogue, settings, Some(pause), outputs))
 }
 
 #[derive(Debug)]
@@ -62,11 +52,7 @@ impl MailboxVerbose {
         match *command {
             Command::Pass(given) => self.pass(given),
             Command::LogIn(name) => self.log_in(name),
-            Command::Compose {
-                name,
-                recipient,
-                text,
-            } if self.is(name) => compose(recipient, text),
+            Command::Compose { name, recipient, text } if self.is(name) => compose(recipient, text),
             Command::Read { name } if self.is(name) => Step::Ask(Request::Read),
             Command::Compose { .. } | Command::Read { .. } => Step::Answer(LOGIN_ERROR.into()),
             Command::Exit => Step::Close(Close::Asked),
@@ -134,11 +120,7 @@ impl Dialogue for MailboxVerbose {
     fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next {
         // Writing to memory does not fail.
         let _ = match reply {
-            Reply::LoggedIn {
-                name,
-                registered,
-                unread,
-            } => {
+            Reply::LoggedIn { name, registered, unread } => {
                 let written = write_welcome(answer, &name, registered, unread);
                 self.state = State::Member { name };
                 written
@@ -173,28 +155,19 @@ fn write_welcome(
     if registered {
         writeln!(answer, "Login successful with new username. Welcome {name}")
     } else {
-        writeln!(
-            answer,
-            "Login successful. Welcome {name}. You have {unread} unread messages."
-        )
+        writeln!(answer, "Login successful. Welcome {name}. You have {unread} unread messages.")
     }
 }
 
 fn write_refusal(answer: &mut Vec<u8>, refusal: &SendRefusal) -> std::io::Result<()> {
     match refusal {
-        SendRefusal::MailboxFull {
-            recipient,
-            capacity,
-        } => writeln!(
+        SendRefusal::MailboxFull { recipient, capacity } => writeln!(
             answer,
             "MESSAGE FAILED. UNREAD MESSAGE IS MORE THAN {capacity} FOR THE USERNAME <{recipient}>."
         ),
         SendRefusal::DiskFull => writeln!(answer, "MESSAGE FAILED. The server's disk is full."),
         SendRefusal::TooManyAccounts => {
-            writeln!(
-                answer,
-                "MESSAGE FAILED. The server takes no more new users."
-            )
+            writeln!(answer, "MESSAGE FAILED. The server takes no more new users.")
         }
     }
 }
