@@ -17,10 +17,10 @@ pub struct Batch<T> {
 pub struct Receipt<T>(T);
 
 impl<T> Batch<T> {
-    /// An empty batch with room for so many outcomes.
+    /// An empty batch.
     #[must_use]
-    pub fn with_capacity(outcomes: usize) -> Self {
-        Self { outcomes: Vec::with_capacity(outcomes) }
+    pub fn new() -> Self {
+        Self { outcomes: Vec::new() }
     }
 
     /// Adds what a change will have come to once it is committed.
@@ -33,17 +33,33 @@ impl<T> Batch<T> {
     ///
     /// For store implementations alone: `commit` must return `Ok` only after the
     /// data is on disk.
-    pub fn commit<E>(self, commit: impl FnOnce() -> Result<(), E>) -> Result<Receipts<T>, E> {
+    /// Where it fails, the batch keeps its outcomes until it is
+    /// [cleared](Self::clear).
+    pub fn commit<E>(
+        &mut self,
+        commit: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Receipts<'_, T>, E> {
         commit()?;
-        Ok(Receipts(self.outcomes.into_iter()))
+        Ok(Receipts(self.outcomes.drain(..)))
+    }
+
+    /// Forgets outcomes that will not come to pass.
+    pub fn clear(&mut self) {
+        self.outcomes.clear();
+    }
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 /// The receipts of one commit, in the order of its changes.
 #[derive(Debug)]
-pub struct Receipts<T>(std::vec::IntoIter<T>);
+pub struct Receipts<'a, T>(std::vec::Drain<'a, T>);
 
-impl<T> Iterator for Receipts<T> {
+impl<T> Iterator for Receipts<'_, T> {
     type Item = Receipt<T>;
 
     fn next(&mut self) -> Option<Receipt<T>> {
@@ -74,14 +90,14 @@ mod tests {
 
     #[test]
     fn a_failed_commit_makes_no_receipt() {
-        let mut batch = Batch::with_capacity(1);
+        let mut batch = Batch::new();
         batch.push("stored");
         assert_eq!(batch.commit(|| Err::<(), _>("disk gone")).err(), Some("disk gone"));
     }
 
     #[test]
     fn receipts_come_in_the_order_of_the_changes() {
-        let mut batch = Batch::with_capacity(2);
+        let mut batch = Batch::new();
         batch.push(1);
         batch.push(2);
         let receipts: Vec<_> = batch.commit(|| Ok::<_, ()>(())).unwrap().collect();

@@ -29,12 +29,11 @@ impl Text {
     /// Takes one line, its end left out.
     pub fn from_bytes(line: &[u8]) -> Result<Self, TextError> {
         let text = std::str::from_utf8(line).map_err(|_| TextError::InvalidUtf8)?;
-        for byte in line {
-            match byte {
-                0 => return Err(TextError::Nul),
-                b'\n' => return Err(TextError::LineFeed),
-                _ => {}
-            }
+        if line.contains(&0) {
+            return Err(TextError::Nul);
+        }
+        if line.contains(&b'\n') {
+            return Err(TextError::LineFeed);
         }
         Ok(Self(text.into()))
     }

@@ -124,7 +124,7 @@ impl<D: Dialogue> Conversation<D> {
         }
         self.proof = proof && self.outstanding == 0;
         self.lines.push(bytes);
-        if bytes.contains(&b'\n') {
+        if self.pause.is_some() && memchr::memchr(b'\n', bytes).is_some() {
             self.pause = None;
         }
         self.proceed(outputs);

@@ -103,7 +103,7 @@ impl LineBuffer {
     }
 
     fn find_end(&mut self) -> Option<usize> {
-        let found = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n');
+        let found = memchr::memchr(b'\n', &self.bytes[self.searched..]);
         let end = found.map(|offset| self.searched + offset);
         self.searched = end.unwrap_or(self.bytes.len());
         end

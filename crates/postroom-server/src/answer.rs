@@ -68,6 +68,7 @@ impl<S: Store> Server<S> {
             // Goes on when the socket is told to be writable.
             return;
         }
+        self.spare.put(std::mem::take(&mut connection.output));
         match connection.phase {
             Phase::Open if connection.readable => self.will_take(key),
             Phase::Open | Phase::Draining(_) => {}

@@ -123,12 +123,7 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         }
-        if written == self.output.len() {
-            // An idle connection keeps no buffer.
-            self.output = Vec::new();
-        } else {
-            self.output.drain(..written);
-        }
+        self.output.drain(..written);
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use slab::Slab;
 
 use crate::connection::Connection;
 use crate::listener::BoundListener;
+use crate::spare::SpareBuffers;
 use crate::threads::{News, Threads};
 use crate::timers::Timers;
 use crate::{ServerError, ServerSettings};
@@ -49,6 +50,8 @@ pub struct Server<S> {
     pub(crate) unflushed: Vec<usize>,
     pub(crate) replies: Vec<(SessionId, Reply)>,
     pub(crate) outputs: Outputs,
+    /// Empty buffers for answers: an idle connection keeps none.
+    pub(crate) spare: SpareBuffers,
     pub(crate) buffer: Box<[u8]>,
     pub(crate) stopping: Option<Instant>,
 }
@@ -102,6 +105,7 @@ impl<S: Store> Server<S> {
             unflushed: Vec::new(),
             replies: Vec::new(),
             outputs: Outputs::default(),
+            spare: SpareBuffers::default(),
             buffer: vec![0; TAKE_BYTES].into_boxed_slice(),
             stopping: None,
         })

@@ -84,6 +84,9 @@ impl<S: Store> Server<S> {
     pub(crate) fn feed(&mut self, key: usize, input: Input<'_>) {
         let connection = &mut self.connections[key];
         let mut outputs = std::mem::take(&mut self.outputs);
+        if connection.output.capacity() == 0 {
+            connection.output = self.spare.take();
+        }
         std::mem::swap(&mut outputs.bytes, &mut connection.output);
         connection.session.input(input, &mut outputs);
         std::mem::swap(&mut outputs.bytes, &mut connection.output);

@@ -15,6 +15,7 @@ mod input;
 mod listener;
 mod settings;
 mod socket;
+mod spare;
 mod threads;
 mod timers;
 

@@ -24,7 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use postroom_model::Receipts;
+use postroom_model::Batch;
 use postroom_store::{Call, Completion, Limits, Outcome, Store, StoreFailure, Ticket, Timestamp};
 use rusqlite::Connection;
 
@@ -50,6 +50,7 @@ pub struct SqliteStore {
     log_pages: Arc<AtomicU32>,
     limits: Limits,
     submitted: Vec<(Ticket, Call)>,
+    outcomes: Batch<Outcome>,
     _folder: DataFolder,
 }
 
@@ -84,21 +85,43 @@ impl SqliteStore {
             log_pages,
             limits,
             submitted: Vec::new(),
+            outcomes: Batch::new(),
             _folder: folder,
         };
         Ok((store, checkpointer))
     }
 
-    /// Runs a group once. Where it fails, nothing of it is left, in memory or on
-    /// disk.
-    fn attempt(
+    /// Runs a group, and again with less of it where the disk is full.
+    fn run(
         &mut self,
         group: &[(Ticket, Call)],
         now: Timestamp,
-        allowed: Allowed,
-    ) -> rusqlite::Result<Receipts<Outcome>> {
-        Transaction::begin(&self.connection, &mut self.index, self.limits, now, allowed)?
-            .run(group.iter().map(|(_, call)| call), &mut self.sweep)
+        outcomes: &mut Batch<Outcome>,
+        completed: &mut Vec<Completion>,
+    ) -> rusqlite::Result<()> {
+        let mut allowed = self.allowed(group);
+        loop {
+            let index = &mut self.index;
+            let transaction =
+                Transaction::begin(&self.connection, index, self.limits, now, allowed)?;
+            let calls = group.iter().map(|(_, call)| call);
+            match transaction.run(calls, &mut self.sweep, outcomes) {
+                Ok(receipts) => {
+                    let tickets = group.iter().map(|(ticket, _)| *ticket);
+                    completed.extend(
+                        tickets
+                            .zip(receipts)
+                            .map(|(ticket, receipt)| Completion { ticket, receipt }),
+                    );
+                    return Ok(());
+                }
+                Err(error) if room::is_full(&error) && allowed != Allowed::Nothing => {
+                    self.sweep.hurry();
+                    allowed = allowed.less();
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn allowed(&mut self, group: &[(Ticket, Call)]) -> Allowed {
@@ -125,24 +148,13 @@ impl Store for SqliteStore {
             return Ok(());
         }
         self.checkpoints.check()?;
+        // Both keep their memory from group to group.
         let mut group = std::mem::take(&mut self.submitted);
-        let mut allowed = self.allowed(&group);
-        let receipts = loop {
-            match self.attempt(&group, now, allowed) {
-                Ok(receipts) => break receipts,
-                Err(error) if room::is_full(&error) && allowed != Allowed::Nothing => {
-                    self.sweep.hurry();
-                    allowed = allowed.less();
-                }
-                Err(error) => return Err(failure("cannot commit to the store", error)),
-            }
-        };
-        completed.extend(
-            group
-                .drain(..)
-                .zip(receipts)
-                .map(|((ticket, _), receipt)| Completion { ticket, receipt }),
-        );
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        self.run(&group, now, &mut outcomes, completed)
+            .map_err(|error| failure("cannot commit to the store", error))?;
+        group.clear();
+        self.outcomes = outcomes;
         self.submitted = group;
         self.checkpoints.tend(&self.connection, self.log_pages.load(Ordering::Relaxed))
     }

@@ -5,7 +5,7 @@ use postroom_store::{AccountId, Call, Key, Lease, Limits, Outcome, PasswordHash,
 use rusqlite::{Connection, params};
 
 use crate::index::{Index, Undo};
-use crate::sweep::Sweep;
+use crate::sweep::{Step, Sweep};
 
 /// What a group may write: less once the disk has no room for all of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,7 +38,18 @@ pub(crate) struct Transaction<'a> {
     now: Timestamp,
     allowed: Allowed,
     undo: Vec<Undo>,
+    /// Messages that are in the index and not yet in the table.
+    rows: Vec<Row<'a>>,
     removed: Vec<u64>,
+}
+
+/// A message to be written.
+#[derive(Debug)]
+struct Row<'a> {
+    sequence: u64,
+    recipient: AccountId,
+    sender: AccountId,
+    text: &'a Text,
 }
 
 impl<'a> Transaction<'a> {
@@ -50,51 +61,94 @@ impl<'a> Transaction<'a> {
         allowed: Allowed,
     ) -> rusqlite::Result<Self> {
         // Deferred: a group that only reads takes no lock and syncs nothing.
-        connection.prepare_cached("BEGIN")?.execute([])?;
-        Ok(Self { connection, index, limits, now, allowed, undo: Vec::new(), removed: Vec::new() })
+        execute(connection, "BEGIN")?;
+        let (undo, rows, removed) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { connection, index, limits, now, allowed, undo, rows, removed })
     }
 
     /// Runs the calls and, if it may, a step of the sweep, and commits them.
-    pub(crate) fn run<'c>(
+    ///
+    /// Where it fails, nothing of the group is left, in memory or on disk.
+    pub(crate) fn run<'o>(
         mut self,
-        calls: impl ExactSizeIterator<Item = &'c Call>,
+        calls: impl Iterator<Item = &'a Call> + Clone,
         sweep: &mut Sweep,
-    ) -> rusqlite::Result<Receipts<Outcome>> {
-        let outcome = self.try_run(calls, sweep);
-        if outcome.is_err() {
-            self.index.undo(self.undo.into_iter());
-            if !self.connection.is_autocommit() {
-                self.connection.execute_batch("ROLLBACK")?;
+        outcomes: &'o mut Batch<Outcome>,
+    ) -> rusqlite::Result<Receipts<'o, Outcome>> {
+        let connection = self.connection;
+        let done = self.run_calls(calls, outcomes).and_then(|()| self.sweep(sweep));
+        let committed = done.and_then(|step| {
+            let receipts = outcomes.commit(|| execute(connection, "COMMIT"))?;
+            Ok((receipts, step))
+        });
+        match committed {
+            Ok((receipts, step)) => {
+                sweep.committed(step, &self.removed);
+                Ok(receipts)
+            }
+            Err(error) => {
+                self.index.undo(self.undo.into_iter());
+                if !connection.is_autocommit() {
+                    execute(connection, "ROLLBACK")?;
+                }
+                Err(error)
             }
         }
-        outcome
     }
 
-    fn try_run<'c>(
+    fn run_calls(
         &mut self,
-        calls: impl ExactSizeIterator<Item = &'c Call>,
-        sweep: &mut Sweep,
-    ) -> rusqlite::Result<Receipts<Outcome>> {
-        let mut outcomes = Batch::with_capacity(calls.len());
-        for call in calls {
-            outcomes.push(self.call(call)?);
+        calls: impl Iterator<Item = &'a Call> + Clone,
+        outcomes: &mut Batch<Outcome>,
+    ) -> rusqlite::Result<()> {
+        outcomes.clear();
+        let known = self.find_recipients(calls.clone());
+        for (call, known) in calls.zip(known) {
+            outcomes.push(self.call(call, known)?);
         }
-        let step = match self.allowed {
-            Allowed::Everything | Allowed::NoMessages => {
-                sweep.step(self.connection, self.removed.len(), self.index.last_sequence())?
-            }
-            Allowed::NoSweep | Allowed::Nothing => None,
-        };
-        let receipts =
-            outcomes.commit(|| self.connection.prepare_cached("COMMIT")?.execute([]).map(drop))?;
-        sweep.committed(step, &self.removed);
-        Ok(receipts)
+        self.write_rows()
     }
 
-    fn call(&mut self, call: &Call) -> rusqlite::Result<Outcome> {
+    /// Looks all recipients up at once: most of that is waiting for memory, and
+    /// the processor waits for several at the same time if nothing else is done
+    /// in between.
+    fn find_recipients(&self, calls: impl Iterator<Item = &'a Call>) -> Vec<Option<AccountId>> {
+        calls
+            .map(|call| match call {
+                Call::Append { recipient, .. } => self.index.find(recipient),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Writes the messages appended so far, one statement for all.
+    fn write_rows(&mut self) -> rusqlite::Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let mut insert =
+            self.connection.prepare_cached("INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        for Row { sequence, recipient, sender, text } in self.rows.drain(..) {
+            insert.execute(params![sequence, recipient.0, sender.0, self.now.0, text.as_str()])?;
+        }
+        Ok(())
+    }
+
+    fn sweep(&self, sweep: &Sweep) -> rusqlite::Result<Option<Step>> {
+        match self.allowed {
+            Allowed::Everything | Allowed::NoMessages => {
+                sweep.step(self.connection, self.removed.len(), self.index.last_sequence())
+            }
+            Allowed::NoSweep | Allowed::Nothing => Ok(None),
+        }
+    }
+
+    fn call(&mut self, call: &'a Call, known: Option<AccountId>) -> rusqlite::Result<Outcome> {
         match call {
             Call::Open { name, key } => self.open(name, key),
-            Call::Append { sender, recipient, text } => self.append(*sender, recipient, text),
+            Call::Append { sender, recipient, text } => {
+                self.append(*sender, recipient, known, text)
+            }
             Call::Lease { account } => self.lease(*account),
             Call::Confirm { leases } => self.confirm(leases),
             Call::Return { leases } => {
@@ -125,14 +179,19 @@ impl<'a> Transaction<'a> {
         &mut self,
         sender: AccountId,
         recipient: &Name,
-        text: &Text,
+        known: Option<AccountId>,
+        text: &'a Text,
     ) -> rusqlite::Result<Outcome> {
         if self.allowed != Allowed::Everything {
             return Ok(Outcome::DiskFull);
         }
-        let (account, registered) = match self.find_or_register(recipient)? {
-            Ok(found) => found,
-            Err(refusal) => return Ok(refusal),
+        let (account, registered) = match known {
+            Some(account) => (account, false),
+            // Perhaps registered by this very group.
+            None => match self.find_or_register(recipient)? {
+                Ok(found) => found,
+                Err(refusal) => return Ok(refusal),
+            },
         };
         let capacity = self.limits.mailbox_capacity;
         let found = self.index.account_mut(account);
@@ -140,19 +199,18 @@ impl<'a> Transaction<'a> {
             return Ok(Outcome::MailboxFull { recipient: found.name.clone(), capacity });
         }
         let sequence = self.index.next_sequence();
-        self.connection
-            .prepare_cached("INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![sequence, account.0, sender.0, self.now.0, text.as_str()])?;
         self.index.account_mut(account).mailbox.append(sequence);
+        self.rows.push(Row { sequence, recipient: account, sender, text });
         self.undo.push(Undo::Append(account, sequence));
         Ok(Outcome::Appended { registered })
     }
 
     fn lease(&mut self, account: AccountId) -> rusqlite::Result<Outcome> {
-        let mailbox = &mut self.index.account_mut(account).mailbox;
-        let Some(sequence) = mailbox.earliest() else {
+        let Some(sequence) = self.index.account(account).mailbox.earliest() else {
             return Ok(Outcome::NoneWaits);
         };
+        // The message may be of this very group.
+        self.write_rows()?;
         let mut select = self
             .connection
             .prepare_cached("SELECT sender, text FROM message WHERE sequence = ?1")?;
@@ -162,6 +220,7 @@ impl<'a> Transaction<'a> {
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
             Ok((AccountId(row.get(0)?), text))
         })?;
+        let mailbox = &mut self.index.account_mut(account).mailbox;
         mailbox.lease(sequence);
         let remaining = mailbox.waiting();
         self.undo.push(Undo::Lease(account, sequence));
@@ -232,4 +291,8 @@ impl<'a> Transaction<'a> {
             .execute(params![account.0, name.as_str()])?;
         Ok(Ok((account, true)))
     }
+}
+
+fn execute(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(drop)
 }
