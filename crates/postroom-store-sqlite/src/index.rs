@@ -55,9 +55,9 @@ impl Mailbox {
         self.waiting.front().copied()
     }
 
-    /// Takes a waiting message out; the earliest, or in an undo any.
-    pub(crate) fn lease(&mut self, sequence: u64) {
-        if self.take_out(sequence) {
+    /// Takes the earliest waiting message out.
+    pub(crate) fn lease(&mut self) {
+        if self.waiting.pop_front().is_some() {
             self.leased += 1;
         }
     }
@@ -80,12 +80,14 @@ impl Mailbox {
         self.leased += 1;
     }
 
-    /// Takes out a waiting message, wherever it is.
-    fn take_out(&mut self, sequence: u64) -> bool {
-        match self.waiting.binary_search(&sequence) {
-            Ok(0) => self.waiting.pop_front().is_some(),
-            Ok(place) => self.waiting.remove(place).is_some(),
-            Err(_) => false,
+    fn undo_append(&mut self) {
+        self.waiting.pop_back();
+    }
+
+    fn undo_give_back(&mut self, sequence: u64) {
+        if let Ok(place) = self.waiting.binary_search(&sequence) {
+            self.waiting.remove(place);
+            self.leased += 1;
         }
     }
 }
@@ -94,7 +96,7 @@ impl Mailbox {
 #[derive(Debug)]
 pub(crate) enum Undo {
     Register,
-    Append(AccountId, u64),
+    Append(AccountId),
     Lease(AccountId, u64),
     GiveBack(AccountId, u64),
     Confirm(AccountId),
@@ -180,11 +182,11 @@ impl Index {
         for change in changes.rev() {
             match change {
                 Undo::Register => self.undo_register(),
-                Undo::Append(id, sequence) => {
-                    self.account_mut(id).mailbox.take_out(sequence);
-                }
+                Undo::Append(id) => self.account_mut(id).mailbox.undo_append(),
                 Undo::Lease(id, sequence) => self.account_mut(id).mailbox.give_back(sequence),
-                Undo::GiveBack(id, sequence) => self.account_mut(id).mailbox.lease(sequence),
+                Undo::GiveBack(id, sequence) => {
+                    self.account_mut(id).mailbox.undo_give_back(sequence);
+                }
                 Undo::Confirm(id) => self.account_mut(id).mailbox.undo_confirm(),
                 Undo::SetPassword(id, password) => self.account_mut(id).password = password,
             }
@@ -216,11 +218,11 @@ mod tests {
         match choice % 5 {
             0 => {
                 mailbox.append(sequence);
-                Some(Undo::Append(id, sequence))
+                Some(Undo::Append(id))
             }
             1 => {
                 let earliest = mailbox.earliest()?;
-                mailbox.lease(earliest);
+                mailbox.lease();
                 leased.push(earliest);
                 Some(Undo::Lease(id, earliest))
             }

@@ -62,7 +62,7 @@ impl Sweep {
     ) -> rusqlite::Result<Option<Step>> {
         let begun = match &self.round {
             Some(_) => None,
-            None if self.is_due() => Some(self.begin(connection, removals)?),
+            None if self.is_due() => Some(self.begin(connection, removals, last_sequence)?),
             None => return Ok(None),
         };
         let Some(round) = begun.as_ref().or(self.round.as_ref()) else {
@@ -74,11 +74,6 @@ impl Sweep {
         for sequence in &round.rest[round.rest.len() - rows..] {
             delete.execute([*sequence])?;
         }
-        // Sequence numbers must not be given out again although the row with
-        // the highest be gone, or a removal would hit another message.
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO counter VALUES ('last_sequence', ?1)")?
-            .execute([last_sequence])?;
         if rows == round.rest.len() {
             connection
                 .prepare_cached("DELETE FROM removal WHERE position <= ?1")?
@@ -109,7 +104,17 @@ impl Sweep {
         self.noted.len() >= ROUND_REMOVALS || (self.hurried && !self.noted.is_empty())
     }
 
-    fn begin(&self, connection: &Connection, removals: usize) -> rusqlite::Result<Round> {
+    fn begin(
+        &self,
+        connection: &Connection,
+        removals: usize,
+        last_sequence: u64,
+    ) -> rusqlite::Result<Round> {
+        // Sequence numbers must not be given out again although the row with
+        // the highest be gone, or a removal would hit another message.
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO counter VALUES ('last_sequence', ?1)")?
+            .execute([last_sequence])?;
         let last: Option<i64> = connection
             .prepare_cached("SELECT max(position) FROM removal")?
             .query_row([], |row| row.get(0))?;

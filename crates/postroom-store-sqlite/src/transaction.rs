@@ -201,7 +201,7 @@ impl<'a> Transaction<'a> {
         let sequence = self.index.next_sequence();
         self.index.account_mut(account).mailbox.append(sequence);
         self.rows.push(Row { sequence, recipient: account, sender, text });
-        self.undo.push(Undo::Append(account, sequence));
+        self.undo.push(Undo::Append(account));
         Ok(Outcome::Appended { registered })
     }
 
@@ -221,7 +221,7 @@ impl<'a> Transaction<'a> {
             Ok((AccountId(row.get(0)?), text))
         })?;
         let mailbox = &mut self.index.account_mut(account).mailbox;
-        mailbox.lease(sequence);
+        mailbox.lease();
         let remaining = mailbox.waiting();
         self.undo.push(Undo::Lease(account, sequence));
         Ok(Outcome::Leased {
