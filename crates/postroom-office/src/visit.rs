@@ -17,11 +17,12 @@ impl SessionId {
     /// A small number that no other session has at the same time.
     #[must_use]
     pub fn key(self) -> usize {
-        (self.0 & u64::from(u32::MAX)) as usize
+        // Made of a `usize` in `new`.
+        usize::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn generation(self) -> u32 {
-        (self.0 >> 32) as u32
+        u32::try_from(self.0 >> 32).unwrap_or(u32::MAX)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use postroom_protocol::{Close, Input};
 use postroom_store::{Store, StoreFailure, Timestamp};
 
-use crate::connection::Phase;
+use crate::connection::{Peer, Phase};
 use crate::event_loop::Server;
 use crate::timers::Deadline;
 
@@ -81,7 +81,7 @@ impl<S: Store> Server<S> {
     fn end(&mut self, key: usize, close: Close) {
         let connection = &mut self.connections[key];
         connection.end();
-        if connection.ended {
+        if connection.peer == Peer::Ended {
             self.remove(key);
             return;
         }

@@ -25,15 +25,22 @@ pub(crate) struct Connection {
     pub(crate) phase: Phase,
     /// The socket may have bytes that were not taken yet.
     pub(crate) readable: bool,
-    /// The peer's end is in the socket, perhaps behind some bytes.
-    pub(crate) ending: bool,
-    /// The peer's end has been taken from the socket.
-    pub(crate) ended: bool,
+    pub(crate) peer: Peer,
     /// Already in the event loop's list of connections to take bytes from.
     pub(crate) in_readable: bool,
     /// Already in the event loop's list of connections to be written.
     pub(crate) in_unflushed: bool,
     pub(crate) deadlines: Deadlines,
+}
+
+/// The peer's side of the connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Peer {
+    Open,
+    /// Its end is in the socket, perhaps behind some bytes.
+    Ending,
+    /// Its end has been taken from the socket.
+    Ended,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -68,8 +75,7 @@ impl Connection {
             output: Vec::new(),
             phase: Phase::Open,
             readable: true,
-            ending: false,
-            ended: false,
+            peer: Peer::Open,
             in_readable: false,
             in_unflushed: false,
             deadlines: Deadlines::default(),
@@ -89,7 +95,7 @@ impl Connection {
             match self.stream.read(buffer) {
                 Ok(0) => {
                     self.readable = false;
-                    self.ended = true;
+                    self.peer = Peer::Ended;
                     return Taken::End { proof: proved && proof == Proof::Tcp };
                 }
                 Ok(length) => {

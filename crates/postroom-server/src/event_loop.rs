@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Peer};
 use crate::listener::BoundListener;
 use crate::spare::SpareBuffers;
 use crate::threads::{News, Threads};
@@ -172,7 +172,9 @@ impl<S: Store> Server<S> {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        connection.ending |= event.is_read_closed();
+        if event.is_read_closed() && connection.peer == Peer::Open {
+            connection.peer = Peer::Ending;
+        }
         let writes = event.is_writable() && !connection.output.is_empty();
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             connection.readable = true;

@@ -3,7 +3,7 @@
 use postroom_protocol::{Input, Outputs, Timer};
 use postroom_store::Store;
 
-use crate::connection::{Connection, Phase, Taken};
+use crate::connection::{Connection, Peer, Phase, Taken};
 use crate::event_loop::Server;
 use crate::timers::Deadline;
 
@@ -41,7 +41,7 @@ impl<S: Store> Server<S> {
                 Taken::Bytes { length, proof } => {
                     // Bytes that come after a short read are told anew, an end
                     // that has been told is not.
-                    connection.readable = length == buffer.len() || connection.ending;
+                    connection.readable = length == buffer.len() || connection.peer == Peer::Ending;
                     if connection.phase == Phase::Open {
                         self.feed(key, Input::Bytes { bytes: &buffer[..length], proof });
                     }

@@ -18,6 +18,8 @@ mod load;
 mod room;
 mod schema;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 use std::path::Path;
@@ -167,61 +169,4 @@ fn failure(what: impl Into<String>, cause: rusqlite::Error) -> StoreFailure {
 /// The file of a store within its data folder.
 fn database_file(folder: &Path) -> std::path::PathBuf {
     folder.join("postroom.db")
-}
-
-#[cfg(test)]
-mod tests {
-    use postroom_model::{Name, Text};
-    use postroom_store::Key;
-
-    use super::*;
-
-    #[test]
-    fn quick() {
-        let dir = tempfile::tempdir_in("/work").unwrap();
-        let limits = Limits { mailbox_capacity: 1000000, ..Limits::default() };
-        let (mut store, checkpointer) =
-            SqliteStore::open(DataFolder::open(dir.path()).unwrap(), limits).unwrap();
-        let t = std::thread::spawn(|| checkpointer.run());
-        let mut done = Vec::new();
-        store.submit(Ticket(0), Call::Open { name: Name::new("bob").unwrap(), key: Key::None });
-        store.settle(Timestamp(1), &mut done).unwrap();
-        let Outcome::Opened { account, .. } = done.pop().unwrap().receipt.into_inner() else {
-            panic!()
-        };
-        for (batch, total) in
-            [(1000, 1_000_000), (100, 500_000), (50, 200_000), (10, 50_000), (1, 5000)]
-        {
-            let start = std::time::Instant::now();
-            for i in 0..total / batch {
-                for j in 0..batch {
-                    store.submit(
-                        Ticket(0),
-                        Call::Append {
-                            sender: account,
-                            recipient: Name::new(&format!(
-                                "r{}",
-                                (i * 7919 + j * 104729) % 100_000
-                            ))
-                            .unwrap(),
-                            text: Text::from_bytes(&[b'x'; 100]).unwrap(),
-                        },
-                    );
-                }
-                store.settle(Timestamp(1), &mut done).unwrap();
-                done.clear();
-            }
-            eprintln!(
-                "{batch}: {:.0}/s, {:.1} us a commit",
-                total as f64 / start.elapsed().as_secs_f64(),
-                start.elapsed().as_micros() as f64 / (total / batch) as f64
-            );
-        }
-        drop(store);
-        t.join().unwrap().unwrap();
-        let start = std::time::Instant::now();
-        let (store, _) = SqliteStore::open(DataFolder::open(dir.path()).unwrap(), limits).unwrap();
-        eprintln!("load {:?}", start.elapsed());
-        drop(store);
-    }
 }

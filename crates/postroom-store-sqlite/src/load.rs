@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::folder::OpenError;
 use crate::index::Index;
-use crate::sweep::Sweep;
+use crate::sweep::{ROUND_REMOVALS, Sweep};
 
 /// Reads the whole file once: accounts, removals, and of each message whose it
 /// is.
@@ -22,8 +22,10 @@ pub(crate) fn load(connection: &Connection, path: &Path) -> Result<(Index, Sweep
     let mut index = Index::new(last_sequence, accounts);
     load_accounts(connection, &mut index).map_err(database)?.map_err(damaged)?;
     let removed = removed(connection).map_err(database)?;
-    load_mailboxes(connection, &mut index, &removed).map_err(database)?.map_err(damaged)?;
-    Ok((index, Sweep::new(removed)))
+    let unswept =
+        load_mailboxes(connection, &mut index, &removed).map_err(database)?.map_err(damaged)?;
+    forget_swept(connection, removed.len(), &unswept).map_err(database)?;
+    Ok((index, Sweep::new(unswept)))
 }
 
 fn last_sequence(connection: &Connection) -> rusqlite::Result<u64> {
@@ -65,32 +67,49 @@ fn load_accounts(
 /// The sequence numbers of messages that were read, in ascending order.
 fn removed(connection: &Connection) -> rusqlite::Result<Vec<u64>> {
     let mut select = connection.prepare("SELECT message FROM removal ORDER BY message")?;
-    let removed = select.query_map([], |row| row.get(0))?.collect();
-    removed
+    select.query_map([], |row| row.get(0))?.collect()
 }
 
+/// Fills the mailboxes; returns which of the `removed` messages still have a
+/// row.
 fn load_mailboxes(
     connection: &Connection,
     index: &mut Index,
     removed: &[u64],
-) -> rusqlite::Result<Result<(), String>> {
+) -> rusqlite::Result<Result<Vec<u64>, String>> {
     let mut select =
         connection.prepare("SELECT sequence, recipient FROM message ORDER BY sequence")?;
     let mut rows = select.query([])?;
     let mut removed = removed.iter().copied().peekable();
+    let mut unswept = Vec::new();
     while let Some(row) = rows.next()? {
         let sequence: u64 = row.get(0)?;
         let recipient: u32 = row.get(1)?;
         while removed.next_if(|earlier| *earlier < sequence).is_some() {}
         if removed.peek() == Some(&sequence) {
-            continue;
+            unswept.push(sequence);
+        } else if recipient < index.len() {
+            index.account_mut(AccountId(recipient)).mailbox.append(sequence);
+        } else {
+            let what = format!("message {sequence} is for account {recipient}, which is missing");
+            return Ok(Err(what));
         }
-        if recipient >= index.len() {
-            return Ok(Err(format!(
-                "message {sequence} is for account {recipient}, which is missing"
-            )));
-        }
-        index.account_mut(AccountId(recipient)).mailbox.append(sequence);
     }
-    Ok(Ok(()))
+    Ok(Ok(unswept))
+}
+
+/// Drops the removals of a round that a stop broke off, once they are many: its
+/// rows are gone, and a server that is stopped often would keep them for ever.
+fn forget_swept(connection: &Connection, removals: usize, unswept: &[u64]) -> rusqlite::Result<()> {
+    if removals - unswept.len() < ROUND_REMOVALS {
+        return Ok(());
+    }
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute("DELETE FROM removal", [])?;
+    let mut insert = transaction.prepare("INSERT INTO removal VALUES (NULL, ?1)")?;
+    for sequence in unswept {
+        insert.execute([sequence])?;
+    }
+    drop(insert);
+    transaction.commit()
 }

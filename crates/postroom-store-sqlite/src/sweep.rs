@@ -9,7 +9,7 @@
 use rusqlite::Connection;
 
 /// Removals noted before a round begins.
-const ROUND_REMOVALS: usize = 8_192;
+pub(crate) const ROUND_REMOVALS: usize = 8_192;
 /// Rows that a commit deletes, at least; a round keeps pace with twice what is
 /// being read.
 const STEP_ROWS: usize = 64;

@@ -1,1 +1,471 @@
+//! What every store must do, as tests that an implementation runs on itself.
+//!
+//! ```ignore
+//! postroom_store::contract::check(&MyFixture::new());
+//! ```
+//!
+//! Each test opens a store of its own; those about durability drop it and open
+//! it again. A failed test panics with what it expected.
 
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+
+use postroom_model::{Name, Text};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::{
+    AccountId, Call, Completion, Key, Lease, Limits, Outcome, PasswordHash, Store, Ticket,
+    Timestamp,
+};
+
+/// A place where stores of one implementation are kept.
+pub trait Fixture {
+    /// The implementation.
+    type Store: Store;
+
+    /// Empties the place.
+    fn clear(&mut self);
+
+    /// Opens the store that is kept there, the one before having been dropped.
+    fn open(&mut self, limits: Limits) -> Self::Store;
+}
+
+/// Runs all tests of the contract.
+pub fn check<F: Fixture>(fixture: &mut F) {
+    let tests: &[fn(&mut F)] = &[
+        completions_come_in_order_with_their_tickets,
+        a_name_is_one_account_however_it_is_spelt,
+        an_unknown_recipient_is_registered,
+        a_mailbox_never_holds_more_than_its_capacity,
+        a_message_is_leased_to_one_alone_and_earliest_first,
+        what_is_returned_waits_in_its_old_place,
+        what_is_confirmed_never_comes_back,
+        what_was_only_leased_waits_again_after_a_restart,
+        a_group_sees_its_own_changes,
+        a_password_locks_its_account,
+        there_are_no_more_accounts_than_allowed,
+        accounts_are_listed_as_registered,
+    ];
+    for test in tests {
+        fixture.clear();
+        test(fixture);
+    }
+    agrees_with_a_simple_model(fixture);
+}
+
+/// A store and how to ask it one thing at a time.
+struct Desk<S> {
+    store: S,
+    next_ticket: u64,
+}
+
+impl<S: Store> Desk<S> {
+    fn open<F: Fixture<Store = S>>(fixture: &mut F, limits: Limits) -> Self {
+        Self { store: fixture.open(limits), next_ticket: 0 }
+    }
+
+    /// Settles calls as one group and returns what they came to.
+    fn group(&mut self, calls: impl IntoIterator<Item = Call>) -> Vec<Outcome> {
+        let first = self.next_ticket;
+        for call in calls {
+            self.store.submit(Ticket(self.next_ticket), call);
+            self.next_ticket += 1;
+        }
+        let expected: Vec<_> = (first..self.next_ticket).map(Ticket).collect();
+        let mut completed: Vec<Completion> = Vec::new();
+        // A store across a network may need several rounds.
+        while completed.len() < expected.len() {
+            self.store.settle(Timestamp(1), &mut completed).expect("the store settles");
+        }
+        let tickets: Vec<_> = completed.iter().map(|completion| completion.ticket).collect();
+        assert_eq!(tickets, expected, "completions come in the order of submission");
+        completed.into_iter().map(|completion| completion.receipt.into_inner()).collect()
+    }
+
+    fn call(&mut self, call: Call) -> Outcome {
+        self.group([call]).pop().expect("each call is completed")
+    }
+
+    /// Opens an account without a password; returns it and its unread messages.
+    fn log_in(&mut self, spelling: &str) -> (AccountId, u32) {
+        match self.call(Call::Open { name: name(spelling), key: Key::None }) {
+            Outcome::Opened { account, unread, .. } => (account, unread),
+            other => panic!("{spelling} is opened, not {other:?}"),
+        }
+    }
+
+    fn append(&mut self, sender: AccountId, recipient: &str, words: &str) -> Outcome {
+        self.call(append(sender, recipient, words))
+    }
+
+    /// Leases the earliest message: the lease, its text and how many remain.
+    fn lease(&mut self, account: AccountId) -> Option<(Lease, String, u32)> {
+        match self.call(Call::Lease { account }) {
+            Outcome::Leased { lease, text, remaining, .. } => {
+                Some((lease, text.as_str().to_owned(), remaining))
+            }
+            Outcome::NoneWaits => None,
+            other => panic!("a lease is answered by {other:?}"),
+        }
+    }
+
+    fn confirm(&mut self, lease: Lease) {
+        let outcome = self.call(Call::Confirm { leases: vec![lease] });
+        assert!(matches!(outcome, Outcome::Confirmed), "{outcome:?}");
+    }
+
+    fn give_back(&mut self, lease: Lease) {
+        let outcome = self.call(Call::Return { leases: vec![lease] });
+        assert!(matches!(outcome, Outcome::Returned), "{outcome:?}");
+    }
+}
+
+fn name(spelling: &str) -> Name {
+    Name::new(spelling).expect("a name of a test is one")
+}
+
+fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
+    let text = Text::from_bytes(words.as_bytes()).expect("a text of a test is one");
+    Call::Append { sender, recipient: name(recipient), text }
+}
+
+fn limits(mailbox_capacity: u32) -> Limits {
+    Limits { mailbox_capacity, ..Limits::default() }
+}
+
+fn completions_come_in_order_with_their_tickets<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(2));
+    let (bob, _) = desk.log_in("bob");
+    let outcomes = desk.group([
+        append(bob, "alice", "one"),
+        Call::Lease { account: bob },
+        append(bob, "alice", "two"),
+        append(bob, "alice", "three"),
+    ]);
+    assert!(
+        matches!(
+            &outcomes[..],
+            [
+                Outcome::Appended { registered: true },
+                Outcome::NoneWaits,
+                Outcome::Appended { registered: false },
+                Outcome::MailboxFull { capacity: 2, .. },
+            ]
+        ),
+        "{outcomes:?}"
+    );
+}
+
+fn a_name_is_one_account_however_it_is_spelt<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (first, _) = desk.log_in("Bob");
+    match desk.call(Call::Open { name: name("bOB"), key: Key::None }) {
+        Outcome::Opened { account, name, registered, .. } => {
+            assert_eq!(account, first);
+            assert_eq!(name.as_str(), "Bob", "shown as first registered");
+            assert!(!registered);
+        }
+        other => panic!("{other:?}"),
+    }
+    drop(desk);
+    let mut desk = Desk::open(fixture, limits(9));
+    assert_eq!(desk.log_in("BOB").0, first, "after a restart too");
+}
+
+fn an_unknown_recipient_is_registered<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("bob");
+    let outcome = desk.append(bob, "carol", "hi");
+    assert!(matches!(outcome, Outcome::Appended { registered: true }), "{outcome:?}");
+    let outcome = desk.append(bob, "Carol", "hi");
+    assert!(matches!(outcome, Outcome::Appended { registered: false }), "{outcome:?}");
+    match desk.call(Call::Open { name: name("CAROL"), key: Key::None }) {
+        Outcome::Opened { name, registered: false, unread: 2, .. } => {
+            assert_eq!(name.as_str(), "carol");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn a_mailbox_never_holds_more_than_its_capacity<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(2));
+    let (bob, _) = desk.log_in("bob");
+    desk.append(bob, "bob", "one");
+    desk.append(bob, "bob", "two");
+    let is_full = |outcome: Outcome| matches!(outcome, Outcome::MailboxFull { capacity: 2, .. });
+    assert!(is_full(desk.append(bob, "bob", "three")));
+    let (lease, ..) = desk.lease(bob).expect("one waits");
+    assert!(is_full(desk.append(bob, "bob", "three")), "a leased message counts");
+    desk.confirm(lease);
+    assert!(!is_full(desk.append(bob, "bob", "three")));
+    drop(desk);
+    let mut desk = Desk::open(fixture, limits(2));
+    assert!(is_full(desk.append(bob, "bob", "four")), "after a restart too");
+}
+
+fn a_message_is_leased_to_one_alone_and_earliest_first<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("bob");
+    for words in ["one", "two", "three"] {
+        desk.append(bob, "bob", words);
+    }
+    let leases: Vec<_> = std::iter::from_fn(|| desk.lease(bob)).collect();
+    let seen: Vec<_> = leases.iter().map(|(_, text, left)| (text.as_str(), *left)).collect();
+    assert_eq!(seen, [("one", 2), ("two", 1), ("three", 0)]);
+    assert_eq!(desk.log_in("bob").1, 3, "leased messages are unread");
+}
+
+fn what_is_returned_waits_in_its_old_place<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("bob");
+    for words in ["one", "two", "three", "four"] {
+        desk.append(bob, "bob", words);
+    }
+    let (one, ..) = desk.lease(bob).expect("one");
+    let (two, ..) = desk.lease(bob).expect("two");
+    let (three, ..) = desk.lease(bob).expect("three");
+    desk.give_back(three);
+    desk.give_back(one);
+    desk.confirm(two);
+    let order: Vec<_> =
+        std::iter::from_fn(|| desk.lease(bob)).map(|(_lease, text, _)| text).collect();
+    assert_eq!(order, ["one", "three", "four"]);
+}
+
+fn what_is_confirmed_never_comes_back<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("bob");
+    for words in ["one", "two"] {
+        desk.append(bob, "bob", words);
+    }
+    let (one, ..) = desk.lease(bob).expect("one");
+    desk.confirm(one);
+    drop(desk);
+    let mut desk = Desk::open(fixture, limits(9));
+    assert_eq!(desk.log_in("bob").1, 1);
+    let (two, text, _) = desk.lease(bob).expect("two");
+    assert_eq!(text, "two");
+    desk.confirm(two);
+    assert!(desk.lease(bob).is_none());
+}
+
+fn what_was_only_leased_waits_again_after_a_restart<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("bob");
+    for words in ["one", "two"] {
+        desk.append(bob, "bob", words);
+    }
+    let _lost = desk.lease(bob).expect("one");
+    drop(desk);
+    let mut desk = Desk::open(fixture, limits(9));
+    let (_lease, text, _) = desk.lease(bob).expect("one again");
+    assert_eq!(text, "one");
+}
+
+fn a_group_sees_its_own_changes<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("bob");
+    let mut outcomes = desk.group([
+        append(bob, "bob", "one"),
+        append(bob, "bob", "two"),
+        Call::Lease { account: bob },
+        append(bob, "new", "three"),
+        Call::Open { name: name("new"), key: Key::None },
+        Call::Lease { account: bob },
+    ]);
+    match &outcomes[4] {
+        Outcome::Opened { registered: false, unread: 1, .. } => {}
+        other => panic!("{other:?}"),
+    }
+    match (outcomes.pop(), outcomes.swap_remove(2)) {
+        (Some(Outcome::Leased { text: two, .. }), Outcome::Leased { text: one, .. }) => {
+            assert_eq!((one.as_str(), two.as_str()), ("one", "two"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn a_password_locks_its_account<F: Fixture>(fixture: &mut F) {
+    let hash = PasswordHash("$argon2id$one".into());
+    let other = PasswordHash("$argon2id$two".into());
+    let mut desk = Desk::open(fixture, limits(9));
+    let set = |password: &PasswordHash| Call::SetPassword {
+        name: name("bob"),
+        password: password.clone(),
+    };
+    let outcome = desk.call(set(&other));
+    assert!(matches!(outcome, Outcome::PasswordSet { registered: true }), "{outcome:?}");
+    let outcome = desk.call(set(&hash));
+    assert!(matches!(outcome, Outcome::PasswordSet { registered: false }), "{outcome:?}");
+    drop(desk);
+    let mut desk = Desk::open(fixture, limits(9));
+    for key in [Key::None, Key::Verified(other)] {
+        match desk.call(Call::Open { name: name("Bob"), key }) {
+            Outcome::Locked { password } => assert_eq!(password, hash),
+            other => panic!("{other:?}"),
+        }
+    }
+    let key = Key::Verified(hash);
+    let outcome = desk.call(Call::Open { name: name("Bob"), key });
+    assert!(matches!(outcome, Outcome::Opened { registered: false, .. }), "{outcome:?}");
+}
+
+fn there_are_no_more_accounts_than_allowed<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, Limits { accounts_max: 2, ..Limits::default() });
+    let (bob, _) = desk.log_in("bob");
+    desk.log_in("alice");
+    let refused = |outcome: Outcome| matches!(outcome, Outcome::TooManyAccounts);
+    assert!(refused(desk.call(Call::Open { name: name("carol"), key: Key::None })));
+    assert!(refused(desk.append(bob, "carol", "hi")));
+    desk.log_in("bob");
+    assert!(!refused(desk.append(bob, "alice", "hi")));
+}
+
+fn accounts_are_listed_as_registered<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("Bob");
+    desk.append(bob, "alice", "hi");
+    match desk.call(Call::ListAccounts) {
+        Outcome::Accounts(accounts) => {
+            let seen: Vec<_> = accounts
+                .iter()
+                .map(|account| (account.name.as_str(), account.unread, account.has_password))
+                .collect();
+            assert_eq!(seen, [("Bob", 0, false), ("alice", 1, false)]);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// One step of the model.
+#[derive(Clone, Debug)]
+enum Step {
+    Append {
+        recipient: usize,
+    },
+    Lease {
+        account: usize,
+    },
+    /// Confirms, or gives back, one of the leases held.
+    Confirm {
+        lease: usize,
+    },
+    GiveBack {
+        lease: usize,
+    },
+    Restart,
+}
+
+const PEOPLE: [&str; 3] = ["ann", "ben", "cat"];
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let person = 0..PEOPLE.len();
+    let step = prop_oneof![
+        5 => person.clone().prop_map(|recipient| Step::Append { recipient }),
+        4 => person.prop_map(|account| Step::Lease { account }),
+        3 => (0..8_usize).prop_map(|lease| Step::Confirm { lease }),
+        2 => (0..8_usize).prop_map(|lease| Step::GiveBack { lease }),
+        1 => Just(Step::Restart),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// A mailbox as anyone would write it.
+#[derive(Debug, Default)]
+struct ModelMailbox {
+    /// Number and text.
+    waiting: VecDeque<(u64, String)>,
+    leased: Vec<(u64, String)>,
+}
+
+impl ModelMailbox {
+    fn unread(&self) -> usize {
+        self.waiting.len() + self.leased.len()
+    }
+
+    fn give_back(&mut self, number: u64) {
+        if let Some(at) = self.leased.iter().position(|(leased, _)| *leased == number) {
+            self.waiting.push_back(self.leased.remove(at));
+            self.waiting.make_contiguous().sort();
+        }
+    }
+}
+
+/// A lease, whose it is, and the number of its message in the model.
+type Held = (Lease, AccountId, u64);
+
+fn agrees_with_a_simple_model<F: Fixture>(fixture: &mut F) {
+    let mut runner =
+        TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
+    // The fixture is used by one case at a time.
+    let fixture = RefCell::new(fixture);
+    let result = runner.run(&steps(), |steps| {
+        run_against_model(*fixture.borrow_mut(), &steps);
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+fn run_against_model<F: Fixture>(fixture: &mut F, steps: &[Step]) {
+    const CAPACITY: u32 = 4;
+    fixture.clear();
+    let mut desk = Desk::open(fixture, limits(CAPACITY));
+    let accounts = PEOPLE.map(|person| desk.log_in(person).0);
+    let mut model: HashMap<AccountId, ModelMailbox> = HashMap::new();
+    let mut held: Vec<Held> = Vec::new();
+    let mut next_number = 0;
+    for step in steps {
+        match *step {
+            Step::Append { recipient } => {
+                let words = format!("message {next_number}");
+                let mailbox = model.entry(accounts[recipient]).or_default();
+                match desk.append(accounts[0], PEOPLE[recipient], &words) {
+                    Outcome::Appended { .. } => mailbox.waiting.push_back((next_number, words)),
+                    Outcome::MailboxFull { .. } => assert_eq!(mailbox.unread(), CAPACITY as usize),
+                    other => panic!("{other:?}"),
+                }
+                next_number += 1;
+            }
+            Step::Lease { account } => {
+                let account = accounts[account];
+                let mailbox = model.entry(account).or_default();
+                let (found, expected) = (desk.lease(account), mailbox.waiting.pop_front());
+                assert_eq!(found.is_some(), expected.is_some());
+                if let (Some((lease, text, remaining)), Some((number, words))) = (found, expected) {
+                    assert_eq!(
+                        (text.as_str(), remaining as usize),
+                        (&*words, mailbox.waiting.len())
+                    );
+                    mailbox.leased.push((number, words));
+                    held.push((lease, account, number));
+                }
+            }
+            Step::Confirm { lease } if lease < held.len() => {
+                let (lease, account, number) = held.swap_remove(lease);
+                desk.confirm(lease);
+                let mailbox = model.entry(account).or_default();
+                mailbox.leased.retain(|(leased, _)| *leased != number);
+            }
+            Step::GiveBack { lease } if lease < held.len() => {
+                let (lease, account, number) = held.swap_remove(lease);
+                desk.give_back(lease);
+                model.entry(account).or_default().give_back(number);
+            }
+            Step::Confirm { .. } | Step::GiveBack { .. } => {}
+            Step::Restart => {
+                drop(desk);
+                desk = Desk::open(fixture, limits(CAPACITY));
+                for (_lease, account, number) in held.drain(..) {
+                    model.entry(account).or_default().give_back(number);
+                }
+            }
+        }
+    }
+    for (person, account) in PEOPLE.iter().zip(accounts) {
+        let expected = model.entry(account).or_default().unread();
+        assert_eq!(desk.log_in(person), (account, u32::try_from(expected).unwrap_or(u32::MAX)));
+    }
+}

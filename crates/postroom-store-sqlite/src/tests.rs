@@ -1,0 +1,207 @@
+//! The store against its contract, and what only this store can get wrong.
+
+use postroom_model::{Name, Text};
+use postroom_store::contract::{self, Fixture};
+use postroom_store::{AccountId, Call, Completion, Key, Limits, Outcome, Store, Ticket, Timestamp};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::{DataFolder, OpenError, SqliteStore, database_file};
+
+struct Place(TempDir);
+
+impl Fixture for Place {
+    type Store = SqliteStore;
+
+    fn clear(&mut self) {
+        self.0 = TempDir::new().unwrap();
+    }
+
+    fn open(&mut self, limits: Limits) -> SqliteStore {
+        open(&self.0, limits)
+    }
+}
+
+fn open(folder: &TempDir, limits: Limits) -> SqliteStore {
+    SqliteStore::open(DataFolder::open(folder.path()).unwrap(), limits).unwrap().0
+}
+
+fn settle(store: &mut SqliteStore, calls: impl IntoIterator<Item = Call>) -> Vec<Outcome> {
+    for call in calls {
+        store.submit(Ticket(0), call);
+    }
+    let mut completed: Vec<Completion> = Vec::new();
+    store.settle(Timestamp(1), &mut completed).unwrap();
+    completed.into_iter().map(|completion| completion.receipt.into_inner()).collect()
+}
+
+fn account(store: &mut SqliteStore, name: &str) -> AccountId {
+    let call = Call::Open { name: Name::new(name).unwrap(), key: Key::None };
+    match settle(store, [call]).pop() {
+        Some(Outcome::Opened { account, .. }) => account,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
+    let text = Text::from_bytes(words.as_bytes()).unwrap();
+    Call::Append { sender, recipient: Name::new(recipient).unwrap(), text }
+}
+
+/// Leases and confirms the `count` earliest messages in one group each; returns
+/// their texts.
+fn read(store: &mut SqliteStore, account: AccountId, count: usize) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut leases = Vec::new();
+    for outcome in settle(store, (0..count).map(|_| Call::Lease { account })) {
+        if let Outcome::Leased { lease, text, .. } = outcome {
+            leases.push(lease);
+            texts.push(text.as_str().to_owned());
+        }
+    }
+    settle(store, [Call::Confirm { leases }]);
+    texts
+}
+
+fn rows(folder: &TempDir, table: &str) -> u64 {
+    Connection::open(database_file(folder.path()))
+        .unwrap()
+        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+        .unwrap()
+}
+
+#[test]
+fn keeps_the_contract_of_all_stores() {
+    contract::check(&mut Place(TempDir::new().unwrap()));
+}
+
+#[test]
+fn what_was_read_is_swept_out_and_stays_read() {
+    const MESSAGES: usize = 20_000;
+    let folder = TempDir::new().unwrap();
+    let limits = Limits { mailbox_capacity: 100_000, ..Limits::default() };
+    let mut store = open(&folder, limits);
+    let bob = account(&mut store, "bob");
+    for part in (0..MESSAGES).collect::<Vec<_>>().chunks(1_000) {
+        settle(&mut store, part.iter().map(|number| append(bob, "bob", &number.to_string())));
+    }
+    for part in 0..18 {
+        let first = part * 1_000;
+        let expected: Vec<_> = (first..first + 1_000).map(|number| number.to_string()).collect();
+        assert_eq!(read(&mut store, bob, 1_000), expected);
+        if part % 5 == 0 {
+            drop(store);
+            store = open(&folder, limits);
+        }
+    }
+    assert!(rows(&folder, "message") < 12_000, "{} messages are left", rows(&folder, "message"));
+    drop(store);
+    store = open(&folder, limits);
+    assert!(rows(&folder, "removal") < 12_000, "{} removals are left", rows(&folder, "removal"));
+    assert_eq!(read(&mut store, bob, 5_000).len(), 2_000);
+    assert_eq!(read(&mut store, bob, 1), Vec::<String>::new());
+}
+
+/// If the highest number were given out anew after its row is swept out, the
+/// removal noted for it would hide the new message.
+#[test]
+fn a_sequence_number_is_never_given_out_again() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&folder, Limits::default());
+    let bob = account(&mut store, "bob");
+    settle(&mut store, (0..50).map(|_| append(bob, "bob", "old")));
+    assert_eq!(read(&mut store, bob, 50).len(), 50);
+    // The disk is short of room: everything read is swept out with the next
+    // groups, the row with the highest number too.
+    store.sweep.hurry();
+    for _ in 0..3 {
+        settle(&mut store, [append(bob, "bob", "x")]);
+        assert_eq!(read(&mut store, bob, 1), ["x"]);
+        store.sweep.hurry();
+    }
+    settle(&mut store, [Call::ListAccounts]);
+    drop(store);
+    assert!(rows(&folder, "message") <= 1);
+    let mut store = open(&folder, Limits::default());
+    settle(&mut store, [append(bob, "bob", "new")]);
+    drop(store);
+    let mut store = open(&folder, Limits::default());
+    assert_eq!(read(&mut store, bob, 5), ["new"]);
+}
+
+#[test]
+fn below_the_reserve_messages_are_refused_and_reading_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&folder, Limits::default());
+    let bob = account(&mut store, "bob");
+    settle(&mut store, [append(bob, "bob", "one")]);
+    drop(store);
+    let mut store = open(&folder, Limits { disk_reserve_bytes: u64::MAX, ..Limits::default() });
+    let outcomes = settle(&mut store, [append(bob, "bob", "two"), append(bob, "new", "three")]);
+    assert!(matches!(outcomes[..], [Outcome::DiskFull, Outcome::DiskFull]), "{outcomes:?}");
+    assert_eq!(read(&mut store, bob, 2), ["one"]);
+    account(&mut store, "new");
+}
+
+#[test]
+fn the_log_does_not_grow_for_ever() {
+    let folder = TempDir::new().unwrap();
+    let limits = Limits { mailbox_capacity: 1_000_000, ..Limits::default() };
+    let (mut store, checkpointer) =
+        SqliteStore::open(DataFolder::open(folder.path()).unwrap(), limits).unwrap();
+    let thread = std::thread::spawn(|| checkpointer.run());
+    let bob = account(&mut store, "bob");
+    let words = "x".repeat(1_000);
+    for _ in 0..400 {
+        settle(&mut store, (0..200).map(|_| append(bob, "bob", &words)));
+    }
+    let log = std::fs::metadata(folder.path().join("postroom.db-wal")).unwrap().len();
+    assert!(log < 80 << 20, "the log has {log} bytes after 80 MB of messages");
+    drop(store);
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_file_of_another_program_is_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = database_file(folder.path());
+    let foreign = |content: &[u8]| {
+        std::fs::write(&path, content).unwrap();
+        let error = SqliteStore::open(DataFolder::open(folder.path()).unwrap(), Limits::default())
+            .unwrap_err();
+        assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), content);
+    };
+    foreign(&[b'x'; 5_000]);
+}
+
+#[test]
+fn a_database_with_other_tables_or_of_a_newer_version_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = database_file(folder.path());
+    let try_open =
+        || SqliteStore::open(DataFolder::open(folder.path()).unwrap(), Limits::default());
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
+    assert!(matches!(try_open().unwrap_err(), OpenError::Foreign { .. }));
+    std::fs::remove_file(&path).unwrap();
+    drop(try_open().unwrap());
+    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+    let error = try_open().unwrap_err();
+    assert!(matches!(error, OpenError::Newer { version: 99, .. }), "{error}");
+}
+
+/// Files of released versions, kept as they were, must open for ever.
+#[test]
+fn a_store_of_version_1_opens() {
+    let folder = TempDir::new().unwrap();
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/version-1.db");
+    std::fs::copy(fixture, database_file(folder.path())).unwrap();
+    let mut store = open(&folder, Limits::default());
+    let bob = account(&mut store, "Bob");
+    assert_eq!(read(&mut store, bob, 9), ["Hi Bob!", "grüße"]);
+    let locked = Call::Open { name: Name::new("carol").unwrap(), key: Key::None };
+    assert!(matches!(settle(&mut store, [locked])[..], [Outcome::Locked { .. }]));
+    // One message of alice's was read and its removal noted.
+    let alice = account(&mut store, "alice");
+    assert_eq!(read(&mut store, alice, 9), ["kept"]);
+}
