@@ -1,0 +1,120 @@
+//! The layers of ARCHITECTURE.md, as the dependencies and the source show them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Of each crate, all of the workspace's that it may depend on.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("postroom-model", &[]),
+    ("postroom-protocol", &["postroom-model"]),
+    ("postroom-store", &["postroom-model"]),
+    ("postroom-store-sqlite", &["postroom-model", "postroom-store"]),
+    ("postroom-office", &["postroom-model", "postroom-store"]),
+    (
+        "postroom-server",
+        &["postroom-model", "postroom-office", "postroom-protocol", "postroom-store"],
+    ),
+    ("postroom-client", &["postroom-model"]),
+];
+
+/// Crates that must not see a runtime or a socket.
+const BELOW_SERVER: &[&str] =
+    &["postroom-model", "postroom-protocol", "postroom-store", "postroom-office"];
+const RUNTIMES: &[&str] = &["mio", "tokio", "socket2", "signal-hook", "rusqlite"];
+
+/// The one file of the server that may start threads.
+const THREADS: &str = "crates/postroom-server/src/threads.rs";
+
+/// Fails with the first layer that is broken.
+pub(crate) fn check(root: &Path) -> Result<(), String> {
+    for (name, allowed) in LAYERS {
+        check_dependencies(root, name, allowed)?;
+    }
+    check_protocols(root)?;
+    check_threads(root)
+}
+
+fn check_dependencies(root: &Path, name: &str, allowed: &[&str]) -> Result<(), String> {
+    let output = Command::new("cargo")
+        .args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--package", name])
+        .current_dir(root)
+        .output()
+        .map_err(|error| format!("cannot run cargo tree: {error}"))?;
+    let tree = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() || tree.is_empty() {
+        return Err(format!("cargo tree: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    for found in tree.lines().filter_map(|line| line.split(' ').next()) {
+        let is_ours = found.starts_with("postroom") && found != name;
+        if is_ours && !allowed.contains(&found) {
+            return Err(format!("{name} must not know {found}"));
+        }
+        if BELOW_SERVER.contains(&name) && RUNTIMES.contains(&found) {
+            return Err(format!("{name} is below the server and must not know {found}"));
+        }
+    }
+    Ok(())
+}
+
+/// Protocols never import each other.
+fn check_protocols(root: &Path) -> Result<(), String> {
+    let source = root.join("crates/postroom-protocol/src");
+    let folders: Vec<PathBuf> =
+        entries(&source)?.into_iter().filter(|path| path.is_dir()).collect();
+    let names: Vec<String> = folders.iter().map(|folder| file_name(folder)).collect();
+    for folder in &folders {
+        for file in rust_files(folder)? {
+            let text = read(&file)?;
+            for other in names.iter().filter(|name| **name != file_name(folder)) {
+                let import = format!("crate::{other}");
+                let is_other =
+                    |rest: &str| !rest.starts_with(|c: char| c == '_' || c.is_alphanumeric());
+                if text.split(&import).skip(1).any(is_other) {
+                    return Err(format!("{} imports the protocol {other}", file.display()));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_threads(root: &Path) -> Result<(), String> {
+    for name in LAYERS.iter().map(|(name, _)| name).filter(|name| **name != "postroom-client") {
+        for file in rust_files(&root.join("crates").join(name).join("src"))? {
+            let is_test = file_name(&file) == "tests.rs";
+            if file != root.join(THREADS) && !is_test && read(&file)?.contains("thread::") {
+                return Err(format!("{} uses threads; only {THREADS} may", file.display()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let refused = |error| format!("cannot list {}: {error}", folder.display());
+    fs::read_dir(folder)
+        .map_err(refused)?
+        .map(|entry| entry.map(|entry| entry.path()).map_err(refused))
+        .collect()
+}
+
+fn rust_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut files = Vec::new();
+    for path in entries(folder)? {
+        if path.is_dir() {
+            files.extend(rust_files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
