@@ -53,7 +53,7 @@ pub struct SqliteStore {
     limits: Limits,
     submitted: Vec<(Ticket, Call)>,
     outcomes: Batch<Outcome>,
-    _folder: DataFolder,
+    folder: DataFolder,
 }
 
 impl SqliteStore {
@@ -88,7 +88,7 @@ impl SqliteStore {
             limits,
             submitted: Vec::new(),
             outcomes: Batch::new(),
-            _folder: folder,
+            folder,
         };
         Ok((store, checkpointer))
     }
@@ -136,6 +136,13 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    fn failure(&self, cause: rusqlite::Error) -> StoreFailure {
+        let path = self.folder.database();
+        StoreFailure { what: format!("cannot write to {}", path.display()), cause: cause.into() }
+    }
+}
+
 impl Store for SqliteStore {
     fn submit(&mut self, ticket: Ticket, call: Call) {
         self.submitted.push((ticket, call));
@@ -153,17 +160,12 @@ impl Store for SqliteStore {
         // Both keep their memory from group to group.
         let mut group = std::mem::take(&mut self.submitted);
         let mut outcomes = std::mem::take(&mut self.outcomes);
-        self.run(&group, now, &mut outcomes, completed)
-            .map_err(|error| failure("cannot commit to the store", error))?;
+        self.run(&group, now, &mut outcomes, completed).map_err(|error| self.failure(error))?;
         group.clear();
         self.outcomes = outcomes;
         self.submitted = group;
         self.checkpoints.tend(&self.connection, self.log_pages.load(Ordering::Relaxed))
     }
-}
-
-fn failure(what: impl Into<String>, cause: rusqlite::Error) -> StoreFailure {
-    StoreFailure { what: what.into(), cause: cause.into() }
 }
 
 /// The file of a store within its data folder.

@@ -75,7 +75,7 @@ impl Default for Limits {
 
 /// The store has lost track of its disk.
 #[derive(Debug, Error)]
-#[error("{what}: {cause}")]
+#[error("{what}: {cause}; nothing more was acknowledged; check the disk, then start again")]
 pub struct StoreFailure {
     /// What was being done, to what.
     pub what: String,
