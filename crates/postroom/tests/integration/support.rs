@@ -12,6 +12,9 @@ use tempfile::TempDir;
 /// How long a test waits for what should come at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Variables of the environment that are for tests.
+const TEST_VARIABLES: [&str; 2] = ["POSTROOM_CRASH_KILLS", "POSTROOM_CRASH_SEED"];
+
 /// The program under test.
 pub(crate) fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_postroom").into()
@@ -21,6 +24,7 @@ pub(crate) fn program() -> PathBuf {
 pub(crate) struct Server {
     child: Child,
     listeners: Vec<(String, SocketAddr)>,
+    launcher: Vec<String>,
     arguments: Vec<String>,
     data: PathBuf,
     /// Kept while the server may be restarted.
@@ -44,15 +48,23 @@ impl Server {
 
     /// A server in a folder that the test keeps.
     pub(crate) fn in_folder(data: &Path, arguments: &[&str]) -> Self {
+        Self::through(&[], data, arguments)
+    }
+
+    /// The same by way of another program, which must turn into the one that
+    /// its arguments name.
+    pub(crate) fn through(launcher: &[String], data: &Path, arguments: &[&str]) -> Self {
+        let launcher = launcher.to_vec();
         let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let (child, listeners) = launch(&mut command(data, &arguments));
-        Self { child, listeners, arguments, data: data.to_path_buf(), _folder: None }
+        let (child, listeners) = launch(&mut command_through(&launcher, data, &arguments));
+        Self { child, listeners, launcher, arguments, data: data.to_path_buf(), _folder: None }
     }
 
     /// Starts it again, after [`kill`](Self::kill) or [`stop`](Self::stop), on
     /// new ports.
     pub(crate) fn restart(&mut self) {
-        (self.child, self.listeners) = launch(&mut command(&self.data, &self.arguments));
+        let mut command = command_through(&self.launcher, &self.data, &self.arguments);
+        (self.child, self.listeners) = launch(&mut command);
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -112,7 +124,23 @@ impl Drop for Server {
 
 /// The command that starts a server; it takes free ports unless told otherwise.
 pub(crate) fn command(data: &Path, arguments: &[String]) -> Command {
-    let mut command = Command::new(program());
+    command_through(&[], data, arguments)
+}
+
+/// The same, with the words of a launcher before it.
+pub(crate) fn command_through(launcher: &[String], data: &Path, arguments: &[String]) -> Command {
+    let mut command = match launcher {
+        [] => Command::new(program()),
+        [launcher, its_arguments @ ..] => {
+            let mut command = Command::new(launcher);
+            command.args(its_arguments).arg(program());
+            command
+        }
+    };
+    // What the tests are told is no setting of the server's.
+    for variable in TEST_VARIABLES {
+        command.env_remove(variable);
+    }
     command.arg("serve").arg("--data").arg(data);
     if !arguments.iter().any(|argument| argument.starts_with("--listen")) {
         for protocol in ["mailbox", "mailbox-verbose"] {
@@ -226,5 +254,32 @@ impl Client {
     pub(crate) fn reset(self) {
         let socket = socket2::SockRef::from(self.input.get_ref());
         socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+/// Choices that a seed decides (SplitMix64).
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.number() % end
+    }
+
+    /// Yes, once in `times`.
+    pub(crate) fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
     }
 }
