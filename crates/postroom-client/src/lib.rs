@@ -30,6 +30,7 @@ pub use arguments::{
 };
 pub use error::{ClientError, Deviation};
 pub use mail::{mail, mail_with};
+pub use password::password_from_file;
 pub use read::{read, read_to};
 pub use send::{send, send_from};
 

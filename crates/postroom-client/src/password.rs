@@ -9,13 +9,14 @@ use postroom_model::Password;
 use crate::ClientError;
 use crate::words::without_line_end;
 
-/// Reads the password in the file at `path`, if one is given: its content, the
-/// line end after it left out.
+/// Reads the password in the file at `path`, if one is given.
 pub(crate) fn from_file(path: Option<&Path>) -> Result<Option<Password>, ClientError> {
-    path.map(from_existing).transpose()
+    path.map(password_from_file).transpose()
 }
 
-fn from_existing(path: &Path) -> Result<Password, ClientError> {
+/// Reads the password in the file at `path`: its content, the line end after it
+/// left out.
+pub fn password_from_file(path: &Path) -> Result<Password, ClientError> {
     let bytes = read_bounded(path)
         .map_err(|source| ClientError::PasswordFile { path: path.to_owned(), source })?;
     Password::from_bytes(without_line_end(&bytes))

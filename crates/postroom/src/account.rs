@@ -1,11 +1,11 @@
 //! `postroom account`: accounts while no server runs.
 
-use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
+use postroom_client::{ClientError, password_from_file};
 use postroom_model::{Name, NameError, Password, PasswordError};
 use postroom_office::password::{self, HashError, SALT_BYTES};
 use postroom_store::{
@@ -43,7 +43,7 @@ enum AccountCommand {
 struct PasswordArguments {
     /// The account
     name: String,
-    /// A file whose first line is the password; else it is asked for
+    /// A file that holds the password; else it is asked for
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 }
@@ -64,8 +64,8 @@ pub(crate) enum AccountError {
     Exists(Name),
     #[error("there is no account {0}; add it with: postroom account add {0}")]
     Unknown(Name),
-    #[error("cannot read the password from {}: {cause}", from.display())]
-    PasswordFile { from: PathBuf, cause: io::Error },
+    #[error(transparent)]
+    PasswordFile(#[from] ClientError),
     #[error("cannot ask for the password: {0}; give it with --password-file")]
     Ask(io::Error),
     #[error("the password is not accepted: {0}")]
@@ -127,17 +127,15 @@ fn hashed(password: &Password) -> Result<PasswordHash, AccountError> {
 
 /// From a file, from a person without echo, or from a pipe.
 fn read_password(file: Option<&Path>) -> Result<Password, AccountError> {
-    let typed = match file {
-        Some(path) => fs::read_to_string(path)
-            .map_err(|cause| AccountError::PasswordFile { from: path.to_path_buf(), cause })?,
-        None if io::stdin().is_terminal() => return ask_twice(),
+    match file {
+        Some(path) => Ok(password_from_file(path)?),
+        None if io::stdin().is_terminal() => ask_twice(),
         None => {
             let mut line = String::new();
             io::stdin().lock().read_line(&mut line).map_err(AccountError::Ask)?;
-            line
+            Ok(Password::from_bytes(line.trim_end_matches(['\r', '\n']).as_bytes())?)
         }
-    };
-    Ok(Password::from_bytes(typed.lines().next().unwrap_or_default().as_bytes())?)
+    }
 }
 
 fn ask_twice() -> Result<Password, AccountError> {
