@@ -116,10 +116,8 @@ impl<S: Store> Server<S> {
         let mut events = Events::with_capacity(EVENTS);
         while !self.has_stopped() {
             self.wait(&mut events)?;
-            for event in &events {
-                self.event(event);
-            }
-            self.take_input();
+            self.take_events(&events);
+            self.gather(&mut events)?;
             self.accept();
             self.pass_deadlines();
             self.read_news()?;
@@ -135,6 +133,23 @@ impl<S: Store> Server<S> {
         Ok(())
     }
 
+    fn take_events(&mut self, events: &Events) {
+        for event in events {
+            self.event(event);
+        }
+        self.take_input();
+    }
+
+    /// Takes what has come while input was taken: before a sync, one more look
+    /// costs less than one more group.
+    fn gather(&mut self, events: &mut Events) -> Result<(), ServerError> {
+        if self.office.is_unsettled() {
+            self.poll_for(events, Some(Duration::ZERO))?;
+            self.take_events(events);
+        }
+        Ok(())
+    }
+
     /// Waits until there is something to do.
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
         let timeout = if self.readable.is_empty() && !self.office.is_unsettled() {
@@ -143,14 +158,22 @@ impl<S: Store> Server<S> {
         } else {
             Some(Duration::ZERO)
         };
-        match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                return Err(refused("wait for sockets")(error));
-            }
-            _ => {}
-        }
+        self.poll_for(events, timeout)?;
         self.now = Instant::now();
         Ok(())
+    }
+
+    fn poll_for(
+        &mut self,
+        events: &mut Events,
+        timeout: Option<Duration>,
+    ) -> Result<(), ServerError> {
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                Err(refused("wait for sockets")(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn event(&mut self, event: &Event) {
