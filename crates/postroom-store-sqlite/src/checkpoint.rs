@@ -6,8 +6,9 @@
 //! the log anew at its start: there its blocks are already allocated, and a sync
 //! costs less than half.
 
-use std::fs::OpenOptions;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::error::Error;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -112,7 +113,8 @@ impl Checkpoints {
                 self.shared.changed.notify_all();
                 Ok(())
             }
-            State::Wanted | State::Failed(_) | State::Closed => Ok(()),
+            State::Failed(ref cause) => Err(checkpoint_failed(cause.clone())),
+            State::Wanted | State::Closed => Ok(()),
         }
     }
 }
@@ -129,16 +131,26 @@ impl Checkpointer {
     ///
     /// The store learns of the failure too, and acknowledges nothing more.
     pub fn run(self) -> Result<(), StoreFailure> {
-        let connection = match schema::connect(&self.path) {
-            Ok(connection) => connection,
-            Err(error) => return self.fail(&error),
-        };
-        while self.is_wanted() {
-            match copy(&connection) {
-                Ok(copied) => self.copied(copied),
-                Err(error) => return self.fail(&error),
-            }
+        match self.work() {
+            Ok(()) => Ok(()),
+            Err(error) => self.fail(error.as_ref()),
         }
+    }
+
+    fn work(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        // Closed after the connection: to close any descriptor of the file gives
+        // up all locks that this process has on it.
+        let file = File::open(&self.path)?;
+        let connection = schema::connect(&self.path)?;
+        while self.is_wanted() {
+            let copied = copy(&connection)?;
+            // SQLite syncs the table file only when nothing of the log is left,
+            // which would be in the store's part and stall it.
+            file.sync_data()?;
+            self.copied(copied);
+        }
+        drop(connection);
+        drop(file);
         Ok(())
     }
 
@@ -161,7 +173,7 @@ impl Checkpointer {
         }
     }
 
-    fn fail(&self, cause: &dyn std::error::Error) -> Result<(), StoreFailure> {
+    fn fail(&self, cause: &dyn Error) -> Result<(), StoreFailure> {
         let cause = cause.to_string();
         self.shared.set(State::Failed(cause.clone()));
         Err(checkpoint_failed(cause))
@@ -179,8 +191,20 @@ fn copy(connection: &Connection) -> rusqlite::Result<u32> {
     let copied = connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE);
     match copied {
         Ok((_log, copied)) => Ok(u32::try_from(copied).unwrap_or(0)),
-        Err(error) if room::is_full(&error) || is_busy(&error) => Ok(0),
+        Err(error) if room::is_full(connection, &error) || is_busy(&error) => Ok(0),
         Err(error) => Err(error),
+    }
+}
+
+/// Moves a log that was left behind into the table file, entirely.
+///
+/// If a sync had failed before the log was left, the operating system may hold
+/// parts of it in memory alone and call them written; whatever were appended
+/// behind them would be lost with them.
+pub(crate) fn settle_left_log(connection: &Connection) -> rusqlite::Result<()> {
+    match connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE) {
+        Err(error) if !room::is_full(connection, &error) && !is_busy(&error) => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -208,5 +232,11 @@ pub(crate) fn preallocate(database: &Path, room: &Room) -> Result<(), OpenError>
         }
         file.sync_all()
     };
-    extend().map_err(|cause| OpenError::Folder { path, cause })
+    match extend() {
+        // Less than the usual length costs time, not safety.
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            Ok(())
+        }
+        extended => extended.map_err(|cause| OpenError::Folder { path, cause }),
+    }
 }

@@ -81,7 +81,7 @@ impl DataFolder {
     /// Makes the folder if there is none, for its owner alone, and locks it.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let refused = |cause| OpenError::Folder { path: path.to_path_buf(), cause };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(refused)?;
+        make_folder(path).map_err(refused)?;
         let lock = OpenOptions::new()
             .create(true)
             .write(true)
@@ -104,6 +104,18 @@ impl DataFolder {
     pub(crate) fn database(&self) -> PathBuf {
         crate::database_file(&self.path)
     }
+}
+
+/// Makes a folder and those it is in, for their owner alone, so that a power cut
+/// does not take them away.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+    for folder in missing.iter().rev().filter_map(|folder| folder.parent()) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -66,6 +66,8 @@ impl SqliteStore {
         let path = folder.database();
         let mut connection = schema::connect(&path)?;
         schema::migrate(&mut connection, &path)?;
+        checkpoint::settle_left_log(&connection)
+            .map_err(|cause| OpenError::database(&path, cause))?;
         let (index, sweep) = load::load(&connection, &path)?;
         let room = Room::new(folder.path(), limits.disk_reserve_bytes);
         checkpoint::preallocate(&path, &room)?;
@@ -117,7 +119,9 @@ impl SqliteStore {
                     );
                     return Ok(());
                 }
-                Err(error) if room::is_full(&error) && allowed != Allowed::Nothing => {
+                Err(error)
+                    if room::is_full(&self.connection, &error) && allowed != Allowed::Nothing =>
+                {
                     self.sweep.hurry();
                     allowed = allowed.less();
                 }

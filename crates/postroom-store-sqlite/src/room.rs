@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, ffi};
+use rustix::io::Errno;
 
 /// Room for messages, beyond the reserve that is kept for reading.
 #[derive(Debug)]
@@ -48,9 +49,21 @@ fn spare_bytes(connection: &Connection) -> u64 {
     }
 }
 
-/// Whether an error says that the disk is full, rather than broken.
-pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|error| {
-        error.code == ErrorCode::DiskFull || error.extended_code == ffi::SQLITE_IOERR_SHMSIZE
+/// Whether the error that `connection` has just returned says that the disk is
+/// full, or a quota used up, rather than that it is broken.
+pub(crate) fn is_full(connection: &Connection, error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| match error.extended_code {
+        // What SQLite makes of a quota.
+        ffi::SQLITE_IOERR_WRITE => system_error(connection) == Errno::DQUOT.raw_os_error(),
+        ffi::SQLITE_IOERR_SHMSIZE => true,
+        _ => error.code == ErrorCode::DiskFull,
     })
+}
+
+/// What the operating system said to SQLite's latest call that failed.
+#[expect(unsafe_code, reason = "rusqlite does not offer it; it reads one field")]
+fn system_error(connection: &Connection) -> i32 {
+    // SAFETY: the handle is that of an open connection, used by this thread
+    // alone while `connection` is borrowed, and not kept.
+    unsafe { ffi::sqlite3_system_errno(connection.handle()) }
 }
