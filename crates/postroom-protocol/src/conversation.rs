@@ -9,7 +9,9 @@
 //!          line            Ask: on at once, up to PIPELINE_MAX
 //!  Open ─────────▶ Step ─▶ AskAlone: the next line waits for the reply
 //!                          Answer, Close: wait until all replies have come
-//!  Open ──Close or end of input──▶ Closed
+//!  Open ──Close──▶ Closed
+//!  Open ──end of input──▶ Ending ──all answered──▶ Closed
+//!  Open ──the server stops──▶ Stopping ──all replies come──▶ Closed
 //! ```
 
 use std::borrow::Cow;
@@ -21,7 +23,7 @@ use crate::line::{Line, LineBuffer};
 use crate::session::{Close, Input, Outputs, Session, Settings, Timer};
 
 /// Requests that a session may have under way; further lines wait.
-pub const PIPELINE_MAX: u32 = 256;
+pub const PIPELINE_MAX: u32 = 128;
 
 /// What a protocol's lines and the office's replies mean.
 pub trait Dialogue {
@@ -74,6 +76,7 @@ pub struct PauseRule {
 pub struct Conversation<D> {
     dialogue: D,
     lines: LineBuffer,
+    output_bytes_max: usize,
     pause: Option<PauseRule>,
     /// Requests without a reply.
     outstanding: u32,
@@ -93,6 +96,8 @@ enum Phase {
     Open,
     /// The client's side has ended; what it sent is still being answered.
     Ending,
+    /// The server stops; what was asked is still being answered.
+    Stopping,
     Closed(Close),
 }
 
@@ -108,6 +113,7 @@ impl<D: Dialogue> Conversation<D> {
         Self {
             dialogue,
             lines: LineBuffer::new(settings.line_bytes_max),
+            output_bytes_max: settings.output_bytes_max,
             pause,
             outstanding: 0,
             alone: false,
@@ -142,7 +148,16 @@ impl<D: Dialogue> Conversation<D> {
                 self.proceed(outputs);
             }
             Phase::Closed(Close::Asked) if proved => self.confirm(outputs),
-            Phase::Ending | Phase::Closed(_) => {}
+            Phase::Ending | Phase::Stopping | Phase::Closed(_) => {}
+        }
+    }
+
+    fn stop(&mut self, outputs: &mut Outputs) {
+        // A login under way has no answer that anyone could rely on.
+        if self.outstanding == 0 || self.alone {
+            self.close(Close::Dropped, outputs);
+        } else if !matches!(self.phase, Phase::Closed(_)) {
+            self.phase = Phase::Stopping;
         }
     }
 
@@ -161,6 +176,9 @@ impl<D: Dialogue> Conversation<D> {
             self.alone = false;
             if let Some(step) = self.held.take() {
                 self.step(step, outputs);
+            }
+            if self.phase == Phase::Stopping {
+                self.close(Close::Dropped, outputs);
             }
         }
         self.proceed(outputs);
@@ -195,7 +213,7 @@ impl<D: Dialogue> Conversation<D> {
 
     /// Takes lines for as long as none has to wait.
     fn proceed(&mut self, outputs: &mut Outputs) {
-        while self.may_take_a_line() {
+        while self.may_take_a_line() && outputs.bytes.len() <= self.output_bytes_max {
             let step = match self.lines.next_line() {
                 Some(line) => Some(self.dialogue.line(line)),
                 None if self.phase == Phase::Ending => self.end_partial(),
@@ -213,7 +231,7 @@ impl<D: Dialogue> Conversation<D> {
     }
 
     fn may_take_a_line(&self) -> bool {
-        !matches!(self.phase, Phase::Closed(_))
+        matches!(self.phase, Phase::Open | Phase::Ending)
             && self.held.is_none()
             && !self.alone
             && self.outstanding < PIPELINE_MAX
@@ -286,6 +304,8 @@ impl<D: Dialogue> Session for Conversation<D> {
             Input::End { proof } => self.end(proof, outputs),
             Input::Reply(reply) => self.reply(reply, outputs),
             Input::Elapsed(timer) => self.elapsed(timer, outputs),
+            Input::Written => self.proceed(outputs),
+            Input::Stop => self.stop(outputs),
         }
     }
 
@@ -294,6 +314,6 @@ impl<D: Dialogue> Session for Conversation<D> {
     }
 
     fn takes_bytes(&self) -> bool {
-        self.may_take_a_line() || self.lines.is_empty()
+        self.phase == Phase::Open && (self.lines.is_empty() || self.lines.partial_only())
     }
 }

@@ -38,6 +38,12 @@ impl LineBuffer {
         self.start == self.bytes.len()
     }
 
+    /// Whether all complete lines have been taken.
+    #[must_use]
+    pub fn partial_only(&self) -> bool {
+        memchr::memchr(b'\n', &self.bytes[self.searched..]).is_none()
+    }
+
     /// Adds bytes as they were received.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);

@@ -14,8 +14,9 @@ pub trait Session {
     /// whether the peer has acknowledged all answers.
     fn awaits_proof(&self) -> bool;
 
-    /// Whether it has room for bytes. Where it has not, it waits for a reply, and
-    /// the driver must leave the peer's bytes in the socket.
+    /// Whether it has room for bytes. Where it has not, it waits for a reply or for
+    /// [`Input::Written`], and the driver must leave the peer's bytes in the
+    /// socket.
     fn takes_bytes(&self) -> bool;
 }
 
@@ -39,6 +40,10 @@ pub enum Input<'a> {
     Reply(Reply),
     /// The time set for this timer has passed.
     Elapsed(Timer),
+    /// The operating system has taken all bytes for the peer.
+    Written,
+    /// The server stops: what was asked is still answered, nothing more is taken.
+    Stop,
 }
 
 /// The timers of a session.
@@ -58,7 +63,7 @@ impl Timer {
 /// What a session wants done.
 #[derive(Debug, Default)]
 pub struct Outputs {
-    /// Bytes for the peer.
+    /// Bytes for the peer: what waits to be written, and what the session adds.
     pub bytes: Vec<u8>,
     /// Requests to the office, each to be answered by one reply.
     pub requests: Vec<Request>,
@@ -87,6 +92,9 @@ pub struct Settings {
     pub login_limit: Duration,
     /// Silence that ends a command of a client that sends no line feeds.
     pub pause: Duration,
+    /// Bytes of answers that may wait for the peer before no more of its lines are
+    /// taken.
+    pub output_bytes_max: usize,
 }
 
 impl Default for Settings {
@@ -95,6 +103,7 @@ impl Default for Settings {
             line_bytes_max: 8_192,
             login_limit: Duration::from_mins(1),
             pause: Duration::from_millis(300),
+            output_bytes_max: 256 << 10,
         }
     }
 }

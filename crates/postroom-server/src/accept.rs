@@ -14,12 +14,19 @@ impl<S: Store> Server<S> {
     /// Takes the connections that wait, as many as there may be.
     pub(crate) fn accept(&mut self) {
         for number in 0..self.listeners.len() {
-            while self.listeners[number].waiting
-                && self.connections.len() < self.settings.connections_max
-            {
+            while self.listeners[number].waiting && self.has_place() {
                 self.accept_one(number);
             }
         }
+    }
+
+    /// Whether connections may wait that could be taken.
+    pub(crate) fn may_accept(&self) -> bool {
+        self.has_place() && self.listeners.iter().any(|listening| listening.waiting)
+    }
+
+    fn has_place(&self) -> bool {
+        self.connections.len() < self.settings.connections_max
     }
 
     fn accept_one(&mut self, number: usize) {

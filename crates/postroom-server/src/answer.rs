@@ -55,6 +55,8 @@ impl<S: Store> Server<S> {
                 self.flush_one(key);
             }
         }
+        // Those that have more to say are in the new list already.
+        keys.append(&mut self.unflushed);
         self.unflushed = keys;
     }
 
@@ -70,8 +72,16 @@ impl<S: Store> Server<S> {
         }
         self.spare.put(std::mem::take(&mut connection.output));
         match connection.phase {
-            Phase::Open if connection.readable => self.will_take(key),
-            Phase::Open | Phase::Draining(_) => {}
+            Phase::Open => {
+                let (stalled, readable) = (!connection.session.takes_bytes(), connection.readable);
+                if stalled {
+                    self.feed(key, Input::Written);
+                }
+                if readable {
+                    self.will_take(key);
+                }
+            }
+            Phase::Draining(_) => {}
             Phase::Closing(close) => self.end(key, close),
         }
     }
@@ -92,14 +102,11 @@ impl<S: Store> Server<S> {
         self.will_take(key);
     }
 
-    /// Closes all connections that are open, for a stop.
-    pub(crate) fn close_all(&mut self) {
+    /// Tells all sessions that the server stops.
+    pub(crate) fn stop_sessions(&mut self) {
         for key in 0..self.connections.capacity() {
-            if let Some(connection) = self.connections.get_mut(key)
-                && connection.phase == Phase::Open
-            {
-                connection.phase = Phase::Closing(Close::Dropped);
-                self.will_flush(key);
+            if self.connections.get(key).is_some_and(|connection| connection.phase == Phase::Open) {
+                self.feed(key, Input::Stop);
             }
         }
     }

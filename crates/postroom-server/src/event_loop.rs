@@ -53,7 +53,17 @@ pub struct Server<S> {
     /// Empty buffers for answers: an idle connection keeps none.
     pub(crate) spare: SpareBuffers,
     pub(crate) buffer: Box<[u8]>,
-    pub(crate) stopping: Option<Instant>,
+    stop: Stop,
+}
+
+/// How far a stop has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stop {
+    No,
+    /// What has come to the sockets by now is still taken.
+    Asked,
+    /// Connections that are left at this time are cut.
+    Until(Instant),
 }
 
 pub(crate) struct Listening {
@@ -107,7 +117,7 @@ impl<S: Store> Server<S> {
             outputs: Outputs::default(),
             spare: SpareBuffers::default(),
             buffer: vec![0; TAKE_BYTES].into_boxed_slice(),
-            stopping: None,
+            stop: Stop::No,
         })
     }
 
@@ -118,13 +128,11 @@ impl<S: Store> Server<S> {
             self.wait(&mut events)?;
             self.take_events(&events);
             self.gather(&mut events)?;
+            self.begin_stop();
             self.accept();
             self.pass_deadlines();
             self.read_news()?;
             self.settle()?;
-            if self.stopping.is_some() {
-                self.close_all();
-            }
             self.flush();
         }
         // The store closes its file and calls off its housekeeping.
@@ -152,11 +160,19 @@ impl<S: Store> Server<S> {
 
     /// Waits until there is something to do.
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
-        let timeout = if self.readable.is_empty() && !self.office.is_unsettled() {
-            let stop = self.stopping.map(|at| at.saturating_duration_since(self.now));
-            [self.timers.next_in(self.now), stop].into_iter().flatten().min()
-        } else {
+        let busy = !self.readable.is_empty()
+            || !self.unflushed.is_empty()
+            || self.office.is_unsettled()
+            || self.may_accept();
+        let timeout = if busy {
             Some(Duration::ZERO)
+        } else {
+            let stop = match self.stop {
+                Stop::No => None,
+                Stop::Asked => Some(Duration::ZERO),
+                Stop::Until(limit) => Some(limit.saturating_duration_since(self.now)),
+            };
+            [self.timers.next_in(self.now), stop].into_iter().flatten().min()
         };
         self.poll_for(events, timeout)?;
         self.now = Instant::now();
@@ -211,18 +227,31 @@ impl<S: Store> Server<S> {
     /// A first signal asks for an orderly stop, a second one for a quick one.
     fn signal(&mut self) {
         for _ in self.signals.pending() {
-            let limit = match self.stopping {
-                None => self.settings.stop_limit,
-                Some(_) => Duration::ZERO,
+            self.stop = match self.stop {
+                Stop::No => {
+                    tracing::info!(connections = self.connections.len(), "stopping");
+                    Stop::Asked
+                }
+                Stop::Asked | Stop::Until(_) => Stop::Until(self.now),
             };
-            tracing::info!(connections = self.connections.len(), "stopping");
+        }
+    }
+
+    /// Begins a stop: no new connection, and no more of those there are than what
+    /// they have asked for already.
+    fn begin_stop(&mut self) {
+        if self.stop == Stop::Asked {
+            self.stop = Stop::Until(self.now + self.settings.stop_limit);
             self.listeners.clear();
-            self.stopping = Some(self.now + limit);
+            self.stop_sessions();
         }
     }
 
     fn has_stopped(&self) -> bool {
-        self.stopping.is_some_and(|at| self.connections.is_empty() || self.now >= at)
+        match self.stop {
+            Stop::No | Stop::Asked => false,
+            Stop::Until(limit) => self.connections.is_empty() || self.now >= limit,
+        }
     }
 
     /// Takes what the threads have to tell.

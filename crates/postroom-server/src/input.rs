@@ -35,7 +35,7 @@ impl<S: Store> Server<S> {
 
     fn take_from(&mut self, key: usize, buffer: &mut [u8]) {
         while let Some(connection) = self.connections.get_mut(key)
-            && wants_bytes(connection, self.settings.output_bytes_max)
+            && wants_bytes(connection, self.settings.session.output_bytes_max)
         {
             match connection.take(buffer, self.settings.proof) {
                 Taken::Bytes { length, proof } => {

@@ -12,9 +12,6 @@ pub struct ServerSettings {
     /// Connections at one time; further ones wait in the operating system's
     /// queue.
     pub connections_max: usize,
-    /// Bytes of answers that may wait for a connection's reader before no more
-    /// of its commands are taken.
-    pub output_bytes_max: usize,
     /// How long a connection that the server ends is kept for its reader.
     pub drain_limit: Duration,
     /// How long a stop may take.
@@ -42,7 +39,6 @@ impl Default for ServerSettings {
         Self {
             session: Settings::default(),
             connections_max: 16_384,
-            output_bytes_max: 256 << 10,
             drain_limit: Duration::from_secs(1),
             stop_limit: Duration::from_secs(4),
             password_checks_max: 256,

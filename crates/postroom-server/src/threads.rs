@@ -4,6 +4,7 @@
 //! housekeeping. All are joined when the server ends.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -27,6 +28,8 @@ pub(crate) enum News {
 pub(crate) struct Threads {
     /// Bounded by the office, which counts the checks under way.
     checks: Option<Sender<Check>>,
+    /// Checks that have not begun are left.
+    stopping: Arc<AtomicBool>,
     news: Receiver<News>,
     handles: Vec<JoinHandle<()>>,
 }
@@ -56,13 +59,15 @@ impl Threads {
         let messenger = Messenger { news: news_in, waker: Arc::new(waker) };
         let (checks, queue) = channel();
         let queue = Arc::new(Mutex::new(queue));
+        let stopping = Arc::new(AtomicBool::new(false));
         let mut handles = Vec::new();
         for number in 0..CHECKERS {
             let (queue, messenger) = (Arc::clone(&queue), messenger.clone());
+            let stopping = Arc::clone(&stopping);
             handles.push(
                 Builder::new()
                     .name(format!("password-{number}"))
-                    .spawn(move || check_passwords(&queue, &messenger))?,
+                    .spawn(move || check_passwords(&queue, &stopping, &messenger))?,
             );
         }
         handles.push(Builder::new().name("housekeeping".into()).spawn(move || {
@@ -70,7 +75,7 @@ impl Threads {
                 messenger.tell(News::Failed(failure));
             }
         })?);
-        Ok(Self { checks: Some(checks), news, handles })
+        Ok(Self { checks: Some(checks), stopping, news, handles })
     }
 
     pub(crate) fn check(&self, check: Check) {
@@ -86,6 +91,7 @@ impl Threads {
 
     /// Waits for all threads, whose work must have been called off.
     pub(crate) fn join(mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
         self.checks = None;
         for handle in self.handles {
             let name = handle.thread().name().unwrap_or("unnamed").to_owned();
@@ -96,12 +102,14 @@ impl Threads {
     }
 }
 
-fn check_passwords(queue: &Mutex<Receiver<Check>>, messenger: &Messenger) {
+fn check_passwords(queue: &Mutex<Receiver<Check>>, stopping: &AtomicBool, messenger: &Messenger) {
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
-            Ok(check) => messenger.tell(News::Checked(check.run())),
-            Err(_) => return,
+            Ok(check) if !stopping.load(Ordering::Relaxed) => {
+                messenger.tell(News::Checked(check.run()));
+            }
+            _ => return,
         }
     }
 }

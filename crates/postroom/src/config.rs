@@ -144,7 +144,7 @@ impl Default for Connection {
         Self {
             max: server.connections_max,
             line_bytes_max: server.session.line_bytes_max,
-            output_bytes_max: server.output_bytes_max,
+            output_bytes_max: server.session.output_bytes_max,
             login_limit_ms: millis(server.session.login_limit),
             pause_ms: millis(server.session.pause),
             drain_limit_ms: millis(server.drain_limit),
@@ -282,9 +282,9 @@ impl Config {
                 line_bytes_max: connection.line_bytes_max,
                 login_limit: Duration::from_millis(connection.login_limit_ms),
                 pause: Duration::from_millis(connection.pause_ms),
+                output_bytes_max: connection.output_bytes_max,
             },
             connections_max: connection.max,
-            output_bytes_max: connection.output_bytes_max,
             drain_limit: Duration::from_millis(connection.drain_limit_ms),
             stop_limit: Duration::from_millis(self.stop.limit_ms),
             password_checks_max: self.accounts.password_checks_max,
@@ -373,26 +373,12 @@ impl Keys {
     ) -> Result<(), ConfigError> {
         let unknown = || ConfigError::Unknown { key: key.to_owned(), origin: origin.to_owned() };
         let (_, like) = self.0.iter().find(|(known, _)| known == key).ok_or_else(unknown)?;
-        let value = typed(value, like).map_err(|expected| ConfigError::Value {
-            key: key.to_owned(),
-            origin: origin.to_owned(),
-            value: value.to_owned(),
-            expected: expected.to_owned(),
-        })?;
-        match key.split_once('.') {
-            Some((section, key)) => {
-                let section = table
-                    .entry(section.to_owned())
-                    .or_insert_with(|| Value::Table(Table::new()))
-                    .as_table_mut()
-                    .ok_or_else(unknown)?;
-                section.insert(key.to_owned(), value);
-            }
-            None => {
-                table.insert(key.to_owned(), value);
-            }
-        }
-        Ok(())
+        let value =
+            typed(value, like).and_then(|value| accepted(key, value)).map_err(|expected| {
+                let (key, origin, value) = (key.to_owned(), origin.to_owned(), value.to_owned());
+                ConfigError::Value { key, origin, value, expected }
+            })?;
+        insert(table, key, value).ok_or_else(unknown)
     }
 }
 
@@ -405,13 +391,40 @@ fn collect_keys(table: &Table, prefix: &str, keys: &mut Vec<(String, Value)>) {
     }
 }
 
+/// Puts a value where its key says.
+fn insert(table: &mut Table, key: &str, value: Value) -> Option<()> {
+    let (table, key) = match key.split_once('.') {
+        Some((section, key)) => {
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            (section.as_table_mut()?, key)
+        }
+        None => (table, key),
+    };
+    table.insert(key.to_owned(), value);
+    Some(())
+}
+
+/// The value, if the settings take it by itself.
+fn accepted(key: &str, value: Value) -> Result<Value, String> {
+    let mut alone = Table::new();
+    insert(&mut alone, key, value.clone());
+    match Value::Table(alone).try_into::<Config>() {
+        Ok(_) => Ok(value),
+        Err(_) if value.is_integer() => Err("a whole number of its range".to_owned()),
+        Err(error) => Err(one_line(error.message())),
+    }
+}
+
 /// A value of the type of `like`, or what would have been one.
-fn typed(value: &str, like: &Value) -> Result<Value, &'static str> {
+fn typed(value: &str, like: &Value) -> Result<Value, String> {
     match like {
         Value::Integer(_) => {
-            value.trim().replace('_', "").parse().map(Value::Integer).map_err(|_| "a whole number")
+            let number = value.trim().replace('_', "").parse();
+            number.map(Value::Integer).map_err(|_| "a whole number".to_owned())
         }
-        Value::Boolean(_) => value.trim().parse().map(Value::Boolean).map_err(|_| "true or false"),
+        Value::Boolean(_) => {
+            value.trim().parse().map(Value::Boolean).map_err(|_| "true or false".to_owned())
+        }
         Value::Array(_) => Ok(Value::Array(
             value
                 .split(',')
@@ -499,7 +512,7 @@ mod tests {
         );
         assert!(complaint(load(None, &[], &set(&["mailbox.capacity"]))).contains("KEY=VALUE"));
         assert!(complaint(load(None, &[], &set(&["mailbox.capacity=0"]))).contains("at least 1"));
-        assert!(complaint(load(None, &[], &set(&["mailbox.capacity=-1"]))).contains("accepted"));
+        assert!(complaint(load(None, &[], &set(&["mailbox.capacity=-1"]))).contains("range"));
         assert!(complaint(load(None, &[], &set(&["proof=hope"]))).contains("hope"));
         assert!(complaint(load(None, &[], &set(&["log.level=loud"]))).contains("trace"));
         let file = complaint(load(Some("x = 1\n"), &[], &Overrides::default()));

@@ -41,9 +41,7 @@ impl Server {
     pub(crate) fn with(arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let data = folder.path().join("data");
-        let mut server = Self::in_folder(&data, arguments);
-        server._folder = Some(folder);
-        server
+        Self::begin(Some(folder), &[], &data, arguments)
     }
 
     /// A server in a folder that the test keeps.
@@ -54,10 +52,19 @@ impl Server {
     /// The same by way of another program, which must turn into the one that
     /// its arguments name.
     pub(crate) fn through(launcher: &[String], data: &Path, arguments: &[&str]) -> Self {
+        Self::begin(None, launcher, data, arguments)
+    }
+
+    fn begin(
+        folder: Option<TempDir>,
+        launcher: &[String],
+        data: &Path,
+        arguments: &[&str],
+    ) -> Self {
         let launcher = launcher.to_vec();
         let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let (child, listeners) = launch(&mut command_through(&launcher, data, &arguments));
-        Self { child, listeners, launcher, arguments, data: data.to_path_buf(), _folder: None }
+        Self { child, listeners, launcher, arguments, data: data.to_path_buf(), _folder: folder }
     }
 
     /// Starts it again, after [`kill`](Self::kill) or [`stop`](Self::stop), on
@@ -159,15 +166,11 @@ pub(crate) fn launch(command: &mut Command) -> (Child, Vec<(String, SocketAddr)>
     loop {
         let mut line = String::new();
         assert!(output.read_line(&mut line).unwrap() > 0, "the server ended before it was ready");
-        match line.trim_end().split_once(' ') {
-            Some((protocol, address)) => {
-                listeners.push((protocol.to_owned(), address.parse().unwrap()));
-            }
-            None => {
-                assert_eq!(line, "ready\n");
-                return (child, listeners);
-            }
-        }
+        let Some((protocol, address)) = line.trim_end().split_once(' ') else {
+            assert_eq!(line, "ready\n");
+            return (child, listeners);
+        };
+        listeners.push((protocol.to_owned(), address.parse().unwrap()));
     }
 }
 
@@ -211,11 +214,18 @@ impl Client {
 
     /// The next line, its end left out.
     pub(crate) fn line(&mut self) -> String {
+        self.try_line().unwrap()
+    }
+
+    /// The same, or why there is none.
+    pub(crate) fn try_line(&mut self) -> Result<String, String> {
         let mut line = String::new();
-        self.input.read_line(&mut line).unwrap();
-        assert!(line.ends_with('\n'), "the connection ended after {line:?}");
-        line.pop();
-        line
+        self.input.read_line(&mut line).map_err(|error| error.to_string())?;
+        if line.pop() == Some('\n') {
+            Ok(line)
+        } else {
+            Err(format!("the connection ended after {line:?}"))
+        }
     }
 
     /// Sends a command and returns the line that answers it.
@@ -257,7 +267,7 @@ impl Client {
     }
 }
 
-/// Choices that a seed decides (SplitMix64).
+/// Choices that a seed decides (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -276,6 +286,11 @@ impl Random {
     /// A number below `end`.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.number() % end
+    }
+
+    /// A place in a list of this length.
+    pub(crate) fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap()
     }
 
     /// Yes, once in `times`.

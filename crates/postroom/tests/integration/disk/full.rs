@@ -1,0 +1,247 @@
+//! A full disk: writing stops with a clear refusal, reading and logging in go
+//! on, and writing resumes when there is room.
+
+use std::collections::BTreeMap;
+
+use super::small_disk::SmallDisk;
+use crate::support::{Client, Server};
+use crate::wire::Wire;
+
+/// What the server keeps free for reading unless it is told otherwise.
+const RESERVE_BYTES: u64 = 16 << 20;
+const TEXT_BYTES: usize = 8_000;
+const BOX_MESSAGES: usize = 60;
+/// Sent at once.
+const BATCH: usize = 20;
+const REFUSED: &str = "MESSAGE FAILED";
+const REASON: &str = "MESSAGE FAILED. The server's disk is full.";
+
+/// What was acknowledged and not read since, by mailbox and in order.
+#[derive(Default)]
+struct Sent {
+    boxes: BTreeMap<String, Vec<String>>,
+    /// The number of the next text.
+    next: usize,
+}
+
+impl Sent {
+    /// Sends to one mailbox after the other until something is refused.
+    fn fill(&mut self, server: &Server) {
+        let mut writer = server.log_in("writer");
+        while self.batch(&mut writer) {}
+    }
+
+    /// Sends this many batches, all of which are stored.
+    fn begin(&mut self, server: &Server, batches: usize) {
+        let mut writer = server.log_in("writer");
+        for _ in 0..batches {
+            assert!(self.batch(&mut writer));
+        }
+    }
+
+    /// Whether all of a batch were stored.
+    fn batch(&mut self, writer: &mut Client) -> bool {
+        let first = self.next;
+        self.next += BATCH;
+        let name = format!("box{}", first / BOX_MESSAGES);
+        let texts: Vec<_> = (first..first + BATCH).map(text).collect();
+        let commands: Vec<_> =
+            texts.iter().map(|text| format!("COMPOSE {name}\n{text}\n")).collect();
+        writer.send(&commands.concat());
+        let mut all = true;
+        for text in texts {
+            match writer.line().as_str() {
+                "MESSAGE SENT" => self.boxes.entry(name.clone()).or_default().push(text),
+                answer => {
+                    assert_eq!(answer, REFUSED);
+                    all = false;
+                }
+            }
+        }
+        all
+    }
+
+    fn count(&self) -> usize {
+        self.boxes.values().map(Vec::len).sum()
+    }
+
+    /// Each mailbox holds all that was acknowledged and not taken since.
+    fn check_counts(&self, server: &Server) {
+        for (name, texts) in &self.boxes {
+            assert_eq!(server.connect("mailbox").ask(&format!("LOGIN {name}")), count(texts));
+        }
+    }
+
+    /// Reads everything, and finds what was acknowledged, in order.
+    fn check_all(self, server: &Server) {
+        for (name, texts) in self.boxes {
+            let mut reader = server.log_in(&name);
+            for text in texts {
+                assert_eq!(reader.read(), Some(("writer".to_owned(), text)));
+            }
+            assert_eq!(reader.read(), None);
+        }
+    }
+}
+
+fn count(texts: &[String]) -> String {
+    texts.len().to_string()
+}
+
+/// A text that tells its number.
+fn text(number: usize) -> String {
+    let mut text = format!("<{number}>");
+    text.extend(std::iter::repeat_n('x', TEXT_BYTES - text.len()));
+    text
+}
+
+/// Messages are refused, each counter in its own words; whoever is known or new
+/// may still come in.
+fn check_refuses(server: &Server, newcomer: &str) {
+    let mut verbose = server.connect("mailbox-verbose");
+    let welcome = verbose.ask(&format!("LOGIN {newcomer}"));
+    assert_eq!(welcome, format!("Login successful with new username. Welcome {newcomer}"));
+    assert_eq!(verbose.ask(&format!("COMPOSE {newcomer} writer hello")), REASON);
+    assert_eq!(verbose.ask(&format!("COMPOSE {newcomer} nobody hello")), REASON);
+    let mut strict = server.log_in(newcomer);
+    assert_eq!(strict.compose("writer", "hello"), REFUSED);
+    assert_eq!(strict.compose(newcomer, ""), REFUSED);
+}
+
+/// Reads this many messages and proves to have all but the last.
+fn read_and_break_off(server: &Server, sent: &mut Sent, name: &str, messages: usize) {
+    let mut reader = server.log_in(name);
+    let texts = sent.boxes.get_mut(name).unwrap();
+    for text in &texts[..messages] {
+        assert_eq!(reader.read(), Some(("writer".to_owned(), text.clone())));
+    }
+    texts.drain(..messages - 1);
+    reader.reset();
+}
+
+#[test]
+fn on_a_full_disk_reading_goes_on_and_makes_room_for_writing() {
+    let disk = SmallDisk::mount();
+    let mut server = disk.serve(&[]);
+    let mut sent = Sent::default();
+    sent.fill(&server);
+    assert!(sent.count() > 1_000, "full after {} messages", sent.count());
+    assert!(disk.free_bytes() < RESERVE_BYTES);
+    // So that a few removals do not make enough room already.
+    disk.fill_up_to(RESERVE_BYTES - (1 << 20));
+    check_refuses(&server, "first");
+    sent.check_counts(&server);
+    read_and_break_off(&server, &mut sent, "box0", 11);
+
+    // What was removed is removed, and everything else there, after a restart in
+    // the same need.
+    server.kill();
+    server.restart();
+    // The start has moved the log into the table file and may have gained room.
+    disk.fill_up_to(RESERVE_BYTES - (1 << 20));
+    check_refuses(&server, "second");
+    sent.check_counts(&server);
+
+    let mut reads = 0;
+    let mut writer = server.log_in("writer");
+    let names: Vec<_> = sent.boxes.keys().cloned().collect();
+    for name in names {
+        let messages = sent.boxes[&name].len();
+        read_and_break_off(&server, &mut sent, &name, messages);
+        reads += messages;
+        if writer.compose("late", "there is room") == "MESSAGE SENT" {
+            break;
+        }
+    }
+    println!("writing resumed after {reads} of {} messages were read", sent.count() + reads);
+    assert_eq!(server.log_in("late").read().unwrap().1, "there is room");
+    // Full once more, now of what the table file has to spare: all can be read.
+    sent.fill(&server);
+    sent.check_all(&server);
+}
+
+#[test]
+fn writing_resumes_when_another_program_gives_room_back() {
+    let disk = SmallDisk::mount();
+    let server = disk.serve(&[]);
+    let mut sent = Sent::default();
+    sent.begin(&server, 10);
+    disk.fill_up_to(RESERVE_BYTES / 2);
+    check_refuses(&server, "first");
+    read_and_break_off(&server, &mut sent, "box0", 11);
+    sent.check_counts(&server);
+    disk.clear();
+    let mut writer = server.log_in("writer");
+    assert_eq!(writer.compose("late", "there is room"), "MESSAGE SENT");
+    assert_eq!(server.log_in("late").read().unwrap().1, "there is room");
+    sent.check_all(&server);
+}
+
+/// Registers names until there is not even room for one; those that were.
+fn register_until_refused(server: &Server) -> Vec<String> {
+    const NAMES_MAX: usize = 50_000;
+    let names = (0..NAMES_MAX).map(|number| format!("name{number}")).map_while(|name| {
+        let mut wire = Wire::connect(server.address("mailbox")).unwrap();
+        wire.send(&format!("LOGIN {name}\n")).unwrap();
+        let answer = wire.line().ok()?;
+        assert_eq!(answer, "0");
+        Some(name)
+    });
+    let names: Vec<_> = names.collect();
+    assert!(names.len() < NAMES_MAX, "the disk was never full");
+    names
+}
+
+/// A removal that cannot be stored: the next answer does not come, and the
+/// message waits again.
+fn check_keeps_what_it_cannot_remove(server: &Server, sent: &Sent) {
+    for (name, texts) in &sent.boxes {
+        for _ in 0..2 {
+            let mut wire = Wire::connect(server.address("mailbox")).unwrap();
+            wire.send(&format!("LOGIN {name}\n")).unwrap();
+            assert_eq!(wire.line().unwrap(), count(texts));
+            wire.send("READ\n").unwrap();
+            assert_eq!(wire.line().unwrap(), "writer");
+            assert_eq!(wire.line().unwrap(), texts[0]);
+            wire.send("READ\n").unwrap();
+            wire.line().expect_err("an answer although the removal is not on disk");
+        }
+    }
+}
+
+#[test]
+fn a_disk_without_a_free_byte_costs_neither_the_server_nor_anything_acknowledged() {
+    let disk = SmallDisk::mount();
+    let mut server = disk.serve(&[]);
+    let mut sent = Sent::default();
+    sent.begin(&server, 10);
+    disk.fill_up_to(0);
+    let mut writer = server.log_in("writer");
+    assert_eq!(writer.compose("box0", "hello"), REFUSED);
+    // The log has some room of its own, and so removals go on for a while.
+    read_and_break_off(&server, &mut sent, "box0", 11);
+    let names = register_until_refused(&server);
+    println!("{} names found room in the log", names.len());
+    assert_eq!(disk.free_bytes(), 0);
+    assert_eq!(writer.compose("box0", "hello"), REFUSED);
+    check_keeps_what_it_cannot_remove(&server, &sent);
+
+    server.kill();
+    server.restart();
+    sent.check_counts(&server);
+    assert!(server.stop().success());
+    server.restart();
+    let mut writer = server.log_in("writer");
+    assert_eq!(writer.compose("box0", "hello"), REFUSED);
+    sent.check_counts(&server);
+
+    disk.clear();
+    assert_eq!(writer.compose("late", "there is room"), "MESSAGE SENT");
+    assert_eq!(server.log_in("late").read().unwrap().1, "there is room");
+    sent.check_all(&server);
+    for name in names {
+        let welcome = server.connect("mailbox-verbose").ask(&format!("LOGIN {name}"));
+        let known = format!("Login successful. Welcome {name}. You have 0 unread messages.");
+        assert_eq!(welcome, known);
+    }
+}

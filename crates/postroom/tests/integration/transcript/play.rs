@@ -1,0 +1,216 @@
+//! Playing a transcript on a stage, in one of several ways to send the same.
+
+use std::time::Duration;
+
+use super::{Action, Step, Transcript};
+
+/// Where a transcript can be played: in memory or over TCP.
+pub(crate) trait Stage {
+    /// Sends the parts one after the other; the first time, connects.
+    fn send(&mut self, client: &str, parts: &[&[u8]]);
+    /// The next line that the server has sent, its end left out.
+    fn line(&mut self, client: &str) -> Result<Vec<u8>, String>;
+    /// Waits until the server has ended the connection, and says what came
+    /// before that.
+    fn rest(&mut self, client: &str) -> Vec<u8>;
+    fn end(&mut self, client: &str);
+    fn reset(&mut self, client: &str);
+    fn choose(&mut self, client: &str, protocol: &str);
+    fn pause(&mut self, time: Duration);
+    /// Whether the server has sent nothing more so far, nor ended the connection.
+    fn is_silent(&mut self, client: &str) -> bool;
+    fn kill(&mut self);
+    /// Stops the server and starts it again; what its clients were sent before
+    /// their connections ended.
+    fn restart(&mut self) -> Vec<(String, Vec<u8>)>;
+    /// The clients whose connections have not ended.
+    fn clients(&self) -> Vec<String>;
+}
+
+/// How what a client sends is cut into writes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Cut {
+    /// All lines up to the next answer in one.
+    Turns,
+    /// All lines up to something that others do in one, whatever is to be
+    /// answered between them.
+    Pipelined,
+    /// One byte at a time.
+    Bytes,
+    /// Each line in two, the first part having so many bytes.
+    At(usize),
+}
+
+/// Plays transcripts.
+pub(crate) struct Player<'a, S> {
+    transcript: &'a Transcript,
+    stage: S,
+    cut: Cut,
+}
+
+/// Plays a transcript; panics at the line where the server deviates from it.
+pub(crate) fn play(transcript: &Transcript, stage: impl Stage, cut: Cut) {
+    Player { transcript, stage, cut }.play();
+}
+
+impl<S: Stage> Player<'_, S> {
+    fn play(mut self) {
+        let mut line = 0;
+        let mut problem = None;
+        for step in arranged(&self.transcript.steps, self.cut) {
+            line = step.line;
+            problem = self.step(&step.action).err();
+            if problem.is_some() {
+                break;
+            }
+        }
+        if let Some(problem) = problem.or_else(|| self.end().err()) {
+            panic!("{}, {:?}: {problem}", self.transcript.place(line), self.cut);
+        }
+    }
+
+    /// Ends what is left, after which nothing more must come.
+    fn end(&mut self) -> Result<(), String> {
+        for client in self.stage.clients() {
+            self.stage.end(&client);
+            let rest = self.stage.rest(&client);
+            if !rest.is_empty() {
+                return Err(too_much(&client, &rest));
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, action: &Action) -> Result<(), String> {
+        match action {
+            Action::Send { client, bytes } => self.stage.send(client, &parts(bytes, self.cut)),
+            Action::Expect { client, line } => {
+                let got = self.stage.line(client)?;
+                if got != *line {
+                    return Err(format!("the server sent {:?}", String::from_utf8_lossy(&got)));
+                }
+            }
+            Action::Close { client } => {
+                let rest = self.stage.rest(client);
+                if !rest.is_empty() {
+                    return Err(too_much(client, &rest));
+                }
+            }
+            Action::End { client } => self.stage.end(client),
+            Action::Reset { client } => self.stage.reset(client),
+            Action::Use { client, protocol } => self.stage.choose(client, protocol),
+            Action::Fill { name, messages } => self.fill(name, *messages)?,
+            Action::Pause(time) => self.stage.pause(*time),
+            Action::Silent { client } => {
+                if !self.stage.is_silent(client) {
+                    return Err(format!("{client:?} was sent something"));
+                }
+            }
+            Action::Kill => self.stage.kill(),
+            Action::Restart => {
+                for (client, rest) in self.stage.restart() {
+                    if !rest.is_empty() {
+                        return Err(too_much(&client, &rest));
+                    }
+                }
+            }
+            Action::Interactive => {}
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, name: &str, messages: usize) -> Result<(), String> {
+        const FILLER: &str = "filler";
+        self.stage.choose(FILLER, "mailbox");
+        self.stage.send(FILLER, &[b"LOGIN filler\n"]);
+        self.stage.line(FILLER)?;
+        let one = format!("COMPOSE {name}\nfilled\n");
+        self.stage.send(FILLER, &[one.repeat(messages).as_bytes()]);
+        for _ in 0..messages {
+            let answer = self.stage.line(FILLER)?;
+            if answer != b"MESSAGE SENT" {
+                return Err("the mailbox cannot be filled so far".to_owned());
+            }
+        }
+        self.stage.send(FILLER, &[b"EXIT\n"]);
+        self.stage.rest(FILLER);
+        Ok(())
+    }
+}
+
+fn too_much(client: &str, rest: &[u8]) -> String {
+    format!("the client {client:?} was also sent {:?}", String::from_utf8_lossy(rest))
+}
+
+fn parts(bytes: &[u8], cut: Cut) -> Vec<&[u8]> {
+    match cut {
+        Cut::Turns | Cut::Pipelined => vec![bytes],
+        Cut::Bytes => bytes.chunks(1).collect(),
+        Cut::At(at) => {
+            let (first, second) = bytes.split_at(at.min(bytes.len()));
+            [first, second].into_iter().filter(|part| !part.is_empty()).collect()
+        }
+    }
+}
+
+/// The steps with their lines put together as the cut wants it.
+fn arranged(steps: &[Step], cut: Cut) -> Vec<Step> {
+    match cut {
+        Cut::Bytes | Cut::At(_) => steps.to_vec(),
+        Cut::Turns => {
+            let mut arranged: Vec<Step> = Vec::new();
+            for step in steps {
+                if !appended(arranged.last_mut(), step) {
+                    arranged.push(step.clone());
+                }
+            }
+            arranged
+        }
+        Cut::Pipelined => {
+            let mut arranged: Vec<Step> = Vec::new();
+            let mut rest = steps;
+            while let [first, ..] = rest {
+                let length = run_length(rest);
+                let (run, later) = rest.split_at(length.max(1));
+                rest = later;
+                let (sent, answered): (Vec<Step>, Vec<Step>) = run
+                    .iter()
+                    .cloned()
+                    .partition(|step| matches!(step.action, Action::Send { .. }));
+                let mut all: Option<Step> = None;
+                for step in sent {
+                    if !appended(all.as_mut(), &step) {
+                        all = Some(Step { line: first.line, ..step });
+                    }
+                }
+                arranged.extend(all.into_iter().chain(answered));
+            }
+            arranged
+        }
+    }
+}
+
+/// How many steps from the first on are one client's lines and their answers.
+fn run_length(steps: &[Step]) -> usize {
+    let speaker = |step: &Step| match &step.action {
+        Action::Send { client, .. } | Action::Expect { client, .. } => Some(client.clone()),
+        _ => None,
+    };
+    let Some(first) = speaker(&steps[0]) else {
+        return 0;
+    };
+    steps.iter().take_while(|step| speaker(step).as_ref() == Some(&first)).count()
+}
+
+/// Adds what a step sends to an earlier one of the same client.
+fn appended(earlier: Option<&mut Step>, step: &Step) -> bool {
+    match (earlier.map(|earlier| &mut earlier.action), &step.action) {
+        (Some(Action::Send { client, bytes }), Action::Send { client: same, bytes: more })
+            if client == same =>
+        {
+            bytes.extend_from_slice(more);
+            true
+        }
+        _ => false,
+    }
+}
