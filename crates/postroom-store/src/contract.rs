@@ -1,6 +1,6 @@
 //! What every store must do, as tests that an implementation runs on itself.
 //!
-//! ```ignore
+//! ```text
 //! postroom_store::contract::check(&MyFixture::new());
 //! ```
 //!
