@@ -5,6 +5,10 @@
 //! types and their defaults: keys of the environment and of `--set` are found
 //! in its default.
 
+mod sources;
+#[cfg(test)]
+mod tests;
+
 use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +21,8 @@ use postroom_store::Limits;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::{Table, Value};
+
+use sources::{Keys, one_line, read_file, utf8_pair};
 
 const ENVIRONMENT_PREFIX: &str = "POSTROOM_";
 
@@ -310,214 +316,5 @@ impl Log {
             value: self.level.clone(),
             expected: "error, warn, info, debug or trace".into(),
         })
-    }
-}
-
-fn utf8_pair((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
-    Some((name.into_string().ok()?, value.into_string().ok()?))
-}
-
-fn read_file(path: &Path) -> Result<Table, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| ConfigError::Read { path: path.to_path_buf(), cause })?;
-    let refused = |error: toml::de::Error| ConfigError::Parse {
-        path: path.to_path_buf(),
-        cause: describe(&text, &error),
-    };
-    // Read as what it is for, so that a fault is told with its line.
-    toml::from_str::<Config>(&text).map_err(refused)?;
-    toml::from_str(&text).map_err(refused)
-}
-
-fn describe(text: &str, error: &toml::de::Error) -> String {
-    let message = one_line(error.message());
-    match error.span() {
-        Some(span) => {
-            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
-            format!("line {line}: {message}")
-        }
-        None => message,
-    }
-}
-
-fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The keys that there are, with values of their types.
-struct Keys(Vec<(String, Value)>);
-
-impl Keys {
-    fn new() -> Self {
-        let mut keys = Vec::new();
-        if let Ok(Value::Table(table)) = Value::try_from(Config::default()) {
-            collect_keys(&table, "", &mut keys);
-        }
-        Self(keys)
-    }
-
-    /// The key of an environment variable, its prefix left out.
-    fn find_variable(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .map(|(key, _)| key.as_str())
-            .find(|key| key.replace('.', "_").eq_ignore_ascii_case(name))
-    }
-
-    fn set(
-        &self,
-        table: &mut Table,
-        key: &str,
-        value: &str,
-        origin: &str,
-    ) -> Result<(), ConfigError> {
-        let unknown = || ConfigError::Unknown { key: key.to_owned(), origin: origin.to_owned() };
-        let (_, like) = self.0.iter().find(|(known, _)| known == key).ok_or_else(unknown)?;
-        let value =
-            typed(value, like).and_then(|value| accepted(key, value)).map_err(|expected| {
-                let (key, origin, value) = (key.to_owned(), origin.to_owned(), value.to_owned());
-                ConfigError::Value { key, origin, value, expected }
-            })?;
-        insert(table, key, value).ok_or_else(unknown)
-    }
-}
-
-fn collect_keys(table: &Table, prefix: &str, keys: &mut Vec<(String, Value)>) {
-    for (key, value) in table {
-        match value {
-            Value::Table(section) => collect_keys(section, &format!("{prefix}{key}."), keys),
-            value => keys.push((format!("{prefix}{key}"), value.clone())),
-        }
-    }
-}
-
-/// Puts a value where its key says.
-fn insert(table: &mut Table, key: &str, value: Value) -> Option<()> {
-    let (table, key) = match key.split_once('.') {
-        Some((section, key)) => {
-            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
-            (section.as_table_mut()?, key)
-        }
-        None => (table, key),
-    };
-    table.insert(key.to_owned(), value);
-    Some(())
-}
-
-/// The value, if the settings take it by itself.
-fn accepted(key: &str, value: Value) -> Result<Value, String> {
-    let mut alone = Table::new();
-    insert(&mut alone, key, value.clone());
-    match Value::Table(alone).try_into::<Config>() {
-        Ok(_) => Ok(value),
-        Err(_) if value.is_integer() => Err("a whole number of its range".to_owned()),
-        Err(error) => Err(one_line(error.message())),
-    }
-}
-
-/// A value of the type of `like`, or what would have been one.
-fn typed(value: &str, like: &Value) -> Result<Value, String> {
-    match like {
-        Value::Integer(_) => {
-            let number = value.trim().replace('_', "").parse();
-            number.map(Value::Integer).map_err(|_| "a whole number".to_owned())
-        }
-        Value::Boolean(_) => {
-            value.trim().parse().map(Value::Boolean).map_err(|_| "true or false".to_owned())
-        }
-        Value::Array(_) => Ok(Value::Array(
-            value
-                .split(',')
-                .map(str::trim)
-                .filter(|item| !item.is_empty())
-                .map(|item| Value::String(item.to_owned()))
-                .collect(),
-        )),
-        _ => Ok(Value::String(value.to_owned())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(
-        file: Option<&str>,
-        environment: &[(&str, &str)],
-        overrides: &Overrides,
-    ) -> Result<Config, ConfigError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("postroom.toml");
-        if let Some(text) = file {
-            std::fs::write(&path, text).unwrap();
-        }
-        let environment =
-            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Config::from_sources(file.map(|_| path.as_path()), environment, overrides)
-    }
-
-    fn set(settings: &[&str]) -> Overrides {
-        let set = settings.iter().map(|&setting| setting.to_owned()).collect();
-        Overrides { set, ..Overrides::default() }
-    }
-
-    fn complaint(result: Result<Config, ConfigError>) -> String {
-        let message = result.unwrap_err().to_string();
-        assert!(!message.contains('\n'), "one sentence: {message}");
-        message
-    }
-
-    #[test]
-    fn the_documented_settings_are_all_there_are_with_their_defaults() {
-        let documented: Table =
-            toml::from_str(include_str!("../../../docs/postroom.toml")).unwrap();
-        let actual = Value::try_from(Config::default()).unwrap();
-        assert_eq!(Value::Table(documented), actual);
-    }
-
-    #[test]
-    fn a_later_source_wins() {
-        let file = "[mailbox]\ncapacity = 1\n[connection]\nmax = 10\npause_ms = 5\n";
-        let environment =
-            [("POSTROOM_MAILBOX_CAPACITY", "2"), ("POSTROOM_CONNECTION_MAX", "20"), ("HOME", "x")];
-        let config = load(Some(file), &environment, &set(&["mailbox.capacity=3"])).unwrap();
-        assert_eq!(config.mailbox.capacity, 3);
-        assert_eq!(config.connection.max, 20);
-        assert_eq!(config.connection.pause_ms, 5);
-        let overrides = Overrides { capacity: Some(4), ..set(&["mailbox.capacity=3"]) };
-        assert_eq!(load(Some(file), &environment, &overrides).unwrap().mailbox.capacity, 4);
-    }
-
-    #[test]
-    fn each_key_has_a_variable_of_the_environment() {
-        for (key, _) in Keys::new().0 {
-            let variable = key.replace('.', "_").to_uppercase();
-            assert_eq!(Keys::new().find_variable(&variable), Some(key.as_str()));
-        }
-        let environment = [("POSTROOM_LISTEN", "mailbox=[::1]:1, mailbox-verbose=h:2")];
-        let config = load(None, &environment, &Overrides::default()).unwrap();
-        assert_eq!(config.listen, ["mailbox=[::1]:1", "mailbox-verbose=h:2"]);
-    }
-
-    #[test]
-    fn what_sets_nothing_is_told_with_its_place() {
-        assert_eq!(
-            complaint(load(None, &[("POSTROOM_MALBOX", "1")], &Overrides::default())),
-            "there is no setting \"MALBOX\" (environment variable POSTROOM_MALBOX); \
-             docs/postroom.toml lists all"
-        );
-        assert_eq!(
-            complaint(load(None, &[], &set(&["mailbox.capacity=many"]))),
-            "the setting mailbox.capacity (--set) cannot be \"many\": it is a whole number"
-        );
-        assert!(complaint(load(None, &[], &set(&["mailbox.capacity"]))).contains("KEY=VALUE"));
-        assert!(complaint(load(None, &[], &set(&["mailbox.capacity=0"]))).contains("at least 1"));
-        assert!(complaint(load(None, &[], &set(&["mailbox.capacity=-1"]))).contains("range"));
-        assert!(complaint(load(None, &[], &set(&["proof=hope"]))).contains("hope"));
-        assert!(complaint(load(None, &[], &set(&["log.level=loud"]))).contains("trace"));
-        let file = complaint(load(Some("x = 1\n"), &[], &Overrides::default()));
-        assert!(file.contains("line 1") && file.contains("postroom.toml"), "{file}");
-        let file = complaint(load(Some("\n[mailbox]\nsize = 1\n"), &[], &Overrides::default()));
-        assert!(file.contains("line 3") && file.contains("size"), "{file}");
     }
 }

@@ -1,0 +1,133 @@
+//! The file, the environment and `--set`, as one table of the keys there are.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{Config, ConfigError};
+
+pub(super) fn utf8_pair(
+    (name, value): (std::ffi::OsString, std::ffi::OsString),
+) -> Option<(String, String)> {
+    Some((name.into_string().ok()?, value.into_string().ok()?))
+}
+
+pub(super) fn read_file(path: &Path) -> Result<Table, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|cause| ConfigError::Read { path: path.to_path_buf(), cause })?;
+    let refused = |error: toml::de::Error| ConfigError::Parse {
+        path: path.to_path_buf(),
+        cause: describe(&text, &error),
+    };
+    // Read as what it is for, so that a fault is told with its line.
+    toml::from_str::<Config>(&text).map_err(refused)?;
+    toml::from_str(&text).map_err(refused)
+}
+
+fn describe(text: &str, error: &toml::de::Error) -> String {
+    let message = one_line(error.message());
+    match error.span() {
+        Some(span) => {
+            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
+            format!("line {line}: {message}")
+        }
+        None => message,
+    }
+}
+
+pub(super) fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The keys that there are, with values of their types.
+pub(super) struct Keys(pub(super) Vec<(String, Value)>);
+
+impl Keys {
+    pub(super) fn new() -> Self {
+        let mut keys = Vec::new();
+        if let Ok(Value::Table(table)) = Value::try_from(Config::default()) {
+            collect_keys(&table, "", &mut keys);
+        }
+        Self(keys)
+    }
+
+    /// The key of an environment variable, its prefix left out.
+    pub(super) fn find_variable(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .map(|(key, _)| key.as_str())
+            .find(|key| key.replace('.', "_").eq_ignore_ascii_case(name))
+    }
+
+    pub(super) fn set(
+        &self,
+        table: &mut Table,
+        key: &str,
+        value: &str,
+        origin: &str,
+    ) -> Result<(), ConfigError> {
+        let unknown = || ConfigError::Unknown { key: key.to_owned(), origin: origin.to_owned() };
+        let (_, like) = self.0.iter().find(|(known, _)| known == key).ok_or_else(unknown)?;
+        let value =
+            typed(value, like).and_then(|value| accepted(key, value)).map_err(|expected| {
+                let (key, origin, value) = (key.to_owned(), origin.to_owned(), value.to_owned());
+                ConfigError::Value { key, origin, value, expected }
+            })?;
+        insert(table, key, value).ok_or_else(unknown)
+    }
+}
+
+fn collect_keys(table: &Table, prefix: &str, keys: &mut Vec<(String, Value)>) {
+    for (key, value) in table {
+        match value {
+            Value::Table(section) => collect_keys(section, &format!("{prefix}{key}."), keys),
+            value => keys.push((format!("{prefix}{key}"), value.clone())),
+        }
+    }
+}
+
+/// Puts a value where its key says.
+fn insert(table: &mut Table, key: &str, value: Value) -> Option<()> {
+    let (table, key) = match key.split_once('.') {
+        Some((section, key)) => {
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            (section.as_table_mut()?, key)
+        }
+        None => (table, key),
+    };
+    table.insert(key.to_owned(), value);
+    Some(())
+}
+
+/// The value, if the settings take it by itself.
+fn accepted(key: &str, value: Value) -> Result<Value, String> {
+    let mut alone = Table::new();
+    insert(&mut alone, key, value.clone());
+    match Value::Table(alone).try_into::<Config>() {
+        Ok(_) => Ok(value),
+        Err(_) if value.is_integer() => Err("a whole number of its range".to_owned()),
+        Err(error) => Err(one_line(error.message())),
+    }
+}
+
+/// A value of the type of `like`, or what would have been one.
+fn typed(value: &str, like: &Value) -> Result<Value, String> {
+    match like {
+        Value::Integer(_) => {
+            let number = value.trim().replace('_', "").parse();
+            number.map(Value::Integer).map_err(|_| "a whole number".to_owned())
+        }
+        Value::Boolean(_) => {
+            value.trim().parse().map(Value::Boolean).map_err(|_| "true or false".to_owned())
+        }
+        Value::Array(_) => Ok(Value::Array(
+            value
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(|item| Value::String(item.to_owned()))
+                .collect(),
+        )),
+        _ => Ok(Value::String(value.to_owned())),
+    }
+}
