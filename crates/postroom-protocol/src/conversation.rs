@@ -314,6 +314,47 @@ impl<D: Dialogue> Session for Conversation<D> {
     }
 
     fn takes_bytes(&self) -> bool {
-        self.phase == Phase::Open && (self.lines.is_empty() || self.lines.partial_only())
+        self.phase == Phase::Open && !self.lines.is_full() && self.lines.partial_only()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A protocol in which each line is a question that waits for its reply.
+    struct Slow;
+
+    impl Dialogue for Slow {
+        fn line(&mut self, _: Line<'_>) -> Step {
+            Step::AskAlone(Request::Read)
+        }
+
+        fn reply(&mut self, _: Reply, answer: &mut Vec<u8>) -> Next {
+            answer.extend_from_slice(b"ok\n");
+            Next::Continue
+        }
+
+        fn is_logged_in(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn while_a_reply_is_awaited_no_more_is_taken_than_a_line() {
+        let mut outputs = Outputs::default();
+        let settings = Settings::default();
+        let mut session = Conversation::begin(Slow, &settings, None, &mut outputs);
+        session.input(Input::Bytes { bytes: b"first\n", proof: false }, &mut outputs);
+        let mut taken = 0;
+        while session.takes_bytes() {
+            session.input(Input::Bytes { bytes: &[b'x'; 1_000], proof: false }, &mut outputs);
+            taken += 1_000;
+            assert!(taken < 2 * settings.line_bytes_max, "the session takes without an end");
+        }
+        assert!(taken > settings.line_bytes_max);
+        session.input(Input::Reply(Reply::NothingUnread), &mut outputs);
+        assert!(session.takes_bytes(), "what was too long has been dropped");
+        assert_eq!(outputs.bytes, b"ok\n");
     }
 }

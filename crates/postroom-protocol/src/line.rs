@@ -32,9 +32,14 @@ impl LineBuffer {
         Self { bytes: Vec::new(), start: 0, searched: 0, line_bytes_max, skipping: false }
     }
 
-    /// Whether all that was received has been taken.
+    /// Whether it holds more than any line may have, so that the next one has to
+    /// be taken before more is added.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() - self.start > self.line_bytes_max + 1
+    }
+
+    fn is_empty(&self) -> bool {
         self.start == self.bytes.len()
     }
 

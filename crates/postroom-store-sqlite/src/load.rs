@@ -78,20 +78,20 @@ fn load_mailboxes(
     removed: &[u64],
 ) -> rusqlite::Result<Result<Vec<u64>, String>> {
     let mut select =
-        connection.prepare("SELECT sequence, recipient FROM message ORDER BY sequence")?;
+        connection.prepare("SELECT sequence, recipient, sender FROM message ORDER BY sequence")?;
     let mut rows = select.query([])?;
     let mut removed = removed.iter().copied().peekable();
     let mut unswept = Vec::new();
     while let Some(row) = rows.next()? {
         let sequence: u64 = row.get(0)?;
-        let recipient: u32 = row.get(1)?;
+        let (recipient, sender): (u32, u32) = (row.get(1)?, row.get(2)?);
         while removed.next_if(|earlier| *earlier < sequence).is_some() {}
         if removed.peek() == Some(&sequence) {
             unswept.push(sequence);
-        } else if recipient < index.len() {
+        } else if recipient.max(sender) < index.len() {
             index.account_mut(AccountId(recipient)).mailbox.append(sequence);
         } else {
-            let what = format!("message {sequence} is for account {recipient}, which is missing");
+            let what = format!("the accounts of message {sequence} are missing");
             return Ok(Err(what));
         }
     }

@@ -268,6 +268,10 @@ impl Config {
         if self.connection.line_bytes_max > 8_192 {
             return Err(ConfigError::Invalid("connection.line_bytes_max is at most 8192".into()));
         }
+        if self.connection.peer_dead_after_ms > 3_600_000 {
+            let rule = "connection.peer_dead_after_ms is at most 3600000";
+            return Err(ConfigError::Invalid(rule.into()));
+        }
         self.log.level().map(|_| self)
     }
 
