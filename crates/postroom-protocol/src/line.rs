@@ -89,7 +89,8 @@ impl LineBuffer {
         if self.is_empty() {
             self.release();
         } else if self.start > 0 {
-            self.bytes.drain(..self.start);
+            // A copy: the rest is short, and the memory was for much more.
+            self.bytes = self.bytes[self.start..].to_vec();
             self.searched -= self.start;
             self.start = 0;
         }

@@ -92,6 +92,8 @@ pub struct Settings {
     pub login_limit: Duration,
     /// Silence that ends a command of a client that sends no line feeds.
     pub pause: Duration,
+    /// Bytes of the longest command that such a silence ends.
+    pub paused_bytes_max: usize,
     /// Bytes of answers that may wait for the peer before no more of its lines are
     /// taken.
     pub output_bytes_max: usize,
@@ -103,6 +105,7 @@ impl Default for Settings {
             line_bytes_max: 8_192,
             login_limit: Duration::from_mins(1),
             pause: Duration::from_millis(300),
+            paused_bytes_max: 1_024,
             output_bytes_max: 256 << 10,
         }
     }

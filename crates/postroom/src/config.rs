@@ -91,6 +91,7 @@ pub(crate) struct Connection {
     output_bytes_max: usize,
     login_limit_ms: u64,
     pause_ms: u64,
+    paused_bytes_max: usize,
     drain_limit_ms: u64,
     peer_dead_after_ms: u64,
 }
@@ -153,6 +154,7 @@ impl Default for Connection {
             output_bytes_max: server.session.output_bytes_max,
             login_limit_ms: millis(server.session.login_limit),
             pause_ms: millis(server.session.pause),
+            paused_bytes_max: server.session.paused_bytes_max,
             drain_limit_ms: millis(server.drain_limit),
             peer_dead_after_ms: 90_000,
         }
@@ -292,6 +294,7 @@ impl Config {
                 line_bytes_max: connection.line_bytes_max,
                 login_limit: Duration::from_millis(connection.login_limit_ms),
                 pause: Duration::from_millis(connection.pause_ms),
+                paused_bytes_max: connection.paused_bytes_max,
                 output_bytes_max: connection.output_bytes_max,
             },
             connections_max: connection.max,

@@ -21,17 +21,13 @@ use crate::session::{Close, Outputs, Session, Settings};
 
 use command::Command;
 
-/// Bytes of the longest command that a pause can end: the original server takes
-/// what one call of its receives.
-const PAUSED_COMMAND_BYTES_MAX: usize = 1_024;
-
 const LOGIN_ERROR: &str = "LOGIN ERROR\n";
 const UNKNOWN: &str = "UNKNOWN COMMAND\n";
 
 /// Begins a session.
 pub fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = MailboxVerbose { state: State::Stranger { password: None } };
-    let pause = PauseRule { after: settings.pause, bytes_max: PAUSED_COMMAND_BYTES_MAX };
+    let pause = PauseRule { after: settings.pause, bytes_max: settings.paused_bytes_max };
     Box::new(Conversation::begin(dialogue, settings, Some(pause), outputs))
 }
 
