@@ -3,14 +3,21 @@
 //! Everything here is a value: valid by construction, without input or output,
 //! clock or randomness. All other layers know this one; it knows none of them.
 
+mod channel;
 mod counter;
+mod event;
 mod name;
 mod password;
 mod receipt;
 mod safe;
 mod text;
 
-pub use counter::{Composed, Delivery, LogInRefusal, Reply, Request, SendRefusal};
+pub use channel::{Author, CHANNEL_BYTES_MAX, Channel, Entry, HASHTAGS_MAX, Page, Position, Post};
+pub use counter::{
+    Composed, Delivery, Interests, LogInRefusal, NotTold, Notice, PostRefusal, Reply, Request,
+    SendRefusal, Terms, Unknown,
+};
+pub use event::{Attendee, Event, Mark, Posted, Told};
 pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
 pub use receipt::{Batch, Receipt, Receipts};

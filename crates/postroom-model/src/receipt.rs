@@ -73,6 +73,11 @@ impl<T> Receipt<T> {
         &self.0
     }
 
+    /// The same proof for something else that follows from the outcome.
+    pub fn derive<U>(&self, view: impl FnOnce(&T) -> U) -> Receipt<U> {
+        Receipt(view(&self.0))
+    }
+
     /// Gives up the proof for the outcome itself.
     pub fn into_inner(self) -> T {
         self.0

@@ -8,7 +8,7 @@ use thiserror::Error;
 ///
 /// It may hold escape sequences: whoever shows it writes it with
 /// [`Safe`](crate::Safe). Its length is bounded by the line that brought it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Text(Box<str>);
 
 /// Why bytes are no text.

@@ -1,65 +1,44 @@
 //! The office: what happens behind all counters.
 //!
-//! It composes the atomic calls of the [`Store`] into what sessions ask for, and
-//! keeps only what belongs to a session: which account it acts for and which
-//! messages it was handed. It owns no thread and no clock; passwords are
-//! checked by whoever drives it, see [`Check`].
+//! It composes the atomic calls of the [`Store`] into what sessions ask for, tells
+//! sessions what happens elsewhere, and keeps only what belongs to a session:
+//! which account it acts for, which messages it was handed and which channels it
+//! is in. It owns no thread and no clock; passwords are checked by whoever drives
+//! it, see [`Check`].
 
+mod check;
+mod live;
+mod login;
+mod news;
 pub mod password;
+mod talk;
 mod visit;
 
-use postroom_model::{Composed, Delivery, LogInRefusal, Password, Reply, Request, SendRefusal};
-use postroom_store::{
-    Call, Completion, Key, Outcome, PasswordHash, Store, StoreFailure, Ticket, Timestamp,
-};
+use postroom_model::{Composed, Delivery, LogInRefusal, Reply, Request, SendRefusal};
+use postroom_store::{Call, Completion, Outcome, Store, StoreFailure, Ticket, Timestamp};
 use slab::Slab;
 
-use visit::{Entrance, Standing, Visit};
+use check::Checks;
+use live::Live;
+use visit::{Standing, Visit};
 
+pub use check::{Check, Checked};
+pub use news::{Audience, News};
 pub use visit::SessionId;
 
-/// Accounts and mailboxes, as sessions see them.
+/// Accounts, mailboxes and channels, as sessions see them.
 #[derive(Debug)]
 pub struct Office<S> {
     store: S,
     visits: Slab<Visit>,
     /// Distinguishes the sessions that use one place of `visits` in turn.
     next_generation: u32,
-    replies: Vec<(SessionId, Reply)>,
-    checks: Vec<Check>,
-    /// Checks given out and not yet answered.
-    checks_under_way: usize,
-    checks_max: usize,
+    live: Live,
+    news: Vec<News>,
+    checks: Checks,
     completed: Vec<Completion>,
     /// Something was submitted since the last settlement.
     unsettled: bool,
-}
-
-/// A password to be compared with a hash, which takes long: the driver does it
-/// elsewhere and says [`Office::checked`].
-#[derive(Debug)]
-pub struct Check {
-    session: SessionId,
-    given: Option<Password>,
-    hash: PasswordHash,
-}
-
-/// A check done.
-#[derive(Debug)]
-pub struct Checked {
-    session: SessionId,
-    /// The hash, where the password fits it.
-    verified: Option<PasswordHash>,
-}
-
-impl Check {
-    /// Does the work: some ten milliseconds and 19 MiB of memory, as much
-    /// for a missing password as for a wrong one.
-    #[must_use]
-    pub fn run(self) -> Checked {
-        let fits = password::verify(self.given.as_ref(), &self.hash);
-        Checked { session: self.session, verified: fits.then_some(self.hash) }
-    }
 }
 
 impl<S: Store> Office<S> {
@@ -70,10 +49,9 @@ impl<S: Store> Office<S> {
             store,
             visits: Slab::new(),
             next_generation: 0,
-            replies: Vec::new(),
-            checks: Vec::new(),
-            checks_under_way: 0,
-            checks_max,
+            live: Live::default(),
+            news: Vec::new(),
+            checks: Checks::new(checks_max),
             completed: Vec::new(),
             unsettled: false,
         }
@@ -93,32 +71,68 @@ impl<S: Store> Office<S> {
         let Some(visit) = self.visits.get_mut(session.key()) else {
             return;
         };
-        let call = match (request, &mut visit.standing) {
-            (Request::LogIn { name, password }, standing @ Standing::Stranger) => {
-                let call = Call::Open { name: name.clone(), key: Key::None };
-                *standing = Standing::Entering(Box::new(Entrance { name, password }));
-                call
+        let account = visit.account();
+        match (request, account) {
+            (Request::LogIn { name, password, terms }, None) => {
+                self.log_in(session, name, password, terms);
             }
-            (Request::Compose { recipient, text }, Standing::Member(sender)) => {
-                Call::Append { sender: *sender, recipient, text }
+            (Request::Compose { recipient, text, unknown }, Some(sender)) => {
+                self.submit(session, Call::Append { sender, recipient, text, unknown });
             }
-            (Request::Read, Standing::Member(account)) => Call::Lease { account: *account },
-            (Request::Confirm, Standing::Member(_)) => {
-                Call::Confirm { leases: std::mem::take(&mut visit.leases) }
+            (Request::Read, Some(account)) => self.submit(session, Call::Lease { account }),
+            (Request::Confirm, Some(_)) => {
+                let leases = std::mem::take(&mut visit.leases);
+                self.submit(session, Call::Confirm { leases });
+            }
+            (Request::CountUnread, Some(account)) => {
+                self.submit(session, Call::CountUnread { account });
+            }
+            (Request::ListPresent, Some(_)) => self.submit(session, Call::ListPresent),
+            (Request::Post { channels, text, heard }, _) => {
+                self.post(session, channels, text, heard);
+            }
+            (Request::Tell { recipient, text, heard }, Some(_)) => {
+                self.tell(session, &recipient, text, heard);
+            }
+            (Request::Join(channel), _) => self.join(session, channel),
+            (Request::Leave(channel), _) => self.part(session, &channel),
+            (Request::Latest(channel), _) => self.submit(session, Call::Latest { channel }),
+            (Request::Timeline { channel, from }, _) => {
+                self.submit(session, Call::Timeline { channel, from });
             }
             // A session that asks out of turn is a defect of its protocol's; it
             // gets nothing.
             _ => {
                 debug_assert!(false, "a request out of turn");
-                self.replies.push((session, Reply::LogInRefused(LogInRefusal::Password)));
-                return;
+                self.reply(session, Reply::LogInRefused(LogInRefusal::Password));
             }
+        }
+    }
+
+    /// Ends the presence of a session's account, and its part in channels: its
+    /// client has said farewell and may only prove yet what it read.
+    pub fn depart(&mut self, session: SessionId) {
+        let Some(visit) = self.visit(session) else {
+            return;
         };
-        self.submit(session, call);
+        let account = visit.account();
+        let channels = std::mem::take(&mut visit.channels);
+        let standing = match account {
+            Some(account) => std::mem::replace(&mut visit.standing, Standing::Member(account)),
+            None => Standing::Stranger,
+        };
+        for channel in &channels {
+            self.live.part(session, channel);
+        }
+        if let Standing::Attending(attendance) = standing {
+            self.live.leave(session, &attendance);
+            self.submit(session, Call::Release { presence: attendance.presence });
+        }
     }
 
     /// Ends a session; what it was handed and has not confirmed is unread again.
     pub fn leave(&mut self, session: SessionId) {
+        self.depart(session);
         if let Some(visit) = self.visits.try_remove(session.key())
             && !visit.leases.is_empty()
         {
@@ -126,15 +140,11 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Commits what was asked and appends the replies, those of one session in
-    /// the order of its requests.
+    /// Commits what was asked and appends what there is to tell, replies to one
+    /// session in the order of its requests.
     ///
-    /// After an error nothing more may be answered.
-    pub fn settle(
-        &mut self,
-        now: Timestamp,
-        replies: &mut Vec<(SessionId, Reply)>,
-    ) -> Result<(), StoreFailure> {
+    /// After an error nothing more may be told.
+    pub fn settle(&mut self, now: Timestamp, news: &mut Vec<News>) -> Result<(), StoreFailure> {
         self.unsettled = false;
         let mut completed = std::mem::take(&mut self.completed);
         self.store.settle(now, &mut completed)?;
@@ -142,37 +152,18 @@ impl<S: Store> Office<S> {
             self.complete(completion);
         }
         self.completed = completed;
-        replies.append(&mut self.replies);
+        news.append(&mut self.news);
         Ok(())
     }
 
-    /// Whether something was asked since the last settlement began.
+    /// Whether something was asked, or happened, since the last settlement began.
     pub fn is_unsettled(&self) -> bool {
-        self.unsettled || !self.replies.is_empty()
+        self.unsettled || !self.news.is_empty()
     }
 
-    /// Takes the passwords that have to be checked.
-    pub fn take_checks(&mut self) -> impl Iterator<Item = Check> + '_ {
-        self.checks.drain(..)
-    }
-
-    /// Takes the result of a check.
-    pub fn checked(&mut self, checked: Checked) {
-        self.checks_under_way -= 1;
-        let Checked { session, verified } = checked;
-        let Some(visit) = self.visit(session) else {
-            return;
-        };
-        let Standing::Entering(entrance) = &visit.standing else {
-            return;
-        };
-        match verified {
-            Some(hash) => {
-                let call = Call::Open { name: entrance.name.clone(), key: Key::Verified(hash) };
-                self.submit(session, call);
-            }
-            None => self.refuse(session, LogInRefusal::Password),
-        }
+    /// Appends the sessions that an event concerns.
+    pub fn audience(&self, audience: &Audience, sessions: &mut Vec<SessionId>) {
+        sessions.extend(self.live.iter(audience));
     }
 
     fn submit(&mut self, session: SessionId, call: Call) {
@@ -185,91 +176,95 @@ impl<S: Store> Office<S> {
         (visit.generation == session.generation()).then_some(visit)
     }
 
+    fn reply(&mut self, session: SessionId, reply: Reply) {
+        self.news.push(News::Reply(session, reply));
+    }
+
     fn complete(&mut self, completion: Completion) {
         let session = SessionId::from(completion.ticket);
         let receipt = completion.receipt;
-        if self.visit(session).is_none() {
-            self.complete_for_no_one(completion.ticket, receipt.into_inner());
-            return;
-        }
         let reply = match receipt.get() {
-            Outcome::Appended { registered } => {
+            Outcome::Posted(post) => {
+                let post = receipt.derive(|_| post.clone());
+                self.posted(session, &post);
+                return;
+            }
+            Outcome::Appended { recipient, registered } => {
+                self.tell_of_mail(*recipient);
                 let registered = *registered;
                 Reply::Sent(receipt.map(|_| Composed { registered }))
             }
             Outcome::Confirmed => Reply::Confirmed(receipt.map(drop)),
-            _ => match self.reply(session, receipt.into_inner()) {
+            Outcome::Released { name, remains, active } => {
+                if !*remains {
+                    self.departed(session, name.clone(), *active);
+                }
+                return;
+            }
+            _ => match self.outcome(session, receipt.into_inner()) {
                 Some(reply) => reply,
                 None => return,
             },
         };
-        self.replies.push((session, reply));
+        if self.visit(session).is_some() {
+            self.reply(session, reply);
+        }
     }
 
     /// The reply for what needs no proof of its own, if there is one already.
-    fn reply(&mut self, session: SessionId, outcome: Outcome) -> Option<Reply> {
+    fn outcome(&mut self, session: SessionId, outcome: Outcome) -> Option<Reply> {
+        if self.visit(session).is_none() {
+            return self.outcome_for_no_one(session, outcome);
+        }
         match outcome {
             Outcome::Opened { account, name, registered, unread } => {
-                self.visit(session)?.standing = Standing::Member(account);
-                Some(Reply::LoggedIn { name, registered, unread })
+                self.opened(session, visit::Opened { account, name, registered, unread })
             }
-            Outcome::Locked { password } => {
-                self.check(session, password);
-                None
-            }
+            Outcome::Locked { password } => self.locked(session, password),
+            Outcome::NotAdmitted => self.not_admitted(session),
+            Outcome::Claimed { presence, active } => self.claimed(session, presence, active),
+            Outcome::PresentAlready => self.refused(session, LogInRefusal::Present),
             Outcome::Leased { lease, sender, text, remaining } => {
                 self.visit(session)?.leases.push(lease);
                 Some(Reply::Delivered(Delivery { sender, text, remaining }))
             }
             Outcome::NoneWaits => Some(Reply::NothingUnread),
+            Outcome::Unread(messages) => Some(Reply::Unread(messages)),
+            Outcome::Present(names) => Some(Reply::Present(names)),
+            Outcome::Latest(entry) => Some(Reply::Latest(entry)),
+            Outcome::Timeline(page) => Some(Reply::Timeline(page)),
             Outcome::MailboxFull { recipient, capacity } => {
                 Some(Reply::NotSent(SendRefusal::MailboxFull { recipient, capacity }))
             }
+            Outcome::UnknownRecipient => Some(Reply::NotSent(SendRefusal::Unknown)),
             Outcome::DiskFull => self.no_room(session, SendRefusal::DiskFull),
             Outcome::TooManyAccounts => self.no_room(session, SendRefusal::TooManyAccounts),
+            Outcome::NotPosted(refusal) => Some(self.not_posted(session, refusal)),
             Outcome::Returned => Some(Reply::NotConfirmed),
             // Not asked for by sessions, or answered with their receipts.
             Outcome::Appended { .. }
             | Outcome::Confirmed
+            | Outcome::Posted(_)
+            | Outcome::Released { .. }
             | Outcome::PasswordSet { .. }
             | Outcome::Accounts(_) => None,
         }
     }
 
     /// What is handed to a session that has left meanwhile goes back.
-    fn complete_for_no_one(&mut self, ticket: Ticket, outcome: Outcome) {
-        if let Outcome::Leased { lease, .. } = outcome {
-            self.submit(ticket.into(), Call::Return { leases: vec![lease] });
-        }
-    }
-
-    fn no_room(&mut self, session: SessionId, refusal: SendRefusal) -> Option<Reply> {
-        match self.visit(session)?.standing {
-            Standing::Member(_) => Some(Reply::NotSent(refusal)),
-            Standing::Stranger | Standing::Entering(_) => {
-                self.refuse(session, LogInRefusal::NoRoom);
-                None
+    fn outcome_for_no_one(&mut self, session: SessionId, outcome: Outcome) -> Option<Reply> {
+        match outcome {
+            Outcome::Leased { lease, .. } => {
+                self.submit(session, Call::Return { leases: vec![lease] });
             }
+            Outcome::Claimed { presence, .. } => self.submit(session, Call::Release { presence }),
+            _ => {}
         }
+        None
     }
+}
 
-    fn check(&mut self, session: SessionId, hash: PasswordHash) {
-        if self.checks_under_way >= self.checks_max {
-            self.refuse(session, LogInRefusal::Busy);
-            return;
-        }
-        let Some(Visit { standing: Standing::Entering(entrance), .. }) = self.visit(session) else {
-            return;
-        };
-        let given = entrance.password.take();
-        self.checks.push(Check { session, given, hash });
-        self.checks_under_way += 1;
-    }
-
-    fn refuse(&mut self, session: SessionId, refusal: LogInRefusal) {
-        if let Some(visit) = self.visit(session) {
-            visit.standing = Standing::Stranger;
-            self.replies.push((session, Reply::LogInRefused(refusal)));
-        }
-    }
+/// The ticket of what the office asks for itself.
+fn own() -> SessionId {
+    SessionId::from(Ticket(u64::MAX))
 }

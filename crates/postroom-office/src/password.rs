@@ -3,10 +3,12 @@
 //! Pure computation: the salt is an argument, and so is the time when it is
 //! done.
 
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use argon2::{Argon2, PasswordHash as Phc};
+use argon2::password_hash::PasswordHasher as _;
+use argon2::password_hash::phc::Output;
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHash as Phc, Version};
 use postroom_model::Password;
 use postroom_store::PasswordHash;
+use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 /// Bytes of a salt.
@@ -25,15 +27,63 @@ pub fn hash(password: &Password, salt: [u8; SALT_BYTES]) -> Result<PasswordHash,
     Ok(PasswordHash(hash.to_string().into_boxed_str()))
 }
 
-/// Whether `given` is the password behind `hash`. Takes as long when nothing was
-/// given.
-#[must_use]
-pub fn verify(given: Option<&Password>, hash: &PasswordHash) -> bool {
-    let Ok(hash) = Phc::new(&hash.0) else {
-        return false;
-    };
-    let typed = given.map_or(&b"\0"[..], Password::as_bytes);
-    Argon2::default().verify_password(typed, &hash).is_ok() && given.is_some()
+/// Whether two passwords are the same, in a time that tells nothing of either but
+/// its length.
+pub(crate) fn are_same(one: &Password, other: &Password) -> bool {
+    one.as_bytes().ct_eq(other.as_bytes()).into()
+}
+
+/// Checks passwords one after the other in the same memory.
+#[derive(Debug, Default)]
+pub struct Checker {
+    blocks: Vec<Block>,
+}
+
+impl Checker {
+    /// Whether `given` is the password behind `hash`. Takes as long when nothing
+    /// was given, or when there is no hash that any password fits.
+    #[must_use]
+    pub fn verify(&mut self, given: Option<&Password>, hash: Option<&PasswordHash>) -> bool {
+        let typed = given.map_or(&b"\0"[..], Password::as_bytes);
+        if let Some(hash) = hash.and_then(|hash| Phc::new(&hash.0).ok()) {
+            return self.fits(typed, &hash).unwrap_or(false) && given.is_some();
+        }
+        self.waste(typed);
+        false
+    }
+
+    fn fits(&mut self, typed: &[u8], hash: &Phc) -> argon2::password_hash::Result<bool> {
+        let version = hash.version.map(Version::try_from).transpose()?.unwrap_or_default();
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str())?;
+        let argon2 = Argon2::new(algorithm, version, Params::try_from(hash)?);
+        let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
+            return Ok(false);
+        };
+        let mut output = vec![0; expected.len()];
+        self.run(&argon2, typed, salt, &mut output)?;
+        // `Output` compares in constant time.
+        Ok(Output::new(&output)? == *expected)
+    }
+
+    fn waste(&mut self, typed: &[u8]) {
+        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+        // What it comes to matters to no one.
+        let _ = self.run(&Argon2::default(), typed, &[0; SALT_BYTES], &mut output);
+    }
+
+    fn run(
+        &mut self,
+        argon2: &Argon2<'_>,
+        typed: &[u8],
+        salt: &[u8],
+        output: &mut [u8],
+    ) -> argon2::Result<()> {
+        let count = argon2.params().block_count();
+        if self.blocks.len() < count {
+            self.blocks.resize(count, Block::new());
+        }
+        argon2.hash_password_into_with_memory(typed, salt, output, &mut self.blocks[..count])
+    }
 }
 
 #[cfg(test)]
@@ -45,9 +95,14 @@ mod tests {
         let password = Password::from_bytes(b"hunter2").unwrap();
         let hashed = hash(&password, [7; SALT_BYTES]).unwrap();
         assert!(hashed.0.starts_with("$argon2id$"));
-        assert!(verify(Some(&password), &hashed));
-        assert!(!verify(Some(&Password::from_bytes(b"hunter3").unwrap()), &hashed));
-        assert!(!verify(None, &hashed));
-        assert!(!verify(Some(&password), &PasswordHash("nonsense".into())));
+        let mut checker = Checker::default();
+        for _ in 0..2 {
+            assert!(checker.verify(Some(&password), Some(&hashed)));
+            let other = Password::from_bytes(b"hunter3").unwrap();
+            assert!(!checker.verify(Some(&other), Some(&hashed)));
+            assert!(!checker.verify(None, Some(&hashed)));
+            assert!(!checker.verify(Some(&password), Some(&PasswordHash("nonsense".into()))));
+            assert!(!checker.verify(Some(&password), None));
+        }
     }
 }

@@ -1,7 +1,19 @@
 //! What the office knows of one session.
+//!
+//! ```text
+//!  Stranger ──LogIn──▶ Entering ──opened──▶ Member
+//!                               ──opened, claimed──▶ Attending
+//!                               ──refused──▶ Stranger
+//! ```
 
-use postroom_model::{Name, Password};
-use postroom_store::{AccountId, Lease, Ticket};
+use std::sync::Arc;
+
+use postroom_model::{
+    Author, Channel, Interests, Mark, Name, Password, Post, Receipt, Terms, Text,
+};
+use postroom_store::{AccountId, Lease, Presence, Ticket};
+
+use crate::news::Audience;
 
 /// A session within its office; never used for another one.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -24,6 +36,16 @@ impl SessionId {
     pub(crate) fn generation(self) -> u32 {
         u32::try_from(self.0 >> 32).unwrap_or(u32::MAX)
     }
+
+    pub(crate) fn mark(self, number: u32) -> Mark {
+        Mark { session: self.0, number }
+    }
+}
+
+impl From<Mark> for SessionId {
+    fn from(mark: Mark) -> Self {
+        Self(mark.session)
+    }
 }
 
 impl From<SessionId> for Ticket {
@@ -45,6 +67,8 @@ pub(crate) struct Visit {
     pub(crate) standing: Standing,
     /// Messages handed out and not confirmed.
     pub(crate) leases: Vec<Lease>,
+    /// Channels joined, `#lobby` left out.
+    pub(crate) channels: Vec<Channel>,
 }
 
 /// Whom a session acts for.
@@ -53,6 +77,7 @@ pub(crate) enum Standing {
     Stranger,
     Entering(Box<Entrance>),
     Member(AccountId),
+    Attending(Box<Attendance>),
 }
 
 /// A login under way.
@@ -60,10 +85,83 @@ pub(crate) enum Standing {
 pub(crate) struct Entrance {
     pub(crate) name: Name,
     pub(crate) password: Option<Password>,
+    pub(crate) terms: Terms,
+    /// What is left is to become present.
+    pub(crate) opened: Option<Opened>,
+}
+
+/// An account that has been opened for a login.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) account: AccountId,
+    pub(crate) name: Name,
+    pub(crate) registered: bool,
+    pub(crate) unread: u32,
+}
+
+/// The presence of an account in a session.
+#[derive(Debug)]
+pub(crate) struct Attendance {
+    pub(crate) account: AccountId,
+    pub(crate) name: Name,
+    pub(crate) presence: Presence,
+    pub(crate) interests: Interests,
+    pub(crate) awaited: Option<Awaited>,
+    pub(crate) last_mark: u32,
+}
+
+/// Something that is to be heard before its request is answered.
+#[derive(Debug)]
+pub(crate) struct Awaited {
+    pub(crate) mark: Mark,
+    pub(crate) what: Waiting,
+}
+
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    /// The post is not on disk yet.
+    ToBeStored,
+    /// The post is not on disk yet, and no one waits any more until it is heard.
+    ToBeStoredOnly,
+    /// So many sessions have not heard the post.
+    ToBeHeard { receipt: Receipt<()>, missing: usize, audience: Audience },
+    /// The words were passed on.
+    Reply { audience: Audience },
 }
 
 impl Visit {
     pub(crate) fn new(generation: u32) -> Self {
-        Self { generation, standing: Standing::Stranger, leases: Vec::new() }
+        Self { generation, standing: Standing::Stranger, leases: Vec::new(), channels: Vec::new() }
     }
+
+    /// The account that the session acts for.
+    pub(crate) fn account(&self) -> Option<AccountId> {
+        match &self.standing {
+            Standing::Member(account) => Some(*account),
+            Standing::Attending(attendance) => Some(attendance.account),
+            Standing::Stranger | Standing::Entering(_) => None,
+        }
+    }
+
+    pub(crate) fn attendance(&mut self) -> Option<&mut Attendance> {
+        match &mut self.standing {
+            Standing::Attending(attendance) => Some(attendance),
+            _ => None,
+        }
+    }
+}
+
+impl Attendance {
+    /// The next mark of this session.
+    pub(crate) fn next_mark(&mut self, session: SessionId) -> Mark {
+        self.last_mark = self.last_mark.wrapping_add(1);
+        session.mark(self.last_mark)
+    }
+}
+
+/// A post of one account, or of the board.
+pub(crate) fn post(author: Option<&Attendance>, channels: Vec<Channel>, text: Text) -> Arc<Post> {
+    let author =
+        author.map_or(Author::Board, |attendance| Author::Account(attendance.name.clone()));
+    Arc::new(Post { author, channels, text })
 }

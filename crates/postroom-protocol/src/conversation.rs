@@ -1,4 +1,4 @@
-//! Protocols of one line in, one answer out, over one stream.
+//! Protocols of one line in, one answer out.
 //!
 //! The [`Conversation`] does for all of them what must be the same: it cuts
 //! lines, keeps answers in the order of the lines although the office's replies
@@ -7,8 +7,8 @@
 //!
 //! ```text
 //!          line            Ask: on at once, up to PIPELINE_MAX
-//!  Open ─────────▶ Step ─▶ AskAlone: the next line waits for the reply
-//!                          Answer, Close: wait until all replies have come
+//!  Open ─────────▶ Step ─▶ AskAlone, AskWithin, Dial: the next line waits
+//!                          Answer, Leave, Close: wait until all replies came
 //!  Open ──Close──▶ Closed
 //!  Open ──end of input──▶ Ending ──all answered──▶ Closed
 //!  Open ──the server stops──▶ Stopping ──all replies come──▶ Closed
@@ -17,10 +17,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use postroom_model::{Reply, Request};
+use postroom_model::{Event, Notice, Reply, Request};
 
 use crate::line::{Line, LineBuffer};
-use crate::session::{Close, Input, Outputs, Session, Settings, Timer};
+use crate::session::{Close, Dial, Input, Outputs, Session, Settings, Stream, Timer};
 
 /// Requests that a session may have under way; further lines wait.
 pub const PIPELINE_MAX: u32 = 128;
@@ -36,6 +36,15 @@ pub trait Dialogue {
 
     /// Whether the client has logged in: then it may be silent for ever.
     fn is_logged_in(&self) -> bool;
+
+    /// Takes what happened elsewhere.
+    fn event(&mut self, _event: &Event, _outputs: &mut Outputs) {}
+
+    /// Takes what came of a dial, and appends the answer to it.
+    fn dialled(&mut self, _is_connected: bool, _answer: &mut Vec<u8>) {}
+
+    /// The last words when the server stops.
+    fn farewell(&mut self, _answer: &mut Vec<u8>) {}
 }
 
 /// What follows from a line.
@@ -47,17 +56,27 @@ pub enum Step {
     Ask(Request),
     /// A request that decides what the next line means.
     AskAlone(Request),
+    /// The same, to be given up when it is not heard in this time.
+    AskWithin(Request, Duration),
+    /// A connection back to the client, without which the next line has no
+    /// meaning.
+    Dial(Dial),
     /// An answer, its line end included.
     Answer(Cow<'static, str>),
+    /// An answer, its line end included, and then the end that the client asked
+    /// for.
+    Leave(&'static str),
     /// The end of the connection.
     Close(Close),
 }
 
 /// What follows from a reply.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 pub enum Next {
     /// The conversation goes on.
     Continue,
+    /// Another request, whose reply is the answer.
+    AskAlone(Request),
     /// The connection ends after the answer.
     Close(Close),
 }
@@ -82,6 +101,8 @@ pub struct Conversation<D> {
     outstanding: u32,
     /// The latest request is `AskAlone`.
     alone: bool,
+    /// The latest request is given up when it is not heard in time.
+    hearing: bool,
     /// What has to wait until nothing is outstanding.
     held: Option<Step>,
     /// Messages handed out and not proved to have arrived.
@@ -117,6 +138,7 @@ impl<D: Dialogue> Conversation<D> {
             pause,
             outstanding: 0,
             alone: false,
+            hearing: false,
             held: None,
             unproved: 0,
             proof: false,
@@ -152,37 +174,68 @@ impl<D: Dialogue> Conversation<D> {
         }
     }
 
+    /// The protocol's own part.
+    pub fn dialogue(&self) -> &D {
+        &self.dialogue
+    }
+
+    /// Ends the connection for a reason of the server's.
+    pub fn drop_client(&mut self, outputs: &mut Outputs) {
+        self.close(Close::Dropped, outputs);
+    }
+
     fn stop(&mut self, outputs: &mut Outputs) {
         // A login under way has no answer that anyone could rely on.
         if self.outstanding == 0 || self.alone {
-            self.close(Close::Dropped, outputs);
+            self.say_farewell(outputs);
         } else if !matches!(self.phase, Phase::Closed(_)) {
             self.phase = Phase::Stopping;
         }
     }
 
     fn reply(&mut self, reply: Reply, outputs: &mut Outputs) {
+        self.settled(outputs, |this, outputs| match reply {
+            Reply::Confirmed(_) => {}
+            // What was read could not be removed: the next answer must not leave.
+            Reply::NotConfirmed => this.close(Close::Dropped, outputs),
+            reply => this.answer(reply, outputs),
+        });
+    }
+
+    /// Takes what one of the requests under way came to.
+    fn settled(&mut self, outputs: &mut Outputs, answer: impl FnOnce(&mut Self, &mut Outputs)) {
         self.outstanding -= 1;
         if matches!(self.phase, Phase::Closed(_)) {
             return;
         }
-        match reply {
-            Reply::Confirmed(_) => {}
-            // What was read could not be removed: the next answer must not leave.
-            Reply::NotConfirmed => self.close(Close::Dropped, outputs),
-            reply => self.answer(reply, outputs),
+        if std::mem::take(&mut self.hearing) {
+            outputs.timers.push((Timer::Hearing, None));
         }
+        answer(self, outputs);
         if self.outstanding == 0 {
             self.alone = false;
             if let Some(step) = self.held.take() {
                 self.step(step, outputs);
             }
             if self.phase == Phase::Stopping {
-                self.close(Close::Dropped, outputs);
+                self.say_farewell(outputs);
             }
         }
         self.proceed(outputs);
         self.watch_pause(outputs);
+    }
+
+    fn say_farewell(&mut self, outputs: &mut Outputs) {
+        if !matches!(self.phase, Phase::Closed(_)) {
+            self.dialogue.farewell(&mut outputs.front);
+            self.close(Close::Dropped, outputs);
+        }
+    }
+
+    fn dialled(&mut self, is_connected: bool, outputs: &mut Outputs) {
+        self.settled(outputs, |this, outputs| {
+            this.dialogue.dialled(is_connected, &mut outputs.front);
+        });
     }
 
     fn answer(&mut self, reply: Reply, outputs: &mut Outputs) {
@@ -190,8 +243,10 @@ impl<D: Dialogue> Conversation<D> {
             self.unproved += 1;
         }
         let was_logged_in = self.dialogue.is_logged_in();
-        if let Next::Close(close) = self.dialogue.reply(reply, &mut outputs.bytes) {
-            self.close(close, outputs);
+        match self.dialogue.reply(reply, &mut outputs.front) {
+            Next::Continue => {}
+            Next::AskAlone(request) => self.ask(request, outputs),
+            Next::Close(close) => self.close(close, outputs),
         }
         if !was_logged_in && self.dialogue.is_logged_in() {
             outputs.timers.push((Timer::LogIn, None));
@@ -202,6 +257,11 @@ impl<D: Dialogue> Conversation<D> {
         match timer {
             Timer::LogIn if !self.dialogue.is_logged_in() => self.close(Close::Dropped, outputs),
             Timer::LogIn => {}
+            Timer::Hearing => {
+                if self.hearing {
+                    outputs.notices.push(Notice::Abandon);
+                }
+            }
             Timer::Pause => {
                 if let Some(step) = self.end_partial() {
                     self.take(step, outputs);
@@ -213,7 +273,7 @@ impl<D: Dialogue> Conversation<D> {
 
     /// Takes lines for as long as none has to wait.
     fn proceed(&mut self, outputs: &mut Outputs) {
-        while self.may_take_a_line() && outputs.bytes.len() <= self.output_bytes_max {
+        while self.may_take_a_line() && outputs.front.len() <= self.output_bytes_max {
             let step = match self.lines.next_line() {
                 Some(line) => Some(self.dialogue.line(line)),
                 None if self.phase == Phase::Ending => self.end_partial(),
@@ -254,7 +314,22 @@ impl<D: Dialogue> Conversation<D> {
                 self.alone = true;
             }
             later if self.outstanding > 0 => self.held = Some(later),
-            Step::Answer(answer) => outputs.bytes.extend_from_slice(answer.as_bytes()),
+            Step::AskWithin(request, limit) => {
+                self.ask(request, outputs);
+                self.alone = true;
+                self.hearing = true;
+                outputs.timers.push((Timer::Hearing, Some(limit)));
+            }
+            Step::Dial(dial) => {
+                self.outstanding += 1;
+                self.alone = true;
+                outputs.dial = Some(dial);
+            }
+            Step::Answer(answer) => outputs.front.extend_from_slice(answer.as_bytes()),
+            Step::Leave(answer) => {
+                outputs.front.extend_from_slice(answer.as_bytes());
+                self.close(Close::Asked, outputs);
+            }
             Step::Close(close) => self.close(close, outputs),
         }
     }
@@ -300,9 +375,19 @@ impl<D: Dialogue> Conversation<D> {
 impl<D: Dialogue> Session for Conversation<D> {
     fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) {
         match input {
-            Input::Bytes { bytes, proof } => self.bytes(bytes, proof, outputs),
-            Input::End { proof } => self.end(proof, outputs),
+            Input::Bytes { stream: Stream::Front, bytes, proof } => {
+                self.bytes(bytes, proof, outputs);
+            }
+            Input::End { stream: Stream::Front, proof } => self.end(proof, outputs),
+            // A conversation has but one stream; another is its owner's.
+            Input::Bytes { .. } | Input::End { .. } => {}
             Input::Reply(reply) => self.reply(reply, outputs),
+            Input::Event(event) => {
+                if matches!(self.phase, Phase::Open | Phase::Ending) {
+                    self.dialogue.event(event, outputs);
+                }
+            }
+            Input::Dialled(is_connected) => self.dialled(is_connected, outputs),
             Input::Elapsed(timer) => self.elapsed(timer, outputs),
             Input::Written => self.proceed(outputs),
             Input::Stop => self.stop(outputs),
@@ -345,16 +430,22 @@ mod tests {
         let mut outputs = Outputs::default();
         let settings = Settings::default();
         let mut session = Conversation::begin(Slow, &settings, None, &mut outputs);
-        session.input(Input::Bytes { bytes: b"first\n", proof: false }, &mut outputs);
+        session.input(
+            Input::Bytes { stream: Stream::Front, bytes: b"first\n", proof: false },
+            &mut outputs,
+        );
         let mut taken = 0;
         while session.takes_bytes() {
-            session.input(Input::Bytes { bytes: &[b'x'; 1_000], proof: false }, &mut outputs);
+            session.input(
+                Input::Bytes { stream: Stream::Front, bytes: &[b'x'; 1_000], proof: false },
+                &mut outputs,
+            );
             taken += 1_000;
             assert!(taken < 2 * settings.line_bytes_max, "the session takes without an end");
         }
         assert!(taken > settings.line_bytes_max);
         session.input(Input::Reply(Reply::NothingUnread), &mut outputs);
         assert!(session.takes_bytes(), "what was too long has been dropped");
-        assert_eq!(outputs.bytes, b"ok\n");
+        assert_eq!(outputs.front, b"ok\n");
     }
 }

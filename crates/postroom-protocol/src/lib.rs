@@ -6,15 +6,20 @@
 //! [`conversation`]. To add a protocol, add its folder and its line in
 //! [`PROTOCOLS`].
 
+mod board;
+mod chat;
 pub mod conversation;
+mod im;
 pub mod line;
-pub mod mailbox;
-pub mod mailbox_verbose;
+mod mailbox;
+mod mailbox_verbose;
 mod session;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-pub use session::{Close, Input, Outputs, Session, Settings, Timer};
+pub use session::{
+    Category, Close, Dial, Input, Outputs, Report, Session, Settings, Stream, Timer,
+};
 
 /// A protocol that a listener can speak.
 #[derive(Clone, Copy, Debug)]
@@ -24,14 +29,24 @@ pub struct Protocol {
     /// The port on the loopback address where it is found unless configured
     /// otherwise.
     pub default_port: u16,
+    /// Whether the operator's report tells when a client is gone.
+    pub reports: bool,
     /// Begins a session for a connection just accepted.
     pub begin: fn(&Settings, &mut Outputs) -> Box<dyn Session>,
 }
 
 /// All protocols there are, in the order in which listeners are told.
 pub const PROTOCOLS: &[Protocol] = &[
-    Protocol { name: "mailbox", default_port: 4401, begin: mailbox::begin },
-    Protocol { name: "mailbox-verbose", default_port: 4402, begin: mailbox_verbose::begin },
+    Protocol { name: "mailbox", default_port: 4401, reports: false, begin: mailbox::begin },
+    Protocol {
+        name: "mailbox-verbose",
+        default_port: 4402,
+        reports: false,
+        begin: mailbox_verbose::begin,
+    },
+    Protocol { name: "im", default_port: 4403, reports: false, begin: im::begin },
+    Protocol { name: "board", default_port: 4404, reports: true, begin: board::begin },
+    Protocol { name: "chat", default_port: 4405, reports: false, begin: chat::begin },
 ];
 
 impl Protocol {

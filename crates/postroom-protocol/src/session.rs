@@ -1,23 +1,34 @@
 //! What a session takes in and gives out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_model::{Reply, Request};
+use postroom_model::{Event, Mark, Name, Notice, Reply, Request};
 
-/// One logged-in use of a listener.
+/// One logged-in use of a listener, over one stream or two.
 pub trait Session {
     /// Takes one input and appends what is to be done to `outputs`.
     fn input(&mut self, input: Input<'_>, outputs: &mut Outputs);
 
     /// Whether a message was handed out that its reader has not proved to have:
-    /// the driver must then find out, before it takes bytes from the socket,
-    /// whether the peer has acknowledged all answers.
+    /// the driver must then find out, before it takes bytes from the client's
+    /// connection, whether the peer has acknowledged all answers.
     fn awaits_proof(&self) -> bool;
 
-    /// Whether it has room for bytes. Where it has not, it waits for a reply or for
-    /// [`Input::Written`], and the driver must leave the peer's bytes in the
-    /// socket.
+    /// Whether it has room for bytes of the client's connection. Where it has
+    /// not, it waits for a reply or for [`Input::Written`], and the driver must
+    /// leave the peer's bytes in the socket. Bytes of the other stream are always
+    /// taken.
     fn takes_bytes(&self) -> bool;
+}
+
+/// The streams of a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stream {
+    /// The connection that the client opened.
+    Front,
+    /// The connection that the server opened back to the client.
+    Back,
 }
 
 /// What happens to a session.
@@ -25,19 +36,28 @@ pub trait Session {
 pub enum Input<'a> {
     /// Bytes from the peer.
     Bytes {
+        /// Which stream they came over.
+        stream: Stream,
         /// Any part of what it sent, in order.
         bytes: &'a [u8],
         /// Whether the peer's operating system had acknowledged all answers
         /// before these bytes were taken from the socket.
         proof: bool,
     },
-    /// The peer has ended its side of the connection.
+    /// The peer has ended its side of a stream; of the back stream also: the
+    /// stream is broken.
     End {
+        /// Which.
+        stream: Stream,
         /// As for `Bytes`.
         proof: bool,
     },
     /// The office's reply to the earliest request that has none yet.
     Reply(Reply),
+    /// Something happened elsewhere.
+    Event(&'a Event),
+    /// Whether the client could be dialled, as [`Outputs::dial`] asked.
+    Dialled(bool),
     /// The time set for this timer has passed.
     Elapsed(Timer),
     /// The operating system has taken all bytes for the peer.
@@ -53,24 +73,48 @@ pub enum Timer {
     LogIn,
     /// The silence that ends a command without a line feed.
     Pause,
+    /// The time in which something said must be heard.
+    Hearing,
 }
 
 impl Timer {
     /// All there are.
-    pub const ALL: [Self; 2] = [Self::LogIn, Self::Pause];
+    pub const ALL: [Self; 3] = [Self::LogIn, Self::Pause, Self::Hearing];
 }
 
 /// What a session wants done.
 #[derive(Debug, Default)]
 pub struct Outputs {
-    /// Bytes for the peer: what waits to be written, and what the session adds.
-    pub bytes: Vec<u8>,
+    /// Bytes for the client's connection: what waits to be written, and what the
+    /// session adds.
+    pub front: Vec<u8>,
+    /// The same for the connection that the server opened.
+    pub back: Vec<u8>,
     /// Requests to the office, each to be answered by one reply.
     pub requests: Vec<Request>,
+    /// Notices to the office, which are not answered.
+    pub notices: Vec<Notice>,
+    /// Each is heard once the peer's operating system has acknowledged all bytes
+    /// so far of the client's connection.
+    pub heard_once_acknowledged: Vec<Mark>,
     /// Timers to be set, or with `None` stopped; the last word on a timer counts.
     pub timers: Vec<(Timer, Option<Duration>)>,
-    /// Set once: end the connection after the bytes so far.
+    /// Open a connection back to the client; answered by [`Input::Dialled`].
+    pub dial: Option<Dial>,
+    /// What the operator's report is to say.
+    pub reports: Vec<Report>,
+    /// Set once: end the session after the bytes so far.
     pub close: Option<Close>,
+}
+
+/// A connection to be opened back to the client. Whether it may be, the driver
+/// decides.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Dial {
+    /// The port at the address that the client's connection comes from.
+    pub port: u16,
+    /// Whose failures count.
+    pub account: Name,
 }
 
 /// How a session ends its connection.
@@ -83,8 +127,40 @@ pub enum Close {
     Dropped,
 }
 
-/// What all sessions are told at their begin.
+/// A line of the operator's report (seed 003).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Report {
+    /// What kind of thing happened.
+    pub category: Category,
+    /// What happened, safe to show.
+    pub what: String,
+}
+
+/// The kinds of things that are reported.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Category {
+    /// The server has started, or a message was received.
+    General,
+    /// A rule was broken.
+    Error,
+    /// A client is gone, or the server has stopped.
+    Connection,
+}
+
+impl Category {
+    /// The word that stands in brackets.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::General => "GENERAL",
+            Self::Error => "ERROR",
+            Self::Connection => "CONNECTION",
+        }
+    }
+}
+
+/// What all sessions are told at their begin.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
     /// Bytes of an input line, its end left out.
     pub line_bytes_max: usize,
@@ -97,6 +173,14 @@ pub struct Settings {
     /// Bytes of answers that may wait for the peer before no more of its lines are
     /// taken.
     pub output_bytes_max: usize,
+    /// Time in which what is said on `im` must be heard.
+    pub hearing_limit: Duration,
+    /// The word before a broadcast on `im`, its slash included.
+    pub broadcast_verb: Arc<str>,
+    /// Whether `im` leaves in the mailbox what is said to someone absent.
+    pub stores_for_absent: bool,
+    /// Whether `chat` tells who comes and goes.
+    pub announces: bool,
 }
 
 impl Default for Settings {
@@ -107,6 +191,10 @@ impl Default for Settings {
             pause: Duration::from_millis(300),
             paused_bytes_max: 1_024,
             output_bytes_max: 256 << 10,
+            hearing_limit: Duration::from_secs(5),
+            broadcast_verb: "/broadcast".into(),
+            stores_for_absent: false,
+            announces: true,
         }
     }
 }

@@ -4,11 +4,12 @@ use std::io;
 
 use mio::net::TcpStream;
 use mio::{Interest, Token};
-use postroom_protocol::{Outputs, Protocol};
+use postroom_protocol::{Outputs, Protocol, Stream};
 use postroom_store::Store;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Phase};
 use crate::event_loop::{FIRST_CONNECTION, Server};
+use crate::seat::{Seat, SeatDeadlines};
 
 impl<S: Store> Server<S> {
     /// Takes the connections that wait, as many as there may be.
@@ -47,17 +48,23 @@ impl<S: Store> Server<S> {
         }
     }
 
-    fn begin(&mut self, stream: TcpStream, protocol: &Protocol) {
+    fn begin(&mut self, socket: TcpStream, protocol: &'static Protocol) {
         let visit = self.office.enter();
         let mut outputs = Outputs::default();
         let session = (protocol.begin)(&self.settings.session, &mut outputs);
-        let key = self.connections.insert(Connection::new(stream, session, visit));
-        if self.owners.len() <= visit.key() {
-            self.owners.resize(visit.key() + 1, 0);
-        }
-        self.owners[visit.key()] = key;
+        let connection = Connection::new(socket, visit.key(), Stream::Front, Phase::Open);
+        let key = self.connections.insert(connection);
+        self.seats.insert(Seat {
+            session,
+            visit,
+            protocol,
+            front: key,
+            back: None,
+            deadlines: SeatDeadlines::default(),
+            dialling: None,
+        });
         let registered = self.poll.registry().register(
-            self.connections[key].stream_mut(),
+            self.connections[key].socket_mut(),
             Token(FIRST_CONNECTION + key),
             Interest::READABLE | Interest::WRITABLE,
         );
@@ -66,7 +73,8 @@ impl<S: Store> Server<S> {
             self.remove(key);
             return;
         }
-        self.apply(key, &mut outputs);
+        std::mem::swap(&mut self.connections[key].output, &mut outputs.front);
+        self.apply(visit.key(), &mut outputs);
         // A client that speaks first has often spoken already.
         self.will_take(key);
     }

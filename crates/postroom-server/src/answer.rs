@@ -2,11 +2,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use postroom_protocol::{Close, Input};
+use postroom_protocol::{Category, Close, Input, Report, Stream, Timer};
 use postroom_store::{Store, StoreFailure, Timestamp};
 
 use crate::connection::{Peer, Phase};
 use crate::event_loop::Server;
+use crate::seat::Seat;
 use crate::timers::Deadline;
 
 impl<S: Store> Server<S> {
@@ -16,26 +17,20 @@ impl<S: Store> Server<S> {
         if !self.office.is_unsettled() {
             return Ok(());
         }
-        let mut replies = std::mem::take(&mut self.replies);
-        self.office.settle(timestamp(), &mut replies)?;
-        for (session, reply) in replies.drain(..) {
-            let key = self.owners[session.key()];
-            let Some(connection) = self.connections.get(key) else {
-                continue;
-            };
-            if connection.visit == session {
-                let waits = connection.readable;
-                self.feed(key, Input::Reply(reply));
-                if waits {
-                    self.will_take(key);
-                }
-            }
-        }
-        self.replies = replies;
-        for check in self.office.take_checks() {
+        let mut news = std::mem::take(&mut self.news);
+        self.office.settle(timestamp(), &mut news)?;
+        self.tell(&mut news);
+        self.news = news;
+        Ok(())
+    }
+
+    /// Begins the password checks for which there is a thread.
+    pub(crate) fn check_passwords(&mut self) {
+        while self.threads.can_check()
+            && let Some(check) = self.office.take_check()
+        {
             self.threads.check(check);
         }
-        Ok(())
     }
 
     /// Notes that a connection has answers to be written, or is to be ended.
@@ -62,6 +57,9 @@ impl<S: Store> Server<S> {
 
     fn flush_one(&mut self, key: usize) {
         let connection = &mut self.connections[key];
+        if connection.phase == Phase::Dialling {
+            return;
+        }
         if connection.flush().is_err() {
             self.remove(key);
             return;
@@ -71,25 +69,48 @@ impl<S: Store> Server<S> {
             return;
         }
         self.spare.put(std::mem::take(&mut connection.output));
-        match connection.phase {
-            Phase::Open => {
-                let (stalled, readable) = (!connection.session.takes_bytes(), connection.readable);
-                if stalled {
-                    self.feed(key, Input::Written);
-                }
-                if readable {
-                    self.will_take(key);
-                }
-            }
-            Phase::Draining(_) => {}
-            Phase::Closing(close) => self.end(key, close),
+        match (connection.phase, connection.stream) {
+            (Phase::Open, Stream::Front) => self.written(key),
+            (Phase::Open, Stream::Back) | (Phase::Draining(_) | Phase::Dialling, _) => {}
+            (Phase::Closing(close), Stream::Front) => self.end_session(key, close),
+            (Phase::Closing(close), Stream::Back) => self.end(key, close),
         }
     }
 
-    /// Ends our side, and waits a little for the peer to end its own, so that
-    /// no answer is lost to a reset.
+    fn written(&mut self, key: usize) {
+        let connection = &self.connections[key];
+        let Some(session) = connection.session else {
+            return;
+        };
+        let readable = connection.readable;
+        if self.seats.get(session).is_some_and(|seat| !seat.session.takes_bytes()) {
+            self.feed(session, Input::Written);
+        }
+        if readable {
+            self.will_take(key);
+        }
+    }
+
+    /// Ends our side of a session whose last answers are written, the connection
+    /// that the server opened before the one that the client did.
+    fn end_session(&mut self, front: usize, close: Close) {
+        let seat = self.connections[front].session.and_then(|session| self.seats.get(session));
+        if let Some(back) = seat.and_then(|seat| seat.back) {
+            let connection = &mut self.connections[back];
+            if connection.phase == Phase::Open {
+                connection.phase = Phase::Closing(close);
+                self.flush_one(back);
+            }
+        }
+        self.end(front, close);
+    }
+
+    /// Ends our side of a connection, and waits a little for the peer to end its
+    /// own, so that no answer is lost to a reset.
     fn end(&mut self, key: usize, close: Close) {
-        let connection = &mut self.connections[key];
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
         connection.end();
         if connection.peer == Peer::Ended {
             self.remove(key);
@@ -98,29 +119,73 @@ impl<S: Store> Server<S> {
         connection.phase = Phase::Draining(close);
         connection.readable = true;
         let limit = self.now + self.settings.drain_limit;
-        self.timers.set(key, &mut connection.deadlines, Deadline::Drain, Some(limit));
+        self.timers.set(&mut connection.drain, Deadline::Drain(key), Some(limit));
         self.will_take(key);
     }
 
     /// Tells all sessions that the server stops.
     pub(crate) fn stop_sessions(&mut self) {
-        for key in 0..self.connections.capacity() {
-            if self.connections.get(key).is_some_and(|connection| connection.phase == Phase::Open) {
-                self.feed(key, Input::Stop);
+        for session in self.seats.keys() {
+            let front = self.seats.get(session).map(|seat| seat.front);
+            if front.is_some_and(|front| self.connections[front].phase == Phase::Open) {
+                self.feed(session, Input::Stop);
             }
         }
     }
 
-    /// Forgets a connection; what it was handed and did not confirm is unread
-    /// again.
+    /// Forgets a connection, and its session if that was the client's own: what it
+    /// was handed and did not confirm is unread again.
     pub(crate) fn remove(&mut self, key: usize) {
         let mut connection = self.connections.remove(key);
-        self.timers.clear(key, &mut connection.deadlines);
-        self.office.leave(connection.visit);
+        self.timers.set(&mut connection.drain, Deadline::Drain(key), None);
+        self.watches.retain(|watch| watch.connection != key);
+        if let Some(session) = connection.session {
+            match connection.stream {
+                Stream::Front => self.remove_seat(session),
+                Stream::Back => self.remove_back(session, connection.phase),
+            }
+        }
         // A place is free: whoever waits in a listener's queue may come in.
         for listening in &mut self.listeners {
             listening.waiting = true;
         }
+    }
+
+    fn remove_seat(&mut self, session: usize) {
+        let Some(mut seat) = self.seats.remove(session) else {
+            return;
+        };
+        self.clear_deadlines(session, &mut seat);
+        self.office.leave(seat.visit);
+        if seat.protocol.reports {
+            let what = "a client is gone".to_owned();
+            self.reporter.report(&Report { category: Category::Connection, what });
+        }
+        if let Some(back) = seat.back {
+            let connection = &mut self.connections[back];
+            connection.session = None;
+            // What is still to be said over it is said.
+            if !matches!(connection.phase, Phase::Closing(_) | Phase::Draining(_)) {
+                self.remove(back);
+            }
+        }
+    }
+
+    fn remove_back(&mut self, session: usize, phase: Phase) {
+        if let Some(seat) = self.seats.get_mut(session) {
+            seat.back = None;
+            if phase == Phase::Open {
+                self.feed(session, Input::End { stream: Stream::Back, proof: false });
+            }
+        }
+    }
+
+    fn clear_deadlines(&mut self, session: usize, seat: &mut Seat) {
+        for timer in Timer::ALL {
+            let deadline = Deadline::of_session(timer, session);
+            self.timers.set(seat.deadlines.timer(timer), deadline, None);
+        }
+        self.timers.set(&mut seat.deadlines.dial, Deadline::Dial(session), None);
     }
 }
 

@@ -1,36 +1,42 @@
-//! One connection: its socket, its session and what is still to be written.
+//! One connection: its socket and what is still to be written.
 //!
 //! ```text
+//!  Dialling ──connected──▶ Open
 //!  Open ──the session closes──▶ Closing ──all written──▶ Draining ──▶ gone
 //!  any ──a reset, or a limit──▶ gone
 //! ```
 
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
+use std::time::Instant;
 
 use mio::net::TcpStream;
-use postroom_office::SessionId;
-use postroom_protocol::{Close, Session};
+use postroom_protocol::{Close, Stream};
 
 use crate::settings::Proof;
 use crate::socket::unacknowledged_bytes;
-use crate::timers::Deadlines;
 
 pub(crate) struct Connection {
-    stream: TcpStream,
-    pub(crate) session: Box<dyn Session>,
-    pub(crate) visit: SessionId,
+    socket: TcpStream,
+    /// The key of its session, unless that has left before it.
+    pub(crate) session: Option<usize>,
+    /// Which of the session's streams it is.
+    pub(crate) stream: Stream,
     /// Answers not yet taken by the operating system.
     pub(crate) output: Vec<u8>,
     pub(crate) phase: Phase,
     /// The socket may have bytes that were not taken yet.
     pub(crate) readable: bool,
+    pub(crate) buffer: Buffer,
     pub(crate) peer: Peer,
     /// Already in the event loop's list of connections to take bytes from.
     pub(crate) in_readable: bool,
     /// Already in the event loop's list of connections to be written.
     pub(crate) in_unflushed: bool,
-    pub(crate) deadlines: Deadlines,
+    /// When a drain ends at the latest.
+    pub(crate) drain: Option<Instant>,
+    /// Bytes that the operating system has taken so far.
+    written: u64,
 }
 
 /// The peer's side of the connection.
@@ -43,8 +49,18 @@ pub(crate) enum Peer {
     Ended,
 }
 
+/// What the operating system holds for the peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Buffer {
+    HasRoom,
+    /// It took no more when it was last asked.
+    Full,
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Phase {
+    /// The server has dialled, and the peer has not answered.
+    Dialling,
     Open,
     /// The session has ended; its last answers are being written.
     Closing(Close),
@@ -67,32 +83,53 @@ pub(crate) enum Taken {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, session: Box<dyn Session>, visit: SessionId) -> Self {
+    pub(crate) fn new(socket: TcpStream, session: usize, stream: Stream, phase: Phase) -> Self {
         Self {
+            socket,
+            session: Some(session),
             stream,
-            session,
-            visit,
             output: Vec::new(),
-            phase: Phase::Open,
+            phase,
             readable: true,
+            buffer: Buffer::HasRoom,
             peer: Peer::Open,
             in_readable: false,
             in_unflushed: false,
-            deadlines: Deadlines::default(),
+            drain: None,
+            written: 0,
         }
     }
 
-    pub(crate) fn stream_mut(&mut self) -> &mut TcpStream {
-        &mut self.stream
+    pub(crate) fn socket_mut(&mut self) -> &mut TcpStream {
+        &mut self.socket
     }
 
-    /// Takes bytes from the socket.
-    pub(crate) fn take(&mut self, buffer: &mut [u8], proof: Proof) -> Taken {
+    /// Where the connection is from and to, our end first.
+    pub(crate) fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.socket.local_addr()?, self.socket.peer_addr()?))
+    }
+
+    /// What came of dialling: nothing while the peer has not answered.
+    pub(crate) fn dialled(&self) -> Option<io::Result<()>> {
+        match (self.socket.take_error(), self.addresses()) {
+            (Ok(Some(error)) | Err(error), _) => Some(Err(error)),
+            // A port of ours that was dialled from itself.
+            (Ok(None), Ok((ours, theirs))) if ours == theirs => {
+                Some(Err(io::ErrorKind::ConnectionRefused.into()))
+            }
+            (Ok(None), Ok(_)) => Some(Ok(())),
+            (Ok(None), Err(_)) => None,
+        }
+    }
+
+    /// Takes bytes from the socket. Where the session awaits proof, it is looked
+    /// for first.
+    pub(crate) fn take(&mut self, buffer: &mut [u8], awaits_proof: bool, proof: Proof) -> Taken {
         // Before the bytes are taken, or a line sent without having seen the
         // answer could seem to prove it.
-        let proved = self.session.awaits_proof() && self.is_acknowledged();
+        let proved = awaits_proof && self.is_acknowledged();
         loop {
-            match self.stream.read(buffer) {
+            match self.socket.read(buffer) {
                 Ok(0) => {
                     self.readable = false;
                     self.peer = Peer::Ended;
@@ -115,20 +152,38 @@ impl Connection {
     fn is_acknowledged(&self) -> bool {
         // The end of our side counts as one more byte, after all answers.
         let end = usize::from(matches!(self.phase, Phase::Draining(_)));
-        self.output.is_empty() && unacknowledged_bytes(&self.stream).is_ok_and(|bytes| bytes <= end)
+        self.output.is_empty() && unacknowledged_bytes(&self.socket).is_ok_and(|bytes| bytes <= end)
+    }
+
+    /// How many bytes will have been given to the peer with the last one that
+    /// waits now.
+    pub(crate) fn position(&self) -> u64 {
+        self.written + self.output.len() as u64
+    }
+
+    /// Whether the peer's operating system has acknowledged all bytes up to a
+    /// position.
+    pub(crate) fn has_acknowledged(&self, position: u64) -> bool {
+        position <= self.written
+            && unacknowledged_bytes(&self.socket)
+                .is_ok_and(|bytes| position + bytes as u64 <= self.written)
     }
 
     /// Writes what waits, as far as the operating system takes it.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         let mut written = 0;
         while written < self.output.len() {
-            match self.stream.write(&self.output[written..]) {
+            match self.socket.write(&self.output[written..]) {
                 Ok(bytes) => written += bytes,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.buffer = Buffer::Full;
+                    break;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        self.written += written as u64;
         self.output.drain(..written);
         Ok(())
     }
@@ -136,6 +191,6 @@ impl Connection {
     /// Ends our side of the connection.
     pub(crate) fn end(&mut self) {
         // A peer that is gone already needs no end.
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = self.socket.shutdown(Shutdown::Write);
     }
 }

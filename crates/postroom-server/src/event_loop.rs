@@ -5,18 +5,21 @@ use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token, Waker};
-use postroom_model::Reply;
-use postroom_office::{Office, SessionId};
-use postroom_protocol::Outputs;
+use postroom_model::{Name, Password};
+use postroom_office::{News, Office, SessionId};
+use postroom_protocol::{Category, Outputs, Report};
 use postroom_store::{Store, StoreFailure};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook_mio::v1_0::Signals;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use slab::Slab;
 
-use crate::connection::{Connection, Peer};
+use crate::acknowledgement::Watch;
+use crate::connection::{Buffer, Connection, Peer, Phase};
+use crate::dial::Failures;
 use crate::listener::BoundListener;
+use crate::seat::Seats;
+use crate::signals::CaughtSignals;
 use crate::spare::SpareBuffers;
-use crate::threads::{News, Threads};
+use crate::threads::{self, Threads};
 use crate::timers::Timers;
 use crate::{ServerError, ServerSettings};
 
@@ -34,13 +37,17 @@ const EVENTS: usize = 1_024;
 pub struct Server<S> {
     pub(crate) settings: ServerSettings,
     pub(crate) poll: Poll,
-    pub(crate) signals: Signals,
+    signals: CaughtSignals,
     pub(crate) threads: Threads,
     pub(crate) listeners: Vec<Listening>,
     pub(crate) office: Office<S>,
     pub(crate) connections: Slab<Connection>,
-    /// Which connection a session belongs to, by the session's key.
-    pub(crate) owners: Vec<usize>,
+    pub(crate) seats: Seats,
+    /// What is heard once it is acknowledged.
+    pub(crate) watches: Vec<Watch>,
+    pub(crate) dial_failures: Failures,
+    pub(crate) reporter: Box<dyn Reporter>,
+    passwords: Box<dyn PasswordSource>,
     pub(crate) timers: Timers,
     /// The time at which this turn began.
     pub(crate) now: Instant,
@@ -48,12 +55,42 @@ pub struct Server<S> {
     pub(crate) readable: Vec<usize>,
     /// Connections with answers to be written, or to be ended.
     pub(crate) unflushed: Vec<usize>,
-    pub(crate) replies: Vec<(SessionId, Reply)>,
+    pub(crate) news: Vec<News>,
+    /// Whom an event is told.
+    pub(crate) audience: Vec<SessionId>,
     pub(crate) outputs: Outputs,
     /// Empty buffers for answers: an idle connection keeps none.
     pub(crate) spare: SpareBuffers,
     pub(crate) buffer: Box<[u8]>,
     stop: Stop,
+}
+
+/// What a server is made of.
+pub struct Parts<S> {
+    /// The limits.
+    pub settings: ServerSettings,
+    /// Where everything is kept.
+    pub store: S,
+    /// Where it listens.
+    pub listeners: Vec<BoundListener>,
+    /// The signals, caught since before the listeners were opened.
+    pub signals: CaughtSignals,
+    /// Passwords that the store does not have.
+    pub passwords: Box<dyn PasswordSource>,
+    /// The operator's report.
+    pub reporter: Box<dyn Reporter>,
+}
+
+/// Where passwords come from that the store does not have.
+pub trait PasswordSource {
+    /// Reads all of them, anew each time; `None` where there is no such place.
+    fn read(&mut self) -> Option<Vec<(Name, Password)>>;
+}
+
+/// The operator's report.
+pub trait Reporter {
+    /// Adds a line; what goes wrong with that stops nothing.
+    fn report(&mut self, report: &Report);
 }
 
 /// How far a stop has come.
@@ -80,17 +117,13 @@ impl<S: Store> Server<S> {
     /// Takes over the listeners and starts the threads, `housekeeping` on one of
     /// its own.
     pub fn new(
-        settings: ServerSettings,
-        store: S,
-        listeners: Vec<BoundListener>,
+        parts: Parts<S>,
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> Result<Self, ServerError> {
+        let Parts { settings, store, listeners, mut signals, passwords, reporter } = parts;
         let poll = Poll::new().map_err(refused("watch sockets"))?;
         let registry = poll.registry();
-        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(refused("catch signals"))?;
-        registry
-            .register(&mut signals, SIGNALS, Interest::READABLE)
-            .map_err(refused("catch signals"))?;
+        signals.register(registry, SIGNALS).map_err(refused("catch signals"))?;
         let mut listening = Vec::new();
         for (number, mut bound) in listeners.into_iter().enumerate() {
             registry
@@ -100,25 +133,32 @@ impl<S: Store> Server<S> {
         }
         let waker = Waker::new(registry, NEWS).map_err(refused("wake the server"))?;
         let threads = Threads::start(waker, housekeeping).map_err(refused("start a thread"))?;
-        Ok(Self {
+        let mut server = Self {
+            office: Office::new(store, settings.password_checks_max),
             settings,
             poll,
             signals,
             threads,
             listeners: listening,
-            office: Office::new(store, settings.password_checks_max),
             connections: Slab::new(),
-            owners: Vec::new(),
+            seats: Seats::default(),
+            watches: Vec::new(),
+            dial_failures: Failures::default(),
+            reporter,
+            passwords,
             timers: Timers::default(),
             now: Instant::now(),
             readable: Vec::new(),
             unflushed: Vec::new(),
-            replies: Vec::new(),
+            news: Vec::new(),
+            audience: Vec::new(),
             outputs: Outputs::default(),
             spare: SpareBuffers::default(),
             buffer: vec![0; TAKE_BYTES].into_boxed_slice(),
             stop: Stop::No,
-        })
+        };
+        server.read_passwords();
+        Ok(server)
     }
 
     /// Serves until a signal asks it to stop, or the store fails.
@@ -133,8 +173,12 @@ impl<S: Store> Server<S> {
             self.pass_deadlines();
             self.read_news()?;
             self.settle()?;
+            self.check_passwords();
             self.flush();
+            self.ask_for_acknowledgements();
         }
+        let what = "server stopped".to_owned();
+        self.reporter.report(&Report { category: Category::Connection, what });
         // The store closes its file and calls off its housekeeping.
         drop(self.office);
         self.threads.join();
@@ -172,7 +216,7 @@ impl<S: Store> Server<S> {
                 Stop::Asked => Some(Duration::ZERO),
                 Stop::Until(limit) => Some(limit.saturating_duration_since(self.now)),
             };
-            [self.timers.next_in(self.now), stop].into_iter().flatten().min()
+            [self.timers.next_in(self.now), self.next_ask_in(), stop].into_iter().flatten().min()
         };
         self.poll_for(events, timeout)?;
         self.now = Instant::now();
@@ -211,8 +255,15 @@ impl<S: Store> Server<S> {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
+        if connection.phase == Phase::Dialling {
+            self.dial_event(key);
+            return;
+        }
         if event.is_read_closed() && connection.peer == Peer::Open {
             connection.peer = Peer::Ending;
+        }
+        if event.is_writable() {
+            connection.buffer = Buffer::HasRoom;
         }
         let writes = event.is_writable() && !connection.output.is_empty();
         if event.is_readable() || event.is_read_closed() || event.is_error() {
@@ -224,16 +275,24 @@ impl<S: Store> Server<S> {
         }
     }
 
-    /// A first signal asks for an orderly stop, a second one for a quick one.
+    /// A first signal asks for an orderly stop, a second one for a quick one;
+    /// SIGHUP asks to read the passwords anew.
     fn signal(&mut self) {
-        for _ in self.signals.pending() {
-            self.stop = match self.stop {
-                Stop::No => {
+        for signal in self.signals.pending() {
+            match (signal, self.stop) {
+                (SIGHUP, _) => self.read_passwords(),
+                (SIGINT | SIGTERM, Stop::No) => {
                     tracing::info!(connections = self.connections.len(), "stopping");
-                    Stop::Asked
+                    self.stop = Stop::Asked;
                 }
-                Stop::Asked | Stop::Until(_) => Stop::Until(self.now),
-            };
+                _ => self.stop = Stop::Until(self.now),
+            }
+        }
+    }
+
+    fn read_passwords(&mut self) {
+        if let Some(passwords) = self.passwords.read() {
+            self.office.set_passwords(passwords);
         }
     }
 
@@ -256,10 +315,10 @@ impl<S: Store> Server<S> {
 
     /// Takes what the threads have to tell.
     fn read_news(&mut self) -> Result<(), StoreFailure> {
-        for news in self.threads.news() {
+        while let Some(news) = self.threads.take_news() {
             match news {
-                News::Checked(checked) => self.office.checked(checked),
-                News::Failed(failure) => return Err(failure),
+                threads::News::Checked(checked) => self.office.checked(checked),
+                threads::News::Failed(failure) => return Err(failure),
             }
         }
         Ok(())

@@ -1,10 +1,11 @@
 //! Taking bytes, ends and deadlines to the sessions.
 
-use postroom_protocol::{Input, Outputs, Timer};
+use postroom_protocol::{Input, Outputs, Stream, Timer};
 use postroom_store::Store;
 
 use crate::connection::{Connection, Peer, Phase, Taken};
 use crate::event_loop::Server;
+use crate::seat::Seat;
 use crate::timers::Deadline;
 
 impl<S: Store> Server<S> {
@@ -34,16 +35,24 @@ impl<S: Store> Server<S> {
     }
 
     fn take_from(&mut self, key: usize, buffer: &mut [u8]) {
-        while let Some(connection) = self.connections.get_mut(key)
-            && wants_bytes(connection, self.settings.session.output_bytes_max)
-        {
-            match connection.take(buffer, self.settings.proof) {
+        while let Some(connection) = self.connections.get_mut(key) {
+            let seat = connection.session.and_then(|session| self.seats.get(session));
+            if !wants_bytes(connection, seat, self.settings.session.output_bytes_max) {
+                return;
+            }
+            let awaits_proof = connection.stream == Stream::Front
+                && seat.is_some_and(|seat| seat.session.awaits_proof());
+            match connection.take(buffer, awaits_proof, self.settings.proof) {
                 Taken::Bytes { length, proof } => {
                     // Bytes that come after a short read are told anew, an end
                     // that has been told is not.
                     connection.readable = length == buffer.len() || connection.peer == Peer::Ending;
-                    if connection.phase == Phase::Open {
-                        self.feed(key, Input::Bytes { bytes: &buffer[..length], proof });
+                    let (session, stream) = (connection.session, connection.stream);
+                    if connection.phase == Phase::Open
+                        && let Some(session) = session
+                    {
+                        let bytes = &buffer[..length];
+                        self.feed(session, Input::Bytes { stream, bytes, proof });
                     }
                     if length == buffer.len() {
                         self.will_take(key);
@@ -58,8 +67,12 @@ impl<S: Store> Server<S> {
     }
 
     fn end_taken(&mut self, key: usize, proof: bool) {
-        let is_draining = matches!(self.connections[key].phase, Phase::Draining(_));
-        self.feed(key, Input::End { proof });
+        let connection = &self.connections[key];
+        let is_draining = matches!(connection.phase, Phase::Draining(_));
+        let (session, stream) = (connection.session, connection.stream);
+        if let Some(session) = session {
+            self.feed(session, Input::End { stream, proof });
+        }
         if is_draining {
             self.remove(key);
         }
@@ -67,66 +80,109 @@ impl<S: Store> Server<S> {
 
     /// Tells the sessions which of their deadlines have passed.
     pub(crate) fn pass_deadlines(&mut self) {
-        while let Some((key, deadline)) = self.timers.take_passed(self.now) {
-            let Some(connection) = self.connections.get_mut(key) else {
-                continue;
-            };
-            connection.deadlines.forget(deadline);
+        while let Some(deadline) = self.timers.take_passed(self.now) {
             match deadline {
-                Deadline::LogIn => self.feed(key, Input::Elapsed(Timer::LogIn)),
-                Deadline::Pause => self.feed(key, Input::Elapsed(Timer::Pause)),
-                Deadline::Drain => self.remove(key),
+                Deadline::LogIn(key) => self.elapsed(key, Timer::LogIn),
+                Deadline::Pause(key) => self.elapsed(key, Timer::Pause),
+                Deadline::Hearing(key) => self.elapsed(key, Timer::Hearing),
+                Deadline::Dial(key) => {
+                    if let Some(seat) = self.seats.get_mut(key) {
+                        seat.deadlines.dial = None;
+                        self.dial_limit_passed(key);
+                    }
+                }
+                Deadline::Drain(key) => {
+                    if let Some(connection) = self.connections.get_mut(key) {
+                        connection.drain = None;
+                        self.remove(key);
+                    }
+                }
             }
         }
     }
 
-    /// Gives a session one input and does what it wants done.
-    pub(crate) fn feed(&mut self, key: usize, input: Input<'_>) {
-        let connection = &mut self.connections[key];
-        let mut outputs = std::mem::take(&mut self.outputs);
-        if connection.output.capacity() == 0 {
-            connection.output = self.spare.take();
+    fn elapsed(&mut self, session: usize, timer: Timer) {
+        if let Some(seat) = self.seats.get_mut(session) {
+            *seat.deadlines.timer(timer) = None;
+            self.feed(session, Input::Elapsed(timer));
         }
-        std::mem::swap(&mut outputs.bytes, &mut connection.output);
-        connection.session.input(input, &mut outputs);
-        std::mem::swap(&mut outputs.bytes, &mut connection.output);
-        self.apply(key, &mut outputs);
+    }
+
+    /// Gives a session one input and does what it wants done.
+    pub(crate) fn feed(&mut self, session: usize, input: Input<'_>) {
+        let Some(seat) = self.seats.get_mut(session) else {
+            return;
+        };
+        let mut outputs = std::mem::take(&mut self.outputs);
+        let front = &mut self.connections[seat.front].output;
+        if front.capacity() == 0 {
+            *front = self.spare.take();
+        }
+        std::mem::swap(&mut outputs.front, front);
+        if let Some(back) = seat.back {
+            std::mem::swap(&mut outputs.back, &mut self.connections[back].output);
+        }
+        seat.session.input(input, &mut outputs);
+        std::mem::swap(&mut outputs.front, &mut self.connections[seat.front].output);
+        if let Some(back) = seat.back {
+            std::mem::swap(&mut outputs.back, &mut self.connections[back].output);
+        }
+        self.apply(session, &mut outputs);
         self.outputs = outputs;
     }
 
     /// Does what a session wants done, its bytes excepted.
-    pub(crate) fn apply(&mut self, key: usize, outputs: &mut Outputs) {
-        let connection = &mut self.connections[key];
+    pub(crate) fn apply(&mut self, session: usize, outputs: &mut Outputs) {
+        let Some(seat) = self.seats.get_mut(session) else {
+            return;
+        };
+        let (visit, front, back) = (seat.visit, seat.front, seat.back);
         for request in outputs.requests.drain(..) {
-            self.office.ask(connection.visit, request);
+            self.office.ask(visit, request);
+        }
+        for notice in outputs.notices.drain(..) {
+            self.office.note(visit, notice);
         }
         for (timer, after) in outputs.timers.drain(..) {
-            let deadline = match timer {
-                Timer::LogIn => Deadline::LogIn,
-                Timer::Pause => Deadline::Pause,
-            };
             let at = after.map(|after| self.now + after);
-            self.timers.set(key, &mut connection.deadlines, deadline, at);
+            let deadline = Deadline::of_session(timer, session);
+            self.timers.set(seat.deadlines.timer(timer), deadline, at);
         }
         if let Some(close) = outputs.close.take() {
-            connection.phase = Phase::Closing(close);
+            self.connections[front].phase = Phase::Closing(close);
+            self.office.depart(visit);
         }
+        for mark in outputs.heard_once_acknowledged.drain(..) {
+            self.watch(front, mark);
+        }
+        for report in outputs.reports.drain(..) {
+            self.reporter.report(&report);
+        }
+        if let Some(dial) = outputs.dial.take() {
+            self.dial(session, dial);
+        }
+        let connection = &self.connections[front];
         if !connection.output.is_empty() || matches!(connection.phase, Phase::Closing(_)) {
-            self.will_flush(key);
+            self.will_flush(front);
+        }
+        if let Some(back) = back.filter(|back| !self.connections[*back].output.is_empty()) {
+            self.will_flush(back);
         }
     }
 }
 
 /// Whether bytes are to be taken from a connection now.
-fn wants_bytes(connection: &Connection, output_bytes_max: usize) -> bool {
+fn wants_bytes(connection: &Connection, seat: Option<&Seat>, output_bytes_max: usize) -> bool {
     connection.readable
         && match connection.phase {
+            Phase::Open if connection.stream == Stream::Back => true,
             Phase::Open => {
-                connection.session.takes_bytes() && connection.output.len() <= output_bytes_max
+                seat.is_some_and(|seat| seat.session.takes_bytes())
+                    && connection.output.len() <= output_bytes_max
             }
             // Nothing more is answered; the socket is emptied once all is
             // written.
-            Phase::Closing(_) => false,
+            Phase::Dialling | Phase::Closing(_) => false,
             Phase::Draining(_) => true,
         }
 }

@@ -8,14 +8,19 @@
 //! to another.
 
 mod accept;
+mod acknowledgement;
 mod answer;
 mod connection;
+mod dial;
 mod event_loop;
 mod input;
 mod listener;
+mod seat;
 mod settings;
+mod signals;
 mod socket;
 mod spare;
+mod tell;
 mod threads;
 mod timers;
 
@@ -26,9 +31,10 @@ use postroom_protocol::Protocol;
 use postroom_store::StoreFailure;
 use thiserror::Error;
 
-pub use event_loop::Server;
-pub use listener::{BoundListener, ListenError, bind};
+pub use event_loop::{Parts, PasswordSource, Reporter, Server};
+pub use listener::{BoundListener, KeepAlive, ListenError, bind};
 pub use settings::{Proof, ServerSettings};
+pub use signals::CaughtSignals;
 pub use socket::raise_descriptor_limit;
 
 /// Why a running server ended otherwise than asked.

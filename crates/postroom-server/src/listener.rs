@@ -15,6 +15,33 @@ const BACKLOG: i32 = 4_096;
 /// A silent peer is asked for a sign of life this often.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 
+/// How a peer is found out to be dead.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeepAlive {
+    /// The time that this takes at most.
+    pub peer_dead_after: Duration,
+}
+
+impl Default for KeepAlive {
+    fn default() -> Self {
+        Self { peer_dead_after: Duration::from_secs(90) }
+    }
+}
+
+impl KeepAlive {
+    /// Sets the options of a socket, and those that every connection has.
+    pub(crate) fn apply(self, socket: &Socket) -> io::Result<()> {
+        socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_keepalive(
+            &TcpKeepalive::new().with_time(self.peer_dead_after / 2).with_interval(KEEPALIVE_EVERY),
+        )?;
+        // The kernel looks only when a probe is due, so this comes one probe
+        // earlier.
+        let unacknowledged = self.peer_dead_after.saturating_sub(KEEPALIVE_EVERY / 2);
+        socket.set_tcp_user_timeout(Some(unacknowledged))
+    }
+}
+
 /// A listener that accepts, though no one looks yet.
 #[derive(Debug)]
 pub struct BoundListener {
@@ -44,12 +71,9 @@ fn advice(cause: &io::Error) -> &'static str {
     }
 }
 
-/// Opens a listener; a peer that is dead is found out within `peer_dead_after`.
-pub fn bind(
-    address: ListenerAddress,
-    peer_dead_after: Duration,
-) -> Result<BoundListener, ListenError> {
-    open(address.address, peer_dead_after)
+/// Opens a listener.
+pub fn bind(address: ListenerAddress, keep_alive: KeepAlive) -> Result<BoundListener, ListenError> {
+    open(address.address, keep_alive)
         .and_then(|listener| {
             let bound = ListenerAddress { address: listener.local_addr()?, ..address };
             Ok(BoundListener { listener, address: bound })
@@ -63,16 +87,10 @@ pub fn bind(
 
 /// Connections inherit the options of their listener, which spares four calls
 /// for each.
-fn open(address: SocketAddr, peer_dead_after: Duration) -> io::Result<TcpListener> {
+fn open(address: SocketAddr, keep_alive: KeepAlive) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
     socket.set_reuse_address(true)?;
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(
-        &TcpKeepalive::new().with_time(peer_dead_after / 2).with_interval(KEEPALIVE_EVERY),
-    )?;
-    // The kernel looks only when a probe is due, so this comes one probe earlier.
-    let unacknowledged = peer_dead_after.saturating_sub(KEEPALIVE_EVERY / 2);
-    socket.set_tcp_user_timeout(Some(unacknowledged))?;
+    keep_alive.apply(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(TcpListener::from_std(socket.into()))

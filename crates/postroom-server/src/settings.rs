@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use postroom_protocol::Settings;
 
+use crate::listener::KeepAlive;
+
 /// What a server is told at its start.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// What each session is told.
     pub session: Settings,
@@ -20,6 +22,10 @@ pub struct ServerSettings {
     pub password_checks_max: usize,
     /// What proves that a message arrived.
     pub proof: Proof,
+    /// How long a client may take to be dialled back.
+    pub dial_limit: Duration,
+    /// How a peer is found out to be dead.
+    pub keep_alive: KeepAlive,
 }
 
 /// What proves that a message handed out has arrived.
@@ -43,6 +49,8 @@ impl Default for ServerSettings {
             stop_limit: Duration::from_secs(4),
             password_checks_max: 256,
             proof: Proof::default(),
+            dial_limit: Duration::from_secs(3),
+            keep_alive: KeepAlive::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use mio::Waker;
+use postroom_office::password::{Checker, SALT_BYTES};
 use postroom_office::{Check, Checked};
 use postroom_store::StoreFailure;
 
@@ -26,8 +27,9 @@ pub(crate) enum News {
 /// The threads and the ways to them.
 #[derive(Debug)]
 pub(crate) struct Threads {
-    /// Bounded by the office, which counts the checks under way.
     checks: Option<Sender<Check>>,
+    /// Threads that have no check to do.
+    idle_checkers: usize,
     /// Checks that have not begun are left.
     stopping: Arc<AtomicBool>,
     news: Receiver<News>,
@@ -75,18 +77,29 @@ impl Threads {
                 messenger.tell(News::Failed(failure));
             }
         })?);
-        Ok(Self { checks: Some(checks), stopping, news, handles })
+        Ok(Self { checks: Some(checks), idle_checkers: CHECKERS, stopping, news, handles })
     }
 
-    pub(crate) fn check(&self, check: Check) {
+    /// Whether a check given now begins at once.
+    pub(crate) fn can_check(&self) -> bool {
+        self.idle_checkers > 0
+    }
+
+    pub(crate) fn check(&mut self, check: Check) {
         if let Some(checks) = &self.checks {
+            self.idle_checkers -= 1;
             // The receivers live until `checks` is dropped.
             let _ = checks.send(check);
         }
     }
 
-    pub(crate) fn news(&self) -> impl Iterator<Item = News> + '_ {
-        self.news.try_iter()
+    /// Takes something that a thread has to tell.
+    pub(crate) fn take_news(&mut self) -> Option<News> {
+        let news = self.news.try_recv().ok()?;
+        if let News::Checked(_) = news {
+            self.idle_checkers += 1;
+        }
+        Some(news)
     }
 
     /// Waits for all threads, whose work must have been called off.
@@ -103,13 +116,24 @@ impl Threads {
 }
 
 fn check_passwords(queue: &Mutex<Receiver<Check>>, stopping: &AtomicBool, messenger: &Messenger) {
+    // The memory that a check needs is kept for the next one.
+    let mut checker = Checker::default();
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
             Ok(check) if !stopping.load(Ordering::Relaxed) => {
-                messenger.tell(News::Checked(check.run()));
+                messenger.tell(News::Checked(check.run(&mut checker, salt())));
             }
             _ => return,
         }
     }
+}
+
+fn salt() -> [u8; SALT_BYTES] {
+    let mut salt = [0; SALT_BYTES];
+    if let Err(error) = rustix::rand::getrandom(&mut salt, rustix::rand::GetRandomFlags::empty()) {
+        // Two equal passwords would then have equal hashes; nothing else is lost.
+        tracing::warn!(%error, "cannot make a salt for a password");
+    }
+    salt
 }

@@ -7,16 +7,21 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
-use postroom_model::Name;
+use postroom_model::{Channel, Name};
 use postroom_store::{AccountId, AccountSummary, PasswordHash};
 
-/// All accounts and the messages that wait in their mailboxes.
+use crate::channels::{ChannelId, Channels};
+use crate::presences::{Arrival, Presences};
+
+/// All accounts, the messages that wait in their mailboxes, and the channels.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     accounts: Vec<Account>,
     by_name: HashTable<AccountId>,
     hasher: RandomState,
     last_sequence: u64,
+    pub(crate) channels: Channels,
+    pub(crate) presences: Presences,
 }
 
 #[derive(Debug)]
@@ -101,6 +106,10 @@ pub(crate) enum Undo {
     GiveBack(AccountId, u64),
     Confirm(AccountId),
     SetPassword(AccountId, Option<PasswordHash>),
+    Channel(Channel),
+    Post(ChannelId),
+    Claim(AccountId),
+    Release(AccountId, Arrival),
 }
 
 impl Index {
@@ -111,6 +120,8 @@ impl Index {
             by_name: HashTable::with_capacity(accounts),
             hasher: RandomState::new(),
             last_sequence,
+            channels: Channels::default(),
+            presences: Presences::default(),
         }
     }
 
@@ -177,6 +188,11 @@ impl Index {
             .collect()
     }
 
+    /// The names of all who are present, in the order of their coming.
+    pub(crate) fn present(&self) -> Vec<Name> {
+        self.presences.iter().map(|account| self.account(account).name.clone()).collect()
+    }
+
     /// Takes changes back, the latest first.
     pub(crate) fn undo(&mut self, changes: impl DoubleEndedIterator<Item = Undo>) {
         for change in changes.rev() {
@@ -189,6 +205,12 @@ impl Index {
                 }
                 Undo::Confirm(id) => self.account_mut(id).mailbox.undo_confirm(),
                 Undo::SetPassword(id, password) => self.account_mut(id).password = password,
+                Undo::Channel(channel) => self.channels.undo_add(&channel),
+                Undo::Post(id) => self.channels.undo_append(id),
+                Undo::Claim(id) => {
+                    self.presences.release(id);
+                }
+                Undo::Release(id, arrival) => self.presences.claim_since(id, arrival),
             }
         }
     }

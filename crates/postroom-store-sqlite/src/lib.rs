@@ -9,12 +9,16 @@
 //! Who does what: [`DataFolder`] keeps a second server out; `Index` knows what
 //! waits where and can take back what a failed commit undid; `Transaction` runs
 //! one group of calls; `Sweep` deletes what was read; [`Checkpointer`] moves the
-//! log into the table file on a thread of its caller's.
+//! log into the table file on a thread of its caller's. Posts have tables of their
+//! own; of each channel the latest are kept (`Channels`).
 
+mod channels;
 mod checkpoint;
 mod folder;
 mod index;
 mod load;
+mod post;
+mod presences;
 mod room;
 mod schema;
 mod sweep;
@@ -39,7 +43,7 @@ use room::Room;
 use sweep::Sweep;
 use transaction::{Allowed, Transaction};
 
-/// Accounts and mailboxes in one SQLite file.
+/// Accounts, mailboxes and channels in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
     // Before the folder: the file must be closed before its lock is released.
@@ -68,7 +72,7 @@ impl SqliteStore {
         schema::migrate(&mut connection, &path)?;
         checkpoint::settle_left_log(&connection)
             .map_err(|cause| OpenError::database(&path, cause))?;
-        let (index, sweep) = load::load(&connection, &path)?;
+        let (index, sweep) = load::load(&connection, &path, limits.channel_posts)?;
         let room = Room::new(folder.path(), limits.disk_reserve_bytes);
         checkpoint::preallocate(&path, &room)?;
         let log_pages = Arc::new(AtomicU32::new(0));
@@ -131,7 +135,8 @@ impl SqliteStore {
     }
 
     fn allowed(&mut self, group: &[(Ticket, Call)]) -> Allowed {
-        let writes = group.iter().any(|(_, call)| matches!(call, Call::Append { .. }));
+        let writes =
+            group.iter().any(|(_, call)| matches!(call, Call::Append { .. } | Call::Post { .. }));
         if !writes || self.room.is_enough(&self.connection) {
             return Allowed::Everything;
         }

@@ -2,17 +2,22 @@
 
 use std::path::Path;
 
-use postroom_model::Name;
+use postroom_model::{Channel, Name};
 use postroom_store::{AccountId, PasswordHash};
 use rusqlite::Connection;
 
+use crate::channels::ChannelId;
 use crate::folder::OpenError;
 use crate::index::Index;
 use crate::sweep::{ROUND_REMOVALS, Sweep};
 
-/// Reads the whole file once: accounts, removals, and of each message whose it
-/// is.
-pub(crate) fn load(connection: &Connection, path: &Path) -> Result<(Index, Sweep), OpenError> {
+/// Reads the whole file once: accounts, removals, of each message whose it is,
+/// and of each post where it was said.
+pub(crate) fn load(
+    connection: &Connection,
+    path: &Path,
+    channel_posts: u32,
+) -> Result<(Index, Sweep), OpenError> {
     let database = |cause| OpenError::database(path, cause);
     let damaged = |what: String| OpenError::Damaged { path: path.to_path_buf(), what };
     let last_sequence = last_sequence(connection).map_err(database)?;
@@ -25,6 +30,7 @@ pub(crate) fn load(connection: &Connection, path: &Path) -> Result<(Index, Sweep
     let unswept =
         load_mailboxes(connection, &mut index, &removed).map_err(database)?.map_err(damaged)?;
     forget_swept(connection, removed.len(), &unswept).map_err(database)?;
+    load_channels(connection, &mut index, channel_posts).map_err(database)?.map_err(damaged)?;
     Ok((index, Sweep::new(unswept)))
 }
 
@@ -96,6 +102,37 @@ fn load_mailboxes(
         }
     }
     Ok(Ok(unswept))
+}
+
+/// Takes up the channels and the numbers of their posts, `posts_max` of each.
+fn load_channels(
+    connection: &Connection,
+    index: &mut Index,
+    posts_max: u32,
+) -> rusqlite::Result<Result<(), String>> {
+    let mut select = connection.prepare("SELECT id, name FROM channel ORDER BY id")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, name): (u32, String) = (row.get(0)?, row.get(1)?);
+        let Some(channel) = Channel::from_stored(&name) else {
+            return Ok(Err(format!("the name of channel {id} is none")));
+        };
+        if index.channels.find(&channel).is_some() || index.channels.add(channel).0 != id {
+            return Ok(Err(format!("channel {id} is there twice, or the one before is missing")));
+        }
+    }
+    let mut select =
+        connection.prepare("SELECT number, channel, author FROM post ORDER BY number")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (number, channel): (u64, u32) = (row.get(0)?, row.get(1)?);
+        let author: Option<u32> = row.get(2)?;
+        if channel >= index.channels.len() || author.is_some_and(|author| author >= index.len()) {
+            return Ok(Err(format!("the channel or the author of post {number} is missing")));
+        }
+        index.channels.load(ChannelId(channel), number, posts_max);
+    }
+    Ok(Ok(()))
 }
 
 /// Drops the removals of a round that a stop broke off, once they are many: its

@@ -12,7 +12,8 @@ const APPLICATION_ID: i32 = 0x506f_7374;
 
 /// One step a version: step `n` makes version `n + 1` of version `n`. A step
 /// that was released is never changed.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE account (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL,
@@ -47,7 +48,31 @@ const MIGRATIONS: &[&str] = &["
         JOIN account AS recipient ON recipient.id = message.recipient
         JOIN account AS sender ON sender.id = message.sender
         WHERE message.sequence NOT IN (SELECT message FROM removal);
-"];
+",
+    "
+    CREATE TABLE channel (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL
+    ) STRICT;
+
+    -- A row for each channel that a post was said in. Rows are only appended, and
+    -- deleted once their channel keeps later ones instead. No author: the board.
+    CREATE TABLE post (
+        number INTEGER PRIMARY KEY,
+        channel INTEGER NOT NULL,
+        author INTEGER,
+        stored_ms INTEGER NOT NULL,
+        text TEXT NOT NULL
+    ) STRICT;
+
+    CREATE VIEW said AS
+        SELECT post.number, channel.name AS channel, coalesce(account.name, '@board') AS author,
+               datetime(post.stored_ms / 1000, 'unixepoch') AS stored, post.text
+        FROM post
+        JOIN channel ON channel.id = post.channel
+        LEFT JOIN account ON account.id = post.author;
+",
+];
 
 /// Opens the file as a log that syncs each commit.
 pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {

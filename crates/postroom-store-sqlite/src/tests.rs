@@ -1,6 +1,6 @@
 //! The store against its contract, and what only this store can get wrong.
 
-use postroom_model::{Name, Text};
+use postroom_model::{Name, Text, Unknown};
 use postroom_store::contract::{self, Fixture};
 use postroom_store::{AccountId, Call, Completion, Key, Limits, Outcome, Store, Ticket, Timestamp};
 use rusqlite::Connection;
@@ -36,7 +36,8 @@ fn settle(store: &mut SqliteStore, calls: impl IntoIterator<Item = Call>) -> Vec
 }
 
 fn account(store: &mut SqliteStore, name: &str) -> AccountId {
-    let call = Call::Open { name: Name::new(name).unwrap(), key: Key::None };
+    let call =
+        Call::Open { name: Name::new(name).unwrap(), key: Key::None, admits_strangers: true };
     match settle(store, [call]).pop() {
         Some(Outcome::Opened { account, .. }) => account,
         other => panic!("{other:?}"),
@@ -45,7 +46,12 @@ fn account(store: &mut SqliteStore, name: &str) -> AccountId {
 
 fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
     let text = Text::from_bytes(words.as_bytes()).unwrap();
-    Call::Append { sender, recipient: Name::new(recipient).unwrap(), text }
+    Call::Append {
+        sender,
+        recipient: Name::new(recipient).unwrap(),
+        text,
+        unknown: Unknown::Register,
+    }
 }
 
 /// Leases and confirms the `count` earliest messages in one group each; returns
@@ -199,7 +205,8 @@ fn a_store_of_version_1_opens() {
     let mut store = open(&folder, Limits::default());
     let bob = account(&mut store, "Bob");
     assert_eq!(read(&mut store, bob, 9), ["Hi Bob!", "grüße"]);
-    let locked = Call::Open { name: Name::new("carol").unwrap(), key: Key::None };
+    let locked =
+        Call::Open { name: Name::new("carol").unwrap(), key: Key::None, admits_strangers: true };
     assert!(matches!(settle(&mut store, [locked])[..], [Outcome::Locked { .. }]));
     // One message of alice's was read and its removal noted.
     let alice = account(&mut store, "alice");

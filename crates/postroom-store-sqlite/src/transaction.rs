@@ -1,10 +1,14 @@
 //! One group of calls as one transaction.
 
-use postroom_model::{Batch, Name, Receipts, Text};
-use postroom_store::{AccountId, Call, Key, Lease, Limits, Outcome, PasswordHash, Timestamp};
+use postroom_model::{Batch, Name, Receipts, Text, Unknown};
+use postroom_store::{
+    AccountId, Call, Key, Lease, Limits, Outcome, PasswordHash, Presence, Timestamp,
+};
 use rusqlite::{Connection, params};
 
+use crate::channels::ChannelId;
 use crate::index::{Index, Undo};
+use crate::post::PostRow;
 use crate::sweep::{Step, Sweep};
 
 /// What a group may write: less once the disk has no room for all of it.
@@ -32,15 +36,19 @@ impl Allowed {
 /// A group under way. Its changes of the index are undone unless it commits.
 #[derive(Debug)]
 pub(crate) struct Transaction<'a> {
-    connection: &'a Connection,
-    index: &'a mut Index,
-    limits: Limits,
-    now: Timestamp,
-    allowed: Allowed,
-    undo: Vec<Undo>,
+    pub(crate) connection: &'a Connection,
+    pub(crate) index: &'a mut Index,
+    pub(crate) limits: Limits,
+    pub(crate) now: Timestamp,
+    pub(crate) allowed: Allowed,
+    pub(crate) undo: Vec<Undo>,
     /// Messages that are in the index and not yet in the table.
     rows: Vec<Row<'a>>,
     removed: Vec<u64>,
+    /// Posts that are in the index and not yet in the table.
+    pub(crate) posts: Vec<PostRow<'a>>,
+    /// The channels posted in.
+    pub(crate) posted: Vec<ChannelId>,
 }
 
 /// A message to be written.
@@ -50,6 +58,14 @@ struct Row<'a> {
     recipient: AccountId,
     sender: AccountId,
     text: &'a Text,
+}
+
+/// What was cleaned up beside the calls.
+#[derive(Debug, Default)]
+struct Swept {
+    step: Option<Step>,
+    /// Posts deleted.
+    trimmed: usize,
 }
 
 impl<'a> Transaction<'a> {
@@ -62,8 +78,18 @@ impl<'a> Transaction<'a> {
     ) -> rusqlite::Result<Self> {
         // Deferred: a group that only reads takes no lock and syncs nothing.
         execute(connection, "BEGIN")?;
-        let (undo, rows, removed) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { connection, index, limits, now, allowed, undo, rows, removed })
+        Ok(Self {
+            connection,
+            index,
+            limits,
+            now,
+            allowed,
+            undo: Vec::new(),
+            rows: Vec::new(),
+            removed: Vec::new(),
+            posts: Vec::new(),
+            posted: Vec::new(),
+        })
     }
 
     /// Runs the calls and, if it may, a step of the sweep, and commits them.
@@ -77,13 +103,17 @@ impl<'a> Transaction<'a> {
     ) -> rusqlite::Result<Receipts<'o, Outcome>> {
         let connection = self.connection;
         let done = self.run_calls(calls, outcomes).and_then(|()| self.sweep(sweep));
-        let committed = done.and_then(|step| {
+        let committed = done.and_then(|swept| {
             let receipts = outcomes.commit(|| execute(connection, "COMMIT"))?;
-            Ok((receipts, step))
+            Ok((receipts, swept))
         });
         match committed {
-            Ok((receipts, step)) => {
+            Ok((receipts, Swept { step, trimmed })) => {
                 sweep.committed(step, &self.removed);
+                self.index.channels.deleted(trimmed);
+                for channel in self.posted {
+                    self.index.channels.trim(channel, self.limits.channel_posts);
+                }
                 Ok(receipts)
             }
             Err(error) => {
@@ -106,7 +136,8 @@ impl<'a> Transaction<'a> {
         for (call, known) in calls.zip(known) {
             outcomes.push(self.call(call, known)?);
         }
-        self.write_rows()
+        self.write_rows()?;
+        self.write_posts()
     }
 
     /// Looks all recipients up at once: most of that is waiting for memory, and
@@ -134,19 +165,35 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    fn sweep(&self, sweep: &Sweep) -> rusqlite::Result<Option<Step>> {
+    fn sweep(&self, sweep: &Sweep) -> rusqlite::Result<Swept> {
         match self.allowed {
             Allowed::Everything | Allowed::NoMessages => {
-                sweep.step(self.connection, self.removed.len(), self.index.last_sequence())
+                let last_sequence = self.index.last_sequence();
+                let step = sweep.step(self.connection, self.removed.len(), last_sequence)?;
+                Ok(Swept { step, trimmed: self.trim()? })
             }
-            Allowed::NoSweep | Allowed::Nothing => Ok(None),
+            Allowed::NoSweep | Allowed::Nothing => Ok(Swept::default()),
         }
     }
 
     fn call(&mut self, call: &'a Call, known: Option<AccountId>) -> rusqlite::Result<Outcome> {
         match call {
-            Call::Open { name, key } => self.open(name, key),
-            Call::Append { sender, recipient, text } => {
+            Call::Open { name, key, admits_strangers } => self.open(name, key, *admits_strangers),
+            Call::Claim { account, alone } => Ok(self.claim(*account, *alone)),
+            Call::Release { presence } => Ok(self.release(presence)),
+            Call::ListPresent => Ok(Outcome::Present(self.index.present())),
+            Call::CountUnread { account } => {
+                Ok(Outcome::Unread(self.index.account(*account).mailbox.unread()))
+            }
+            Call::Post { author, post } => self.post(*author, post),
+            Call::Latest { channel } => self.latest(channel),
+            Call::Timeline { channel, from } => self.timeline(channel, *from),
+            Call::Append { sender, recipient, text, unknown } => {
+                // Perhaps registered by this very group.
+                let known = known.or_else(|| self.index.find(recipient));
+                if known.is_none() && *unknown == Unknown::Refuse {
+                    return Ok(Outcome::UnknownRecipient);
+                }
                 self.append(*sender, recipient, known, text)
             }
             Call::Lease { account } => self.lease(*account),
@@ -160,19 +207,50 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    fn open(&mut self, name: &Name, key: &Key) -> rusqlite::Result<Outcome> {
+    fn open(
+        &mut self,
+        name: &Name,
+        key: &Key,
+        admits_strangers: bool,
+    ) -> rusqlite::Result<Outcome> {
+        if !admits_strangers && *key != Key::Trusted {
+            let known = self.index.find(name);
+            let locked = known.is_some_and(|id| self.index.account(id).password.is_some());
+            if !locked {
+                return Ok(Outcome::NotAdmitted);
+            }
+        }
         let (account, registered) = match self.find_or_register(name)? {
             Ok(found) => found,
             Err(refusal) => return Ok(refusal),
         };
         let found = self.index.account(account);
         if let Some(password) = &found.password
-            && *key != Key::Verified(password.clone())
+            && !key.fits(password)
         {
             return Ok(Outcome::Locked { password: password.clone() });
         }
         let (name, unread) = (found.name.clone(), found.mailbox.unread());
         Ok(Outcome::Opened { account, name, registered, unread })
+    }
+
+    fn claim(&mut self, account: AccountId, alone: bool) -> Outcome {
+        let presences = &mut self.index.presences;
+        if alone && presences.is_present(account) {
+            return Outcome::PresentAlready;
+        }
+        presences.claim(account);
+        self.undo.push(Undo::Claim(account));
+        Outcome::Claimed { presence: Presence::new(account), active: presences.active() }
+    }
+
+    fn release(&mut self, presence: &Presence) -> Outcome {
+        let account = presence.account();
+        let presences = &mut self.index.presences;
+        let arrival = presences.release(account);
+        self.undo.push(Undo::Release(account, arrival));
+        let (remains, active) = (presences.is_present(account), presences.active());
+        Outcome::Released { name: self.index.account(account).name.clone(), remains, active }
     }
 
     fn append(
@@ -187,7 +265,6 @@ impl<'a> Transaction<'a> {
         }
         let (account, registered) = match known {
             Some(account) => (account, false),
-            // Perhaps registered by this very group.
             None => match self.find_or_register(recipient)? {
                 Ok(found) => found,
                 Err(refusal) => return Ok(refusal),
@@ -202,7 +279,7 @@ impl<'a> Transaction<'a> {
         self.index.account_mut(account).mailbox.append(sequence);
         self.rows.push(Row { sequence, recipient: account, sender, text });
         self.undo.push(Undo::Append(account));
-        Ok(Outcome::Appended { registered })
+        Ok(Outcome::Appended { recipient: account, registered })
     }
 
     fn lease(&mut self, account: AccountId) -> rusqlite::Result<Outcome> {

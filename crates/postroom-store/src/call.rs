@@ -1,8 +1,9 @@
 //! The calls of a store and what they come to.
 
 use std::fmt;
+use std::sync::Arc;
 
-use postroom_model::{Name, Text};
+use postroom_model::{Channel, Entry, Name, Page, Position, Post, PostRefusal, Text, Unknown};
 
 /// An account within its store; never reused.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -11,15 +12,31 @@ pub struct AccountId(pub u32);
 /// One atomic change or question.
 #[derive(Debug)]
 pub enum Call {
-    /// Opens an account, registering an unknown name.
+    /// Opens an account.
     Open {
         /// Whose.
         name: Name,
         /// What has been proved about its password.
         key: Key,
+        /// Whether an unknown name is registered and an account without a
+        /// password opened.
+        admits_strangers: bool,
     },
-    /// Adds a message to a mailbox if there is room, registering an unknown
-    /// recipient.
+    /// Makes an account present.
+    Claim {
+        /// Which.
+        account: AccountId,
+        /// Whether it must not be present already.
+        alone: bool,
+    },
+    /// Ends what a claim began.
+    Release {
+        /// What was claimed.
+        presence: Presence,
+    },
+    /// Tells who is present, in the order of their first claims.
+    ListPresent,
+    /// Adds a message to a mailbox if there is room.
     Append {
         /// Who writes.
         sender: AccountId,
@@ -27,6 +44,8 @@ pub enum Call {
         recipient: Name,
         /// What is written.
         text: Text,
+        /// What becomes of an unknown recipient.
+        unknown: Unknown,
     },
     /// Takes the earliest message that waits, so that no one else gets it.
     Lease {
@@ -42,6 +61,30 @@ pub enum Call {
     Return {
         /// What may not have arrived.
         leases: Vec<Lease>,
+    },
+    /// Counts the messages in a mailbox, leased ones included.
+    CountUnread {
+        /// Whose mailbox.
+        account: AccountId,
+    },
+    /// Adds a post to each of its channels, making those that are new.
+    Post {
+        /// Who says it; no one for the board.
+        author: Option<AccountId>,
+        /// The post, its author's name as the account has it.
+        post: Arc<Post>,
+    },
+    /// The latest entry of a channel.
+    Latest {
+        /// The channel.
+        channel: Channel,
+    },
+    /// Some entries of a channel, the oldest first: as many as a page holds.
+    Timeline {
+        /// The channel.
+        channel: Channel,
+        /// Where to begin.
+        from: Position,
     },
     /// Sets or replaces the password of an account, registering an unknown name.
     SetPassword {
@@ -61,6 +104,40 @@ pub enum Key {
     None,
     /// Knowledge of the password behind this hash.
     Verified(PasswordHash),
+    /// Knowledge of a password that another place than the store decides on.
+    Trusted,
+}
+
+impl Key {
+    /// Whether it opens an account with this password.
+    #[must_use]
+    pub fn fits(&self, password: &PasswordHash) -> bool {
+        match self {
+            Self::None => false,
+            Self::Verified(verified) => verified == password,
+            Self::Trusted => true,
+        }
+    }
+}
+
+/// The presence of an account: its holder must release it.
+#[derive(Debug, Eq, PartialEq)]
+#[must_use = "a presence that is not released keeps its account present"]
+pub struct Presence {
+    account: AccountId,
+}
+
+impl Presence {
+    /// For store implementations alone: one more presence of this account.
+    pub fn new(account: AccountId) -> Self {
+        Self { account }
+    }
+
+    /// Whose presence.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
 }
 
 /// What a [`Call`] came to.
@@ -82,11 +159,48 @@ pub enum Outcome {
         /// The account's password.
         password: PasswordHash,
     },
+    /// `Open`: strangers are not admitted, and the name is unknown or its account
+    /// has no password.
+    NotAdmitted,
+    /// `Claim`: the account is present.
+    Claimed {
+        /// To be released.
+        presence: Presence,
+        /// Accounts that are present now.
+        active: u32,
+    },
+    /// `Claim`: the account is present already.
+    PresentAlready,
+    /// `Release`: done.
+    Released {
+        /// Whose presence it was.
+        name: Name,
+        /// Whether the account is present still.
+        remains: bool,
+        /// Accounts that are present now.
+        active: u32,
+    },
+    /// `ListPresent`: all of them.
+    Present(Vec<Name>),
+    /// `CountUnread`: so many.
+    Unread(u32),
+    /// `Post`: the post is stored.
+    Posted(Arc<Post>),
+    /// `Post`: nothing was stored.
+    NotPosted(PostRefusal),
+    /// `Latest`: the entry, if there is any.
+    Latest(Option<Entry>),
+    /// `Timeline`: the entries.
+    Timeline(Page),
     /// `Append`: the message is stored.
     Appended {
+        /// Whose mailbox it is in.
+        recipient: AccountId,
         /// Whether the recipient was registered by it.
         registered: bool,
     },
+    /// `Append`: no one knows the recipient, which was not to be registered.
+    UnknownRecipient,
     /// `Append`: the mailbox holds as much as it may.
     MailboxFull {
         /// The recipient as first registered.

@@ -7,10 +7,12 @@
 //! Each test opens a store of its own; those about durability drop it and open
 //! it again. A failed test panics with what it expected.
 
+mod live;
+
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 
-use postroom_model::{Name, Text};
+use postroom_model::{Name, Text, Unknown};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -46,6 +48,13 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         a_password_locks_its_account,
         there_are_no_more_accounts_than_allowed,
         accounts_are_listed_as_registered,
+        live::a_post_is_in_each_of_its_channels_in_one_order,
+        live::a_channel_keeps_its_latest_posts,
+        live::a_timeline_comes_in_pages,
+        live::there_are_no_more_channels_than_allowed,
+        live::who_claims_alone_is_present_once,
+        live::who_shares_is_present_until_the_last_leaves,
+        live::strangers_are_admitted_where_they_are,
     ];
     for test in tests {
         fixture.clear();
@@ -89,7 +98,8 @@ impl<S: Store> Desk<S> {
 
     /// Opens an account without a password; returns it and its unread messages.
     fn log_in(&mut self, spelling: &str) -> (AccountId, u32) {
-        match self.call(Call::Open { name: name(spelling), key: Key::None }) {
+        match self.call(Call::Open { name: name(spelling), key: Key::None, admits_strangers: true })
+        {
             Outcome::Opened { account, unread, .. } => (account, unread),
             other => panic!("{spelling} is opened, not {other:?}"),
         }
@@ -127,7 +137,7 @@ fn name(spelling: &str) -> Name {
 
 fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
     let text = Text::from_bytes(words.as_bytes()).expect("a text of a test is one");
-    Call::Append { sender, recipient: name(recipient), text }
+    Call::Append { sender, recipient: name(recipient), text, unknown: Unknown::Register }
 }
 
 fn limits(mailbox_capacity: u32) -> Limits {
@@ -147,9 +157,9 @@ fn completions_come_in_order_with_their_tickets<F: Fixture>(fixture: &mut F) {
         matches!(
             &outcomes[..],
             [
-                Outcome::Appended { registered: true },
+                Outcome::Appended { registered: true, .. },
                 Outcome::NoneWaits,
-                Outcome::Appended { registered: false },
+                Outcome::Appended { registered: false, .. },
                 Outcome::MailboxFull { capacity: 2, .. },
             ]
         ),
@@ -160,7 +170,7 @@ fn completions_come_in_order_with_their_tickets<F: Fixture>(fixture: &mut F) {
 fn a_name_is_one_account_however_it_is_spelt<F: Fixture>(fixture: &mut F) {
     let mut desk = Desk::open(fixture, limits(9));
     let (first, _) = desk.log_in("Bob");
-    match desk.call(Call::Open { name: name("bOB"), key: Key::None }) {
+    match desk.call(Call::Open { name: name("bOB"), key: Key::None, admits_strangers: true }) {
         Outcome::Opened { account, name, registered, .. } => {
             assert_eq!(account, first);
             assert_eq!(name.as_str(), "Bob", "shown as first registered");
@@ -177,10 +187,10 @@ fn an_unknown_recipient_is_registered<F: Fixture>(fixture: &mut F) {
     let mut desk = Desk::open(fixture, limits(9));
     let (bob, _) = desk.log_in("bob");
     let outcome = desk.append(bob, "carol", "hi");
-    assert!(matches!(outcome, Outcome::Appended { registered: true }), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::Appended { registered: true, .. }), "{outcome:?}");
     let outcome = desk.append(bob, "Carol", "hi");
-    assert!(matches!(outcome, Outcome::Appended { registered: false }), "{outcome:?}");
-    match desk.call(Call::Open { name: name("CAROL"), key: Key::None }) {
+    assert!(matches!(outcome, Outcome::Appended { registered: false, .. }), "{outcome:?}");
+    match desk.call(Call::Open { name: name("CAROL"), key: Key::None, admits_strangers: true }) {
         Outcome::Opened { name, registered: false, unread: 2, .. } => {
             assert_eq!(name.as_str(), "carol");
         }
@@ -271,7 +281,7 @@ fn a_group_sees_its_own_changes<F: Fixture>(fixture: &mut F) {
         append(bob, "bob", "two"),
         Call::Lease { account: bob },
         append(bob, "new", "three"),
-        Call::Open { name: name("new"), key: Key::None },
+        Call::Open { name: name("new"), key: Key::None, admits_strangers: true },
         Call::Lease { account: bob },
     ]);
     match &outcomes[4] {
@@ -301,13 +311,13 @@ fn a_password_locks_its_account<F: Fixture>(fixture: &mut F) {
     drop(desk);
     let mut desk = Desk::open(fixture, limits(9));
     for key in [Key::None, Key::Verified(other)] {
-        match desk.call(Call::Open { name: name("Bob"), key }) {
+        match desk.call(Call::Open { name: name("Bob"), key, admits_strangers: true }) {
             Outcome::Locked { password } => assert_eq!(password, hash),
             other => panic!("{other:?}"),
         }
     }
     let key = Key::Verified(hash);
-    let outcome = desk.call(Call::Open { name: name("Bob"), key });
+    let outcome = desk.call(Call::Open { name: name("Bob"), key, admits_strangers: true });
     assert!(matches!(outcome, Outcome::Opened { registered: false, .. }), "{outcome:?}");
 }
 
@@ -316,7 +326,11 @@ fn there_are_no_more_accounts_than_allowed<F: Fixture>(fixture: &mut F) {
     let (bob, _) = desk.log_in("bob");
     desk.log_in("alice");
     let refused = |outcome: Outcome| matches!(outcome, Outcome::TooManyAccounts);
-    assert!(refused(desk.call(Call::Open { name: name("carol"), key: Key::None })));
+    assert!(refused(desk.call(Call::Open {
+        name: name("carol"),
+        key: Key::None,
+        admits_strangers: true
+    })));
     assert!(refused(desk.append(bob, "carol", "hi")));
     desk.log_in("bob");
     assert!(!refused(desk.append(bob, "alice", "hi")));

@@ -13,9 +13,15 @@ pub mod contract;
 use postroom_model::{MAILBOX_CAPACITY_DEFAULT, Receipt};
 use thiserror::Error;
 
-pub use call::{AccountId, AccountSummary, Call, Key, Lease, Outcome, PasswordHash};
+pub use call::{AccountId, AccountSummary, Call, Key, Lease, Outcome, PasswordHash, Presence};
 
-/// Durable accounts and mailboxes.
+/// Entries of a page of a timeline, at most.
+pub const PAGE_ENTRIES_MAX: usize = 64;
+
+/// Bytes of text after which a page of a timeline ends.
+pub const PAGE_BYTES: usize = 64 << 10;
+
+/// Durable accounts, mailboxes and channels, and who is present.
 pub trait Store {
     /// Adds a call to the group that the next [`settle`](Self::settle) commits.
     ///
@@ -59,7 +65,11 @@ pub struct Limits {
     pub mailbox_capacity: u32,
     /// Accounts in all.
     pub accounts_max: u32,
-    /// Bytes of free disk below which messages are refused.
+    /// Channels in all.
+    pub channels_max: u32,
+    /// Posts that a channel keeps, the latest.
+    pub channel_posts: u32,
+    /// Bytes of free disk below which messages and posts are refused.
     pub disk_reserve_bytes: u64,
 }
 
@@ -68,6 +78,8 @@ impl Default for Limits {
         Self {
             mailbox_capacity: MAILBOX_CAPACITY_DEFAULT,
             accounts_max: 2_000_000,
+            channels_max: 10_000,
+            channel_posts: 1_000,
             disk_reserve_bytes: 16 << 20,
         }
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use postroom_model::MAILBOX_CAPACITY_DEFAULT;
 use postroom_protocol::Settings;
-use postroom_server::{Proof, ServerSettings};
+use postroom_server::{KeepAlive, Proof, ServerSettings};
 use postroom_store::Limits;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -32,12 +32,18 @@ const ENVIRONMENT_PREFIX: &str = "POSTROOM_";
 pub(crate) struct Config {
     pub(crate) data: PathBuf,
     pub(crate) listen: Vec<String>,
+    pub(crate) passwords: PathBuf,
+    pub(crate) report: PathBuf,
     proof: ProofSetting,
     pub(crate) log: Log,
     mailbox: Mailbox,
     accounts: Accounts,
+    channels: Channels,
+    im: Im,
+    pub(crate) board: Board,
+    chat: Chat,
     disk: Disk,
-    pub(crate) connection: Connection,
+    connection: Connection,
     stop: Stop,
 }
 
@@ -79,13 +85,48 @@ struct Accounts {
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
+struct Channels {
+    max: u32,
+    posts: u32,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct Im {
+    broadcast_verb: String,
+    offline: Offline,
+    confirm_limit_ms: u64,
+    dial_limit_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Offline {
+    Refuse,
+    Store,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Board {
+    pub(crate) persist: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct Chat {
+    announce: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
 struct Disk {
     reserve_bytes: u64,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Connection {
+struct Connection {
     max: usize,
     line_bytes_max: usize,
     output_bytes_max: usize,
@@ -107,10 +148,16 @@ impl Default for Config {
         Self {
             data: "./postroom-data".into(),
             listen: Vec::new(),
+            passwords: PathBuf::new(),
+            report: PathBuf::new(),
             proof: ProofSetting::Tcp,
             log: Log::default(),
             mailbox: Mailbox::default(),
             accounts: Accounts::default(),
+            channels: Channels::default(),
+            im: Im::default(),
+            board: Board::default(),
+            chat: Chat::default(),
             disk: Disk::default(),
             connection: Connection::default(),
             stop: Stop::default(),
@@ -139,6 +186,36 @@ impl Default for Accounts {
     }
 }
 
+impl Default for Channels {
+    fn default() -> Self {
+        Self { max: Limits::default().channels_max, posts: Limits::default().channel_posts }
+    }
+}
+
+impl Default for Im {
+    fn default() -> Self {
+        let server = ServerSettings::default();
+        Self {
+            broadcast_verb: server.session.broadcast_verb.to_string(),
+            offline: Offline::Refuse,
+            confirm_limit_ms: millis(server.session.hearing_limit),
+            dial_limit_ms: millis(server.dial_limit),
+        }
+    }
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self { persist: true }
+    }
+}
+
+impl Default for Chat {
+    fn default() -> Self {
+        Self { announce: ServerSettings::default().session.announces }
+    }
+}
+
 impl Default for Disk {
     fn default() -> Self {
         Self { reserve_bytes: Limits::default().disk_reserve_bytes }
@@ -156,7 +233,7 @@ impl Default for Connection {
             pause_ms: millis(server.session.pause),
             paused_bytes_max: server.session.paused_bytes_max,
             drain_limit_ms: millis(server.drain_limit),
-            peer_dead_after_ms: 90_000,
+            peer_dead_after_ms: millis(server.keep_alive.peer_dead_after),
         }
     }
 }
@@ -179,6 +256,8 @@ pub(crate) struct Overrides {
     pub(crate) listen: Vec<String>,
     pub(crate) capacity: Option<u32>,
     pub(crate) log_format: Option<LogFormat>,
+    pub(crate) passwords: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// Why there are no settings.
@@ -242,6 +321,12 @@ impl Config {
         if !overrides.listen.is_empty() {
             self.listen.clone_from(&overrides.listen);
         }
+        if let Some(passwords) = &overrides.passwords {
+            self.passwords.clone_from(passwords);
+        }
+        if let Some(report) = &overrides.report {
+            self.report.clone_from(report);
+        }
         if let Some(capacity) = overrides.capacity {
             self.mailbox.capacity = capacity;
         }
@@ -256,6 +341,8 @@ impl Config {
         let least = [
             ("mailbox.capacity", u64::from(self.mailbox.capacity), 1),
             ("accounts.max", u64::from(self.accounts.max), 1),
+            ("channels.max", u64::from(self.channels.max), 1),
+            ("channels.posts", u64::from(self.channels.posts), 1),
             ("connection.max", self.connection.max as u64, 1),
             ("connection.line_bytes_max", self.connection.line_bytes_max as u64, 128),
             ("connection.peer_dead_after_ms", self.connection.peer_dead_after_ms, 15_000),
@@ -274,6 +361,11 @@ impl Config {
             let rule = "connection.peer_dead_after_ms is at most 3600000";
             return Err(ConfigError::Invalid(rule.into()));
         }
+        let verb = self.im.broadcast_verb.as_bytes();
+        if !verb.starts_with(b"/") || !verb.iter().all(u8::is_ascii_graphic) || verb.len() > 64 {
+            let rule = "im.broadcast_verb is one word that begins with a slash";
+            return Err(ConfigError::Invalid(rule.into()));
+        }
         self.log.level().map(|_| self)
     }
 
@@ -282,6 +374,8 @@ impl Config {
         Limits {
             mailbox_capacity: self.mailbox.capacity,
             accounts_max: self.accounts.max,
+            channels_max: self.channels.max,
+            channel_posts: self.channels.posts,
             disk_reserve_bytes: self.disk.reserve_bytes,
         }
     }
@@ -296,6 +390,10 @@ impl Config {
                 pause: Duration::from_millis(connection.pause_ms),
                 paused_bytes_max: connection.paused_bytes_max,
                 output_bytes_max: connection.output_bytes_max,
+                hearing_limit: Duration::from_millis(self.im.confirm_limit_ms),
+                broadcast_verb: self.im.broadcast_verb.as_str().into(),
+                stores_for_absent: matches!(self.im.offline, Offline::Store),
+                announces: self.chat.announce,
             },
             connections_max: connection.max,
             drain_limit: Duration::from_millis(connection.drain_limit_ms),
@@ -305,13 +403,11 @@ impl Config {
                 ProofSetting::Tcp => Proof::Tcp,
                 ProofSetting::Command => Proof::Command,
             },
+            dial_limit: Duration::from_millis(self.im.dial_limit_ms),
+            keep_alive: KeepAlive {
+                peer_dead_after: Duration::from_millis(connection.peer_dead_after_ms),
+            },
         }
-    }
-}
-
-impl Connection {
-    pub(crate) fn peer_dead_after(&self) -> Duration {
-        Duration::from_millis(self.peer_dead_after_ms)
     }
 }
 

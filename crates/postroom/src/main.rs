@@ -3,6 +3,8 @@
 mod account;
 mod config;
 mod log;
+mod passwords;
+mod report;
 mod serve;
 
 use std::error::Error;

@@ -3,17 +3,23 @@
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
-use postroom_protocol::{PROTOCOLS, Protocol};
+use postroom_model::{Author, Channel, Post, Text};
+use postroom_protocol::{Category, PROTOCOLS, Protocol, Report};
 use postroom_server::{
-    BoundListener, ListenError, ListenerAddress, Server, ServerError, bind, raise_descriptor_limit,
+    BoundListener, CaughtSignals, ListenError, ListenerAddress, Parts, Reporter as _, Server,
+    ServerError, ServerSettings, bind, raise_descriptor_limit,
 };
-use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
+use postroom_store::{Call, Store as _, StoreFailure, Ticket, Timestamp};
+use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
 use thiserror::Error;
 
 use crate::config::{Config, ConfigError, LogFormat, Overrides};
 use crate::log;
+use crate::passwords::{PasswordFile, PasswordFileError};
+use crate::report::ReportFile;
 
 /// Descriptors kept for everything but connections: listeners, the store, the
 /// log.
@@ -38,6 +44,13 @@ pub(crate) struct ServeArguments {
     /// Unread messages that a mailbox holds [default: 100]
     #[arg(long, value_name = "N")]
     capacity: Option<u32>,
+    /// Accounts and their passwords, `username password` a line; read again on
+    /// SIGHUP
+    #[arg(long, value_name = "FILE")]
+    passwords: Option<PathBuf>,
+    /// A file to report to what happens on the board; emptied first
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// How to write the log [default: text]
     #[arg(long, value_enum, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -60,6 +73,12 @@ pub(crate) enum ServeError {
     Store(#[from] OpenError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error(transparent)]
+    Passwords(#[from] PasswordFileError),
+    #[error("cannot catch signals: {0}")]
+    Signals(io::Error),
+    #[error("cannot empty the board: {0}")]
+    Board(StoreFailure),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
 }
@@ -72,23 +91,67 @@ fn protocol_names() -> String {
 pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), ServeError> {
     let config = Config::load(arguments.config.as_deref(), &arguments.overrides())?;
     log::start(config.log.format, config.log.level()?);
-    let addresses = addresses(&config)?;
+    let mut report = ReportFile::begin(&config.report);
+    match prepare(&config) {
+        Ok(prepared) => prepared.run(&config, report),
+        Err(error) => {
+            report.could_not_start(&error);
+            Err(error)
+        }
+    }
+}
+
+/// All that a server needs, its ports open.
+struct Prepared {
+    settings: ServerSettings,
+    store: SqliteStore,
+    checkpointer: Checkpointer,
+    listeners: Vec<BoundListener>,
+    signals: CaughtSignals,
+    passwords: PasswordFile,
+}
+
+fn prepare(config: &Config) -> Result<Prepared, ServeError> {
+    let addresses = addresses(config)?;
+    let signals = CaughtSignals::catch().map_err(ServeError::Signals)?;
+    let passwords = PasswordFile::open(&config.passwords)?;
     // The lock before the ports: a second server in one folder is told so.
     let folder = DataFolder::open(&config.data)?;
+    let mut settings = config.server_settings();
     let listeners = addresses
         .into_iter()
-        .map(|address| bind(address, config.connection.peer_dead_after()))
+        .map(|address| bind(address, settings.keep_alive))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut settings = config.server_settings();
     settings.connections_max = settings.connections_max.min(affordable_connections());
-    let (store, checkpointer) = SqliteStore::open(folder, config.limits())?;
-    let announcement = announcement(&listeners);
-    let server = Server::new(settings, store, listeners, move || checkpointer.run())?;
-    announce(&announcement).map_err(ServeError::Output)?;
-    tracing::info!(data = %config.data.display(), "ready");
-    server.run()?;
-    tracing::info!("stopped");
-    Ok(())
+    let (mut store, checkpointer) = SqliteStore::open(folder, config.limits())?;
+    if !config.board.persist {
+        empty_board(&mut store).map_err(ServeError::Board)?;
+    }
+    Ok(Prepared { settings, store, checkpointer, listeners, signals, passwords })
+}
+
+impl Prepared {
+    fn run(self, config: &Config, mut report: ReportFile) -> Result<(), ServeError> {
+        let Self { settings, store, checkpointer, listeners, signals, passwords } = self;
+        let announcement = announcement(&listeners);
+        report.report(&Report { category: Category::General, what: "server started".to_owned() });
+        let (passwords, reporter) = (Box::new(passwords), Box::new(report));
+        let parts = Parts { settings, store, listeners, signals, passwords, reporter };
+        let server = Server::new(parts, move || checkpointer.run())?;
+        announce(&announcement).map_err(ServeError::Output)?;
+        tracing::info!(data = %config.data.display(), "ready");
+        server.run()?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// What was uploaded before is not the latest text of this session.
+fn empty_board(store: &mut SqliteStore) -> Result<(), StoreFailure> {
+    let channels = vec![Channel::board()];
+    let post = Arc::new(Post { author: Author::Board, channels, text: Text::default() });
+    store.submit(Ticket(0), Call::Post { author: None, post });
+    store.settle(Timestamp(0), &mut Vec::new())
 }
 
 impl ServeArguments {
@@ -99,6 +162,8 @@ impl ServeArguments {
             listen: self.listen.clone(),
             capacity: self.capacity,
             log_format: self.log_format,
+            passwords: self.passwords.clone(),
+            report: self.report.clone(),
         }
     }
 }

@@ -12,7 +12,7 @@ mod command;
 
 use std::io::Write as _;
 
-use postroom_model::{Name, NameError, Password, Reply, Request, Text, push_safe};
+use postroom_model::{Name, NameError, Password, Reply, Request, Terms, Text, Unknown, push_safe};
 
 use crate::conversation::{Conversation, Dialogue, Next, Step};
 use crate::line::Line;
@@ -24,7 +24,7 @@ const DROP: Step = Step::Close(Close::Dropped);
 const FAILED: &str = "MESSAGE FAILED\n";
 
 /// Begins a session.
-pub fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Mailbox { state: State::Stranger { password: None } };
     Box::new(Conversation::begin(dialogue, settings, None, outputs))
 }
@@ -52,7 +52,7 @@ impl Mailbox {
             (Command::LogIn(name), State::Stranger { password }) => {
                 let (name, password) = (Name::from_bytes(name).ok()?, password.take());
                 self.state = State::Entering;
-                Some(Step::AskAlone(Request::LogIn { name, password }))
+                Some(Step::AskAlone(Request::LogIn { name, password, terms: Terms::VISIT }))
             }
             (Command::Compose(recipient), State::Member) => {
                 self.state = State::Writing { recipient: Name::from_bytes(recipient) };
@@ -66,7 +66,9 @@ impl Mailbox {
 
     fn body(recipient: Result<Name, NameError>, line: &[u8]) -> Step {
         match (recipient, Text::from_bytes(line)) {
-            (Ok(recipient), Ok(text)) => Step::Ask(Request::Compose { recipient, text }),
+            (Ok(recipient), Ok(text)) => {
+                Step::Ask(Request::Compose { recipient, text, unknown: Unknown::Register })
+            }
             _ => Step::Answer(FAILED.into()),
         }
     }
@@ -101,7 +103,8 @@ impl Dialogue for Mailbox {
             }
             Reply::NothingUnread => answer.extend_from_slice(b"READ ERROR\n"),
             Reply::LogInRefused(_) => return Next::Close(Close::Dropped),
-            Reply::Confirmed(_) | Reply::NotConfirmed => {}
+            // Not asked for here, or not answered.
+            _ => {}
         }
         Next::Continue
     }

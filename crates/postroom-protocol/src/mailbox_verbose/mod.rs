@@ -13,7 +13,9 @@ mod command;
 
 use std::io::Write as _;
 
-use postroom_model::{Delivery, Name, Password, Reply, Request, SendRefusal, Text, push_safe};
+use postroom_model::{
+    Delivery, Name, Password, Reply, Request, SendRefusal, Terms, Text, Unknown, push_safe,
+};
 
 use crate::conversation::{Conversation, Dialogue, Next, PauseRule, Step};
 use crate::line::Line;
@@ -25,7 +27,7 @@ const LOGIN_ERROR: &str = "LOGIN ERROR\n";
 const UNKNOWN: &str = "UNKNOWN COMMAND\n";
 
 /// Begins a session.
-pub fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = MailboxVerbose { state: State::Stranger { password: None } };
     let pause = PauseRule { after: settings.pause, bytes_max: settings.paused_bytes_max };
     Box::new(Conversation::begin(dialogue, settings, Some(pause), outputs))
@@ -70,7 +72,7 @@ impl MailboxVerbose {
             (State::Stranger { password }, Ok(name)) => {
                 let password = password.take();
                 self.state = State::Entering;
-                Step::AskAlone(Request::LogIn { name, password })
+                Step::AskAlone(Request::LogIn { name, password, terms: Terms::VISIT })
             }
             _ => Step::Answer(LOGIN_ERROR.into()),
         }
@@ -88,7 +90,9 @@ impl MailboxVerbose {
 fn compose(recipient: &[u8], text: &[u8]) -> Step {
     let refused = |error: String| Step::Answer(format!("MESSAGE FAILED. {error}.\n").into());
     match (Name::from_bytes(recipient), Text::from_bytes(text)) {
-        (Ok(recipient), Ok(text)) => Step::Ask(Request::Compose { recipient, text }),
+        (Ok(recipient), Ok(text)) => {
+            Step::Ask(Request::Compose { recipient, text, unknown: Unknown::Register })
+        }
         (Err(error), _) => refused(capitalised(&error.to_string())),
         (_, Err(error)) => refused(capitalised(&error.to_string())),
     }
@@ -132,7 +136,8 @@ impl Dialogue for MailboxVerbose {
             Reply::NotSent(refusal) => write_refusal(answer, &refusal),
             Reply::Delivered(delivery) => write_delivery(answer, &delivery),
             Reply::NothingUnread => answer.write_all(b"No More Unread Messages.\n"),
-            Reply::Confirmed(_) | Reply::NotConfirmed => Ok(()),
+            // Not asked for here, or not answered.
+            _ => Ok(()),
         };
         Next::Continue
     }
@@ -162,7 +167,7 @@ fn write_refusal(answer: &mut Vec<u8>, refusal: &SendRefusal) -> std::io::Result
             "MESSAGE FAILED. UNREAD MESSAGE IS MORE THAN {capacity} FOR THE USERNAME <{recipient}>."
         ),
         SendRefusal::DiskFull => writeln!(answer, "MESSAGE FAILED. The server's disk is full."),
-        SendRefusal::TooManyAccounts => {
+        SendRefusal::TooManyAccounts | SendRefusal::Unknown => {
             writeln!(answer, "MESSAGE FAILED. The server takes no more new users.")
         }
     }

@@ -1,7 +1,7 @@
 //! A server under test and a client that speaks to it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -150,7 +150,7 @@ pub(crate) fn command_through(launcher: &[String], data: &Path, arguments: &[Str
     }
     command.arg("serve").arg("--data").arg(data);
     if !arguments.iter().any(|argument| argument.starts_with("--listen")) {
-        for protocol in ["mailbox", "mailbox-verbose"] {
+        for protocol in ["mailbox", "mailbox-verbose", "im", "board", "chat"] {
             command.arg(format!("--listen={protocol}=127.0.0.1:0"));
         }
     }
@@ -193,11 +193,32 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self { input: BufReader::new(stream) }
+    }
+
+    /// Takes the connection that the server opens.
+    pub(crate) fn accept(listener: &TcpListener) -> Self {
+        let begun = Instant::now();
+        listener.set_nonblocking(true).unwrap();
+        loop {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(false).unwrap();
+                    return Self::over(stream);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => panic!("{error}"),
+            }
+            assert!(begun.elapsed() < PATIENCE, "the server does not dial");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {

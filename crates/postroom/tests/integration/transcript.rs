@@ -18,6 +18,16 @@
 //! close bob                     the server ends the connection, no line more
 //! kill                          the server is killed, and started again
 //! restart                       the server is stopped, and started again
+//! stop                          the server is asked to stop
+//! start                         it has stopped, and is started again
+//! ```
+//!
+//! A client of `im` has a second stream, which the server opens: `bob.b`.
+//!
+//! ```text
+//! listen bob                    bob listens on a port of its own
+//! bob C: /port {port}           that port
+//! bob.b S: /from jacky Hi       sent over the second stream
 //! ```
 //!
 //! In a line, `\r`, `\t` and `\\` are what they are elsewhere, `\xFF` is a byte
@@ -65,8 +75,11 @@ pub(crate) enum Action {
     Pause(Duration),
     Silent { client: String },
     Interactive,
+    Listen { client: String },
     Kill,
     Restart,
+    Stop,
+    Start,
 }
 
 impl Transcript {
@@ -159,6 +172,9 @@ impl Transcript {
             ["reset", client] => Action::Reset { client: client.to_owned() },
             ["close", client] => Action::Close { client: client.to_owned() },
             ["silent", client] => Action::Silent { client: client.to_owned() },
+            ["listen", client] => Action::Listen { client: client.to_owned() },
+            ["stop"] => Action::Stop,
+            ["start"] => Action::Start,
             ["silent"] => Action::Silent { client: String::new() },
             ["reset"] => Action::Reset { client: String::new() },
             ["close"] => Action::Close { client: String::new() },

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use postroom_model::{Name, Reply, Request, SendRefusal, Text};
-use postroom_office::{Office, SessionId};
+use postroom_model::{Name, Reply, Request, SendRefusal, Terms, Text, Unknown};
+use postroom_office::{News, Office, SessionId};
 use postroom_store::{Limits, Timestamp};
 use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
 use proptest::prelude::*;
@@ -221,7 +221,7 @@ impl Trial {
         self.visitors += 1;
         let visitor = self.visitors;
         let name = Name::new(NAMES[person][spelling]).unwrap();
-        self.office.ask(session, Request::LogIn { name, password: None });
+        self.office.ask(session, Request::LogIn { name, password: None, terms: Terms::VISIT });
         self.pending.push((visitor, session, Pending::LogIn { person, spelling }));
         let is_member = false;
         self.seats[seat] = Some(Seat { visitor, session, person, is_member, holds: Vec::new() });
@@ -235,7 +235,8 @@ impl Trial {
         let text = format!("text {}", self.texts);
         let name = Name::new(NAMES[recipient][spelling]).unwrap();
         let body = Text::from_bytes(text.as_bytes()).unwrap();
-        self.office.ask(session, Request::Compose { recipient: name, text: body });
+        let unknown = Unknown::Register;
+        self.office.ask(session, Request::Compose { recipient: name, text: body, unknown });
         let asked = Pending::Compose { sender, recipient, spelling, text };
         self.pending.push((visitor, session, asked));
     }
@@ -263,12 +264,15 @@ impl Trial {
         (1..=self.visitors)
             .filter(|visitor| !here.contains(visitor))
             .for_each(|visitor| self.model.put_back_all(visitor));
-        let mut replies = Vec::new();
+        let mut news = Vec::new();
         while self.office.is_unsettled() {
-            self.office.settle(Timestamp(0), &mut replies).unwrap();
+            self.office.settle(Timestamp(0), &mut news).unwrap();
         }
         let mut actual: HashMap<SessionId, Vec<Answer>> = HashMap::new();
-        for (session, reply) in replies {
+        for news in news {
+            let News::Reply(session, reply) = news else {
+                panic!("no one is present, and yet there is an event: {news:?}");
+            };
             let answer = answer(reply);
             self.note(session, &answer);
             actual.entry(session).or_default().push(answer);

@@ -19,7 +19,13 @@ pub(crate) trait Stage {
     fn pause(&mut self, time: Duration);
     /// Whether the server has sent nothing more so far, nor ended the connection.
     fn is_silent(&mut self, client: &str) -> bool;
+    /// A client listens on a port.
+    fn listen(&mut self, client: &str);
+    /// The port that a client listens on, if it does.
+    fn port(&self, client: &str) -> Option<u16>;
     fn kill(&mut self);
+    fn stop(&mut self);
+    fn start(&mut self);
     /// Stops the server and starts it again; what its clients were sent before
     /// their connections ended.
     fn restart(&mut self) -> Vec<(String, Vec<u8>)>;
@@ -83,7 +89,10 @@ impl<S: Stage> Player<'_, S> {
 
     fn step(&mut self, action: &Action) -> Result<(), String> {
         match action {
-            Action::Send { client, bytes } => self.stage.send(client, &parts(bytes, self.cut)),
+            Action::Send { client, bytes } => {
+                let bytes = with_port(bytes, self.stage.port(client));
+                self.stage.send(client, &parts(&bytes, self.cut));
+            }
             Action::Expect { client, line } => {
                 let got = self.stage.line(client)?;
                 if got != *line {
@@ -106,7 +115,10 @@ impl<S: Stage> Player<'_, S> {
                     return Err(format!("{client:?} was sent something"));
                 }
             }
+            Action::Listen { client } => self.stage.listen(client),
             Action::Kill => self.stage.kill(),
+            Action::Stop => self.stage.stop(),
+            Action::Start => self.stage.start(),
             Action::Restart => {
                 for (client, rest) in self.stage.restart() {
                     if !rest.is_empty() {
@@ -135,6 +147,18 @@ impl<S: Stage> Player<'_, S> {
         self.stage.send(FILLER, &[b"EXIT\n"]);
         self.stage.rest(FILLER);
         Ok(())
+    }
+}
+
+/// What is to be sent, the client's own port filled in.
+fn with_port(bytes: &[u8], port: Option<u16>) -> Vec<u8> {
+    const PLACE: &[u8] = b"{port}";
+    let place = bytes.windows(PLACE.len()).position(|window| window == PLACE);
+    match (place, port) {
+        (Some(at), Some(port)) => {
+            [&bytes[..at], port.to_string().as_bytes(), &bytes[at + PLACE.len()..]].concat()
+        }
+        _ => bytes.to_vec(),
     }
 }
 

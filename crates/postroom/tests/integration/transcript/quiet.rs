@@ -1,14 +1,15 @@
 //! The stage without input and output: sessions and the office, with the
 //! server's part played by the test.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm, Argon2, Params, Version};
-use postroom_model::Name;
-use postroom_office::{Office, SessionId};
-use postroom_protocol::{Close, Input, Outputs, Protocol, Session, Settings, Timer};
+use postroom_model::{Mark, Name, Notice, Reply};
+use postroom_office::password::{Checker, SALT_BYTES};
+use postroom_office::{Audience, News, Office, SessionId};
+use postroom_protocol::{Close, Dial, Input, Outputs, Protocol, Session, Settings, Stream, Timer};
 use postroom_store::{Call, Limits, PasswordHash, Store, Ticket, Timestamp};
 use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
 use tempfile::TempDir;
@@ -36,6 +37,9 @@ pub(crate) struct Quiet {
     protocols: BTreeMap<String, String>,
     protocol: String,
     clients: BTreeMap<String, Client>,
+    /// Who listens on a port.
+    listening: BTreeSet<String>,
+    dial_limit: Duration,
 }
 
 struct Client {
@@ -43,9 +47,28 @@ struct Client {
     visit: SessionId,
     /// Answers that the client has not looked at.
     output: VecDeque<u8>,
+    /// The same of the stream that the server opened.
+    back: Option<VecDeque<u8>>,
+    /// What is heard once the client has looked at all answers.
+    unheard: Vec<Mark>,
     deadlines: BTreeMap<usize, Duration>,
+    dial_limit: Option<Duration>,
     closed: Option<Close>,
     ended: bool,
+}
+
+/// The port of whoever listens, which no one else can reach here.
+const PORT: u16 = 30_232;
+
+/// Time for a dial, unless the transcript says otherwise.
+const DIAL_LIMIT: Duration = Duration::from_secs(3);
+
+/// The client, and which of its streams a name in a transcript means.
+fn stream(name: &str) -> (&str, Stream) {
+    match name.strip_suffix(".b") {
+        Some(client) => (client, Stream::Back),
+        None => (name, Stream::Front),
+    }
 }
 
 impl Quiet {
@@ -56,12 +79,20 @@ impl Quiet {
         let settings = Settings {
             login_limit: millis("connection.login_limit_ms").unwrap_or(standard.login_limit),
             pause: millis("connection.pause_ms").unwrap_or(standard.pause),
-            ..standard
+            hearing_limit: millis("im.confirm_limit_ms").unwrap_or(standard.hearing_limit),
+            broadcast_verb: transcript
+                .setting("im.broadcast_verb")
+                .map_or(standard.broadcast_verb, Into::into),
+            stores_for_absent: transcript.setting("im.offline") == Some("store"),
+            announces: transcript.setting("chat.announce") != Some("false"),
+            ..Settings::default()
         };
         let limits = Limits {
             mailbox_capacity: number("mailbox.capacity")
                 .unwrap_or(Limits::default().mailbox_capacity),
             accounts_max: number("accounts.max").unwrap_or(Limits::default().accounts_max),
+            channels_max: number("channels.max").unwrap_or(Limits::default().channels_max),
+            channel_posts: number("channels.posts").unwrap_or(Limits::default().channel_posts),
             disk_reserve_bytes: 0,
         };
         let folder = temporary_folder();
@@ -79,6 +110,8 @@ impl Quiet {
             protocols: BTreeMap::new(),
             protocol: transcript.protocol().to_owned(),
             clients: BTreeMap::new(),
+            listening: BTreeSet::new(),
+            dial_limit: millis("im.dial_limit_ms").unwrap_or(DIAL_LIMIT),
         }
     }
 
@@ -99,7 +132,10 @@ impl Quiet {
             session,
             visit: self.office().enter(),
             output: VecDeque::new(),
+            back: None,
+            unheard: Vec::new(),
             deadlines: BTreeMap::new(),
+            dial_limit: None,
             closed: None,
             ended: false,
         };
@@ -116,7 +152,12 @@ impl Quiet {
     fn apply(&mut self, name: &str, outputs: Outputs) {
         let now = self.now;
         let client = self.client(name);
-        client.output.extend(outputs.bytes);
+        client.output.extend(outputs.front);
+        match &mut client.back {
+            Some(back) => back.extend(outputs.back),
+            None => assert!(outputs.back.is_empty(), "there is no second stream yet"),
+        }
+        client.unheard.extend(outputs.heard_once_acknowledged);
         for (timer, after) in outputs.timers {
             let number = Timer::ALL.iter().position(|known| *known == timer).unwrap();
             match after {
@@ -129,30 +170,96 @@ impl Quiet {
             client.closed = Some(close);
             client.deadlines.clear();
         }
-        let visit = client.visit;
+        let (visit, is_closed) = (client.visit, client.closed.is_some());
         for request in outputs.requests {
             self.office().ask(visit, request);
+        }
+        for notice in outputs.notices {
+            self.office().note(visit, notice);
+        }
+        if is_closed {
+            self.office().depart(visit);
+        }
+        if let Some(dial) = outputs.dial {
+            self.dial(name, &dial);
+        }
+    }
+
+    fn dial(&mut self, name: &str, dial: &Dial) {
+        let is_heard = dial.port == PORT && self.listening.contains(name);
+        let limit = self.now + self.dial_limit;
+        let client = self.client(name);
+        if is_heard {
+            client.back = Some(VecDeque::new());
+            self.feed(name, Input::Dialled(true));
+        } else {
+            client.dial_limit = Some(limit);
+        }
+    }
+
+    /// Tells the office what clients have looked at.
+    fn acknowledge(&mut self) {
+        let office = self.office.as_mut().expect("the office is open");
+        for client in self.clients.values_mut().filter(|client| client.output.is_empty()) {
+            for mark in client.unheard.drain(..) {
+                office.note(client.visit, Notice::Heard(mark));
+            }
+        }
+    }
+
+    fn reply(&mut self, visit: SessionId, reply: Reply) {
+        if let Some(name) = self.name_of(visit) {
+            self.feed(&name, Input::Reply(reply));
+        }
+    }
+
+    fn name_of(&self, visit: SessionId) -> Option<String> {
+        let found = self.clients.iter().find(|(_, client)| client.visit == visit);
+        found.map(|(name, _)| name.clone())
+    }
+
+    fn event(&mut self, audience: &Audience, event: &postroom_model::Event) {
+        let mut sessions = Vec::new();
+        self.office().audience(audience, &mut sessions);
+        for session in sessions {
+            if let Some(name) = self.name_of(session)
+                && self.client(&name).closed.is_none()
+            {
+                self.feed(&name, Input::Event(event));
+            }
         }
     }
 
     /// Commits and answers until nothing is left to do.
     fn settle(&mut self) {
         loop {
-            let mut replies = Vec::new();
+            self.acknowledge();
+            let mut news = Vec::new();
             let office = self.office();
-            office.settle(Timestamp(0), &mut replies).unwrap();
-            let checks: Vec<_> = office.take_checks().collect();
-            for check in checks {
-                self.office().checked(check.run());
+            office.settle(Timestamp(0), &mut news).unwrap();
+            while let Some(check) = self.office().take_check() {
+                let checked = check.run(&mut Checker::default(), [7; SALT_BYTES]);
+                self.office().checked(checked);
             }
-            for (visit, reply) in replies {
-                let found = self.clients.iter().find(|(_, client)| client.visit == visit);
-                if let Some(name) = found.map(|(name, _)| name.clone()) {
-                    self.feed(&name, Input::Reply(reply));
+            for news in news {
+                match news {
+                    News::Reply(visit, reply) => self.reply(visit, reply),
+                    News::Event(audience, event) => self.event(&audience, &event),
                 }
             }
+            self.write_all();
             if !self.office().is_unsettled() {
                 return;
+            }
+        }
+    }
+
+    /// The clients' operating systems take all that is written at once.
+    fn write_all(&mut self) {
+        for name in self.clients() {
+            let client = self.client(&name);
+            if client.closed.is_none() && !client.session.takes_bytes() {
+                self.feed(&name, Input::Written);
             }
         }
     }
@@ -167,7 +274,7 @@ impl Quiet {
         }
         assert!(client.session.takes_bytes(), "nothing is under way, and yet it takes nothing");
         let proof = client.is_proof();
-        self.feed(name, Input::Bytes { bytes, proof });
+        self.feed(name, Input::Bytes { stream: Stream::Front, bytes, proof });
         if self.settling == Settling::Each {
             self.settle();
         }
@@ -178,11 +285,18 @@ impl Quiet {
         let client = self.clients.remove(name).expect("this client is connected");
         self.office().leave(client.visit);
         self.settle();
-        client.output.into()
+        client.output.into_iter().chain(client.back.into_iter().flatten()).collect()
     }
 }
 
 impl Client {
+    fn output_of(&mut self, name: &str) -> Result<&mut VecDeque<u8>, String> {
+        match stream(name) {
+            (_, Stream::Front) => Ok(&mut self.output),
+            (_, Stream::Back) => self.back.as_mut().ok_or("it was not dialled".to_owned()),
+        }
+    }
+
     /// The client has seen all answers when it has looked at them.
     fn is_proof(&self) -> bool {
         self.session.awaits_proof() && self.output.is_empty()
@@ -224,46 +338,66 @@ fn set_password(store: &mut SqliteStore, name: &str, password: &str) {
 
 impl Stage for Quiet {
     fn send(&mut self, client: &str, parts: &[&[u8]]) {
-        if !self.clients.contains_key(client) {
-            self.connect(client);
-        }
-        for part in parts {
-            self.send_part(client, part);
+        if let (client, stream @ Stream::Back) = stream(client) {
+            for bytes in parts {
+                self.feed(client, Input::Bytes { stream, bytes, proof: false });
+            }
+        } else {
+            if !self.clients.contains_key(client) {
+                self.connect(client);
+            }
+            for part in parts {
+                self.send_part(client, part);
+            }
         }
         self.settle();
     }
 
-    fn line(&mut self, client: &str) -> Result<Vec<u8>, String> {
-        let output = &mut self.client(client).output;
+    fn line(&mut self, name: &str) -> Result<Vec<u8>, String> {
+        self.settle();
+        if !self.clients.contains_key(stream(name).0) {
+            self.connect(name);
+        }
+        let output = self.client(stream(name).0).output_of(name)?;
         let Some(end) = output.iter().position(|byte| *byte == b'\n') else {
-            return Err(format!("the server sent only {:?}", output.make_contiguous()));
+            let got = String::from_utf8_lossy(output.make_contiguous()).into_owned();
+            return Err(format!("the server sent only {got:?}"));
         };
         let mut line: Vec<u8> = output.drain(..=end).collect();
         line.pop();
         Ok(line)
     }
 
-    fn rest(&mut self, client: &str) -> Vec<u8> {
+    fn rest(&mut self, name: &str) -> Vec<u8> {
+        self.settle();
+        let (client, stream) = stream(name);
         let this = self.client(client);
-        assert!(this.closed.is_some(), "the server does not end the connection of {client:?}");
+        assert!(this.closed.is_some(), "the server does not end the connection of {name:?}");
+        if stream == Stream::Back {
+            return this.back.take().unwrap_or_default().into();
+        }
         // The client has the answers, and ends its side too.
         if !this.ended {
             let proof = this.is_proof();
-            self.feed(client, Input::End { proof });
+            self.feed(client, Input::End { stream, proof });
         }
         self.leave(client)
     }
 
-    fn end(&mut self, client: &str) {
+    fn end(&mut self, name: &str) {
+        let (client, stream) = stream(name);
         let this = self.client(client);
-        this.ended = true;
+        this.ended |= stream == Stream::Front;
         let proof = this.is_proof();
-        self.feed(client, Input::End { proof });
+        self.feed(client, Input::End { stream, proof });
         self.settle();
     }
 
-    fn reset(&mut self, client: &str) {
-        self.leave(client);
+    fn reset(&mut self, name: &str) {
+        match stream(name) {
+            (client, Stream::Front) => drop(self.leave(client)),
+            (_, Stream::Back) => self.end(name),
+        }
     }
 
     fn choose(&mut self, client: &str, protocol: &str) {
@@ -272,8 +406,7 @@ impl Stage for Quiet {
 
     fn pause(&mut self, time: Duration) {
         self.now += time;
-        let names: Vec<_> = self.clients.keys().cloned().collect();
-        for name in names {
+        for name in self.clients() {
             for (number, timer) in Timer::ALL.into_iter().enumerate() {
                 let now = self.now;
                 let deadlines = &mut self.client(&name).deadlines;
@@ -282,13 +415,25 @@ impl Stage for Quiet {
                     self.feed(&name, Input::Elapsed(timer));
                 }
             }
+            let now = self.now;
+            if self.client(&name).dial_limit.take_if(|at| *at <= now).is_some() {
+                self.feed(&name, Input::Dialled(false));
+            }
         }
         self.settle();
     }
 
-    fn is_silent(&mut self, client: &str) -> bool {
-        let client = self.client(client);
-        client.output.is_empty() && client.closed.is_none()
+    fn is_silent(&mut self, name: &str) -> bool {
+        let client = self.client(stream(name).0);
+        client.closed.is_none() && client.output_of(name).is_ok_and(|output| output.is_empty())
+    }
+
+    fn listen(&mut self, client: &str) {
+        self.listening.insert(client.to_owned());
+    }
+
+    fn port(&self, client: &str) -> Option<u16> {
+        self.listening.contains(client).then_some(PORT)
     }
 
     fn kill(&mut self) {
@@ -297,8 +442,22 @@ impl Stage for Quiet {
         self.office = Some(Office::new(open(&self.folder, self.limits), 16));
     }
 
+    fn stop(&mut self) {
+        for name in self.clients() {
+            if self.client(&name).closed.is_none() {
+                self.feed(&name, Input::Stop);
+            }
+        }
+        self.settle();
+    }
+
+    fn start(&mut self) {
+        assert!(self.clients.is_empty(), "all clients are closed before the server starts again");
+        self.kill();
+    }
+
     fn restart(&mut self) -> Vec<(String, Vec<u8>)> {
-        let names: Vec<_> = self.clients.keys().cloned().collect();
+        let names: Vec<_> = self.clients();
         let rests = names.into_iter().map(|name| (name.clone(), self.leave(&name))).collect();
         self.kill();
         rests

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub(crate) struct Wire {
     protocols: BTreeMap<String, String>,
     protocol: String,
     clients: BTreeMap<String, Client>,
+    /// Who listens, for the second stream.
+    listening: BTreeMap<String, TcpListener>,
     /// A step of the clock whose effect no one has waited for.
     pause: Option<Duration>,
     _folder: TempDir,
@@ -41,6 +44,7 @@ impl Wire {
             protocols: BTreeMap::new(),
             protocol: transcript.protocol().to_owned(),
             clients: BTreeMap::new(),
+            listening: BTreeMap::new(),
             pause: None,
             _folder: folder,
         }
@@ -55,7 +59,20 @@ impl Wire {
     }
 
     fn client(&mut self, name: &str) -> &mut Client {
+        if !self.clients.contains_key(name) {
+            let client = self.connect(name);
+            self.clients.insert(name.to_owned(), client);
+        }
         self.clients.get_mut(name).unwrap_or_else(|| panic!("{name:?} is not connected"))
+    }
+
+    /// Connects, or for a second stream accepts.
+    fn connect(&self, name: &str) -> Client {
+        if let Some(client) = name.strip_suffix(".b") {
+            let listener = self.listening.get(client);
+            return Client::accept(listener.unwrap_or_else(|| panic!("{client} does not listen")));
+        }
+        self.server.connect(self.protocols.get(name).unwrap_or(&self.protocol))
     }
 }
 
@@ -76,10 +93,6 @@ fn add_account(data: &std::path::Path, name: &str, password: &str) {
 impl Stage for Wire {
     fn send(&mut self, client: &str, parts: &[&[u8]]) {
         self.let_time_pass();
-        if !self.clients.contains_key(client) {
-            let protocol = self.protocols.get(client).unwrap_or(&self.protocol);
-            self.clients.insert(client.to_owned(), self.server.connect(protocol));
-        }
         let client = self.client(client);
         for part in parts {
             // A server that has dropped the client takes no more.
@@ -94,10 +107,14 @@ impl Stage for Wire {
         self.client(client).try_line().map(String::into_bytes)
     }
 
-    fn rest(&mut self, client: &str) -> Vec<u8> {
+    fn rest(&mut self, name: &str) -> Vec<u8> {
         self.pause = None;
-        let mut client = self.clients.remove(client).expect("this client is connected");
-        client.rest().into_bytes()
+        let mut client = self.clients.remove(name).expect("this client is connected");
+        let mut rest = client.rest().into_bytes();
+        if let Some(mut back) = self.clients.remove(&format!("{name}.b")) {
+            rest.extend(back.rest().into_bytes());
+        }
+        rest
     }
 
     fn end(&mut self, client: &str) {
@@ -123,6 +140,24 @@ impl Stage for Wire {
         true
     }
 
+    fn listen(&mut self, client: &str) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        self.listening.insert(client.to_owned(), listener);
+    }
+
+    fn port(&self, client: &str) -> Option<u16> {
+        self.listening.get(client).map(|listener| listener.local_addr().unwrap().port())
+    }
+
+    fn stop(&mut self) {
+        self.server.signal(Signal::TERM);
+    }
+
+    fn start(&mut self) {
+        assert!(self.server.wait().success());
+        self.server.restart();
+    }
+
     fn kill(&mut self) {
         self.server.kill();
         self.clients.clear();
@@ -142,6 +177,6 @@ impl Stage for Wire {
     }
 
     fn clients(&self) -> Vec<String> {
-        self.clients.keys().cloned().collect()
+        self.clients.keys().filter(|name| name.strip_suffix(".b").is_none()).cloned().collect()
     }
 }

@@ -1,0 +1,156 @@
+//! Passwords that wait to be checked.
+
+use std::collections::{HashMap, VecDeque};
+
+use postroom_model::{Name, Password};
+use postroom_store::PasswordHash;
+
+use crate::password::{self, Checker, SALT_BYTES};
+use crate::visit::SessionId;
+
+/// Checks of one account that may wait: further logins are refused.
+const CHECKS_PER_ACCOUNT_MAX: usize = 16;
+
+/// A password to be compared with a secret, which takes long: the driver does it
+/// elsewhere and says [`Office::checked`](crate::Office::checked).
+#[derive(Debug)]
+pub struct Check {
+    session: SessionId,
+    name: Name,
+    given: Option<Password>,
+    against: Against,
+}
+
+/// What a password is compared with.
+#[derive(Clone, Debug)]
+pub(crate) enum Against {
+    /// The hash that the store keeps.
+    Stored(PasswordHash),
+    /// What the password file says.
+    File(Secret),
+    /// Nothing that any password fits: the answer must take as long.
+    Nothing,
+}
+
+/// A password of the password file: hashed once a login needed it.
+#[derive(Clone, Debug)]
+pub(crate) enum Secret {
+    Plain(Password),
+    Hashed(PasswordHash),
+}
+
+/// A check done.
+#[derive(Debug)]
+pub struct Checked {
+    pub(crate) session: SessionId,
+    pub(crate) name: Name,
+    pub(crate) verdict: Verdict,
+}
+
+/// What a check came to.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Wrong,
+    /// The password fits the hash that the store keeps.
+    FitsStored(PasswordHash),
+    /// The password is what the password file says.
+    FitsFile,
+    /// The same, and it was hashed for the first time.
+    FitsFileNewly {
+        password: Password,
+        hash: PasswordHash,
+    },
+}
+
+impl Check {
+    pub(crate) fn new(
+        session: SessionId,
+        name: Name,
+        given: Option<Password>,
+        against: Against,
+    ) -> Self {
+        Self { session, name, given, against }
+    }
+
+    /// Does the work: some ten milliseconds and 19 MiB of memory, as much
+    /// for a missing password, or an unknown name, as for a wrong one.
+    #[must_use]
+    pub fn run(self, checker: &mut Checker, salt: [u8; SALT_BYTES]) -> Checked {
+        let given = self.given.as_ref();
+        let verdict = match self.against {
+            Against::Stored(hash) if checker.verify(given, Some(&hash)) => {
+                Verdict::FitsStored(hash)
+            }
+            Against::File(Secret::Hashed(hash)) if checker.verify(given, Some(&hash)) => {
+                Verdict::FitsFile
+            }
+            Against::File(Secret::Plain(password)) => match password::hash(&password, salt) {
+                Ok(hash) if given.is_some_and(|given| password::are_same(given, &password)) => {
+                    Verdict::FitsFileNewly { password, hash }
+                }
+                _ => Verdict::Wrong,
+            },
+            Against::Nothing => {
+                let _ = checker.verify(given, None);
+                Verdict::Wrong
+            }
+            Against::Stored(_) | Against::File(Secret::Hashed(_)) => Verdict::Wrong,
+        };
+        Checked { session: self.session, name: self.name, verdict }
+    }
+}
+
+/// The checks that have not begun, and the password file.
+#[derive(Debug)]
+pub(crate) struct Checks {
+    waiting: VecDeque<Check>,
+    waiting_max: usize,
+    /// Names and passwords of the password file.
+    secrets: HashMap<Name, Secret>,
+}
+
+impl Checks {
+    pub(crate) fn new(waiting_max: usize) -> Self {
+        Self { waiting: VecDeque::new(), waiting_max, secrets: HashMap::new() }
+    }
+
+    /// Adds a check, if there is room for it.
+    pub(crate) fn add(&mut self, check: Check) -> bool {
+        let of_account = self.waiting.iter().filter(|other| other.name == check.name).count();
+        let has_room = self.waiting.len() < self.waiting_max && of_account < CHECKS_PER_ACCOUNT_MAX;
+        if has_room {
+            self.waiting.push_back(check);
+        }
+        has_room
+    }
+
+    /// Takes the earliest check whose session is still there.
+    pub(crate) fn take(&mut self, is_there: impl Fn(SessionId) -> bool) -> Option<Check> {
+        while let Some(check) = self.waiting.pop_front() {
+            if is_there(check.session) {
+                return Some(check);
+            }
+        }
+        None
+    }
+
+    /// What the password file says of a name.
+    pub(crate) fn secret(&self, name: &Name) -> Option<&Secret> {
+        self.secrets.get(name)
+    }
+
+    /// Takes over a new reading of the password file.
+    pub(crate) fn set_secrets(&mut self, passwords: impl Iterator<Item = (Name, Password)>) {
+        self.secrets = passwords.map(|(name, password)| (name, Secret::Plain(password))).collect();
+    }
+
+    /// Keeps the hash of a password of the file instead of the password, unless
+    /// the file says something else by now.
+    pub(crate) fn hashed(&mut self, name: &Name, password: &Password, hash: PasswordHash) {
+        if let Some(secret) = self.secrets.get_mut(name)
+            && matches!(secret, Secret::Plain(plain) if plain == password)
+        {
+            *secret = Secret::Hashed(hash);
+        }
+    }
+}

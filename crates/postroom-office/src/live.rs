@@ -1,0 +1,122 @@
+//! Which session is where at this moment: who is in a channel, and which sessions
+//! an account that is present has.
+//!
+//! It is about the sessions of this server alone. Who is present at all, and what
+//! was said in a channel, only the store knows.
+
+use std::collections::HashMap;
+
+use postroom_model::{Channel, Name};
+use postroom_store::AccountId;
+
+use crate::news::Audience;
+use crate::visit::{Attendance, SessionId};
+
+/// Sessions by channel and by account.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    channels: HashMap<Channel, Vec<SessionId>>,
+    accounts: HashMap<AccountId, Vec<SessionId>>,
+    names: HashMap<Name, AccountId>,
+    /// Who wants to be told who comes and goes.
+    arrivals: Vec<SessionId>,
+    /// Who wants to be told of mail, of all accounts.
+    mail: HashMap<AccountId, Vec<SessionId>>,
+}
+
+impl Live {
+    pub(crate) fn enter(&mut self, session: SessionId, attendance: &Attendance) {
+        let account = attendance.account;
+        self.accounts.entry(account).or_default().push(session);
+        self.names.insert(attendance.name.clone(), account);
+        if attendance.interests.arrivals {
+            self.arrivals.push(session);
+        }
+        if attendance.interests.mail {
+            self.mail.entry(account).or_default().push(session);
+        }
+        self.join(session, Channel::lobby());
+    }
+
+    pub(crate) fn leave(&mut self, session: SessionId, attendance: &Attendance) {
+        let account = attendance.account;
+        if remove(&mut self.accounts, &account, session) {
+            self.names.remove(&attendance.name);
+        }
+        if attendance.interests.arrivals {
+            remove_one(&mut self.arrivals, session);
+        }
+        if attendance.interests.mail {
+            remove(&mut self.mail, &account, session);
+        }
+        self.part(session, &Channel::lobby());
+    }
+
+    pub(crate) fn join(&mut self, session: SessionId, channel: Channel) {
+        self.channels.entry(channel).or_default().push(session);
+    }
+
+    pub(crate) fn part(&mut self, session: SessionId, channel: &Channel) {
+        remove(&mut self.channels, channel, session);
+    }
+
+    /// The account of this name, if it is present here.
+    pub(crate) fn find(&self, name: &Name) -> Option<AccountId> {
+        self.names.get(name).copied()
+    }
+
+    /// The sessions that want to be told of mail for an account.
+    pub(crate) fn mail(&self, account: AccountId) -> &[SessionId] {
+        self.mail.get(&account).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many sessions an event concerns.
+    pub(crate) fn count(&self, audience: &Audience) -> usize {
+        self.iter(audience).count()
+    }
+
+    /// The sessions that an event concerns.
+    pub(crate) fn iter<'a>(
+        &'a self,
+        audience: &'a Audience,
+    ) -> impl Iterator<Item = SessionId> + 'a {
+        let (sessions, except): (&[SessionId], _) = match audience {
+            Audience::Session(session) => (std::slice::from_ref(session), None),
+            Audience::Account(account) => (list(&self.accounts, account), None),
+            Audience::Channel { channel, except } => (list(&self.channels, channel), Some(*except)),
+            Audience::Arrivals { except } => (&self.arrivals, Some(*except)),
+        };
+        sessions.iter().copied().filter(move |session| Some(*session) != except)
+    }
+}
+
+fn list<'a, K: Eq + std::hash::Hash>(
+    lists: &'a HashMap<K, Vec<SessionId>>,
+    key: &K,
+) -> &'a [SessionId] {
+    lists.get(key).map_or(&[], Vec::as_slice)
+}
+
+/// Removes a session from a list, and the list where it is empty then; whether
+/// it was.
+fn remove<K: Eq + std::hash::Hash>(
+    lists: &mut HashMap<K, Vec<SessionId>>,
+    key: &K,
+    session: SessionId,
+) -> bool {
+    let Some(list) = lists.get_mut(key) else {
+        return false;
+    };
+    remove_one(list, session);
+    let is_empty = list.is_empty();
+    if is_empty {
+        lists.remove(key);
+    }
+    is_empty
+}
+
+fn remove_one(list: &mut Vec<SessionId>, session: SessionId) {
+    if let Some(at) = list.iter().position(|other| *other == session) {
+        list.swap_remove(at);
+    }
+}

@@ -1,0 +1,181 @@
+//! Logging in: opening an account, checking its password, becoming present.
+
+use postroom_model::{Attendee, Event, LogInRefusal, Name, Password, Reply, SendRefusal, Terms};
+use postroom_store::{Call, Key, PasswordHash, Presence, Store};
+
+use crate::check::{Against, Check, Checked, Verdict};
+use crate::news::{Audience, News};
+use crate::visit::{Attendance, Entrance, Opened, SessionId, Standing};
+use crate::{Office, own};
+
+/// Stands before the hash of a password that came from the password file. Such a
+/// hash opens nothing by itself: what the file says counts, and an account whose
+/// line is removed stays locked.
+const FROM_FILE: &str = "file:";
+
+impl<S: Store> Office<S> {
+    pub(crate) fn log_in(
+        &mut self,
+        session: SessionId,
+        name: Name,
+        password: Option<Password>,
+        terms: Terms,
+    ) {
+        let secret = self.checks.secret(&name).cloned();
+        let Some(visit) = self.visit(session) else {
+            return;
+        };
+        let entrance = Entrance { name: name.clone(), password, terms, opened: None };
+        visit.standing = Standing::Entering(Box::new(entrance));
+        match secret {
+            Some(secret) => self.check(session, Against::File(secret)),
+            None => self.open(session, name, Key::None, terms),
+        }
+    }
+
+    fn open(&mut self, session: SessionId, name: Name, key: Key, terms: Terms) {
+        let admits_strangers = terms.admits_strangers;
+        self.submit(session, Call::Open { name, key, admits_strangers });
+    }
+
+    /// The login of a session, if one is under way.
+    fn entrance(&mut self, session: SessionId) -> Option<&mut Entrance> {
+        match &mut self.visit(session)?.standing {
+            Standing::Entering(entrance) => Some(entrance),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn opened(&mut self, session: SessionId, opened: Opened) -> Option<Reply> {
+        let account = opened.account;
+        let visit = self.visit(session)?;
+        match &mut visit.standing {
+            Standing::Entering(entrance) if entrance.terms.presence.is_some() => {
+                entrance.opened = Some(opened);
+                self.submit(session, Call::Claim { account, alone: true });
+                None
+            }
+            standing => {
+                *standing = Standing::Member(account);
+                Some(logged_in(opened))
+            }
+        }
+    }
+
+    pub(crate) fn claimed(
+        &mut self,
+        session: SessionId,
+        presence: Presence,
+        active: u32,
+    ) -> Option<Reply> {
+        let entrance = self.entrance(session)?;
+        let (Some(interests), Some(opened)) = (entrance.terms.presence, entrance.opened.take())
+        else {
+            return None;
+        };
+        let name = opened.name.clone();
+        let attendance = Attendance {
+            account: opened.account,
+            name: name.clone(),
+            presence,
+            interests,
+            awaited: None,
+            last_mark: 0,
+        };
+        self.live.enter(session, &attendance);
+        self.visit(session)?.standing = Standing::Attending(Box::new(attendance));
+        let arrived = Event::Arrived(Attendee { name, active });
+        self.news.push(News::Event(Audience::Arrivals { except: session }, arrived));
+        Some(logged_in(opened))
+    }
+
+    pub(crate) fn departed(&mut self, session: SessionId, name: Name, active: u32) {
+        let departed = Event::Departed(Attendee { name, active });
+        self.news.push(News::Event(Audience::Arrivals { except: session }, departed));
+    }
+
+    pub(crate) fn locked(&mut self, session: SessionId, password: PasswordHash) -> Option<Reply> {
+        self.check(session, Against::Stored(password));
+        None
+    }
+
+    pub(crate) fn not_admitted(&mut self, session: SessionId) -> Option<Reply> {
+        self.check(session, Against::Nothing);
+        None
+    }
+
+    pub(crate) fn no_room(&mut self, session: SessionId, refusal: SendRefusal) -> Option<Reply> {
+        match self.entrance(session) {
+            Some(_) => self.refused(session, LogInRefusal::NoRoom),
+            None => Some(Reply::NotSent(refusal)),
+        }
+    }
+
+    fn check(&mut self, session: SessionId, against: Against) {
+        let Some(entrance) = self.entrance(session) else {
+            return;
+        };
+        let (name, given) = (entrance.name.clone(), entrance.password.take());
+        if !self.checks.add(Check::new(session, name, given, against))
+            && let Some(reply) = self.refused(session, LogInRefusal::Busy)
+        {
+            self.reply(session, reply);
+        }
+    }
+
+    pub(crate) fn refused(&mut self, session: SessionId, refusal: LogInRefusal) -> Option<Reply> {
+        self.visit(session)?.standing = Standing::Stranger;
+        Some(Reply::LogInRefused(refusal))
+    }
+
+    /// Takes a password that has to be checked; those of sessions that have left
+    /// are not checked any more.
+    pub fn take_check(&mut self) -> Option<Check> {
+        let visits = &self.visits;
+        self.checks.take(|session| {
+            visits.get(session.key()).is_some_and(|visit| visit.generation == session.generation())
+        })
+    }
+
+    /// Takes the result of a check.
+    pub fn checked(&mut self, checked: Checked) {
+        let Checked { session, name, verdict } = checked;
+        let key = match verdict {
+            Verdict::Wrong => None,
+            Verdict::FitsStored(hash) => Some(Key::Verified(hash)),
+            Verdict::FitsFile => Some(Key::Trusted),
+            Verdict::FitsFileNewly { password, hash } => {
+                let stored = PasswordHash(format!("{FROM_FILE}{}", hash.0).into_boxed_str());
+                self.checks.hashed(&name, &password, hash);
+                self.submit(own(), Call::SetPassword { name: name.clone(), password: stored });
+                Some(Key::Trusted)
+            }
+        };
+        let Some(terms) = self.entrance(session).map(|entrance| entrance.terms) else {
+            return;
+        };
+        match key {
+            Some(key) => self.open(session, name, key, terms),
+            None => {
+                if let Some(reply) = self.refused(session, LogInRefusal::Password) {
+                    self.reply(session, reply);
+                }
+            }
+        }
+    }
+
+    /// Takes over what the password file says. From now on it decides on these
+    /// names; those that it decided on before and names no more stay locked.
+    pub fn set_passwords(&mut self, passwords: Vec<(Name, Password)>) {
+        for (name, _) in &passwords {
+            let password = PasswordHash(FROM_FILE.into());
+            self.submit(own(), Call::SetPassword { name: name.clone(), password });
+        }
+        self.checks.set_secrets(passwords.into_iter());
+    }
+}
+
+fn logged_in(opened: Opened) -> Reply {
+    let Opened { name, registered, unread, .. } = opened;
+    Reply::LoggedIn { name, registered, unread }
+}

@@ -1,0 +1,36 @@
+//! What the office has to tell, and to whom.
+
+use postroom_model::{Channel, Event, Reply};
+use postroom_store::AccountId;
+
+use crate::visit::SessionId;
+
+/// Something to be told, in the order in which it happened.
+#[derive(Debug)]
+pub enum News {
+    /// To the session that asked.
+    Reply(SessionId, Reply),
+    /// To whom it concerns: see [`Office::audience`](crate::Office::audience).
+    Event(Audience, Event),
+}
+
+/// Whom an event concerns.
+#[derive(Clone, Debug)]
+pub enum Audience {
+    /// One session.
+    Session(SessionId),
+    /// All sessions of an account that is present.
+    Account(AccountId),
+    /// All sessions in a channel but one.
+    Channel {
+        /// The channel.
+        channel: Channel,
+        /// The session that knows already.
+        except: SessionId,
+    },
+    /// All sessions that want to be told who comes and goes, but one.
+    Arrivals {
+        /// The session that knows already.
+        except: SessionId,
+    },
+}

@@ -1,0 +1,192 @@
+//! Talking: posts in channels, live words, and who has heard them.
+
+use std::sync::Arc;
+
+use postroom_model::{
+    Channel, Event, Mark, Name, NotTold, Notice, Post, PostRefusal, Posted, Receipt, Reply, Text,
+    Told,
+};
+use postroom_store::{AccountId, Call, Store};
+
+use crate::Office;
+use crate::news::{Audience, News};
+use crate::visit::{self, Awaited, SessionId, Waiting};
+
+/// Channels that one session may be in, `#lobby` left out.
+const CHANNELS_PER_SESSION_MAX: usize = 64;
+
+impl<S: Store> Office<S> {
+    pub(crate) fn join(&mut self, session: SessionId, channel: Channel) {
+        let Some(visit) = self.visit(session) else {
+            return;
+        };
+        let reply = if visit.channels.contains(&channel) {
+            Reply::Joined
+        } else if visit.channels.len() == CHANNELS_PER_SESSION_MAX {
+            Reply::NotJoined
+        } else {
+            visit.channels.push(channel.clone());
+            self.live.join(session, channel);
+            Reply::Joined
+        };
+        self.reply(session, reply);
+    }
+
+    pub(crate) fn part(&mut self, session: SessionId, channel: &Channel) {
+        let Some(visit) = self.visit(session) else {
+            return;
+        };
+        let place = visit.channels.iter().position(|joined| joined == channel);
+        if let Some(place) = place {
+            visit.channels.swap_remove(place);
+            self.live.part(session, channel);
+        }
+        self.reply(session, Reply::Left(place.is_some()));
+    }
+
+    pub(crate) fn post(
+        &mut self,
+        session: SessionId,
+        channels: Vec<Channel>,
+        text: Text,
+        heard: bool,
+    ) {
+        let Some(visit) = self.visit(session) else {
+            return;
+        };
+        let mut attendance = visit.attendance();
+        if let Some(attendance) = attendance.as_mut().filter(|_| heard) {
+            let mark = attendance.next_mark(session);
+            attendance.awaited = Some(Awaited { mark, what: Waiting::ToBeStored });
+        }
+        let attendance = attendance.as_deref();
+        let author = attendance.map(|attendance| attendance.account);
+        let post = visit::post(attendance, channels, text);
+        self.submit(session, Call::Post { author, post });
+    }
+
+    /// The post is on disk: whoever is in its channels is to see it.
+    pub(crate) fn posted(&mut self, session: SessionId, post: &Receipt<Arc<Post>>) {
+        let awaited = self.stored(session);
+        let mark = match &awaited {
+            Some(Awaited { mark, what: Waiting::ToBeStored }) => Some(*mark),
+            _ => None,
+        };
+        let (mut missing, mut heard_in) = (0, None);
+        for posted in Posted::in_each(post, mark) {
+            let audience = Audience::Channel { channel: posted.channel.clone(), except: session };
+            let sessions = self.live.count(&audience);
+            if sessions > 0 {
+                missing += sessions;
+                heard_in = Some(audience.clone());
+                self.news.push(News::Event(audience, Event::Posted(posted)));
+            }
+        }
+        let receipt = post.derive(|_| ());
+        match (awaited, mark, heard_in) {
+            (_, Some(mark), Some(audience)) => {
+                let what = Waiting::ToBeHeard { receipt, missing, audience };
+                self.wait(session, Awaited { mark, what });
+            }
+            (Some(_), None, _) => self.reply(session, Reply::Unheard(receipt)),
+            _ if self.visit(session).is_some() => self.reply(session, Reply::Posted(receipt)),
+            _ => {}
+        }
+    }
+
+    /// What the session waits for, if its post, just stored, is to be heard.
+    fn stored(&mut self, session: SessionId) -> Option<Awaited> {
+        let attendance = self.visit(session)?.attendance()?;
+        attendance.awaited.take_if(|awaited| {
+            matches!(awaited.what, Waiting::ToBeStored | Waiting::ToBeStoredOnly)
+        })
+    }
+
+    fn wait(&mut self, session: SessionId, awaited: Awaited) {
+        if let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) {
+            attendance.awaited = Some(awaited);
+        }
+    }
+
+    pub(crate) fn not_posted(&mut self, session: SessionId, refusal: PostRefusal) -> Reply {
+        self.stored(session);
+        Reply::NotPosted(refusal)
+    }
+
+    pub(crate) fn tell(&mut self, session: SessionId, recipient: &Name, text: Text, heard: bool) {
+        let found = self.live.find(recipient);
+        let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) else {
+            return;
+        };
+        let Some(account) = found.filter(|account| *account != attendance.account) else {
+            self.reply(session, Reply::NotTold(NotTold::Absent));
+            return;
+        };
+        let audience = Audience::Account(account);
+        let sender = attendance.name.clone();
+        let mark = heard.then(|| attendance.next_mark(session));
+        if let Some(mark) = mark {
+            let what = Waiting::Reply { audience: audience.clone() };
+            attendance.awaited = Some(Awaited { mark, what });
+        } else {
+            self.reply(session, Reply::Told);
+        }
+        self.news.push(News::Event(audience, Event::Told(Told { sender, text, mark })));
+    }
+
+    pub(crate) fn tell_of_mail(&mut self, recipient: AccountId) {
+        for session in self.live.mail(recipient) {
+            self.news.push(News::Event(Audience::Session(*session), Event::Mail));
+        }
+    }
+
+    /// Takes a notice of a session.
+    pub fn note(&mut self, session: SessionId, notice: Notice) {
+        match notice {
+            Notice::Heard(mark) => self.heard(mark),
+            Notice::Abandon => self.abandon(session),
+        }
+    }
+
+    fn heard(&mut self, mark: Mark) {
+        let session = SessionId::from(mark);
+        let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) else {
+            return;
+        };
+        let is_all = |awaited: &mut Awaited| match &mut awaited.what {
+            _ if awaited.mark != mark => false,
+            Waiting::ToBeStored | Waiting::ToBeStoredOnly => false,
+            Waiting::ToBeHeard { missing, .. } => {
+                *missing = missing.saturating_sub(1);
+                *missing == 0
+            }
+            Waiting::Reply { .. } => true,
+        };
+        match attendance.awaited.take_if(is_all).map(|awaited| awaited.what) {
+            Some(Waiting::ToBeHeard { receipt, .. }) => {
+                self.reply(session, Reply::Posted(receipt));
+            }
+            Some(Waiting::Reply { .. }) => self.reply(session, Reply::Told),
+            Some(Waiting::ToBeStored | Waiting::ToBeStoredOnly) | None => {}
+        }
+    }
+
+    fn abandon(&mut self, session: SessionId) {
+        let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) else {
+            return;
+        };
+        let Some(Awaited { mark, what }) = attendance.awaited.take() else {
+            return;
+        };
+        let (audience, reply) = match what {
+            Waiting::ToBeStored | Waiting::ToBeStoredOnly => {
+                let what = Waiting::ToBeStoredOnly;
+                return self.wait(session, Awaited { mark, what });
+            }
+            Waiting::ToBeHeard { receipt, audience, .. } => (audience, Reply::Unheard(receipt)),
+            Waiting::Reply { audience } => (audience, Reply::NotTold(NotTold::Unheard)),
+        };
+        self.news.push(News::Event(audience, Event::Withdrawn(mark)));
+        self.reply(session, reply);
+    }
+}

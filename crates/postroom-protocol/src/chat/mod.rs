@@ -1,0 +1,408 @@
+//! The protocol `chat` (seed 004): a room for telnet.
+//!
+//! ```text
+//!  Stranger ──/pass──▶ Stranger
+//!  Stranger ──/setname──▶ Entering ──LoggedIn──▶ Member
+//!                                  ──refused──▶ Stranger
+//!  Member ──commands──▶ Member
+//!  /quit ends the connection; anything else is answered and changes nothing
+//! ```
+
+mod command;
+mod telnet;
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::io::Write as _;
+
+use postroom_model::{
+    Attendee, Author, Channel, Delivery, Event, Interests, LogInRefusal, Name, NotTold, Notice,
+    Password, PostRefusal, Posted, Reply, Request, SendRefusal, Terms, Text, Told, Unknown,
+    push_safe,
+};
+
+use crate::conversation::{Conversation, Dialogue, Next, Step};
+use crate::line::Line;
+use crate::session::{Input, Outputs, Session, Settings, Stream};
+
+use command::{COMMANDS, Command, Mistake};
+use telnet::Telnet;
+
+const GREETING: &str = "Welcome to Postroom. Choose a name with /setname NAME.\n";
+const ASK_NAME: &str = "Choose a name first: /setname NAME (or /quit).\n";
+const UNKNOWN: &str = "Unknown command. Type /cmd for the commands.\n";
+const NOT_FOUND: &str = "User not found\n";
+const LEFT: &str = "You have left the chat\n";
+const CLOSED: &str = "Server has been closed by host\n";
+
+/// Names that `/allusers` tells; of more it tells how many.
+const LISTED_MAX: usize = 2_000;
+
+/// Begins a session.
+pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+    let room = Room {
+        state: State::Stranger { password: None },
+        asked: VecDeque::new(),
+        terms: Terms {
+            admits_strangers: true,
+            presence: Some(Interests { arrivals: settings.announces, mail: false }),
+        },
+    };
+    outputs.front.extend_from_slice(GREETING.as_bytes());
+    let conversation = Conversation::begin(room, settings, None, outputs);
+    Box::new(Chat { conversation, telnet: Telnet::default() })
+}
+
+/// A conversation with telnet's own bytes taken out.
+#[derive(Debug)]
+struct Chat {
+    conversation: Conversation<Room>,
+    telnet: Telnet,
+}
+
+impl Session for Chat {
+    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) {
+        match input {
+            Input::Bytes { bytes, proof, .. } if !self.telnet.is_text(bytes) => {
+                match self.telnet.take(bytes, &mut outputs.front) {
+                    Ok(text) => {
+                        let (stream, bytes) = (Stream::Front, &text[..]);
+                        self.conversation.input(Input::Bytes { stream, bytes, proof }, outputs);
+                    }
+                    Err(telnet::TooLong) => self.conversation.drop_client(outputs),
+                }
+            }
+            input => self.conversation.input(input, outputs),
+        }
+    }
+
+    fn awaits_proof(&self) -> bool {
+        self.conversation.awaits_proof()
+    }
+
+    fn takes_bytes(&self) -> bool {
+        self.conversation.takes_bytes()
+    }
+}
+
+#[derive(Debug)]
+struct Room {
+    state: State,
+    /// What has no reply yet, in the order of the requests.
+    asked: VecDeque<Asked>,
+    terms: Terms,
+}
+
+#[derive(Debug)]
+enum State {
+    Stranger { password: Option<Password> },
+    Entering,
+    Member,
+}
+
+/// What a request was for, so that its answer can name it.
+#[derive(Debug)]
+enum Asked {
+    Enter(Name),
+    AllUsers,
+    All,
+    Private,
+    Join(Channel),
+    Leave(Channel),
+    Say(Channel),
+    Inbox,
+    Read,
+    Send(Name),
+}
+
+impl Room {
+    fn command(&mut self, command: Command<'_>) -> Step {
+        match (command, &mut self.state) {
+            (Command::Quit, _) => Step::Leave(LEFT),
+            (Command::SetName { name }, State::Stranger { password }) => {
+                let password = password.take();
+                self.enter(name, password)
+            }
+            (Command::Pass { password: given }, State::Stranger { password }) => {
+                match Password::from_bytes(given) {
+                    Ok(given) => {
+                        *password = Some(given);
+                        answer("Now choose your name with /setname NAME.\n")
+                    }
+                    Err(error) => answer(format!("That is no password: {error}.\n")),
+                }
+            }
+            (_, State::Stranger { .. } | State::Entering) => answer(ASK_NAME),
+            (Command::SetName { .. } | Command::Pass { .. }, State::Member) => {
+                answer("You have a name already; /quit and come again for another.\n")
+            }
+            (command, State::Member) => self.member_command(command),
+        }
+    }
+
+    fn enter(&mut self, word: &[u8], password: Option<Password>) -> Step {
+        match Name::from_bytes(word) {
+            Ok(name) => {
+                self.state = State::Entering;
+                self.asked.push_back(Asked::Enter(name.clone()));
+                Step::AskAlone(Request::LogIn { name, password, terms: self.terms })
+            }
+            Err(error) => {
+                answer(format!("That is no username: {error}. Choose another: /setname NAME.\n"))
+            }
+        }
+    }
+
+    fn member_command(&mut self, command: Command<'_>) -> Step {
+        match command {
+            Command::Help => answer(COMMANDS),
+            Command::AllUsers => self.ask(Asked::AllUsers, Request::ListPresent),
+            Command::All { text } => {
+                with_text(text, |text| self.ask(Asked::All, post(Channel::lobby(), text)))
+            }
+            Command::Private { name, text } => match Name::from_bytes(name) {
+                Ok(recipient) => with_text(text, |text| {
+                    self.ask(Asked::Private, Request::Tell { recipient, text, heard: false })
+                }),
+                Err(_) => answer(NOT_FOUND),
+            },
+            Command::Join { tag } => with_tag(tag, |channel| {
+                self.ask(Asked::Join(channel.clone()), Request::Join(channel))
+            }),
+            Command::Leave { tag } => with_tag(tag, |channel| {
+                self.ask(Asked::Leave(channel.clone()), Request::Leave(channel))
+            }),
+            Command::Say { tag, text } => with_tag(tag, |channel| {
+                with_text(text, |text| self.ask(Asked::Say(channel.clone()), post(channel, text)))
+            }),
+            Command::Inbox => self.ask(Asked::Inbox, Request::CountUnread),
+            Command::Read => self.ask(Asked::Read, Request::Read),
+            Command::Send { name, text } => match Name::from_bytes(name) {
+                Ok(recipient) => with_text(text, |text| {
+                    self.ask(
+                        Asked::Send(recipient.clone()),
+                        Request::Compose { recipient, text, unknown: Unknown::Register },
+                    )
+                }),
+                Err(error) => answer(format!("That is no username: {error}.\n")),
+            },
+            // Taken care of by whoever calls this.
+            Command::SetName { .. } | Command::Pass { .. } | Command::Quit => Step::Silence,
+        }
+    }
+
+    fn ask(&mut self, asked: Asked, request: Request) -> Step {
+        self.asked.push_back(asked);
+        Step::Ask(request)
+    }
+}
+
+fn answer(answer: impl Into<Cow<'static, str>>) -> Step {
+    Step::Answer(answer.into())
+}
+
+fn post(channel: Channel, text: Text) -> Request {
+    Request::Post { channels: vec![channel], text, heard: false }
+}
+
+fn with_text(text: &[u8], step: impl FnOnce(Text) -> Step) -> Step {
+    match Text::from_bytes(text) {
+        Ok(text) => step(text),
+        Err(error) => answer(format!("Nothing was said: {error}.\n")),
+    }
+}
+
+/// Everyone present is in `#lobby`: it is neither joined nor left, and `/all` is
+/// the way to speak there.
+fn with_tag(tag: &[u8], step: impl FnOnce(Channel) -> Step) -> Step {
+    match std::str::from_utf8(tag).ok().and_then(Channel::parse) {
+        Some(channel) if channel.is_lobby() => {
+            answer("Everyone is in #lobby: speak there with /all TEXT.\n")
+        }
+        Some(channel) => step(channel),
+        None => answer("A hashtag is # and 1 to 64 letters, digits or _: #rust.\n"),
+    }
+}
+
+impl Dialogue for Room {
+    fn line(&mut self, line: Line<'_>) -> Step {
+        let is_stranger = !matches!(self.state, State::Member);
+        match line {
+            Line::Whole(line) => match Command::parse(line) {
+                Ok(command) => self.command(command),
+                Err(Mistake::Usage(usage)) if !is_stranger || usage.starts_with("/setname") => {
+                    answer(format!("Usage: {usage}\n"))
+                }
+                Err(_) if is_stranger => answer(ASK_NAME),
+                Err(_) => answer(UNKNOWN),
+            },
+            Line::TooLong => answer("Nothing was said: the line is too long.\n"),
+        }
+    }
+
+    fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next {
+        if let Some(asked) = self.asked.pop_front() {
+            if let Asked::Enter(_) = asked {
+                self.state = match reply {
+                    Reply::LoggedIn { .. } => State::Member,
+                    _ => State::Stranger { password: None },
+                };
+            }
+            // Writing to memory does not fail.
+            let _ = write_answer(answer, &asked, reply);
+        }
+        Next::Continue
+    }
+
+    fn is_logged_in(&self) -> bool {
+        matches!(self.state, State::Member)
+    }
+
+    fn event(&mut self, event: &Event, outputs: &mut Outputs) {
+        match event {
+            Event::Posted(posted) => {
+                push_post(&mut outputs.front, posted);
+                // Only who speaks the protocol that waits has to say so.
+                outputs.notices.extend(posted.mark.map(Notice::Heard));
+            }
+            Event::Told(told) => {
+                push_told(&mut outputs.front, told);
+                outputs.heard_once_acknowledged.extend(told.mark);
+            }
+            Event::Arrived(attendee) => push_attendee(&mut outputs.front, attendee, "joined"),
+            Event::Departed(attendee) => push_attendee(&mut outputs.front, attendee, "left"),
+            Event::Mail | Event::Withdrawn(_) => {}
+        }
+    }
+
+    fn farewell(&mut self, answer: &mut Vec<u8>) {
+        answer.extend_from_slice(CLOSED.as_bytes());
+    }
+}
+
+fn write_answer(answer: &mut Vec<u8>, asked: &Asked, reply: Reply) -> std::io::Result<()> {
+    match (asked, reply) {
+        (Asked::Enter(_), Reply::LoggedIn { name, .. }) => {
+            writeln!(answer, "Username accepted. Welcome, {name}; type /cmd for the commands.")
+        }
+        (Asked::Enter(name), Reply::LogInRefused(refusal)) => {
+            write_log_in_refusal(answer, name, refusal)
+        }
+        (_, Reply::NotPosted(refusal)) => write_post_refusal(answer, refusal),
+        (_, Reply::NotTold(NotTold::Absent | NotTold::Unheard)) => {
+            answer.write_all(NOT_FOUND.as_bytes())
+        }
+        (Asked::AllUsers, Reply::Present(names)) => write_users(answer, &names),
+        (Asked::Join(channel), Reply::Joined) => writeln!(answer, "You are in {channel} now."),
+        (Asked::Join(channel), Reply::NotJoined) => {
+            writeln!(answer, "You are in too many channels to join {channel}; /leave one first.")
+        }
+        (Asked::Leave(channel), Reply::Left(true)) => writeln!(answer, "You have left {channel}."),
+        (Asked::Leave(channel), Reply::Left(false)) => {
+            writeln!(answer, "You are not in {channel}.")
+        }
+        (Asked::Say(channel), Reply::Posted(_)) => writeln!(answer, "Said in {channel}."),
+        (Asked::Inbox, Reply::Unread(messages)) => {
+            writeln!(answer, "You have {messages} unread messages.")
+        }
+        (Asked::Read, Reply::Delivered(delivery)) => write_delivery(answer, &delivery),
+        (Asked::Read, Reply::NothingUnread) => writeln!(answer, "You have no unread messages."),
+        (Asked::Send(name), Reply::Sent(_)) => writeln!(answer, "Message left for {name}."),
+        (Asked::Send(name), Reply::NotSent(refusal)) => write_send_refusal(answer, name, &refusal),
+        // What was said to others is answered by silence.
+        _ => Ok(()),
+    }
+}
+
+fn write_log_in_refusal(
+    answer: &mut Vec<u8>,
+    name: &Name,
+    refusal: LogInRefusal,
+) -> std::io::Result<()> {
+    match refusal {
+        LogInRefusal::Present => {
+            writeln!(answer, "Username {name} is taken. Choose another: /setname NAME.")
+        }
+        LogInRefusal::Password => writeln!(
+            answer,
+            "Username {name} is taken. Choose another, or give its password with /pass PASSWORD \
+             before /setname NAME."
+        ),
+        LogInRefusal::Busy => writeln!(answer, "Too many log in just now. Try again in a moment."),
+        LogInRefusal::NoRoom => {
+            writeln!(answer, "The server takes no more new users. Choose a name that it knows.")
+        }
+    }
+}
+
+fn write_post_refusal(answer: &mut Vec<u8>, refusal: PostRefusal) -> std::io::Result<()> {
+    answer.write_all(match refusal {
+        PostRefusal::DiskFull => b"Nothing was said: the server's disk is full.\n",
+        PostRefusal::TooManyChannels => b"Nothing was said: the server takes no new hashtags.\n",
+    })
+}
+
+fn write_send_refusal(
+    answer: &mut Vec<u8>,
+    name: &Name,
+    refusal: &SendRefusal,
+) -> std::io::Result<()> {
+    match refusal {
+        SendRefusal::MailboxFull { recipient, capacity } => writeln!(
+            answer,
+            "No message was left: {recipient} has {capacity} unread messages already."
+        ),
+        SendRefusal::DiskFull => {
+            writeln!(answer, "No message was left for {name}: the server's disk is full.")
+        }
+        SendRefusal::TooManyAccounts | SendRefusal::Unknown => {
+            writeln!(answer, "No message was left: {name} is new, and the server takes no more.")
+        }
+    }
+}
+
+fn write_users(answer: &mut Vec<u8>, names: &[Name]) -> std::io::Result<()> {
+    answer.write_all(b"Users in chat:\n")?;
+    for name in names.iter().take(LISTED_MAX) {
+        writeln!(answer, "{name}")?;
+    }
+    match names.len().saturating_sub(LISTED_MAX) {
+        0 => Ok(()),
+        more => writeln!(answer, "(and {more} more)"),
+    }
+}
+
+fn write_delivery(answer: &mut Vec<u8>, delivery: &Delivery) -> std::io::Result<()> {
+    write!(answer, "from {}: ", delivery.sender)?;
+    push_safe(answer, delivery.text.as_str());
+    answer.write_all(b"\n")
+}
+
+fn push_post(line: &mut Vec<u8>, posted: &Posted) {
+    match &posted.post().author {
+        Author::Account(name) => line.extend_from_slice(name.as_str().as_bytes()),
+        board @ Author::Board => line.extend_from_slice(board.to_string().as_bytes()),
+    }
+    if !posted.channel.is_lobby() {
+        line.extend_from_slice(b"(#");
+        line.extend_from_slice(posted.channel.as_str().as_bytes());
+        line.push(b')');
+    }
+    line.extend_from_slice(b": ");
+    line.extend_from_slice(posted.shown().as_bytes());
+    line.push(b'\n');
+}
+
+fn push_told(line: &mut Vec<u8>, told: &Told) {
+    line.extend_from_slice(told.sender.as_str().as_bytes());
+    line.extend_from_slice(b"(private): ");
+    push_safe(line, told.text.as_str());
+    line.push(b'\n');
+}
+
+fn push_attendee(line: &mut Vec<u8>, attendee: &Attendee, what: &str) {
+    let Attendee { name, active } = attendee;
+    let users = if *active == 1 { "user" } else { "users" };
+    // Writing to memory does not fail.
+    let _ = writeln!(line, "{name} has {what} ({active} {users} active)");
+}

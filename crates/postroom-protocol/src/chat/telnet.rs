@@ -1,0 +1,145 @@
+//! Telnet negotiation (RFC 854), understood and kept out of the text.
+//!
+//! The server never begins a negotiation and wants nothing of what a client
+//! offers, so each offer is refused: a client that waits for an answer, as `telnet`
+//! does after Ctrl-C, then goes on.
+//!
+//! ```text
+//!  Text ──IAC──▶ Command ──WILL, WONT, DO, DONT──▶ Option ──any──▶ Text
+//!                        ──SB──▶ Negotiation ──IAC──▶ NegotiationCommand
+//!                        ──IAC (a byte 255), any other──▶ Text
+//!  NegotiationCommand ──SE──▶ Text, ──any other──▶ Negotiation
+//! ```
+
+/// Bytes of one negotiation, at most.
+const NEGOTIATION_BYTES_MAX: u8 = 64;
+
+const IAC: u8 = 255;
+const DONT: u8 = 254;
+const DO: u8 = 253;
+const WONT: u8 = 252;
+const WILL: u8 = 251;
+const SB: u8 = 250;
+const SE: u8 = 240;
+
+/// Takes telnet commands out of a stream of bytes.
+#[derive(Debug, Default)]
+pub(super) struct Telnet {
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum State {
+    #[default]
+    Text,
+    Command,
+    /// The option that follows is asked for, or offered.
+    Option {
+        verb: u8,
+    },
+    /// So many bytes of a negotiation have come.
+    Negotiation {
+        bytes: u8,
+    },
+    NegotiationCommand {
+        bytes: u8,
+    },
+}
+
+/// A negotiation is longer than any that a client needs.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct TooLong;
+
+impl Telnet {
+    /// Whether all of `bytes` is text.
+    pub(super) fn is_text(&self, bytes: &[u8]) -> bool {
+        self.state == State::Text && memchr::memchr(IAC, bytes).is_none()
+    }
+
+    /// The text in `bytes`; refusals of what the client asks for are appended to
+    /// `answers`.
+    pub(super) fn take(&mut self, bytes: &[u8], answers: &mut Vec<u8>) -> Result<Vec<u8>, TooLong> {
+        let mut text = Vec::with_capacity(bytes.len());
+        for byte in bytes {
+            self.state = self.next(*byte, &mut text, answers)?;
+        }
+        Ok(text)
+    }
+
+    fn next(&self, byte: u8, text: &mut Vec<u8>, answers: &mut Vec<u8>) -> Result<State, TooLong> {
+        Ok(match (self.state, byte) {
+            (State::Text, IAC) => State::Command,
+            (State::Command, WILL | WONT | DO | DONT) => State::Option { verb: byte },
+            (State::Command, SB) => State::Negotiation { bytes: 0 },
+            (State::Text, _) | (State::Command, IAC) => {
+                text.push(byte);
+                State::Text
+            }
+            (State::Option { verb }, option) => {
+                match verb {
+                    WILL => answers.extend_from_slice(&[IAC, DONT, option]),
+                    DO => answers.extend_from_slice(&[IAC, WONT, option]),
+                    _ => {}
+                }
+                State::Text
+            }
+            (State::Negotiation { bytes } | State::NegotiationCommand { bytes }, _)
+                if bytes == NEGOTIATION_BYTES_MAX =>
+            {
+                return Err(TooLong);
+            }
+            (State::Negotiation { bytes }, IAC) => State::NegotiationCommand { bytes: bytes + 1 },
+            (State::Command, _) | (State::NegotiationCommand { .. }, SE) => State::Text,
+            (State::Negotiation { bytes } | State::NegotiationCommand { bytes }, _) => {
+                State::Negotiation { bytes: bytes + 1 }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn taken(bytes: &[u8], part: usize) -> Result<(Vec<u8>, Vec<u8>), TooLong> {
+        let (mut telnet, mut text, mut answers) = (Telnet::default(), Vec::new(), Vec::new());
+        for part in bytes.chunks(part) {
+            if telnet.is_text(part) {
+                text.extend_from_slice(part);
+            } else {
+                text.extend(telnet.take(part, &mut answers)?);
+            }
+        }
+        Ok((text, answers))
+    }
+
+    #[test]
+    fn what_is_asked_for_is_refused_and_nothing_of_it_is_text() {
+        let input = b"a\xff\xfd\x06b\xff\xf4c\xff\xfb\x1f\xff\xfa\x1f\0\x50\xff\xff\0\xff\xf0d";
+        let (text, answers) = taken(input, 100).unwrap();
+        assert_eq!(text, b"abcd");
+        assert_eq!(answers, b"\xff\xfc\x06\xff\xfe\x1f");
+        assert_eq!(taken(b"\xff\xff\xff\xfe\x01\xff\xfc\x01", 100).unwrap().0, b"\xff");
+    }
+
+    #[test]
+    fn a_negotiation_has_an_end() {
+        let mut input = b"\xff\xfa".to_vec();
+        input.extend([b'x'; 63]);
+        input.extend(b"\xff\xf0ok");
+        assert_eq!(taken(&input, 1).unwrap().0, b"ok");
+        input.insert(2, b'x');
+        assert_eq!(taken(&input, 1), Err(TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same(input in prop::collection::vec(
+            prop_oneof![Just(IAC), Just(SB), Just(SE), Just(DO), Just(WILL), Just(b'x')], 0..60,
+        ), part in 1..7_usize) {
+            prop_assert_eq!(taken(&input, part), taken(&input, 100));
+        }
+    }
+}

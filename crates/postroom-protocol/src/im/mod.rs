@@ -1,0 +1,297 @@
+//! The protocol `im` (seed 002): numeric replies on one stream, pushes on another
+//! that the server opens back to the client.
+//!
+//! ```text
+//!  Stranger ──/login──▶ Entering ──LoggedIn──▶ Member, without a back stream
+//!                                 ──refused──▶ Stranger
+//!  Member ──/port──▶ dialled ──▶ Member, with a back stream: `Pushes` begin
+//!  Member ──/list, /to, /toall──▶ Member
+//!  an exit, or the end of either stream, ends the session
+//! ```
+
+mod command;
+mod push;
+mod receipt;
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postroom_model::{
+    Channel, Event, Interests, LogInRefusal, Name, NotTold, Notice, Password, Posted, Reply,
+    Request, Safe, Terms, Text, Unknown,
+};
+
+use crate::conversation::{Conversation, Dialogue, Next, Step};
+use crate::line::Line;
+use crate::session::{Dial, Input, Outputs, Session, Settings, Stream};
+
+use command::{Command, credentials};
+use push::{Overflow, Pushes};
+
+const LOGGED_IN: &str = "101 Authentication successful\n";
+const NOT_LOGGED_IN: &str = "102 Authentication Failed\n";
+const LOGGED_IN_ALREADY: &str = "103 You are already logged in\n";
+const CONNECTED: &str = "201 Build connection successful\n";
+const NOT_CONNECTED: &str = "202 Build connection failed\n";
+const DELIVERED: &str = "303 Message delivery successful\n";
+const NOT_DELIVERED: &str = "304 Message delivery failed\n";
+const BYE: &str = "310 Bye bye\n";
+const UNRECOGNIZED: &str = "401 Unrecognized message\n";
+
+/// Bytes of the line that lists who is present; who does not fit is left out.
+const LIST_BYTES_MAX: usize = 32_768;
+
+/// How a session of this protocol is there: only with a password, and alone.
+const TERMS: Terms =
+    Terms { admits_strangers: false, presence: Some(Interests { arrivals: false, mail: true }) };
+
+/// Begins a session.
+pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+    let counter = Counter {
+        state: State::Stranger,
+        hearing_limit: settings.hearing_limit,
+        stores_for_absent: settings.stores_for_absent,
+        said: None,
+    };
+    Box::new(Messenger {
+        conversation: Conversation::begin(counter, settings, None, outputs),
+        pushes: Pushes::new(settings.output_bytes_max),
+        broadcast_verb: Arc::clone(&settings.broadcast_verb),
+    })
+}
+
+/// Both streams of a client.
+#[derive(Debug)]
+struct Messenger {
+    conversation: Conversation<Counter>,
+    pushes: Pushes,
+    broadcast_verb: Arc<str>,
+}
+
+impl Messenger {
+    fn event(&mut self, event: &Event, outputs: &mut Outputs) -> Result<(), Overflow> {
+        match event {
+            Event::Posted(posted) => self.posted(posted, outputs),
+            Event::Told(told) => {
+                let shown = Safe(told.text.as_str()).to_string();
+                self.pushes.add("/from", told.sender.as_str(), &shown, told.mark, outputs)
+            }
+            Event::Mail => {
+                self.pushes.mail(outputs);
+                Ok(())
+            }
+            Event::Withdrawn(mark) => {
+                self.pushes.withdraw(*mark);
+                Ok(())
+            }
+            Event::Arrived(_) | Event::Departed(_) => Ok(()),
+        }
+    }
+
+    fn posted(&mut self, posted: &Posted, outputs: &mut Outputs) -> Result<(), Overflow> {
+        if self.pushes.is_open() {
+            let sender = posted.post().author.to_string();
+            let verb = &self.broadcast_verb;
+            self.pushes.add(verb, &sender, posted.shown(), posted.mark, outputs)
+        } else {
+            // Broadcasts are for those who have their back stream; no one is to
+            // wait for the others.
+            outputs.notices.extend(posted.mark.map(Notice::Heard));
+            Ok(())
+        }
+    }
+}
+
+impl Session for Messenger {
+    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) {
+        match input {
+            Input::Bytes { stream: Stream::Back, bytes, .. } => self.pushes.bytes(bytes, outputs),
+            Input::End { stream: Stream::Back, .. } => self.conversation.drop_client(outputs),
+            Input::Reply(
+                reply @ (Reply::Delivered(_)
+                | Reply::NothingUnread
+                | Reply::Confirmed(_)
+                | Reply::NotConfirmed),
+            ) => self.pushes.reply(reply, outputs),
+            Input::Event(event) => {
+                if let Err(Overflow) = self.event(event, outputs) {
+                    self.conversation.drop_client(outputs);
+                }
+            }
+            Input::Stop => {
+                self.pushes.force_quit(outputs);
+                self.conversation.input(Input::Stop, outputs);
+            }
+            input => self.conversation.input(input, outputs),
+        }
+        if !self.pushes.is_open() && self.conversation.dialogue().has_back_stream() {
+            self.pushes.open(outputs);
+        }
+    }
+
+    fn awaits_proof(&self) -> bool {
+        // Over the back stream only a 302 proves anything.
+        false
+    }
+
+    fn takes_bytes(&self) -> bool {
+        self.conversation.takes_bytes()
+    }
+}
+
+/// The stream of commands.
+#[derive(Debug)]
+struct Counter {
+    state: State,
+    hearing_limit: Duration,
+    stores_for_absent: bool,
+    /// What was said last, where it may have to be stored.
+    said: Option<(Name, Text)>,
+}
+
+#[derive(Debug)]
+enum State {
+    Stranger,
+    Entering,
+    Member { name: Name, has_back_stream: bool },
+}
+
+impl Counter {
+    fn has_back_stream(&self) -> bool {
+        matches!(self.state, State::Member { has_back_stream: true, .. })
+    }
+
+    fn command(&mut self, command: Command<'_>) -> Step {
+        match (command, &self.state) {
+            (Command::Exit, _) => Step::Leave(BYE),
+            (Command::LogIn(words), State::Stranger) => self.log_in(words),
+            (Command::LogIn(_), _) => answer(LOGGED_IN_ALREADY),
+            (_, State::Stranger | State::Entering) => answer(UNRECOGNIZED),
+            (Command::Port(port), State::Member { name, has_back_stream: false }) => {
+                dial(port, name)
+            }
+            (Command::Port(_), State::Member { .. }) => answer(NOT_CONNECTED),
+            (Command::List, State::Member { .. }) => Step::Ask(Request::ListPresent),
+            (Command::To { name: to, text }, State::Member { name, .. }) => {
+                match (Name::from_bytes(to), Text::from_bytes(text)) {
+                    (Ok(to), Ok(text)) if to != *name => self.tell(to, text),
+                    _ => answer(NOT_DELIVERED),
+                }
+            }
+            (Command::ToAll(text), State::Member { .. }) => match Text::from_bytes(text) {
+                Ok(text) => {
+                    let channels = vec![Channel::lobby()];
+                    let post = Request::Post { channels, text, heard: true };
+                    Step::AskWithin(post, self.hearing_limit)
+                }
+                Err(_) => answer(NOT_DELIVERED),
+            },
+        }
+    }
+
+    fn log_in(&mut self, words: &[u8]) -> Step {
+        let found = credentials(words).and_then(|(name, password)| {
+            Some((Name::from_bytes(name).ok()?, Password::from_bytes(password).ok()?))
+        });
+        match found {
+            Some((name, password)) => {
+                self.state = State::Entering;
+                Step::AskAlone(Request::LogIn { name, password: Some(password), terms: TERMS })
+            }
+            None => answer(NOT_LOGGED_IN),
+        }
+    }
+
+    fn tell(&mut self, recipient: Name, text: Text) -> Step {
+        self.said = self.stores_for_absent.then(|| (recipient.clone(), text.clone()));
+        Step::AskWithin(Request::Tell { recipient, text, heard: true }, self.hearing_limit)
+    }
+
+    fn logged_in(&mut self, reply: &Reply) -> &'static str {
+        match reply {
+            Reply::LoggedIn { name, .. } => {
+                self.state = State::Member { name: name.clone(), has_back_stream: false };
+                LOGGED_IN
+            }
+            refused => {
+                self.state = State::Stranger;
+                match refused {
+                    Reply::LogInRefused(LogInRefusal::Present) => LOGGED_IN_ALREADY,
+                    _ => NOT_LOGGED_IN,
+                }
+            }
+        }
+    }
+}
+
+fn answer(answer: &'static str) -> Step {
+    Step::Answer(answer.into())
+}
+
+fn dial(port: &[u8], account: &Name) -> Step {
+    let port = std::str::from_utf8(port).ok().and_then(|port| port.parse().ok());
+    match port {
+        Some(port) => Step::Dial(Dial { port, account: account.clone() }),
+        None => answer(NOT_CONNECTED),
+    }
+}
+
+impl Dialogue for Counter {
+    fn line(&mut self, line: Line<'_>) -> Step {
+        match line {
+            Line::Whole(line) => match Command::parse(line) {
+                Some(command) => self.command(command),
+                None => answer(UNRECOGNIZED),
+            },
+            Line::TooLong => answer(UNRECOGNIZED),
+        }
+    }
+
+    fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next {
+        let said = self.said.take();
+        let code = match reply {
+            Reply::LoggedIn { .. } | Reply::LogInRefused(_) => self.logged_in(&reply),
+            Reply::Present(names) => {
+                push_list(answer, &names);
+                return Next::Continue;
+            }
+            Reply::Told | Reply::Posted(_) | Reply::Sent(_) => DELIVERED,
+            Reply::NotTold(NotTold::Absent) => match said {
+                Some((recipient, text)) => {
+                    let unknown = Unknown::Refuse;
+                    return Next::AskAlone(Request::Compose { recipient, text, unknown });
+                }
+                None => NOT_DELIVERED,
+            },
+            _ => NOT_DELIVERED,
+        };
+        answer.extend_from_slice(code.as_bytes());
+        Next::Continue
+    }
+
+    fn is_logged_in(&self) -> bool {
+        matches!(self.state, State::Member { .. })
+    }
+
+    fn dialled(&mut self, is_connected: bool, answer: &mut Vec<u8>) {
+        if let State::Member { has_back_stream, .. } = &mut self.state {
+            *has_back_stream = is_connected;
+        }
+        let code = if is_connected { CONNECTED } else { NOT_CONNECTED };
+        answer.extend_from_slice(code.as_bytes());
+    }
+}
+
+fn push_list(answer: &mut Vec<u8>, names: &[Name]) {
+    let begin = answer.len();
+    answer.extend_from_slice(b"301");
+    for name in names {
+        if answer.len() - begin + 1 + name.as_str().len() > LIST_BYTES_MAX {
+            break;
+        }
+        // Writing to memory does not fail.
+        let _ = write!(answer, " {name}");
+    }
+    answer.push(b'\n');
+}

@@ -1,0 +1,242 @@
+//! What the server says over the back stream, one push at a time.
+//!
+//! A push is settled when the client has answered each of its pieces with 302. The
+//! next one waits until then: the original client takes what one receive call gives
+//! for one push. Live words and broadcasts go first, since someone waits for them;
+//! messages of the mailbox follow, each removed once it is settled.
+
+use std::collections::VecDeque;
+
+use postroom_model::{Delivery, Mark, Notice, Reply, Request, Safe};
+
+use crate::session::Outputs;
+
+use super::receipt::Receipts;
+
+/// Bytes of one push, its line end included.
+const PUSH_BYTES_MAX: usize = 1_024;
+
+/// Pushes that may wait for those before them.
+const WAITING_MAX: usize = 256;
+
+/// The pushes of a session.
+#[derive(Debug)]
+pub(super) struct Pushes {
+    /// The back stream is there.
+    is_open: bool,
+    waiting: VecDeque<Push>,
+    waiting_bytes: usize,
+    waiting_bytes_max: usize,
+    in_flight: Option<Push>,
+    mail: Mail,
+    receipts: Receipts,
+}
+
+#[derive(Debug)]
+struct Push {
+    origin: Origin,
+    /// The words before the text, the space after them included.
+    head: String,
+    /// What of the text was not sent yet, safe to show.
+    rest: String,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Origin {
+    Live(Option<Mark>),
+    Mailbox,
+}
+
+/// How far the messages of the mailbox are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Mail {
+    /// None is known to wait.
+    None,
+    /// Some may wait.
+    Some,
+    /// The earliest was asked for, or is being pushed, or confirmed.
+    UnderWay,
+}
+
+/// The client does not answer the pushes that come for it.
+#[derive(Debug)]
+pub(super) struct Overflow;
+
+impl Pushes {
+    /// Pushes of which so many bytes may wait.
+    pub(super) fn new(waiting_bytes_max: usize) -> Self {
+        Self {
+            is_open: false,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            waiting_bytes_max,
+            in_flight: None,
+            mail: Mail::None,
+            receipts: Receipts::default(),
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// The back stream is there: what waits is pushed, the mailbox too.
+    pub(super) fn open(&mut self, outputs: &mut Outputs) {
+        self.is_open = true;
+        self.mail = Mail::Some;
+        self.proceed(outputs);
+    }
+
+    /// Adds live words; `verb` comes before the sender.
+    pub(super) fn add(
+        &mut self,
+        verb: &str,
+        sender: &str,
+        shown: &str,
+        mark: Option<Mark>,
+        outputs: &mut Outputs,
+    ) -> Result<(), Overflow> {
+        let push = Push::new(Origin::Live(mark), verb, sender, shown.to_owned());
+        self.waiting_bytes += push.bytes();
+        self.waiting.push_back(push);
+        self.proceed(outputs);
+        if self.waiting.len() > WAITING_MAX || self.waiting_bytes > self.waiting_bytes_max {
+            return Err(Overflow);
+        }
+        Ok(())
+    }
+
+    /// No one waits any more until this is heard: it need not be sent.
+    pub(super) fn withdraw(&mut self, mark: Mark) {
+        let is_it = |push: &Push| push.origin == Origin::Live(Some(mark));
+        let bytes: usize = self.waiting.iter().filter(|push| is_it(push)).map(Push::bytes).sum();
+        self.waiting_bytes -= bytes;
+        self.waiting.retain(|push| !is_it(push));
+    }
+
+    /// A message waits in the mailbox.
+    pub(super) fn mail(&mut self, outputs: &mut Outputs) {
+        if self.mail == Mail::None {
+            self.mail = Mail::Some;
+            self.proceed(outputs);
+        }
+    }
+
+    /// Takes the reply to a request of this file's.
+    pub(super) fn reply(&mut self, reply: Reply, outputs: &mut Outputs) {
+        match reply {
+            Reply::Delivered(Delivery { sender, text, .. }) => {
+                let shown = Safe(text.as_str()).to_string();
+                let push = Push::new(Origin::Mailbox, "/from", sender.as_str(), shown);
+                self.waiting_bytes += push.bytes();
+                self.waiting.push_back(push);
+            }
+            Reply::Confirmed(_) => self.mail = Mail::Some,
+            // Without the room to note a removal the same message would come
+            // again and again.
+            _ => self.mail = Mail::None,
+        }
+        self.proceed(outputs);
+    }
+
+    /// Takes bytes that came over the back stream.
+    pub(super) fn bytes(&mut self, bytes: &[u8], outputs: &mut Outputs) {
+        self.receipts.push(bytes);
+        while self.receipts.take() {
+            self.settle_piece(outputs);
+        }
+    }
+
+    /// The server stops.
+    pub(super) fn force_quit(&self, outputs: &mut Outputs) {
+        if self.is_open {
+            outputs.back.extend_from_slice(b"/forceQuit\n");
+        }
+    }
+
+    fn settle_piece(&mut self, outputs: &mut Outputs) {
+        // A receipt for nothing is nothing.
+        let Some(push) = &mut self.in_flight else {
+            return;
+        };
+        if !push.rest.is_empty() {
+            push.send(outputs);
+            return;
+        }
+        match push.origin {
+            Origin::Live(mark) => outputs.notices.extend(mark.map(Notice::Heard)),
+            Origin::Mailbox => outputs.requests.push(Request::Confirm),
+        }
+        self.in_flight = None;
+        self.proceed(outputs);
+    }
+
+    /// Sends the next push, unless one is in flight.
+    fn proceed(&mut self, outputs: &mut Outputs) {
+        if !self.is_open || self.in_flight.is_some() {
+            return;
+        }
+        if let Some(mut push) = self.waiting.pop_front() {
+            self.waiting_bytes -= push.bytes();
+            push.send(outputs);
+            self.in_flight = Some(push);
+        } else if self.mail == Mail::Some {
+            self.mail = Mail::UnderWay;
+            outputs.requests.push(Request::Read);
+        }
+    }
+}
+
+impl Push {
+    fn new(origin: Origin, verb: &str, sender: &str, rest: String) -> Self {
+        Self { origin, head: format!("{verb} {sender} "), rest }
+    }
+
+    fn bytes(&self) -> usize {
+        self.head.len() + self.rest.len()
+    }
+
+    /// Sends the next piece.
+    fn send(&mut self, outputs: &mut Outputs) {
+        let room = PUSH_BYTES_MAX - self.head.len() - 1;
+        let end = floor_char_boundary(&self.rest, room);
+        outputs.back.extend_from_slice(self.head.as_bytes());
+        outputs.back.extend(self.rest.drain(..end).as_str().as_bytes());
+        outputs.back.push(b'\n');
+    }
+}
+
+/// The last place at or before `at` where a character begins or the text ends.
+fn floor_char_boundary(text: &str, at: usize) -> usize {
+    if text.len() <= at {
+        return text.len();
+    }
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_pieces_of_a_push_fit_and_make_up_its_text(text in "[a-zé日🎉]{0,2000}") {
+            let mut outputs = Outputs::default();
+            let mut push = Push::new(Origin::Mailbox, "/from", "bob", text.clone());
+            let mut pieces = String::new();
+            loop {
+                push.send(&mut outputs);
+                prop_assert!(outputs.back.len() <= PUSH_BYTES_MAX);
+                let line = String::from_utf8(std::mem::take(&mut outputs.back)).unwrap();
+                let piece = line.strip_prefix("/from bob ").unwrap().strip_suffix('\n').unwrap();
+                pieces.push_str(piece);
+                if push.rest.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!(pieces, text);
+        }
+    }
+}

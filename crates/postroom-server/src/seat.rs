@@ -1,0 +1,70 @@
+//! A session and the connections that it has.
+
+use std::time::Instant;
+
+use postroom_office::SessionId;
+use postroom_protocol::{Protocol, Session, Timer};
+
+use crate::dial::Dialling;
+
+pub(crate) struct Seat {
+    pub(crate) session: Box<dyn Session>,
+    pub(crate) visit: SessionId,
+    pub(crate) protocol: &'static Protocol,
+    /// The connection that the client opened.
+    pub(crate) front: usize,
+    /// The connection that the server opened.
+    pub(crate) back: Option<usize>,
+    pub(crate) deadlines: SeatDeadlines,
+    /// Set where the session waits for a connection back.
+    pub(crate) dialling: Option<Box<Dialling>>,
+}
+
+/// The deadlines that a session has set.
+#[derive(Debug, Default)]
+pub(crate) struct SeatDeadlines {
+    timers: [Option<Instant>; Timer::ALL.len()],
+    pub(crate) dial: Option<Instant>,
+}
+
+impl SeatDeadlines {
+    pub(crate) fn timer(&mut self, timer: Timer) -> &mut Option<Instant> {
+        &mut self.timers[timer as usize]
+    }
+}
+
+/// All seats, by the keys of their sessions in the office.
+#[derive(Default)]
+pub(crate) struct Seats(Vec<Option<Seat>>);
+
+impl Seats {
+    pub(crate) fn insert(&mut self, seat: Seat) {
+        let key = seat.visit.key();
+        if self.0.len() <= key {
+            self.0.resize_with(key + 1, || None);
+        }
+        self.0[key] = Some(seat);
+    }
+
+    pub(crate) fn get(&self, key: usize) -> Option<&Seat> {
+        self.0.get(key)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, key: usize) -> Option<&mut Seat> {
+        self.0.get_mut(key)?.as_mut()
+    }
+
+    /// The seat of a session, which may have left.
+    pub(crate) fn find(&self, session: SessionId) -> Option<&Seat> {
+        self.get(session.key()).filter(|seat| seat.visit == session)
+    }
+
+    pub(crate) fn remove(&mut self, key: usize) -> Option<Seat> {
+        self.0.get_mut(key)?.take()
+    }
+
+    /// All keys that may be in use.
+    pub(crate) fn keys(&self) -> std::ops::Range<usize> {
+        0..self.0.len()
+    }
+}

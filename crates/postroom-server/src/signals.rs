@@ -1,0 +1,26 @@
+//! The signals that ask a server to stop or to read its passwords anew.
+
+use std::io;
+
+use mio::{Interest, Registry, Token};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+
+/// Signals taken over from their default action. To be caught before anyone can
+/// know that the server starts, so that none ends it halfway.
+pub struct CaughtSignals(Signals);
+
+impl CaughtSignals {
+    /// Takes the signals over.
+    pub fn catch() -> io::Result<Self> {
+        Signals::new([SIGINT, SIGTERM, SIGHUP]).map(Self)
+    }
+
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.0, token, Interest::READABLE)
+    }
+
+    pub(crate) fn pending(&mut self) -> impl Iterator<Item = i32> + use<> {
+        self.0.pending()
+    }
+}

@@ -1,0 +1,121 @@
+//! Which posts each channel keeps: the part of it that is in memory.
+//!
+//! A post's number is its place in the table and orders its channel. Posts that a
+//! channel keeps no longer are noted as due and deleted with later commits; what
+//! is due when the server ends is found again at start.
+
+use std::collections::{HashMap, VecDeque};
+
+use postroom_model::Channel;
+
+/// A channel within its store; never reused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct ChannelId(pub(crate) u32);
+
+/// All channels and the numbers of their posts.
+#[derive(Debug, Default)]
+pub(crate) struct Channels {
+    kept: Vec<VecDeque<u64>>,
+    by_name: HashMap<Channel, ChannelId>,
+    last_post: u64,
+    /// Kept no longer and still in the table.
+    due: VecDeque<u64>,
+}
+
+impl Channels {
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.kept.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn find(&self, channel: &Channel) -> Option<ChannelId> {
+        self.by_name.get(channel).copied()
+    }
+
+    /// Adds a channel under the next number. The caller has seen that it is
+    /// unknown.
+    pub(crate) fn add(&mut self, channel: Channel) -> ChannelId {
+        let id = ChannelId(self.len());
+        self.by_name.insert(channel, id);
+        self.kept.push(VecDeque::new());
+        id
+    }
+
+    pub(crate) fn undo_add(&mut self, channel: &Channel) {
+        self.by_name.remove(channel);
+        self.kept.pop();
+    }
+
+    /// Adds the latest post and returns its number.
+    pub(crate) fn append(&mut self, id: ChannelId) -> u64 {
+        self.last_post += 1;
+        self.kept[id.0 as usize].push_back(self.last_post);
+        self.last_post
+    }
+
+    pub(crate) fn undo_append(&mut self, id: ChannelId) {
+        self.kept[id.0 as usize].pop_back();
+    }
+
+    /// Takes up a post found at start; they come in the order of their numbers.
+    pub(crate) fn load(&mut self, id: ChannelId, number: u64, posts_max: u32) {
+        self.last_post = number;
+        self.kept[id.0 as usize].push_back(number);
+        self.trim(id, posts_max);
+    }
+
+    /// Lets go what is beyond the posts that a channel keeps.
+    pub(crate) fn trim(&mut self, id: ChannelId, posts_max: u32) {
+        let kept = &mut self.kept[id.0 as usize];
+        while kept.len() > posts_max as usize {
+            self.due.extend(kept.pop_front());
+        }
+    }
+
+    pub(crate) fn latest(&self, channel: &Channel) -> Option<u64> {
+        self.kept[self.find(channel)?.0 as usize].back().copied()
+    }
+
+    /// The numbers of a channel's posts from `from` on.
+    pub(crate) fn since(&self, channel: &Channel, from: u64) -> impl Iterator<Item = u64> + '_ {
+        let kept = self.find(channel).map(|id| &self.kept[id.0 as usize]);
+        kept.into_iter().flat_map(move |kept| {
+            kept.range(kept.partition_point(|number| *number < from)..).copied()
+        })
+    }
+
+    /// The first of the numbers that are due, at most `count`.
+    pub(crate) fn due(&self, count: usize) -> impl ExactSizeIterator<Item = u64> + '_ {
+        self.due.range(..count.min(self.due.len())).copied()
+    }
+
+    /// The first `count` of those due are deleted.
+    pub(crate) fn deleted(&mut self, count: usize) {
+        self.due.drain(..count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_keeps_its_latest_posts() {
+        let mut channels = Channels::default();
+        let rust = Channel::parse("#rust").unwrap();
+        let id = channels.add(rust.clone());
+        for _ in 0..5 {
+            channels.append(id);
+            channels.trim(id, 3);
+        }
+        assert_eq!(channels.since(&rust, 0).collect::<Vec<_>>(), [3, 4, 5]);
+        assert_eq!(channels.since(&rust, 4).collect::<Vec<_>>(), [4, 5]);
+        assert_eq!(channels.since(&rust, 9).count(), 0);
+        assert_eq!(channels.latest(&rust), Some(5));
+        assert_eq!(channels.latest(&Channel::lobby()), None);
+        assert_eq!(channels.due(9).collect::<Vec<_>>(), [1, 2]);
+        channels.deleted(1);
+        assert_eq!(channels.due(9).collect::<Vec<_>>(), [2]);
+        channels.undo_append(id);
+        assert_eq!(channels.append(id), 6, "a number is given out once");
+    }
+}

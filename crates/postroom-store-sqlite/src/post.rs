@@ -1,0 +1,129 @@
+//! Posts within a transaction.
+
+use std::sync::Arc;
+
+use postroom_model::{Author, Channel, Entry, Page, Position, Post, PostRefusal, Text};
+use postroom_store::{AccountId, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX};
+use rusqlite::params;
+
+use crate::channels::ChannelId;
+use crate::index::Undo;
+use crate::transaction::{Allowed, Transaction};
+
+/// Posts that a commit deletes, at least, once so many are due.
+const TRIM_ROWS: usize = 64;
+
+/// A post in one of its channels, to be written.
+#[derive(Debug)]
+pub(crate) struct PostRow<'a> {
+    number: u64,
+    channel: ChannelId,
+    author: Option<AccountId>,
+    text: &'a Text,
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn post(
+        &mut self,
+        author: Option<AccountId>,
+        post: &'a Arc<Post>,
+    ) -> rusqlite::Result<Outcome> {
+        if self.allowed != Allowed::Everything {
+            return Ok(Outcome::NotPosted(PostRefusal::DiskFull));
+        }
+        let channels = &self.index.channels;
+        let new = post.channels.iter().filter(|channel| channels.find(channel).is_none()).count();
+        if channels.len() as usize + new > self.limits.channels_max as usize {
+            return Ok(Outcome::NotPosted(PostRefusal::TooManyChannels));
+        }
+        for channel in &post.channels {
+            let channel = self.find_or_add(channel)?;
+            let number = self.index.channels.append(channel);
+            self.undo.push(Undo::Post(channel));
+            self.posts.push(PostRow { number, channel, author, text: &post.text });
+            self.posted.push(channel);
+        }
+        Ok(Outcome::Posted(Arc::clone(post)))
+    }
+
+    fn find_or_add(&mut self, channel: &Channel) -> rusqlite::Result<ChannelId> {
+        if let Some(known) = self.index.channels.find(channel) {
+            return Ok(known);
+        }
+        let id = self.index.channels.add(channel.clone());
+        self.undo.push(Undo::Channel(channel.clone()));
+        self.connection
+            .prepare_cached("INSERT INTO channel VALUES (?1, ?2)")?
+            .execute(params![id.0, channel.as_str()])?;
+        Ok(id)
+    }
+
+    /// Writes the posts said so far, one statement for all.
+    pub(crate) fn write_posts(&mut self) -> rusqlite::Result<()> {
+        if self.posts.is_empty() {
+            return Ok(());
+        }
+        let mut insert =
+            self.connection.prepare_cached("INSERT INTO post VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        for PostRow { number, channel, author, text } in self.posts.drain(..) {
+            let author = author.map(|account| account.0);
+            insert.execute(params![number, channel.0, author, self.now.0, text.as_str()])?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn latest(&mut self, channel: &Channel) -> rusqlite::Result<Outcome> {
+        self.write_posts()?;
+        let number = self.index.channels.latest(channel);
+        let entry = number.map(|number| self.entry(number)).transpose()?;
+        Ok(Outcome::Latest(entry))
+    }
+
+    pub(crate) fn timeline(
+        &mut self,
+        channel: &Channel,
+        from: Position,
+    ) -> rusqlite::Result<Outcome> {
+        self.write_posts()?;
+        let mut page = Page::default();
+        let mut bytes = 0;
+        for number in self.index.channels.since(channel, from.0) {
+            if page.entries.len() == PAGE_ENTRIES_MAX || bytes >= PAGE_BYTES {
+                page.next = Some(Position(number));
+                break;
+            }
+            let entry = self.entry(number)?;
+            bytes += entry.text.as_str().len();
+            page.entries.push(entry);
+        }
+        Ok(Outcome::Timeline(page))
+    }
+
+    fn entry(&self, number: u64) -> rusqlite::Result<Entry> {
+        let mut select =
+            self.connection.prepare_cached("SELECT author, text FROM post WHERE number = ?1")?;
+        select.query_row([number], |row| {
+            let author: Option<u32> = row.get(0)?;
+            let author = author.map_or(Author::Board, |account| {
+                Author::Account(self.index.account(AccountId(account)).name.clone())
+            });
+            let text = Text::from_bytes(row.get_ref(1)?.as_bytes()?)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+            Ok(Entry { author, text })
+        })
+    }
+
+    /// Deletes some posts that their channels keep no longer; says how many.
+    pub(crate) fn trim(&self) -> rusqlite::Result<usize> {
+        let due = self.index.channels.due(TRIM_ROWS.max(2 * self.posted.len()));
+        let count = due.len();
+        if count < TRIM_ROWS {
+            return Ok(0);
+        }
+        let mut delete = self.connection.prepare_cached("DELETE FROM post WHERE number = ?1")?;
+        for number in due {
+            delete.execute([number])?;
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,213 @@
+//! Presence and channels.
+
+use std::sync::Arc;
+
+use postroom_model::{Author, Channel, Entry, Page, Position, Post, PostRefusal, Text, Unknown};
+
+use super::{Desk, Fixture, append, limits, name};
+use crate::{
+    AccountId, Call, Key, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX, PasswordHash, Presence,
+    Store,
+};
+
+fn channel(tag: &str) -> Channel {
+    Channel::parse(tag).expect("a channel of a test is one")
+}
+
+fn post(author: Option<(AccountId, &str)>, tags: &[&str], words: &str) -> Call {
+    let text = Text::from_bytes(words.as_bytes()).expect("a text of a test is one");
+    let channels = tags.iter().map(|tag| channel(tag)).collect();
+    let shown = author.map_or(Author::Board, |(_, shown)| Author::Account(name(shown)));
+    let post = Arc::new(Post { author: shown, channels, text });
+    Call::Post { author: author.map(|(account, _)| account), post }
+}
+
+impl<S: Store> Desk<S> {
+    fn page(&mut self, tag: &str, from: Position) -> Page {
+        match self.call(Call::Timeline { channel: channel(tag), from }) {
+            Outcome::Timeline(page) => page,
+            other => panic!("a timeline is answered by {other:?}"),
+        }
+    }
+
+    /// All of a channel's entries, as `author: text`.
+    fn timeline(&mut self, tag: &str) -> Vec<String> {
+        let mut entries = Vec::new();
+        let mut next = Some(Position::default());
+        while let Some(from) = next {
+            let page = self.page(tag, from);
+            entries.extend(page.entries.iter().map(shown));
+            next = page.next;
+        }
+        entries
+    }
+
+    fn latest(&mut self, tag: &str) -> Option<String> {
+        match self.call(Call::Latest { channel: channel(tag) }) {
+            Outcome::Latest(entry) => entry.as_ref().map(shown),
+            other => panic!("the latest is answered by {other:?}"),
+        }
+    }
+
+    fn claim(&mut self, account: AccountId, alone: bool) -> Option<(Presence, u32)> {
+        match self.call(Call::Claim { account, alone }) {
+            Outcome::Claimed { presence, active } => Some((presence, active)),
+            Outcome::PresentAlready => None,
+            other => panic!("a claim is answered by {other:?}"),
+        }
+    }
+
+    fn release(&mut self, presence: Presence) -> (String, bool, u32) {
+        match self.call(Call::Release { presence }) {
+            Outcome::Released { name, remains, active } => (name.to_string(), remains, active),
+            other => panic!("a release is answered by {other:?}"),
+        }
+    }
+
+    fn present(&mut self) -> Vec<String> {
+        match self.call(Call::ListPresent) {
+            Outcome::Present(names) => names.iter().map(ToString::to_string).collect(),
+            other => panic!("the present are told by {other:?}"),
+        }
+    }
+}
+
+fn shown(entry: &Entry) -> String {
+    format!("{}: {}", entry.author, entry.text.as_str())
+}
+
+fn is_posted(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Posted(_))
+}
+
+pub(super) fn a_post_is_in_each_of_its_channels_in_one_order<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("Bob");
+    let outcomes = desk.group([
+        post(Some((bob, "Bob")), &["#rust"], "one"),
+        post(None, &["#rust", "#c"], "two"),
+        Call::Latest { channel: channel("#rust") },
+        post(Some((bob, "Bob")), &["#rust"], "three"),
+    ]);
+    assert!([0, 1, 3].iter().all(|&at| is_posted(&outcomes[at])), "{outcomes:?}");
+    match &outcomes[2] {
+        Outcome::Latest(Some(entry)) => assert_eq!(shown(entry), "@board: two", "of its group"),
+        other => panic!("{other:?}"),
+    }
+    for _ in 0..2 {
+        assert_eq!(desk.timeline("#rust"), ["Bob: one", "@board: two", "Bob: three"]);
+        assert_eq!(desk.timeline("#RUST").len(), 3);
+        assert_eq!(desk.timeline("#c"), ["@board: two"]);
+        assert_eq!(desk.timeline("#unknown"), Vec::<String>::new());
+        assert_eq!(desk.latest("#rust").as_deref(), Some("Bob: three"));
+        assert_eq!(desk.latest("#unknown"), None);
+        drop(desk);
+        desk = Desk::open(fixture, limits(9));
+    }
+    desk.call(post(None, &["#rust"], "four"));
+    assert_eq!(desk.timeline("#rust").last().map(String::as_str), Some("@board: four"));
+}
+
+pub(super) fn a_channel_keeps_its_latest_posts<F: Fixture>(fixture: &mut F) {
+    let kept = Limits { channel_posts: 5, ..Limits::default() };
+    let mut desk = Desk::open(fixture, kept);
+    desk.call(post(None, &["#quiet"], "first"));
+    for part in 0..40 {
+        let numbers = (0..10).map(|number| (part * 10 + number).to_string());
+        desk.group(numbers.map(|number| post(None, &["#busy"], &number)));
+        if part % 16 == 7 {
+            drop(desk);
+            desk = Desk::open(fixture, kept);
+        }
+    }
+    let expected = [395, 396, 397, 398, 399].map(|number| format!("@board: {number}"));
+    assert_eq!(desk.timeline("#busy"), expected);
+    drop(desk);
+    desk = Desk::open(fixture, kept);
+    assert_eq!(desk.timeline("#busy"), expected);
+    assert_eq!(desk.timeline("#quiet"), ["@board: first"]);
+}
+
+pub(super) fn a_timeline_comes_in_pages<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let posts = PAGE_ENTRIES_MAX + 3;
+    desk.group((0..posts).map(|number| post(None, &["#a"], &number.to_string())));
+    let page = desk.page("#a", Position::default());
+    assert_eq!(page.entries.len(), PAGE_ENTRIES_MAX);
+    let page = desk.page("#a", page.next.expect("there are more"));
+    assert_eq!((page.entries.len(), page.next), (3, None));
+    let words = "x".repeat(PAGE_BYTES / 2);
+    desk.group((0..3).map(|_| post(None, &["#long"], &words)));
+    let page = desk.page("#long", Position::default());
+    assert_eq!(page.entries.len(), 2);
+    assert_eq!(desk.page("#long", page.next.expect("one more")).entries.len(), 1);
+}
+
+pub(super) fn there_are_no_more_channels_than_allowed<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, Limits { channels_max: 2, ..Limits::default() });
+    assert!(is_posted(&desk.call(post(None, &["#a"], "x"))));
+    let refused = desk.call(post(None, &["#a", "#b", "#c"], "too many"));
+    assert!(matches!(refused, Outcome::NotPosted(PostRefusal::TooManyChannels)), "{refused:?}");
+    assert_eq!(desk.timeline("#a").len(), 1, "nothing of it is stored");
+    assert!(is_posted(&desk.call(post(None, &["#a", "#b"], "y"))));
+    assert!(matches!(
+        desk.call(post(None, &["#c"], "z")),
+        Outcome::NotPosted(PostRefusal::TooManyChannels)
+    ));
+}
+
+pub(super) fn who_claims_alone_is_present_once<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let ((bob, _), (ann, _)) = (desk.log_in("Bob"), desk.log_in("ann"));
+    let (presence, active) = desk.claim(bob, true).expect("no one is there");
+    assert_eq!(active, 1);
+    assert!(desk.claim(bob, true).is_none());
+    let (of_ann, active) = desk.claim(ann, true).expect("someone else is there");
+    assert_eq!((active, desk.present()), (2, vec!["Bob".to_owned(), "ann".to_owned()]));
+    assert_eq!(desk.release(presence), ("Bob".to_owned(), false, 1));
+    let (presence, _) = desk.claim(bob, true).expect("the name is free");
+    assert_eq!(desk.present(), ["ann", "Bob"], "in the order of coming");
+    desk.release(of_ann);
+    drop(desk);
+    let mut desk = Desk::open(fixture, limits(9));
+    assert_eq!(desk.present(), Vec::<String>::new(), "no session outlives its store");
+    drop(presence);
+}
+
+pub(super) fn who_shares_is_present_until_the_last_leaves<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("bob");
+    let (one, _) = desk.claim(bob, false).expect("no one is there");
+    let (two, active) = desk.claim(bob, false).expect("it is shared");
+    assert_eq!((active, desk.present().len()), (1, 1));
+    assert!(desk.claim(bob, true).is_none());
+    assert_eq!(desk.release(one), ("bob".to_owned(), true, 1));
+    assert_eq!(desk.release(two), ("bob".to_owned(), false, 0));
+}
+
+pub(super) fn strangers_are_admitted_where_they_are<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("bob");
+    desk.call(append(bob, "bob", "hi"));
+    let text = Text::from_bytes(b"hi").expect("a text");
+    let to_no_one =
+        Call::Append { sender: bob, recipient: name("carol"), text, unknown: Unknown::Refuse };
+    assert!(matches!(desk.call(to_no_one), Outcome::UnknownRecipient));
+    assert!(matches!(desk.call(Call::CountUnread { account: bob }), Outcome::Unread(1)));
+    let open = |spelling: &str, key: Key| Call::Open {
+        name: name(spelling),
+        key,
+        admits_strangers: false,
+    };
+    for unknown in ["bob", "carol"] {
+        let outcome = desk.call(open(unknown, Key::None));
+        assert!(matches!(outcome, Outcome::NotAdmitted), "{outcome:?}");
+    }
+    let password = PasswordHash("$argon2id$x".into());
+    desk.call(Call::SetPassword { name: name("bob"), password });
+    assert!(matches!(desk.call(open("bob", Key::None)), Outcome::Locked { .. }));
+    let outcome = desk.call(open("bob", Key::Trusted));
+    assert!(matches!(outcome, Outcome::Opened { unread: 1, .. }), "{outcome:?}");
+    let outcome = desk.call(open("carol", Key::Trusted));
+    assert!(matches!(outcome, Outcome::Opened { registered: true, .. }), "{outcome:?}");
+}
