@@ -1,6 +1,8 @@
 //! The store against its contract, and what only this store can get wrong.
 
-use postroom_model::{Name, Text, Unknown};
+use std::sync::Arc;
+
+use postroom_model::{Author, Channel, Name, Position, Post, PostRefusal, Text, Unknown};
 use postroom_store::contract::{self, Fixture};
 use postroom_store::{AccountId, Call, Completion, Key, Limits, Outcome, Store, Ticket, Timestamp};
 use rusqlite::Connection;
@@ -145,8 +147,32 @@ fn below_the_reserve_messages_are_refused_and_reading_goes_on() {
     let mut store = open(&folder, Limits { disk_reserve_bytes: u64::MAX, ..Limits::default() });
     let outcomes = settle(&mut store, [append(bob, "bob", "two"), append(bob, "new", "three")]);
     assert!(matches!(outcomes[..], [Outcome::DiskFull, Outcome::DiskFull]), "{outcomes:?}");
+    let refused = settle(&mut store, [post("#a", "x")]);
+    assert!(matches!(refused[..], [Outcome::NotPosted(PostRefusal::DiskFull)]), "{refused:?}");
     assert_eq!(read(&mut store, bob, 2), ["one"]);
     account(&mut store, "new");
+}
+
+#[test]
+fn posts_that_a_channel_keeps_no_longer_leave_the_table() {
+    const POSTS: usize = 2_000;
+    let folder = TempDir::new().unwrap();
+    let limits = Limits { channel_posts: 10, ..Limits::default() };
+    let mut store = open(&folder, limits);
+    for number in 0..POSTS {
+        settle(&mut store, [post(["#a", "#b"][number % 2], "x")]);
+        if number % 900 == 600 {
+            drop(store);
+            store = open(&folder, limits);
+        }
+    }
+    assert!(rows(&folder, "post") < 200, "{} posts are left", rows(&folder, "post"));
+}
+
+fn post(tag: &str, words: &str) -> Call {
+    let channels = vec![Channel::parse(tag).unwrap()];
+    let text = Text::from_bytes(words.as_bytes()).unwrap();
+    Call::Post { author: None, post: Arc::new(Post { author: Author::Board, channels, text }) }
 }
 
 #[test]
@@ -197,18 +223,50 @@ fn a_database_with_other_tables_or_of_a_newer_version_is_refused() {
 }
 
 /// Files of released versions, kept as they were, must open for ever.
+fn released(version: u32) -> (TempDir, SqliteStore) {
+    let folder = TempDir::new().unwrap();
+    let fixture = format!("{}/fixtures/version-{version}.db", env!("CARGO_MANIFEST_DIR"));
+    std::fs::copy(fixture, database_file(folder.path())).unwrap();
+    let store = open(&folder, Limits::default());
+    (folder, store)
+}
+
 #[test]
 fn a_store_of_version_1_opens() {
-    let folder = TempDir::new().unwrap();
-    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/version-1.db");
-    std::fs::copy(fixture, database_file(folder.path())).unwrap();
-    let mut store = open(&folder, Limits::default());
-    let bob = account(&mut store, "Bob");
-    assert_eq!(read(&mut store, bob, 9), ["Hi Bob!", "grüße"]);
+    let (_folder, mut store) = released(1);
+    holds_the_mail_of_the_fixtures(&mut store);
+    assert_eq!(entries(&mut store, "#rust"), Vec::<String>::new());
+}
+
+#[test]
+fn a_store_of_version_2_opens() {
+    let (_folder, mut store) = released(2);
+    holds_the_mail_of_the_fixtures(&mut store);
+    assert_eq!(entries(&mut store, "#lobby"), ["Dora: hello"]);
+    assert_eq!(entries(&mut store, "#rust"), ["Dora: one", "@board: two #rust #Grüße"]);
+    assert_eq!(entries(&mut store, "#grüße"), ["@board: two #rust #Grüße"]);
+}
+
+fn entries(store: &mut SqliteStore, tag: &str) -> Vec<String> {
+    let channel = Channel::parse(tag).unwrap();
+    let timeline = Call::Timeline { channel, from: Position::default() };
+    match settle(store, [timeline]).pop() {
+        Some(Outcome::Timeline(page)) => page
+            .entries
+            .iter()
+            .map(|entry| format!("{}: {}", entry.author, entry.text.as_str()))
+            .collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn holds_the_mail_of_the_fixtures(store: &mut SqliteStore) {
+    let bob = account(store, "Bob");
+    assert_eq!(read(store, bob, 9), ["Hi Bob!", "grüße"]);
     let locked =
         Call::Open { name: Name::new("carol").unwrap(), key: Key::None, admits_strangers: true };
-    assert!(matches!(settle(&mut store, [locked])[..], [Outcome::Locked { .. }]));
+    assert!(matches!(settle(store, [locked])[..], [Outcome::Locked { .. }]));
     // One message of alice's was read and its removal noted.
-    let alice = account(&mut store, "alice");
-    assert_eq!(read(&mut store, alice, 9), ["kept"]);
+    let alice = account(store, "alice");
+    assert_eq!(read(store, alice, 9), ["kept"]);
 }
