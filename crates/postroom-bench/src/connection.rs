@@ -1,54 +1,44 @@
-//! One connection of the generator: what it waits for, and what its socket has
-//! not taken or not completed yet.
+//! One connection of the generator that asks and waits for answers.
 
-use std::io::{ErrorKind, Read as _, Write as _};
 use std::time::Instant;
 
-use anyhow::{Context as _, bail, ensure};
-use mio::net::TcpStream;
+use anyhow::ensure;
 
 use crate::answer::Expected;
 use crate::request::Requests;
+use crate::socket::Socket;
 use crate::tally::Tally;
 
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
-    number: u32,
-    /// When each unanswered request was written: a ring, with room for as many
-    /// as may be in flight.
-    sent_at: Box<[Instant]>,
-    oldest: usize,
-    in_flight: usize,
+    socket: Socket,
+    unanswered: Unanswered,
     /// Requests that this round still wants from this connection.
     left: u64,
-    /// Requests that the socket had no room for.
-    unsent: Vec<u8>,
-    /// The front of an answer whose end has not come.
-    incomplete: Vec<u8>,
+}
+
+/// When each unanswered request was written: a ring, with room for as many as
+/// may be in flight.
+#[derive(Debug)]
+struct Unanswered {
+    sent_at: Box<[Instant]>,
+    oldest: usize,
+    count: usize,
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, number: u32, in_flight: u32) -> Self {
-        Self {
-            stream,
-            number,
-            sent_at: vec![Instant::now(); in_flight as usize].into_boxed_slice(),
-            oldest: 0,
-            in_flight: 0,
-            left: 0,
-            unsent: Vec::new(),
-            incomplete: Vec::new(),
-        }
+    pub(crate) fn new(socket: Socket, in_flight: u32) -> Self {
+        let sent_at = vec![Instant::now(); in_flight as usize].into_boxed_slice();
+        Self { socket, unanswered: Unanswered { sent_at, oldest: 0, count: 0 }, left: 0 }
     }
 
-    pub(crate) fn stream(&mut self) -> &mut TcpStream {
-        &mut self.stream
+    pub(crate) fn socket(&mut self) -> &mut Socket {
+        &mut self.socket
     }
 
     #[cfg(test)]
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight
+        self.unanswered.count
     }
 
     /// Allots the requests of a round.
@@ -64,23 +54,19 @@ impl Connection {
         requests: &mut Requests,
         now: Instant,
     ) -> anyhow::Result<usize> {
-        let room = self.sent_at.len() - self.in_flight;
+        let room = self.unanswered.room();
         let count = usize::try_from(self.left).map_or(room, |left| left.min(room));
         if count == 0 {
             return Ok(0);
         }
         self.left -= count as u64;
-        for _ in 0..count {
-            let at = self.wrap(self.oldest + self.in_flight);
-            self.sent_at[at] = now;
-            self.in_flight += 1;
-        }
-        self.send(requests.next(count, self.number))?;
+        self.unanswered.add(count, now);
+        self.socket.send(requests.next(count, self.socket.number()))?;
         Ok(count)
     }
 
-    /// Takes what has come, in one read unless it fills `buffer`; returns how
-    /// many answers that were and when they came.
+    /// Takes what has come; returns how many answers that were and when they
+    /// came.
     #[inline]
     pub(crate) fn receive(
         &mut self,
@@ -88,76 +74,30 @@ impl Connection {
         expected: Expected,
         tally: &mut Tally,
     ) -> anyhow::Result<(usize, Instant)> {
-        let before = self.in_flight;
-        loop {
-            let kept = self.incomplete.len();
-            ensure!(
-                kept < buffer.len(),
-                "connection {} was sent {kept} bytes that are no complete answer",
-                self.number
-            );
-            buffer[..kept].copy_from_slice(&self.incomplete);
-            match self.stream.read(&mut buffer[kept..]) {
-                Ok(0) => bail!(
-                    "the server closed connection {} with {} requests unanswered; \
-                     its log may say why",
-                    self.number,
-                    self.in_flight
-                ),
-                Ok(size) => {
-                    let now = Instant::now();
-                    let end = kept + size;
-                    self.settle(&buffer[..end], now, expected, tally)?;
-                    // A short read emptied the socket: whatever comes later
-                    // raises a new event, and asking now would cost a call.
-                    if end < buffer.len() {
-                        return Ok((before - self.in_flight, now));
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Ok((before - self.in_flight, Instant::now()));
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    return Err(error)
-                        .with_context(|| format!("reading from connection {}", self.number));
-                }
-            }
-        }
+        let Self { socket, unanswered, .. } = self;
+        let (number, before) = (socket.number(), unanswered.count);
+        let now = socket
+            .receive(buffer, |bytes, now| unanswered.settle(bytes, now, expected, tally, number))?;
+        Ok((before - unanswered.count, now))
     }
+}
 
-    /// Sends what the socket had no room for earlier.
+impl Unanswered {
     #[inline]
-    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
-        while !self.unsent.is_empty() {
-            let taken = self.write(&self.unsent)?;
-            if taken == 0 {
-                break;
-            }
-            self.unsent.drain(..taken);
-        }
-        Ok(())
-    }
-
-    /// Sends `bytes`, or keeps what the socket has no room for.
-    #[inline]
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        let taken = if self.unsent.is_empty() { self.write(bytes)? } else { 0 };
-        self.unsent.extend_from_slice(&bytes[taken..]);
-        Ok(())
+    fn room(&self) -> usize {
+        self.sent_at.len() - self.count
     }
 
     #[inline]
-    fn write(&self, bytes: &[u8]) -> anyhow::Result<usize> {
-        match (&self.stream).write(bytes) {
-            Ok(size) => Ok(size),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock) => Ok(0),
-            Err(error) => {
-                Err(error).with_context(|| format!("writing to connection {}", self.number))
-            }
+    fn add(&mut self, count: usize, now: Instant) {
+        for _ in 0..count {
+            let at = self.wrap(self.oldest + self.count);
+            self.sent_at[at] = now;
+            self.count += 1;
         }
     }
 
+    /// Counts the answers in `received`; returns how many bytes they have.
     #[inline]
     fn settle(
         &mut self,
@@ -165,15 +105,15 @@ impl Connection {
         now: Instant,
         expected: Expected,
         tally: &mut Tally,
-    ) -> anyhow::Result<()> {
+        number: u32,
+    ) -> anyhow::Result<usize> {
         let mut rest = received;
         while let Some(answer) = expected.take(rest) {
             let (text, behind) = rest.split_at(answer.length);
             rest = behind;
             ensure!(
-                self.in_flight > 0,
-                "connection {} was sent an answer that it never asked for: {}",
-                self.number,
+                self.count > 0,
+                "connection {number} was sent an answer that it never asked for: {}",
                 text.escape_ascii()
             );
             tally.count(now.duration_since(self.sent_at[self.oldest]));
@@ -181,11 +121,9 @@ impl Connection {
                 tally.count_wrong(text);
             }
             self.oldest = self.wrap(self.oldest + 1);
-            self.in_flight -= 1;
+            self.count -= 1;
         }
-        self.incomplete.clear();
-        self.incomplete.extend_from_slice(rest);
-        Ok(())
+        Ok(received.len() - rest.len())
     }
 
     /// A place in the ring; cheaper than `%`.

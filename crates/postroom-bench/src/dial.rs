@@ -1,47 +1,78 @@
 //! Opens connections and logs them in, blocking: nothing here is measured.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::login::{Login, Verdict};
 
 /// Connections opened before the first of them must have its answer: enough to
 /// fill a server's group commit, few enough for any backlog.
 const BATCH: u32 = 100;
 
-/// A server that does not answer LOGIN within this is given up.
+/// A server that does not answer within this is given up.
 const LOGIN_LIMIT: Duration = Duration::from_secs(30);
 
 /// Files of the generator that are no connections.
 const OTHER_FILES: u64 = 32;
 
-/// Opens `count` connections to `address`; with `names`, logs connection N in
-/// as `names(N)`.
-pub(crate) fn open(
+/// Answers to a login are short, and connections may be many.
+const BUFFER_BYTES: usize = 512;
+
+/// A connection that is still read line by line.
+pub(crate) type Lines = BufReader<TcpStream>;
+
+/// Opens `count` connections to `address` that need no name.
+pub(crate) fn open(address: SocketAddr, count: u32) -> anyhow::Result<Vec<TcpStream>> {
+    allow_open_files(count)?;
+    (0..count).map(|_| connect(address)).collect()
+}
+
+/// Opens `count` connections to `address` and logs connection N in as
+/// `name(N)`.
+pub(crate) fn log_in(
     address: SocketAddr,
     count: u32,
-    names: Option<&dyn Fn(u32) -> String>,
-) -> anyhow::Result<Vec<TcpStream>> {
-    allow_open_files(u64::from(count) + OTHER_FILES)?;
-    let mut streams = Vec::with_capacity(count as usize);
-    while streams.len() < count as usize {
-        let first = streams.len();
-        for number in (0..count).skip(first).take(BATCH as usize) {
-            let mut stream = connect(address)?;
-            if let Some(name) = names {
-                let login = format!("LOGIN {}\n", name(number));
-                stream.write_all(login.as_bytes()).context("sending LOGIN")?;
+    login: Login,
+    name: &dyn Fn(u32) -> String,
+) -> anyhow::Result<Vec<Lines>> {
+    allow_open_files(count)?;
+    let mut all = Vec::with_capacity(count as usize);
+    for first in (0..count).step_by(BATCH as usize) {
+        let names: Vec<String> = (first..count).take(BATCH as usize).map(name).collect();
+        let mut batch: Vec<Lines> = names
+            .iter()
+            .map(|_| Ok(BufReader::with_capacity(BUFFER_BYTES, connect(address)?)))
+            .collect::<anyhow::Result<_>>()?;
+        for step in 0..login.steps() {
+            for (lines, name) in batch.iter_mut().zip(&names) {
+                say(lines, login.request(step, name).as_bytes())?;
             }
-            streams.push(stream);
+            for (lines, name) in batch.iter_mut().zip(&names) {
+                await_step(lines, login, step)
+                    .with_context(|| format!("logging {name} in at {address}"))?;
+            }
         }
-        if names.is_some() {
-            streams[first..].iter_mut().try_for_each(await_login)?;
-        }
+        all.append(&mut batch);
     }
-    Ok(streams)
+    Ok(all)
+}
+
+/// The next line, its end included.
+pub(crate) fn next_line(lines: &mut Lines) -> anyhow::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    lines.read_until(b'\n', &mut line).context("waiting for a line of the server")?;
+    if !line.ends_with(b"\n") {
+        bail!("the server closed the connection; its log may say why");
+    }
+    Ok(line)
+}
+
+pub(crate) fn say(lines: &mut Lines, text: &[u8]) -> anyhow::Result<()> {
+    lines.get_mut().write_all(text).context("sending to the server")
 }
 
 fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
@@ -52,34 +83,35 @@ fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Reads the line that answers LOGIN: the number of messages stored.
-fn await_login(stream: &mut TcpStream) -> anyhow::Result<()> {
-    let mut answer = Vec::new();
-    let mut bytes = [0; 64];
-    while !answer.ends_with(b"\n") {
-        let size = stream.read(&mut bytes).context("waiting for the answer to LOGIN")?;
-        if size == 0 {
-            bail!("the server closed the connection at LOGIN; its log may say why");
+fn await_step(lines: &mut Lines, login: Login, step: usize) -> anyhow::Result<()> {
+    // It may say what the server waits for.
+    let mut last = Vec::new();
+    loop {
+        let line = next_line(lines)
+            .with_context(|| format!("after the line `{}`", last.escape_ascii()))?;
+        last = line.trim_ascii_end().to_vec();
+        match login.verdict(step, &last) {
+            Verdict::Done => return Ok(()),
+            Verdict::Wait => {}
+            Verdict::Reply(reply) => say(lines, &reply)?,
+            Verdict::Refused => bail!(
+                "the server answered `{}`; is this the right listener, with the name free?",
+                last.escape_ascii()
+            ),
         }
-        answer.extend_from_slice(&bytes[..size]);
     }
-    ensure!(
-        answer.len() > 1 && answer[..answer.len() - 1].iter().all(u8::is_ascii_digit),
-        "the answer to LOGIN is no number: `{}`; is this the `mailbox` listener?",
-        answer.escape_ascii()
-    );
-    Ok(())
 }
 
-/// Raises this process's limit of open files as far as it may.
-fn allow_open_files(needed: u64) -> anyhow::Result<()> {
+/// Raises this process's limit of open files as far as it may: another side
+/// may have opened as many already.
+fn allow_open_files(connections: u32) -> anyhow::Result<()> {
+    let needed = u64::from(connections) + OTHER_FILES;
     let limit = getrlimit(Resource::Nofile);
-    // No limit at all reads as none.
-    if limit.current.is_none_or(|current| current >= needed) {
-        return Ok(());
+    if limit.current != limit.maximum {
+        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        setrlimit(Resource::Nofile, raised).context("raising the limit of open files")?;
     }
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    setrlimit(Resource::Nofile, raised).context("raising the limit of open files")?;
+    // No limit at all reads as none.
     ensure!(
         limit.maximum.is_none_or(|maximum| maximum >= needed),
         "{needed} open files are needed and the hard limit is lower; raise it (`ulimit -Hn`)"
@@ -89,6 +121,7 @@ fn allow_open_files(needed: u64) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
     use std::net::TcpListener;
     use std::thread;
 
@@ -106,7 +139,7 @@ mod tests {
                 peer.write_all(piece).unwrap();
             }
         });
-        let opened = open(address, 1, Some(&|number| format!("test{number}")));
+        let opened = log_in(address, 1, Login::Mailbox, &|number| format!("test{number}"));
         server.join().unwrap();
         opened.map(drop)
     }

@@ -15,6 +15,20 @@ pub(crate) fn write(field: &mut [u8], mut number: u32) {
     }
 }
 
+/// The number that `field` holds, if it is one.
+#[inline]
+pub(crate) fn read(field: &[u8]) -> Option<u32> {
+    let mut number = 0_u64;
+    for byte in field {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + u64::from(digit);
+    }
+    u32::try_from(number).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,5 +44,11 @@ mod tests {
         let mut field = *b"99999";
         write(&mut field, 420);
         assert_eq!(&field, b"00420");
+    }
+
+    #[test]
+    fn a_field_is_read_back() {
+        assert_eq!([&b"00420"[..], b"4294967295"].map(read), [Some(420), Some(u32::MAX)]);
+        assert_eq!([&b"4294967296"[..], b"12 45", b"12:45"].map(read), [None; 3]);
     }
 }

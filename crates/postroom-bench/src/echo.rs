@@ -9,9 +9,10 @@ use anyhow::Context as _;
 
 use crate::Outcome;
 use crate::cli::{self, EchoOptions};
+use crate::exchange::Exchange;
 use crate::fleet::Extent;
 use crate::request::{Numbers, Requests};
-use crate::rounds::{self, Player, Workload};
+use crate::rounds;
 use crate::side::{Dialect, OWN, RECIPIENT, Side};
 
 /// As many as `send` has by default, so that requests have the same size.
@@ -24,15 +25,11 @@ pub(crate) fn run(options: &EchoOptions) -> anyhow::Result<Outcome> {
     let (template, expected) = side.dialect.send(RECIPIENT, RECIPIENTS, options.body);
     let fleet = side.connect(OWN, options.connections, in_flight, expected)?;
     let requests = Requests::new(template, Numbers::random(RECIPIENTS), in_flight);
-    let workload = Workload {
-        name: "echo",
-        connections: options.connections,
-        in_flight,
-        rounds: options.rounds,
-        extent: Extent::For(cli::seconds(options.seconds)),
-        markdown: options.markdown,
-    };
-    rounds::play(&workload, vec![Player::new(side, fleet, requests)])
+    let EchoOptions { connections, rounds, markdown, .. } = *options;
+    let workload = Exchange::workload("echo", connections, in_flight, rounds, markdown);
+    let extent = Extent::For(cli::seconds(options.seconds));
+    let player = Exchange::player(side, fleet, requests, extent);
+    Ok(rounds::play(&workload, vec![player])?.outcome)
 }
 
 /// The server in a process of its own, so that its CPU time is.

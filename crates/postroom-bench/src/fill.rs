@@ -3,9 +3,10 @@
 
 use crate::Outcome;
 use crate::cli::FillOptions;
+use crate::exchange::Exchange;
 use crate::fleet::Extent;
 use crate::request::{Numbers, Requests};
-use crate::rounds::{self, Player, Workload};
+use crate::rounds;
 use crate::side::{Dialect, RECIPIENT, SETUP, Side};
 
 pub(crate) fn run(options: &FillOptions) -> anyhow::Result<Outcome> {
@@ -13,13 +14,9 @@ pub(crate) fn run(options: &FillOptions) -> anyhow::Result<Outcome> {
     let (template, expected) = side.dialect.send(RECIPIENT, options.accounts, options.body);
     let fleet = side.connect(SETUP, options.connections, options.in_flight, expected)?;
     let requests = Requests::new(template, Numbers::cycle(options.accounts), options.in_flight);
-    let workload = Workload {
-        name: "fill",
-        connections: options.connections,
-        in_flight: options.in_flight,
-        rounds: options.messages,
-        extent: Extent::Total(options.accounts.into()),
-        markdown: false,
-    };
-    rounds::play(&workload, vec![Player::new(side, fleet, requests)])
+    let FillOptions { connections, in_flight, messages, .. } = *options;
+    let workload = Exchange::workload("fill", connections, in_flight, messages, false);
+    let extent = Extent::Total(options.accounts.into());
+    let player = Exchange::player(side, fleet, requests, extent);
+    Ok(rounds::play(&workload, vec![player])?.outcome)
 }

@@ -4,22 +4,16 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll};
 
 use crate::answer::Expected;
 use crate::connection::Connection;
 use crate::request::Requests;
+use crate::socket::{EVENTS, READ_BUFFER_BYTES, Socket};
 use crate::tally::Tally;
 
-/// Room for the answers that one read brings.
-const READ_BUFFER_BYTES: usize = 256 * 1024;
-
-/// Wakes taken from the kernel in one call.
-const EVENTS: usize = 1024;
-
 /// A server that answers nothing for so long is given up.
-const STALL: Duration = Duration::from_secs(30);
+pub(crate) const STALL: Duration = Duration::from_secs(30);
 
 /// When a run stops asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +28,7 @@ pub(crate) enum Extent {
 
 impl Extent {
     /// The requests of connection `number` of `connections`.
-    fn share(self, number: u64, connections: u64) -> u64 {
+    pub(crate) fn share(self, number: u64, connections: u64) -> u64 {
         match self {
             Self::For(_) => u64::MAX,
             Self::Each(requests) => requests,
@@ -44,7 +38,7 @@ impl Extent {
         }
     }
 
-    fn deadline(self, begin: Instant) -> Option<Instant> {
+    pub(crate) fn deadline(self, begin: Instant) -> Option<Instant> {
         match self {
             Self::For(duration) => Some(begin + duration),
             Self::Each(_) | Self::Total(_) => None,
@@ -73,13 +67,7 @@ impl Fleet {
         let poll = Poll::new().context("creating the poll")?;
         let mut connections = Vec::with_capacity(streams.len());
         for (number, stream) in (0..).zip(streams) {
-            stream.set_nonblocking(true).context("making a socket non-blocking")?;
-            let mut connection = Connection::new(TcpStream::from_std(stream), number, in_flight);
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            poll.registry()
-                .register(connection.stream(), Token(number as usize), interest)
-                .context("registering a socket with the poll")?;
-            connections.push(connection);
+            connections.push(Connection::new(Socket::new(stream, number, &poll)?, in_flight));
         }
         Ok(Self {
             poll,
@@ -100,7 +88,7 @@ impl Fleet {
             self.wait(outstanding)?;
             for event in &self.events {
                 let connection = &mut self.connections[event.token().0];
-                connection.flush()?;
+                connection.socket().flush()?;
                 if !event.is_readable() {
                     continue;
                 }
@@ -124,7 +112,7 @@ impl Fleet {
     /// read, so that closing is an orderly end and no reset.
     pub(crate) fn end(mut self, farewell: &[u8]) -> anyhow::Result<()> {
         for connection in &mut self.connections {
-            connection.send(farewell)?;
+            connection.socket().send(farewell)?;
         }
         Ok(())
     }

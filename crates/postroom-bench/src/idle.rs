@@ -1,6 +1,5 @@
 //! What connections cost that are logged in and silent.
 
-use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,11 +7,11 @@ use anyhow::Context as _;
 
 use crate::Outcome;
 use crate::cli::IdleOptions;
-use crate::dial;
+use crate::dial::{self, Lines};
 use crate::measurement::float;
 use crate::memory::Memory;
 use crate::report;
-use crate::side::{Dialect, Side};
+use crate::side::Side;
 use crate::table::Table;
 
 /// Memory that has not changed for so long is settled.
@@ -27,21 +26,22 @@ const INTERVAL: Duration = Duration::from_millis(200);
 const MEMORY: Table = Table::new(&["memory", "before kB", "after kB", "bytes a connection"], 1);
 
 pub(crate) fn run(options: &IdleOptions) -> anyhow::Result<Outcome> {
-    let side = Side::new(Dialect::Mailbox, options.server, options.server_pid);
+    let side = Side::new(options.protocol, options.server, options.server_pid);
     let process = side.process.context("the server's process is unknown; give --server-pid")?;
     let before = settled(process)?;
     let mut streams = open(options)?;
     let after = settled(process)?;
     print(&before, &after, options.connections);
-    streams.iter_mut().try_for_each(say_exit)?;
+    let farewell = options.protocol.farewell();
+    streams.iter_mut().try_for_each(|lines| dial::say(lines, farewell))?;
     Ok(Outcome::Clean)
 }
 
-fn open(options: &IdleOptions) -> anyhow::Result<Vec<TcpStream>> {
+fn open(options: &IdleOptions) -> anyhow::Result<Vec<Lines>> {
     let accounts = options.accounts.unwrap_or(options.connections);
     let begin = Instant::now();
     let name = |number: u32| format!("idle{}", number % accounts);
-    let streams = dial::open(options.server, options.connections, Some(&name))?;
+    let streams = dial::log_in(options.server, options.connections, options.protocol, &name)?;
     report::line(&format!(
         "{} connections logged in as {accounts} accounts within {:.1} s",
         streams.len(),
@@ -87,12 +87,6 @@ fn print(before: &Memory, after: &Memory, connections: u32) {
 
 fn bytes_each(before_kb: u64, after_kb: u64, connections: u32) -> f64 {
     (float(after_kb) - float(before_kb)) * 1024.0 / f64::from(connections)
-}
-
-fn say_exit(stream: &mut TcpStream) -> anyhow::Result<()> {
-    use std::io::Write as _;
-
-    stream.write_all(b"EXIT\n").context("ending a connection")
 }
 
 #[cfg(test)]

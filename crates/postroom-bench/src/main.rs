@@ -12,22 +12,30 @@ mod connection;
 mod cpu;
 mod dial;
 mod digits;
+mod disk;
 mod echo;
 mod echo_server;
+mod exchange;
+mod fanout;
 mod fill;
 mod fleet;
 mod idle;
+mod login;
 mod machine;
 mod measurement;
 mod memory;
+mod private;
 mod process;
 mod read;
 mod report;
 mod request;
+mod room;
 mod rounds;
 mod schedule;
 mod send;
 mod side;
+mod slow_member;
+mod socket;
 mod start;
 mod table;
 mod tally;
@@ -66,6 +74,9 @@ fn run(command: &Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Send(options) => send::run(options),
         Command::Read(options) => read::run(options),
+        Command::Fanout(options) => fanout::run(options),
+        Command::Private(options) => private::run(options),
+        Command::SlowMember(options) => slow_member::run(options),
         Command::Idle(options) => idle::run(options),
         Command::Fill(options) => fill::run(options),
         Command::Start(options) => start::run(options),

@@ -16,6 +16,9 @@ pub(crate) struct Measurement {
     pub(crate) server_cpu_us: Option<f64>,
     /// CPU time of the generator for a message.
     pub(crate) generator_cpu_us: f64,
+    /// The part of one core that the generator kept busy: near 1, it was the
+    /// limit.
+    pub(crate) generator_cores: f64,
 }
 
 impl Measurement {
@@ -33,6 +36,7 @@ impl Measurement {
             p999_us: microseconds(tally.quantile(0.999)),
             server_cpu_us: server_cpu.map(|cpu| microseconds(cpu) / answers),
             generator_cpu_us: microseconds(generator_cpu) / answers,
+            generator_cores: generator_cpu.as_secs_f64() / elapsed.as_secs_f64(),
         }
     }
 
@@ -46,6 +50,7 @@ impl Measurement {
             p999_us: of(|round| round.p999_us)?,
             server_cpu_us: median(rounds.iter().filter_map(|round| round.server_cpu_us).collect()),
             generator_cpu_us: of(|round| round.generator_cpu_us)?,
+            generator_cores: of(|round| round.generator_cores)?,
         })
     }
 
@@ -59,6 +64,7 @@ impl Measurement {
             p999_us: self.p999_us / other.p999_us,
             server_cpu_us: server_cpus.map(|(own, others)| own / others),
             generator_cpu_us: self.generator_cpu_us / other.generator_cpu_us,
+            generator_cores: self.generator_cores / other.generator_cores,
         }
     }
 }
@@ -93,6 +99,7 @@ mod tests {
             p999_us: 30.0,
             server_cpu_us,
             generator_cpu_us: 5.0,
+            generator_cores: 0.5,
         }
     }
 
@@ -133,5 +140,6 @@ mod tests {
         assert!(close(figures.rate, 2000.0) && close(figures.generator_cpu_us, 4.0));
         assert!(figures.server_cpu_us.is_some_and(|us| close(us, 8.0)));
         assert!((figures.p50_us - 50.0).abs() < 1.0);
+        assert!(close(figures.generator_cores, 0.008));
     }
 }

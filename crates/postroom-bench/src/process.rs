@@ -1,45 +1,99 @@
-//! Which process listens at an address: the owner of the listening socket's
-//! inode, as /proc tells.
+//! Which process listens at an address, and what becomes of a connection there:
+//! the owner of a socket's inode, as /proc tells.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// State of a listening socket in /proc/net/tcp.
+/// States of a socket in /proc/net/tcp.
+const ESTABLISHED: &str = "01";
 const LISTEN: &str = "0A";
+
+/// A connection as the process at its other end holds it. Whether that process
+/// has closed it cannot be seen from this end, while nothing is read here.
+#[derive(Debug)]
+pub(crate) struct Held {
+    file: PathBuf,
+    socket: PathBuf,
+}
+
+impl Held {
+    /// The end that `process` has of the connection from `remote` to `local`,
+    /// if this user may see it.
+    pub(crate) fn by(process: u32, local: SocketAddr, remote: SocketAddr) -> Option<Self> {
+        let inode = inode(|row| {
+            row.state == ESTABLISHED && row.local == end(local) && row.remote == end(remote)
+        })?;
+        let socket = link(inode);
+        Some(Self { file: holding(process, &socket)?, socket })
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        fs::read_link(&self.file).is_ok_and(|target| target == self.socket)
+    }
+}
 
 /// The process that listens at `address`, if this user may see it.
 pub(crate) fn listening_at(address: SocketAddr) -> Option<u32> {
-    let inode = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|table| fs::read_to_string(table).ok())
-        .find_map(|table| listening_inode(&table, address))?;
-    let link = format!("socket:[{inode}]");
+    let socket = link(inode(|row| listens(row, address))?);
     fs::read_dir("/proc")
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .find(|process: &u32| holds(*process, &link))
+        .find(|process: &u32| holding(*process, &socket).is_some())
 }
 
-fn holds(process: u32, link: &str) -> bool {
-    let Ok(files) = fs::read_dir(format!("/proc/{process}/fd")) else {
-        return false;
-    };
-    files
-        .filter_map(|file| fs::read_link(file.ok()?.path()).ok())
-        .any(|target| target == Path::new(link))
+fn link(inode: u64) -> PathBuf {
+    format!("socket:[{inode}]").into()
 }
 
-/// The inode of the socket that listens at `address`, from the text of
-/// /proc/net/tcp or tcp6.
-fn listening_inode(table: &str, address: SocketAddr) -> Option<u64> {
-    table.lines().skip(1).find_map(|row| {
-        let fields: Vec<&str> = row.split_ascii_whitespace().collect();
-        let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
-        let (ip, port) = socket(local)?;
-        let reaches = ip.is_unspecified() || ip == address.ip();
-        (*state == LISTEN && reaches && port == address.port()).then(|| inode.parse().ok())?
-    })
+/// The file of `process` that is `socket`.
+fn holding(process: u32, socket: &Path) -> Option<PathBuf> {
+    fs::read_dir(format!("/proc/{process}/fd"))
+        .ok()?
+        .filter_map(|file| Some(file.ok()?.path()))
+        .find(|file| fs::read_link(file).is_ok_and(|target| target == socket))
+}
+
+/// A row of /proc/net/tcp or tcp6.
+#[derive(Debug)]
+struct Row<'a> {
+    local: (IpAddr, u16),
+    remote: (IpAddr, u16),
+    state: &'a str,
+    inode: u64,
+}
+
+impl<'a> Row<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let fields: Vec<&str> = text.split_ascii_whitespace().collect();
+        Some(Self {
+            local: socket(fields.get(1)?)?,
+            remote: socket(fields.get(2)?)?,
+            state: fields.get(3)?,
+            inode: fields.get(9)?.parse().ok()?,
+        })
+    }
+}
+
+/// The inode of the one socket of this machine that is `wanted`.
+fn inode(wanted: impl Fn(&Row<'_>) -> bool) -> Option<u64> {
+    ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .find_map(|table| inode_in(&table, &wanted))
+}
+
+fn inode_in(table: &str, wanted: impl Fn(&Row<'_>) -> bool) -> Option<u64> {
+    table.lines().skip(1).filter_map(Row::parse).find(wanted).map(|row| row.inode)
+}
+
+fn listens(row: &Row<'_>, address: SocketAddr) -> bool {
+    let (ip, port) = row.local;
+    row.state == LISTEN && port == address.port() && (ip.is_unspecified() || ip == address.ip())
+}
+
+fn end(address: SocketAddr) -> (IpAddr, u16) {
+    (address.ip().to_canonical(), address.port())
 }
 
 /// An address as the kernel prints it: words in host order, in hexadecimal.
@@ -58,7 +112,7 @@ fn socket(text: &str) -> Option<(IpAddr, u16)> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -76,7 +130,8 @@ mod tests {
 ";
 
     fn inode(table: &str, address: &str) -> Option<u64> {
-        listening_inode(table, address.parse().unwrap())
+        let address = address.parse().unwrap();
+        inode_in(table, |row| listens(row, address))
     }
 
     #[test]
@@ -103,5 +158,18 @@ mod tests {
     fn this_process_is_found_by_its_listener() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         assert_eq!(listening_at(listener.local_addr().unwrap()), Some(std::process::id()));
+    }
+
+    #[test]
+    fn a_connection_is_held_until_it_is_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).unwrap();
+        let (peer, from) = listener.accept().unwrap();
+        let held = Held::by(std::process::id(), address, from).unwrap();
+        assert!(held.is_open());
+        drop(peer);
+        assert!(!held.is_open());
+        drop(stream);
     }
 }

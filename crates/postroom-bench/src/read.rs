@@ -5,9 +5,10 @@ use anyhow::ensure;
 
 use crate::Outcome;
 use crate::cli::ReadOptions;
+use crate::exchange::Exchange;
 use crate::fleet::Extent;
 use crate::request::{Numbers, Requests};
-use crate::rounds::{self, Player, Workload};
+use crate::rounds::{self, Player};
 use crate::side::{OWN, Side};
 
 /// The next READ proves that the last answer arrived, so that there is one.
@@ -26,22 +27,18 @@ pub(crate) fn run(options: &ReadOptions) -> anyhow::Result<Outcome> {
         let total = u64::from(options.connections) * u64::from(options.messages);
         rounds::prepare(side, OWN, options.connections, total, options.body)?;
     }
+    let extent = Extent::Each(share.into());
     let players: anyhow::Result<Vec<Player>> =
-        sides.into_iter().map(|side| player(side, options)).collect();
-    let workload = Workload {
-        name: "read",
-        connections: options.connections,
-        in_flight: IN_FLIGHT,
-        rounds: options.rounds,
-        extent: Extent::Each(share.into()),
-        markdown: options.sides.markdown,
-    };
-    rounds::play(&workload, players?)
+        sides.into_iter().map(|side| player(side, options.connections, extent)).collect();
+    let ReadOptions { connections, rounds, .. } = *options;
+    let markdown = options.sides.markdown;
+    let workload = Exchange::workload("read", connections, IN_FLIGHT, rounds, markdown);
+    Ok(rounds::play(&workload, players?)?.outcome)
 }
 
-fn player(side: Side, options: &ReadOptions) -> anyhow::Result<Player> {
-    let (template, expected) = side.dialect.read(OWN, options.connections);
-    let fleet = side.connect(OWN, options.connections, IN_FLIGHT, expected)?;
+fn player(side: Side, connections: u32, extent: Extent) -> anyhow::Result<Player> {
+    let (template, expected) = side.dialect.read(OWN, connections);
+    let fleet = side.connect(OWN, connections, IN_FLIGHT, expected)?;
     let requests = Requests::new(template, Numbers::Own, IN_FLIGHT);
-    Ok(Player::new(side, fleet, requests))
+    Ok(Exchange::player(side, fleet, requests, extent))
 }

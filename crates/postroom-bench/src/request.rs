@@ -48,7 +48,8 @@ impl Template {
         self.text.len()
     }
 
-    fn around(before: &str, digits: usize, after: &str) -> Self {
+    /// `before`, so many digits, and `after`.
+    pub(crate) fn around(before: &str, digits: usize, after: &str) -> Self {
         let text = [before, &"0".repeat(digits), after].concat().into_bytes();
         Self { text, digits_at: before.len(), digits }
     }

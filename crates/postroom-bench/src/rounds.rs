@@ -1,19 +1,21 @@
-//! Plays the rounds of a workload, on one side or on two in turn, and prints
-//! what each measured.
+//! Plays the rounds of a workload, on one side or on several in turn, and
+//! prints what each measured.
 
+use std::fmt;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
 use crate::Outcome;
 use crate::cpu::CpuTime;
-use crate::fleet::{Extent, Fleet};
+use crate::exchange::Exchange;
+use crate::fleet::Extent;
 use crate::measurement::Measurement;
 use crate::report;
 use crate::request::{Numbers, Requests};
 use crate::schedule;
 use crate::side::{SETUP, Side};
-use crate::table::{self, ROUNDS};
+use crate::table::{self, Table};
 use crate::tally::Tally;
 
 /// Connections and requests in flight of what is not measured.
@@ -21,51 +23,60 @@ const SETUP_CONNECTIONS: u32 = 4;
 const SETUP_IN_FLIGHT: u32 = 250;
 
 /// A workload as its rows name it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
-    pub(crate) connections: u32,
-    pub(crate) in_flight: u32,
+    pub(crate) table: &'static Table,
+    /// The cells between the side and the round.
+    pub(crate) settings: Vec<String>,
     pub(crate) rounds: u32,
-    /// How long a round is.
-    pub(crate) extent: Extent,
     pub(crate) markdown: bool,
+}
+
+/// What a side does in a round.
+pub(crate) trait Load: fmt::Debug {
+    /// Does one round's work.
+    fn run(&mut self) -> anyhow::Result<Tally>;
+
+    /// Ends in order what is open.
+    fn end(self: Box<Self>) -> anyhow::Result<()>;
 }
 
 /// A side, ready to play.
 #[derive(Debug)]
 pub(crate) struct Player {
-    side: Side,
-    fleet: Fleet,
-    requests: Requests,
+    label: &'static str,
+    /// Whose CPU time counts, if it is known.
+    process: Option<u32>,
+    load: Box<dyn Load>,
     measured: Vec<Measurement>,
     wrong: u64,
     first_wrong: Option<String>,
 }
 
+/// What all rounds came to.
+#[derive(Debug)]
+pub(crate) struct Played {
+    pub(crate) outcome: Outcome,
+    /// Of each side, in the order of the players.
+    pub(crate) medians: Vec<(&'static str, Measurement)>,
+}
+
 impl Player {
-    pub(crate) fn new(side: Side, fleet: Fleet, requests: Requests) -> Self {
-        Self { side, fleet, requests, measured: Vec::new(), wrong: 0, first_wrong: None }
+    pub(crate) fn new(
+        label: &'static str,
+        process: Option<u32>,
+        load: impl Load + 'static,
+    ) -> Self {
+        let load = Box::new(load);
+        Self { label, process, load, measured: Vec::new(), wrong: 0, first_wrong: None }
     }
 
-    fn play(&mut self, extent: Extent) -> anyhow::Result<Measurement> {
-        let label = self.side.dialect.label();
-        let own = std::process::id();
-        let cpu_before = self.cpu()?;
-        let own_before = CpuTime::of(own)?;
-        let begin = Instant::now();
-        let tally = self.fleet.run(&mut self.requests, extent).context(label)?;
-        let elapsed = begin.elapsed();
-        let own_cpu = CpuTime::of(own)?.since(own_before);
-        let cpu = self.cpu()?.zip(cpu_before).map(|(after, before)| after.since(before));
-        let measured = Measurement::new(&tally, elapsed, cpu, own_cpu);
+    fn play(&mut self) -> anyhow::Result<Measurement> {
+        let (measured, tally) = measure(self.process, || self.load.run()).context(self.label)?;
         self.measured.push(measured);
         self.keep_wrong(tally);
         Ok(measured)
-    }
-
-    fn cpu(&self) -> anyhow::Result<Option<CpuTime>> {
-        self.side.process.map(CpuTime::of).transpose()
     }
 
     fn keep_wrong(&mut self, tally: Tally) {
@@ -74,23 +85,42 @@ impl Player {
     }
 }
 
+/// Runs `work` and puts what it counted next to the time that it took, of the
+/// clock, of the server `process` and of this process.
+pub(crate) fn measure(
+    process: Option<u32>,
+    work: impl FnOnce() -> anyhow::Result<Tally>,
+) -> anyhow::Result<(Measurement, Tally)> {
+    let server = || process.map(CpuTime::of).transpose();
+    let own = std::process::id();
+    let cpu_before = server()?;
+    let own_before = CpuTime::of(own)?;
+    let begin = Instant::now();
+    let tally = work()?;
+    let elapsed = begin.elapsed();
+    let own_cpu = CpuTime::of(own)?.since(own_before);
+    let cpu = server()?.zip(cpu_before).map(|(after, before)| after.since(before));
+    Ok((Measurement::new(&tally, elapsed, cpu, own_cpu), tally))
+}
+
 /// Plays all rounds and ends the connections.
-pub(crate) fn play(workload: &Workload, mut players: Vec<Player>) -> anyhow::Result<Outcome> {
-    report::line(&ROUNDS.heading());
+pub(crate) fn play(workload: &Workload, mut players: Vec<Player>) -> anyhow::Result<Played> {
+    report::line(&workload.table.heading());
     for (at, round) in schedule::abba(players.len(), workload.rounds) {
         let player = &mut players[at];
-        let measured = player.play(workload.extent)?;
-        let label = player.side.dialect.label();
+        let measured = player.play()?;
         let figures = table::figures(&measured);
-        report::line(&ROUNDS.row(&cells(workload, label, &round.to_string(), figures)));
+        let cells = cells(workload, player.label, &round.to_string(), figures);
+        report::line(&workload.table.row(&cells));
     }
-    conclude(workload, &players);
+    let medians: Vec<(&'static str, Measurement)> = players
+        .iter()
+        .filter_map(|player| Some((player.label, Measurement::medians(&player.measured)?)))
+        .collect();
+    conclude(workload, &medians);
     let outcome = report_wrong(&players);
-    for player in players {
-        let farewell = player.side.dialect.farewell();
-        player.fleet.end(farewell)?;
-    }
-    Ok(outcome)
+    players.into_iter().try_for_each(|player| player.load.end())?;
+    Ok(Played { outcome, medians })
 }
 
 /// Does, unmeasured, `total` sends to the accounts `<prefix>NNN` in turn.
@@ -102,10 +132,12 @@ pub(crate) fn prepare(
     body: usize,
 ) -> anyhow::Result<()> {
     let (template, expected) = side.dialect.send(prefix, accounts, body);
-    let mut requests = Requests::new(template, Numbers::cycle(accounts), SETUP_IN_FLIGHT);
-    let mut fleet = side.connect(SETUP, SETUP_CONNECTIONS, SETUP_IN_FLIGHT, expected)?;
+    let requests = Requests::new(template, Numbers::cycle(accounts), SETUP_IN_FLIGHT);
+    let fleet = side.connect(SETUP, SETUP_CONNECTIONS, SETUP_IN_FLIGHT, expected)?;
     let label = side.dialect.label();
-    let tally = fleet.run(&mut requests, Extent::Total(total)).context(label)?;
+    let farewell = side.dialect.farewell();
+    let mut exchange = Exchange { fleet, requests, extent: Extent::Total(total), farewell };
+    let tally = exchange.run().context(label)?;
     ensure!(
         tally.wrong == 0,
         "{label} refused {} of {total} messages of the setup, the first with `{}`; \
@@ -113,34 +145,20 @@ pub(crate) fn prepare(
         tally.wrong,
         tally.first_wrong.unwrap_or_default()
     );
-    fleet.end(side.dialect.farewell())
+    Box::new(exchange).end()
 }
 
 /// Prints the medians of all sides, and the first as a multiple of the second.
-fn conclude(workload: &Workload, players: &[Player]) {
-    let medians: Vec<(&str, Measurement)> = players
-        .iter()
-        .filter_map(|player| {
-            Some((player.side.dialect.label(), Measurement::medians(&player.measured)?))
-        })
-        .collect();
+fn conclude(workload: &Workload, medians: &[(&'static str, Measurement)]) {
     let mut rows: Vec<Vec<String>> = medians
         .iter()
         .map(|(label, medians)| cells(workload, label, "median", table::figures(medians)))
         .collect();
-    if let [(_, own), (_, other)] = medians.as_slice() {
+    if let [(_, own), (_, other), ..] = medians {
         rows.push(cells(workload, "ratio", "median", table::ratios(&own.ratio_to(other))));
     }
     report::line("");
-    let (heading, row): (String, fn(&[String]) -> String) = if workload.markdown {
-        (ROUNDS.markdown_heading(), table::markdown_row)
-    } else {
-        (ROUNDS.heading(), |cells| ROUNDS.row(cells))
-    };
-    report::line(&heading);
-    for cells in rows {
-        report::line(&row(&cells));
-    }
+    workload.table.print(workload.markdown, &rows);
 }
 
 fn report_wrong(players: &[Player]) -> Outcome {
@@ -149,7 +167,7 @@ fn report_wrong(players: &[Player]) -> Outcome {
         outcome = Outcome::WrongAnswers;
         report::line(&format!(
             "{} gave {} wrong answers, the first: `{}`",
-            player.side.dialect.label(),
+            player.label,
             player.wrong,
             player.first_wrong.as_deref().unwrap_or_default()
         ));
@@ -158,11 +176,10 @@ fn report_wrong(players: &[Player]) -> Outcome {
 }
 
 fn cells(workload: &Workload, side: &str, round: &str, figures: Vec<String>) -> Vec<String> {
-    let connections = workload.connections.to_string();
-    let in_flight = workload.in_flight.to_string();
-    [workload.name, side, &connections, &in_flight, round]
-        .map(str::to_owned)
+    [workload.name.to_owned(), side.to_owned()]
         .into_iter()
+        .chain(workload.settings.iter().cloned())
+        .chain([round.to_owned()])
         .chain(figures)
         .collect()
 }

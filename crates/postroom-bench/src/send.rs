@@ -2,9 +2,10 @@
 
 use crate::Outcome;
 use crate::cli::{self, SendOptions};
+use crate::exchange::Exchange;
 use crate::fleet::Extent;
 use crate::request::{Numbers, Requests};
-use crate::rounds::{self, Player, Workload};
+use crate::rounds::{self, Player};
 use crate::side::{OWN, RECIPIENT, Side};
 
 pub(crate) fn run(options: &SendOptions) -> anyhow::Result<Outcome> {
@@ -18,15 +19,10 @@ pub(crate) fn run(options: &SendOptions) -> anyhow::Result<Outcome> {
     }
     let players: anyhow::Result<Vec<Player>> =
         sides.into_iter().map(|side| player(side, options)).collect();
-    let workload = Workload {
-        name: "send",
-        connections: options.connections,
-        in_flight: options.in_flight,
-        rounds: options.rounds,
-        extent: Extent::For(cli::seconds(options.seconds)),
-        markdown: options.sides.markdown,
-    };
-    rounds::play(&workload, players?)
+    let SendOptions { connections, in_flight, rounds, .. } = *options;
+    let markdown = options.sides.markdown;
+    let workload = Exchange::workload("send", connections, in_flight, rounds, markdown);
+    Ok(rounds::play(&workload, players?)?.outcome)
 }
 
 fn player(side: Side, options: &SendOptions) -> anyhow::Result<Player> {
@@ -34,5 +30,6 @@ fn player(side: Side, options: &SendOptions) -> anyhow::Result<Player> {
     let (template, expected) = side.dialect.send(RECIPIENT, options.recipients, options.body);
     let fleet = side.connect(OWN, options.connections, in_flight, expected)?;
     let requests = Requests::new(template, Numbers::random(options.recipients), in_flight);
-    Ok(Player::new(side, fleet, requests))
+    let extent = Extent::For(cli::seconds(options.seconds));
+    Ok(Exchange::player(side, fleet, requests, extent))
 }

@@ -1,5 +1,6 @@
 //! The servers that can be driven: what each is asked, and how it answers.
 
+use std::io::BufReader;
 use std::net::SocketAddr;
 
 use crate::answer::Expected;
@@ -7,6 +8,7 @@ use crate::cli::SideOptions;
 use crate::dial;
 use crate::digits;
 use crate::fleet::Fleet;
+use crate::login::Login;
 use crate::process;
 use crate::report;
 use crate::request::Template;
@@ -63,27 +65,32 @@ impl Dialect {
         }
     }
 
+    /// How one logs in, where the server knows accounts.
+    fn login(self) -> Option<Login> {
+        match self {
+            Self::Mailbox => Some(Login::Mailbox),
+            Self::Redis | Self::Echo => None,
+        }
+    }
+
     /// What ends a connection in order.
     pub(crate) fn farewell(self) -> &'static [u8] {
-        match self {
-            Self::Mailbox => b"EXIT\n",
-            Self::Redis | Self::Echo => b"",
-        }
+        self.login().map_or(b"", Login::farewell)
     }
 }
 
-/// One of the servers that are compared.
+/// One of the servers that are compared, and what it speaks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Side {
-    pub(crate) dialect: Dialect,
+pub(crate) struct Side<D = Dialect> {
+    pub(crate) dialect: D,
     pub(crate) address: SocketAddr,
     /// Unknown if the server runs where this user cannot see it.
     pub(crate) process: Option<u32>,
 }
 
-impl Side {
+impl<D> Side<D> {
     /// `process` overrides what the listening socket tells.
-    pub(crate) fn new(dialect: Dialect, address: SocketAddr, process: Option<u32>) -> Self {
+    pub(crate) fn new(dialect: D, address: SocketAddr, process: Option<u32>) -> Self {
         let process = process.or_else(|| process::listening_at(address));
         if process.is_none() {
             report::note(&format!(
@@ -92,7 +99,9 @@ impl Side {
         }
         Self { dialect, address, process }
     }
+}
 
+impl Side {
     /// The server, and the one to compare it with.
     pub(crate) fn all(options: &SideOptions) -> Vec<Self> {
         let own = Self::new(Dialect::Mailbox, options.server, options.server_pid);
@@ -110,10 +119,13 @@ impl Side {
     ) -> anyhow::Result<Fleet> {
         let width = digits::width(connections);
         let name = |number: u32| format!("{prefix}{number:0width$}");
-        let names: Option<&dyn Fn(u32) -> String> = match self.dialect {
-            Dialect::Mailbox => Some(&name),
-            Dialect::Redis | Dialect::Echo => None,
+        let streams = match self.dialect.login() {
+            Some(login) => dial::log_in(self.address, connections, login, &name)?
+                .into_iter()
+                .map(BufReader::into_inner)
+                .collect(),
+            None => dial::open(self.address, connections)?,
         };
-        Fleet::new(dial::open(self.address, connections, names)?, in_flight, expected)
+        Fleet::new(streams, in_flight, expected)
     }
 }

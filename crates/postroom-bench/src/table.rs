@@ -1,6 +1,7 @@
 //! Tables as text: aligned columns, or Markdown.
 
 use crate::measurement::Measurement;
+use crate::report;
 
 /// A table whose rows can be printed as they come: widths are fixed by the
 /// headings.
@@ -28,6 +29,72 @@ pub(crate) const ROUNDS: Table = Table {
         "p999 us",
         "server CPU us/msg",
         "generator CPU us/msg",
+        "generator cores",
+    ],
+    first_number: 2,
+};
+
+/// The columns of a room where everyone gets what anyone says: what counts is a
+/// delivery, a text received by one member.
+pub(crate) const DELIVERIES: Table = Table {
+    headings: &[
+        "workload",
+        "side",
+        "members",
+        "senders",
+        "unseen",
+        "body",
+        "round",
+        "deliveries/s",
+        "p50 us",
+        "p99 us",
+        "p999 us",
+        "server CPU us/delivery",
+        "generator CPU us/delivery",
+        "generator cores",
+    ],
+    first_number: 2,
+};
+
+/// The columns of messages that are sent one after the other.
+pub(crate) const MESSAGES: Table = Table {
+    headings: &[
+        "workload",
+        "side",
+        "messages",
+        "body",
+        "round",
+        "rate/s",
+        "p50 us",
+        "p99 us",
+        "p999 us",
+        "server CPU us/msg",
+        "generator CPU us/msg",
+        "generator cores",
+    ],
+    first_number: 2,
+};
+
+/// The columns of rounds with and without a member that never reads.
+pub(crate) const SLOW_MEMBER: Table = Table {
+    headings: &[
+        "workload",
+        "slow members",
+        "members",
+        "senders",
+        "posts/s",
+        "body",
+        "round",
+        "deliveries/s",
+        "p50 us",
+        "p99 us",
+        "p999 us",
+        "server CPU us/delivery",
+        "generator CPU us/delivery",
+        "generator cores",
+        "closed after s",
+        "posted MB",
+        "arrived MB",
     ],
     first_number: 2,
 };
@@ -56,7 +123,15 @@ impl Table {
         aligned.join("  ").trim_end().to_owned()
     }
 
-    pub(crate) fn markdown_heading(&self) -> String {
+    /// Prints all rows at once, perhaps as Markdown.
+    pub(crate) fn print(&self, markdown: bool, rows: &[Vec<String>]) {
+        report::line(&if markdown { self.markdown_heading() } else { self.heading() });
+        for cells in rows {
+            report::line(&if markdown { markdown_row(cells) } else { self.row(cells) });
+        }
+    }
+
+    fn markdown_heading(&self) -> String {
         let rules: Vec<&str> = (0..self.headings.len())
             .map(|column| if column >= self.first_number { "---:" } else { "---" })
             .collect();
@@ -64,12 +139,12 @@ impl Table {
     }
 }
 
-pub(crate) fn markdown_row<S: AsRef<str>>(cells: &[S]) -> String {
+fn markdown_row<S: AsRef<str>>(cells: &[S]) -> String {
     let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
     format!("| {} |", cells.join(" | "))
 }
 
-/// The figures of `ROUNDS`, from the rate on.
+/// The figures after `round`, from the rate on.
 pub(crate) fn figures(measured: &Measurement) -> Vec<String> {
     vec![
         format!("{:.0}", measured.rate),
@@ -78,6 +153,7 @@ pub(crate) fn figures(measured: &Measurement) -> Vec<String> {
         format!("{:.0}", measured.p999_us),
         measured.server_cpu_us.map_or_else(|| "-".to_owned(), |us| format!("{us:.2}")),
         format!("{:.2}", measured.generator_cpu_us),
+        format!("{:.2}", measured.generator_cores),
     ]
 }
 
@@ -90,6 +166,7 @@ pub(crate) fn ratios(ratio: &Measurement) -> Vec<String> {
         Some(ratio.p999_us),
         ratio.server_cpu_us,
         Some(ratio.generator_cpu_us),
+        Some(ratio.generator_cores),
     ]
     .map(|value| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}")))
     .to_vec()
@@ -122,8 +199,10 @@ mod tests {
             p999_us: 1500.0,
             server_cpu_us: None,
             generator_cpu_us: 6.543,
+            generator_cores: 0.807,
         };
-        assert_eq!(figures(&measured), ["123457", "400", "900", "1500", "-", "6.54"]);
+        assert_eq!(figures(&measured), ["123457", "400", "900", "1500", "-", "6.54", "0.81"]);
         assert_eq!(figures(&measured).len() + 5, ROUNDS.headings.len());
+        assert_eq!(figures(&measured).len() + 7, DELIVERIES.headings.len());
     }
 }
