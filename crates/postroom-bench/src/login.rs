@@ -1,0 +1,132 @@
+//! How a connection comes to be known by a name, protocol by protocol.
+
+/// The channel that everyone on an IRC server joins.
+pub(crate) const CHANNEL: &str = "#bench";
+
+/// Protocols that want a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Login {
+    /// The protocol `mailbox`.
+    Mailbox,
+    /// The protocol `chat`.
+    Chat,
+    /// IRC, with `CHANNEL` joined.
+    #[value(skip)]
+    Irc,
+}
+
+/// What a line means to one who waits to be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The step is done.
+    Done,
+    /// It never will be.
+    Refused,
+    /// Something else; the answer is still to come.
+    Wait,
+    /// The server wants to hear this first.
+    Reply(Vec<u8>),
+}
+
+impl Login {
+    /// How many requests it takes, each sent when the last was answered.
+    pub(crate) fn steps(self) -> usize {
+        match self {
+            Self::Mailbox | Self::Chat => 1,
+            Self::Irc => 2,
+        }
+    }
+
+    pub(crate) fn request(self, step: usize, name: &str) -> String {
+        match self {
+            Self::Mailbox => format!("LOGIN {name}\n"),
+            Self::Chat => format!("/setname {name}\n"),
+            Self::Irc if step == 0 => format!("NICK {name}\r\nUSER {name} 0 * :{name}\r\n"),
+            Self::Irc => format!("JOIN {CHANNEL}\r\n"),
+        }
+    }
+
+    /// What `line`, its end left out, means in `step`.
+    pub(crate) fn verdict(self, step: usize, line: &[u8]) -> Verdict {
+        match self {
+            Self::Mailbox if !line.is_empty() && line.iter().all(u8::is_ascii_digit) => {
+                Verdict::Done
+            }
+            Self::Mailbox => Verdict::Refused,
+            Self::Chat if line.starts_with(b"Username accepted") => Verdict::Done,
+            // Greetings and announcements have a wording of the server's own.
+            Self::Chat if line.windows(5).any(|part| part == b"taken") => Verdict::Refused,
+            Self::Chat => Verdict::Wait,
+            Self::Irc => irc_verdict(step, line),
+        }
+    }
+
+    /// What must be said at once to a server that sends `line`, unasked.
+    pub(crate) fn reply(self, line: &[u8]) -> Option<Vec<u8>> {
+        let token = (self == Self::Irc).then(|| line.strip_prefix(b"PING "))??;
+        Some([b"PONG ", token, b"\r\n"].concat())
+    }
+
+    /// What ends a connection in order.
+    pub(crate) fn farewell(self) -> &'static [u8] {
+        match self {
+            Self::Mailbox => b"EXIT\n",
+            Self::Chat => b"/quit\n",
+            Self::Irc => b"QUIT\r\n",
+        }
+    }
+}
+
+fn irc_verdict(step: usize, line: &[u8]) -> Verdict {
+    if let Some(reply) = Login::Irc.reply(line) {
+        return Verdict::Reply(reply);
+    }
+    let command = line.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
+    match (step, command) {
+        // The end of the message of the day, or that there is none; and the end
+        // of the names, which follow one's own JOIN.
+        (0, b"376" | b"422") | (1, b"366") => Verdict::Done,
+        (1, b"422") => Verdict::Wait,
+        (_, [b'4' | b'5', _, _]) => Verdict::Refused,
+        _ if line.starts_with(b"ERROR ") => Verdict::Refused,
+        _ => Verdict::Wait,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_lets_into_the_mailbox() {
+        assert_eq!(Login::Mailbox.verdict(0, b"17"), Verdict::Done);
+        assert_eq!(Login::Mailbox.verdict(0, b""), Verdict::Refused);
+        assert_eq!(Login::Mailbox.verdict(0, b"Welcome"), Verdict::Refused);
+    }
+
+    #[test]
+    fn chat_lets_in_once_the_name_is_accepted() {
+        assert_eq!(Login::Chat.request(0, "ann"), "/setname ann\n");
+        assert_eq!(Login::Chat.verdict(0, b"Choose a name with /setname"), Verdict::Wait);
+        assert_eq!(Login::Chat.verdict(0, b"Username accepted, ann"), Verdict::Done);
+        assert_eq!(Login::Chat.verdict(0, b"The name is taken"), Verdict::Refused);
+    }
+
+    #[test]
+    fn irc_lets_in_after_the_welcome_and_the_names() {
+        let irc = |step, line: &[u8]| Login::Irc.verdict(step, line);
+        assert_eq!(irc(0, b":irc.example 001 ann :Welcome"), Verdict::Wait);
+        assert_eq!(irc(0, b":irc.example 422 ann :MOTD file is missing"), Verdict::Done);
+        assert_eq!(irc(0, b":irc.example 433 * ann :Nickname already in use"), Verdict::Refused);
+        assert_eq!(irc(0, b"ERROR :Connection refused"), Verdict::Refused);
+        assert_eq!(irc(1, b":bob!~bob@127.0.0.1 JOIN :#bench"), Verdict::Wait);
+        assert_eq!(irc(1, b":irc.example 366 ann #bench :End of NAMES list"), Verdict::Done);
+        assert_eq!(irc(0, b"PING :token"), Verdict::Reply(b"PONG :token\r\n".to_vec()));
+    }
+
+    #[test]
+    fn only_irc_pings() {
+        assert_eq!(Login::Chat.reply(b"PING :token"), None);
+        assert_eq!(Login::Irc.reply(b":ann!~ann@127.0.0.1 PRIVMSG #bench :PING x"), None);
+    }
+}

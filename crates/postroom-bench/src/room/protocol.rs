@@ -1,0 +1,104 @@
+//! The protocols that rooms are measured in.
+
+use crate::login::{CHANNEL, Login};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// The protocol `chat`, where everyone present is in the lobby.
+    Chat,
+    /// IRC, with one channel.
+    Irc,
+}
+
+/// Who gets what is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// All the others.
+    Everyone,
+    /// The second of two members, by name.
+    Private,
+}
+
+impl Protocol {
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Chat => "postroom",
+            Self::Irc => "ngircd",
+        }
+    }
+
+    pub(super) fn login(self) -> Login {
+        match self {
+            Self::Chat => Login::Chat,
+            Self::Irc => Login::Irc,
+        }
+    }
+
+    /// The longest text that a line surely has room for.
+    pub(super) fn longest_text(self) -> usize {
+        match self {
+            Self::Chat => 8_000,
+            // A line has 512 bytes, the sender's full name included.
+            Self::Irc => 400,
+        }
+    }
+
+    /// What precedes a text that is sent, where `reader` is the one of
+    /// `Audience::Private`.
+    pub(super) fn command(self, audience: Audience, reader: &str) -> String {
+        match (self, audience) {
+            (Self::Chat, Audience::Everyone) => "/all ".to_owned(),
+            (Self::Chat, Audience::Private) => format!("/private {reader} "),
+            (Self::Irc, Audience::Everyone) => format!("PRIVMSG {CHANNEL} :"),
+            (Self::Irc, Audience::Private) => format!("PRIVMSG {reader} :"),
+        }
+    }
+
+    pub(super) fn line_end(self) -> &'static str {
+        match self {
+            Self::Chat => "\n",
+            Self::Irc => "\r\n",
+        }
+    }
+
+    /// Whether a text of `sender` may come behind `front`. On IRC that has the
+    /// sender's host in it, which the server chooses how to write.
+    pub(super) fn introduces(
+        self,
+        front: &str,
+        audience: Audience,
+        sender: &str,
+        reader: &str,
+    ) -> bool {
+        match (self, audience) {
+            (Self::Chat, Audience::Everyone) => front == format!("{sender}: "),
+            (Self::Chat, Audience::Private) => front == format!("{sender}(private): "),
+            (Self::Irc, _) => {
+                front.starts_with(&format!(":{sender}!"))
+                    && front.ends_with(&format!(" {}", self.command(audience, reader)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chat_tells_the_sender() {
+        let fits = |front, audience| Protocol::Chat.introduces(front, audience, "ann", "bob");
+        assert!(fits("ann: ", Audience::Everyone));
+        assert!(fits("ann(private): ", Audience::Private));
+        assert!(!fits("ann: ", Audience::Private) && !fits("bob: ", Audience::Everyone));
+    }
+
+    #[test]
+    fn irc_tells_the_sender_with_its_host() {
+        let fits = |front, audience| Protocol::Irc.introduces(front, audience, "ann", "bob");
+        assert!(fits(":ann!~ann@host PRIVMSG #bench :", Audience::Everyone));
+        assert!(fits(":ann!~ann@host PRIVMSG bob :", Audience::Private));
+        assert!(!fits(":anna!~ann@host PRIVMSG bob :", Audience::Private));
+        assert!(!fits(":ann!~ann@host PRIVMSG #bench :", Audience::Private));
+    }
+}

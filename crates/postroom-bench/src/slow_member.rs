@@ -1,0 +1,216 @@
+//! What a member that never reads costs the others, and what becomes of it.
+//!
+//! The same members get the same posts at the same rate, in rounds with one
+//! such member more and rounds without.
+
+use std::io::{ErrorKind, Read as _};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use crate::Outcome;
+use crate::cli::{self, SlowMemberOptions};
+use crate::dial;
+use crate::login::Login;
+use crate::measurement::{Measurement, float, median};
+use crate::process::Held;
+use crate::report;
+use crate::room::{Audience, Pace, Plan, Protocol, Room};
+use crate::rounds;
+use crate::schedule;
+use crate::side::Side;
+use crate::table::{self, SLOW_MEMBER};
+
+/// Posts of a sender that may be unseen: a server further behind than that does
+/// not keep up with the rate.
+const UNSEEN_MAX: u32 = 1024;
+
+/// How often it is looked whether the server has ended the connection.
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long what was left in the connection may take to arrive.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the two kinds of rounds are called.
+const WITH: [&str; 2] = ["none", "one"];
+
+/// A round, with how its slow member ended if it had one.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    measured: Measurement,
+    slow: Option<Ending>,
+}
+
+/// How the slow member's connection ended.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    /// When the server had closed it, counted from the first post.
+    closed_after: Option<Duration>,
+    /// Bytes that had arrived without being read.
+    arrived: u64,
+    /// Whether an end or a reset came behind them.
+    ended: bool,
+}
+
+pub(crate) fn run(options: &SlowMemberOptions) -> anyhow::Result<Outcome> {
+    let side = Side::new(Protocol::Chat, options.server, options.server_pid);
+    let mut room = Room::open(side.dialect, side.address, &plan(options))?;
+    report::line(&SLOW_MEMBER.heading());
+    let mut rounds: [Vec<Round>; 2] = [Vec::new(), Vec::new()];
+    for (at, number) in schedule::abba(2, options.rounds) {
+        let slow = (at == 1).then(|| SlowMember::join(&side, number)).transpose()?;
+        let round = play(&side, &mut room, options, slow)?;
+        let endings: Vec<Ending> = round.slow.into_iter().collect();
+        let figures =
+            [table::figures(&round.measured), ending_cells(options, &room, &endings)].concat();
+        let cells = cells(options, WITH[at], &number.to_string(), figures);
+        report::line(&SLOW_MEMBER.row(&cells));
+        rounds[at].push(round);
+    }
+    conclude(options, &room, &rounds);
+    room.end()?;
+    Ok(report_endings(&rounds[1]))
+}
+
+fn plan(options: &SlowMemberOptions) -> Plan {
+    let SlowMemberOptions { members, senders, body, .. } = *options;
+    let audience = Audience::Everyone;
+    let (unseen, witnesses) = (UNSEEN_MAX, None);
+    Plan { audience, members, senders, unseen, witnesses, body: body as usize }
+}
+
+fn play(
+    side: &Side<Protocol>,
+    room: &mut Room,
+    options: &SlowMemberOptions,
+    slow: Option<SlowMember>,
+) -> anyhow::Result<Round> {
+    let interval = Duration::from_secs(1) / options.rate;
+    let pace = Pace::Every(interval, cli::seconds(options.seconds));
+    let over = AtomicBool::new(false);
+    let (result, closed_after) = thread::scope(|scope| {
+        let watcher = slow.as_ref().map(|slow| scope.spawn(|| slow.watch(&over)));
+        let result = rounds::measure(side.process, || room.run(pace));
+        over.store(true, Ordering::Relaxed);
+        (result, watcher.and_then(|watcher| watcher.join().ok()).flatten())
+    });
+    let (measured, _) = result?;
+    let slow = slow.map(|slow| slow.drain(closed_after)).transpose()?;
+    Ok(Round { measured, slow })
+}
+
+/// One that has joined and does not read.
+#[derive(Debug)]
+struct SlowMember {
+    stream: TcpStream,
+    held: Held,
+}
+
+impl SlowMember {
+    fn join(side: &Side<Protocol>, number: u32) -> anyhow::Result<Self> {
+        let process = side.process.context("the server's process is unknown; give --server-pid")?;
+        let name = |_| format!("slow{number}");
+        let mut entered = dial::log_in(side.address, 1, Login::Chat, &name)?;
+        let stream = entered.pop().context("one was to log in")?.into_inner();
+        let local = stream.local_addr().context("asking for an address")?;
+        let held = Held::by(process, side.address, local)
+            .with_context(|| format!("process {process} does not hold the slow member"))?;
+        Ok(Self { stream, held })
+    }
+
+    /// Waits until the server has closed its end, or the round is over.
+    fn watch(&self, over: &AtomicBool) -> Option<Duration> {
+        let begin = Instant::now();
+        while !over.load(Ordering::Relaxed) {
+            if !self.held.is_open() {
+                return Some(begin.elapsed());
+            }
+            thread::sleep(INTERVAL);
+        }
+        None
+    }
+
+    /// Reads, now that it harms nobody, what arrived.
+    fn drain(mut self, closed_after: Option<Duration>) -> anyhow::Result<Ending> {
+        self.stream.set_read_timeout(Some(DRAIN_LIMIT)).context("setting a read timeout")?;
+        let mut buffer = vec![0; 64 * 1024];
+        let mut arrived = 0;
+        loop {
+            let ended = match self.stream.read(&mut buffer) {
+                Ok(0) => true,
+                Ok(size) => {
+                    arrived += size as u64;
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => error.kind() != ErrorKind::WouldBlock,
+            };
+            return Ok(Ending { closed_after, arrived, ended });
+        }
+    }
+}
+
+/// Prints the medians of both kinds of rounds, and those of the ratios, each of
+/// a round with the slow member to the round without it in its pair.
+fn conclude(options: &SlowMemberOptions, room: &Room, rounds: &[Vec<Round>; 2]) {
+    let measured = |at: usize| rounds[at].iter().map(|round| round.measured);
+    let ratios: Vec<Measurement> =
+        measured(1).zip(measured(0)).map(|(with, without)| with.ratio_to(&without)).collect();
+    let mut rows = Vec::new();
+    for at in 0..rounds.len() {
+        let all: Vec<Measurement> = measured(at).collect();
+        let endings: Vec<Ending> = rounds[at].iter().filter_map(|round| round.slow).collect();
+        let figures = Measurement::medians(&all).as_ref().map(table::figures).unwrap_or_default();
+        let figures = [figures, ending_cells(options, room, &endings)].concat();
+        rows.push(cells(options, WITH[at], "median", figures));
+    }
+    let figures = Measurement::medians(&ratios).as_ref().map(table::ratios).unwrap_or_default();
+    let figures = [figures, ending_cells(options, room, &[])].concat();
+    rows.push(cells(options, "ratio", "median", figures));
+    report::line("");
+    SLOW_MEMBER.print(options.markdown, &rows);
+}
+
+/// Whether all slow members were ended, by the server, while the others talked.
+fn report_endings(rounds: &[Round]) -> Outcome {
+    let endings: Vec<Ending> = rounds.iter().filter_map(|round| round.slow).collect();
+    let ended =
+        endings.iter().filter(|ending| ending.closed_after.is_some() && ending.ended).count();
+    report::line(&format!(
+        "the server ended {ended} of {} slow members while the others talked",
+        endings.len()
+    ));
+    if ended == endings.len() { Outcome::Clean } else { Outcome::WrongAnswers }
+}
+
+fn cells(
+    options: &SlowMemberOptions,
+    with: &str,
+    round: &str,
+    figures: Vec<String>,
+) -> Vec<String> {
+    let settings = [options.members, options.senders, options.rate, options.body];
+    ["slow-member", with]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(settings.map(|count| count.to_string()))
+        .chain([round.to_owned()])
+        .chain(figures)
+        .collect()
+}
+
+/// Medians of when the connections ended, of the megabytes that had been posted
+/// by then, and of those that had arrived.
+fn ending_cells(options: &SlowMemberOptions, room: &Room, endings: &[Ending]) -> Vec<String> {
+    let seconds = |ending: &Ending| ending.closed_after.map(|after| after.as_secs_f64());
+    let closed_after = median(endings.iter().filter_map(seconds).collect());
+    let line_bytes = float(room.line_bytes() as u64);
+    let posted = closed_after.map(|after| after * f64::from(options.rate) * line_bytes / 1e6);
+    let arrived = median(endings.iter().map(|ending| float(ending.arrived) / 1e6).collect());
+    [closed_after, posted, arrived]
+        .map(|value| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}")))
+        .to_vec()
+}
