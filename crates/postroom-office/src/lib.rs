@@ -14,7 +14,7 @@ pub mod password;
 mod talk;
 mod visit;
 
-use postroom_model::{Composed, Delivery, LogInRefusal, Reply, Request, SendRefusal};
+use postroom_model::{Channel, Composed, Delivery, LogInRefusal, Reply, Request, SendRefusal};
 use postroom_store::{Call, Completion, Outcome, Store, StoreFailure, Ticket, Timestamp};
 use slab::Slab;
 
@@ -159,6 +159,16 @@ impl<S: Store> Office<S> {
     /// Whether something was asked, or happened, since the last settlement began.
     pub fn is_unsettled(&self) -> bool {
         self.unsettled || !self.news.is_empty()
+    }
+
+    /// Whether something was asked of the store since the last settlement began.
+    pub fn asks_the_store(&self) -> bool {
+        self.unsettled
+    }
+
+    /// The sessions in a channel.
+    pub fn members(&self, channel: &Channel) -> &[SessionId] {
+        self.live.members(channel)
     }
 
     /// Appends the sessions that an event concerns.

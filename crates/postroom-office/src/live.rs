@@ -70,6 +70,11 @@ impl Live {
         self.mail.get(&account).map_or(&[], Vec::as_slice)
     }
 
+    /// The sessions in a channel.
+    pub(crate) fn members(&self, channel: &Channel) -> &[SessionId] {
+        list(&self.channels, channel)
+    }
+
     /// How many sessions an event concerns.
     pub(crate) fn count(&self, audience: &Audience) -> usize {
         self.iter(audience).count()

@@ -75,6 +75,7 @@ impl<S: Store> Server<S> {
         }
         std::mem::swap(&mut self.connections[key].output, &mut outputs.front);
         self.apply(visit.key(), &mut outputs);
+        self.will_flush_session(visit.key());
         // A client that speaks first has often spoken already.
         self.will_take(key);
     }

@@ -55,7 +55,7 @@ impl<S: Store> Server<S> {
         self.unflushed = keys;
     }
 
-    fn flush_one(&mut self, key: usize) {
+    pub(crate) fn flush_one(&mut self, key: usize) {
         let connection = &mut self.connections[key];
         if connection.phase == Phase::Dialling {
             return;

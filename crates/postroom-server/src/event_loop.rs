@@ -3,9 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use mio::event::Event;
 use mio::{Events, Interest, Poll, Token, Waker};
-use postroom_model::{Name, Password};
+use postroom_model::{Event, Name, Password};
 use postroom_office::{News, Office, SessionId};
 use postroom_protocol::{Category, Outputs, Report};
 use postroom_store::{Store, StoreFailure};
@@ -56,6 +55,8 @@ pub struct Server<S> {
     /// Connections with answers to be written, or to be ended.
     pub(crate) unflushed: Vec<usize>,
     pub(crate) news: Vec<News>,
+    /// Posts in one channel that are still to be told, and who knows each already.
+    pub(crate) posts: Vec<(SessionId, Event)>,
     /// Whom an event is told.
     pub(crate) audience: Vec<SessionId>,
     pub(crate) outputs: Outputs,
@@ -151,6 +152,7 @@ impl<S: Store> Server<S> {
             readable: Vec::new(),
             unflushed: Vec::new(),
             news: Vec::new(),
+            posts: Vec::new(),
             audience: Vec::new(),
             outputs: Outputs::default(),
             spare: SpareBuffers::default(),
@@ -195,7 +197,7 @@ impl<S: Store> Server<S> {
     /// Takes what has come while input was taken: before a sync, one more look
     /// costs less than one more group.
     fn gather(&mut self, events: &mut Events) -> Result<(), ServerError> {
-        if self.office.is_unsettled() {
+        if self.office.asks_the_store() {
             self.poll_for(events, Some(Duration::ZERO))?;
             self.take_events(events);
         }
@@ -236,7 +238,7 @@ impl<S: Store> Server<S> {
         }
     }
 
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: &mio::event::Event) {
         match event.token() {
             NEWS => {}
             SIGNALS => self.signal(),
@@ -251,7 +253,7 @@ impl<S: Store> Server<S> {
         }
     }
 
-    fn connection_event(&mut self, key: usize, event: &Event) {
+    fn connection_event(&mut self, key: usize, event: &mio::event::Event) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };

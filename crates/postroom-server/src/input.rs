@@ -1,6 +1,6 @@
 //! Taking bytes, ends and deadlines to the sessions.
 
-use postroom_protocol::{Input, Outputs, Stream, Timer};
+use postroom_protocol::{Input, Outputs, Session, Stream, Timer};
 use postroom_store::Store;
 
 use crate::connection::{Connection, Peer, Phase, Taken};
@@ -110,6 +110,16 @@ impl<S: Store> Server<S> {
 
     /// Gives a session one input and does what it wants done.
     pub(crate) fn feed(&mut self, session: usize, input: Input<'_>) {
+        self.run_session(session, |session, outputs| session.input(input, outputs));
+        self.will_flush_session(session);
+    }
+
+    /// Lets a session work, and does what it wants done, its bytes excepted.
+    pub(crate) fn run_session(
+        &mut self,
+        session: usize,
+        work: impl FnOnce(&mut dyn Session, &mut Outputs),
+    ) {
         let Some(seat) = self.seats.get_mut(session) else {
             return;
         };
@@ -122,7 +132,7 @@ impl<S: Store> Server<S> {
         if let Some(back) = seat.back {
             std::mem::swap(&mut outputs.back, &mut self.connections[back].output);
         }
-        seat.session.input(input, &mut outputs);
+        work(&mut *seat.session, &mut outputs);
         std::mem::swap(&mut outputs.front, &mut self.connections[seat.front].output);
         if let Some(back) = seat.back {
             std::mem::swap(&mut outputs.back, &mut self.connections[back].output);
@@ -136,7 +146,7 @@ impl<S: Store> Server<S> {
         let Some(seat) = self.seats.get_mut(session) else {
             return;
         };
-        let (visit, front, back) = (seat.visit, seat.front, seat.back);
+        let (visit, front) = (seat.visit, seat.front);
         for request in outputs.requests.drain(..) {
             self.office.ask(visit, request);
         }
@@ -161,6 +171,15 @@ impl<S: Store> Server<S> {
         if let Some(dial) = outputs.dial.take() {
             self.dial(session, dial);
         }
+    }
+
+    /// Notes which of a session's connections have something to be written, or
+    /// are to be ended.
+    pub(crate) fn will_flush_session(&mut self, session: usize) {
+        let Some(Seat { front, back, .. }) = self.seats.get(session) else {
+            return;
+        };
+        let (front, back) = (*front, *back);
         let connection = &self.connections[front];
         if !connection.output.is_empty() || matches!(connection.phase, Phase::Closing(_)) {
             self.will_flush(front);

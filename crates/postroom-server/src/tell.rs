@@ -1,6 +1,10 @@
 //! Telling sessions what happened: replies to what they asked, and events.
+//!
+//! Posts that follow each other in one channel are told member by member, all to
+//! one before the next, and written at once: one call for each, from memory that
+//! the processor has at hand.
 
-use postroom_model::{Attendee, Event};
+use postroom_model::{Attendee, Event, Reply};
 use postroom_office::{Audience, News, SessionId};
 use postroom_protocol::Input;
 use postroom_store::Store;
@@ -13,22 +17,34 @@ use crate::event_loop::Server;
 const GATHERED_BYTES_MAX: usize = 64 << 10;
 
 impl<S: Store> Server<S> {
-    /// Tells the news, in their order.
+    /// Tells the news: events in their order, replies to one session in theirs.
     pub(crate) fn tell(&mut self, news: &mut Vec<News>) {
         for news in news.drain(..) {
             match news {
-                News::Reply(session, reply) => {
-                    let Some(front) = self.seats.find(session).map(|seat| seat.front) else {
-                        continue;
-                    };
-                    let waits = self.connections[front].readable;
-                    self.feed(session.key(), Input::Reply(reply));
-                    if waits {
-                        self.will_take(front);
+                News::Reply(session, reply) => self.tell_reply(session, reply),
+                News::Event(Audience::Channel { except, .. }, event @ Event::Posted(_)) => {
+                    if !self.is_of_the_same_channel(&event) {
+                        self.tell_posts();
                     }
+                    self.posts.push((except, event));
                 }
-                News::Event(audience, event) => self.tell_event(&audience, &event),
+                News::Event(audience, event) => {
+                    self.tell_posts();
+                    self.tell_event(&audience, &event);
+                }
             }
+        }
+        self.tell_posts();
+    }
+
+    fn tell_reply(&mut self, session: SessionId, reply: Reply) {
+        let Some(front) = self.seats.find(session).map(|seat| seat.front) else {
+            return;
+        };
+        let waits = self.connections[front].readable;
+        self.feed(session.key(), Input::Reply(reply));
+        if waits {
+            self.will_take(front);
         }
     }
 
@@ -37,22 +53,61 @@ impl<S: Store> Server<S> {
         let mut sessions = std::mem::take(&mut self.audience);
         self.office.audience(audience, &mut sessions);
         for session in sessions.drain(..) {
-            self.tell_one(session, event);
+            if let Some(front) = self.open_front(session) {
+                self.feed(session.key(), Input::Event(event));
+                if self.connections[front].output.len() > GATHERED_BYTES_MAX {
+                    self.relieve(front);
+                }
+            }
         }
         self.audience = sessions;
     }
 
-    fn tell_one(&mut self, session: SessionId, event: &Event) {
-        let Some(front) = self.seats.find(session).map(|seat| seat.front) else {
-            return;
-        };
-        if self.connections[front].phase != Phase::Open {
-            return;
+    fn is_of_the_same_channel(&self, event: &Event) -> bool {
+        match (self.posts.last(), event) {
+            (Some((_, Event::Posted(last))), Event::Posted(posted)) => {
+                last.channel == posted.channel
+            }
+            _ => true,
         }
-        self.feed(session.key(), Input::Event(event));
-        if self.connections[front].output.len() > GATHERED_BYTES_MAX {
+    }
+
+    /// Tells the posts that have gathered to all who are in their channel.
+    fn tell_posts(&mut self) {
+        let mut posts = std::mem::take(&mut self.posts);
+        let mut sessions = std::mem::take(&mut self.audience);
+        if let Some((_, Event::Posted(first))) = posts.first() {
+            sessions.extend_from_slice(self.office.members(&first.channel));
+        }
+        for session in sessions.drain(..) {
+            self.tell_posts_to(session, &posts);
+        }
+        posts.clear();
+        (self.posts, self.audience) = (posts, sessions);
+    }
+
+    fn tell_posts_to(&mut self, session: SessionId, posts: &[(SessionId, Event)]) {
+        let mut new = posts.iter().filter(|(except, _)| *except != session).peekable();
+        while new.peek().is_some()
+            && let Some(front) = self.open_front(session)
+        {
+            self.run_session(session.key(), |session, outputs| {
+                for (_, event) in new.by_ref() {
+                    session.input(Input::Event(event), outputs);
+                    if outputs.front.len() > GATHERED_BYTES_MAX {
+                        return;
+                    }
+                }
+            });
             self.relieve(front);
+            self.will_flush_session(session.key());
         }
+    }
+
+    /// The client's connection of a session that is open still.
+    fn open_front(&self, session: SessionId) -> Option<usize> {
+        let front = self.seats.find(session)?.front;
+        (self.connections[front].phase == Phase::Open).then_some(front)
     }
 
     /// Writes what has gathered; a reader that does not keep up loses its
@@ -61,11 +116,13 @@ impl<S: Store> Server<S> {
         let connection = &mut self.connections[key];
         let is_broken = connection.buffer == Buffer::HasRoom && connection.flush().is_err();
         let waiting = connection.output.len();
-        if !is_broken && waiting > self.settings.session.output_bytes_max {
-            tracing::info!(bytes = waiting, "a client reads too slowly and loses its connection");
-        }
-        if is_broken || waiting > self.settings.session.output_bytes_max {
+        if is_broken {
             self.remove(key);
+        } else if waiting > self.settings.session.output_bytes_max {
+            tracing::info!(bytes = waiting, "a client reads too slowly and loses its connection");
+            self.remove(key);
+        } else if waiting == 0 {
+            self.spare.put(std::mem::take(&mut connection.output));
         }
     }
 }
