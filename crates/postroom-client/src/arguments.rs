@@ -1,4 +1,4 @@
-//! What the three clients are told on the command line. The comments are the
+//! What the clients are told on the command line. The comments are the
 //! program's help.
 
 use std::fmt;
@@ -87,6 +87,94 @@ pub struct ReadArguments {
     pub password_file: Option<PathBuf>,
 
     /// Seconds to wait for the connection and for each answer
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    pub timeout: Duration,
+}
+
+/// Talk with those who are there at the same time
+///
+/// Without a terminal, commands are lines of the standard input.
+#[derive(Args, Clone, Debug)]
+pub struct ImArguments {
+    /// Host name or address of the server
+    pub host: String,
+
+    /// Port of the server's `im` listener
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+
+    /// Name to log in as; asked for when left out
+    #[arg(long = "as", value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// File that holds the account's password; asked for at a terminal when
+    /// left out
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+
+    /// Seconds to wait for the connection and for each answer; delivery may
+    /// take a minute more
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    pub timeout: Duration,
+}
+
+/// Talk in the chat room
+///
+/// Without a terminal, lines of the standard input are sent.
+#[derive(Args, Clone, Debug)]
+pub struct ChatArguments {
+    /// Host name or address of the server
+    pub host: String,
+
+    /// Port of the server's `chat` listener
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+
+    /// Name to be known by; asked for when left out
+    #[arg(long = "as", value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// File that holds the account's password
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+
+    /// Seconds to wait for the connection, for being let in and for the end
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    pub timeout: Duration,
+}
+
+/// Put a text on the board, or fetch the latest
+#[derive(Args, Clone, Debug)]
+pub struct BoardArguments {
+    /// Upload: MESSAGE becomes the latest text
+    #[arg(short = 'u', long, required_unless_present = "download", conflicts_with = "download")]
+    #[arg(requires = "text")]
+    pub upload: bool,
+
+    /// Download: print the latest text, or the latest that bears a hashtag
+    #[arg(short = 'd', long)]
+    pub download: bool,
+
+    /// Host name or address of the server
+    pub host: String,
+
+    /// Port of the server's `board` listener
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+
+    /// With -u the message, at most 150 characters; with -d a hashtag
+    ///
+    /// Put both in quotes: a shell takes what begins with # for a comment. An
+    /// empty message takes the latest text off the board.
+    #[arg(value_name = "MESSAGE|#TAG", allow_hyphen_values = true)]
+    pub text: Option<String>,
+
+    /// File to add the status reports to; one that cannot be written stops
+    /// nothing
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+
+    /// Seconds to wait for the connection and for the answer
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
 }

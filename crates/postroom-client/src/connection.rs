@@ -40,6 +40,20 @@ impl Resolved {
             Err(source) => Err(ClientError::HostUnknown { host: server.host().to_owned(), source }),
         }
     }
+
+    /// Connects to the first of the addresses that answers, within `timeout`.
+    ///
+    /// The stream does not block and is reset when it is dropped.
+    pub(crate) fn connect(
+        self,
+        timeout: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<(ServerAddress, TcpStream), ClientError> {
+        match connect_to_any(&self.addresses, timeout, interrupt) {
+            Ok(stream) => Ok((self.server, stream)),
+            Err(error) => Err(failure(&self.server, timeout, error)),
+        }
+    }
 }
 
 /// A connection on which commands are sent and their answers awaited.
@@ -59,13 +73,12 @@ impl Connection {
     /// Connects to the first of the server's addresses that answers, within
     /// `timeout`, which later holds for each command and its answer.
     pub(crate) fn open(
-        Resolved { server, addresses }: Resolved,
+        resolved: Resolved,
         protocol: &'static str,
         timeout: Duration,
         interrupt: Interrupt,
     ) -> Result<Self, ClientError> {
-        let stream = connect_to_any(&addresses, timeout, &interrupt)
-            .map_err(|error| failure(&server, timeout, error))?;
+        let (server, stream) = resolved.connect(timeout, &interrupt)?;
         Ok(Self {
             stream,
             lines: LineBuffer::new(ANSWER_BYTES_MAX),
@@ -116,6 +129,28 @@ impl Connection {
         ClientError::Deviation { server: self.server.clone(), protocol: self.protocol, deviation }
     }
 
+    /// Sends all there is to say, ends this side, and returns all that the
+    /// server answers up to its end.
+    pub(crate) fn ask_all(mut self, request: &[u8]) -> Result<Vec<u8>, ClientError> {
+        self.deadline = Instant::now() + self.timeout;
+        self.write(request)?;
+        // Where it fails the server has ended already, maybe with an answer.
+        let _ = self.stream.shutdown(Shutdown::Write);
+        let (mut answer, mut bytes) = (Vec::new(), [0; READ_BYTES]);
+        loop {
+            match self.receive(&mut bytes)? {
+                0 if answer.is_empty() => return Err(self.dropped()),
+                0 => break,
+                count => answer.extend_from_slice(&bytes[..count]),
+            }
+            if answer.len() > ANSWER_BYTES_MAX {
+                return Err(self.deviation(Deviation::LineTooLong));
+            }
+        }
+        // Both sides have ended: nothing is left that a reset could take back.
+        Ok(answer)
+    }
+
     /// Sends EXIT, which confirms what was received, and waits, not for long,
     /// until the server has closed.
     ///
@@ -144,7 +179,7 @@ impl Connection {
     fn fill(&mut self) -> Result<(), ClientError> {
         let mut bytes = [0; READ_BYTES];
         match self.receive(&mut bytes)? {
-            0 => Err(ClientError::Dropped { server: self.server.clone() }),
+            0 => Err(self.dropped()),
             count => {
                 self.lines.push(&bytes[..count]);
                 Ok(())
@@ -172,6 +207,10 @@ impl Connection {
         self.interrupt
             .wait(self.stream.as_fd(), events, Some(self.deadline))
             .map_err(|error| self.failure(error))
+    }
+
+    fn dropped(&self) -> ClientError {
+        ClientError::Dropped { server: self.server.clone() }
     }
 
     fn failure(&self, error: io::Error) -> ClientError {
@@ -230,12 +269,14 @@ fn connect(
     }
 }
 
-fn is_transient(error: &io::Error) -> bool {
+/// Whether the call may simply be made again, once the socket is ready.
+pub(crate) fn is_transient(error: &io::Error) -> bool {
     // No handler interrupts the calls that do not wait, but others' might.
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-fn failure(server: &ServerAddress, timeout: Duration, source: io::Error) -> ClientError {
+/// The error for a connection to `server` that failed.
+pub(crate) fn failure(server: &ServerAddress, timeout: Duration, source: io::Error) -> ClientError {
     let server = server.clone();
     match source.kind() {
         io::ErrorKind::ConnectionRefused => ClientError::Refused { server },

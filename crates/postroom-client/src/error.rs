@@ -56,6 +56,94 @@ pub enum ClientError {
         /// What it did.
         deviation: Deviation,
     },
+    /// The server ended a connection that was to stay.
+    #[error(
+        "{server} has ended the connection: it has stopped, the network failed, or the login took too long; start again"
+    )]
+    Gone {
+        /// The server's address.
+        server: ServerAddress,
+    },
+    /// The server said that it stops.
+    #[error("{server} is shutting down; start again once it is running")]
+    Stopped {
+        /// The server's address.
+        server: ServerAddress,
+    },
+    /// The account is present with another client.
+    #[error(
+        "{name} is logged in at {server} already; leave there first, or log in with another name"
+    )]
+    Elsewhere {
+        /// The server's address.
+        server: ServerAddress,
+        /// The name that was tried.
+        name: Name,
+    },
+    /// The name is another's in the chat room.
+    #[error(
+        "{name} is taken at {server}: somebody is there by this name, or it needs its password; use another name or --password-file"
+    )]
+    NameTaken {
+        /// The server's address.
+        server: ServerAddress,
+        /// The name that was tried.
+        name: Name,
+    },
+    /// The chat room does not let the name in, for a reason that it told.
+    #[error("{server} did not take the name {name}, as it says above")]
+    NameRefused {
+        /// The server's address.
+        server: ServerAddress,
+        /// The name that was tried.
+        name: Name,
+    },
+    /// A script has given no password where one is needed.
+    #[error("{name} needs a password to log in; give the file that holds it with --password-file")]
+    PasswordMissing {
+        /// The name to log in as.
+        name: Name,
+    },
+    /// What was typed cannot be a password in a command.
+    #[error(
+        "the password for {name} cannot be used: it has a space, which this protocol ends it at"
+    )]
+    PasswordSpace {
+        /// The name to log in as.
+        name: Name,
+    },
+    /// The server has no way to the client's port.
+    #[error(
+        "{server} could not connect back to this computer, so no message could arrive; a firewall or address translation is in between: use postroom chat, or allow connections from there"
+    )]
+    NotDialledBack {
+        /// The server's address.
+        server: ServerAddress,
+    },
+    /// The port for the server to connect back to cannot be opened.
+    #[error("cannot open a port for {server} to connect back to: {source}")]
+    Listen {
+        /// The server's address.
+        server: ServerAddress,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A text for the board has too many characters; the wording is that of the
+    /// original client.
+    #[error("message length illegal, connection refused.")]
+    BoardTextTooLong,
+    /// What was given as a hashtag is none.
+    #[error("\"{}\" is no hashtag: give # and letters, digits or _, in quotes, for example '#news'", Safe(.word))]
+    Hashtag {
+        /// What was given.
+        word: String,
+    },
+    /// The board did not take the request.
+    #[error("the server refused: {}", excerpt(.reason))]
+    BoardRefused {
+        /// The server's words.
+        reason: String,
+    },
     /// The server did not let the name in.
     #[error("{server} refused the login as {name}; {}", login_advice(*.with_password))]
     LoginRefused {
@@ -127,6 +215,12 @@ pub enum ClientError {
     /// unread.
     #[error("cannot write the output: {0}; a message that was not printed stays unread")]
     Output(#[source] io::Error),
+    /// What came could not be shown.
+    #[error("cannot show what came: {0}")]
+    Show(#[source] io::Error),
+    /// The terminal cannot be put into the mode in which lines are edited.
+    #[error("cannot set up the terminal: {0}")]
+    Terminal(#[source] io::Error),
     /// Ctrl-C came while the server was waited for. The clients take it as the
     /// end that it asks for and do not return it.
     #[error("interrupted while waiting for the server")]
@@ -158,6 +252,9 @@ pub enum Deviation {
     /// A line that is not UTF-8.
     #[error("it sent a line that is not valid UTF-8")]
     InvalidUtf8,
+    /// It does not read the answers that it asks for.
+    #[error("it does not take what it asked for")]
+    Untaken,
     /// More lines than the answer has.
     #[error("it sent more than it was asked for")]
     Unasked,

@@ -3,14 +3,13 @@
 //! Only a person at a terminal is prompted, edits lines and has a history;
 //! Ctrl-C and the end of the input are the same to the dialogue: leave.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::os::fd::AsFd;
 
 use postroom_model::TextError;
 use rustix::event::PollFlags;
-use rustyline::DefaultEditor;
-use rustyline::error::{ReadlineError, Signal};
 
+use crate::console::{Console as _, Prompt, TerminalConsole};
 use crate::interrupt::Interrupt;
 use crate::lines::{LineBuffer, Taken};
 use crate::{ClientError, LINE_BYTES_MAX};
@@ -38,17 +37,44 @@ pub(crate) trait Input {
     fn secret(&mut self, prompt: &str) -> Result<Typed, ClientError>;
 }
 
-/// A person at a terminal.
+/// A person at a terminal, which is taken over only while they type: Ctrl-C
+/// interrupts the waits between the lines.
 #[derive(Debug)]
 pub(crate) struct TerminalInput {
-    editor: DefaultEditor,
+    console: TerminalConsole,
+    interrupt: Interrupt,
 }
 
 impl TerminalInput {
     /// Takes the terminal at the standard input and output.
-    pub(crate) fn new() -> Result<Self, ClientError> {
-        let editor = DefaultEditor::new().map_err(readline_failure)?;
-        Ok(Self { editor })
+    pub(crate) fn new(interrupt: Interrupt) -> Result<Self, ClientError> {
+        Ok(Self { console: TerminalConsole::of_process()?, interrupt })
+    }
+
+    fn ask(&mut self, prompt: Prompt) -> Result<Typed, ClientError> {
+        self.console.take_over()?;
+        self.console.ask(Some(prompt))?;
+        let typed = self.typed()?;
+        self.console.ask(None)?;
+        self.console.give_back()?;
+        Ok(typed)
+    }
+
+    fn typed(&mut self) -> Result<Typed, ClientError> {
+        loop {
+            if let Some(typed) = self.console.typed() {
+                return Ok(typed);
+            }
+            let keys = self.console.watched().into_iter().map(|fd| (fd, PollFlags::IN));
+            match self.interrupt.wait_for_any(keys, None) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Typed::End),
+                waited => waited.map_err(ClientError::Input)?,
+            }
+            self.console.pump()?;
+            if self.console.take_interrupt() {
+                return Ok(Typed::End);
+            }
+        }
     }
 }
 
@@ -58,19 +84,39 @@ impl Input for TerminalInput {
     }
 
     fn line(&mut self, prompt: &str) -> Result<Typed, ClientError> {
-        match self.editor.readline(prompt) {
-            Ok(line) => {
-                // A history that cannot keep the line is no reason to refuse it.
-                let _ = self.editor.add_history_entry(line.as_str());
-                Ok(usable(line.into_bytes()))
-            }
-            Err(
-                ReadlineError::Eof
-                | ReadlineError::Interrupted
-                | ReadlineError::Signal(Signal::Interrupt),
-            ) => Ok(Typed::End),
-            Err(error) => Err(readline_failure(error)),
-        }
+        self.ask(Prompt::open(prompt))
+    }
+
+    fn secret(&mut self, prompt: &str) -> Result<Typed, ClientError> {
+        self.ask(Prompt::secret(prompt))
+    }
+}
+
+/// A person at a terminal that can only be written to in lines.
+#[derive(Debug)]
+pub(crate) struct DumbInput<R> {
+    lines: PlainInput<R>,
+}
+
+impl<R: Read + AsFd> DumbInput<R> {
+    /// Reads `source` as [`PlainInput`] does.
+    pub(crate) fn new(source: R, interrupt: Interrupt) -> Self {
+        Self { lines: PlainInput::new(source, interrupt) }
+    }
+}
+
+impl<R: Read + AsFd> Input for DumbInput<R> {
+    fn is_interactive(&self) -> bool {
+        true
+    }
+
+    fn line(&mut self, prompt: &str) -> Result<Typed, ClientError> {
+        let mut output = io::stdout();
+        output
+            .write_all(prompt.as_bytes())
+            .and_then(|()| output.flush())
+            .map_err(ClientError::Output)?;
+        self.lines.line(prompt)
     }
 
     fn secret(&mut self, prompt: &str) -> Result<Typed, ClientError> {
@@ -87,13 +133,6 @@ impl Input for TerminalInput {
             Err(error) => Err(ClientError::Input(error)),
         }
     }
-}
-
-fn readline_failure(error: ReadlineError) -> ClientError {
-    ClientError::Input(match error {
-        ReadlineError::Io(error) => error,
-        other => io::Error::other(other),
-    })
 }
 
 /// A pipe or a file.
@@ -155,7 +194,8 @@ impl<R: Read + AsFd> Input for PlainInput<R> {
     }
 }
 
-fn usable(mut line: Vec<u8>) -> Typed {
+/// A line as it came, the carriage return of a foreign line end left out.
+pub(crate) fn usable(mut line: Vec<u8>) -> Typed {
     if line.last() == Some(&b'\r') {
         line.pop();
     }

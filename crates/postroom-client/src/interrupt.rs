@@ -1,9 +1,9 @@
 //! Waiting that Ctrl-C ends.
 //!
-//! The signal's handler writes into a socket pair, and every wait watches its
+//! A signal's handler writes into a socket pair, and every wait watches its
 //! other end, so that a signal is never missed, not even between two waits.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Knows whether the process was asked to end. The default never is.
 #[derive(Clone, Debug, Default)]
@@ -23,9 +23,34 @@ impl Interrupt {
     /// Takes SIGINT over from its default action, for good: call it in a
     /// process that ends with this client.
     pub(crate) fn listen() -> io::Result<Self> {
+        Self::on(&[SIGINT])
+    }
+
+    /// Does as [`listen`](Self::listen) with every signal that asks a process
+    /// to end, so that a terminal in raw mode is put back in order first.
+    pub(crate) fn listen_to_all() -> io::Result<Self> {
+        Self::on(&[SIGINT, SIGTERM, SIGHUP])
+    }
+
+    /// Knows whether any of `signals` came.
+    pub(crate) fn on(signals: &[i32]) -> io::Result<Self> {
         let (wake, handler_end) = UnixStream::pair()?;
-        signal_hook::low_level::pipe::register(SIGINT, handler_end)?;
+        wake.set_nonblocking(true)?;
+        for &signal in signals {
+            signal_hook::low_level::pipe::register(signal, handler_end.try_clone()?)?;
+        }
         Ok(Self { wake: Some(Rc::new(wake)) })
+    }
+
+    /// What becomes readable when a signal comes.
+    pub(crate) fn watched(&self) -> Option<BorrowedFd<'_>> {
+        self.wake.as_deref().map(AsFd::as_fd)
+    }
+
+    /// Whether a signal came since this was last asked.
+    pub(crate) fn take(&self) -> bool {
+        let mut bytes = [0; 64];
+        self.wake.as_deref().is_some_and(|mut wake| matches!(wake.read(&mut bytes), Ok(1..)))
     }
 
     /// Waits until `watched` is ready for one of `events`.
@@ -38,15 +63,26 @@ impl Interrupt {
         events: PollFlags,
         deadline: Option<Instant>,
     ) -> io::Result<()> {
-        let mut polled = vec![PollFd::from_borrowed_fd(watched, events)];
-        if let Some(wake) = &self.wake {
-            polled.push(PollFd::from_borrowed_fd(wake.as_fd(), PollFlags::IN));
-        }
+        self.wait_for_any([(watched, events)], deadline)
+    }
+
+    /// Does as [`wait`](Self::wait) until any of those `watched` is ready.
+    pub(crate) fn wait_for_any<'a>(
+        &self,
+        watched: impl IntoIterator<Item = (BorrowedFd<'a>, PollFlags)>,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        let as_polled = |(fd, events)| PollFd::from_borrowed_fd(fd, events);
+        // The wake comes first, where it is found without counting.
+        let wake = self.watched().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN));
+        let mut polled = Vec::from_iter(wake);
+        let has_wake = !polled.is_empty();
+        polled.extend(watched.into_iter().map(as_polled));
         loop {
             let left = deadline.map(time_left).transpose()?;
             match poll(&mut polled, left.as_ref()) {
                 Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(_) if polled.get(1).is_some_and(|wake| !wake.revents().is_empty()) => {
+                Ok(_) if has_wake && !polled[0].revents().is_empty() => {
                     return Err(io::ErrorKind::Interrupted.into());
                 }
                 Ok(_) => return Ok(()),

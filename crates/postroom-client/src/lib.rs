@@ -1,23 +1,34 @@
-//! The clients of Postroom's mailboxes: `mail` for people, `send` and `read`
-//! for scripts.
+//! The clients of Postroom: `mail`, `send` and `read` for mailboxes, `im` and
+//! `chat` for those who are there at the same time, and `board`.
 //!
 //! The server removes a message that it handed out once the client proves that
-//! it arrived, by its next command or by an orderly end. All three therefore
-//! keep one rule: what was received is written and flushed before anything
-//! further is sent, and a connection that ends in any other way than by
-//! `Connection::leave` is reset, which proves nothing.
+//! it arrived, by its next command or by an orderly end. The clients for
+//! mailboxes therefore keep one rule: what was received is written and flushed
+//! before anything further is sent, and a connection that ends in any other way
+//! than by `Connection::leave` is reset, which proves nothing.
 //!
 //! What the server says is parsed in `answers` without a socket, fetched over a
 //! `connection` that bounds every line and every wait, and told in the words of
 //! one protocol by a `mailbox`.
+//!
+//! The live clients, `im` and `chat`, wait for both sides at once (`live`): for
+//! lines over a `link` to the server, and for those of a person or a script at
+//! a `console`. Each is a state machine that takes in what came.
 
 mod answers;
 mod arguments;
+mod board;
+mod chat;
+mod colour;
 mod connection;
+mod console;
 mod error;
+mod im;
 mod input;
 mod interrupt;
 mod lines;
+mod link;
+mod live;
 mod mail;
 mod mailbox;
 mod password;
@@ -26,9 +37,13 @@ mod send;
 mod words;
 
 pub use arguments::{
-    MailArguments, ReadArguments, SendArguments, ServerAddress, ServerAddressError,
+    BoardArguments, ChatArguments, ImArguments, MailArguments, ReadArguments, SendArguments,
+    ServerAddress, ServerAddressError,
 };
+pub use board::{board, board_to};
+pub use chat::{chat, chat_with};
 pub use error::{ClientError, Deviation};
+pub use im::{im, im_with};
 pub use mail::{mail, mail_with};
 pub use password::password_from_file;
 pub use read::{read, read_to};

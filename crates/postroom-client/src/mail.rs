@@ -11,7 +11,8 @@ use std::os::fd::AsFd;
 use postroom_model::{Name, Password, Safe, Text};
 
 use crate::connection::Resolved;
-use crate::input::{Input, PlainInput, TerminalInput, Typed};
+use crate::console::is_dumb;
+use crate::input::{DumbInput, Input, PlainInput, TerminalInput, Typed};
 use crate::interrupt::Interrupt;
 use crate::mailbox::{Mailbox, StrictMailbox, VerboseMailbox};
 use crate::words::{parse_name, parse_text};
@@ -24,14 +25,19 @@ use crate::{ClientError, MailArguments, ServerAddress, password};
 /// that ends with it.
 pub fn mail(arguments: &MailArguments) -> Result<(), ClientError> {
     let (stdin, stdout) = (io::stdin(), io::stdout());
-    if stdin.is_terminal() && stdout.is_terminal() {
-        let input = |_| TerminalInput::new();
-        converse(arguments, Interrupt::listen, input, &mut stdout.lock())
+    let is_terminal = stdin.is_terminal() && stdout.is_terminal();
+    let output = &mut stdout.lock();
+    if is_terminal && !is_dumb() {
+        return converse(arguments, Interrupt::listen, TerminalInput::new, output);
+    }
+    // The library's own buffer would hide what it holds from a wait.
+    let source = File::from(stdin.as_fd().try_clone_to_owned().map_err(ClientError::Input)?);
+    if is_terminal {
+        let input = |interrupt| Ok(DumbInput::new(source, interrupt));
+        converse(arguments, Interrupt::listen, input, output)
     } else {
-        // The library's own buffer would hide what it holds from a wait.
-        let source = stdin.as_fd().try_clone_to_owned().map_err(ClientError::Input)?;
-        let input = |interrupt| Ok(PlainInput::new(File::from(source), interrupt));
-        converse(arguments, Interrupt::listen, input, &mut stdout.lock())
+        let input = |interrupt| Ok(PlainInput::new(source, interrupt));
+        converse(arguments, Interrupt::listen, input, output)
     }
 }
 

@@ -11,7 +11,9 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use postroom_client::{MailArguments, ReadArguments, SendArguments};
+use postroom_client::{
+    BoardArguments, ChatArguments, ImArguments, MailArguments, ReadArguments, SendArguments,
+};
 
 /// A post office with many counters: a message left at one is read at another.
 #[derive(Debug, Parser)]
@@ -34,6 +36,12 @@ enum Command {
     Send(SendArguments),
     /// Read messages, for scripts
     Read(ReadArguments),
+    /// Talk with those who are there, at a terminal
+    Im(ImArguments),
+    /// Talk in the chat room, at a terminal
+    Chat(ChatArguments),
+    /// Put a text on the board, or fetch the latest
+    Board(BoardArguments),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +61,9 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Mail(arguments) => postroom_client::mail(&arguments)?,
         Command::Send(arguments) => postroom_client::send(&arguments)?,
         Command::Read(arguments) => postroom_client::read(&arguments)?,
+        Command::Im(arguments) => postroom_client::im(&arguments)?,
+        Command::Chat(arguments) => postroom_client::chat(&arguments)?,
+        Command::Board(arguments) => postroom_client::board(&arguments)?,
     }
     Ok(())
 }

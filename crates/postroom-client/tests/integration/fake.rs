@@ -49,6 +49,22 @@ impl Peer {
         Self { stream: BufReader::new(stream) }
     }
 
+    /// Connects back to a client that listens at this port.
+    pub(crate) fn dial(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// The client's next line, its end left out.
+    #[track_caller]
+    pub(crate) fn line(&mut self) -> String {
+        let mut received = String::new();
+        self.stream.read_line(&mut received).unwrap();
+        assert_eq!(received.pop(), Some('\n'), "the client has ended");
+        received
+    }
+
     /// The client's next line must be this.
     #[track_caller]
     pub(crate) fn expect(&mut self, line: &str) {

@@ -1,9 +1,12 @@
-//! The three clients against a scripted server on a real socket.
+//! The clients against a scripted server on a real socket.
 
 #![expect(clippy::unwrap_used, reason = "in a test it is the failure")]
 
+mod board;
+mod chat;
 mod failing;
 mod fake;
+mod im;
 mod mail;
 mod read;
 mod send;

@@ -7,6 +7,7 @@ mod bad_input;
 mod crash;
 mod disk;
 mod habits;
+mod live_clients;
 mod model;
 mod race;
 mod reading;

@@ -1,0 +1,200 @@
+//! The client that puts one text on the board or fetches the latest.
+//!
+//! What breaks a rule never leaves it. Its printed lines are those of the
+//! original client, for the scripts that look for them.
+
+mod report;
+
+use std::io::{self, Write};
+
+use postroom_model::{Safe, Text};
+
+use self::report::{Kind, Report};
+use crate::connection::{Connection, Resolved};
+use crate::error::Deviation;
+use crate::interrupt::Interrupt;
+use crate::words::parse_text;
+use crate::{BoardArguments, ClientError, ServerAddress};
+
+const PROTOCOL: &str = "board";
+
+/// Characters of the longest text that a board takes.
+const TEXT_CHARACTERS_MAX: usize = 150;
+
+/// Bytes of the longest hashtag, its `#` left out.
+const HASHTAG_BYTES_MAX: usize = 64;
+
+/// How the server's refusals begin.
+const REFUSAL: &str = "error: ";
+
+/// What it says of a text that it has stored.
+const STORED: &str = "operation success";
+
+/// Carries out one request; what is told goes to the standard output, and that
+/// the report cannot be written to the standard error.
+pub fn board(arguments: &BoardArguments) -> Result<(), ClientError> {
+    board_to(arguments, &mut io::stdout().lock(), &mut io::stderr().lock())
+}
+
+/// Carries out one request, told to `output`; that the report cannot be written
+/// is told to `complaints`.
+pub fn board_to(
+    arguments: &BoardArguments,
+    output: &mut dyn Write,
+    complaints: &mut dyn Write,
+) -> Result<(), ClientError> {
+    let mut report = Report::open(arguments.report.as_deref(), complaints);
+    let server = ServerAddress::new(&arguments.host, arguments.port);
+    let verb = if arguments.upload { "upload to" } else { "download from" };
+    report.note(Kind::General, &format_args!("client started: {verb} {server}"));
+    let done = carry_out(arguments, server).and_then(|lines| {
+        lines.iter().try_for_each(|line| {
+            report.line(line);
+            tell(output, line)
+        })
+    });
+    if let Err(error) = &done {
+        report.note(kind_of(error), error);
+    }
+    report.note(Kind::General, &"client ended");
+    done
+}
+
+/// Does what was asked for and returns what to tell of it.
+fn carry_out(
+    arguments: &BoardArguments,
+    server: ServerAddress,
+) -> Result<Vec<String>, ClientError> {
+    let done = "Transmission Successfull...".to_owned();
+    let request = request(arguments)?;
+    let server = Resolved::new(server)?;
+    let interrupt = Interrupt::default();
+    let connection = Connection::open(server, PROTOCOL, arguments.timeout, interrupt)?;
+    let at = connection.server().clone();
+    let deviation =
+        |deviation| ClientError::Deviation { server: at, protocol: PROTOCOL, deviation };
+    let Ok(answer) = String::from_utf8(connection.ask_all(request.as_bytes())?) else {
+        return Err(deviation(Deviation::InvalidUtf8));
+    };
+    if !arguments.upload {
+        let text = downloaded(&answer)?;
+        return Ok(vec![done, format!("Received Message: {}", Safe(text))]);
+    }
+    if stored(&answer)? {
+        Ok(vec![done])
+    } else {
+        Err(deviation(Deviation::unexpected("u", &answer)))
+    }
+}
+
+/// What to send, once it is known to be allowed.
+fn request(arguments: &BoardArguments) -> Result<String, ClientError> {
+    let given = arguments.text.as_deref();
+    if arguments.upload {
+        return Ok(format!("u\n{}\n", board_text(given.unwrap_or_default())?.as_str()));
+    }
+    match given {
+        // The end of what is sent ends the request.
+        None => Ok("d\n".to_owned()),
+        Some(word) if is_hashtag(word) => Ok(format!("d\n{word}\n")),
+        Some(word) => Err(ClientError::Hashtag { word: word.to_owned() }),
+    }
+}
+
+fn board_text(given: &str) -> Result<Text, ClientError> {
+    if given.chars().count() > TEXT_CHARACTERS_MAX {
+        return Err(ClientError::BoardTextTooLong);
+    }
+    parse_text(given.as_bytes())
+}
+
+fn is_hashtag(word: &str) -> bool {
+    word.strip_prefix('#').is_some_and(|tag| {
+        (1..=HASHTAG_BYTES_MAX).contains(&tag.len())
+            && tag.chars().all(|character| character.is_alphanumeric() || character == '_')
+    })
+}
+
+/// Whether the answer is that the text is stored.
+fn stored(answer: &str) -> Result<bool, ClientError> {
+    match answer.strip_prefix(REFUSAL) {
+        Some(reason) => Err(refused(reason)),
+        None => Ok(answer.trim_end() == STORED),
+    }
+}
+
+/// The text in an answer. Texts have no line end after them and refusals have
+/// one: a text may begin like a refusal.
+fn downloaded(answer: &str) -> Result<&str, ClientError> {
+    match answer.strip_suffix('\n') {
+        Some(line) => line.strip_prefix(REFUSAL).map_or(Ok(line), |reason| Err(refused(reason))),
+        None => Ok(answer),
+    }
+}
+
+fn refused(reason: &str) -> ClientError {
+    ClientError::BoardRefused { reason: reason.trim_end().to_owned() }
+}
+
+/// How a failure is reported: what broke off a connection, and what else.
+fn kind_of(error: &ClientError) -> Kind {
+    match error {
+        ClientError::Dropped { .. } | ClientError::Connection { .. } => Kind::Connection,
+        _ => Kind::Error,
+    }
+}
+
+fn tell(output: &mut dyn Write, line: &str) -> Result<(), ClientError> {
+    writeln!(output, "{line}").and_then(|()| output.flush()).map_err(ClientError::Show)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn asked(upload: bool, text: Option<&str>) -> Result<String, ClientError> {
+        request(&BoardArguments {
+            upload,
+            download: !upload,
+            host: "localhost".into(),
+            port: 4_404,
+            text: text.map(str::to_owned),
+            report: None,
+            timeout: Duration::from_secs(1),
+        })
+    }
+
+    #[test]
+    fn requests_are_a_letter_and_a_line() {
+        assert_eq!(asked(true, Some("hi #rust")).unwrap(), "u\nhi #rust\n");
+        assert_eq!(asked(true, Some("")).unwrap(), "u\n\n");
+        assert_eq!(asked(false, None).unwrap(), "d\n");
+        assert_eq!(asked(false, Some("#Grüße_2")).unwrap(), "d\n#Grüße_2\n");
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_not_sent() {
+        assert!(asked(true, Some(&"é".repeat(150))).is_ok());
+        let error = asked(true, Some(&"é".repeat(151))).unwrap_err();
+        assert_eq!(error.to_string(), "message length illegal, connection refused.");
+        assert!(matches!(asked(true, Some("a\nb")), Err(ClientError::SeveralLines)));
+        assert!(matches!(asked(true, Some("a\0")), Err(ClientError::Text(_))));
+        for word in ["", "#", "rust", "#a b", "#a-b", "#a\n", &format!("#{}", "x".repeat(65))] {
+            assert!(matches!(asked(false, Some(word)), Err(ClientError::Hashtag { .. })), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_told_from_a_refusal() {
+        assert_eq!(downloaded("hi").unwrap(), "hi");
+        assert_eq!(downloaded("error: is what I saw").unwrap(), "error: is what I saw");
+        let error = downloaded("error: operation illegal\n").unwrap_err().to_string();
+        assert_eq!(error, "the server refused: operation illegal");
+        assert!(stored("operation success\n").unwrap());
+        assert!(!stored("hi").unwrap());
+        let error = stored("error: message length \u{1b}illegal\n").unwrap_err().to_string();
+        assert_eq!(error, "the server refused: message length ^[illegal");
+    }
+}

@@ -1,0 +1,108 @@
+//! The status reports of a run, added to a file.
+//!
+//! A report never stops what it reports on: where it cannot be written, that is
+//! told once, and nothing more is.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use postroom_model::Safe;
+use rustix::fs::OFlags;
+
+/// What a report is on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// The client's beginning and end.
+    General,
+    /// What kept it from beginning, or a rule that was broken.
+    Error,
+    /// A connection that was lost.
+    Connection,
+}
+
+/// A file to report to, if there is one.
+pub(super) struct Report<'a> {
+    file: Option<(&'a Path, File)>,
+    complaints: &'a mut dyn Write,
+}
+
+impl<'a> Report<'a> {
+    /// Opens the file, for adding to it.
+    pub(super) fn open(path: Option<&'a Path>, complaints: &'a mut dyn Write) -> Self {
+        let mut report = Self { file: None, complaints };
+        if let Some(path) = path {
+            // A pipe that nobody reads must not stop the client.
+            let flags = OFlags::NONBLOCK.bits().cast_signed();
+            match File::options().append(true).create(true).custom_flags(flags).open(path) {
+                Ok(file) => report.file = Some((path, file)),
+                Err(error) => report.complain(path, &error),
+            }
+        }
+        report
+    }
+
+    /// Reports what happened.
+    pub(super) fn note(&mut self, kind: Kind, happened: &dyn Display) {
+        let kind = match kind {
+            Kind::General => "GENERAL",
+            Kind::Error => "ERROR",
+            Kind::Connection => "CONNECTION",
+        };
+        self.line(&format!("CLIENT [{kind}] {happened}"));
+    }
+
+    /// Adds a line, made safe to show, in one piece.
+    pub(super) fn line(&mut self, line: &str) {
+        let Some((path, mut file)) = self.file.take() else { return };
+        match file.write_all(format!("{}\n", Safe(line)).as_bytes()) {
+            Ok(()) => self.file = Some((path, file)),
+            Err(error) => self.complain(path, &error),
+        }
+    }
+
+    fn complain(&mut self, path: &Path, error: &io::Error) {
+        // Where even this cannot be told there is nothing left to do.
+        let _ = writeln!(
+            self.complaints,
+            "postroom: cannot write the report to {}: {error}; going on without it",
+            path.display()
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_added_and_safe_to_show() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "before\n").unwrap();
+        let mut complaints = Vec::new();
+        let mut report = Report::open(Some(file.path()), &mut complaints);
+        report.note(Kind::Connection, &"lost \u{1b}[2J\nSERVER [GENERAL] forged");
+        report.line("Received Message: \u{202e}hi");
+        assert_eq!(
+            std::fs::read_to_string(file.path()).unwrap(),
+            "before\nCLIENT [CONNECTION] lost ^[[2J^JSERVER [GENERAL] forged\n\
+             Received Message: hi\n"
+        );
+        assert!(complaints.is_empty());
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_is_told_once() {
+        for path in ["/nonexistent/report", "/dev/full"] {
+            let mut complaints = Vec::new();
+            let mut report = Report::open(Some(Path::new(path)), &mut complaints);
+            report.note(Kind::General, &"client started");
+            report.note(Kind::General, &"client ended");
+            let complaints = String::from_utf8(complaints).unwrap();
+            assert_eq!(complaints.lines().count(), 1, "{complaints}");
+            assert!(complaints.contains(path), "{complaints}");
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! The client for the chat room: what the server says is shown as it comes, and
+//! what is typed is sent, to all where it is no command.
+
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use postroom_model::{Name, Password, Safe};
+
+use crate::colour::Colours;
+use crate::console::Prompt;
+use crate::input::Typed;
+use crate::live::{Call, Flow, Live, Woken};
+use crate::words::{parse_name, parse_text};
+use crate::{ChatArguments, ClientError, LINE_BYTES_MAX, ServerAddress, password};
+
+/// The protocol's name.
+const PROTOCOL: &str = "chat";
+
+/// How the server's word that the name is in begins.
+const ACCEPTED: &str = "Username accepted";
+
+/// What its word that the name is not holds.
+const TAKEN: &str = "taken";
+
+/// Its farewell to who leaves, ...
+const FAREWELL: &str = "You have left the chat";
+
+/// ... and to everyone, when it stops.
+const STOPPED: &str = "Server has been closed by host";
+
+/// Talks with whoever is at the standard input and output, a person at a
+/// terminal or a script, until they leave.
+///
+/// Signals that ask the process to end leave cleanly and stay taken over
+/// afterwards: call this in a process that ends with it.
+pub fn chat(arguments: &ChatArguments) -> Result<(), ClientError> {
+    let password = password::from_file(arguments.password_file.as_deref())?;
+    call(arguments).hold(|live| Chat::new(live, arguments, password).run())
+}
+
+/// Does as [`chat`] with lines from `input`, which must not be buffered, and
+/// without prompts; signals keep their meaning.
+pub fn chat_with<R: Read + AsFd>(
+    arguments: &ChatArguments,
+    input: R,
+    output: &mut dyn Write,
+) -> Result<(), ClientError> {
+    let password = password::from_file(arguments.password_file.as_deref())?;
+    call(arguments).hold_with(input, output, |live| Chat::new(live, arguments, password).run())
+}
+
+fn call(arguments: &ChatArguments) -> Call {
+    Call {
+        server: ServerAddress::new(&arguments.host, arguments.port),
+        protocol: PROTOCOL,
+        timeout: arguments.timeout,
+    }
+}
+
+/// ```text
+/// Greeted ─▶ Naming ◀─▶ Entering ─▶ Here      any ─▶ Leaving
+///              │ ▲          │
+///              ▼ └──────────┤ taken
+///         NamingSecret ◀────┘
+/// ```
+#[derive(Debug)]
+enum State {
+    /// The server is to greet.
+    Greeted,
+    /// A name is typed.
+    Naming,
+    /// The password for the name is typed.
+    NamingSecret(Name),
+    /// The server is to let the name in.
+    Entering(Entry),
+    /// Anything is typed.
+    Here,
+    /// The server is to say farewell.
+    Leaving,
+}
+
+/// A name that was sent.
+#[derive(Clone, Debug)]
+struct Entry {
+    name: Name,
+    with_password: bool,
+    /// The server may still say something on the password.
+    password_open: bool,
+}
+
+struct Chat<'a> {
+    live: Live<'a>,
+    state: State,
+    /// From the command line, until it was tried.
+    name: Option<String>,
+    /// From a file, until it was refused.
+    password: Option<Password>,
+}
+
+impl<'a> Chat<'a> {
+    fn new(live: Live<'a>, arguments: &ChatArguments, password: Option<Password>) -> Self {
+        Self { live, state: State::Greeted, name: arguments.name.clone(), password }
+    }
+
+    fn run(mut self) -> Result<(), ClientError> {
+        self.live.await_answer(Duration::ZERO);
+        loop {
+            if self.turn()? == Flow::Done {
+                return Ok(());
+            }
+            let flow = match self.live.wait(&[])? {
+                Woken::Something => Flow::On,
+                Woken::Interrupted => self.hurry()?,
+                Woken::Late => self.live.late()?,
+            };
+            if flow == Flow::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Does all that can be done without waiting.
+    fn turn(&mut self) -> Result<Flow, ClientError> {
+        while let Some(line) = self.live.link.line()? {
+            if self.take_line(&line)? == Flow::Done {
+                return Ok(Flow::Done);
+            }
+        }
+        if self.live.link.has_ended() {
+            return Err(self.live.link.gone());
+        }
+        while self.takes_lines()
+            && let Some(typed) = self.live.console.typed()
+        {
+            self.take_typed(typed)?;
+        }
+        Ok(Flow::On)
+    }
+
+    fn hurry(&mut self) -> Result<Flow, ClientError> {
+        if !self.live.begin_to_hurry() {
+            return Ok(Flow::Done);
+        }
+        self.leave()?;
+        Ok(Flow::On)
+    }
+
+    fn take_line(&mut self, line: &str) -> Result<Flow, ClientError> {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        self.live.console.say(&shown(line, self.live.console.colours()))?;
+        if line == STOPPED {
+            return Err(ClientError::Stopped { server: self.live.link.server().clone() });
+        }
+        match &self.state {
+            State::Leaving if line == FAREWELL => return Ok(Flow::Done),
+            State::Greeted => self.begin()?,
+            State::Entering(entry) if line.starts_with(ACCEPTED) => {
+                self.enter(&entry.name.clone())?;
+            }
+            State::Entering(entry) if entry.password_open && !line.contains(TAKEN) => {
+                let entry = Entry { password_open: false, ..entry.clone() };
+                self.state = State::Entering(entry);
+            }
+            State::Entering(entry) => self.refused(entry.clone(), line.contains(TAKEN))?,
+            _ => {}
+        }
+        Ok(Flow::On)
+    }
+
+    /// Tries the name of the command line, or asks for one.
+    fn begin(&mut self) -> Result<(), ClientError> {
+        match self.name.take() {
+            Some(name) => self.take_name(&name),
+            None => self.ask_name(),
+        }
+    }
+
+    fn ask_name(&mut self) -> Result<(), ClientError> {
+        self.state = State::Naming;
+        self.live.await_nothing();
+        self.live.console.ask(Some(Prompt::open("Username: ")))
+    }
+
+    fn take_name(&mut self, word: &str) -> Result<(), ClientError> {
+        match parse_name(word.trim()) {
+            Ok(name) => self.try_name(name, self.password.clone().as_ref()),
+            Err(error) if self.live.console.is_interactive() => {
+                self.live.console.say(&error.to_string())?;
+                self.ask_name()
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn try_name(&mut self, name: Name, password: Option<&Password>) -> Result<(), ClientError> {
+        if let Some(password) = password {
+            self.live.link.send(&[b"/pass ", password.as_bytes()].concat())?;
+        }
+        self.live.link.send(format!("/setname {name}").as_bytes())?;
+        let has_password = password.is_some();
+        let entry = Entry { name, with_password: has_password, password_open: has_password };
+        self.state = State::Entering(entry);
+        self.live.await_answer(Duration::ZERO);
+        self.live.console.ask(None)
+    }
+
+    fn enter(&mut self, name: &Name) -> Result<(), ClientError> {
+        self.state = State::Here;
+        self.live.await_nothing();
+        let prompt = format!("{name}@{}> ", self.live.link.server());
+        self.live.console.ask(Some(Prompt::open(prompt)))
+    }
+
+    /// A person may have a password, or another name; a script has to be told.
+    fn refused(&mut self, entry: Entry, is_taken: bool) -> Result<(), ClientError> {
+        if !self.live.console.is_interactive() {
+            let (server, name) = (self.live.link.server().clone(), entry.name);
+            return Err(if is_taken {
+                ClientError::NameTaken { server, name }
+            } else {
+                ClientError::NameRefused { server, name }
+            });
+        }
+        self.password = None;
+        if entry.with_password || !is_taken {
+            return self.ask_name();
+        }
+        self.state = State::NamingSecret(entry.name);
+        self.live.await_nothing();
+        self.live.console.ask(Some(Prompt::secret("Password (none for another name): ")))
+    }
+
+    fn take_secret(&mut self, name: Name, typed: &str) -> Result<(), ClientError> {
+        if typed.is_empty() {
+            return self.ask_name();
+        }
+        match Password::from_bytes(typed.as_bytes()) {
+            Ok(password) => self.try_name(name, Some(&password)),
+            Err(error) => {
+                self.live.console.say(&format!("The password cannot be used: {error}."))?;
+                self.ask_name()
+            }
+        }
+    }
+
+    fn takes_lines(&self) -> bool {
+        matches!(self.state, State::Naming | State::NamingSecret(_) | State::Here)
+            && !self.live.link.is_behind()
+    }
+
+    fn take_typed(&mut self, typed: Typed) -> Result<(), ClientError> {
+        let line = match typed {
+            Typed::Line(line) => line,
+            Typed::Unusable(error) => return self.live.console.say(&error.to_string()),
+            Typed::End => return self.leave(),
+        };
+        match &self.state {
+            State::Naming if line.trim() == "/quit" => self.leave(),
+            // Who reads the server's greeting may type the command itself.
+            State::Naming => self.take_name(line.trim().strip_prefix("/setname").unwrap_or(&line)),
+            State::NamingSecret(name) => self.take_secret(name.clone(), &line),
+            _ if line.trim().is_empty() => Ok(()),
+            _ if line.trim() == "/quit" => self.leave(),
+            _ => match to_send(&line) {
+                Ok(line) => self.live.link.send(line.as_bytes()),
+                Err(error) => self.live.console.say(&error.to_string()),
+            },
+        }
+    }
+
+    fn leave(&mut self) -> Result<(), ClientError> {
+        if !matches!(self.state, State::Leaving) {
+            self.live.link.send(b"/quit")?;
+        }
+        self.state = State::Leaving;
+        self.live.await_farewell();
+        // Last: a terminal that has been closed fails.
+        self.live.console.ask(None)
+    }
+}
+
+/// A command goes as it is, anything else to all.
+fn to_send(line: &str) -> Result<String, ClientError> {
+    let text = parse_text(line.as_bytes())?;
+    let sent =
+        if line.starts_with('/') { line.to_owned() } else { format!("/all {}", text.as_str()) };
+    if sent.len() > LINE_BYTES_MAX {
+        return Err(ClientError::LineTooLong);
+    }
+    Ok(sent)
+}
+
+/// The server's line, safe to show, the name that it begins with in its colour:
+/// `john: hello`, `john(private): hi`, `john(#tag): text`.
+fn shown(line: &str, colours: Colours) -> String {
+    let name = line
+        .split_once(": ")
+        .map(|(start, _)| start.split_once('(').map_or(start, |(name, _)| name))
+        .filter(|name| Name::new(name).is_ok());
+    match name {
+        Some(name) => format!("{}{}", colours.name(name), Safe(&line[name.len()..])),
+        None => Safe(line).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_no_command_is_for_all() {
+        assert_eq!(to_send("hello everyone").unwrap(), "/all hello everyone");
+        assert_eq!(to_send("/private mary hi").unwrap(), "/private mary hi");
+        assert_eq!(to_send(" /cmd").unwrap(), "/all  /cmd");
+        assert!(matches!(to_send(&"x".repeat(8_190)), Err(ClientError::LineTooLong)));
+        assert!(matches!(to_send("a\0"), Err(ClientError::Text(_))));
+    }
+
+    #[test]
+    fn the_name_before_a_message_has_its_colour() {
+        let john = Colours::Names.name("john");
+        for rest in [": hello: all", "(private): hi", "(#rust): text"] {
+            assert_eq!(shown(&format!("john{rest}"), Colours::Names), format!("{john}{rest}"));
+        }
+        for line in ["Users in chat:", "User not found: john", "john hello", "", ": x"] {
+            assert_eq!(shown(line, Colours::Names), line);
+        }
+        assert_eq!(shown("john: \u{1b}[2J\u{202e}", Colours::None), "john: ^[[2J");
+        assert_eq!(shown("\u{1b}: x", Colours::Names), "^[: x");
+    }
+}

@@ -1,0 +1,233 @@
+//! The keys that a terminal's bytes stand for.
+//!
+//! Any bytes may come, in any pieces: what is no key is left out, and what is
+//! held of an unfinished one is bounded.
+
+use std::collections::VecDeque;
+
+/// What was pressed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Key {
+    /// A character to insert.
+    Character(char),
+    /// Enter or Ctrl-J.
+    Enter,
+    /// Backspace or Ctrl-H.
+    Backspace,
+    /// Delete.
+    Delete,
+    /// Left or Ctrl-B.
+    Left,
+    /// Right or Ctrl-F.
+    Right,
+    /// Ctrl-Left.
+    WordLeft,
+    /// Ctrl-Right.
+    WordRight,
+    /// Home or Ctrl-A.
+    Home,
+    /// End or Ctrl-E.
+    End,
+    /// Up or Ctrl-P.
+    Earlier,
+    /// Down or Ctrl-N.
+    Later,
+    /// Ctrl-U.
+    KillToStart,
+    /// Ctrl-K.
+    KillToEnd,
+    /// Ctrl-W.
+    KillWord,
+    /// Ctrl-C.
+    Interrupt,
+    /// Ctrl-D: delete, or the end where there is nothing to delete.
+    EndOfInput,
+    /// Ctrl-L.
+    Clear,
+    /// Ctrl-Z.
+    Suspend,
+}
+
+/// Bytes that are held of a key that has not fully come.
+const SEQUENCE_BYTES_MAX: usize = 32;
+
+const ESCAPE: u8 = 0x1b;
+
+/// Makes keys of bytes.
+#[derive(Debug, Default)]
+pub(crate) struct KeyDecoder {
+    bytes: VecDeque<u8>,
+}
+
+/// What the beginning of the bytes is.
+enum Parsed {
+    /// A key of so many bytes.
+    Key(Key, usize),
+    /// So many bytes of no meaning.
+    Ignored(usize),
+    /// A beginning.
+    Unfinished,
+}
+
+impl KeyDecoder {
+    /// Adds what came. Take all keys before the next.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend(bytes);
+    }
+
+    /// The next key.
+    pub(crate) fn next_key(&mut self) -> Option<Key> {
+        loop {
+            let (key, length) = match parse(self.bytes.make_contiguous()) {
+                Parsed::Key(key, length) => (Some(key), length),
+                Parsed::Ignored(length) => (None, length),
+                Parsed::Unfinished if self.bytes.len() > SEQUENCE_BYTES_MAX => {
+                    (None, self.bytes.len())
+                }
+                Parsed::Unfinished => return None,
+            };
+            self.bytes.drain(..length);
+            if key.is_some() {
+                return key;
+            }
+        }
+    }
+}
+
+fn parse(bytes: &[u8]) -> Parsed {
+    match bytes {
+        [] | [ESCAPE] | [ESCAPE, b'O'] => Parsed::Unfinished,
+        [ESCAPE, b'[', rest @ ..] => parse_sequence(rest),
+        [ESCAPE, b'O', last, ..] => {
+            cursor_key(*last).map_or(Parsed::Ignored(3), |key| Parsed::Key(key, 3))
+        }
+        // A lone Escape before an ordinary key.
+        [ESCAPE, ..] => Parsed::Ignored(1),
+        [control @ (..0x20 | 0x7f), ..] => {
+            control_key(*control).map_or(Parsed::Ignored(1), |key| Parsed::Key(key, 1))
+        }
+        _ => parse_character(bytes),
+    }
+}
+
+/// A control sequence, what begins it left out: parameters and a last byte.
+fn parse_sequence(rest: &[u8]) -> Parsed {
+    let is_last = |byte: &u8| !matches!(byte, 0x20..0x40);
+    let Some(at) = rest.iter().position(is_last) else {
+        return Parsed::Unfinished;
+    };
+    let length = "\x1b[".len() + at + 1;
+    let key = match (&rest[..at], rest[at]) {
+        (b"", last) => cursor_key(last),
+        (b"1;5", b'C') => Some(Key::WordRight),
+        (b"1;5", b'D') => Some(Key::WordLeft),
+        (b"1" | b"7", b'~') => Some(Key::Home),
+        (b"4" | b"8", b'~') => Some(Key::End),
+        (b"3", b'~') => Some(Key::Delete),
+        _ => None,
+    };
+    key.map_or(Parsed::Ignored(length), |key| Parsed::Key(key, length))
+}
+
+fn cursor_key(last: u8) -> Option<Key> {
+    Some(match last {
+        b'A' => Key::Earlier,
+        b'B' => Key::Later,
+        b'C' => Key::Right,
+        b'D' => Key::Left,
+        b'H' => Key::Home,
+        b'F' => Key::End,
+        b'M' => Key::Enter,
+        _ => return None,
+    })
+}
+
+fn control_key(byte: u8) -> Option<Key> {
+    Some(match byte {
+        b'\t' => Key::Character(' '),
+        b'\r' | b'\n' => Key::Enter,
+        0x01 => Key::Home,
+        0x02 => Key::Left,
+        0x03 => Key::Interrupt,
+        0x04 => Key::EndOfInput,
+        0x05 => Key::End,
+        0x06 => Key::Right,
+        0x08 | 0x7f => Key::Backspace,
+        0x0b => Key::KillToEnd,
+        0x0c => Key::Clear,
+        0x0e => Key::Later,
+        0x10 => Key::Earlier,
+        0x15 => Key::KillToStart,
+        0x17 => Key::KillWord,
+        0x1a => Key::Suspend,
+        _ => return None,
+    })
+}
+
+fn parse_character(bytes: &[u8]) -> Parsed {
+    let length = match bytes[0] {
+        ..0x80 => 1,
+        0xc2..0xe0 => 2,
+        0xe0..0xf0 => 3,
+        0xf0..0xf5 => 4,
+        _ => return Parsed::Ignored(1),
+    };
+    let Some(bytes) = bytes.get(..length) else {
+        return Parsed::Unfinished;
+    };
+    match std::str::from_utf8(bytes).map(|text| text.chars().next()) {
+        Ok(Some(character)) if !character.is_control() => {
+            Parsed::Key(Key::Character(character), length)
+        }
+        Ok(_) => Parsed::Ignored(length),
+        Err(_) => Parsed::Ignored(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(pieces: &[&[u8]]) -> Vec<Key> {
+        let mut decoder = KeyDecoder::default();
+        let mut keys = Vec::new();
+        for piece in pieces {
+            decoder.push(piece);
+            keys.extend(std::iter::from_fn(|| decoder.next_key()));
+            assert!(decoder.bytes.len() <= SEQUENCE_BYTES_MAX);
+        }
+        keys
+    }
+
+    #[test]
+    fn keys_are_the_same_however_their_bytes_come() {
+        let bytes = "aé日\u{1b}[D\u{1b}OC\u{1b}[3~\u{1b}[1;5D\u{7f}\r\u{1b}[5~\u{c}".as_bytes();
+        let expected = [
+            Key::Character('a'),
+            Key::Character('é'),
+            Key::Character('日'),
+            Key::Left,
+            Key::Right,
+            Key::Delete,
+            Key::WordLeft,
+            Key::Backspace,
+            Key::Enter,
+            Key::Clear,
+        ];
+        assert_eq!(keys(&[bytes]), expected);
+        for at in 0..bytes.len() {
+            assert_eq!(keys(&[&bytes[..at], &bytes[at..]]), expected, "split at {at}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_left_out() {
+        let a = [Key::Character('a')];
+        assert_eq!(keys(&[b"\xff\xc3a"]), a);
+        assert_eq!(keys(&[b"\xe6\x97a"]), a);
+        assert_eq!(keys(&[b"\xc2\x9ba\0"]), a, "a C1 control");
+        assert_eq!(keys(&[b"\x1ba"]), a, "a lone Escape");
+        assert_eq!(keys(&[b"\x1b\x1b[200~a"]), a);
+        assert_eq!(keys(&[b"\x1b[", &[b'1'; 100], b"a"]), a, "no end of a sequence");
+    }
+}

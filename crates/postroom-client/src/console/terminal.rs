@@ -1,0 +1,256 @@
+//! A person at a terminal.
+//!
+//! While the terminal is taken over it is in raw mode: keys come one by one and
+//! are shown by nobody else. Whatever ends the client in order puts it back.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::process::{Signal, getpid, kill_process};
+use rustix::termios::{self, InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
+use signal_hook::consts::{SIGCONT, SIGWINCH};
+
+use super::drawing::Drawing;
+use super::editor::{LineEditor, Pressed};
+use super::keys::KeyDecoder;
+use super::{Console, Prompt, is_ready, show};
+use crate::ClientError;
+use crate::colour::Colours;
+use crate::connection::is_transient;
+use crate::input::{Typed, usable};
+use crate::interrupt::Interrupt;
+
+/// Finished lines that wait; no more keys are taken while there are as many.
+const LINES_WAITING_MAX: usize = 16;
+
+/// Bytes that one read takes.
+const READ_BYTES: usize = 1_024;
+
+/// Columns of a terminal that does not tell.
+const COLUMNS_DEFAULT: usize = 80;
+
+/// The keys, and the drawing of what they make.
+#[derive(Debug)]
+pub(crate) struct TerminalConsole {
+    input: File,
+    output: File,
+    decoder: KeyDecoder,
+    editor: LineEditor,
+    drawing: Drawing,
+    prompt: Option<Prompt>,
+    lines: VecDeque<Typed>,
+    is_interrupted: bool,
+    has_ended: bool,
+    /// The window has another size, or the process goes on after a stop.
+    shaken: Interrupt,
+    usual: Termios,
+}
+
+impl TerminalConsole {
+    /// The terminal that is both the standard input and the output. It is as it
+    /// was until it is taken over.
+    pub(crate) fn of_process() -> Result<Self, ClientError> {
+        let duplicate = |fd: BorrowedFd<'_>| {
+            fd.try_clone_to_owned().map(File::from).map_err(ClientError::Terminal)
+        };
+        let input = duplicate(io::stdin().as_fd())?;
+        let output = duplicate(io::stdout().as_fd())?;
+        let usual =
+            termios::tcgetattr(&input).map_err(|errno| ClientError::Terminal(errno.into()))?;
+        Ok(Self {
+            drawing: Drawing::new(columns(&output)),
+            shaken: Interrupt::on(&[SIGWINCH, SIGCONT]).map_err(ClientError::Terminal)?,
+            input,
+            output,
+            decoder: KeyDecoder::default(),
+            editor: LineEditor::default(),
+            prompt: None,
+            lines: VecDeque::new(),
+            is_interrupted: false,
+            has_ended: false,
+            usual,
+        })
+    }
+
+    /// Raw mode, but for the output, whose line feeds still begin a row.
+    pub(crate) fn take_over(&self) -> Result<(), ClientError> {
+        let mut raw = self.usual.clone();
+        raw.input_modes -= InputModes::BRKINT
+            | InputModes::ICRNL
+            | InputModes::INPCK
+            | InputModes::ISTRIP
+            | InputModes::IXON;
+        raw.local_modes -=
+            LocalModes::ECHO | LocalModes::ICANON | LocalModes::IEXTEN | LocalModes::ISIG;
+        raw.special_codes[SpecialCodeIndex::VMIN] = 1;
+        raw.special_codes[SpecialCodeIndex::VTIME] = 0;
+        self.set(&raw)
+    }
+
+    /// Puts the terminal back as it was found.
+    pub(crate) fn give_back(&self) -> Result<(), ClientError> {
+        self.set(&self.usual)
+    }
+
+    fn set(&self, modes: &Termios) -> Result<(), ClientError> {
+        termios::tcsetattr(&self.input, OptionalActions::Drain, modes)
+            .map_err(|errno| ClientError::Terminal(errno.into()))
+    }
+
+    fn press_all(&mut self) -> Result<(), ClientError> {
+        while let Some(key) = self.decoder.next_key() {
+            match self.editor.press(key) {
+                Pressed::Changed => {}
+                Pressed::Line(line) => {
+                    self.leave_line(&line)?;
+                    self.lines.push_back(usable(line.into_bytes()));
+                }
+                Pressed::Interrupt => self.is_interrupted = true,
+                Pressed::End => self.end(),
+                Pressed::Clear => self.update(Drawing::clear_screen)?,
+                Pressed::Suspend => self.suspend()?,
+            }
+        }
+        self.update(Drawing::erase)
+    }
+
+    fn end(&mut self) {
+        self.has_ended = true;
+        self.lines.push_back(Typed::End);
+    }
+
+    /// Lets a finished line stand and begins the next below it. A password is
+    /// asked for once.
+    fn leave_line(&mut self, line: &str) -> Result<(), ClientError> {
+        let Some(prompt) = self.prompt.take() else { return Ok(()) };
+        let shown = if prompt.is_secret { "" } else { line };
+        let mut output = String::new();
+        self.drawing.erase(&mut output);
+        self.drawing.draw(&prompt.text, shown, shown.len(), &mut output);
+        self.drawing.leave(&mut output);
+        self.prompt = Some(prompt).filter(|prompt| !prompt.is_secret);
+        show(&mut self.output, &output)
+    }
+
+    /// Stops as Ctrl-Z does, in the terminal's usual mode, and goes on where the
+    /// process does.
+    fn suspend(&mut self) -> Result<(), ClientError> {
+        let mut output = String::new();
+        self.drawing.leave(&mut output);
+        show(&mut self.output, &output)?;
+        self.give_back()?;
+        kill_process(getpid(), Signal::TSTP)
+            .map_err(|errno| ClientError::Terminal(errno.into()))?;
+        self.take_over()
+    }
+
+    /// Does `before` to the drawing and draws what there is now, in one piece.
+    fn update(
+        &mut self,
+        before: impl FnOnce(&mut Drawing, &mut String),
+    ) -> Result<(), ClientError> {
+        let mut output = String::new();
+        before(&mut self.drawing, &mut output);
+        if let Some(prompt) = &self.prompt {
+            let (line, cursor) = shown(prompt, &self.editor);
+            self.drawing.draw(&prompt.text, line, cursor, &mut output);
+        }
+        show(&mut self.output, &output)
+    }
+
+    fn recover(&mut self) -> Result<(), ClientError> {
+        self.take_over()?;
+        let columns = columns(&self.output);
+        if let Some(prompt) = &self.prompt {
+            let (line, cursor) = shown(prompt, &self.editor);
+            self.drawing.resize(columns, &prompt.text, line, cursor);
+        } else {
+            self.drawing.resize(columns, "", "", 0);
+        }
+        self.update(Drawing::erase)
+    }
+}
+
+/// What is to be seen of the line, and how much of it is before the cursor.
+fn shown<'a>(prompt: &Prompt, editor: &'a LineEditor) -> (&'a str, usize) {
+    if prompt.is_secret { ("", 0) } else { (editor.text(), editor.cursor()) }
+}
+
+fn columns(terminal: &File) -> usize {
+    match termios::tcgetwinsize(terminal) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ => COLUMNS_DEFAULT,
+    }
+}
+
+impl Console for TerminalConsole {
+    fn is_interactive(&self) -> bool {
+        true
+    }
+
+    fn colours(&self) -> Colours {
+        Colours::of_environment()
+    }
+
+    fn watched(&self) -> Vec<BorrowedFd<'_>> {
+        let takes_keys = !self.has_ended && self.lines.len() < LINES_WAITING_MAX;
+        let keys = takes_keys.then(|| self.input.as_fd());
+        keys.into_iter().chain(self.shaken.watched()).collect()
+    }
+
+    fn pump(&mut self) -> Result<(), ClientError> {
+        if self.shaken.take() {
+            self.recover()?;
+        }
+        if self.has_ended || !is_ready(self.input.as_fd())? {
+            return Ok(());
+        }
+        let mut bytes = [0; READ_BYTES];
+        match self.input.read(&mut bytes) {
+            Ok(count @ 1..) => self.decoder.push(&bytes[..count]),
+            Err(error) if is_transient(&error) => {}
+            // The terminal has been closed.
+            Ok(0) | Err(_) => self.end(),
+        }
+        self.press_all()
+    }
+
+    fn typed(&mut self) -> Option<Typed> {
+        self.lines.pop_front()
+    }
+
+    fn take_interrupt(&mut self) -> bool {
+        std::mem::take(&mut self.is_interrupted)
+    }
+
+    fn ask(&mut self, prompt: Option<Prompt>) -> Result<(), ClientError> {
+        if prompt == self.prompt {
+            return Ok(());
+        }
+        self.editor.is_secret = prompt.as_ref().is_some_and(|prompt| prompt.is_secret);
+        self.prompt = prompt;
+        self.update(Drawing::erase)
+    }
+
+    fn say(&mut self, line: &str) -> Result<(), ClientError> {
+        self.update(|drawing, output| {
+            drawing.erase(output);
+            output.push_str(line);
+            output.push_str("\r\n");
+        })
+    }
+}
+
+impl Drop for TerminalConsole {
+    fn drop(&mut self) {
+        let mut output = String::new();
+        if self.prompt.is_some() {
+            self.drawing.leave(&mut output);
+        }
+        // There is nobody left to tell.
+        let _ = show(&mut self.output, &output);
+        let _ = self.give_back();
+    }
+}

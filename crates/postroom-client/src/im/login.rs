@@ -1,0 +1,171 @@
+//! From a name to a connection that the server has opened back.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use postroom_model::{Name, Password};
+
+use super::{Im, PROTOCOL, State};
+use crate::ClientError;
+use crate::connection::is_transient;
+use crate::console::Prompt;
+use crate::link::Link;
+use crate::words::parse_name;
+
+impl Im<'_> {
+    /// Tries the name of the command line, or asks for one.
+    pub(super) fn begin(&mut self) -> Result<(), ClientError> {
+        match self.name.take() {
+            Some(name) => self.take_name(&name),
+            None => self.ask_name(),
+        }
+    }
+
+    fn ask_name(&mut self) -> Result<(), ClientError> {
+        self.state = State::Naming;
+        self.live.await_nothing();
+        self.live.console.ask(Some(self.prompt.clone()))
+    }
+
+    pub(super) fn take_name(&mut self, word: &str) -> Result<(), ClientError> {
+        let name = match parse_name(word.trim()) {
+            Ok(name) => name,
+            Err(error) => return self.refused(error),
+        };
+        if let Some(password) = self.password.clone() {
+            return self.log_in(name, &password);
+        }
+        if !self.live.console.is_interactive() {
+            return Err(ClientError::PasswordMissing { name });
+        }
+        self.state = State::NamingSecret(name);
+        self.live.console.ask(Some(Prompt::secret("Password: ")))
+    }
+
+    pub(super) fn take_secret(&mut self, name: Name, typed: &str) -> Result<(), ClientError> {
+        match Password::from_bytes(typed.as_bytes()) {
+            Ok(password) => self.log_in(name, &password),
+            Err(error) => {
+                self.live.console.say(&format!("The password cannot be used: {error}."))?;
+                self.ask_name()
+            }
+        }
+    }
+
+    fn log_in(&mut self, name: Name, password: &Password) -> Result<(), ClientError> {
+        if password.as_bytes().contains(&b' ') {
+            return self.refused(ClientError::PasswordSpace { name });
+        }
+        let line = [b"/login ", name.as_str().as_bytes(), b" ", password.as_bytes()].concat();
+        self.state = State::LoggingIn(name);
+        self.live.await_answer(Duration::ZERO);
+        self.live.console.ask(None)?;
+        self.live.link.send(&line)
+    }
+
+    /// Why the server lets nobody in.
+    pub(super) fn refusal(&self, code: u16, name: Name) -> ClientError {
+        let server = self.live.link.server().clone();
+        if code == 103 {
+            ClientError::Elsewhere { server, name }
+        } else {
+            ClientError::LoginRefused { server, name, with_password: true }
+        }
+    }
+
+    /// A person may try again; a script has to be told.
+    pub(super) fn refused(&mut self, error: ClientError) -> Result<(), ClientError> {
+        if !self.live.console.is_interactive() {
+            return Err(error);
+        }
+        self.password = None;
+        self.live.console.say(&error.to_string())?;
+        self.ask_name()
+    }
+
+    /// Has the server connect back, to where it sees this client already.
+    pub(super) fn logged_in(&mut self, name: &Name) -> Result<(), ClientError> {
+        let (listener, port) = listen(self.live.link.stream()).map_err(|source| {
+            ClientError::Listen { server: self.live.link.server().clone(), source }
+        })?;
+        self.prompt = Prompt::open(format!("{name}@{}> ", self.live.link.server()));
+        self.own = Some(name.clone());
+        self.live.console.say(&format!("Logged in as {name}."))?;
+        self.state = State::BeingDialled(listener);
+        self.live.await_answer(Duration::ZERO);
+        self.live.link.send(format!("/port {port}").as_bytes())
+    }
+
+    pub(super) fn dialled(&mut self) {
+        let state = std::mem::replace(&mut self.state, State::Here);
+        if let State::BeingDialled(listener) = state {
+            self.state = State::Accepting(listener);
+        }
+    }
+
+    /// Takes the connection of the server, and of nobody else.
+    pub(super) fn accept(&mut self) -> Result<(), ClientError> {
+        let State::Accepting(listener) = &self.state else { return Ok(()) };
+        let stream = accept_from(listener, self.live.link.stream()).map_err(|source| {
+            ClientError::Listen { server: self.live.link.server().clone(), source }
+        })?;
+        let Some(stream) = stream else { return Ok(()) };
+        self.pushes = Some(Link::new(stream, self.live.link.server().clone(), PROTOCOL)?);
+        self.state = State::Here;
+        self.live.await_nothing();
+        self.live.console.ask(Some(self.prompt.clone()))
+    }
+}
+
+/// Listens at the address that the server knows this client by.
+fn listen(known: &TcpStream) -> io::Result<(TcpListener, u16)> {
+    let mut address = known.local_addr()?;
+    address.set_port(0);
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
+}
+
+/// The first connection that waits and comes from the host at the other end of
+/// `known`. Others are closed.
+fn accept_from(listener: &TcpListener, known: &TcpStream) -> io::Result<Option<TcpStream>> {
+    let server = known.peer_addr()?;
+    loop {
+        match listener.accept() {
+            Ok((stream, peer)) if is_same_host(peer, server) => return Ok(Some(stream)),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) if is_transient(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn is_same_host(one: SocketAddr, other: SocketAddr) -> bool {
+    one.ip() == other.ip()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_server_may_connect_back() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let known = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+        let (listener, port) = listen(&known).unwrap();
+        assert_eq!(listener.local_addr().unwrap().ip(), known.local_addr().unwrap().ip());
+
+        // Another address of the same loopback network stands for another host.
+        let stranger = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let stranger = stranger.unwrap();
+        stranger.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into()).unwrap();
+        stranger.connect(&SocketAddr::from(([127, 0, 0, 1], port)).into()).unwrap();
+        assert!(accept_from(&listener, &known).unwrap().is_none());
+
+        let _back = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        assert!(accept_from(&listener, &known).unwrap().is_some());
+    }
+}
