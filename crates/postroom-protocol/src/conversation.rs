@@ -25,6 +25,9 @@ use crate::session::{Close, Dial, Input, Outputs, Session, Settings, Stream, Tim
 /// Requests that a session may have under way; further lines wait.
 pub const PIPELINE_MAX: u32 = 128;
 
+/// Bytes of the longest answer to a request: a message, made safe, and its sender.
+const DELIVERY_BYTES_MAX: usize = 17 << 10;
+
 /// What a protocol's lines and the office's replies mean.
 pub trait Dialogue {
     /// Takes a line from the client.
@@ -99,6 +102,8 @@ pub struct Conversation<D> {
     pause: Option<PauseRule>,
     /// Requests without a reply.
     outstanding: u32,
+    /// How many of them hand out a message.
+    reads: usize,
     /// The latest request is `AskAlone`.
     alone: bool,
     /// The latest request is given up when it is not heard in time.
@@ -137,6 +142,7 @@ impl<D: Dialogue> Conversation<D> {
             output_bytes_max: settings.output_bytes_max,
             pause,
             outstanding: 0,
+            reads: 0,
             alone: false,
             hearing: false,
             held: None,
@@ -239,6 +245,9 @@ impl<D: Dialogue> Conversation<D> {
     }
 
     fn answer(&mut self, reply: Reply, outputs: &mut Outputs) {
+        if let Reply::Delivered(_) | Reply::NothingUnread = reply {
+            self.reads -= 1;
+        }
         if let Reply::Delivered(_) = reply {
             self.unproved += 1;
         }
@@ -273,7 +282,7 @@ impl<D: Dialogue> Conversation<D> {
 
     /// Takes lines for as long as none has to wait.
     fn proceed(&mut self, outputs: &mut Outputs) {
-        while self.may_take_a_line() && outputs.front.len() <= self.output_bytes_max {
+        while self.may_take_a_line() && self.has_room_for_an_answer(outputs) {
             let step = match self.lines.next_line() {
                 Some(line) => Some(self.dialogue.line(line)),
                 None if self.phase == Phase::Ending => self.end_partial(),
@@ -288,6 +297,12 @@ impl<D: Dialogue> Conversation<D> {
             };
             self.take(step, outputs);
         }
+    }
+
+    /// Whether what waits for the peer, and the messages asked for, leave room for
+    /// more.
+    fn has_room_for_an_answer(&self, outputs: &Outputs) -> bool {
+        outputs.front.len() + self.reads * DELIVERY_BYTES_MAX <= self.output_bytes_max
     }
 
     fn may_take_a_line(&self) -> bool {
@@ -336,6 +351,7 @@ impl<D: Dialogue> Conversation<D> {
 
     fn ask(&mut self, request: Request, outputs: &mut Outputs) {
         self.outstanding += 1;
+        self.reads += usize::from(matches!(request, Request::Read));
         outputs.requests.push(request);
     }
 
@@ -412,7 +428,7 @@ mod tests {
 
     impl Dialogue for Slow {
         fn line(&mut self, _: Line<'_>) -> Step {
-            Step::AskAlone(Request::Read)
+            Step::AskAlone(Request::CountUnread)
         }
 
         fn reply(&mut self, _: Reply, answer: &mut Vec<u8>) -> Next {
@@ -444,7 +460,7 @@ mod tests {
             assert!(taken < 2 * settings.line_bytes_max, "the session takes without an end");
         }
         assert!(taken > settings.line_bytes_max);
-        session.input(Input::Reply(Reply::NothingUnread), &mut outputs);
+        session.input(Input::Reply(Reply::Unread(0)), &mut outputs);
         assert!(session.takes_bytes(), "what was too long has been dropped");
         assert_eq!(outputs.front, b"ok\n");
     }

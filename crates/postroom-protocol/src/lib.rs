@@ -14,6 +14,8 @@ pub mod line;
 mod mailbox;
 mod mailbox_verbose;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 

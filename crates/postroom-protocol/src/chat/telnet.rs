@@ -11,7 +11,7 @@
 //!  NegotiationCommand ──SE──▶ Text, ──any other──▶ Negotiation
 //! ```
 
-/// Bytes of one negotiation, at most.
+/// Bytes of one negotiation, from its IAC to its end, at most.
 const NEGOTIATION_BYTES_MAX: u8 = 64;
 
 const IAC: u8 = 255;
@@ -37,7 +37,7 @@ enum State {
     Option {
         verb: u8,
     },
-    /// So many bytes of a negotiation have come.
+    /// So many bytes of it have come.
     Negotiation {
         bytes: u8,
     },
@@ -70,7 +70,7 @@ impl Telnet {
         Ok(match (self.state, byte) {
             (State::Text, IAC) => State::Command,
             (State::Command, WILL | WONT | DO | DONT) => State::Option { verb: byte },
-            (State::Command, SB) => State::Negotiation { bytes: 0 },
+            (State::Command, SB) => State::Negotiation { bytes: 2 },
             (State::Text, _) | (State::Command, IAC) => {
                 text.push(byte);
                 State::Text
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_negotiation_has_an_end() {
         let mut input = b"\xff\xfa".to_vec();
-        input.extend([b'x'; 63]);
+        input.extend([b'x'; 60]);
         input.extend(b"\xff\xf0ok");
         assert_eq!(taken(&input, 1).unwrap().0, b"ok");
         input.insert(2, b'x');

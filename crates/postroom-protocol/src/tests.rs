@@ -1,0 +1,232 @@
+//! What must hold for every protocol, whatever the client sends.
+
+use std::sync::Arc;
+
+use postroom_model::{
+    Author, Batch, Channel, Composed, Delivery, Event, Mark, Name, Page, Post, Posted, Reply,
+    Request, Text, Told,
+};
+use proptest::prelude::*;
+
+use super::*;
+
+/// What clients say, and what they should not.
+const WORDS: &[&[u8]] = &[
+    b"LOGIN bob",
+    b"COMPOSE alice",
+    b"COMPOSE bob alice hi",
+    b"READ",
+    b"READ bob",
+    b"PASS x",
+    b"/login bob 1",
+    b"/port 30232",
+    b"/list",
+    b"/to alice hi",
+    b"/toall hi",
+    b"/setname bob",
+    b"/all hi",
+    b"/private alice hi",
+    b"/join #rust",
+    b"/say #rust hi",
+    b"/read",
+    b"/inbox",
+    b"/allusers",
+    b"302 Message receipt successful",
+    b"u",
+    b"d",
+    b"t",
+    b"s",
+    b"#rust",
+    b"\n",
+    b"\n",
+    b"\n",
+    b"\r\n",
+    b" ",
+    b"\0",
+    b"\x1b]0;x\x07",
+    b"\xff\xfd\x06",
+    b"\xff\xfa\x1f\xff\xf0",
+    b"\xff",
+    b"\xc3",
+    "\u{202e}é日".as_bytes(),
+    b"EXIT",
+];
+
+/// Something that happens to a session of which the test plays all the rest.
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    Bytes(usize),
+    BackBytes(usize),
+    Post,
+    Told,
+    Mail,
+    Elapsed(usize),
+}
+
+fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+    let happening = prop_oneof![
+        12 => (0..WORDS.len()).prop_map(Happening::Bytes),
+        2 => (0..WORDS.len()).prop_map(Happening::BackBytes),
+        1 => Just(Happening::Post),
+        1 => Just(Happening::Told),
+        1 => Just(Happening::Mail),
+        1 => (0..Timer::ALL.len()).prop_map(Happening::Elapsed),
+    ];
+    prop::collection::vec(happening, 0..60)
+}
+
+fn hostile() -> Text {
+    Text::from_bytes("\u{1b}[2J\u{9b}31m\u{8}\u{202e}evil\r".as_bytes()).unwrap()
+}
+
+fn receipt<T: std::fmt::Debug>(outcome: T) -> postroom_model::Receipt<T> {
+    let mut batch = Batch::new();
+    batch.push(outcome);
+    batch.commit(|| Ok::<_, ()>(())).unwrap().next().unwrap()
+}
+
+fn reply(request: Request) -> Reply {
+    let bob = Name::new("bob").unwrap();
+    match request {
+        Request::LogIn { name, .. } => Reply::LoggedIn { name, registered: false, unread: 1 },
+        Request::Compose { .. } => Reply::Sent(receipt(Composed { registered: false })),
+        Request::Read => Reply::Delivered(Delivery { sender: bob, text: hostile(), remaining: 0 }),
+        Request::Confirm => Reply::Confirmed(receipt(())),
+        Request::CountUnread => Reply::Unread(1),
+        Request::ListPresent => Reply::Present(vec![bob]),
+        Request::Post { .. } => Reply::Posted(receipt(())),
+        Request::Tell { .. } => Reply::Told,
+        Request::Join(_) => Reply::Joined,
+        Request::Leave(_) => Reply::Left(true),
+        Request::Latest(_) => Reply::Latest(None),
+        Request::Timeline { .. } => Reply::Timeline(Page::default()),
+    }
+}
+
+fn posted() -> Event {
+    let author = Author::Account(Name::new("eve").unwrap());
+    let post = Post { author, channels: vec![Channel::lobby()], text: hostile() };
+    let mark = Some(Mark { session: 1, number: 1 });
+    Event::Posted(Posted::in_each(&receipt(Arc::new(post)), mark).next().unwrap())
+}
+
+/// A session and all that it said.
+struct Bench {
+    session: Box<dyn Session>,
+    outputs: Outputs,
+    front: Vec<u8>,
+    back: Vec<u8>,
+    is_closed: bool,
+}
+
+impl Bench {
+    fn begin(protocol: &Protocol) -> Self {
+        let mut outputs = Outputs::default();
+        let session = (protocol.begin)(&Settings::default(), &mut outputs);
+        Self { session, outputs, front: Vec::new(), back: Vec::new(), is_closed: false }
+    }
+
+    fn feed(&mut self, input: Input<'_>) {
+        self.session.input(input, &mut self.outputs);
+        self.work();
+    }
+
+    /// Does what the session wants done, until it wants nothing more.
+    fn work(&mut self) {
+        loop {
+            self.front.append(&mut self.outputs.front);
+            self.back.append(&mut self.outputs.back);
+            self.is_closed |= self.outputs.close.take().is_some();
+            let input = if !self.outputs.requests.is_empty() {
+                Input::Reply(reply(self.outputs.requests.remove(0)))
+            } else if self.outputs.dial.take().is_some() {
+                Input::Dialled(true)
+            } else if !self.is_closed && !self.session.takes_bytes() {
+                Input::Written
+            } else {
+                return;
+            };
+            self.session.input(input, &mut self.outputs);
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8], part: usize) {
+        for bytes in bytes.chunks(part) {
+            if !self.is_closed {
+                self.feed(Input::Bytes { stream: Stream::Front, bytes, proof: false });
+            }
+        }
+    }
+
+    fn happen(&mut self, happening: Happening, part: usize) {
+        let told = |mark| Told { sender: Name::new("eve").unwrap(), text: hostile(), mark };
+        match happening {
+            _ if self.is_closed => {}
+            Happening::Bytes(word) => self.bytes(WORDS[word], part),
+            Happening::BackBytes(word) => {
+                let bytes = WORDS[word];
+                self.feed(Input::Bytes { stream: Stream::Back, bytes, proof: false });
+            }
+            Happening::Post => self.feed(Input::Event(&posted())),
+            Happening::Told => self.feed(Input::Event(&Event::Told(told(None)))),
+            Happening::Mail => self.feed(Input::Event(&Event::Mail)),
+            Happening::Elapsed(timer) => self.feed(Input::Elapsed(Timer::ALL[timer])),
+        }
+    }
+}
+
+/// All that is shown, telnet's refusals left out.
+fn shown(mut bytes: &[u8]) -> String {
+    let mut text = Vec::new();
+    while let [first, rest @ ..] = bytes {
+        bytes = match (first, rest) {
+            (255, [252 | 254, _, rest @ ..]) => rest,
+            (byte, rest) => {
+                text.push(*byte);
+                rest
+            }
+        };
+    }
+    String::from_utf8(text).unwrap()
+}
+
+fn is_safe(text: &str) -> bool {
+    text.chars().all(|character| {
+        matches!(character, '\n' | '\t') || !(character.is_control() || character == '\u{202e}')
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_client_makes_a_session_panic_or_say_what_a_terminal_obeys(
+        happenings in happenings(),
+        part in 1..9_usize,
+    ) {
+        for protocol in PROTOCOLS {
+            let mut bench = Bench::begin(protocol);
+            for happening in &happenings {
+                bench.happen(*happening, part);
+            }
+            for said in [&bench.front, &bench.back] {
+                let said = shown(said);
+                prop_assert!(is_safe(&said), "{}: {said:?}", protocol.name);
+                prop_assert!(said.lines().all(|line| line.len() <= 32_768));
+            }
+        }
+    }
+
+    #[test]
+    fn any_split_of_the_same_input_is_answered_alike(
+        words in prop::collection::vec(0..WORDS.len(), 0..60),
+        part in 1..9_usize,
+    ) {
+        let input: Vec<u8> = words.iter().flat_map(|word| WORDS[*word]).copied().collect();
+        for protocol in PROTOCOLS {
+            let (mut whole, mut parts) = (Bench::begin(protocol), Bench::begin(protocol));
+            whole.bytes(&input, input.len().max(1));
+            parts.bytes(&input, part);
+            prop_assert_eq!(shown(&whole.front), shown(&parts.front), "{}", protocol.name);
+            prop_assert_eq!(whole.is_closed, parts.is_closed);
+        }
+    }
+}
