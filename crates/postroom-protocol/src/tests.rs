@@ -57,6 +57,7 @@ const WORDS: &[&[u8]] = &[
 enum Happening {
     Bytes(usize),
     BackBytes(usize),
+    Receipt,
     Post,
     Told,
     Mail,
@@ -67,6 +68,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     let happening = prop_oneof![
         12 => (0..WORDS.len()).prop_map(Happening::Bytes),
         2 => (0..WORDS.len()).prop_map(Happening::BackBytes),
+        2 => Just(Happening::Receipt),
         1 => Just(Happening::Post),
         1 => Just(Happening::Told),
         1 => Just(Happening::Mail),
@@ -158,15 +160,17 @@ impl Bench {
         }
     }
 
+    fn back_bytes(&mut self, bytes: &[u8]) {
+        self.feed(Input::Bytes { stream: Stream::Back, bytes, proof: false });
+    }
+
     fn happen(&mut self, happening: Happening, part: usize) {
         let told = |mark| Told { sender: Name::new("eve").unwrap(), text: hostile(), mark };
         match happening {
             _ if self.is_closed => {}
             Happening::Bytes(word) => self.bytes(WORDS[word], part),
-            Happening::BackBytes(word) => {
-                let bytes = WORDS[word];
-                self.feed(Input::Bytes { stream: Stream::Back, bytes, proof: false });
-            }
+            Happening::BackBytes(word) => self.back_bytes(WORDS[word]),
+            Happening::Receipt => self.back_bytes(b"302\n"),
             Happening::Post => self.feed(Input::Event(&posted())),
             Happening::Told => self.feed(Input::Event(&Event::Told(told(None)))),
             Happening::Mail => self.feed(Input::Event(&Event::Mail)),
