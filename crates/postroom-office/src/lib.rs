@@ -126,6 +126,7 @@ impl<S: Store> Office<S> {
         }
         if let Standing::Attending(attendance) = standing {
             self.live.leave(session, &attendance);
+            self.hears_no_more(session, attendance.account);
             self.submit(session, Call::Release { presence: attendance.presence });
         }
     }
@@ -250,7 +251,7 @@ impl<S: Store> Office<S> {
             Outcome::DiskFull => self.no_room(session, SendRefusal::DiskFull),
             Outcome::TooManyAccounts => self.no_room(session, SendRefusal::TooManyAccounts),
             Outcome::NotPosted(refusal) => Some(self.not_posted(session, refusal)),
-            Outcome::Returned => Some(Reply::NotConfirmed),
+            Outcome::Returned { .. } => Some(Reply::NotConfirmed),
             // Not asked for by sessions, or answered with their receipts.
             Outcome::Appended { .. }
             | Outcome::Confirmed
@@ -268,6 +269,8 @@ impl<S: Store> Office<S> {
                 self.submit(session, Call::Return { leases: vec![lease] });
             }
             Outcome::Claimed { presence, .. } => self.submit(session, Call::Release { presence }),
+            // It is unread again, and someone else may be waiting for it.
+            Outcome::Returned { account: Some(account) } => self.tell_of_mail(account),
             _ => {}
         }
         None

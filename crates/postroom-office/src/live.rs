@@ -22,6 +22,8 @@ pub(crate) struct Live {
     arrivals: Vec<SessionId>,
     /// Who wants to be told of mail, of all accounts.
     mail: HashMap<AccountId, Vec<SessionId>>,
+    /// Who waits until something is heard.
+    waiting: Vec<SessionId>,
 }
 
 impl Live {
@@ -50,6 +52,22 @@ impl Live {
             remove(&mut self.mail, &account, session);
         }
         self.part(session, &Channel::lobby());
+        self.wait_no_more(session);
+    }
+
+    /// Notes that a session waits until something is heard.
+    pub(crate) fn wait(&mut self, session: SessionId) {
+        self.waiting.push(session);
+    }
+
+    /// Notes that it does not any more.
+    pub(crate) fn wait_no_more(&mut self, session: SessionId) {
+        remove_one(&mut self.waiting, session);
+    }
+
+    /// The sessions that wait until something is heard.
+    pub(crate) fn waiting(&self) -> &[SessionId] {
+        &self.waiting
     }
 
     pub(crate) fn join(&mut self, session: SessionId, channel: Channel) {
@@ -65,6 +83,11 @@ impl Live {
         self.names.get(name).copied()
     }
 
+    /// Whether an account has a session here.
+    pub(crate) fn is_here(&self, account: AccountId) -> bool {
+        self.accounts.contains_key(&account)
+    }
+
     /// The sessions that want to be told of mail for an account.
     pub(crate) fn mail(&self, account: AccountId) -> &[SessionId] {
         self.mail.get(&account).map_or(&[], Vec::as_slice)
@@ -73,11 +96,6 @@ impl Live {
     /// The sessions in a channel.
     pub(crate) fn members(&self, channel: &Channel) -> &[SessionId] {
         list(&self.channels, channel)
-    }
-
-    /// How many sessions an event concerns.
-    pub(crate) fn count(&self, audience: &Audience) -> usize {
-        self.iter(audience).count()
     }
 
     /// The sessions that an event concerns.

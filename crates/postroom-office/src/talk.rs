@@ -1,10 +1,10 @@
 //! Talking: posts in channels, live words, and who has heard them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use postroom_model::{
-    Channel, Event, Mark, Name, NotTold, Notice, Post, PostRefusal, Posted, Receipt, Reply, Text,
-    Told,
+    Channel, Event, Name, NotTold, Notice, Post, PostRefusal, Posted, Receipt, Reply, Text, Told,
 };
 use postroom_store::{AccountId, Call, Store};
 
@@ -72,12 +72,13 @@ impl<S: Store> Office<S> {
             Some(Awaited { mark, what: Waiting::ToBeStored }) => Some(*mark),
             _ => None,
         };
-        let (mut missing, mut heard_in) = (0, None);
+        let (mut missing, mut heard_in) = (HashSet::new(), None);
         for posted in Posted::in_each(post, mark) {
             let audience = Audience::Channel { channel: posted.channel.clone(), except: session };
-            let sessions = self.live.count(&audience);
-            if sessions > 0 {
-                missing += sessions;
+            if self.live.iter(&audience).next().is_some() {
+                if mark.is_some() {
+                    missing.extend(self.live.iter(&audience));
+                }
                 heard_in = Some(audience.clone());
                 self.news.push(News::Event(audience, Event::Posted(posted)));
             }
@@ -105,6 +106,7 @@ impl<S: Store> Office<S> {
     fn wait(&mut self, session: SessionId, awaited: Awaited) {
         if let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) {
             attendance.awaited = Some(awaited);
+            self.live.wait(session);
         }
     }
 
@@ -122,16 +124,16 @@ impl<S: Store> Office<S> {
             self.reply(session, Reply::NotTold(NotTold::Absent));
             return;
         };
-        let audience = Audience::Account(account);
         let sender = attendance.name.clone();
         let mark = heard.then(|| attendance.next_mark(session));
-        if let Some(mark) = mark {
-            let what = Waiting::Reply { audience: audience.clone() };
-            attendance.awaited = Some(Awaited { mark, what });
-        } else {
-            self.reply(session, Reply::Told);
+        match mark {
+            Some(mark) => {
+                self.wait(session, Awaited { mark, what: Waiting::Reply { recipient: account } });
+            }
+            None => self.reply(session, Reply::Told),
         }
-        self.news.push(News::Event(audience, Event::Told(Told { sender, text, mark })));
+        let told = Event::Told(Told { sender, text, mark });
+        self.news.push(News::Event(Audience::Account(account), told));
     }
 
     pub(crate) fn tell_of_mail(&mut self, recipient: AccountId) {
@@ -143,32 +145,54 @@ impl<S: Store> Office<S> {
     /// Takes a notice of a session.
     pub fn note(&mut self, session: SessionId, notice: Notice) {
         match notice {
-            Notice::Heard(mark) => self.heard(mark),
+            Notice::Heard(mark) => self.heard(mark.into(), |awaited| match &mut awaited.what {
+                _ if awaited.mark != mark => false,
+                Waiting::ToBeStored | Waiting::ToBeStoredOnly => false,
+                Waiting::ToBeHeard { missing, .. } => {
+                    missing.remove(&session);
+                    missing.is_empty()
+                }
+                Waiting::Reply { .. } => true,
+            }),
             Notice::Abandon => self.abandon(session),
         }
     }
 
-    fn heard(&mut self, mark: Mark) {
-        let session = SessionId::from(mark);
+    /// A session is there no more: no one waits until it hears anything.
+    pub(crate) fn hears_no_more(&mut self, session: SessionId, account: AccountId) {
+        for waiting in self.live.waiting().to_vec() {
+            self.heard(waiting, |awaited| match &mut awaited.what {
+                Waiting::ToBeHeard { missing, .. } => {
+                    missing.remove(&session) && missing.is_empty()
+                }
+                _ => false,
+            });
+            let is_for_it = self.visit(waiting).and_then(|visit| visit.attendance()).is_some_and(
+                |attendance| match &attendance.awaited {
+                    Some(Awaited { what: Waiting::Reply { recipient }, .. }) => {
+                        *recipient == account
+                    }
+                    _ => false,
+                },
+            );
+            if is_for_it && !self.live.is_here(account) {
+                self.abandon(waiting);
+            }
+        }
+    }
+
+    /// Answers a session that waits, if what it waits for has been heard by now.
+    fn heard(&mut self, session: SessionId, is_all: impl FnOnce(&mut Awaited) -> bool) {
         let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) else {
             return;
         };
-        let is_all = |awaited: &mut Awaited| match &mut awaited.what {
-            _ if awaited.mark != mark => false,
-            Waiting::ToBeStored | Waiting::ToBeStoredOnly => false,
-            Waiting::ToBeHeard { missing, .. } => {
-                *missing = missing.saturating_sub(1);
-                *missing == 0
-            }
-            Waiting::Reply { .. } => true,
+        let reply = match attendance.awaited.take_if(is_all).map(|awaited| awaited.what) {
+            Some(Waiting::ToBeHeard { receipt, .. }) => Reply::Posted(receipt),
+            Some(Waiting::Reply { .. }) => Reply::Told,
+            Some(Waiting::ToBeStored | Waiting::ToBeStoredOnly) | None => return,
         };
-        match attendance.awaited.take_if(is_all).map(|awaited| awaited.what) {
-            Some(Waiting::ToBeHeard { receipt, .. }) => {
-                self.reply(session, Reply::Posted(receipt));
-            }
-            Some(Waiting::Reply { .. }) => self.reply(session, Reply::Told),
-            Some(Waiting::ToBeStored | Waiting::ToBeStoredOnly) | None => {}
-        }
+        self.live.wait_no_more(session);
+        self.reply(session, reply);
     }
 
     fn abandon(&mut self, session: SessionId) {
@@ -180,12 +204,15 @@ impl<S: Store> Office<S> {
         };
         let (audience, reply) = match what {
             Waiting::ToBeStored | Waiting::ToBeStoredOnly => {
-                let what = Waiting::ToBeStoredOnly;
-                return self.wait(session, Awaited { mark, what });
+                attendance.awaited = Some(Awaited { mark, what: Waiting::ToBeStoredOnly });
+                return;
             }
             Waiting::ToBeHeard { receipt, audience, .. } => (audience, Reply::Unheard(receipt)),
-            Waiting::Reply { audience } => (audience, Reply::NotTold(NotTold::Unheard)),
+            Waiting::Reply { recipient } => {
+                (Audience::Account(recipient), Reply::NotTold(NotTold::Unheard))
+            }
         };
+        self.live.wait_no_more(session);
         self.news.push(News::Event(audience, Event::Withdrawn(mark)));
         self.reply(session, reply);
     }

@@ -6,6 +6,7 @@
 //!                               ──refused──▶ Stranger
 //! ```
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use postroom_model::{
@@ -123,10 +124,10 @@ pub(crate) enum Waiting {
     ToBeStored,
     /// The post is not on disk yet, and no one waits any more until it is heard.
     ToBeStoredOnly,
-    /// So many sessions have not heard the post.
-    ToBeHeard { receipt: Receipt<()>, missing: usize, audience: Audience },
-    /// The words were passed on.
-    Reply { audience: Audience },
+    /// These sessions have not heard the post.
+    ToBeHeard { receipt: Receipt<()>, missing: HashSet<SessionId>, audience: Audience },
+    /// The words were passed on to an account.
+    Reply { recipient: AccountId },
 }
 
 impl Visit {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use postroom_model::{Mark, Notice};
+use postroom_office::SessionId;
 use postroom_store::Store;
 
 use crate::event_loop::Server;
@@ -16,6 +17,8 @@ pub(crate) struct Watch {
     pub(crate) connection: usize,
     /// The last byte of it.
     position: u64,
+    /// Who hears it.
+    session: SessionId,
     mark: Mark,
     /// No one waits for it any longer.
     until: Instant,
@@ -23,10 +26,10 @@ pub(crate) struct Watch {
 
 impl<S: Store> Server<S> {
     /// Watches until the peer has acknowledged all bytes so far.
-    pub(crate) fn watch(&mut self, connection: usize, mark: Mark) {
+    pub(crate) fn watch(&mut self, connection: usize, session: SessionId, mark: Mark) {
         let position = self.connections[connection].position();
         let until = self.now + self.settings.session.hearing_limit;
-        self.watches.push(Watch { connection, position, mark, until });
+        self.watches.push(Watch { connection, position, session, mark, until });
     }
 
     /// Tells the office what was acknowledged meanwhile.
@@ -36,7 +39,7 @@ impl<S: Store> Server<S> {
             let connection = connections.get(watch.connection);
             let is_heard = connection.is_some_and(|peer| peer.has_acknowledged(watch.position));
             if is_heard {
-                office.note(watch.mark.into(), Notice::Heard(watch.mark));
+                office.note(watch.session, Notice::Heard(watch.mark));
             }
             !is_heard && connection.is_some() && now < watch.until
         });

@@ -163,7 +163,7 @@ impl<S: Store> Server<S> {
             self.office.depart(visit);
         }
         for mark in outputs.heard_once_acknowledged.drain(..) {
-            self.watch(front, mark);
+            self.watch(front, visit, mark);
         }
         for report in outputs.reports.drain(..) {
             self.reporter.report(&report);

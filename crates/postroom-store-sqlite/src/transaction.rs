@@ -198,10 +198,7 @@ impl<'a> Transaction<'a> {
             }
             Call::Lease { account } => self.lease(*account),
             Call::Confirm { leases } => self.confirm(leases),
-            Call::Return { leases } => {
-                self.give_back(leases);
-                Ok(Outcome::Returned)
-            }
+            Call::Return { leases } => Ok(self.give_back(leases)),
             Call::SetPassword { name, password } => self.set_password(name, password),
             Call::ListAccounts => Ok(Outcome::Accounts(self.index.summaries())),
         }
@@ -311,8 +308,7 @@ impl<'a> Transaction<'a> {
 
     fn confirm(&mut self, leases: &[Lease]) -> rusqlite::Result<Outcome> {
         if self.allowed == Allowed::Nothing {
-            self.give_back(leases);
-            return Ok(Outcome::Returned);
+            return Ok(self.give_back(leases));
         }
         let mut insert = self.connection.prepare_cached("INSERT INTO removal VALUES (NULL, ?1)")?;
         for lease in leases {
@@ -324,12 +320,13 @@ impl<'a> Transaction<'a> {
         Ok(Outcome::Confirmed)
     }
 
-    fn give_back(&mut self, leases: &[Lease]) {
+    fn give_back(&mut self, leases: &[Lease]) -> Outcome {
         for lease in leases {
             let (account, sequence) = (lease.account(), lease.sequence());
             self.index.account_mut(account).mailbox.give_back(sequence);
             self.undo.push(Undo::GiveBack(account, sequence));
         }
+        Outcome::Returned { account: leases.first().map(Lease::account) }
     }
 
     fn set_password(&mut self, name: &Name, password: &PasswordHash) -> rusqlite::Result<Outcome> {

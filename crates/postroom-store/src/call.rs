@@ -225,7 +225,10 @@ pub enum Outcome {
     Confirmed,
     /// `Return`: the messages wait again. `Confirm`: the disk had no room even
     /// to note the removal, and so they wait again.
-    Returned,
+    Returned {
+        /// Whose they are, if there were any.
+        account: Option<AccountId>,
+    },
     /// `SetPassword`: done.
     PasswordSet {
         /// Whether the account was registered by it.

@@ -127,7 +127,7 @@ impl<S: Store> Desk<S> {
 
     fn give_back(&mut self, lease: Lease) {
         let outcome = self.call(Call::Return { leases: vec![lease] });
-        assert!(matches!(outcome, Outcome::Returned), "{outcome:?}");
+        assert!(matches!(outcome, Outcome::Returned { account: Some(_) }), "{outcome:?}");
     }
 }
 
