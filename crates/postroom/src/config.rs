@@ -294,7 +294,9 @@ impl Config {
         };
         let keys = Keys::new();
         for (variable, value) in environment {
-            if let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX) {
+            if let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX)
+                && !is_set_by_orchestrators(name)
+            {
                 let origin = format!("environment variable {variable}");
                 let key = keys.find_variable(name).ok_or_else(|| ConfigError::Unknown {
                     key: name.to_owned(),
@@ -409,6 +411,12 @@ impl Config {
             },
         }
     }
+}
+
+/// An orchestrator tells every container of a service called `postroom` where that
+/// is, in variables such as `POSTROOM_SERVICE_HOST` and `POSTROOM_PORT_4401_TCP`.
+fn is_set_by_orchestrators(name: &str) -> bool {
+    name == "PORT" || name.starts_with("PORT_") || name.starts_with("SERVICE_")
 }
 
 impl Log {

@@ -60,6 +60,17 @@ fn each_key_has_a_variable_of_the_environment() {
 }
 
 #[test]
+fn what_an_orchestrator_says_of_a_service_is_no_setting() {
+    let environment = [
+        ("POSTROOM_PORT", "tcp://10.0.0.1:4401"),
+        ("POSTROOM_PORT_4401_TCP_ADDR", "10.0.0.1"),
+        ("POSTROOM_SERVICE_HOST", "10.0.0.1"),
+    ];
+    let config = load(None, &environment, &Overrides::default()).unwrap();
+    assert_eq!(config, Config::default());
+}
+
+#[test]
 fn what_sets_nothing_is_told_with_its_place() {
     assert_eq!(
         complaint(load(None, &[("POSTROOM_MALBOX", "1")], &Overrides::default())),
