@@ -156,6 +156,7 @@ impl<S: Store> Server<S> {
             return;
         };
         self.clear_deadlines(session, &mut seat);
+        self.count_failure(seat.dialling.take());
         self.office.leave(seat.visit);
         if seat.protocol.reports {
             let what = "a client is gone".to_owned();

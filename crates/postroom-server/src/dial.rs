@@ -114,13 +114,19 @@ impl<S: Store> Server<S> {
         let Some(seat) = self.seats.get_mut(session) else {
             return;
         };
-        if let Some(dialling) = seat.dialling.as_ref().filter(|dialling| dialling.is_tried) {
-            self.dial_failures.add(dialling.account.clone(), self.now);
-        }
-        if let Some(back) = seat.back {
+        let (dialling, back) = (seat.dialling.take(), seat.back);
+        self.count_failure(dialling);
+        if let Some(back) = back {
             self.remove(back);
         }
         self.dialled(session, false);
+    }
+
+    /// A dial has failed, or its session has left before it could be known.
+    pub(crate) fn count_failure(&mut self, dialling: Option<Box<Dialling>>) {
+        if let Some(dialling) = dialling.filter(|dialling| dialling.is_tried) {
+            self.dial_failures.add(dialling.account, self.now);
+        }
     }
 
     fn dialled(&mut self, session: usize, is_connected: bool) {
