@@ -181,7 +181,8 @@ impl Checkpointer {
 }
 
 fn checkpoint_failed(cause: String) -> StoreFailure {
-    StoreFailure { what: "cannot move the log into the store".into(), cause: cause.into() }
+    let what = "cannot move the log into the store".into();
+    StoreFailure { what, advice: "check the disk", cause: cause.into() }
 }
 
 /// Copies what no commit is using; returns how many pages of the log are copied.

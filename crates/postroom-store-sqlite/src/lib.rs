@@ -147,8 +147,12 @@ impl SqliteStore {
 
 impl SqliteStore {
     fn failure(&self, cause: rusqlite::Error) -> StoreFailure {
-        let path = self.folder.database();
-        StoreFailure { what: format!("cannot write to {}", path.display()), cause: cause.into() }
+        let what = format!("cannot write to {}", self.folder.database().display());
+        let advice = match cause.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy) => "end the program that has locked it",
+            _ => "check the disk",
+        };
+        StoreFailure { what, advice, cause: cause.into() }
     }
 }
 

@@ -87,10 +87,12 @@ impl Default for Limits {
 
 /// The store has lost track of its disk.
 #[derive(Debug, Error)]
-#[error("{what}: {cause}; nothing more was acknowledged; check the disk, then start again")]
+#[error("{what}: {cause}; nothing more was acknowledged; {advice}, then start again")]
 pub struct StoreFailure {
     /// What was being done, to what.
     pub what: String,
+    /// What to do about it.
+    pub advice: &'static str,
     /// What the disk or the database said.
     pub cause: Box<dyn std::error::Error + Send + Sync>,
 }
