@@ -179,8 +179,10 @@ pub struct Delivery {
 }
 
 /// What a stored message did besides being stored.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Composed {
+    /// The recipient as first registered.
+    pub recipient: Name,
     /// Whether the recipient was registered by it.
     pub registered: bool,
 }

@@ -14,6 +14,8 @@ pub mod password;
 mod talk;
 mod visit;
 
+use std::collections::VecDeque;
+
 use postroom_model::{Channel, Composed, Delivery, LogInRefusal, Reply, Request, SendRefusal};
 use postroom_store::{Call, Completion, Outcome, Store, StoreFailure, Ticket, Timestamp};
 use slab::Slab;
@@ -36,7 +38,13 @@ pub struct Office<S> {
     live: Live,
     news: Vec<News>,
     checks: Checks,
-    completed: Vec<Completion>,
+    completions: Vec<Completion>,
+    /// Calls that the store was given, and those that it has completed.
+    submitted: u64,
+    completed: u64,
+    /// What needs no call, but came after calls that are not completed: so many
+    /// must be first.
+    deferred: VecDeque<(u64, SessionId, Request)>,
     /// Something was submitted since the last settlement.
     unsettled: bool,
 }
@@ -52,7 +60,10 @@ impl<S: Store> Office<S> {
             live: Live::default(),
             news: Vec::new(),
             checks: Checks::new(checks_max),
-            completed: Vec::new(),
+            completions: Vec::new(),
+            submitted: 0,
+            completed: 0,
+            deferred: VecDeque::new(),
             unsettled: false,
         }
     }
@@ -68,6 +79,16 @@ impl<S: Store> Office<S> {
     /// Takes a request of a session; its reply comes from a later
     /// [`settle`](Self::settle).
     pub fn ask(&mut self, session: SessionId, request: Request) {
+        let needs_no_call =
+            matches!(request, Request::Tell { .. } | Request::Join(_) | Request::Leave(_));
+        if needs_no_call && self.completed < self.submitted {
+            self.deferred.push_back((self.submitted, session, request));
+        } else {
+            self.act(session, request);
+        }
+    }
+
+    fn act(&mut self, session: SessionId, request: Request) {
         let Some(visit) = self.visits.get_mut(session.key()) else {
             return;
         };
@@ -147,12 +168,14 @@ impl<S: Store> Office<S> {
     /// After an error nothing more may be told.
     pub fn settle(&mut self, now: Timestamp, news: &mut Vec<News>) -> Result<(), StoreFailure> {
         self.unsettled = false;
-        let mut completed = std::mem::take(&mut self.completed);
-        self.store.settle(now, &mut completed)?;
-        for completion in completed.drain(..) {
+        let mut completions = std::mem::take(&mut self.completions);
+        self.store.settle(now, &mut completions)?;
+        for completion in completions.drain(..) {
             self.complete(completion);
+            self.completed += 1;
+            self.act_on_deferred();
         }
-        self.completed = completed;
+        self.completions = completions;
         news.append(&mut self.news);
         Ok(())
     }
@@ -177,8 +200,21 @@ impl<S: Store> Office<S> {
         sessions.extend(self.live.iter(audience));
     }
 
+    /// Does what was asked after calls that are completed by now.
+    fn act_on_deferred(&mut self) {
+        while let Some((calls, ..)) = self.deferred.front()
+            && *calls <= self.completed
+            && let Some((_, session, request)) = self.deferred.pop_front()
+        {
+            if self.visit(session).is_some() {
+                self.act(session, request);
+            }
+        }
+    }
+
     fn submit(&mut self, session: SessionId, call: Call) {
         self.unsettled = true;
+        self.submitted += 1;
         self.store.submit(session.into(), call);
     }
 
@@ -200,10 +236,10 @@ impl<S: Store> Office<S> {
                 self.posted(session, &post);
                 return;
             }
-            Outcome::Appended { recipient, registered } => {
+            Outcome::Appended { recipient, name, registered } => {
                 self.tell_of_mail(*recipient);
-                let registered = *registered;
-                Reply::Sent(receipt.map(|_| Composed { registered }))
+                let composed = Composed { recipient: name.clone(), registered: *registered };
+                Reply::Sent(receipt.map(|_| composed))
             }
             Outcome::Confirmed => Reply::Confirmed(receipt.map(drop)),
             Outcome::Released { name, remains, active } => {

@@ -91,7 +91,9 @@ fn reply(request: Request) -> Reply {
     let bob = Name::new("bob").unwrap();
     match request {
         Request::LogIn { name, .. } => Reply::LoggedIn { name, registered: false, unread: 1 },
-        Request::Compose { .. } => Reply::Sent(receipt(Composed { registered: false })),
+        Request::Compose { recipient, .. } => {
+            Reply::Sent(receipt(Composed { recipient, registered: false }))
+        }
         Request::Read => Reply::Delivered(Delivery { sender: bob, text: hostile(), remaining: 0 }),
         Request::Confirm => Reply::Confirmed(receipt(())),
         Request::CountUnread => Reply::Unread(1),

@@ -2,7 +2,8 @@
 //! others (RFC 2577).
 //!
 //! Only the address that the client's connection comes from is dialled, ports from
-//! 1024 on, one at a time, and no more for an account that has failed too often. A
+//! 1024 on, one at a time, while there is a place for one more connection, and no
+//! more for an account that has failed too often. A
 //! dial that fails, or is not even made, is answered when the limit has passed, so
 //! that the answer tells nothing of what listens where.
 
@@ -68,6 +69,7 @@ impl<S: Store> Server<S> {
         let front = seat.front;
         let is_allowed = dial.port >= PORT_MIN
             && seat.back.is_none()
+            && self.connections.len() < self.settings.connections_max
             && !self.dial_failures.are_too_many(&dial.account, self.now);
         seat.dialling = Some(Box::new(Dialling { account: dial.account, is_tried: is_allowed }));
         if is_allowed && let Err(error) = self.connect(session, front, dial.port) {

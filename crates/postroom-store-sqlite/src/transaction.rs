@@ -272,11 +272,12 @@ impl<'a> Transaction<'a> {
         if found.mailbox.unread() >= capacity {
             return Ok(Outcome::MailboxFull { recipient: found.name.clone(), capacity });
         }
+        let name = found.name.clone();
         let sequence = self.index.next_sequence();
         self.index.account_mut(account).mailbox.append(sequence);
         self.rows.push(Row { sequence, recipient: account, sender, text });
         self.undo.push(Undo::Append(account));
-        Ok(Outcome::Appended { recipient: account, registered })
+        Ok(Outcome::Appended { recipient: account, name, registered })
     }
 
     fn lease(&mut self, account: AccountId) -> rusqlite::Result<Outcome> {

@@ -196,6 +196,8 @@ pub enum Outcome {
     Appended {
         /// Whose mailbox it is in.
         recipient: AccountId,
+        /// The name of that account as first registered.
+        name: Name,
         /// Whether the recipient was registered by it.
         registered: bool,
     },

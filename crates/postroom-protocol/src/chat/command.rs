@@ -31,6 +31,11 @@ pub(super) const COMMANDS: &str = "Commands: /allusers, /all TEXT, /private NAME
     /join #TAG, /leave #TAG, /say #TAG TEXT, /inbox, /read, /send NAME TEXT, /cmd, /quit\n";
 
 impl<'a> Command<'a> {
+    /// Whether a command of this form has a meaning before there is a name.
+    pub(super) fn is_for_strangers(usage: &str) -> bool {
+        ["/setname", "/pass", "/quit"].iter().any(|command| usage.starts_with(command))
+    }
+
     pub(super) fn parse(line: &'a [u8]) -> Result<Self, Mistake> {
         let (word, rest) = split(line);
         let one = |usage| one(rest).ok_or(Mistake::Usage(usage));

@@ -103,7 +103,7 @@ enum State {
 /// What a request was for, so that its answer can name it.
 #[derive(Debug)]
 enum Asked {
-    Enter(Name),
+    Enter,
     AllUsers,
     All,
     Private,
@@ -144,7 +144,7 @@ impl Room {
         match Name::from_bytes(word) {
             Ok(name) => {
                 self.state = State::Entering;
-                self.asked.push_back(Asked::Enter(name.clone()));
+                self.asked.push_back(Asked::Enter);
                 Step::AskAlone(Request::LogIn { name, password, terms: self.terms })
             }
             Err(error) => {
@@ -230,7 +230,7 @@ impl Dialogue for Room {
         match line {
             Line::Whole(line) => match Command::parse(line) {
                 Ok(command) => self.command(command),
-                Err(Mistake::Usage(usage)) if !is_stranger || usage.starts_with("/setname") => {
+                Err(Mistake::Usage(usage)) if !is_stranger || Command::is_for_strangers(usage) => {
                     answer(format!("Usage: {usage}\n"))
                 }
                 Err(_) if is_stranger => answer(ASK_NAME),
@@ -242,7 +242,7 @@ impl Dialogue for Room {
 
     fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next {
         if let Some(asked) = self.asked.pop_front() {
-            if let Asked::Enter(_) = asked {
+            if let Asked::Enter = asked {
                 self.state = match reply {
                     Reply::LoggedIn { .. } => State::Member,
                     _ => State::Stranger { password: None },
@@ -282,12 +282,10 @@ impl Dialogue for Room {
 
 fn write_answer(answer: &mut Vec<u8>, asked: &Asked, reply: Reply) -> std::io::Result<()> {
     match (asked, reply) {
-        (Asked::Enter(_), Reply::LoggedIn { name, .. }) => {
+        (Asked::Enter, Reply::LoggedIn { name, .. }) => {
             writeln!(answer, "Username accepted. Welcome, {name}; type /cmd for the commands.")
         }
-        (Asked::Enter(name), Reply::LogInRefused(refusal)) => {
-            write_log_in_refusal(answer, name, refusal)
-        }
+        (Asked::Enter, Reply::LogInRefused(refusal)) => write_log_in_refusal(answer, refusal),
         (_, Reply::NotPosted(refusal)) => write_post_refusal(answer, refusal),
         (_, Reply::NotTold(NotTold::Absent | NotTold::Unheard)) => {
             answer.write_all(NOT_FOUND.as_bytes())
@@ -307,32 +305,27 @@ fn write_answer(answer: &mut Vec<u8>, asked: &Asked, reply: Reply) -> std::io::R
         }
         (Asked::Read, Reply::Delivered(delivery)) => write_delivery(answer, &delivery),
         (Asked::Read, Reply::NothingUnread) => writeln!(answer, "You have no unread messages."),
-        (Asked::Send(name), Reply::Sent(_)) => writeln!(answer, "Message left for {name}."),
+        (Asked::Send(_), Reply::Sent(receipt)) => {
+            writeln!(answer, "Message left for {}.", receipt.get().recipient)
+        }
         (Asked::Send(name), Reply::NotSent(refusal)) => write_send_refusal(answer, name, &refusal),
         // What was said to others is answered by silence.
         _ => Ok(()),
     }
 }
 
-fn write_log_in_refusal(
-    answer: &mut Vec<u8>,
-    name: &Name,
-    refusal: LogInRefusal,
-) -> std::io::Result<()> {
-    match refusal {
-        LogInRefusal::Present => {
-            writeln!(answer, "Username {name} is taken. Choose another: /setname NAME.")
+fn write_log_in_refusal(answer: &mut Vec<u8>, refusal: LogInRefusal) -> std::io::Result<()> {
+    answer.write_all(match refusal {
+        LogInRefusal::Present => b"That username is taken. Choose another: /setname NAME.\n",
+        LogInRefusal::Password => {
+            b"That username is taken. Choose another, or give its password with /pass PASSWORD \
+              before /setname NAME.\n"
         }
-        LogInRefusal::Password => writeln!(
-            answer,
-            "Username {name} is taken. Choose another, or give its password with /pass PASSWORD \
-             before /setname NAME."
-        ),
-        LogInRefusal::Busy => writeln!(answer, "Too many log in just now. Try again in a moment."),
+        LogInRefusal::Busy => b"Too many log in just now. Try again in a moment.\n",
         LogInRefusal::NoRoom => {
-            writeln!(answer, "The server takes no more new users. Choose a name that it knows.")
+            b"The server takes no more new users. Choose a name that it knows.\n"
         }
-    }
+    })
 }
 
 fn write_post_refusal(answer: &mut Vec<u8>, refusal: PostRefusal) -> std::io::Result<()> {
