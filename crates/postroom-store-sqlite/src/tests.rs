@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use postroom_model::{Author, Channel, Name, Position, Post, PostRefusal, Text, Unknown};
 use postroom_store::contract::{self, Fixture};
-use postroom_store::{AccountId, Call, Completion, Key, Limits, Outcome, Store, Ticket, Timestamp};
+use postroom_store::{
+    AccountId, Call, Completion, Key, Limits, Outcome, PasswordHash, Store, Ticket, Timestamp,
+};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -173,6 +175,26 @@ fn post(tag: &str, words: &str) -> Call {
     let channels = vec![Channel::parse(tag).unwrap()];
     let text = Text::from_bytes(words.as_bytes()).unwrap();
     Call::Post { author: None, post: Arc::new(Post { author: Author::Board, channels, text }) }
+}
+
+#[test]
+fn on_a_full_disk_passwords_and_posts_are_refused_and_nothing_else_fails() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&folder, Limits::default());
+    let bob = account(&mut store, "bob");
+    settle(&mut store, [append(bob, "bob", "one"), post("#a", "one")]);
+    let pages: u32 =
+        store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    store.connection.pragma_update(None, "max_page_count", pages).unwrap();
+    let password = PasswordHash("x".repeat(100_000).into_boxed_str());
+    let set = Call::SetPassword { name: Name::new("bob").unwrap(), password };
+    let outcomes = settle(&mut store, [set, post("#b", &"x".repeat(100_000))]);
+    let refused = [Outcome::DiskFull, Outcome::NotPosted(PostRefusal::DiskFull)];
+    assert_eq!(format!("{outcomes:?}"), format!("{refused:?}"));
+    assert_eq!(account(&mut store, "bob"), bob, "the password was not set");
+    assert_eq!(read(&mut store, bob, 2), ["one"]);
+    assert_eq!(entries(&mut store, "#a"), ["@board: one"]);
+    assert_eq!(entries(&mut store, "#b"), Vec::<String>::new());
 }
 
 #[test]

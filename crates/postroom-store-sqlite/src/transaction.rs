@@ -331,6 +331,9 @@ impl<'a> Transaction<'a> {
     }
 
     fn set_password(&mut self, name: &Name, password: &PasswordHash) -> rusqlite::Result<Outcome> {
+        if self.allowed == Allowed::Nothing {
+            return Ok(Outcome::DiskFull);
+        }
         let (id, registered) = match self.find_or_register(name)? {
             Ok(found) => found,
             Err(refusal) => return Ok(refusal),
