@@ -12,10 +12,6 @@ use crate::ListenerAddress;
 
 /// Connections that the operating system holds until they are accepted.
 const BACKLOG: i32 = 4_096;
-/// A silent peer is asked for a sign of life once half of the time has passed, and
-/// then so many times in what would be all of it.
-const PROBES: u32 = 10;
-
 /// How a peer is found out to be dead.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct KeepAlive {
@@ -33,14 +29,14 @@ impl KeepAlive {
     /// Sets the options of a socket, and those that every connection has.
     pub(crate) fn apply(self, socket: &Socket) -> io::Result<()> {
         socket.set_tcp_nodelay(true)?;
-        // Whole seconds, as the kernel counts.
-        let interval = Duration::from_secs((self.peer_dead_after / PROBES).as_secs().max(1));
+        // What is sent to a dead peer just before its silence is found out is
+        // waited for anew, so each has less than half of the time. The kernel counts
+        // whole seconds.
+        let unacknowledged = self.peer_dead_after * 2 / 5;
+        let interval = Duration::from_secs((self.peer_dead_after / 20).as_secs().max(1));
         socket.set_tcp_keepalive(
-            &TcpKeepalive::new().with_time(self.peer_dead_after / 2).with_interval(interval),
+            &TcpKeepalive::new().with_time(self.peer_dead_after * 3 / 8).with_interval(interval),
         )?;
-        // The kernel looks only when a probe is due, so this comes before the last
-        // one.
-        let unacknowledged = self.peer_dead_after.saturating_sub(interval * 3 / 2);
         socket.set_tcp_user_timeout(Some(unacknowledged))
     }
 }

@@ -4,15 +4,27 @@
 #![expect(clippy::unwrap_used, reason = "in a test it is the failure")]
 
 mod bad_input;
+mod board;
+mod chat;
 mod crash;
+mod crowd;
+mod cut;
 mod disk;
 mod habits;
+mod im;
 mod live_clients;
+mod logged;
+mod messenger;
 mod model;
+mod network;
+mod passwords;
+mod presence;
 mod race;
 mod reading;
+mod report;
 mod serve;
 mod support;
+mod terminal;
 mod time_limits;
 mod transcript;
 mod transcripts;

@@ -196,7 +196,7 @@ impl Client {
         Self::over(TcpStream::connect(address).unwrap())
     }
 
-    fn over(stream: TcpStream) -> Self {
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -223,6 +223,10 @@ impl Client {
 
     pub(crate) fn stream(&self) -> &TcpStream {
         self.input.get_ref()
+    }
+
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.input.into_inner()
     }
 
     pub(crate) fn send(&mut self, text: &str) {
