@@ -9,11 +9,14 @@
 //! bob C: LOGIN bob              sent by the client bob, with a line feed
 //! bob C- EXIT                   the same without one
 //! bob S: 0                      the next line that bob is sent
+//! bob S- 0                      all that bob is still sent, no line feed after it:
+//!                               then the server ends the connection
 //! C: READ                       a client without a name
 //! pause 300 ms                  time passes
 //! silent bob                    nothing was sent to bob so far (without I/O only)
 //! interactive                   what follows is not sent before this point
 //! end bob                       the client ends its side
+//! leave bob                     the client closes, whatever it has not read
 //! reset bob                     the client resets its connection
 //! close bob                     the server ends the connection, no line more
 //! kill                          the server is killed, and started again
@@ -65,17 +68,44 @@ pub(crate) struct Step {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
-    Send { client: String, bytes: Vec<u8> },
-    Expect { client: String, line: Vec<u8> },
-    End { client: String },
-    Reset { client: String },
-    Close { client: String },
-    Use { client: String, protocol: String },
-    Fill { name: String, messages: usize },
+    Send {
+        client: String,
+        bytes: Vec<u8>,
+    },
+    Expect {
+        client: String,
+        line: Vec<u8>,
+    },
+    End {
+        client: String,
+    },
+    Reset {
+        client: String,
+    },
+    /// What comes before the end, in which there is no line feed.
+    Close {
+        client: String,
+        rest: Vec<u8>,
+    },
+    Leave {
+        client: String,
+    },
+    Use {
+        client: String,
+        protocol: String,
+    },
+    Fill {
+        name: String,
+        messages: usize,
+    },
     Pause(Duration),
-    Silent { client: String },
+    Silent {
+        client: String,
+    },
     Interactive,
-    Listen { client: String },
+    Listen {
+        client: String,
+    },
     Kill,
     Restart,
     Stop,
@@ -125,13 +155,14 @@ impl Transcript {
         Some(&found.1)
     }
 
-    /// The length of the longest single write.
+    /// The length of the longest line that is sent, its end included.
     pub(crate) fn longest_line(&self) -> usize {
-        let sent = self.steps.iter().map(|step| match &step.action {
-            Action::Send { bytes, .. } => bytes.len(),
-            _ => 0,
+        let sent = self.steps.iter().filter_map(|step| match &step.action {
+            Action::Send { bytes, .. } => Some(bytes),
+            _ => None,
         });
-        sent.max().unwrap_or(0)
+        let lines = sent.flat_map(|bytes| bytes.split_inclusive(|byte| *byte == b'\n'));
+        lines.map(<[u8]>::len).max().unwrap_or(0)
     }
 
     pub(crate) fn has_pauses(&self) -> bool {
@@ -139,53 +170,68 @@ impl Transcript {
     }
 
     fn take(&mut self, line: usize, text: &str) {
-        let bad = || -> ! { panic!("{}: no such line: {text:?}", self.place(line)) };
-        if text.is_empty() || text.starts_with('#') {
-            return;
-        }
-        if let Some(action) = said(text) {
-            self.steps.push(Step { line, action });
+        if text.is_empty() || text.starts_with('#') || self.is_told_at_the_top(text) {
             return;
         }
         let words: Vec<_> = text.split(' ').collect();
-        let action = match words[..] {
-            ["set", setting] if self.steps.is_empty() => {
-                let (key, value) = setting.split_once('=').unwrap_or_else(|| bad());
-                self.settings.push((key.to_owned(), value.to_owned()));
-                return;
-            }
-            ["account", name, password] if self.steps.is_empty() => {
-                self.accounts.push((name.to_owned(), password.to_owned()));
-                return;
-            }
-            ["use", client, protocol] => {
-                Action::Use { client: client.to_owned(), protocol: protocol.to_owned() }
-            }
-            ["fill", name, messages] => {
-                let messages = messages.parse().unwrap_or_else(|_| bad());
-                Action::Fill { name: name.to_owned(), messages }
-            }
-            ["pause", time, "ms"] => {
-                Action::Pause(Duration::from_millis(time.parse().unwrap_or_else(|_| bad())))
-            }
-            ["end", client] => Action::End { client: client.to_owned() },
-            ["reset", client] => Action::Reset { client: client.to_owned() },
-            ["close", client] => Action::Close { client: client.to_owned() },
-            ["silent", client] => Action::Silent { client: client.to_owned() },
-            ["listen", client] => Action::Listen { client: client.to_owned() },
-            ["stop"] => Action::Stop,
-            ["start"] => Action::Start,
-            ["silent"] => Action::Silent { client: String::new() },
-            ["reset"] => Action::Reset { client: String::new() },
-            ["close"] => Action::Close { client: String::new() },
-            ["end"] => Action::End { client: String::new() },
-            ["interactive"] => Action::Interactive,
-            ["kill"] => Action::Kill,
-            ["restart"] => Action::Restart,
-            _ => bad(),
+        let Some(action) = said(text).or_else(|| told(&words)) else {
+            panic!("{}: no such line: {text:?}", self.place(line));
         };
         self.steps.push(Step { line, action });
     }
+
+    /// Takes a line of those that stand before all steps.
+    fn is_told_at_the_top(&mut self, text: &str) -> bool {
+        match text.split(' ').collect::<Vec<_>>()[..] {
+            _ if !self.steps.is_empty() => return false,
+            ["set", setting] => {
+                let Some((key, value)) = setting.split_once('=') else {
+                    return false;
+                };
+                self.settings.push((key.to_owned(), value.to_owned()));
+            }
+            ["account", name, password] => {
+                self.accounts.push((name.to_owned(), password.to_owned()));
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// A line that says what happens.
+fn told(words: &[&str]) -> Option<Action> {
+    Some(match *words {
+        ["use", client, protocol] => {
+            Action::Use { client: client.to_owned(), protocol: protocol.to_owned() }
+        }
+        ["fill", name, messages] => {
+            Action::Fill { name: name.to_owned(), messages: messages.parse().ok()? }
+        }
+        ["pause", time, "ms"] => Action::Pause(Duration::from_millis(time.parse().ok()?)),
+        ["interactive"] => Action::Interactive,
+        ["kill"] => Action::Kill,
+        ["restart"] => Action::Restart,
+        ["stop"] => Action::Stop,
+        ["start"] => Action::Start,
+        [happening] => happened(happening, "")?,
+        [happening, client] => happened(happening, client)?,
+        _ => return None,
+    })
+}
+
+/// What happens to a client.
+fn happened(happening: &str, client: &str) -> Option<Action> {
+    let client = client.to_owned();
+    Some(match happening {
+        "end" => Action::End { client },
+        "leave" => Action::Leave { client },
+        "reset" => Action::Reset { client },
+        "close" => Action::Close { client, rest: Vec::new() },
+        "silent" => Action::Silent { client },
+        "listen" => Action::Listen { client },
+        _ => return None,
+    })
 }
 
 /// A line that a client or the server says.
@@ -204,6 +250,7 @@ fn said(text: &str) -> Option<Action> {
         }
         "C-" => Some(Action::Send { client, bytes }),
         "S:" => Some(Action::Expect { client, line: bytes }),
+        "S-" => Some(Action::Close { client, rest: bytes }),
         _ => None,
     }
 }
@@ -227,7 +274,7 @@ fn unescape(text: &str) -> Vec<u8> {
             "(" => {
                 let (repeated, tail) = tail.split_once(')').unwrap();
                 let (times, part) = repeated.split_once('*').unwrap();
-                bytes.extend(part.repeat(times.parse().unwrap()).bytes());
+                bytes.extend(unescape(part).repeat(times.parse().unwrap()));
                 rest = tail;
             }
             _ => panic!("no such escape: \\{kind}"),

@@ -89,3 +89,48 @@ fn mailbox_verbose_answers_its_transcripts_over_tcp() {
 fn mailbox_verbose_answers_its_transcripts_over_tcp_in_small_packets() {
     play_over_tcp("mailbox-verbose", &[Cut::Bytes, Cut::At(1), Cut::At(6), Cut::At(13)]);
 }
+
+#[test]
+fn im_answers_its_transcripts_at_every_split() {
+    play_quietly("im", Settling::Each);
+}
+
+#[test]
+fn im_answers_its_transcripts_at_every_split_with_late_commits() {
+    play_quietly("im", Settling::Late);
+}
+
+#[test]
+fn im_answers_its_transcripts_over_tcp() {
+    play_over_tcp("im", &[Cut::Turns, Cut::Bytes, Cut::Pipelined]);
+}
+
+#[test]
+fn board_answers_its_transcripts_at_every_split() {
+    play_quietly("board", Settling::Each);
+}
+
+#[test]
+fn board_answers_its_transcripts_at_every_split_with_late_commits() {
+    play_quietly("board", Settling::Late);
+}
+
+#[test]
+fn board_answers_its_transcripts_over_tcp() {
+    play_over_tcp("board", &[Cut::Turns, Cut::Bytes, Cut::At(1), Cut::At(2), Cut::Pipelined]);
+}
+
+#[test]
+fn chat_answers_its_transcripts_at_every_split() {
+    play_quietly("chat", Settling::Each);
+}
+
+#[test]
+fn chat_answers_its_transcripts_at_every_split_with_late_commits() {
+    play_quietly("chat", Settling::Late);
+}
+
+#[test]
+fn chat_answers_its_transcripts_over_tcp() {
+    play_over_tcp("chat", &[Cut::Turns, Cut::Bytes, Cut::Pipelined]);
+}

@@ -1,9 +1,9 @@
 //! What must, may and must not be in the mailboxes.
 
-use std::collections::{HashMap, HashSet};
-use std::fmt;
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::MAILBOXES;
+use super::counts::{Counts, PushCounts};
+use super::{CAPACITY, MAILBOXES, PUSHED};
 
 /// A message as a reader sees it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,6 +31,19 @@ pub(super) enum Event {
     HandedOut {
         mailbox: usize,
         letter: Letter,
+    },
+    /// The same over a back stream.
+    Pushed {
+        mailbox: usize,
+        letter: Letter,
+    },
+    /// A push was not answered, or only some of its pieces were.
+    BrokenOff {
+        halfway: bool,
+    },
+    /// A push is about to be answered.
+    Receipted {
+        text: String,
     },
     /// Something that proves receipt was sent and not yet answered.
     PerhapsConfirmed {
@@ -73,6 +86,7 @@ struct Entry {
     handed_out: bool,
     confirmations: u32,
     perhaps_confirmed: bool,
+    was_pushed: bool,
 }
 
 /// All that ever happened, by text.
@@ -83,30 +97,19 @@ pub(super) struct Record {
     open: [HashSet<String>; MAILBOXES.len()],
     /// What each mailbox held when it was last read in full.
     last_seen: [Vec<Letter>; MAILBOXES.len()],
+    pushes: Pushes,
     counts: Counts,
+    push_counts: PushCounts,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) acknowledged: u64,
-    pub(super) refused: u64,
-    confirmed: u64,
-    unanswered: u64,
-    unanswered_but_stored: u64,
-    redelivered: u64,
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { acknowledged, refused, confirmed, unanswered, .. } = self;
-        let Self { unanswered_but_stored, redelivered, .. } = self;
-        write!(
-            formatter,
-            "{acknowledged} acknowledged, {refused} refused, {unanswered} unanswered of which \
-             {unanswered_but_stored} were stored, {confirmed} confirmed, {redelivered} handed out \
-             again"
-        )
-    }
+/// What is to be pushed to the only reader of [`PUSHED`].
+#[derive(Debug, Default)]
+struct Pushes {
+    /// What waited at the start of the server, as far as it was not pushed since.
+    first: VecDeque<String>,
+    last: Option<String>,
+    /// The latest number of each author.
+    latest: HashMap<usize, u64>,
 }
 
 impl Record {
@@ -115,12 +118,18 @@ impl Record {
             entries: HashMap::new(),
             open: Default::default(),
             last_seen: Default::default(),
+            pushes: Pushes::default(),
             counts: Counts::default(),
+            push_counts: PushCounts::default(),
         }
     }
 
     pub(super) fn counts(&self) -> Counts {
         self.counts
+    }
+
+    pub(super) fn push_counts(&self) -> PushCounts {
+        self.push_counts
     }
 
     /// Takes one client's log; those of writers must come before those of
@@ -144,16 +153,25 @@ impl Record {
                     entry.stored = Stored::Never;
                 }
                 Event::HandedOut { mailbox, letter } => self.handed_out(mailbox, &letter),
-                Event::PerhapsConfirmed { text } => self.entry(&text).perhaps_confirmed = true,
-                Event::Confirmed { text } => {
-                    self.counts.confirmed += 1;
-                    let entry = self.entry(&text);
-                    entry.confirmations += 1;
-                    entry.stored = Stored::Gone;
-                    assert_eq!(entry.confirmations, 1, "confirmed by two readers: {text}");
+                Event::Pushed { mailbox, letter } => self.pushed(mailbox, &letter),
+                Event::BrokenOff { halfway: true } => self.push_counts.halves += 1,
+                Event::BrokenOff { halfway: false } => self.push_counts.unanswered += 1,
+                Event::Receipted { text } => {
+                    self.push_counts.acknowledged += 1;
+                    self.entry(&text).perhaps_confirmed = true;
                 }
+                Event::PerhapsConfirmed { text } => self.entry(&text).perhaps_confirmed = true,
+                Event::Confirmed { text } => self.confirmed(&text),
             }
         }
+    }
+
+    fn confirmed(&mut self, text: &str) {
+        self.counts.confirmed += 1;
+        let entry = self.entry(text);
+        entry.confirmations += 1;
+        entry.stored = Stored::Gone;
+        assert_eq!(entry.confirmations, 1, "confirmed by two readers: {text}");
     }
 
     fn asked(&mut self, mailbox: usize, author: usize, number: u64, letter: Letter) {
@@ -167,6 +185,7 @@ impl Record {
             handed_out: false,
             confirmations: 0,
             perhaps_confirmed: false,
+            was_pushed: false,
         };
         self.open[mailbox].insert(letter.text.clone());
         assert!(self.entries.insert(letter.text, entry).is_none(), "a text was sent twice");
@@ -187,6 +206,47 @@ impl Record {
         let again = std::mem::replace(&mut entry.handed_out, true);
         self.counts.redelivered += u64::from(again);
         self.is_there(&letter.text);
+    }
+
+    fn pushed(&mut self, mailbox: usize, letter: &Letter) {
+        self.handed_out(mailbox, letter);
+        let entry = self.entry(&letter.text);
+        let is_first = !std::mem::replace(&mut entry.was_pushed, true);
+        if mailbox == PUSHED {
+            // Whatever its last receipt was for, it is there.
+            assert_ne!(entry.stored, Stored::Gone, "gone, and yet pushed: {letter:?}");
+            entry.perhaps_confirmed = false;
+            self.check_place(&letter.text);
+        }
+        self.push_counts.shown += 1;
+        self.push_counts.redelivered += u64::from(!is_first);
+    }
+
+    /// The earliest unread comes first: what waited since before the server began,
+    /// then what came since, each author's in its order.
+    fn check_place(&mut self, text: &str) {
+        let Entry { author, number, .. } = self.entries[text];
+        let pushes = &mut self.pushes;
+        if pushes.last.as_deref() != Some(text) {
+            if let Some(first) = pushes.first.pop_front() {
+                assert_eq!(text, first, "not the earliest was pushed");
+            }
+            let before = pushes.latest.insert(author, number);
+            assert!(before < Some(number), "{text} is pushed after number {before:?}");
+            pushes.last = Some(text.to_owned());
+        }
+    }
+
+    /// What was pushed last is the first, if it is there, and comes again.
+    fn begin_pushes(&mut self, found: &[Letter]) {
+        let pushes = &mut self.pushes;
+        let is_last = |letter: &Letter| pushes.last.as_ref() == Some(&letter.text);
+        let place = found.iter().position(is_last);
+        assert!(place.is_none_or(|place| place == 0), "what was pushed last is not the first");
+        pushes.first = found.iter().skip(place.map_or(0, |_| 1)).map(|l| l.text.clone()).collect();
+        if place.is_none() {
+            pushes.last = None;
+        }
     }
 
     /// Whatever its sender was told, or not told: it is stored.
@@ -210,11 +270,15 @@ impl Record {
         }
         self.check_missing(mailbox, &found);
         self.check_order(&found);
+        assert!(found.len() <= CAPACITY, "{} messages in {name}", found.len());
         let before = &self.last_seen[mailbox];
         if idle {
             assert_eq!(*before, found, "{name} has changed by a restart alone");
         }
         check_kept_order(before, &found);
+        if mailbox == PUSHED {
+            self.begin_pushes(&found);
+        }
         self.last_seen[mailbox] = found;
     }
 

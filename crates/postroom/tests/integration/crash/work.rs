@@ -3,85 +3,29 @@
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-
-use super::MAILBOXES;
+use super::posts::{CHANNELS, PostLog};
+use super::pushes::Receiver;
 use super::record::{Event, Letter};
+use super::talk::{PARTS, Talker};
+use super::trigger::{Moment, Seen, Trigger};
+use super::{FULL, MAILBOXES, MIXED, PUSHED, log_in};
 
 use crate::support::{Random, Server};
 use crate::wire::Wire;
 
-/// How long a kill waits for the event that is to trigger it.
-const TRIGGER_WAIT: Duration = Duration::from_millis(500);
-const FULL: usize = MAILBOXES.len() - 1;
-
-/// When the server is killed.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Moment {
-    /// So long after the clients have begun.
-    After(Duration),
-    /// Right after this many acknowledgements.
-    Acknowledged(u64),
-    /// Between this many answers to READ and the next command.
-    HandedOut(u64),
-    /// Right after the answer that shows a removal, this many of them.
-    Confirmed(u64),
-}
-
-/// What a client has just seen.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Seen {
-    Acknowledged,
-    HandedOut,
-    Confirmed,
-}
-
-/// Kills the server at its moment, from whichever thread sees it first.
-#[derive(Debug)]
-pub(super) struct Trigger {
-    server: Pid,
-    moment: Moment,
-    seen: AtomicU64,
-}
-
-impl Trigger {
-    pub(super) fn new(server: u32, moment: Moment) -> Self {
-        let server = Pid::from_raw(i32::try_from(server).unwrap()).unwrap();
-        Self { server, moment, seen: AtomicU64::new(0) }
-    }
-
-    fn saw(&self, seen: Seen, killed: &mpsc::Sender<()>) {
-        let (awaited, count) = match self.moment {
-            Moment::After(_) => return,
-            Moment::Acknowledged(count) => (Seen::Acknowledged, count),
-            Moment::HandedOut(count) => (Seen::HandedOut, count),
-            Moment::Confirmed(count) => (Seen::Confirmed, count),
-        };
-        if seen != awaited {
-            return;
-        }
-        if self.seen.fetch_add(1, Ordering::Relaxed) + 1 == count {
-            self.kill();
-            let _ = killed.send(());
-        }
-    }
-
-    /// The process may be dead; it is not reaped before all clients have ended.
-    fn kill(&self) {
-        kill_process(self.server, Signal::KILL).unwrap();
-    }
-}
+/// The last character of every message, and nowhere else in one.
+pub(super) const END_OF_TEXT: char = '!';
 
 /// What goes on from server to server.
 #[derive(Debug)]
 pub(super) struct Workload {
-    /// Texts sent so far, which tells them apart and orders those of a client.
-    sent: AtomicU64,
+    /// Counts texts sent, and answers to posts: it tells texts apart and orders what
+    /// happens.
+    clock: AtomicU64,
     /// Texts whose removal some client has seen.
     confirmed: Mutex<HashSet<String>>,
 }
@@ -92,9 +36,15 @@ enum Role {
     Reader { mailbox: usize, verbose: bool },
 }
 
+impl Role {
+    fn has_password(self) -> bool {
+        matches!(self, Self::Reader { mailbox: PUSHED | MIXED, .. })
+    }
+}
+
 /// Writers first, as their logs must be merged before those of the readers; a
 /// reader writes too where it finds nothing, to its own mailbox alone.
-const ROLES: [Role; 8] = [
+const ROLES: [Role; 9] = [
     Role::Writer { verbose: false },
     Role::Writer { verbose: false },
     Role::Writer { verbose: true },
@@ -103,49 +53,96 @@ const ROLES: [Role; 8] = [
     Role::Reader { mailbox: 1, verbose: false },
     Role::Reader { mailbox: 2, verbose: true },
     Role::Reader { mailbox: FULL, verbose: false },
+    Role::Reader { mailbox: MIXED, verbose: false },
 ];
+
+/// What the clients of one server have in common.
+pub(super) struct Scene<'a> {
+    server: &'a Server,
+    tags: &'a [String; CHANNELS],
+    pub(super) trigger: Trigger,
+    pub(super) workload: &'a Workload,
+}
+
+impl Scene<'_> {
+    pub(super) fn address(&self, protocol: &str) -> SocketAddr {
+        self.server.address(protocol)
+    }
+
+    /// A hashtag that is posted in.
+    pub(super) fn tag(&self, channel: usize) -> &str {
+        &self.tags[channel]
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.workload.now()
+    }
+}
+
+/// What the clients of one server did and saw.
+pub(super) struct Logs {
+    pub(super) letters: Vec<Vec<Event>>,
+    pub(super) posts: Vec<PostLog>,
+    /// Someone has read the mailboxes that have a password.
+    pub(super) has_receivers: bool,
+}
 
 impl Workload {
     pub(super) fn new() -> Self {
-        Self { sent: AtomicU64::new(0), confirmed: Mutex::new(HashSet::new()) }
+        Self { clock: AtomicU64::new(1), confirmed: Mutex::new(HashSet::new()) }
+    }
+
+    /// A number that is later than all before.
+    pub(super) fn now(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Some client has seen that a text is removed.
+    pub(super) fn confirm(&self, text: &str) {
+        self.confirmed.lock().unwrap().insert(text.to_owned());
+    }
+
+    pub(super) fn check_not_confirmed(&self, letter: &Letter) {
+        let confirmed = self.confirmed.lock().unwrap();
+        assert!(!confirmed.contains(&letter.text), "handed out after its end: {letter:?}");
     }
 
     /// Lets all clients loose until the server is killed; returns their logs.
     pub(super) fn run(
         &self,
         server: &Server,
-        trigger: &Trigger,
+        tags: &[String; CHANNELS],
         random: &mut Random,
-    ) -> Vec<Vec<Event>> {
-        let addresses = ["mailbox", "mailbox-verbose"].map(|protocol| server.address(protocol));
-        let (killed, was_killed) = mpsc::channel();
+    ) -> Logs {
+        let moment = Moment::choose(random);
+        // Checking passwords takes the processors from all others, and posting takes
+        // them from that.
+        let has_receivers = moment.is_late() || random.once_in(6);
+        let has_talkers = !moment.is_late() || random.once_in(4);
+        let (trigger, was_killed) = Trigger::new(server, moment);
+        let scene = &Scene { server, tags, trigger, workload: self };
         thread::scope(|scope| {
-            let mut handles = Vec::new();
+            let mut letters = Vec::new();
             for (number, role) in ROLES.into_iter().enumerate() {
-                let (Role::Writer { verbose } | Role::Reader { verbose, .. }) = role;
-                let mut client = Client {
-                    number,
-                    verbose,
-                    address: addresses[usize::from(verbose)],
-                    workload: self,
-                    trigger,
-                    killed: killed.clone(),
-                    random: Random::new(random.number()),
-                    log: Vec::new(),
-                };
-                handles.push(scope.spawn(move || {
-                    client.run(role);
-                    client.log
-                }));
+                let client = Client::new(number, role, scene, Random::new(random.number()));
+                if has_receivers || !role.has_password() {
+                    letters.push(scope.spawn(move || client.run(role)));
+                }
             }
-            match trigger.moment {
-                Moment::After(delay) => thread::sleep(delay),
-                // Where the event does not come, the time is as good a moment.
-                _ => drop(was_killed.recv_timeout(TRIGGER_WAIT)),
+            for mailbox in [PUSHED, MIXED].into_iter().filter(|_| has_receivers) {
+                let receiver = Receiver::new(mailbox, scene, Random::new(random.number()));
+                letters.push(scope.spawn(move || receiver.run()));
             }
-            trigger.kill();
-            let logs = handles.into_iter().map(|handle| handle.join().unwrap());
-            writers_before_readers(logs)
+            let mut posts = Vec::new();
+            for (number, part) in (0..).zip(PARTS).filter(|_| has_talkers) {
+                let talker = Talker::new(number, scene, Random::new(random.number()));
+                posts.push(scope.spawn(move || talker.run(part)));
+            }
+            scene.trigger.wait(&was_killed);
+            let letters = letters.into_iter().map(|handle| handle.join().unwrap());
+            let letters = writers_before_readers(letters);
+            let posts = posts.into_iter().map(|handle| handle.join().unwrap()).collect();
+            Logs { letters, posts, has_receivers }
         })
     }
 }
@@ -170,27 +167,31 @@ fn writers_before_readers(logs: impl Iterator<Item = Vec<Event>>) -> Vec<Vec<Eve
 struct Client<'a> {
     number: usize,
     verbose: bool,
-    address: SocketAddr,
-    workload: &'a Workload,
-    trigger: &'a Trigger,
-    killed: mpsc::Sender<()>,
+    scene: &'a Scene<'a>,
     random: Random,
     log: Vec<Event>,
 }
 
-impl Client<'_> {
+impl<'a> Client<'a> {
+    fn new(number: usize, role: Role, scene: &'a Scene<'a>, random: Random) -> Self {
+        let (Role::Writer { verbose } | Role::Reader { verbose, .. }) = role;
+        Self { number, verbose, scene, random, log: Vec::new() }
+    }
+
     /// Works until the server is gone.
-    fn run(&mut self, role: Role) {
+    fn run(mut self, role: Role) -> Vec<Event> {
         let gone = match role {
             Role::Writer { .. } => self.write_for_ever(),
             Role::Reader { mailbox, .. } => self.read_for_ever(mailbox),
         };
         assert!(gone.is_err());
+        self.log
     }
 
     fn log_in(&self, name: &str) -> io::Result<Wire> {
-        let mut wire = Wire::connect(self.address)?;
-        wire.send(&format!("LOGIN {name}\n"))?;
+        let protocol = if self.verbose { "mailbox-verbose" } else { "mailbox" };
+        let mut wire = Wire::connect(self.scene.address(protocol))?;
+        wire.send(&log_in(name))?;
         wire.line()?;
         Ok(wire)
     }
@@ -210,8 +211,8 @@ impl Client<'_> {
         let mut commands = String::new();
         let mut texts = Vec::new();
         for mailbox in mailboxes {
-            let number = self.workload.sent.fetch_add(1, Ordering::Relaxed);
-            let text = format!("<{number}> by {name}{}", ".".repeat(self.length()));
+            let number = self.scene.now();
+            let text = format!("<{number}> by {name}{}{END_OF_TEXT}", ".".repeat(self.length()));
             let recipient = MAILBOXES[mailbox];
             let command = if self.verbose {
                 format!("COMPOSE {name} {recipient} {text}\n")
@@ -227,7 +228,7 @@ impl Client<'_> {
         for text in texts {
             let answer = wire.line()?;
             if answer.starts_with("MESSAGE SENT") {
-                self.trigger.saw(Seen::Acknowledged, &self.killed);
+                self.scene.trigger.saw(Seen::Acknowledged);
                 self.log.push(Event::Acknowledged { text });
             } else {
                 assert!(answer.starts_with("MESSAGE FAILED"), "{answer}");
@@ -307,8 +308,8 @@ impl Client<'_> {
                 self.confirmed(held);
             }
             if let Some(letter) = self.letter(wire, answer)? {
-                self.check_not_confirmed(&letter);
-                self.trigger.saw(Seen::HandedOut, &self.killed);
+                self.scene.workload.check_not_confirmed(&letter);
+                self.scene.trigger.saw(Seen::HandedOut);
                 self.log.push(Event::HandedOut { mailbox, letter: letter.clone() });
                 held.push(letter.text);
             }
@@ -354,14 +355,9 @@ impl Client<'_> {
 
     fn confirmed(&mut self, held: &mut Vec<String>) {
         for text in held.drain(..) {
-            self.trigger.saw(Seen::Confirmed, &self.killed);
-            self.workload.confirmed.lock().unwrap().insert(text.clone());
+            self.scene.trigger.saw(Seen::Confirmed);
+            self.scene.workload.confirm(&text);
             self.log.push(Event::Confirmed { text });
         }
-    }
-
-    fn check_not_confirmed(&self, letter: &Letter) {
-        let confirmed = self.workload.confirmed.lock().unwrap();
-        assert!(!confirmed.contains(&letter.text), "handed out after its end: {letter:?}");
     }
 }

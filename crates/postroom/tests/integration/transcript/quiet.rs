@@ -1,21 +1,21 @@
 //! The stage without input and output: sessions and the office, with the
 //! server's part played by the test.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+mod store;
 
-use argon2::password_hash::PasswordHasher as _;
-use argon2::{Algorithm, Argon2, Params, Version};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
 use postroom_model::{Mark, Name, Notice, Reply};
 use postroom_office::password::{Checker, SALT_BYTES};
 use postroom_office::{Audience, News, Office, SessionId};
 use postroom_protocol::{Close, Dial, Input, Outputs, Protocol, Session, Settings, Stream, Timer};
-use postroom_store::{Call, Limits, PasswordHash, Store, Ticket, Timestamp};
-use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
+use postroom_store::{Limits, Timestamp};
+use postroom_store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
 use super::{Stage, Transcript};
-use crate::support::PATIENCE;
+use store::{empty_board, open, set_password, temporary_folder};
 
 /// When requests are committed and answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,6 +40,9 @@ pub(crate) struct Quiet {
     /// Who listens on a port.
     listening: BTreeSet<String>,
     dial_limit: Duration,
+    /// Dials that failed, by account.
+    dial_failures: HashMap<Name, usize>,
+    keeps_board: bool,
 }
 
 struct Client {
@@ -54,11 +57,19 @@ struct Client {
     deadlines: BTreeMap<usize, Duration>,
     dial_limit: Option<Duration>,
     closed: Option<Close>,
+    /// What the session has no room for so far: it waits in the socket.
+    waiting: VecDeque<Vec<u8>>,
     ended: bool,
+    /// Behind what waits comes the end.
+    end_waits: bool,
 }
 
 /// The port of whoever listens, which no one else can reach here.
 const PORT: u16 = 30_232;
+
+/// The server's own rules for dials.
+const PORT_MIN: u16 = 1_024;
+const DIAL_FAILURES_MAX: usize = 3;
 
 /// Time for a dial, unless the transcript says otherwise.
 const DIAL_LIMIT: Duration = Duration::from_secs(3);
@@ -71,30 +82,46 @@ fn stream(name: &str) -> (&str, Stream) {
     }
 }
 
+/// A setting that is a number.
+fn number(transcript: &Transcript, key: &str) -> Option<u32> {
+    transcript.setting(key).map(|value| value.parse().unwrap())
+}
+
+/// A setting that is a time.
+fn millis(transcript: &Transcript, key: &str) -> Option<Duration> {
+    number(transcript, key).map(|value| Duration::from_millis(value.into()))
+}
+
+fn settings(transcript: &Transcript) -> Settings {
+    let millis = |key| millis(transcript, key);
+    let standard = Settings::default();
+    Settings {
+        login_limit: millis("connection.login_limit_ms").unwrap_or(standard.login_limit),
+        pause: millis("connection.pause_ms").unwrap_or(standard.pause),
+        hearing_limit: millis("im.confirm_limit_ms").unwrap_or(standard.hearing_limit),
+        broadcast_verb: transcript
+            .setting("im.broadcast_verb")
+            .map_or(standard.broadcast_verb, Into::into),
+        stores_for_absent: transcript.setting("im.offline") == Some("store"),
+        announces: transcript.setting("chat.announce") != Some("false"),
+        ..Settings::default()
+    }
+}
+
+fn limits(transcript: &Transcript) -> Limits {
+    let number = |key| number(transcript, key);
+    Limits {
+        mailbox_capacity: number("mailbox.capacity").unwrap_or(Limits::default().mailbox_capacity),
+        accounts_max: number("accounts.max").unwrap_or(Limits::default().accounts_max),
+        channels_max: number("channels.max").unwrap_or(Limits::default().channels_max),
+        channel_posts: number("channels.posts").unwrap_or(Limits::default().channel_posts),
+        disk_reserve_bytes: 0,
+    }
+}
+
 impl Quiet {
     pub(crate) fn start(transcript: &Transcript, settling: Settling) -> Self {
-        let number = |key| transcript.setting(key).map(|value| value.parse::<u32>().unwrap());
-        let millis = |key| number(key).map(|value| Duration::from_millis(value.into()));
-        let standard = Settings::default();
-        let settings = Settings {
-            login_limit: millis("connection.login_limit_ms").unwrap_or(standard.login_limit),
-            pause: millis("connection.pause_ms").unwrap_or(standard.pause),
-            hearing_limit: millis("im.confirm_limit_ms").unwrap_or(standard.hearing_limit),
-            broadcast_verb: transcript
-                .setting("im.broadcast_verb")
-                .map_or(standard.broadcast_verb, Into::into),
-            stores_for_absent: transcript.setting("im.offline") == Some("store"),
-            announces: transcript.setting("chat.announce") != Some("false"),
-            ..Settings::default()
-        };
-        let limits = Limits {
-            mailbox_capacity: number("mailbox.capacity")
-                .unwrap_or(Limits::default().mailbox_capacity),
-            accounts_max: number("accounts.max").unwrap_or(Limits::default().accounts_max),
-            channels_max: number("channels.max").unwrap_or(Limits::default().channels_max),
-            channel_posts: number("channels.posts").unwrap_or(Limits::default().channel_posts),
-            disk_reserve_bytes: 0,
-        };
+        let (settings, limits) = (settings(transcript), limits(transcript));
         let folder = temporary_folder();
         let mut store = open(&folder, limits);
         for (name, password) in &transcript.accounts {
@@ -111,7 +138,9 @@ impl Quiet {
             protocol: transcript.protocol().to_owned(),
             clients: BTreeMap::new(),
             listening: BTreeSet::new(),
-            dial_limit: millis("im.dial_limit_ms").unwrap_or(DIAL_LIMIT),
+            dial_limit: millis(transcript, "im.dial_limit_ms").unwrap_or(DIAL_LIMIT),
+            dial_failures: HashMap::new(),
+            keeps_board: transcript.setting("board.persist") != Some("false"),
         }
     }
 
@@ -137,7 +166,9 @@ impl Quiet {
             deadlines: BTreeMap::new(),
             dial_limit: None,
             closed: None,
+            waiting: VecDeque::new(),
             ended: false,
+            end_waits: false,
         };
         self.clients.insert(name.to_owned(), client);
         self.apply(name, outputs);
@@ -186,7 +217,10 @@ impl Quiet {
     }
 
     fn dial(&mut self, name: &str, dial: &Dial) {
-        let is_heard = dial.port == PORT && self.listening.contains(name);
+        let failures = self.dial_failures.entry(dial.account.clone()).or_default();
+        let is_tried = dial.port >= PORT_MIN && *failures < DIAL_FAILURES_MAX;
+        let is_heard = is_tried && dial.port == PORT && self.listening.contains(name);
+        *failures += usize::from(is_tried && !is_heard);
         let limit = self.now + self.dial_limit;
         let client = self.client(name);
         if is_heard {
@@ -248,7 +282,8 @@ impl Quiet {
                 }
             }
             self.write_all();
-            if !self.office().is_unsettled() {
+            let takes_more = self.clients().iter().any(|name| self.take_waiting(name));
+            if !takes_more && !self.office().is_unsettled() {
                 return;
             }
         }
@@ -268,20 +303,33 @@ impl Quiet {
         if self.client(name).closed.is_none() && !self.client(name).session.takes_bytes() {
             self.settle();
         }
-        let client = self.client(name);
-        if client.closed.is_some() {
-            return;
-        }
-        assert!(client.session.takes_bytes(), "nothing is under way, and yet it takes nothing");
-        let proof = client.is_proof();
-        self.feed(name, Input::Bytes { stream: Stream::Front, bytes, proof });
+        self.client(name).waiting.push_back(bytes.to_vec());
+        self.take_waiting(name);
         if self.settling == Settling::Each {
             self.settle();
         }
     }
 
+    /// Gives a session what waits for it; whether it took any.
+    fn take_waiting(&mut self, name: &str) -> bool {
+        let mut takes_more = false;
+        while self.client(name).closed.is_none() && self.client(name).session.takes_bytes() {
+            let client = self.client(name);
+            let (stream, proof) = (Stream::Front, client.is_proof());
+            if let Some(bytes) = client.waiting.pop_front() {
+                self.feed(name, Input::Bytes { stream, bytes: &bytes, proof });
+            } else if std::mem::take(&mut client.end_waits) {
+                self.feed(name, Input::End { stream, proof });
+            } else {
+                break;
+            }
+            takes_more = true;
+        }
+        takes_more
+    }
+
     /// Ends a session as the server does when the connection is gone.
-    fn leave(&mut self, name: &str) -> Vec<u8> {
+    fn remove(&mut self, name: &str) -> Vec<u8> {
         let client = self.clients.remove(name).expect("this client is connected");
         self.office().leave(client.visit);
         self.settle();
@@ -301,39 +349,6 @@ impl Client {
     fn is_proof(&self) -> bool {
         self.session.awaits_proof() && self.output.is_empty()
     }
-}
-
-/// In memory where there is such a folder: the disk is not what is tested here.
-fn temporary_folder() -> TempDir {
-    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
-}
-
-fn open(folder: &TempDir, limits: Limits) -> SqliteStore {
-    let begun = Instant::now();
-    let folder = loop {
-        match DataFolder::open(folder.path()) {
-            Ok(folder) => break folder,
-            // A process that another test is just starting has the lock for as
-            // long as it is still a copy of this one.
-            Err(OpenError::InUse { .. }) if begun.elapsed() < PATIENCE => {}
-            Err(error) => panic!("{error}"),
-        }
-    };
-    // A transcript is too short for the log to be moved.
-    let (store, _checkpointer) = SqliteStore::open(folder, limits).unwrap();
-    store
-}
-
-/// A hash that costs next to nothing, so that each split can be tried.
-fn set_password(store: &mut SqliteStore, name: &str, password: &str) {
-    let cheap = Params::new(Params::MIN_M_COST, 1, 1, None).unwrap();
-    let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, cheap)
-        .hash_password_with_salt(password.as_bytes(), &[7; 16])
-        .unwrap()
-        .to_string();
-    let password = PasswordHash(hash.into_boxed_str());
-    store.submit(Ticket(0), Call::SetPassword { name: Name::new(name).unwrap(), password });
-    store.settle(Timestamp(0), &mut Vec::new()).unwrap();
 }
 
 impl Stage for Quiet {
@@ -381,23 +396,32 @@ impl Stage for Quiet {
             let proof = this.is_proof();
             self.feed(client, Input::End { stream, proof });
         }
-        self.leave(client)
+        self.remove(client)
     }
 
     fn end(&mut self, name: &str) {
         let (client, stream) = stream(name);
         let this = self.client(client);
         this.ended |= stream == Stream::Front;
-        let proof = this.is_proof();
-        self.feed(client, Input::End { stream, proof });
+        if stream == Stream::Front && !this.waiting.is_empty() {
+            this.end_waits = true;
+        } else {
+            let proof = this.is_proof();
+            self.feed(client, Input::End { stream, proof });
+        }
         self.settle();
     }
 
     fn reset(&mut self, name: &str) {
         match stream(name) {
-            (client, Stream::Front) => drop(self.leave(client)),
+            (client, Stream::Front) => drop(self.remove(client)),
             (_, Stream::Back) => self.end(name),
         }
+    }
+
+    fn leave(&mut self, name: &str) {
+        self.end(name);
+        self.remove(name);
     }
 
     fn choose(&mut self, client: &str, protocol: &str) {
@@ -439,7 +463,11 @@ impl Stage for Quiet {
     fn kill(&mut self) {
         self.clients.clear();
         self.office = None;
-        self.office = Some(Office::new(open(&self.folder, self.limits), 16));
+        let mut store = open(&self.folder, self.limits);
+        if !self.keeps_board {
+            empty_board(&mut store);
+        }
+        self.office = Some(Office::new(store, 16));
     }
 
     fn stop(&mut self) {
@@ -458,7 +486,7 @@ impl Stage for Quiet {
 
     fn restart(&mut self) -> Vec<(String, Vec<u8>)> {
         let names: Vec<_> = self.clients();
-        let rests = names.into_iter().map(|name| (name.clone(), self.leave(&name))).collect();
+        let rests = names.into_iter().map(|name| (name.clone(), self.remove(&name))).collect();
         self.kill();
         rests
     }

@@ -1,7 +1,7 @@
 //! The stage over TCP: the program itself.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -58,6 +58,7 @@ impl Wire {
         }
     }
 
+    /// A client, connected by this if it is not; of a second stream, accepted.
     fn client(&mut self, name: &str) -> &mut Client {
         if !self.clients.contains_key(name) {
             let client = self.connect(name);
@@ -90,6 +91,29 @@ fn add_account(data: &std::path::Path, name: &str, password: &str) {
     assert!(status.success());
 }
 
+/// The next line, byte by byte: a line of `chat` may hold bytes that are no text.
+fn next_line(client: &Client) -> Result<Vec<u8>, String> {
+    let (mut stream, mut line) = (client.stream(), Vec::new());
+    loop {
+        let mut byte = [0];
+        match stream.read(&mut byte) {
+            Ok(1) if byte == *b"\n" => return Ok(line),
+            Ok(1) => line.push(byte[0]),
+            end => {
+                let line = String::from_utf8_lossy(&line);
+                return Err(format!("instead of a line came {line:?}, and then {end:?}"));
+            }
+        }
+    }
+}
+
+/// Everything up to the server's orderly end of the connection.
+fn rest(client: &Client) -> Vec<u8> {
+    let mut rest = Vec::new();
+    client.stream().read_to_end(&mut rest).unwrap();
+    rest
+}
+
 impl Stage for Wire {
     fn send(&mut self, client: &str, parts: &[&[u8]]) {
         self.let_time_pass();
@@ -104,17 +128,18 @@ impl Stage for Wire {
 
     fn line(&mut self, client: &str) -> Result<Vec<u8>, String> {
         self.pause = None;
-        self.client(client).try_line().map(String::into_bytes)
+        next_line(self.client(client))
     }
 
     fn rest(&mut self, name: &str) -> Vec<u8> {
         self.pause = None;
-        let mut client = self.clients.remove(name).expect("this client is connected");
-        let mut rest = client.rest().into_bytes();
-        if let Some(mut back) = self.clients.remove(&format!("{name}.b")) {
-            rest.extend(back.rest().into_bytes());
+        self.client(name);
+        let client = self.clients.remove(name).expect("this client is connected");
+        let mut all = rest(&client);
+        if let Some(back) = self.clients.remove(&format!("{name}.b")) {
+            all.extend(rest(&back));
         }
-        rest
+        all
     }
 
     fn end(&mut self, client: &str) {
@@ -122,7 +147,15 @@ impl Stage for Wire {
     }
 
     fn reset(&mut self, client: &str) {
+        self.client(client);
         self.clients.remove(client).expect("this client is connected").reset();
+        self.clients.remove(&format!("{client}.b"));
+    }
+
+    fn leave(&mut self, client: &str) {
+        self.client(client);
+        self.clients.remove(client);
+        self.clients.remove(&format!("{client}.b"));
     }
 
     fn choose(&mut self, client: &str, protocol: &str) {
@@ -169,7 +202,10 @@ impl Stage for Wire {
         let clients = std::mem::take(&mut self.clients);
         let rests = clients
             .into_iter()
-            .map(|(name, mut client)| (name, client.rest().into_bytes()))
+            .map(|(name, client)| {
+                let rest = rest(&client);
+                (name, rest)
+            })
             .collect();
         assert!(self.server.wait().success());
         self.server.restart();
