@@ -41,6 +41,12 @@ impl Channel {
         self.0 == LOBBY
     }
 
+    /// Whether it is no hashtag, but there from the beginning.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        self.0 == LOBBY || self.0 == BOARD
+    }
+
     /// Reads a word such as `#rust`; `None` where it is no hashtag.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {

@@ -96,9 +96,8 @@ pub struct Terms {
     /// An unknown name is registered, and an account without a password opens to
     /// anyone. Otherwise both are refused as a wrong password is.
     pub admits_strangers: bool,
-    /// Set where the account is present for as long as the session lasts, and
-    /// not in another session too.
-    pub presence: Option<Interests>,
+    /// Set where the account is present for as long as the session lasts.
+    pub presence: Option<PresenceTerms>,
 }
 
 impl Terms {
@@ -106,9 +105,11 @@ impl Terms {
     pub const VISIT: Self = Self { admits_strangers: true, presence: None };
 }
 
-/// What a session that makes its account present wants to be told.
+/// How a session makes its account present, and what it wants to be told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Interests {
+pub struct PresenceTerms {
+    /// Whether no other session may make it present at the same time.
+    pub alone: bool,
     /// Who comes and goes.
     pub arrivals: bool,
     /// That a message waits in the mailbox.

@@ -14,7 +14,7 @@ mod text;
 
 pub use channel::{Author, CHANNEL_BYTES_MAX, Channel, Entry, HASHTAGS_MAX, Page, Position, Post};
 pub use counter::{
-    Composed, Delivery, Interests, LogInRefusal, NotTold, Notice, PostRefusal, Reply, Request,
+    Composed, Delivery, LogInRefusal, NotTold, Notice, PostRefusal, PresenceTerms, Reply, Request,
     SendRefusal, Terms, Unknown,
 };
 pub use event::{Attendee, Event, Mark, Posted, Told};
@@ -29,3 +29,6 @@ pub const NAME_BYTES_MAX: usize = 64;
 
 /// Unread messages a mailbox holds unless configured otherwise (seed 000).
 pub const MAILBOX_CAPACITY_DEFAULT: u32 = 100;
+
+/// Characters (Unicode scalar values) of a text on the board, at most (seed 003).
+pub const BOARD_TEXT_CHARACTERS_MAX: usize = 150;

@@ -32,7 +32,7 @@ pub(crate) enum Against {
     Nothing,
 }
 
-/// A password of the password file: hashed once a login needed it.
+/// A password of the password file: hashed once a login has needed it.
 #[derive(Clone, Debug)]
 pub(crate) enum Secret {
     Plain(Password),
@@ -45,6 +45,8 @@ pub struct Checked {
     pub(crate) session: SessionId,
     pub(crate) name: Name,
     pub(crate) verdict: Verdict,
+    /// A password of the password file that was hashed for it.
+    pub(crate) hashed: Option<(Password, PasswordHash)>,
 }
 
 /// What a check came to.
@@ -55,11 +57,6 @@ pub(crate) enum Verdict {
     FitsStored(PasswordHash),
     /// The password is what the password file says.
     FitsFile,
-    /// The same, and it was hashed for the first time.
-    FitsFileNewly {
-        password: Password,
-        hash: PasswordHash,
-    },
 }
 
 impl Check {
@@ -77,6 +74,7 @@ impl Check {
     #[must_use]
     pub fn run(self, checker: &mut Checker, salt: [u8; SALT_BYTES]) -> Checked {
         let given = self.given.as_ref();
+        let mut hashed = None;
         let verdict = match self.against {
             Against::Stored(hash) if checker.verify(given, Some(&hash)) => {
                 Verdict::FitsStored(hash)
@@ -84,19 +82,18 @@ impl Check {
             Against::File(Secret::Hashed(hash)) if checker.verify(given, Some(&hash)) => {
                 Verdict::FitsFile
             }
-            Against::File(Secret::Plain(password)) => match password::hash(&password, salt) {
-                Ok(hash) if given.is_some_and(|given| password::are_same(given, &password)) => {
-                    Verdict::FitsFileNewly { password, hash }
-                }
-                _ => Verdict::Wrong,
-            },
+            Against::File(Secret::Plain(password)) => {
+                let fits = given.is_some_and(|given| password::are_same(given, &password));
+                hashed = checker.hash(&password, salt).ok().map(|hash| (password, hash));
+                if fits { Verdict::FitsFile } else { Verdict::Wrong }
+            }
             Against::Nothing => {
                 let _ = checker.verify(given, None);
                 Verdict::Wrong
             }
             Against::Stored(_) | Against::File(Secret::Hashed(_)) => Verdict::Wrong,
         };
-        Checked { session: self.session, name: self.name, verdict }
+        Checked { session: self.session, name: self.name, verdict, hashed }
     }
 }
 

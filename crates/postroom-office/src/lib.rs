@@ -212,6 +212,16 @@ impl<S: Store> Office<S> {
         }
     }
 
+    /// Takes back words that are still to be passed on, if a session waits until
+    /// they are heard.
+    fn take_deferred(&mut self, session: SessionId) -> bool {
+        let is_it = |(_, other, request): &(u64, SessionId, Request)| {
+            *other == session && matches!(request, Request::Tell { heard: true, .. })
+        };
+        let place = self.deferred.iter().position(is_it);
+        place.and_then(|place| self.deferred.remove(place)).is_some()
+    }
+
     fn submit(&mut self, session: SessionId, call: Call) {
         self.unsettled = true;
         self.submitted += 1;
@@ -242,8 +252,12 @@ impl<S: Store> Office<S> {
                 Reply::Sent(receipt.map(|_| composed))
             }
             Outcome::Confirmed => Reply::Confirmed(receipt.map(drop)),
+            Outcome::DiskFull | Outcome::TooManyAccounts if session == own() => {
+                self.news.push(News::NotLocked);
+                return;
+            }
             Outcome::Released { name, remains, active } => {
-                if !*remains {
+                if !*remains && session != own() {
                     self.departed(session, name.clone(), *active);
                 }
                 return;
@@ -304,7 +318,8 @@ impl<S: Store> Office<S> {
             Outcome::Leased { lease, .. } => {
                 self.submit(session, Call::Return { leases: vec![lease] });
             }
-            Outcome::Claimed { presence, .. } => self.submit(session, Call::Release { presence }),
+            // It was never told of.
+            Outcome::Claimed { presence, .. } => self.submit(own(), Call::Release { presence }),
             // It is unread again, and someone else may be waiting for it.
             Outcome::Returned { account: Some(account) } => self.tell_of_mail(account),
             _ => {}

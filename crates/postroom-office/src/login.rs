@@ -1,6 +1,8 @@
 //! Logging in: opening an account, checking its password, becoming present.
 
-use postroom_model::{Attendee, Event, LogInRefusal, Name, Password, Reply, SendRefusal, Terms};
+use postroom_model::{
+    Attendee, Event, LogInRefusal, Name, Password, PresenceTerms, Reply, SendRefusal, Terms,
+};
 use postroom_store::{Call, Key, PasswordHash, Presence, Store};
 
 use crate::check::{Against, Check, Checked, Verdict};
@@ -50,15 +52,17 @@ impl<S: Store> Office<S> {
         let account = opened.account;
         let visit = self.visit(session)?;
         match &mut visit.standing {
-            Standing::Entering(entrance) if entrance.terms.presence.is_some() => {
+            Standing::Entering(entrance) => {
+                let Some(PresenceTerms { alone, .. }) = entrance.terms.presence else {
+                    visit.standing = Standing::Member(account);
+                    return Some(logged_in(opened));
+                };
                 entrance.opened = Some(opened);
-                self.submit(session, Call::Claim { account, alone: true });
+                self.submit(session, Call::Claim { account, alone });
                 None
             }
-            standing => {
-                *standing = Standing::Member(account);
-                Some(logged_in(opened))
-            }
+            // Its login is over.
+            _ => None,
         }
     }
 
@@ -139,17 +143,14 @@ impl<S: Store> Office<S> {
 
     /// Takes the result of a check.
     pub fn checked(&mut self, checked: Checked) {
-        let Checked { session, name, verdict } = checked;
+        let Checked { session, name, verdict, hashed } = checked;
+        if let Some((password, hash)) = hashed {
+            self.keep_hash(&name, &password, hash);
+        }
         let key = match verdict {
             Verdict::Wrong => None,
             Verdict::FitsStored(hash) => Some(Key::Verified(hash)),
             Verdict::FitsFile => Some(Key::Trusted),
-            Verdict::FitsFileNewly { password, hash } => {
-                let stored = PasswordHash(format!("{FROM_FILE}{}", hash.0).into_boxed_str());
-                self.checks.hashed(&name, &password, hash);
-                self.submit(own(), Call::SetPassword { name: name.clone(), password: stored });
-                Some(Key::Trusted)
-            }
         };
         let Some(terms) = self.entrance(session).map(|entrance| entrance.terms) else {
             return;
@@ -164,12 +165,22 @@ impl<S: Store> Office<S> {
         }
     }
 
+    /// Of a password of the file only its hash is kept, here and at rest.
+    fn keep_hash(&mut self, name: &Name, password: &Password, hash: PasswordHash) {
+        let stored = PasswordHash(format!("{FROM_FILE}{}", hash.0).into_boxed_str());
+        self.checks.hashed(name, password, hash);
+        self.submit(own(), Call::SetPassword { name: name.clone(), password: stored });
+    }
+
     /// Takes over what the password file says. From now on it decides on these
     /// names; those that it decided on before and names no more stay locked.
     pub fn set_passwords(&mut self, passwords: Vec<(Name, Password)>) {
         for (name, _) in &passwords {
-            let password = PasswordHash(FROM_FILE.into());
-            self.submit(own(), Call::SetPassword { name: name.clone(), password });
+            // Those that it named before are locked already.
+            if self.checks.secret(name).is_none() {
+                let password = PasswordHash(FROM_FILE.into());
+                self.submit(own(), Call::SetPassword { name: name.clone(), password });
+            }
         }
         self.checks.set_secrets(passwords.into_iter());
     }

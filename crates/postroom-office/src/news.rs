@@ -10,8 +10,13 @@ use crate::visit::SessionId;
 pub enum News {
     /// To the session that asked.
     Reply(SessionId, Reply),
-    /// To whom it concerns: see [`Office::audience`](crate::Office::audience).
+    /// To whom it concerns when it is told: see
+    /// [`Office::audience`](crate::Office::audience). Who has just come may so be told
+    /// of what was before, and before the reply to its own login.
     Event(Audience, Event),
+    /// To the operator: there was no room to lock an account of the password file,
+    /// which would be open if its line were removed.
+    NotLocked,
 }
 
 /// Whom an event concerns.

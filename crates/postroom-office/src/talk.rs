@@ -196,6 +196,9 @@ impl<S: Store> Office<S> {
     }
 
     fn abandon(&mut self, session: SessionId) {
+        if self.take_deferred(session) {
+            return self.reply(session, Reply::NotTold(NotTold::Unheard));
+        }
         let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) else {
             return;
         };

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use postroom_model::{
-    Author, Channel, Interests, Mark, Name, Password, Post, Receipt, Terms, Text,
+    Author, Channel, Mark, Name, Password, Post, PresenceTerms, Receipt, Terms, Text,
 };
 use postroom_store::{AccountId, Lease, Presence, Ticket};
 
@@ -106,7 +106,7 @@ pub(crate) struct Attendance {
     pub(crate) account: AccountId,
     pub(crate) name: Name,
     pub(crate) presence: Presence,
-    pub(crate) interests: Interests,
+    pub(crate) interests: PresenceTerms,
     pub(crate) awaited: Option<Awaited>,
     pub(crate) last_mark: u32,
 }

@@ -185,6 +185,11 @@ impl<D: Dialogue> Conversation<D> {
         &self.dialogue
     }
 
+    /// Whether the connection has been ended.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed(_))
+    }
+
     /// Ends the connection for a reason of the server's.
     pub fn drop_client(&mut self, outputs: &mut Outputs) {
         self.close(Close::Dropped, outputs);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use postroom_model::{
-    Author, Batch, Channel, Composed, Delivery, Event, Mark, Name, Page, Post, Posted, Reply,
-    Request, Text, Told,
+    Attendee, Author, Batch, Channel, Composed, Delivery, Event, Mark, Name, Page, Post, Posted,
+    Reply, Request, Text, Told,
 };
 use proptest::prelude::*;
 
@@ -210,6 +210,27 @@ fn is_safe(text: &str) -> bool {
     text.chars().all(|character| {
         matches!(character, '\n' | '\t') || !(character.is_control() || character == '\u{202e}')
     })
+}
+
+/// Two who come in one turn: each is let in before it is told of the other.
+#[test]
+fn nothing_of_others_is_shown_before_the_answer_to_the_login() {
+    let chat = Protocol::find("chat").unwrap();
+    let mut outputs = Outputs::default();
+    let mut session = (chat.begin)(&Settings::default(), &mut outputs);
+    let bytes = b"/setname bob\n";
+    session.input(Input::Bytes { stream: Stream::Front, bytes, proof: false }, &mut outputs);
+    outputs.front.clear();
+    let arrived = Attendee { name: Name::new("eve").unwrap(), active: 1 };
+    session.input(Input::Event(&Event::Arrived(arrived)), &mut outputs);
+    session.input(Input::Event(&posted()), &mut outputs);
+    assert_eq!(outputs.front, b"");
+    assert_eq!(outputs.notices.len(), 1, "and no one waits for it");
+    session.input(Input::Reply(reply(outputs.requests.remove(0))), &mut outputs);
+    session.input(Input::Event(&posted()), &mut outputs);
+    let shown = String::from_utf8(outputs.front).unwrap();
+    assert!(shown.starts_with("Username accepted. Welcome, bob"), "{shown}");
+    assert_eq!(shown.lines().count(), 2, "{shown}");
 }
 
 proptest! {

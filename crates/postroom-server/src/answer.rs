@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use postroom_protocol::{Category, Close, Input, Report, Stream, Timer};
+use postroom_protocol::{Category, Close, Input, Stream, Timer};
 use postroom_store::{Store, StoreFailure, Timestamp};
 
 use crate::connection::{Peer, Phase};
@@ -159,8 +159,7 @@ impl<S: Store> Server<S> {
         self.count_failure(seat.dialling.take());
         self.office.leave(seat.visit);
         if seat.protocol.reports {
-            let what = "a client is gone".to_owned();
-            self.reporter.report(&Report { category: Category::Connection, what });
+            self.report(Category::Connection, "a client is gone");
         }
         if let Some(back) = seat.back {
             let connection = &mut self.connections[back];

@@ -82,15 +82,15 @@ impl<S: Store> Server<S> {
         let socket = open(ours.ip(), SocketAddr::new(theirs.ip(), port), self.settings.keep_alive)?;
         let connection = Connection::new(socket, session, Stream::Back, Phase::Dialling);
         let key = self.connections.insert(connection);
-        self.poll.registry().register(
-            self.connections[key].socket_mut(),
-            Token(FIRST_CONNECTION + key),
-            Interest::READABLE | Interest::WRITABLE,
-        )?;
         if let Some(seat) = self.seats.get_mut(session) {
             seat.back = Some(key);
         }
-        Ok(())
+        let registered = self.poll.registry().register(
+            self.connections[key].socket_mut(),
+            Token(FIRST_CONNECTION + key),
+            Interest::READABLE | Interest::WRITABLE,
+        );
+        registered.inspect_err(|_| self.remove(key))
     }
 
     /// Looks whether a peer that was dialled has answered.

@@ -165,6 +165,19 @@ impl<S: Store> Server<S> {
 
     /// Serves until a signal asks it to stop, or the store fails.
     pub fn run(mut self) -> Result<(), ServerError> {
+        self.report(Category::General, "server started");
+        let served = self.serve();
+        match &served {
+            Ok(()) => self.report(Category::Connection, "server stopped"),
+            Err(error) => self.report(Category::Error, &format!("server failed: {error}")),
+        }
+        // The store closes its file and calls off its housekeeping.
+        drop(self.office);
+        self.threads.join();
+        served
+    }
+
+    fn serve(&mut self) -> Result<(), ServerError> {
         let mut events = Events::with_capacity(EVENTS);
         while !self.has_stopped() {
             self.wait(&mut events)?;
@@ -179,12 +192,11 @@ impl<S: Store> Server<S> {
             self.flush();
             self.ask_for_acknowledgements();
         }
-        let what = "server stopped".to_owned();
-        self.reporter.report(&Report { category: Category::Connection, what });
-        // The store closes its file and calls off its housekeeping.
-        drop(self.office);
-        self.threads.join();
         Ok(())
+    }
+
+    pub(crate) fn report(&mut self, category: Category, what: &str) {
+        self.reporter.report(&Report { category, what: what.to_owned() });
     }
 
     fn take_events(&mut self, events: &Events) {
@@ -257,12 +269,12 @@ impl<S: Store> Server<S> {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
+        if event.is_read_closed() && connection.peer == Peer::Open {
+            connection.peer = Peer::Ending;
+        }
         if connection.phase == Phase::Dialling {
             self.dial_event(key);
             return;
-        }
-        if event.is_read_closed() && connection.peer == Peer::Open {
-            connection.peer = Peer::Ending;
         }
         if event.is_writable() {
             connection.buffer = Buffer::HasRoom;

@@ -138,6 +138,8 @@ impl<S: Store> Server<S> {
             std::mem::swap(&mut outputs.back, &mut self.connections[back].output);
         }
         self.apply(session, &mut outputs);
+        // Of what is said over a stream that is not there nothing is kept.
+        outputs.back.clear();
         self.outputs = outputs;
     }
 

@@ -28,6 +28,10 @@ impl<S: Store> Server<S> {
                     }
                     self.posts.push((except, event));
                 }
+                News::NotLocked => tracing::warn!(
+                    "there is no room to lock an account of the password file: \
+                     it would be open if its line were removed"
+                ),
                 News::Event(audience, event) => {
                     self.tell_posts();
                     self.tell_event(&audience, &event);

@@ -27,6 +27,13 @@ impl Channels {
         u32::try_from(self.kept.len()).unwrap_or(u32::MAX)
     }
 
+    /// How many there are beside those that are there from the beginning.
+    pub(crate) fn hashtags(&self) -> u32 {
+        let built_in = [Channel::lobby(), Channel::board()];
+        let present = built_in.iter().filter(|channel| self.by_name.contains_key(channel)).count();
+        self.len() - u32::try_from(present).unwrap_or(0)
+    }
+
     pub(crate) fn find(&self, channel: &Channel) -> Option<ChannelId> {
         self.by_name.get(channel).copied()
     }

@@ -32,8 +32,10 @@ impl<'a> Transaction<'a> {
             return Ok(Outcome::NotPosted(PostRefusal::DiskFull));
         }
         let channels = &self.index.channels;
-        let new = post.channels.iter().filter(|channel| channels.find(channel).is_none()).count();
-        if channels.len() as usize + new > self.limits.channels_max as usize {
+        let is_new =
+            |channel: &&Channel| !channel.is_built_in() && channels.find(channel).is_none();
+        let new = post.channels.iter().filter(is_new).count();
+        if new > 0 && channels.hashtags() as usize + new > self.limits.channels_max as usize {
             return Ok(Outcome::NotPosted(PostRefusal::TooManyChannels));
         }
         for channel in &post.channels {
@@ -115,6 +117,10 @@ impl<'a> Transaction<'a> {
 
     /// Deletes some posts that their channels keep no longer; says how many.
     pub(crate) fn trim(&self) -> rusqlite::Result<usize> {
+        // A group that only reads must not have to be synced for it.
+        if self.posted.is_empty() {
+            return Ok(0);
+        }
         let due = self.index.channels.due(TRIM_ROWS.max(2 * self.posted.len()));
         let count = due.len();
         if count < TRIM_ROWS {

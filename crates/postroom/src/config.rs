@@ -345,6 +345,7 @@ impl Config {
             ("accounts.max", u64::from(self.accounts.max), 1),
             ("channels.max", u64::from(self.channels.max), 1),
             ("channels.posts", u64::from(self.channels.posts), 1),
+            ("im.confirm_limit_ms", self.im.confirm_limit_ms, 1),
             ("connection.max", self.connection.max as u64, 1),
             ("connection.line_bytes_max", self.connection.line_bytes_max as u64, 128),
             ("connection.peer_dead_after_ms", self.connection.peer_dead_after_ms, 15_000),

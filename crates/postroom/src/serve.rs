@@ -4,15 +4,16 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use postroom_model::{Author, Channel, Post, Text};
-use postroom_protocol::{Category, PROTOCOLS, Protocol, Report};
+use postroom_protocol::{PROTOCOLS, Protocol};
 use postroom_server::{
-    BoundListener, CaughtSignals, ListenError, ListenerAddress, Parts, Reporter as _, Server,
-    ServerError, ServerSettings, bind, raise_descriptor_limit,
+    BoundListener, CaughtSignals, ListenError, ListenerAddress, Parts, Server, ServerError,
+    ServerSettings, bind, raise_descriptor_limit,
 };
-use postroom_store::{Call, Store as _, StoreFailure, Ticket, Timestamp};
+use postroom_store::{Call, Outcome, Store as _, StoreFailure, Ticket, Timestamp};
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
 use thiserror::Error;
 
@@ -131,10 +132,9 @@ fn prepare(config: &Config) -> Result<Prepared, ServeError> {
 }
 
 impl Prepared {
-    fn run(self, config: &Config, mut report: ReportFile) -> Result<(), ServeError> {
+    fn run(self, config: &Config, report: ReportFile) -> Result<(), ServeError> {
         let Self { settings, store, checkpointer, listeners, signals, passwords } = self;
         let announcement = announcement(&listeners);
-        report.report(&Report { category: Category::General, what: "server started".to_owned() });
         let (passwords, reporter) = (Box::new(passwords), Box::new(report));
         let parts = Parts { settings, store, listeners, signals, passwords, reporter };
         let server = Server::new(parts, move || checkpointer.run())?;
@@ -150,8 +150,23 @@ impl Prepared {
 fn empty_board(store: &mut SqliteStore) -> Result<(), StoreFailure> {
     let channels = vec![Channel::board()];
     let post = Arc::new(Post { author: Author::Board, channels, text: Text::default() });
-    store.submit(Ticket(0), Call::Post { author: None, post });
-    store.settle(Timestamp(0), &mut Vec::new())
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+    let mut completed = Vec::new();
+    store.submit(Ticket(0), Call::Latest { channel: Channel::board() });
+    store.settle(now, &mut completed)?;
+    let is_empty = completed.drain(..).all(|completion| match completion.receipt.get() {
+        Outcome::Latest(Some(entry)) => entry.text.as_str().is_empty(),
+        _ => true,
+    });
+    if !is_empty {
+        store.submit(Ticket(0), Call::Post { author: None, post });
+        store.settle(now, &mut completed)?;
+        if completed.iter().any(|done| matches!(done.receipt.get(), Outcome::NotPosted(_))) {
+            tracing::warn!("the disk is too full to empty the board; its latest text stays");
+        }
+    }
+    Ok(())
 }
 
 impl ServeArguments {

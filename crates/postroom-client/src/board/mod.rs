@@ -7,7 +7,7 @@ mod report;
 
 use std::io::{self, Write};
 
-use postroom_model::{Safe, Text};
+use postroom_model::{BOARD_TEXT_CHARACTERS_MAX, Channel, Safe, Text};
 
 use self::report::{Kind, Report};
 use crate::connection::{Connection, Resolved};
@@ -17,12 +17,6 @@ use crate::words::parse_text;
 use crate::{BoardArguments, ClientError, ServerAddress};
 
 const PROTOCOL: &str = "board";
-
-/// Characters of the longest text that a board takes.
-const TEXT_CHARACTERS_MAX: usize = 150;
-
-/// Bytes of the longest hashtag, its `#` left out.
-const HASHTAG_BYTES_MAX: usize = 64;
 
 /// How the server's refusals begin.
 const REFUSAL: &str = "error: ";
@@ -96,23 +90,16 @@ fn request(arguments: &BoardArguments) -> Result<String, ClientError> {
     match given {
         // The end of what is sent ends the request.
         None => Ok("d\n".to_owned()),
-        Some(word) if is_hashtag(word) => Ok(format!("d\n{word}\n")),
+        Some(word) if Channel::parse(word).is_some() => Ok(format!("d\n{word}\n")),
         Some(word) => Err(ClientError::Hashtag { word: word.to_owned() }),
     }
 }
 
 fn board_text(given: &str) -> Result<Text, ClientError> {
-    if given.chars().count() > TEXT_CHARACTERS_MAX {
+    if given.chars().count() > BOARD_TEXT_CHARACTERS_MAX {
         return Err(ClientError::BoardTextTooLong);
     }
     parse_text(given.as_bytes())
-}
-
-fn is_hashtag(word: &str) -> bool {
-    word.strip_prefix('#').is_some_and(|tag| {
-        (1..=HASHTAG_BYTES_MAX).contains(&tag.len())
-            && tag.chars().all(|character| character.is_alphanumeric() || character == '_')
-    })
 }
 
 /// Whether the answer is that the text is stored.

@@ -16,15 +16,12 @@
 use std::time::Duration;
 
 use postroom_model::{
-    Channel, Entry, Event, Page, Position, PostRefusal, Posted, Reply, Request, Safe, Text,
-    push_safe,
+    BOARD_TEXT_CHARACTERS_MAX, Channel, Entry, Event, Page, Position, PostRefusal, Posted, Reply,
+    Request, Safe, Text, push_safe,
 };
 
 use crate::line::{Line, LineBuffer};
 use crate::session::{Category, Close, Input, Outputs, Report, Session, Settings, Stream, Timer};
-
-/// Characters of a text, at most.
-const TEXT_CHARACTERS_MAX: usize = 150;
 
 /// What is shown while there is no latest text.
 const EMPTY: &str = "Empty Message";
@@ -144,7 +141,7 @@ impl Operation {
 }
 
 fn upload(text: &Text) -> Result<Request, Refusal> {
-    if text.as_str().chars().count() > TEXT_CHARACTERS_MAX {
+    if text.as_str().chars().count() > BOARD_TEXT_CHARACTERS_MAX {
         return Err(Refusal::Length);
     }
     let hashtags = Channel::hashtags(text.as_str());
@@ -223,7 +220,9 @@ impl Board {
         if let State::Letter = self.state
             && let Some(letter) = self.lines.take_partial()
         {
-            self.begin_data(Operation::parse(&letter), outputs);
+            // A client that was cut off after its letter must not empty the board.
+            let operation = Operation::parse(&letter).filter(|found| found.may_lack_data());
+            self.begin_data(operation, outputs);
         }
         if let State::Data { operation } = self.state {
             let data = self.lines.take_partial().unwrap_or_default();
@@ -262,6 +261,9 @@ impl Board {
     }
 
     fn reply(&mut self, reply: Reply, outputs: &mut Outputs) {
+        if let State::Closed = self.state {
+            return;
+        }
         match (std::mem::replace(&mut self.state, State::Letter), reply) {
             (State::Asked { request: Asked::Upload { text } }, Reply::Posted(_)) => {
                 let what = format!("message received: {}", Safe(text.as_str()));

@@ -16,8 +16,8 @@ use std::collections::VecDeque;
 use std::io::Write as _;
 
 use postroom_model::{
-    Attendee, Author, Channel, Delivery, Event, Interests, LogInRefusal, Name, NotTold, Notice,
-    Password, PostRefusal, Posted, Reply, Request, SendRefusal, Terms, Text, Told, Unknown,
+    Attendee, Author, Channel, Delivery, Event, LogInRefusal, Name, NotTold, Notice, Password,
+    PostRefusal, Posted, PresenceTerms, Reply, Request, SendRefusal, Terms, Text, Told, Unknown,
     push_safe,
 };
 
@@ -45,7 +45,11 @@ pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Sessi
         asked: VecDeque::new(),
         terms: Terms {
             admits_strangers: true,
-            presence: Some(Interests { arrivals: settings.announces, mail: false }),
+            presence: Some(PresenceTerms {
+                alone: true,
+                arrivals: settings.announces,
+                mail: false,
+            }),
         },
     };
     outputs.front.extend_from_slice(GREETING.as_bytes());
@@ -259,7 +263,14 @@ impl Dialogue for Room {
     }
 
     fn event(&mut self, event: &Event, outputs: &mut Outputs) {
+        // Who has just been let in may be told of what happened with it, before it
+        // is told that it is in.
+        let is_in = matches!(self.state, State::Member);
         match event {
+            Event::Posted(Posted { mark, .. }) if !is_in => {
+                outputs.notices.extend(mark.map(Notice::Heard));
+            }
+            _ if !is_in => {}
             Event::Posted(posted) => {
                 push_post(&mut outputs.front, posted);
                 // Only who speaks the protocol that waits has to say so.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_model::{
-    Channel, Event, Interests, LogInRefusal, Name, NotTold, Notice, Password, Posted, Reply,
+    Channel, Event, LogInRefusal, Name, NotTold, Notice, Password, Posted, PresenceTerms, Reply,
     Request, Safe, Terms, Text, Unknown,
 };
 
@@ -43,8 +43,10 @@ const UNRECOGNIZED: &str = "401 Unrecognized message\n";
 const LIST_BYTES_MAX: usize = 32_768;
 
 /// How a session of this protocol is there: only with a password, and alone.
-const TERMS: Terms =
-    Terms { admits_strangers: false, presence: Some(Interests { arrivals: false, mail: true }) };
+const TERMS: Terms = Terms {
+    admits_strangers: false,
+    presence: Some(PresenceTerms { alone: true, arrivals: false, mail: true }),
+};
 
 /// Begins a session.
 pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
@@ -105,6 +107,9 @@ impl Messenger {
 
 impl Session for Messenger {
     fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) {
+        if self.conversation.is_closed() {
+            return;
+        }
         match input {
             Input::Bytes { stream: Stream::Back, bytes, .. } => self.pushes.bytes(bytes, outputs),
             Input::End { stream: Stream::Back, .. } => self.conversation.drop_client(outputs),
@@ -249,7 +254,6 @@ impl Dialogue for Counter {
     }
 
     fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next {
-        let said = self.said.take();
         let code = match reply {
             Reply::LoggedIn { .. } | Reply::LogInRefused(_) => self.logged_in(&reply),
             Reply::Present(names) => {
@@ -257,7 +261,7 @@ impl Dialogue for Counter {
                 return Next::Continue;
             }
             Reply::Told | Reply::Posted(_) | Reply::Sent(_) => DELIVERED,
-            Reply::NotTold(NotTold::Absent) => match said {
+            Reply::NotTold(NotTold::Absent) => match self.said.take() {
                 Some((recipient, text)) => {
                     let unknown = Unknown::Refuse;
                     return Next::AskAlone(Request::Compose { recipient, text, unknown });

@@ -16,7 +16,9 @@ use super::receipt::Receipts;
 /// Bytes of one push, its line end included.
 const PUSH_BYTES_MAX: usize = 1_024;
 
-/// Pushes that may wait for those before them.
+/// Pushes that may wait for those before them. Beyond it, what no one waits to be
+/// heard gives way, the oldest first; once as many have since the client last
+/// answered, it is logged out.
 const WAITING_MAX: usize = 256;
 
 /// The pushes of a session.
@@ -27,6 +29,8 @@ pub(super) struct Pushes {
     waiting: VecDeque<Push>,
     waiting_bytes: usize,
     waiting_bytes_max: usize,
+    /// Pushes that gave way since the client last answered.
+    given_up: usize,
     in_flight: Option<Push>,
     mail: Mail,
     receipts: Receipts,
@@ -70,6 +74,7 @@ impl Pushes {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             waiting_bytes_max,
+            given_up: 0,
             in_flight: None,
             mail: Mail::None,
             receipts: Receipts::default(),
@@ -100,8 +105,21 @@ impl Pushes {
         self.waiting_bytes += push.bytes();
         self.waiting.push_back(push);
         self.proceed(outputs);
-        if self.waiting.len() > WAITING_MAX || self.waiting_bytes > self.waiting_bytes_max {
-            return Err(Overflow);
+        self.make_room()
+    }
+
+    /// Where too much waits, what no one waits for gives way, the oldest first, up
+    /// to a limit.
+    fn make_room(&mut self) -> Result<(), Overflow> {
+        while self.waiting.len() > WAITING_MAX || self.waiting_bytes > self.waiting_bytes_max {
+            let unawaited = self
+                .waiting
+                .iter()
+                .position(|push| push.origin == Origin::Live(None))
+                .filter(|_| self.given_up < WAITING_MAX);
+            let push = unawaited.and_then(|place| self.waiting.remove(place)).ok_or(Overflow)?;
+            self.waiting_bytes -= push.bytes();
+            self.given_up += 1;
         }
         Ok(())
     }
@@ -140,9 +158,17 @@ impl Pushes {
     }
 
     /// Takes bytes that came over the back stream.
+    ///
+    /// A receipt is for the one piece in flight, and only if that was written before
+    /// these bytes came: what else they hold is a receipt for nothing.
     pub(super) fn bytes(&mut self, bytes: &[u8], outputs: &mut Outputs) {
+        let is_written = outputs.back.is_empty();
         self.receipts.push(bytes);
+        let mut receipts = 0;
         while self.receipts.take() {
+            receipts += 1;
+        }
+        if is_written && receipts > 0 {
             self.settle_piece(outputs);
         }
     }
@@ -159,6 +185,7 @@ impl Pushes {
         let Some(push) = &mut self.in_flight else {
             return;
         };
+        self.given_up = 0;
         if !push.rest.is_empty() {
             push.send(outputs);
             return;
@@ -216,9 +243,49 @@ fn floor_char_boundary(text: &str, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use postroom_model::{Name, Text};
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_receipt_is_for_a_push_that_was_written_before_it() {
+        let (mut outputs, mut pushes) = (Outputs::default(), Pushes::new(10_000));
+        let mark = Mark { session: 1, number: 1 };
+        pushes.open(&mut outputs);
+        pushes.add("/from", "ann", "one", Some(mark), &mut outputs).unwrap();
+        let sender = Name::new("bob").unwrap();
+        let text = Text::from_bytes(b"two").unwrap();
+        let delivery = Delivery { sender, text, remaining: 0 };
+        pushes.reply(Reply::Delivered(delivery), &mut outputs);
+        outputs.requests.clear();
+        assert_eq!(std::mem::take(&mut outputs.back), b"/from ann one\n");
+        pushes.bytes(b"302\n302\n", &mut outputs);
+        assert_eq!(outputs.notices, [Notice::Heard(mark)]);
+        assert_eq!(outputs.back, b"/from bob two\n");
+        pushes.bytes(b"302\n", &mut outputs);
+        assert!(outputs.requests.is_empty(), "it was not written yet");
+        outputs.back.clear();
+        pushes.bytes(b"302\n", &mut outputs);
+        assert!(matches!(outputs.requests[..], [Request::Confirm]));
+    }
+
+    #[test]
+    fn what_no_one_waits_for_gives_way_to_whom_answers_and_not_for_ever() {
+        let (mut outputs, mut pushes) = (Outputs::default(), Pushes::new(1 << 20));
+        pushes.open(&mut outputs);
+        let say = |pushes: &mut Pushes| {
+            pushes.add("/broadcast", "ann", "hi", None, &mut Outputs::default())
+        };
+        for _ in 0..10 {
+            for _ in 0..WAITING_MAX {
+                say(&mut pushes).unwrap();
+            }
+            pushes.bytes(b"302\n", &mut outputs);
+            outputs.back.clear();
+        }
+        assert!((0..2 * WAITING_MAX).any(|_| say(&mut pushes).is_err()), "it answers nothing");
+    }
 
     proptest! {
         #[test]

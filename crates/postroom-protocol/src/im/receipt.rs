@@ -14,8 +14,9 @@ const LINE_BYTES_MAX: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Receipts {
     bytes: Vec<u8>,
-    /// What follows up to the next line end belongs to what was taken, or is too
-    /// long.
+    /// Bytes at the beginning that have been looked at.
+    taken: usize,
+    /// What follows up to the next line end belongs to a line that is too long.
     skipping: bool,
 }
 
@@ -28,37 +29,47 @@ impl Receipts {
 
     /// Takes the next receipt, if there is one.
     pub(super) fn take(&mut self) -> bool {
-        loop {
-            if self.skipping && !self.skip() {
-                return false;
-            }
-            let begin = self.bytes.iter().position(|byte| !byte.is_ascii_whitespace());
-            self.bytes.drain(..begin.unwrap_or(self.bytes.len()));
-            if self.bytes.starts_with(RECEIPT) {
-                self.bytes.drain(..RECEIPT.len());
-                return true;
-            }
-            let Some(end) = memchr::memchr(b'\n', &self.bytes) else {
-                self.skipping = self.bytes.len() > LINE_BYTES_MAX;
-                if self.bytes.is_empty() || self.skipping {
-                    self.bytes = Vec::new();
-                }
-                return false;
-            };
-            let is_receipt = self.bytes.starts_with(CODE);
-            self.bytes.drain(..=end);
+        while let Some(is_receipt) = self.next() {
             if is_receipt {
                 return true;
             }
         }
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
+        if self.bytes.is_empty() {
+            self.bytes = Vec::new();
+        }
+        false
     }
 
-    fn skip(&mut self) -> bool {
-        let end = memchr::memchr(b'\n', &self.bytes);
-        self.bytes.drain(..end.map_or(self.bytes.len(), |end| end + 1));
-        self.skipping = end.is_none();
-        !self.skipping
+    /// Takes what comes next: whether it is a receipt, if it is whole.
+    fn next(&mut self) -> Option<bool> {
+        let rest = &self.bytes[self.taken..];
+        let begin = rest.iter().position(|byte| !byte.is_ascii_whitespace() || self.skipping);
+        let begin = begin.unwrap_or(rest.len());
+        let rest = &rest[begin..];
+        self.taken += begin;
+        if rest.starts_with(RECEIPT) && !self.skipping {
+            self.taken += RECEIPT.len();
+            return Some(true);
+        }
+        if let Some(end) = memchr::memchr(b'\n', rest) {
+            let is_receipt = !self.skipping && is_receipt(&rest[..end]);
+            self.taken += end + 1;
+            self.skipping = false;
+            return Some(is_receipt);
+        }
+        if self.skipping || rest.len() > LINE_BYTES_MAX {
+            self.skipping = true;
+            self.taken = self.bytes.len();
+        }
+        None
     }
+}
+
+fn is_receipt(line: &[u8]) -> bool {
+    let rest = line.strip_prefix(CODE).filter(|_| line.len() <= LINE_BYTES_MAX);
+    rest.is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
 }
 
 #[cfg(test)]
@@ -75,7 +86,7 @@ mod tests {
             while receipts.take() {
                 count += 1;
             }
-            assert!(receipts.bytes.len() <= LINE_BYTES_MAX);
+            assert!(receipts.bytes.len() <= LINE_BYTES_MAX + part.len());
         }
         count
     }
@@ -85,9 +96,11 @@ mod tests {
         let sentence = "302 Message receipt successful";
         assert_eq!(receipts(format!("{sentence}{sentence}\r\n{sentence}\n").as_bytes(), 200), 3);
         assert_eq!(receipts(b"302\n302 ok\r\n", 200), 2);
-        assert_eq!(receipts(b"hello\n401\n\n3023", 200), 0);
+        assert_eq!(receipts(b"hello\n401\n\n3023\n302", 200), 0);
         let long = [&[b'x'; 1_000][..], b"302\n302\n"].concat();
         assert_eq!(receipts(&long, 100), 1);
+        let long = [&b"302 "[..], &[b'x'; 1_000], b"\n302\n"].concat();
+        assert_eq!((receipts(&long, 100), receipts(&long, 4_096)), (1, 1));
     }
 
     proptest! {

@@ -154,6 +154,7 @@ pub(super) fn there_are_no_more_channels_than_allowed<F: Fixture>(fixture: &mut 
         desk.call(post(None, &["#c"], "z")),
         Outcome::NotPosted(PostRefusal::TooManyChannels)
     ));
+    assert!(is_posted(&desk.call(post(None, &["#lobby"], "hi"))), "it is no hashtag");
 }
 
 pub(super) fn who_claims_alone_is_present_once<F: Fixture>(fixture: &mut F) {

@@ -71,8 +71,8 @@ impl<'a> Talker<'a> {
         loop {
             let mut wire = self.enter(&name)?;
             // Who has joined is shown what others say; anyone may speak.
+            (0..CHANNELS).for_each(|channel| self.begin_sight(Some(channel), false));
             for channel in 0..CHANNELS {
-                self.begin_sight(Some(channel), false);
                 if self.random.once_in(2) {
                     self.join(&mut wire, channel)?;
                 }
