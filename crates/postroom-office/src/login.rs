@@ -72,9 +72,12 @@ impl<S: Store> Office<S> {
         presence: Presence,
         active: u32,
     ) -> Option<Reply> {
-        let entrance = self.entrance(session)?;
-        let (Some(interests), Some(opened)) = (entrance.terms.presence, entrance.opened.take())
-        else {
+        let entrance = self.entrance(session);
+        let claim =
+            entrance.and_then(|entrance| Some((entrance.terms.presence?, entrance.opened.take()?)));
+        let Some((interests, opened)) = claim else {
+            // It is no one's: the name must be free again.
+            self.submit(own(), Call::Release { presence });
             return None;
         };
         let name = opened.name.clone();

@@ -1,6 +1,8 @@
 //! Reading removes a message only once its reader has proved to have it: every
 //! way in which a connection can end, and what it proves.
 
+mod proxy;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
@@ -461,38 +463,6 @@ fn a_stop_of_the_server_proves_nothing() {
         server.restart();
         assert_eq!(read_all(&server), ["one"], "{protocol}");
     }
-}
-
-#[test]
-fn behind_a_proxy_an_end_of_input_proves_nothing() {
-    let server = server_with(&["one"], &["--set=proof=command"]);
-    let mut bob = server.log_in("bob");
-    assert_eq!(bob.read(), carols("one"));
-    bob.end();
-    assert_eq!(bob.rest(), "");
-    assert_eq!(read_when_put_back(&server).1.1, "one");
-}
-
-#[test]
-fn behind_a_proxy_the_end_after_a_pipelined_exit_proves_nothing() {
-    let server = server_with(&["one"], &["--set=proof=command"]);
-    let mut bob = server.log_in("bob");
-    bob.send("READ\nEXIT\n");
-    assert_eq!(bob.rest(), "carol\none\n");
-    bob.stream().shutdown(Shutdown::Both).unwrap();
-    drop(bob);
-    assert_eq!(read_when_put_back(&server).1.1, "one");
-}
-
-#[test]
-fn behind_a_proxy_commands_prove() {
-    let server = server_with(&["one", "two"], &["--set=proof=command"]);
-    let mut bob = server.log_in("bob");
-    assert_eq!(bob.read(), carols("one"));
-    assert_eq!(bob.read(), carols("two"));
-    assert_eq!(stored(&server), 1);
-    leave(bob);
-    assert_eq!(stored(&server), 0);
 }
 
 #[test]
