@@ -25,7 +25,7 @@ use live::Live;
 use visit::{Standing, Visit};
 
 pub use check::{Check, Checked};
-pub use news::{Audience, News};
+pub use news::{Audience, Member, Moment, News};
 pub use visit::SessionId;
 
 /// Accounts, mailboxes and channels, as sessions see them.
@@ -191,7 +191,7 @@ impl<S: Store> Office<S> {
     }
 
     /// The sessions in a channel.
-    pub fn members(&self, channel: &Channel) -> &[SessionId] {
+    pub fn members(&self, channel: &Channel) -> &[Member] {
         self.live.members(channel)
     }
 

@@ -9,13 +9,15 @@ use std::collections::HashMap;
 use postroom_model::{Channel, Name};
 use postroom_store::AccountId;
 
-use crate::news::Audience;
+use crate::news::{Audience, Member, Moment};
 use crate::visit::{Attendance, SessionId};
 
 /// Sessions by channel and by account.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
-    channels: HashMap<Channel, Vec<SessionId>>,
+    channels: HashMap<Channel, Vec<Member>>,
+    /// The latest that was said or joined.
+    now: Moment,
     accounts: HashMap<AccountId, Vec<SessionId>>,
     names: HashMap<Name, AccountId>,
     /// Who wants to be told who comes and goes.
@@ -71,11 +73,23 @@ impl Live {
     }
 
     pub(crate) fn join(&mut self, session: SessionId, channel: Channel) {
-        self.channels.entry(channel).or_default().push(session);
+        let since = self.tick();
+        self.channels.entry(channel).or_default().push(Member { session, since });
+    }
+
+    /// The next moment.
+    pub(crate) fn tick(&mut self) -> Moment {
+        self.now.0 += 1;
+        self.now
     }
 
     pub(crate) fn part(&mut self, session: SessionId, channel: &Channel) {
-        remove(&mut self.channels, channel, session);
+        if let Some(members) = self.channels.get_mut(channel) {
+            members.retain(|member| member.session != session);
+            if members.is_empty() {
+                self.channels.remove(channel);
+            }
+        }
     }
 
     /// The account of this name, if it is present here.
@@ -94,8 +108,8 @@ impl Live {
     }
 
     /// The sessions in a channel.
-    pub(crate) fn members(&self, channel: &Channel) -> &[SessionId] {
-        list(&self.channels, channel)
+    pub(crate) fn members(&self, channel: &Channel) -> &[Member] {
+        self.channels.get(channel).map_or(&[], Vec::as_slice)
     }
 
     /// The sessions that an event concerns.
@@ -103,13 +117,22 @@ impl Live {
         &'a self,
         audience: &'a Audience,
     ) -> impl Iterator<Item = SessionId> + 'a {
-        let (sessions, except): (&[SessionId], _) = match audience {
-            Audience::Session(session) => (std::slice::from_ref(session), None),
-            Audience::Account(account) => (list(&self.accounts, account), None),
-            Audience::Channel { channel, except } => (list(&self.channels, channel), Some(*except)),
-            Audience::Arrivals { except } => (&self.arrivals, Some(*except)),
+        let (sessions, members, except): (&[SessionId], &[Member], _) = match audience {
+            Audience::Session(session) => (std::slice::from_ref(session), &[], None),
+            Audience::Account(account) => (list(&self.accounts, account), &[], None),
+            Audience::Channel { channel, except, .. } => {
+                (&[], self.members(channel), Some(*except))
+            }
+            Audience::Arrivals { except } => (&self.arrivals, &[], Some(*except)),
         };
-        sessions.iter().copied().filter(move |session| Some(*session) != except)
+        let at = match audience {
+            Audience::Channel { at, .. } => *at,
+            _ => self.now,
+        };
+        let members = members.iter().filter(move |member| member.since < at);
+        let members = members.map(|member| member.session);
+        let sessions = sessions.iter().copied().chain(members);
+        sessions.filter(move |session| Some(*session) != except)
     }
 }
 

@@ -11,8 +11,7 @@ pub enum News {
     /// To the session that asked.
     Reply(SessionId, Reply),
     /// To whom it concerns when it is told: see
-    /// [`Office::audience`](crate::Office::audience). Who has just come may so be told
-    /// of what was before, and before the reply to its own login.
+    /// [`Office::audience`](crate::Office::audience).
     Event(Audience, Event),
     /// To the operator: there was no room to lock an account of the password file,
     /// which would be open if its line were removed.
@@ -26,16 +25,32 @@ pub enum Audience {
     Session(SessionId),
     /// All sessions of an account that is present.
     Account(AccountId),
-    /// All sessions in a channel but one.
+    /// All sessions that were in a channel when something was said there, but one.
     Channel {
         /// The channel.
         channel: Channel,
         /// The session that knows already.
         except: SessionId,
+        /// When it was said.
+        at: Moment,
     },
     /// All sessions that want to be told who comes and goes, but one.
     Arrivals {
         /// The session that knows already.
         except: SessionId,
     },
+}
+
+/// A place in the order of what is said and of who joins where: who joins later
+/// than something was said is not told of it.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Moment(pub(crate) u64);
+
+/// A session in a channel.
+#[derive(Clone, Copy, Debug)]
+pub struct Member {
+    /// The session.
+    pub session: SessionId,
+    /// When it joined.
+    pub since: Moment,
 }

@@ -74,7 +74,8 @@ impl<S: Store> Office<S> {
         };
         let (mut missing, mut heard_in) = (HashSet::new(), None);
         for posted in Posted::in_each(post, mark) {
-            let audience = Audience::Channel { channel: posted.channel.clone(), except: session };
+            let (channel, at) = (posted.channel.clone(), self.live.tick());
+            let audience = Audience::Channel { channel, except: session, at };
             if self.live.iter(&audience).next().is_some() {
                 if mark.is_some() {
                     missing.extend(self.live.iter(&audience));

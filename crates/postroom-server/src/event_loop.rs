@@ -4,8 +4,8 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use postroom_model::{Event, Name, Password};
-use postroom_office::{News, Office, SessionId};
+use postroom_model::{Name, Password};
+use postroom_office::{Member, News, Office, SessionId};
 use postroom_protocol::{Category, Outputs, Report};
 use postroom_store::{Store, StoreFailure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -18,6 +18,7 @@ use crate::listener::BoundListener;
 use crate::seat::Seats;
 use crate::signals::CaughtSignals;
 use crate::spare::SpareBuffers;
+use crate::tell::Untold;
 use crate::threads::{self, Threads};
 use crate::timers::Timers;
 use crate::{ServerError, ServerSettings};
@@ -55,8 +56,10 @@ pub struct Server<S> {
     /// Connections with answers to be written, or to be ended.
     pub(crate) unflushed: Vec<usize>,
     pub(crate) news: Vec<News>,
-    /// Posts in one channel that are still to be told, and who knows each already.
-    pub(crate) posts: Vec<(SessionId, Event)>,
+    /// Posts in one channel that are still to be told.
+    pub(crate) posts: Vec<Untold>,
+    /// Whom they are told.
+    pub(crate) members: Vec<Member>,
     /// Whom an event is told.
     pub(crate) audience: Vec<SessionId>,
     pub(crate) outputs: Outputs,
@@ -153,6 +156,7 @@ impl<S: Store> Server<S> {
             unflushed: Vec::new(),
             news: Vec::new(),
             posts: Vec::new(),
+            members: Vec::new(),
             audience: Vec::new(),
             outputs: Outputs::default(),
             spare: SpareBuffers::default(),
@@ -160,12 +164,12 @@ impl<S: Store> Server<S> {
             stop: Stop::No,
         };
         server.read_passwords();
+        server.report(Category::General, "server started");
         Ok(server)
     }
 
     /// Serves until a signal asks it to stop, or the store fails.
     pub fn run(mut self) -> Result<(), ServerError> {
-        self.report(Category::General, "server started");
         let served = self.serve();
         match &served {
             Ok(()) => self.report(Category::Connection, "server stopped"),

@@ -5,7 +5,7 @@
 //! the processor has at hand.
 
 use postroom_model::{Attendee, Event, Reply};
-use postroom_office::{Audience, News, SessionId};
+use postroom_office::{Audience, Member, Moment, News, SessionId};
 use postroom_protocol::Input;
 use postroom_store::Store;
 
@@ -16,17 +16,25 @@ use crate::event_loop::Server;
 /// written.
 const GATHERED_BYTES_MAX: usize = 64 << 10;
 
+/// A post that is still to be told.
+pub(crate) struct Untold {
+    /// Who knows it already.
+    except: SessionId,
+    at: Moment,
+    event: Event,
+}
+
 impl<S: Store> Server<S> {
     /// Tells the news: events in their order, replies to one session in theirs.
     pub(crate) fn tell(&mut self, news: &mut Vec<News>) {
         for news in news.drain(..) {
             match news {
                 News::Reply(session, reply) => self.tell_reply(session, reply),
-                News::Event(Audience::Channel { except, .. }, event @ Event::Posted(_)) => {
+                News::Event(Audience::Channel { except, at, .. }, event @ Event::Posted(_)) => {
                     if !self.is_of_the_same_channel(&event) {
                         self.tell_posts();
                     }
-                    self.posts.push((except, event));
+                    self.posts.push(Untold { except, at, event });
                 }
                 News::NotLocked => tracing::warn!(
                     "there is no room to lock an account of the password file: \
@@ -69,7 +77,7 @@ impl<S: Store> Server<S> {
 
     fn is_of_the_same_channel(&self, event: &Event) -> bool {
         match (self.posts.last(), event) {
-            (Some((_, Event::Posted(last))), Event::Posted(posted)) => {
+            (Some(Untold { event: Event::Posted(last), .. }), Event::Posted(posted)) => {
                 last.channel == posted.channel
             }
             _ => true,
@@ -79,25 +87,26 @@ impl<S: Store> Server<S> {
     /// Tells the posts that have gathered to all who are in their channel.
     fn tell_posts(&mut self) {
         let mut posts = std::mem::take(&mut self.posts);
-        let mut sessions = std::mem::take(&mut self.audience);
-        if let Some((_, Event::Posted(first))) = posts.first() {
-            sessions.extend_from_slice(self.office.members(&first.channel));
+        let mut members = std::mem::take(&mut self.members);
+        if let Some(Untold { event: Event::Posted(first), .. }) = posts.first() {
+            members.extend_from_slice(self.office.members(&first.channel));
         }
-        for session in sessions.drain(..) {
-            self.tell_posts_to(session, &posts);
+        for member in members.drain(..) {
+            self.tell_posts_to(member, &posts);
         }
         posts.clear();
-        (self.posts, self.audience) = (posts, sessions);
+        (self.posts, self.members) = (posts, members);
     }
 
-    fn tell_posts_to(&mut self, session: SessionId, posts: &[(SessionId, Event)]) {
-        let mut new = posts.iter().filter(|(except, _)| *except != session).peekable();
+    fn tell_posts_to(&mut self, Member { session, since }: Member, posts: &[Untold]) {
+        let is_new = |post: &&Untold| post.except != session && since < post.at;
+        let mut new = posts.iter().filter(is_new).peekable();
         while new.peek().is_some()
             && let Some(front) = self.open_front(session)
         {
             self.run_session(session.key(), |session, outputs| {
-                for (_, event) in new.by_ref() {
-                    session.input(Input::Event(event), outputs);
+                for post in new.by_ref() {
+                    session.input(Input::Event(&post.event), outputs);
                     if outputs.front.len() > GATHERED_BYTES_MAX {
                         return;
                     }

@@ -24,6 +24,7 @@ mod reading;
 mod report;
 mod serve;
 mod support;
+mod telling;
 mod terminal;
 mod time_limits;
 mod transcript;

@@ -1,0 +1,85 @@
+//! Who is told what is said, where several things happen in one group.
+
+use postroom_model::{Author, Channel, Event, Name, PresenceTerms, Reply, Request, Terms, Text};
+use postroom_office::{News, Office, SessionId};
+use postroom_store::{Limits, Timestamp};
+use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
+use tempfile::TempDir;
+
+fn office(folder: &TempDir) -> Office<SqliteStore> {
+    let folder = loop {
+        match DataFolder::open(folder.path()) {
+            Ok(folder) => break folder,
+            // A process that another test is just starting is a copy of this one.
+            Err(OpenError::InUse { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    };
+    Office::new(SqliteStore::open(folder, Limits::default()).unwrap().0, 1)
+}
+
+fn settle(office: &mut Office<SqliteStore>) -> Vec<News> {
+    let mut news = Vec::new();
+    while office.is_unsettled() {
+        office.settle(Timestamp(0), &mut news).unwrap();
+    }
+    news
+}
+
+fn enter(office: &mut Office<SqliteStore>, name: &str) -> SessionId {
+    let session = office.enter();
+    let presence = Some(PresenceTerms { alone: true, arrivals: false, mail: false });
+    let terms = Terms { admits_strangers: true, presence };
+    let name = Name::new(name).unwrap();
+    office.ask(session, Request::LogIn { name, password: None, terms });
+    let news = settle(office);
+    let is_in =
+        |news: &News| matches!(news, News::Reply(to, Reply::LoggedIn { .. }) if *to == session);
+    assert!(news.iter().any(is_in), "{news:?}");
+    session
+}
+
+fn rust() -> Channel {
+    Channel::parse("#rust").unwrap()
+}
+
+fn say(words: &str) -> Request {
+    let text = Text::from_bytes(words.as_bytes()).unwrap();
+    Request::Post { channels: vec![rust()], text, heard: false }
+}
+
+/// What a session is told of what was said.
+fn heard(office: &Office<SqliteStore>, session: SessionId, news: &[News]) -> Vec<String> {
+    let mut heard = Vec::new();
+    for news in news {
+        if let News::Event(audience, Event::Posted(posted)) = news {
+            let mut sessions = Vec::new();
+            office.audience(audience, &mut sessions);
+            if sessions.contains(&session) {
+                let Author::Account(author) = &posted.post().author else {
+                    panic!("{posted:?}");
+                };
+                heard.push(format!("{author}: {}", posted.shown()));
+            }
+        }
+    }
+    heard
+}
+
+#[test]
+fn who_joins_is_told_of_all_that_is_said_later_and_of_nothing_earlier() {
+    let folder = TempDir::new().unwrap();
+    let mut office = office(&folder);
+    let [ann, ben, cat] = ["ann", "ben", "cat"].map(|name| enter(&mut office, name));
+    office.ask(ben, Request::Join(rust()));
+    // Only ben is there: what he says himself is told to no one.
+    office.ask(ann, say("one"));
+    office.ask(ben, say("two"));
+    office.ask(cat, Request::Join(rust()));
+    office.ask(ann, say("three"));
+    office.ask(ben, say("four"));
+    let news = settle(&mut office);
+    assert_eq!(heard(&office, ben, &news), ["ann: one", "ann: three"]);
+    assert_eq!(heard(&office, cat, &news), ["ann: three", "ben: four"]);
+    assert_eq!(heard(&office, ann, &news), Vec::<String>::new());
+}
