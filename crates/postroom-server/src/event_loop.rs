@@ -283,6 +283,12 @@ impl<S: Store> Server<S> {
         if event.is_writable() {
             connection.buffer = Buffer::HasRoom;
         }
+        if event.is_error() && !self.takes_bytes(key) {
+            // A reset, which no one would come to read.
+            self.remove(key);
+            return;
+        }
+        let connection = &mut self.connections[key];
         let writes = event.is_writable() && !connection.output.is_empty();
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             connection.readable = true;

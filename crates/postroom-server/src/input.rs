@@ -66,6 +66,14 @@ impl<S: Store> Server<S> {
         }
     }
 
+    /// Whether bytes of a connection would be taken if there were any.
+    pub(crate) fn takes_bytes(&mut self, key: usize) -> bool {
+        let connection = &mut self.connections[key];
+        connection.readable = true;
+        let seat = connection.session.and_then(|session| self.seats.get(session));
+        wants_bytes(connection, seat, self.settings.session.output_bytes_max)
+    }
+
     fn end_taken(&mut self, key: usize, proof: bool) {
         let connection = &self.connections[key];
         let is_draining = matches!(connection.phase, Phase::Draining(_));

@@ -91,7 +91,7 @@ fn protocol_names() -> String {
 /// Runs the server until it is told to stop.
 pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), ServeError> {
     let config = Config::load(arguments.config.as_deref(), &arguments.overrides())?;
-    log::start(config.log.format, config.log.level()?);
+    let _log = log::start(config.log.format, config.log.level()?);
     let mut report = ReportFile::begin(&config.report);
     match prepare(&config) {
         Ok(prepared) => prepared.run(&config, report),

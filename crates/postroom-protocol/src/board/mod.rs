@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use postroom_model::{
     BOARD_TEXT_CHARACTERS_MAX, Channel, Entry, Event, Page, Position, PostRefusal, Posted, Reply,
-    Request, Safe, Text, push_safe,
+    Request, Safe, Text,
 };
 
 use crate::line::{Line, LineBuffer};
@@ -272,11 +272,10 @@ impl Board {
             }
             (_, Reply::NotPosted(refusal)) => self.refuse(refusal.into(), outputs),
             (_, Reply::Latest(entry)) => {
-                let text = entry.as_ref().map(|entry| entry.text.as_str());
-                push_safe(
-                    &mut outputs.front,
-                    text.filter(|text| !text.is_empty()).unwrap_or(EMPTY),
-                );
+                // A text may show as nothing without being empty.
+                let shown = entry.map(|entry| Safe(entry.text.as_str()).to_string());
+                let shown = shown.filter(|shown| !shown.is_empty());
+                outputs.front.extend_from_slice(shown.as_deref().unwrap_or(EMPTY).as_bytes());
                 self.close(Close::Asked, outputs);
             }
             (State::Asked { request: Asked::Timeline { channel } }, Reply::Timeline(page)) => {
@@ -316,7 +315,7 @@ impl Board {
 
 fn push_posted(line: &mut Vec<u8>, posted: &Posted) {
     // An empty text resets the latest one and is nothing to read.
-    if !posted.shown().is_empty() {
+    if !posted.post().text.as_str().is_empty() {
         push_line(line, &posted.post().author, &posted.shown());
     }
 }

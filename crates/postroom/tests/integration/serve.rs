@@ -2,6 +2,7 @@
 //! says, why it does not, and how it stops.
 
 mod accounts;
+mod log;
 mod stop;
 
 use std::fs;
