@@ -286,10 +286,30 @@ impl Client {
     }
 
     /// Resets the connection.
+    ///
+    /// Returns once the operating system has the reset: on a busy machine with
+    /// several processors a later connection may else overtake it.
     pub(crate) fn reset(self) {
-        let socket = socket2::SockRef::from(self.input.get_ref());
-        socket.set_linger(Some(Duration::ZERO)).unwrap();
+        let (ours, theirs) =
+            (self.stream().local_addr().unwrap(), self.stream().peer_addr().unwrap());
+        socket2::SockRef::from(self.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(self);
+        let begun = Instant::now();
+        while is_connected(theirs.port(), ours.port()) {
+            assert!(begun.elapsed() < PATIENCE, "a reset has no effect");
+        }
     }
+}
+
+/// Whether the end of a connection at the port `here` still knows the one at
+/// `there`.
+fn is_connected(here: u16, there: u16) -> bool {
+    let port = |address: &str| u16::from_str_radix(address.rsplit_once(':')?.1, 16).ok();
+    std::fs::read_to_string("/proc/self/net/tcp").unwrap().lines().any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let ends = (words.next().and_then(port), words.next().and_then(port));
+        ends == (Some(here), Some(there))
+    })
 }
 
 /// Choices that a seed decides (`SplitMix64`).
