@@ -25,6 +25,10 @@ use crate::session::{Close, Dial, Input, Outputs, Session, Settings, Stream, Tim
 /// Requests that a session may have under way; further lines wait.
 pub const PIPELINE_MAX: u32 = 128;
 
+/// Time in which what a client said must be heard once it has ended its side: it
+/// may be gone, and must not seem present for much longer.
+const HEARING_LIMIT_AT_END: Duration = Duration::from_millis(250);
+
 /// Bytes of the longest answer to a request: a message, made safe, and its sender.
 const DELIVERY_BYTES_MAX: usize = 17 << 10;
 
@@ -170,6 +174,9 @@ impl<D: Dialogue> Conversation<D> {
         match self.phase {
             Phase::Open => {
                 self.phase = Phase::Ending;
+                if self.hearing {
+                    outputs.timers.push((Timer::Hearing, Some(HEARING_LIMIT_AT_END)));
+                }
                 if proved {
                     self.confirm(outputs);
                 }
@@ -338,6 +345,8 @@ impl<D: Dialogue> Conversation<D> {
                 self.ask(request, outputs);
                 self.alone = true;
                 self.hearing = true;
+                let is_ending = self.phase == Phase::Ending;
+                let limit = if is_ending { limit.min(HEARING_LIMIT_AT_END) } else { limit };
                 outputs.timers.push((Timer::Hearing, Some(limit)));
             }
             Step::Dial(dial) => {
