@@ -67,7 +67,8 @@ impl Channel {
     /// [`HASHTAGS_MAX`].
     ///
     /// One begins at a `#` that no letter, digit or `_` stands before, and goes on
-    /// as far as it can.
+    /// as far as it can. `#lobby` in a text is plain text: what is posted under a
+    /// hashtag may come from anyone, and the lobby is for accounts that are present.
     pub fn hashtags(text: &str) -> Vec<Self> {
         let mut found = Vec::new();
         let mut previous = None;
@@ -78,6 +79,7 @@ impl Channel {
             if character == '#' && !previous.is_some_and(is_tag_character) {
                 let rest = &text[at + 1..];
                 if let Some(channel) = Self::folded(&rest[..tag_length(rest)])
+                    && !channel.is_lobby()
                     && !found.contains(&channel)
                 {
                     found.push(channel);
@@ -196,6 +198,7 @@ mod tests {
     #[test]
     fn the_hashtags_of_a_text_count_once_each_and_ten_at_most() {
         assert_eq!(hashtags("Hi #Rust, #rust! #c++ a#b ##d #"), ["#rust", "#c", "#d"]);
+        assert_eq!(hashtags("#lobby #LOBBY #lobbyist"), ["#lobbyist"]);
         let many = "#a #b #c #d #e #f #g #h #i #j #k #l";
         assert_eq!(hashtags(many).len(), HASHTAGS_MAX);
         assert_eq!(hashtags(&format!("#{}", "x".repeat(65))), Vec::<String>::new());

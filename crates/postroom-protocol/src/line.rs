@@ -77,6 +77,13 @@ impl LineBuffer {
         Some(partial)
     }
 
+    /// Takes everything that was not taken as a line, line feeds included.
+    pub fn take_all(&mut self) -> Vec<u8> {
+        let all = if self.skipping { Vec::new() } else { self.bytes.split_off(self.start) };
+        self.release();
+        all
+    }
+
     /// What has come of a line without its end, all complete lines being taken.
     #[must_use]
     pub fn partial(&self) -> Option<&[u8]> {

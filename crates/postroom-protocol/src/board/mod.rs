@@ -2,16 +2,19 @@
 //! feed and data.
 //!
 //! ```text
-//!  Letter ──u, d, t, s──▶ Data ──its end──▶ Asked ──answered──▶ Closed
+//!  Letter ──d, t, s──▶ Operand ──its end──▶ Asked ──answered──▶ Closed
+//!  Letter ──u──▶ Upload ──its end──▶ Asked
 //!  Letter ──another──▶ Closed
 //!  Asked ──t, a page of several──▶ Paging ──all written──▶ Asked
 //!  Asked ──s──▶ Streaming
 //! ```
 //!
-//! The data ends at a line feed, at the end of input, or once some of it has come,
-//! after a silence: the original client sends no line feed. What may have no data,
-//! `d` and `s`, also ends by a silence without any. An end of input that comes while
-//! texts are streamed is no hang-up: the client still reads.
+//! The operand of `d`, `t` and `s` ends at a line feed, at the end of input, or,
+//! once some of it has come, after a silence: the original client sends no line
+//! feed. `d` and `s`, which may have no operand, also end after a silence without
+//! any. The text of `u` ends at the end of input or after a silence, not at a line
+//! feed: a text of several lines is refused as a whole instead of being cut. A
+//! client that half-closes while texts are streamed still reads.
 
 use std::time::Duration;
 
@@ -34,6 +37,7 @@ pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Sessi
     Box::new(Board {
         state: State::Letter,
         lines: LineBuffer::new(settings.line_bytes_max),
+        text_bytes_max: settings.line_bytes_max + "\r\n".len(),
         pause: settings.pause,
     })
 }
@@ -42,15 +46,29 @@ pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Sessi
 struct Board {
     state: State,
     lines: LineBuffer,
+    /// Bytes of a text and its line end.
+    text_bytes_max: usize,
     pause: Duration,
 }
 
 #[derive(Debug)]
 enum State {
     Letter,
-    Data { operation: Operation },
-    Asked { request: Asked },
-    Paging { channel: Channel, from: Position },
+    /// The operand of a query is a line.
+    Operand {
+        query: Query,
+    },
+    /// The bytes of the text so far.
+    Upload {
+        text: Vec<u8>,
+    },
+    Asked {
+        request: Asked,
+    },
+    Paging {
+        channel: Channel,
+        from: Position,
+    },
     Streaming,
     Closed,
 }
@@ -59,6 +77,12 @@ enum State {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Operation {
     Upload,
+    Query(Query),
+}
+
+/// What is asked about the texts that are stored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Query {
     Download,
     Timeline,
     Stream,
@@ -78,6 +102,7 @@ enum Asked {
 enum Refusal {
     Operation,
     Length,
+    SeveralLines,
     Text,
     Hashtag,
     DiskFull,
@@ -89,6 +114,7 @@ impl Refusal {
         match self {
             Self::Operation => "operation illegal",
             Self::Length => "message length illegal",
+            Self::SeveralLines => "message illegal",
             Self::Text => "message text illegal",
             Self::Hashtag => "hashtag illegal",
             Self::DiskFull => "disk full",
@@ -110,46 +136,53 @@ impl Operation {
     fn parse(letter: &[u8]) -> Option<Self> {
         match letter {
             b"u" => Some(Self::Upload),
-            b"d" => Some(Self::Download),
-            b"t" => Some(Self::Timeline),
-            b"s" => Some(Self::Stream),
+            b"d" => Some(Self::Query(Query::Download)),
+            b"t" => Some(Self::Query(Query::Timeline)),
+            b"s" => Some(Self::Query(Query::Stream)),
             _ => None,
         }
     }
+}
 
-    /// Whether it may have no data at all, so that silence ends even that.
-    fn may_lack_data(self) -> bool {
+impl Query {
+    /// Whether it may have no operand, so that silence ends even that.
+    fn may_lack_operand(self) -> bool {
         matches!(self, Self::Download | Self::Stream)
     }
 
     /// What is to be asked of the office.
-    fn ask(self, data: &[u8]) -> Result<(Asked, Request), Refusal> {
+    fn ask(self, operand: &[u8]) -> Result<(Asked, Request), Refusal> {
         Ok(match self {
-            Self::Upload => {
-                let text = Text::from_bytes(data).map_err(|_| Refusal::Text)?;
-                let request = upload(&text)?;
-                (Asked::Upload { text }, request)
-            }
-            Self::Download => (Asked::Download, Request::Latest(channel_or_board(data)?)),
+            Self::Download => (Asked::Download, Request::Latest(channel_or_board(operand)?)),
             Self::Timeline => {
-                let channel = hashtag(data)?;
+                let channel = hashtag(operand)?;
                 (Asked::Timeline { channel: channel.clone() }, first_page(channel))
             }
-            Self::Stream => (Asked::Stream, Request::Join(channel_or_board(data)?)),
+            Self::Stream => (Asked::Stream, Request::Join(channel_or_board(operand)?)),
         })
     }
 }
 
-fn upload(text: &Text) -> Result<Request, Refusal> {
+/// What is to be asked of the office for the bytes after `u` and its line feed.
+fn upload(bytes: &[u8]) -> Result<(Asked, Request), Refusal> {
+    let line = without_line_end(bytes);
+    if line.contains(&b'\n') {
+        return Err(Refusal::SeveralLines);
+    }
+    let text = Text::from_bytes(line).map_err(|_| Refusal::Text)?;
     if text.as_str().chars().count() > BOARD_TEXT_CHARACTERS_MAX {
         return Err(Refusal::Length);
     }
-    let hashtags = Channel::hashtags(text.as_str());
-    if hashtags.iter().any(Channel::is_lobby) {
-        return Err(Refusal::Hashtag);
-    }
-    let channels = [Channel::board()].into_iter().chain(hashtags).collect();
-    Ok(Request::Post { channels, text: text.clone(), heard: false })
+    // `#lobby` in a text is plain text, which `Channel::hashtags` leaves out.
+    let channels = [Channel::board()].into_iter().chain(Channel::hashtags(text.as_str())).collect();
+    let request = Request::Post { channels, text: text.clone(), heard: false };
+    Ok((Asked::Upload { text }, request))
+}
+
+/// Leaves out one line end: LF, and one CR before it or at the end.
+fn without_line_end(bytes: &[u8]) -> &[u8] {
+    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 fn first_page(channel: Channel) -> Request {
@@ -167,30 +200,36 @@ fn channel_or_board(data: &[u8]) -> Result<Channel, Refusal> {
 }
 
 impl Board {
-    /// Takes the lines that have come.
+    /// Takes what has come.
     fn proceed(&mut self, outputs: &mut Outputs) {
         loop {
-            match self.state {
+            match &mut self.state {
                 State::Letter => match self.lines.next_line() {
                     Some(Line::Whole(letter)) => {
                         let operation = Operation::parse(letter);
-                        self.begin_data(operation, outputs);
+                        self.begin_operation(operation, outputs);
                     }
-                    Some(Line::TooLong) => self.begin_data(None, outputs),
+                    Some(Line::TooLong) => self.begin_operation(None, outputs),
                     None => break,
                 },
-                State::Data { operation } => match self.lines.next_line() {
-                    Some(Line::Whole(data)) => {
-                        let asked = operation.ask(data);
+                State::Operand { query } => match self.lines.next_line() {
+                    Some(Line::Whole(operand)) => {
+                        let asked = query.ask(operand);
                         self.ask(asked, outputs);
                     }
                     Some(Line::TooLong) => self.refuse(Refusal::Length, outputs),
                     None => break,
                 },
-                // One request a connection: the rest is nothing.
+                State::Upload { text } => {
+                    text.extend_from_slice(&self.lines.take_all());
+                    if text.len() > self.text_bytes_max {
+                        self.refuse(Refusal::Length, outputs);
+                    }
+                    break;
+                }
+                // One request a connection: the rest is dropped.
                 _ => {
-                    while self.lines.next_line().is_some() {}
-                    self.lines.take_partial();
+                    self.lines.take_all();
                     break;
                 }
             }
@@ -198,36 +237,43 @@ impl Board {
         self.watch_silence(outputs);
     }
 
-    fn begin_data(&mut self, operation: Option<Operation>, outputs: &mut Outputs) {
+    fn begin_operation(&mut self, operation: Option<Operation>, outputs: &mut Outputs) {
         match operation {
-            Some(operation) => self.state = State::Data { operation },
+            Some(Operation::Query(query)) => self.state = State::Operand { query },
+            Some(Operation::Upload) => self.state = State::Upload { text: Vec::new() },
             None => self.refuse(Refusal::Operation, outputs),
         }
     }
 
     fn watch_silence(&self, outputs: &mut Outputs) {
         let ends = match &self.state {
-            State::Data { operation } => {
-                operation.may_lack_data() || self.lines.partial().is_some()
-            }
+            State::Operand { query } => query.may_lack_operand() || self.lines.partial().is_some(),
+            State::Upload { text } => !text.is_empty(),
             _ => false,
         };
         outputs.timers.push((Timer::Pause, ends.then_some(self.pause)));
     }
 
-    /// Takes what there is for whole.
-    fn end_partial(&mut self, outputs: &mut Outputs) {
+    /// The request has ended, by the end of input or a silence.
+    fn end_request(&mut self, outputs: &mut Outputs) {
         if let State::Letter = self.state
             && let Some(letter) = self.lines.take_partial()
         {
-            // A client that was cut off after its letter must not empty the board.
-            let operation = Operation::parse(&letter).filter(|found| found.may_lack_data());
-            self.begin_data(operation, outputs);
+            // A client that was cut off after `u` must not empty the board.
+            let operation = Operation::parse(&letter).filter(
+                |operation| matches!(operation, Operation::Query(query) if query.may_lack_operand()),
+            );
+            self.begin_operation(operation, outputs);
         }
-        if let State::Data { operation } = self.state {
-            let data = self.lines.take_partial().unwrap_or_default();
-            self.ask(operation.ask(data.strip_suffix(b"\r").unwrap_or(&data)), outputs);
-        }
+        let asked = match &self.state {
+            State::Operand { query } => {
+                let operand = self.lines.take_partial().unwrap_or_default();
+                query.ask(without_line_end(&operand))
+            }
+            State::Upload { text } => upload(text),
+            _ => return,
+        };
+        self.ask(asked, outputs);
     }
 
     fn ask(&mut self, asked: Result<(Asked, Request), Refusal>, outputs: &mut Outputs) {
@@ -334,15 +380,18 @@ impl Session for Board {
                 self.proceed(outputs);
             }
             Input::End { stream: Stream::Front, .. } => {
-                self.end_partial(outputs);
+                self.end_request(outputs);
                 if matches!(self.state, State::Letter) {
                     self.close(Close::Asked, outputs);
                 }
                 self.watch_silence(outputs);
             }
-            Input::Elapsed(Timer::Pause) => self.end_partial(outputs),
+            Input::Elapsed(Timer::Pause) => self.end_request(outputs),
             Input::Elapsed(Timer::LogIn) => {
-                if matches!(self.state, State::Letter | State::Data { .. }) {
+                if matches!(
+                    self.state,
+                    State::Letter | State::Operand { .. } | State::Upload { .. }
+                ) {
                     self.close(Close::Dropped, outputs);
                 }
             }

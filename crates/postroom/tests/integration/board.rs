@@ -12,6 +12,13 @@ fn request(server: &Server, request: &str) -> Client {
     client
 }
 
+/// Uploads a text as clients do that half-close after it.
+fn upload(server: &Server, text: &str) -> String {
+    let mut client = request(server, &format!("u\n{text}"));
+    client.end();
+    client.rest()
+}
+
 /// The latest text, asked for as the original client does.
 fn latest(server: &Server) -> String {
     request(server, "d\n").rest()
@@ -40,9 +47,6 @@ fn a_client_that_leaves_its_answer_unread_has_made_no_mistake() {
         drop(client);
         assert_eq!(latest(&server), text);
     }
-    // What was said to the end counts even if a reset follows.
-    request(&server, "u\nlast\n").reset();
-    wait_until("the text is there", || latest(&server) == "last");
     let log = server.log();
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
 }
@@ -69,8 +73,8 @@ fn the_latest_text_is_there_after_a_restart_unless_it_is_not_to_be() {
         [(&[][..], "hello"), (&["--set=board.persist=false"], "Empty Message")]
     {
         let mut server = Server::with(arguments);
-        assert_eq!(request(&server, "u\nhello #tag\n").rest(), "operation success\n");
-        assert_eq!(request(&server, "u\nhello\n").rest(), "operation success\n");
+        assert_eq!(upload(&server, "hello #tag\n"), "operation success\n");
+        assert_eq!(upload(&server, "hello\n"), "operation success\n");
         server.kill();
         server.restart();
         assert_eq!(latest(&server), after);

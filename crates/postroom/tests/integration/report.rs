@@ -26,6 +26,7 @@ fn wait_for_lines(path: &Path, count: usize) -> String {
 fn ask_board(server: &Server, request: &str) -> String {
     let mut client = server.connect("board");
     client.send(request);
+    client.end();
     client.rest()
 }
 
@@ -53,7 +54,7 @@ fn what_happens_is_a_line_each() {
     let read = || fs::read_to_string(&report).unwrap();
     assert_eq!(read(), "SERVER [GENERAL] server started\n");
     let too_long = format!("u\n{}\n", "x".repeat(151));
-    let requests = ["u\nhello world\n", "d\n\n", &too_long, "y\n", "u\n#lobby hi\n"];
+    let requests = ["u\nhello world\n", "d\n\n", &too_long, "y\n", "d\n#lobby\n"];
     for (gone, request) in (1..).zip(requests) {
         ask_board(&server, request);
         wait_until("the client is gone", || read().matches("[CONNECTION]").count() == gone);

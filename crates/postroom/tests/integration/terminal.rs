@@ -59,7 +59,9 @@ fn board(server: &Server, request: &str) -> Client {
 }
 
 fn upload(server: &Server) {
-    assert_eq!(board(server, &format!("u\n{HOSTILE}\n")).rest(), "operation success\n");
+    let mut client = board(server, &format!("u\n{HOSTILE}\n"));
+    client.end();
+    assert_eq!(client.rest(), "operation success\n");
 }
 
 fn assert_downloads_are_harmless(server: &Server) {

@@ -38,10 +38,15 @@ impl Wire {
         }
     }
 
+    /// Half-closes: ends this side and keeps reading.
+    pub(crate) fn end(&self) -> io::Result<()> {
+        self.input.get_ref().shutdown(Shutdown::Write)
+    }
+
     /// Ends this side, as a client does that has all it wants, and waits for the
     /// server's end.
     pub(crate) fn finish(mut self) {
-        let _ = self.input.get_ref().shutdown(Shutdown::Write);
+        let _ = self.end();
         let _ = self.input.read_to_end(&mut Vec::new());
     }
 

@@ -231,6 +231,7 @@ impl<'a> Talker<'a> {
         let author = if is_hasty { HASTY_AUTHORS + at } else { self.number };
         self.log.events.push(PostEvent::Asked { post, author, at, channels });
         wire.send(&format!("u\n{text}\n"))?;
+        wire.end()?;
         Ok(text)
     }
 
