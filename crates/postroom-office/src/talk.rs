@@ -121,7 +121,7 @@ impl<S: Store> Office<S> {
         let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) else {
             return;
         };
-        let Some(account) = found.filter(|account| *account != attendance.account) else {
+        let Some(account) = found else {
             self.reply(session, Reply::NotTold(NotTold::Absent));
             return;
         };
