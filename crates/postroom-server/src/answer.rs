@@ -186,6 +186,7 @@ impl<S: Store> Server<S> {
             self.timers.set(seat.deadlines.timer(timer), deadline, None);
         }
         self.timers.set(&mut seat.deadlines.dial, Deadline::Dial(session), None);
+        self.timers.set(&mut seat.deadlines.redial, Deadline::Redial(session), None);
     }
 }
 

@@ -8,8 +8,9 @@
 //! that the answer tells nothing of what listens where.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -30,12 +31,37 @@ const PORT_MIN: u16 = 1_024;
 const FAILURES_MAX: usize = 3;
 const FAILURES_WITHIN: Duration = Duration::from_mins(1);
 
+/// The wait before a refused dial is tried again; it doubles each time. The
+/// original client of seed 002 sends its port before it listens there.
+const FIRST_RETRY_AFTER: Duration = Duration::from_millis(20);
+
 /// A dial under way.
 #[derive(Debug)]
 pub(crate) struct Dialling {
     account: Name,
-    /// Whether a connection was tried.
-    is_tried: bool,
+    port: u16,
+    /// The wait before the next try.
+    retry_after: Duration,
+    /// Why no connection came about so far.
+    failure: Option<DialFailure>,
+}
+
+/// Why a client was not reached.
+#[derive(Debug)]
+pub(crate) enum DialFailure {
+    /// Nothing was tried: a rule forbids it.
+    NotAllowed(&'static str),
+    /// What the operating system said last.
+    System(io::Error),
+}
+
+impl fmt::Display for DialFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAllowed(rule) => formatter.write_str(rule),
+            Self::System(error) => error.fmt(formatter),
+        }
+    }
 }
 
 /// The dials that failed a short time ago, by account.
@@ -58,28 +84,65 @@ impl Failures {
 }
 
 impl<S: Store> Server<S> {
-    /// Dials, if that is allowed; the answer comes at the latest when the limit
-    /// has passed.
+    /// Dials, if that is allowed. The session has its answer at the latest when the
+    /// time limit has passed.
     pub(crate) fn dial(&mut self, session: usize, dial: Dial) {
+        let Dial { port, account } = dial;
+        let failure = self.forbids_dial(session, &account, port).map(DialFailure::NotAllowed);
         let limit = self.now + self.settings.dial_limit;
         let Some(seat) = self.seats.get_mut(session) else {
             return;
         };
         self.timers.set(&mut seat.deadlines.dial, Deadline::Dial(session), Some(limit));
-        let front = seat.front;
-        let is_allowed = dial.port >= PORT_MIN
-            && seat.back.is_none()
-            && self.connections.len() < self.settings.connections_max
-            && !self.dial_failures.are_too_many(&dial.account, self.now);
-        seat.dialling = Some(Box::new(Dialling { account: dial.account, is_tried: is_allowed }));
-        if is_allowed && let Err(error) = self.connect(session, front, dial.port) {
-            tracing::debug!(%error, port = dial.port, "cannot dial a client");
+        let is_allowed = failure.is_none();
+        let dialling = Dialling { account, port, retry_after: FIRST_RETRY_AFTER, failure };
+        seat.dialling = Some(Box::new(dialling));
+        if is_allowed {
+            self.try_dial(session);
+        }
+    }
+
+    /// The rule that forbids a dial, if one does (RFC 2577: a client must not make
+    /// the server connect wherever it likes).
+    fn forbids_dial(&mut self, session: usize, account: &Name, port: u16) -> Option<&'static str> {
+        if !self.settings.dials_back {
+            return Some("dialling back is off (im.dial_back)");
+        }
+        if port < PORT_MIN {
+            return Some("the port is below 1024");
+        }
+        if self.seats.get(session).is_none_or(|seat| seat.back.is_some()) {
+            return Some("the client is connected back already");
+        }
+        if self.connections.len() >= self.settings.connections_max {
+            return Some("the server has as many connections as it may have (connection.max)");
+        }
+        if self.dial_failures.are_too_many(account, self.now) {
+            return Some("too many dials for the account have failed within a minute");
+        }
+        None
+    }
+
+    /// Begins one try of a dial.
+    pub(crate) fn try_dial(&mut self, session: usize) {
+        let seat = self.seats.get(session).filter(|seat| seat.back.is_none());
+        let Some((front, port)) =
+            seat.and_then(|seat| Some((seat.front, seat.dialling.as_ref()?.port)))
+        else {
+            return;
+        };
+        if let Err(error) = self.connect(session, front, port) {
+            self.dial_failed(session, error);
         }
     }
 
     fn connect(&mut self, session: usize, front: usize, port: u16) -> io::Result<()> {
-        let (ours, theirs) = self.connections[front].addresses()?;
-        let socket = open(ours.ip(), SocketAddr::new(theirs.ip(), port), self.settings.keep_alive)?;
+        // The addresses keep their scope, without which a link-local one of IPv6
+        // cannot be reached.
+        let (mut from, mut to) = self.connections[front].addresses()?;
+        from.set_port(0);
+        to.set_port(port);
+        let socket = open(from, to, self.settings.keep_alive)?;
         let connection = Connection::new(socket, session, Stream::Back, Phase::Dialling);
         let key = self.connections.insert(connection);
         if let Some(seat) = self.seats.get_mut(session) {
@@ -105,10 +168,29 @@ impl<S: Store> Server<S> {
                 self.dialled(session, true);
                 self.will_take(key);
             }
-            // It is told when the limit has passed.
-            Some(Err(_)) => self.remove(key),
+            Some(Err(error)) => {
+                self.remove(key);
+                self.dial_failed(session, error);
+            }
             None => {}
         }
+    }
+
+    /// One try has failed. A refused one is repeated; whatever failed, the session
+    /// is told when the time limit has passed.
+    fn dial_failed(&mut self, session: usize, error: io::Error) {
+        let Some(seat) = self.seats.get_mut(session) else {
+            return;
+        };
+        let Some(dialling) = &mut seat.dialling else {
+            return;
+        };
+        if error.kind() == io::ErrorKind::ConnectionRefused {
+            let at = self.now + dialling.retry_after;
+            dialling.retry_after *= 2;
+            self.timers.set(&mut seat.deadlines.redial, Deadline::Redial(session), Some(at));
+        }
+        dialling.failure = Some(DialFailure::System(error));
     }
 
     /// The time for a dial has passed.
@@ -117,16 +199,19 @@ impl<S: Store> Server<S> {
             return;
         };
         let (dialling, back) = (seat.dialling.take(), seat.back);
-        self.count_failure(dialling);
         if let Some(back) = back {
             self.remove(back);
         }
+        self.count_failure(dialling);
         self.dialled(session, false);
     }
 
-    /// A dial has failed, or its session has left before it could be known.
+    /// A dial has failed, or its session has left before that was known. All its
+    /// tries count once.
     pub(crate) fn count_failure(&mut self, dialling: Option<Box<Dialling>>) {
-        if let Some(dialling) = dialling.filter(|dialling| dialling.is_tried) {
+        if let Some(dialling) = dialling
+            && !matches!(dialling.failure, Some(DialFailure::NotAllowed(_)))
+        {
             self.dial_failures.add(dialling.account, self.now);
         }
     }
@@ -135,17 +220,18 @@ impl<S: Store> Server<S> {
         if let Some(seat) = self.seats.get_mut(session) {
             seat.dialling = None;
             self.timers.set(&mut seat.deadlines.dial, Deadline::Dial(session), None);
+            self.timers.set(&mut seat.deadlines.redial, Deadline::Redial(session), None);
             self.feed(session, Input::Dialled(is_connected));
         }
     }
 }
 
 /// Begins to connect, from the address that the client knows the server by.
-fn open(from: IpAddr, to: SocketAddr, keep_alive: KeepAlive) -> io::Result<TcpStream> {
+fn open(from: SocketAddr, to: SocketAddr, keep_alive: KeepAlive) -> io::Result<TcpStream> {
     use socket2::{Domain, Socket, Type};
     let socket = Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), None)?;
     keep_alive.apply(&socket)?;
-    socket.bind(&SocketAddr::new(from, 0).into())?;
+    socket.bind(&from.into())?;
     match socket.connect(&to.into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
         _ => Ok(TcpStream::from_std(socket.into())),

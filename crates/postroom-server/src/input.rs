@@ -99,6 +99,12 @@ impl<S: Store> Server<S> {
                         self.dial_limit_passed(key);
                     }
                 }
+                Deadline::Redial(key) => {
+                    if let Some(seat) = self.seats.get_mut(key) {
+                        seat.deadlines.redial = None;
+                        self.try_dial(key);
+                    }
+                }
                 Deadline::Drain(key) => {
                     if let Some(connection) = self.connections.get_mut(key) {
                         connection.drain = None;

@@ -25,6 +25,7 @@ pub(crate) struct Seat {
 pub(crate) struct SeatDeadlines {
     timers: [Option<Instant>; Timer::ALL.len()],
     pub(crate) dial: Option<Instant>,
+    pub(crate) redial: Option<Instant>,
 }
 
 impl SeatDeadlines {

@@ -22,6 +22,8 @@ pub struct ServerSettings {
     pub password_checks_max: usize,
     /// What proves that a message arrived.
     pub proof: Proof,
+    /// Whether clients that ask for it are dialled back.
+    pub dials_back: bool,
     /// How long a client may take to be dialled back.
     pub dial_limit: Duration,
     /// How a peer is found out to be dead.
@@ -49,6 +51,7 @@ impl Default for ServerSettings {
             stop_limit: Duration::from_secs(4),
             password_checks_max: 256,
             proof: Proof::default(),
+            dials_back: true,
             dial_limit: Duration::from_secs(3),
             keep_alive: KeepAlive::default(),
         }

@@ -13,6 +13,8 @@ pub(crate) enum Deadline {
     Hearing(usize),
     /// A dial is answered.
     Dial(usize),
+    /// A refused dial is tried again.
+    Redial(usize),
     /// The drain of a connection ends.
     Drain(usize),
 }
@@ -28,7 +30,7 @@ impl Deadline {
     }
 }
 
-/// All deadlines in the order of their times: at most four a session and one a
+/// All deadlines in the order of their times: at most five a session and one a
 /// connection.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {

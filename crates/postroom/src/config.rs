@@ -95,6 +95,7 @@ struct Channels {
 struct Im {
     broadcast_verb: String,
     offline: Offline,
+    dial_back: DialBack,
     confirm_limit_ms: u64,
     dial_limit_ms: u64,
 }
@@ -104,6 +105,14 @@ struct Im {
 enum Offline {
     Refuse,
     Store,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum DialBack {
+    Auto,
+    On,
+    Off,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -198,6 +207,7 @@ impl Default for Im {
         Self {
             broadcast_verb: server.session.broadcast_verb.to_string(),
             offline: Offline::Refuse,
+            dial_back: DialBack::Auto,
             confirm_limit_ms: millis(server.session.hearing_limit),
             dial_limit_ms: millis(server.dial_limit),
         }
@@ -405,6 +415,12 @@ impl Config {
             proof: match self.proof {
                 ProofSetting::Tcp => Proof::Tcp,
                 ProofSetting::Command => Proof::Command,
+            },
+            dials_back: match self.im.dial_back {
+                // Behind a proxy the peer's address is the proxy's.
+                DialBack::Auto => matches!(self.proof, ProofSetting::Tcp),
+                DialBack::On => true,
+                DialBack::Off => false,
             },
             dial_limit: Duration::from_millis(self.im.dial_limit_ms),
             keep_alive: KeepAlive {

@@ -47,3 +47,12 @@ pub(crate) fn limit_ports(lowest: u16, highest: u16) {
     let range = format!("{lowest} {highest}");
     fs::write("/proc/sys/net/ipv4/ip_local_port_range", range).unwrap();
 }
+
+/// Gives the loopback interface a link-local address of IPv6; returns its scope.
+pub(crate) fn add_link_local_address(address: &str) -> u32 {
+    let address = format!("{address}/64");
+    let added = Command::new("ip").args(["addr", "add", &address, "dev", "lo", "nodad"]).status();
+    assert!(added.unwrap().success());
+    // In each network the loopback interface is the first.
+    1
+}

@@ -2,7 +2,7 @@
 //! nothing.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
@@ -11,7 +11,7 @@ use crate::logged::{LoggedServer, wait_until};
 use crate::messenger::{
     CONNECTED, LOGGED_IN, NOT_CONNECTED, dial, is_silent, log_in, login, port_of, was_not_dialled,
 };
-use crate::network::{in_its_own_network, limit_ports};
+use crate::network::{add_link_local_address, in_its_own_network, limit_ports};
 use crate::support::Client;
 
 const LIMIT: Duration = Duration::from_millis(300);
@@ -162,14 +162,14 @@ fn only_the_address_that_a_client_comes_from_is_dialled() {
 }
 
 /// A server whose connections are traced.
-fn traced_server(users: &[&str]) -> LoggedServer {
+fn traced_server(users: &[&str], dial_limit_ms: u32) -> LoggedServer {
     let folder = tempfile::TempDir::new().unwrap();
     let lines: String = users.iter().map(|user| crate::logged::line(user)).collect();
     crate::logged::write_passwords(&crate::logged::passwords(folder.path()), &lines);
     let trace = folder.path().join("trace");
     // With -D the server, not strace, is the process that was started.
     let launcher = ["strace", "-D", "-f", "-e", "trace=connect", "-o", trace.to_str().unwrap()];
-    LoggedServer::begin(folder, &launcher, &["--set=im.dial_limit_ms=100"])
+    LoggedServer::begin(folder, &launcher, &[&format!("--set=im.dial_limit_ms={dial_limit_ms}")])
 }
 
 /// The dials so far.
@@ -190,7 +190,8 @@ fn all_dials(mut server: LoggedServer) -> Vec<String> {
 
 #[test]
 fn of_twenty_ports_in_a_row_three_are_tried_and_nothing_else() {
-    let server = traced_server(&["bob"]);
+    // Too short for a refused dial to be tried again.
+    let server = traced_server(&["bob"], 15);
     let (_socket, closed) = closed_port();
     let mut bob = log_in(&server, "bob");
     // Half of them are answered one by one, the others are sent together.
@@ -210,19 +211,81 @@ fn of_twenty_ports_in_a_row_three_are_tried_and_nothing_else() {
 
 #[test]
 fn a_dial_that_its_client_does_not_wait_for_counts_as_failed() {
-    let server = traced_server(&["bob"]);
+    let server = traced_server(&["bob"], 300);
     let (_socket, closed) = closed_port();
     for number in 1..=FAILURES_MAX {
+        let before = dials(&server).len();
         let mut bob = log_in(&server, "bob");
         bob.send(&format!("{}\n", dial(closed)));
-        wait_until("it is dialled", || dials(&server).len() == number);
+        wait_until("it is dialled", || dials(&server).len() > before);
         bob.reset();
         wait_until("it is gone", || {
             server.log().matches("User has left name=bob").count() == number
         });
     }
+    let before = dials(&server).len();
     assert_eq!(log_in(&server, "bob").ask(&dial(closed)), NOT_CONNECTED);
-    assert_eq!(all_dials(server).len(), FAILURES_MAX);
+    assert_eq!(all_dials(server).len(), before);
+}
+
+/// The original client of seed 002 sends its port before it listens there.
+#[test]
+fn a_client_that_listens_late_is_reached() {
+    let server = LoggedServer::start(&["bob"], &[]);
+    let (socket, closed) = closed_port();
+    let mut bob = log_in(&server, "bob");
+    bob.send(&format!("{}\n", dial(closed)));
+    assert!(is_silent(bob.stream()), "refused, and tried again");
+    socket.listen(1).unwrap();
+    assert_eq!(bob.line(), CONNECTED);
+    let mut b = Client::accept(&socket.into());
+    assert_eq!(server.log_in("writer").compose("bob", "hi"), "MESSAGE SENT");
+    assert_eq!(b.line(), "/from writer hi");
+}
+
+#[test]
+fn a_dial_that_is_tried_again_counts_once() {
+    let server = LoggedServer::start(&["bob"], &[SHORT_LIMIT]);
+    let (_socket, closed) = closed_port();
+    let mut bob = log_in(&server, "bob");
+    // 300 ms leave time for five tries.
+    for _ in 1..FAILURES_MAX {
+        assert_not_connected(&mut bob, &dial(closed));
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    assert_eq!(bob.ask(&port_of(&listener)), CONNECTED);
+}
+
+#[test]
+fn behind_a_proxy_no_one_is_dialled_unless_configured() {
+    let behind_a_proxy = "--set=proof=command";
+    for (arguments, answer) in [
+        (&[behind_a_proxy, SHORT_LIMIT][..], NOT_CONNECTED),
+        (&[behind_a_proxy, "--set=im.dial_back=on", SHORT_LIMIT], CONNECTED),
+        (&["--set=im.dial_back=off", SHORT_LIMIT], NOT_CONNECTED),
+    ] {
+        let server = LoggedServer::start(&["bob"], arguments);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut bob = log_in(&server, "bob");
+        assert_eq!(bob.ask(&port_of(&listener)), answer, "{arguments:?}");
+        assert_eq!(was_not_dialled(&listener), answer == NOT_CONNECTED);
+    }
+}
+
+const LINK_LOCAL: &str = "im::dialling::a_client_with_a_link_local_address_is_dialled";
+
+#[test]
+fn a_client_with_a_link_local_address_is_dialled() {
+    in_its_own_network(LINK_LOCAL, || {
+        let scope = add_link_local_address("fe80::1");
+        let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+        let server = LoggedServer::start(&["bob"], &[&format!("--listen=im={any}"), SHORT_LIMIT]);
+        let here = |port| SocketAddrV6::new("fe80::1".parse().unwrap(), port, 0, scope);
+        let listener = TcpListener::bind(here(0)).unwrap();
+        let mut bob = Client::connect(here(server.address("im").port()).into());
+        assert_eq!(bob.ask(&login("bob")), LOGGED_IN);
+        assert_eq!(bob.ask(&port_of(&listener)), CONNECTED);
+    });
 }
 
 const TO_ITSELF: &str =
