@@ -24,6 +24,13 @@ pub struct Name {
     folded: Option<SmolStr>,
 }
 
+/// The name as it is shown.
+impl From<&Name> for SmolStr {
+    fn from(name: &Name) -> Self {
+        name.shown.clone()
+    }
+}
+
 /// Why a word is no name.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum NameError {

@@ -12,6 +12,7 @@
 //!  Open ──Close──▶ Closed
 //!  Open ──end of input──▶ Ending ──all answered──▶ Closed
 //!  Open ──the server stops──▶ Stopping ──all replies come──▶ Closed
+//!  Open ──evicted, or the time to log in is over──▶ Closed
 //! ```
 
 use std::borrow::Cow;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use postroom_model::{Event, Notice, Reply, Request};
 
 use crate::line::{Line, LineBuffer};
-use crate::session::{Close, Dial, Input, Outputs, Session, Settings, Stream, Timer};
+use crate::session::{Close, Dial, DropReason, Input, Outputs, Session, Settings, Stream, Timer};
 
 /// Requests that a session may have under way; further lines wait.
 pub const PIPELINE_MAX: u32 = 128;
@@ -50,8 +51,9 @@ pub trait Dialogue {
     /// Takes what came of a dial, and appends the answer to it.
     fn dialled(&mut self, _is_connected: bool, _answer: &mut Vec<u8>) {}
 
-    /// The last words when the server stops.
-    fn farewell(&mut self, _answer: &mut Vec<u8>) {}
+    /// The last words when the server ends the connection of a client that has
+    /// done nothing wrong.
+    fn farewell(&mut self, _reason: DropReason, _answer: &mut Vec<u8>) {}
 }
 
 /// What follows from a line.
@@ -198,14 +200,14 @@ impl<D: Dialogue> Conversation<D> {
     }
 
     /// Ends the connection for a reason of the server's.
-    pub fn drop_client(&mut self, outputs: &mut Outputs) {
-        self.close(Close::Dropped, outputs);
+    pub fn drop_client(&mut self, reason: DropReason, outputs: &mut Outputs) {
+        self.close(Close::Dropped(reason), outputs);
     }
 
     fn stop(&mut self, outputs: &mut Outputs) {
         // A login under way has no answer that anyone could rely on.
         if self.outstanding == 0 || self.alone {
-            self.say_farewell(outputs);
+            self.say_farewell(DropReason::Stop, outputs);
         } else if !matches!(self.phase, Phase::Closed(_)) {
             self.phase = Phase::Stopping;
         }
@@ -215,7 +217,7 @@ impl<D: Dialogue> Conversation<D> {
         self.settled(outputs, |this, outputs| match reply {
             Reply::Confirmed(_) => {}
             // What was read could not be removed: the next answer must not leave.
-            Reply::NotConfirmed => this.close(Close::Dropped, outputs),
+            Reply::NotConfirmed => this.drop_client(DropReason::NotRemoved, outputs),
             reply => this.answer(reply, outputs),
         });
     }
@@ -236,17 +238,17 @@ impl<D: Dialogue> Conversation<D> {
                 self.step(step, outputs);
             }
             if self.phase == Phase::Stopping {
-                self.say_farewell(outputs);
+                self.say_farewell(DropReason::Stop, outputs);
             }
         }
         self.proceed(outputs);
         self.watch_pause(outputs);
     }
 
-    fn say_farewell(&mut self, outputs: &mut Outputs) {
+    fn say_farewell(&mut self, reason: DropReason, outputs: &mut Outputs) {
         if !matches!(self.phase, Phase::Closed(_)) {
-            self.dialogue.farewell(&mut outputs.front);
-            self.close(Close::Dropped, outputs);
+            self.dialogue.farewell(reason, &mut outputs.front);
+            self.drop_client(reason, outputs);
         }
     }
 
@@ -276,7 +278,9 @@ impl<D: Dialogue> Conversation<D> {
 
     fn elapsed(&mut self, timer: Timer, outputs: &mut Outputs) {
         match timer {
-            Timer::LogIn if !self.dialogue.is_logged_in() => self.close(Close::Dropped, outputs),
+            Timer::LogIn if !self.dialogue.is_logged_in() => {
+                self.say_farewell(DropReason::LogInLimit, outputs);
+            }
             Timer::LogIn => {}
             Timer::Hearing => {
                 if self.hearing {
@@ -420,6 +424,7 @@ impl<D: Dialogue> Session for Conversation<D> {
             Input::Dialled(is_connected) => self.dialled(is_connected, outputs),
             Input::Elapsed(timer) => self.elapsed(timer, outputs),
             Input::Written => self.proceed(outputs),
+            Input::Evicted => self.say_farewell(DropReason::Evicted, outputs),
             Input::Stop => self.stop(outputs),
         }
     }

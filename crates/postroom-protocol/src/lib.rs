@@ -20,7 +20,7 @@ mod tests;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 pub use session::{
-    Category, Close, Dial, Input, Outputs, Report, Session, Settings, Stream, Timer,
+    Category, Close, Dial, DropReason, Input, Outputs, Report, Session, Settings, Stream, Timer,
 };
 
 /// A protocol that a listener can speak.

@@ -62,6 +62,8 @@ pub enum Input<'a> {
     Elapsed(Timer),
     /// The operating system has taken all bytes for the peer.
     Written,
+    /// Too many connections wait to log in, and this one has waited longest: it ends.
+    Evicted,
     /// The server stops: what was asked is still answered, nothing more is taken.
     Stop,
 }
@@ -124,7 +126,54 @@ pub enum Close {
     /// has proved to have what it read.
     Asked,
     /// For a reason of the server's, which proves nothing.
-    Dropped,
+    Dropped(DropReason),
+}
+
+/// Why the server ends a session that did not ask for it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DropReason {
+    /// The client has broken a rule of the protocol.
+    RuleBroken,
+    /// The login was refused, and the protocol has no other answer.
+    LogInRefused,
+    /// The client has not logged in within [`Settings::login_limit`].
+    LogInLimit,
+    /// Too many connections wait to log in.
+    Evicted,
+    /// What was read could not be removed from the mailbox.
+    NotRemoved,
+    /// The client answers none of the pushes that it is sent.
+    Unresponsive,
+    /// The connection that the server opened back has ended.
+    BackStreamEnded,
+    /// The server stops.
+    Stop,
+}
+
+impl DropReason {
+    /// The reason for the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RuleBroken => "the client broke a rule of the protocol",
+            Self::LogInRefused => "the login was refused",
+            Self::LogInLimit => "no login within connection.login_limit_ms",
+            Self::Evicted => "too many connections wait to log in",
+            Self::NotRemoved => "the disk is too full to remove what was read",
+            Self::Unresponsive => "the client answers no pushes",
+            Self::BackStreamEnded => "the connection back to the client has ended",
+            Self::Stop => "the server stops",
+        }
+    }
+
+    /// Whether a limit was reached, rather than a session ended.
+    #[must_use]
+    pub fn is_a_limit(self) -> bool {
+        match self {
+            Self::LogInLimit | Self::Evicted | Self::NotRemoved | Self::Unresponsive => true,
+            Self::RuleBroken | Self::LogInRefused | Self::BackStreamEnded | Self::Stop => false,
+        }
+    }
 }
 
 /// A line of the operator's report (seed 003).
@@ -187,7 +236,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             line_bytes_max: 8_192,
-            login_limit: Duration::from_mins(1),
+            login_limit: Duration::from_hours(1),
             pause: Duration::from_millis(300),
             paused_bytes_max: 1_024,
             output_bytes_max: 256 << 10,

@@ -1,15 +1,22 @@
 //! Taking new connections.
 
 use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 use postroom_protocol::{Outputs, Protocol, Stream};
 use postroom_store::Store;
+use tracing::Level;
 
-use crate::connection::{Connection, Phase};
+use crate::connection::{Connection, Ending, Phase};
 use crate::event_loop::{FIRST_CONNECTION, Server};
 use crate::seat::{Seat, SeatDeadlines};
+use crate::timers::Deadline;
+
+/// How long to wait after the operating system could not accept a connection.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 impl<S: Store> Server<S> {
     /// Takes the connections that wait, as many as there may be.
@@ -18,6 +25,23 @@ impl<S: Store> Server<S> {
             while self.listeners[number].waiting && self.has_place() {
                 self.accept_one(number);
             }
+        }
+        self.log_when_full();
+    }
+
+    /// Tells once that connections wait because there are as many as there may be.
+    fn log_when_full(&mut self) {
+        let is_full = !self.has_place() && self.listeners.iter().any(|listening| listening.waiting);
+        let was_full = std::mem::replace(&mut self.is_full, is_full);
+        if is_full
+            && !was_full
+            && self.line_counts.admit(Level::WARN, "the server is full", None, self.now)
+        {
+            let connections = self.connections.len();
+            tracing::warn!(
+                connections,
+                "the server is full (connection.max): new connections wait"
+            );
         }
     }
 
@@ -33,22 +57,40 @@ impl<S: Store> Server<S> {
     fn accept_one(&mut self, number: usize) {
         let listening = &mut self.listeners[number];
         match listening.bound.listener.accept() {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let protocol = listening.bound.address.protocol;
-                self.begin(stream, protocol);
+                self.begin(stream, peer, protocol);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => listening.waiting = false,
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
-                // Descriptors or memory are short: try again with the next
-                // connection or the next end of one.
-                tracing::warn!(%error, "cannot accept a connection");
+                // Descriptors or memory are short. No event tells when they are not,
+                // so it is tried again after a while.
                 listening.waiting = false;
+                if self.line_counts.admit(Level::WARN, "cannot accept a connection", None, self.now)
+                {
+                    tracing::warn!(%error, "cannot accept a connection; trying again");
+                }
+                let at = self.now + ACCEPT_AGAIN_AFTER;
+                self.timers.set(&mut self.accept_again, Deadline::Accept, Some(at));
             }
         }
     }
 
-    fn begin(&mut self, socket: TcpStream, protocol: &'static Protocol) {
+    /// The time to try to accept again has come.
+    pub(crate) fn accept_again(&mut self) {
+        self.accept_again = None;
+        self.connections_may_wait();
+    }
+
+    /// Looks into the listeners' queues again.
+    pub(crate) fn connections_may_wait(&mut self) {
+        for listening in &mut self.listeners {
+            listening.waiting = true;
+        }
+    }
+
+    fn begin(&mut self, socket: TcpStream, peer: SocketAddr, protocol: &'static Protocol) {
         let visit = self.office.enter();
         let mut outputs = Outputs::default();
         let session = (protocol.begin)(&self.settings.session, &mut outputs);
@@ -58,6 +100,8 @@ impl<S: Store> Server<S> {
             session,
             visit,
             protocol,
+            peer: peer.into(),
+            account: None,
             front: key,
             back: None,
             deadlines: SeatDeadlines::default(),
@@ -69,10 +113,11 @@ impl<S: Store> Server<S> {
             Interest::READABLE | Interest::WRITABLE,
         );
         if let Err(error) = registered {
-            tracing::warn!(%error, "cannot watch a connection");
-            self.remove(key);
+            tracing::error!(%error, "cannot watch a connection");
+            self.remove(key, Ending::Unwatched);
             return;
         }
+        self.log_connected(visit.key());
         std::mem::swap(&mut self.connections[key].output, &mut outputs.front);
         self.apply(visit.key(), &mut outputs);
         self.will_flush_session(visit.key());

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use postroom_protocol::{Category, Close, Input, Stream, Timer};
 use postroom_store::{Store, StoreFailure, Timestamp};
 
-use crate::connection::{Peer, Phase};
+use crate::connection::{Ending, Peer, Phase};
 use crate::event_loop::Server;
 use crate::seat::Seat;
 use crate::timers::Deadline;
@@ -60,8 +60,8 @@ impl<S: Store> Server<S> {
         if connection.phase == Phase::Dialling {
             return;
         }
-        if connection.flush().is_err() {
-            self.remove(key);
+        if let Err(error) = connection.flush() {
+            self.remove(key, Ending::Broken(error.kind()));
             return;
         }
         if !connection.output.is_empty() {
@@ -112,11 +112,11 @@ impl<S: Store> Server<S> {
             return;
         };
         connection.end();
+        connection.phase = Phase::Draining(close);
         if connection.peer == Peer::Ended {
-            self.remove(key);
+            self.remove(key, Ending::AsItsPhase);
             return;
         }
-        connection.phase = Phase::Draining(close);
         connection.readable = true;
         let limit = self.now + self.settings.drain_limit;
         self.timers.set(&mut connection.drain, Deadline::Drain(key), Some(limit));
@@ -135,29 +135,29 @@ impl<S: Store> Server<S> {
 
     /// Forgets a connection, and its session if that was the client's own: what it
     /// was handed and did not confirm is unread again.
-    pub(crate) fn remove(&mut self, key: usize) {
+    pub(crate) fn remove(&mut self, key: usize, ending: Ending) {
         let mut connection = self.connections.remove(key);
         self.timers.set(&mut connection.drain, Deadline::Drain(key), None);
         self.watches.retain(|watch| watch.connection != key);
         if let Some(session) = connection.session {
             match connection.stream {
-                Stream::Front => self.remove_seat(session),
+                Stream::Front => self.remove_seat(session, ending.reason(connection.phase)),
                 Stream::Back => self.remove_back(session, connection.phase),
             }
         }
-        // A place is free: whoever waits in a listener's queue may come in.
-        for listening in &mut self.listeners {
-            listening.waiting = true;
-        }
+        // A place is free for a connection in a listener's queue.
+        self.connections_may_wait();
     }
 
-    fn remove_seat(&mut self, session: usize) {
+    fn remove_seat(&mut self, session: usize, (reason, is_a_limit): (&'static str, bool)) {
+        self.give_up_dial(session);
+        self.before_login.remove(session);
         let Some(mut seat) = self.seats.remove(session) else {
             return;
         };
         self.clear_deadlines(session, &mut seat);
-        self.count_failure(seat.dialling.take());
         self.office.leave(seat.visit);
+        self.log_disconnected(&seat, reason, is_a_limit);
         if seat.protocol.reports {
             self.report(Category::Connection, "a client is gone");
         }
@@ -166,7 +166,7 @@ impl<S: Store> Server<S> {
             connection.session = None;
             // What is still to be said over it is said.
             if !matches!(connection.phase, Phase::Closing(_) | Phase::Draining(_)) {
-                self.remove(back);
+                self.remove(back, Ending::AsItsPhase);
             }
         }
     }
@@ -185,8 +185,6 @@ impl<S: Store> Server<S> {
             let deadline = Deadline::of_session(timer, session);
             self.timers.set(seat.deadlines.timer(timer), deadline, None);
         }
-        self.timers.set(&mut seat.deadlines.dial, Deadline::Dial(session), None);
-        self.timers.set(&mut seat.deadlines.redial, Deadline::Redial(session), None);
     }
 }
 

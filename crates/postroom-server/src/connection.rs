@@ -79,7 +79,38 @@ pub(crate) enum Taken {
     /// Nothing at present.
     Nothing,
     /// The connection is broken.
-    Broken,
+    Broken(io::ErrorKind),
+}
+
+/// How a connection came to its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    /// As its phase tells.
+    AsItsPhase,
+    /// It is broken.
+    Broken(io::ErrorKind),
+    /// Its reader let too much wait.
+    Overflow,
+    /// The operating system could not watch it.
+    Unwatched,
+}
+
+impl Ending {
+    /// The reason for the log, and whether it is a limit.
+    pub(crate) fn reason(self, phase: Phase) -> (&'static str, bool) {
+        match (phase, self) {
+            (
+                Phase::Closing(Close::Dropped(reason)) | Phase::Draining(Close::Dropped(reason)),
+                _,
+            ) => (reason.as_str(), reason.is_a_limit()),
+            (Phase::Closing(Close::Asked) | Phase::Draining(Close::Asked), _)
+            | (_, Self::AsItsPhase) => ("the client left", false),
+            (_, Self::Broken(io::ErrorKind::TimedOut)) => ("the peer answers no more", false),
+            (_, Self::Broken(_)) => ("the connection was reset", false),
+            (_, Self::Overflow) => ("reads too slowly (connection.output_bytes_max)", true),
+            (_, Self::Unwatched) => ("the system cannot watch the connection", true),
+        }
+    }
 }
 
 impl Connection {
@@ -102,6 +133,12 @@ impl Connection {
 
     pub(crate) fn socket_mut(&mut self) -> &mut TcpStream {
         &mut self.socket
+    }
+
+    /// Why the socket is broken.
+    pub(crate) fn take_error(&self) -> io::ErrorKind {
+        let error = self.socket.take_error();
+        error.ok().flatten().map_or(io::ErrorKind::ConnectionReset, |error| error.kind())
     }
 
     /// Where the connection is from and to, our end first.
@@ -143,7 +180,7 @@ impl Connection {
                     return Taken::Nothing;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Taken::Broken,
+                Err(error) => return Taken::Broken(error.kind()),
             }
         }
     }

@@ -19,7 +19,7 @@ use postroom_model::Name;
 use postroom_protocol::{Dial, Input, Stream};
 use postroom_store::Store;
 
-use crate::connection::{Connection, Phase};
+use crate::connection::{Connection, Ending, Phase};
 use crate::event_loop::{FIRST_CONNECTION, Server};
 use crate::listener::KeepAlive;
 use crate::timers::Deadline;
@@ -40,6 +40,10 @@ const FIRST_RETRY_AFTER: Duration = Duration::from_millis(20);
 pub(crate) struct Dialling {
     account: Name,
     port: u16,
+    /// When it has failed at the latest.
+    limit: Option<Instant>,
+    /// When it is tried again.
+    retry: Option<Instant>,
     /// The wait before the next try.
     retry_after: Duration,
     /// Why no connection came about so far.
@@ -89,14 +93,15 @@ impl<S: Store> Server<S> {
     pub(crate) fn dial(&mut self, session: usize, dial: Dial) {
         let Dial { port, account } = dial;
         let failure = self.forbids_dial(session, &account, port).map(DialFailure::NotAllowed);
-        let limit = self.now + self.settings.dial_limit;
-        let Some(seat) = self.seats.get_mut(session) else {
-            return;
-        };
-        self.timers.set(&mut seat.deadlines.dial, Deadline::Dial(session), Some(limit));
         let is_allowed = failure.is_none();
-        let dialling = Dialling { account, port, retry_after: FIRST_RETRY_AFTER, failure };
-        seat.dialling = Some(Box::new(dialling));
+        let retry_after = FIRST_RETRY_AFTER;
+        let mut dialling =
+            Box::new(Dialling { account, port, limit: None, retry: None, retry_after, failure });
+        let limit = self.now + self.settings.dial_limit;
+        self.timers.set(&mut dialling.limit, Deadline::Dial(session), Some(limit));
+        if let Some(seat) = self.seats.get_mut(session) {
+            seat.dialling = Some(dialling);
+        }
         if is_allowed {
             self.try_dial(session);
         }
@@ -123,8 +128,17 @@ impl<S: Store> Server<S> {
         None
     }
 
+    /// The time to try a dial again has come.
+    pub(crate) fn redial(&mut self, session: usize) {
+        let dialling = self.seats.get_mut(session).and_then(|seat| seat.dialling.as_mut());
+        if let Some(dialling) = dialling {
+            dialling.retry = None;
+            self.try_dial(session);
+        }
+    }
+
     /// Begins one try of a dial.
-    pub(crate) fn try_dial(&mut self, session: usize) {
+    fn try_dial(&mut self, session: usize) {
         let seat = self.seats.get(session).filter(|seat| seat.back.is_none());
         let Some((front, port)) =
             seat.and_then(|seat| Some((seat.front, seat.dialling.as_ref()?.port)))
@@ -153,7 +167,7 @@ impl<S: Store> Server<S> {
             Token(FIRST_CONNECTION + key),
             Interest::READABLE | Interest::WRITABLE,
         );
-        registered.inspect_err(|_| self.remove(key))
+        registered.inspect_err(|_| self.remove(key, Ending::Unwatched))
     }
 
     /// Looks whether a peer that was dialled has answered.
@@ -165,11 +179,12 @@ impl<S: Store> Server<S> {
         match connection.dialled() {
             Some(Ok(())) => {
                 connection.phase = Phase::Open;
-                self.dialled(session, true);
+                self.end_dial(session);
+                self.feed(session, Input::Dialled(true));
                 self.will_take(key);
             }
             Some(Err(error)) => {
-                self.remove(key);
+                self.remove(key, Ending::AsItsPhase);
                 self.dial_failed(session, error);
             }
             None => {}
@@ -188,41 +203,38 @@ impl<S: Store> Server<S> {
         if error.kind() == io::ErrorKind::ConnectionRefused {
             let at = self.now + dialling.retry_after;
             dialling.retry_after *= 2;
-            self.timers.set(&mut seat.deadlines.redial, Deadline::Redial(session), Some(at));
+            self.timers.set(&mut dialling.retry, Deadline::Redial(session), Some(at));
         }
         dialling.failure = Some(DialFailure::System(error));
     }
 
     /// The time for a dial has passed.
     pub(crate) fn dial_limit_passed(&mut self, session: usize) {
-        let Some(seat) = self.seats.get_mut(session) else {
+        self.give_up_dial(session);
+        if let Some(back) = self.seats.get(session).and_then(|seat| seat.back) {
+            self.remove(back, Ending::AsItsPhase);
+        }
+        self.feed(session, Input::Dialled(false));
+    }
+
+    /// Ends a dial that has failed, or whose session has left before that was
+    /// known. All its tries count once.
+    pub(crate) fn give_up_dial(&mut self, session: usize) {
+        let Some(dialling) = self.end_dial(session) else {
             return;
         };
-        let (dialling, back) = (seat.dialling.take(), seat.back);
-        if let Some(back) = back {
-            self.remove(back);
-        }
-        self.count_failure(dialling);
-        self.dialled(session, false);
-    }
-
-    /// A dial has failed, or its session has left before that was known. All its
-    /// tries count once.
-    pub(crate) fn count_failure(&mut self, dialling: Option<Box<Dialling>>) {
-        if let Some(dialling) = dialling
-            && !matches!(dialling.failure, Some(DialFailure::NotAllowed(_)))
-        {
-            self.dial_failures.add(dialling.account, self.now);
+        let Dialling { account, port, failure, .. } = *dialling;
+        self.log_dial_failed(session, port, failure.as_ref());
+        if !matches!(failure, Some(DialFailure::NotAllowed(_))) {
+            self.dial_failures.add(account, self.now);
         }
     }
 
-    fn dialled(&mut self, session: usize, is_connected: bool) {
-        if let Some(seat) = self.seats.get_mut(session) {
-            seat.dialling = None;
-            self.timers.set(&mut seat.deadlines.dial, Deadline::Dial(session), None);
-            self.timers.set(&mut seat.deadlines.redial, Deadline::Redial(session), None);
-            self.feed(session, Input::Dialled(is_connected));
-        }
+    fn end_dial(&mut self, session: usize) -> Option<Box<Dialling>> {
+        let mut dialling = self.seats.get_mut(session)?.dialling.take()?;
+        self.timers.set(&mut dialling.limit, Deadline::Dial(session), None);
+        self.timers.set(&mut dialling.retry, Deadline::Redial(session), None);
+        Some(dialling)
     }
 }
 

@@ -8,11 +8,13 @@ use postroom_model::{Name, Password};
 use postroom_office::{Member, News, Office, SessionId};
 use postroom_protocol::{Category, Outputs, Report};
 use postroom_store::{Store, StoreFailure};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use slab::Slab;
 
 use crate::acknowledgement::Watch;
-use crate::connection::{Buffer, Connection, Peer, Phase};
+use crate::audit::Counts;
+use crate::before_login::BeforeLogin;
+use crate::connection::{Buffer, Connection, Ending, Peer, Phase};
 use crate::dial::Failures;
 use crate::listener::BoundListener;
 use crate::seat::Seats;
@@ -40,9 +42,16 @@ pub struct Server<S> {
     signals: CaughtSignals,
     pub(crate) threads: Threads,
     pub(crate) listeners: Vec<Listening>,
+    /// When connections are accepted again after a shortage.
+    pub(crate) accept_again: Option<Instant>,
+    /// Connections wait since there are as many as there may be.
+    pub(crate) is_full: bool,
     pub(crate) office: Office<S>,
     pub(crate) connections: Slab<Connection>,
     pub(crate) seats: Seats,
+    pub(crate) before_login: BeforeLogin,
+    /// Lines of the log in this second.
+    pub(crate) line_counts: Counts,
     /// What is heard once it is acknowledged.
     pub(crate) watches: Vec<Watch>,
     pub(crate) dial_failures: Failures,
@@ -144,8 +153,12 @@ impl<S: Store> Server<S> {
             signals,
             threads,
             listeners: listening,
+            accept_again: None,
+            is_full: false,
             connections: Slab::new(),
             seats: Seats::default(),
+            before_login: BeforeLogin::default(),
+            line_counts: Counts::default(),
             watches: Vec::new(),
             dial_failures: Failures::default(),
             reporter,
@@ -188,13 +201,17 @@ impl<S: Store> Server<S> {
             self.take_events(&events);
             self.gather(&mut events)?;
             self.begin_stop();
-            self.accept();
             self.pass_deadlines();
             self.read_news()?;
             self.settle()?;
+            // What those that are here have sent was taken by now: none is ended whose
+            // login has come.
+            self.evict_before_login();
+            self.accept();
             self.check_passwords();
             self.flush();
             self.ask_for_acknowledgements();
+            self.log_left_out();
         }
         Ok(())
     }
@@ -234,7 +251,9 @@ impl<S: Store> Server<S> {
                 Stop::Asked => Some(Duration::ZERO),
                 Stop::Until(limit) => Some(limit.saturating_duration_since(self.now)),
             };
-            [self.timers.next_in(self.now), self.next_ask_in(), stop].into_iter().flatten().min()
+            let line_counts = self.line_counts.over_in(self.now);
+            let next = [self.timers.next_in(self.now), self.next_ask_in(), line_counts, stop];
+            next.into_iter().flatten().min()
         };
         self.poll_for(events, timeout)?;
         self.now = Instant::now();
@@ -285,7 +304,8 @@ impl<S: Store> Server<S> {
         }
         if event.is_error() && !self.takes_bytes(key) {
             // A reset, which no one would come to read.
-            self.remove(key);
+            let ending = Ending::Broken(self.connections[key].take_error());
+            self.remove(key, ending);
             return;
         }
         let connection = &mut self.connections[key];
@@ -305,6 +325,9 @@ impl<S: Store> Server<S> {
         for signal in self.signals.pending() {
             match (signal, self.stop) {
                 (SIGHUP, _) => self.read_passwords(),
+                // Some tools send it to ask a program for its state; by default it
+                // would end this one.
+                (SIGUSR1, _) => {}
                 (SIGINT | SIGTERM, Stop::No) => {
                     tracing::info!(connections = self.connections.len(), "stopping");
                     self.stop = Stop::Asked;

@@ -1,12 +1,17 @@
 //! Taking bytes, ends and deadlines to the sessions.
 
+use postroom_model::Request;
+use postroom_office::SessionId;
 use postroom_protocol::{Input, Outputs, Session, Stream, Timer};
 use postroom_store::Store;
 
-use crate::connection::{Connection, Peer, Phase, Taken};
+use crate::connection::{Connection, Ending, Peer, Phase, Taken};
 use crate::event_loop::Server;
 use crate::seat::Seat;
 use crate::timers::Deadline;
+
+/// Connections that have not logged in may be this share of all: a quarter.
+const BEFORE_LOGIN_SHARE: usize = 4;
 
 impl<S: Store> Server<S> {
     /// Notes that a connection may have bytes to be taken.
@@ -61,7 +66,7 @@ impl<S: Store> Server<S> {
                 }
                 Taken::End { proof } => self.end_taken(key, proof),
                 Taken::Nothing => {}
-                Taken::Broken => self.remove(key),
+                Taken::Broken(error) => self.remove(key, Ending::Broken(error)),
             }
         }
     }
@@ -82,7 +87,7 @@ impl<S: Store> Server<S> {
             self.feed(session, Input::End { stream, proof });
         }
         if is_draining {
-            self.remove(key);
+            self.remove(key, Ending::AsItsPhase);
         }
     }
 
@@ -93,22 +98,13 @@ impl<S: Store> Server<S> {
                 Deadline::LogIn(key) => self.elapsed(key, Timer::LogIn),
                 Deadline::Pause(key) => self.elapsed(key, Timer::Pause),
                 Deadline::Hearing(key) => self.elapsed(key, Timer::Hearing),
-                Deadline::Dial(key) => {
-                    if let Some(seat) = self.seats.get_mut(key) {
-                        seat.deadlines.dial = None;
-                        self.dial_limit_passed(key);
-                    }
-                }
-                Deadline::Redial(key) => {
-                    if let Some(seat) = self.seats.get_mut(key) {
-                        seat.deadlines.redial = None;
-                        self.try_dial(key);
-                    }
-                }
+                Deadline::Dial(key) => self.dial_limit_passed(key),
+                Deadline::Redial(key) => self.redial(key),
+                Deadline::Accept => self.accept_again(),
                 Deadline::Drain(key) => {
                     if let Some(connection) = self.connections.get_mut(key) {
                         connection.drain = None;
-                        self.remove(key);
+                        self.remove(key, Ending::AsItsPhase);
                     }
                 }
             }
@@ -163,19 +159,19 @@ impl<S: Store> Server<S> {
             return;
         };
         let (visit, front) = (seat.visit, seat.front);
-        for request in outputs.requests.drain(..) {
-            self.office.ask(visit, request);
+        for request in &outputs.requests {
+            if let Request::LogIn { name, .. } = request {
+                seat.account = Some(name.into());
+            }
         }
+        self.ask(visit, outputs);
         for notice in outputs.notices.drain(..) {
             self.office.note(visit, notice);
         }
-        for (timer, after) in outputs.timers.drain(..) {
-            let at = after.map(|after| self.now + after);
-            let deadline = Deadline::of_session(timer, session);
-            self.timers.set(seat.deadlines.timer(timer), deadline, at);
-        }
+        self.set_timers(session, outputs);
         if let Some(close) = outputs.close.take() {
             self.connections[front].phase = Phase::Closing(close);
+            self.before_login.remove(session);
             self.office.depart(visit);
         }
         for mark in outputs.heard_once_acknowledged.drain(..) {
@@ -186,6 +182,40 @@ impl<S: Store> Server<S> {
         }
         if let Some(dial) = outputs.dial.take() {
             self.dial(session, dial);
+        }
+    }
+
+    fn ask(&mut self, visit: SessionId, outputs: &mut Outputs) {
+        for request in outputs.requests.drain(..) {
+            self.log_request(visit.key(), &request);
+            self.office.ask(visit, request);
+        }
+    }
+
+    fn set_timers(&mut self, session: usize, outputs: &mut Outputs) {
+        let Some(seat) = self.seats.get_mut(session) else {
+            return;
+        };
+        for (timer, after) in outputs.timers.drain(..) {
+            let at = after.map(|after| self.now + after);
+            let deadline = Deadline::of_session(timer, session);
+            self.timers.set(seat.deadlines.timer(timer), deadline, at);
+            // The time to log in runs for as long as a session has not.
+            match (timer, at) {
+                (Timer::LogIn, Some(_)) => self.before_login.add(session, seat.peer.ip.into()),
+                (Timer::LogIn, None) => self.before_login.remove(session),
+                _ => {}
+            }
+        }
+    }
+
+    /// Ends connections that wait to log in where they are too many.
+    pub(crate) fn evict_before_login(&mut self) {
+        let most = (self.settings.connections_max / BEFORE_LOGIN_SHARE).max(1);
+        while self.before_login.len() > most
+            && let Some(session) = self.before_login.take_longest_of_most()
+        {
+            self.feed(session, Input::Evicted);
         }
     }
 

@@ -10,6 +10,8 @@
 mod accept;
 mod acknowledgement;
 mod answer;
+mod audit;
+mod before_login;
 mod connection;
 mod dial;
 mod event_loop;

@@ -1,16 +1,22 @@
 //! A session and the connections that it has.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use postroom_office::SessionId;
 use postroom_protocol::{Protocol, Session, Timer};
+use smol_str::SmolStr;
 
+use crate::audit::Origin;
 use crate::dial::Dialling;
 
 pub(crate) struct Seat {
     pub(crate) session: Box<dyn Session>,
     pub(crate) visit: SessionId,
     pub(crate) protocol: &'static Protocol,
+    pub(crate) peer: PeerAddress,
+    /// The account that it has logged in as, or else tried last; for the log.
+    pub(crate) account: Option<SmolStr>,
     /// The connection that the client opened.
     pub(crate) front: usize,
     /// The connection that the server opened.
@@ -20,17 +26,36 @@ pub(crate) struct Seat {
     pub(crate) dialling: Option<Box<Dialling>>,
 }
 
+/// Where a connection comes from, in fewer bytes than a [`SocketAddr`] has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerAddress {
+    pub(crate) ip: IpAddr,
+    port: u16,
+}
+
+impl From<SocketAddr> for PeerAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self { ip: address.ip().to_canonical(), port: address.port() }
+    }
+}
+
+impl Seat {
+    pub(crate) fn origin(&self) -> Origin<'_> {
+        Origin {
+            peer: SocketAddr::new(self.peer.ip, self.peer.port),
+            listener: self.protocol.name,
+            account: self.account.as_deref(),
+        }
+    }
+}
+
 /// The deadlines that a session has set.
 #[derive(Debug, Default)]
-pub(crate) struct SeatDeadlines {
-    timers: [Option<Instant>; Timer::ALL.len()],
-    pub(crate) dial: Option<Instant>,
-    pub(crate) redial: Option<Instant>,
-}
+pub(crate) struct SeatDeadlines([Option<Instant>; Timer::ALL.len()]);
 
 impl SeatDeadlines {
     pub(crate) fn timer(&mut self, timer: Timer) -> &mut Option<Instant> {
-        &mut self.timers[timer as usize]
+        &mut self.0[timer as usize]
     }
 }
 

@@ -1,9 +1,10 @@
-//! The signals that ask a server to stop or to read its passwords anew.
+//! The signals that ask a server to stop or to read its passwords anew, and SIGUSR1,
+//! which it ignores.
 
 use std::io;
 
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 
 /// Signals taken over from their default action. To be caught before anyone can
@@ -13,7 +14,7 @@ pub struct CaughtSignals(Signals);
 impl CaughtSignals {
     /// Takes the signals over.
     pub fn catch() -> io::Result<Self> {
-        Signals::new([SIGINT, SIGTERM, SIGHUP]).map(Self)
+        Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1]).map(Self)
     }
 
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {

@@ -4,12 +4,14 @@
 //! one before the next, and written at once: one call for each, from memory that
 //! the processor has at hand.
 
+use std::io;
+
 use postroom_model::{Attendee, Event, Reply};
 use postroom_office::{Audience, Member, Moment, News, SessionId};
 use postroom_protocol::Input;
 use postroom_store::Store;
 
-use crate::connection::{Buffer, Phase};
+use crate::connection::{Buffer, Ending, Phase};
 use crate::event_loop::Server;
 
 /// Bytes that may gather for one connection within a turn before they are
@@ -54,6 +56,12 @@ impl<S: Store> Server<S> {
             return;
         };
         let waits = self.connections[front].readable;
+        if let Reply::LoggedIn { name, .. } = &reply
+            && let Some(seat) = self.seats.get_mut(session.key())
+        {
+            seat.account = Some(name.into());
+        }
+        self.log_reply(session.key(), &reply);
         self.feed(session.key(), Input::Reply(reply));
         if waits {
             self.will_take(front);
@@ -130,10 +138,9 @@ impl<S: Store> Server<S> {
         let is_broken = connection.buffer == Buffer::HasRoom && connection.flush().is_err();
         let waiting = connection.output.len();
         if is_broken {
-            self.remove(key);
+            self.remove(key, Ending::Broken(io::ErrorKind::ConnectionReset));
         } else if waiting > self.settings.session.output_bytes_max {
-            tracing::info!(bytes = waiting, "a client reads too slowly and loses its connection");
-            self.remove(key);
+            self.remove(key, Ending::Overflow);
         } else if waiting == 0 {
             self.spare.put(std::mem::take(&mut connection.output));
         }

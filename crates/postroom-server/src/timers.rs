@@ -17,6 +17,8 @@ pub(crate) enum Deadline {
     Redial(usize),
     /// The drain of a connection ends.
     Drain(usize),
+    /// Connections are accepted again after a shortage.
+    Accept,
 }
 
 impl Deadline {

@@ -24,7 +24,9 @@ use postroom_model::{
 };
 
 use crate::line::{Line, LineBuffer};
-use crate::session::{Category, Close, Input, Outputs, Report, Session, Settings, Stream, Timer};
+use crate::session::{
+    Category, Close, DropReason, Input, Outputs, Report, Session, Settings, Stream, Timer,
+};
 
 /// What is shown while there is no latest text.
 const EMPTY: &str = "Empty Message";
@@ -299,6 +301,10 @@ impl Board {
         self.close(Close::Asked, outputs);
     }
 
+    fn drop_client(&mut self, reason: DropReason, outputs: &mut Outputs) {
+        self.close(Close::Dropped(reason), outputs);
+    }
+
     fn close(&mut self, close: Close, outputs: &mut Outputs) {
         if !matches!(self.state, State::Closed) {
             self.state = State::Closed;
@@ -329,7 +335,7 @@ impl Board {
             }
             (_, Reply::Joined) => self.state = State::Streaming,
             // Nothing else is asked for.
-            (_, _) => self.close(Close::Dropped, outputs),
+            (_, _) => self.drop_client(DropReason::RuleBroken, outputs),
         }
     }
 
@@ -354,7 +360,7 @@ impl Board {
     fn stop(&mut self, outputs: &mut Outputs) {
         // What was asked is answered, and that ends the connection.
         if !matches!(self.state, State::Asked { request: Asked::Upload { .. } | Asked::Download }) {
-            self.close(Close::Dropped, outputs);
+            self.drop_client(DropReason::Stop, outputs);
         }
     }
 }
@@ -392,9 +398,10 @@ impl Session for Board {
                     self.state,
                     State::Letter | State::Operand { .. } | State::Upload { .. }
                 ) {
-                    self.close(Close::Dropped, outputs);
+                    self.drop_client(DropReason::LogInLimit, outputs);
                 }
             }
+            Input::Evicted => self.drop_client(DropReason::Evicted, outputs),
             Input::Reply(reply) => self.reply(reply, outputs),
             Input::Event(Event::Posted(posted)) => {
                 if matches!(self.state, State::Streaming) {

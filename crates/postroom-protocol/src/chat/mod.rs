@@ -23,7 +23,7 @@ use postroom_model::{
 
 use crate::conversation::{Conversation, Dialogue, Next, Step};
 use crate::line::Line;
-use crate::session::{Input, Outputs, Session, Settings, Stream};
+use crate::session::{DropReason, Input, Outputs, Session, Settings, Stream};
 
 use command::{COMMANDS, Command, Mistake};
 use telnet::Telnet;
@@ -34,6 +34,9 @@ const UNKNOWN: &str = "Unknown command. Type /cmd for the commands.\n";
 const NOT_FOUND: &str = "User not found\n";
 const LEFT: &str = "You have left the chat\n";
 const CLOSED: &str = "Server has been closed by host\n";
+const TOO_LATE: &str = "Disconnected: you chose no name in time. Connect again.\n";
+const EVICTED: &str =
+    "Disconnected: too many connections wait to choose a name. Connect again later.\n";
 
 /// Names that `/allusers` tells; of more it tells how many.
 const LISTED_MAX: usize = 2_000;
@@ -73,7 +76,9 @@ impl Session for Chat {
                         let (stream, bytes) = (Stream::Front, &text[..]);
                         self.conversation.input(Input::Bytes { stream, bytes, proof }, outputs);
                     }
-                    Err(telnet::TooLong) => self.conversation.drop_client(outputs),
+                    Err(telnet::TooLong) => {
+                        self.conversation.drop_client(DropReason::RuleBroken, outputs);
+                    }
                 }
             }
             input => self.conversation.input(input, outputs),
@@ -286,8 +291,13 @@ impl Dialogue for Room {
         }
     }
 
-    fn farewell(&mut self, answer: &mut Vec<u8>) {
-        answer.extend_from_slice(CLOSED.as_bytes());
+    fn farewell(&mut self, reason: DropReason, answer: &mut Vec<u8>) {
+        let farewell = match reason {
+            DropReason::LogInLimit => TOO_LATE,
+            DropReason::Evicted => EVICTED,
+            _ => CLOSED,
+        };
+        answer.extend_from_slice(farewell.as_bytes());
     }
 }
 

@@ -24,7 +24,7 @@ use postroom_model::{
 
 use crate::conversation::{Conversation, Dialogue, Next, Step};
 use crate::line::Line;
-use crate::session::{Dial, Input, Outputs, Session, Settings, Stream};
+use crate::session::{Dial, DropReason, Input, Outputs, Session, Settings, Stream};
 
 use command::{Command, credentials};
 use push::{Overflow, Pushes};
@@ -112,7 +112,9 @@ impl Session for Messenger {
         }
         match input {
             Input::Bytes { stream: Stream::Back, bytes, .. } => self.pushes.bytes(bytes, outputs),
-            Input::End { stream: Stream::Back, .. } => self.conversation.drop_client(outputs),
+            Input::End { stream: Stream::Back, .. } => {
+                self.conversation.drop_client(DropReason::BackStreamEnded, outputs);
+            }
             Input::Reply(
                 reply @ (Reply::Delivered(_)
                 | Reply::NothingUnread
@@ -121,7 +123,7 @@ impl Session for Messenger {
             ) => self.pushes.reply(reply, outputs),
             Input::Event(event) => {
                 if let Err(Overflow) = self.event(event, outputs) {
-                    self.conversation.drop_client(outputs);
+                    self.conversation.drop_client(DropReason::Unresponsive, outputs);
                 }
             }
             Input::Stop => {

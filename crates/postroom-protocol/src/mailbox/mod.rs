@@ -16,11 +16,11 @@ use postroom_model::{Name, NameError, Password, Reply, Request, Terms, Text, Unk
 
 use crate::conversation::{Conversation, Dialogue, Next, Step};
 use crate::line::Line;
-use crate::session::{Close, Outputs, Session, Settings};
+use crate::session::{Close, DropReason, Outputs, Session, Settings};
 
 use command::Command;
 
-const DROP: Step = Step::Close(Close::Dropped);
+const DROP: Step = Step::Close(Close::Dropped(DropReason::RuleBroken));
 const FAILED: &str = "MESSAGE FAILED\n";
 
 /// Begins a session.
@@ -102,7 +102,7 @@ impl Dialogue for Mailbox {
                 answer.push(b'\n');
             }
             Reply::NothingUnread => answer.extend_from_slice(b"READ ERROR\n"),
-            Reply::LogInRefused(_) => return Next::Close(Close::Dropped),
+            Reply::LogInRefused(_) => return Next::Close(Close::Dropped(DropReason::LogInRefused)),
             // Not asked for here, or not answered.
             _ => {}
         }

@@ -13,6 +13,7 @@ mod disk;
 mod habits;
 mod im;
 mod live_clients;
+mod log_lines;
 mod logged;
 mod messenger;
 mod model;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use socket2::{Domain, SockRef, Socket, Type};
 
+use crate::logged::LoggedServer;
 use crate::support::{Client, PATIENCE, Server};
 
 const VERBOSE: &str = "mailbox-verbose";
@@ -59,6 +60,102 @@ fn a_connection_that_says_nothing_is_dropped_at_the_login_limit() {
         assert_eq!(silent.rest(), "");
         assert!(begun.elapsed() >= SHORT, "dropped after {:?}", begun.elapsed());
     }
+}
+
+/// A server that lets two connections wait to log in.
+fn server_for_two() -> LoggedServer {
+    LoggedServer::start(&[], &["--set=connection.max=8"])
+}
+
+/// Whether the server has not ended a connection that it says nothing to.
+fn is_open(client: &Client) -> bool {
+    let stream = client.stream();
+    stream.set_nonblocking(true).unwrap();
+    let is_open = stream.peek(&mut [0]).is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock);
+    stream.set_nonblocking(false).unwrap();
+    is_open
+}
+
+#[test]
+fn beyond_a_quarter_of_the_connections_the_longest_waiting_login_is_ended() {
+    let server = server_for_two();
+    let mut first = server.connect("chat");
+    assert!(first.line().starts_with("Welcome"));
+    let mut second = server.connect(VERBOSE);
+    assert_eq!(second.ask("LOGIN two words"), "LOGIN ERROR");
+    let third = server.connect("mailbox");
+    assert_eq!(
+        first.rest(),
+        "Disconnected: too many connections wait to choose a name. Connect again later.\n"
+    );
+    server.wait_for_log(&["WARN", "disconnected", "too many connections wait to log in", "chat"]);
+    // Those that have logged in do not count.
+    second.ask("LOGIN bob");
+    let mut fourth = server.connect("mailbox");
+    assert_eq!(fourth.ask("LOGIN carol"), "0");
+    assert_eq!(second.ask("READ bob"), "No More Unread Messages.");
+    assert!(is_open(&third));
+}
+
+/// Connects from another address of the loopback network.
+fn connect_from(address: [u8; 4], server: &Server, protocol: &str) -> Client {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((address, 0)).into()).unwrap();
+    socket.connect(&server.address(protocol).into()).unwrap();
+    Client::over(socket.into())
+}
+
+#[test]
+fn whoever_opens_many_connections_loses_its_own() {
+    let server = server_for_two();
+    let mut honest = connect_from([127, 0, 0, 2], &server, "chat");
+    assert!(honest.line().starts_with("Welcome"));
+    // The one that has waited longest is honest; it is not of the address with most.
+    let rude: Vec<_> = (0..20)
+        .map(|_| {
+            let mut client = connect_from([127, 0, 0, 3], &server, "chat");
+            assert!(client.line().starts_with("Welcome"));
+            client
+        })
+        .collect();
+    let mut ended = rude.into_iter().take(19);
+    assert!(ended.all(|mut client| client.rest().starts_with("Disconnected: too many")));
+    assert!(honest.ask("/setname honest").starts_with("Username accepted"));
+}
+
+/// A burst of clients that log in at once is no attack.
+#[test]
+fn a_login_that_has_come_is_taken_before_any_connection_is_ended() {
+    let server = server_for_two();
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let server = &server;
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    let mut client = server.connect("mailbox");
+                    assert_eq!(client.ask(&format!("LOGIN user{number}")), "0");
+                    client.send("EXIT\n");
+                    assert_eq!(client.rest(), "");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_complete_request_to_the_board_is_a_login() {
+    let server = server_for_two();
+    let mut streams: Vec<_> = (0..3).map(|_| server.connect("board")).collect();
+    for stream in &mut streams {
+        stream.send("s\n#rust\n");
+    }
+    let silent = server.connect("board");
+    let mut upload = server.connect("board");
+    upload.send("u\nhi #rust");
+    upload.end();
+    assert_eq!(upload.rest(), "operation success\n");
+    assert!(streams.iter_mut().all(|stream| stream.line() == "@board: hi #rust"));
+    assert!(is_open(&silent));
 }
 
 #[test]
@@ -260,6 +357,15 @@ fn beyond_the_most_connections_a_further_one_waits() {
 }
 
 #[test]
+fn that_the_server_is_full_is_logged() {
+    let server = LoggedServer::start(&[], &["--set=connection.max=1"]);
+    let mut first = server.connect("mailbox");
+    assert_eq!(first.ask("LOGIN bob"), "0");
+    let _second = server.connect("mailbox");
+    server.wait_for_log(&["WARN", "the server is full", "connections=1"]);
+}
+
+#[test]
 fn a_waiting_connection_gets_in_when_one_ends_its_side() {
     let (_server, mut first, second) = full_server(&[]);
     first.end();
@@ -289,6 +395,20 @@ fn a_waiting_connection_gets_in_when_one_is_closed_at_the_drain_limit() {
     first.send("nonsense\n");
     assert_eq!(first.rest(), "");
     assert_served(second);
+}
+
+/// No event tells when the system can accept again, and no other client comes.
+#[test]
+fn a_connection_that_could_not_be_accepted_gets_in_later() {
+    for error in ["EMFILE", "ENOBUFS", "EPERM"] {
+        let inject = format!("inject=accept4:error={error}:when=1..3");
+        let strace =
+            ["strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=accept4", "-e", &inject];
+        let server = LoggedServer::through(&strace, &[], &[]);
+        let mut client = server.connect("mailbox");
+        assert_eq!(client.ask("LOGIN bob"), "0", "{error}");
+        server.wait_for_log(&["WARN", "cannot accept a connection"]);
+    }
 }
 
 #[test]

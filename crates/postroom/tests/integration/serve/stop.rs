@@ -154,3 +154,14 @@ fn a_client_in_the_backlog_of_a_stopping_server_is_not_left_waiting() {
         Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
     }
 }
+
+/// Some tools send it to ask a program for its state.
+#[test]
+fn sigusr1_changes_nothing() {
+    let mut server = Server::start();
+    let mut bob = server.log_in("bob");
+    server.signal(Signal::USR1);
+    assert_eq!(bob.ask("READ"), "READ ERROR");
+    assert_eq!(server.log_in("carol").ask("READ"), "READ ERROR");
+    assert!(server.stop().success());
+}

@@ -1,0 +1,144 @@
+//! Connections that have not logged in yet, and which of them gives way.
+//!
+//! They may be a quarter of all connections. Beyond that one ends of the network
+//! with most of them, the one that has waited longest: a peer that opens many
+//! connections and says nothing loses its own.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What counts as one peer: an address of IPv4, or the /64 of an address of IPv6.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Network {
+    V4(Ipv4Addr),
+    V6([u16; 4]),
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
+            }
+        }
+    }
+}
+
+/// When a connection came, relative to the others.
+type Arrival = u64;
+
+/// All connections before their login, by the keys of their sessions.
+#[derive(Debug, Default)]
+pub(crate) struct BeforeLogin {
+    waiting: HashMap<usize, (Network, Arrival)>,
+    by_network: HashMap<Network, BTreeMap<Arrival, usize>>,
+    /// Networks, the last one that with most connections; of several that whose
+    /// first connection has waited longest.
+    ranks: BTreeSet<(usize, Reverse<Arrival>, Network)>,
+    last_arrival: Arrival,
+}
+
+impl BeforeLogin {
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn add(&mut self, session: usize, network: Network) {
+        self.last_arrival += 1;
+        let arrival = self.last_arrival;
+        self.waiting.insert(session, (network, arrival));
+        self.change(network, |sessions| {
+            sessions.insert(arrival, session);
+        });
+    }
+
+    /// The session has logged in, or is gone.
+    pub(crate) fn remove(&mut self, session: usize) {
+        if let Some((network, arrival)) = self.waiting.remove(&session) {
+            self.change(network, |sessions| {
+                sessions.remove(&arrival);
+            });
+        }
+    }
+
+    /// Takes out the session that gives way where there are too many.
+    pub(crate) fn take_longest_of_most(&mut self) -> Option<usize> {
+        let (_, _, network) = self.ranks.last()?;
+        let session = *self.by_network.get(network)?.values().next()?;
+        self.remove(session);
+        Some(session)
+    }
+
+    fn change(&mut self, network: Network, change: impl FnOnce(&mut BTreeMap<Arrival, usize>)) {
+        let sessions = self.by_network.entry(network).or_default();
+        self.ranks.remove(&rank(network, sessions));
+        change(sessions);
+        if sessions.is_empty() {
+            self.by_network.remove(&network);
+        } else {
+            self.ranks.insert(rank(network, sessions));
+        }
+    }
+}
+
+fn rank(
+    network: Network,
+    sessions: &BTreeMap<Arrival, usize>,
+) -> (usize, Reverse<Arrival>, Network) {
+    let first = sessions.keys().next().copied().unwrap_or_default();
+    (sessions.len(), Reverse(first), network)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn network(number: u8) -> Network {
+        Network::V4(Ipv4Addr::new(192, 0, 2, number))
+    }
+
+    #[test]
+    fn addresses_of_one_network_count_together() {
+        let of = |address: &str| Network::from(address.parse::<IpAddr>().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_longest_waiting_of_the_network_with_most_gives_way(
+            steps in prop::collection::vec((0..3_u8, 0..4_u8), 0..60),
+        ) {
+            let mut before_login = BeforeLogin::default();
+            // In the order of their arrival.
+            let mut model: Vec<(usize, u8)> = Vec::new();
+            for (session, (step, of)) in steps.into_iter().enumerate() {
+                match step {
+                    0 if !model.is_empty() => {
+                        let (gone, _) = model.remove(usize::from(of) % model.len());
+                        before_login.remove(gone);
+                    }
+                    1 => {
+                        let count = |of| model.iter().filter(|(_, other)| *other == of).count();
+                        let most = model.iter().map(|(_, of)| count(*of)).max();
+                        let longest = model.iter().position(|(_, of)| Some(count(*of)) == most);
+                        let expected = longest.map(|place| model.remove(place).0);
+                        prop_assert_eq!(before_login.take_longest_of_most(), expected);
+                    }
+                    _ => {
+                        model.push((session, of));
+                        before_login.add(session, network(of));
+                    }
+                }
+                prop_assert_eq!(before_login.len(), model.len());
+            }
+        }
+    }
+}
