@@ -1,5 +1,7 @@
 #!/bin/sh
-# Starts the server with the protocol mailbox-verbose at 127.0.0.1:PORT.
+# Starts the server with the protocol mailbox-verbose at PORT of ADDRESS, which is
+# 127.0.0.1 unless given: only this machine reaches it there. 0.0.0.0 or :: opens it
+# to every machine that can reach this one.
 #
 # Further arguments go to `postroom serve` as they are. The program is
 # $POSTROOM, or the first of: postroom on the PATH, the checkout's release
@@ -7,7 +9,7 @@
 set -eu
 
 usage() {
-    printf 'usage: %s PORT [OPTION...]\n' "$0" >&2
+    printf 'usage: %s PORT [ADDRESS] [OPTION...]\n' "$0" >&2
     exit 2
 }
 
@@ -17,7 +19,20 @@ case $1 in
 esac
 port=$1
 shift
-set -- serve --listen "mailbox-verbose=127.0.0.1:$port" "$@"
+address=127.0.0.1
+case ${1:-} in
+    '' | -*) ;;
+    *:*:*) # IPv6, with or without its brackets
+        address=${1#[}
+        address="[${address%]}]"
+        shift
+        ;;
+    *)
+        address=$1
+        shift
+        ;;
+esac
+set -- serve --listen "mailbox-verbose=$address:$port" "$@"
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}

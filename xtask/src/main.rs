@@ -40,12 +40,7 @@ const CHECKS: &[Check] = &[
         arguments: &["deny", "--log-level", "error", "check", "bans", "licenses", "sources"],
         environment: &[],
     },
-    Check {
-        title: "tests",
-        program: "cargo",
-        arguments: &["test", "--workspace", "--locked"],
-        environment: &[],
-    },
+    Check { title: "tests", program: "scripts/test.sh", arguments: &[], environment: &[] },
 ];
 
 fn main() -> ExitCode {

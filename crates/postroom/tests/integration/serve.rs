@@ -348,6 +348,23 @@ fn script(name: &str) -> Command {
 }
 
 #[test]
+fn the_script_opens_the_server_to_the_address_that_it_is_given() {
+    for (arguments, address) in [
+        (&["0"][..], "127.0.0.1:"),
+        (&["0", "0.0.0.0"], "0.0.0.0:"),
+        (&["0", "::1", "--capacity=5"], "[::1]:"),
+        (&["0", "[::]"], "[::]:"),
+    ] {
+        let (_folder, data) = folder();
+        let mut start = script("startServer.sh");
+        start.args(arguments).args(["--data", text(&data)]);
+        let heard = Heard::start(&mut start);
+        assert!(heard.address(VERBOSE).starts_with(address), "{arguments:?}: {}", heard.stdout);
+        heard.stop();
+    }
+}
+
+#[test]
 fn the_scripts_start_a_server_and_a_client() {
     let (_folder, data) = folder();
     let mut start = script("startServer.sh");
