@@ -127,14 +127,15 @@ impl<S: Store> Office<S> {
         };
         let sender = attendance.name.clone();
         let mark = heard.then(|| attendance.next_mark(session));
+        // Before the reply: whoever speaks to itself and leaves at once still sees it.
+        let told = Event::Told(Told { sender, text, mark });
+        self.news.push(News::Event(Audience::Account(account), told));
         match mark {
             Some(mark) => {
                 self.wait(session, Awaited { mark, what: Waiting::Reply { recipient: account } });
             }
             None => self.reply(session, Reply::Told),
         }
-        let told = Event::Told(Told { sender, text, mark });
-        self.news.push(News::Event(Audience::Account(account), told));
     }
 
     pub(crate) fn tell_of_mail(&mut self, recipient: AccountId) {

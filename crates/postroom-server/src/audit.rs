@@ -157,9 +157,9 @@ impl<S: Store> Server<S> {
         };
         let Origin { peer, listener, .. } = seat.origin();
         if seat.protocol.reports {
-            info!(%peer, listener, "connected");
+            info!(%peer, %listener, "connected");
         } else if self.line_counts.admit(Level::DEBUG, "connected", Some(peer.ip()), self.now) {
-            debug!(%peer, listener, "connected");
+            debug!(%peer, %listener, "connected");
         }
     }
 
@@ -171,9 +171,9 @@ impl<S: Store> Server<S> {
         let Origin { peer, listener, account } = seat.origin();
         let account = account.map(display);
         match reply {
-            Reply::LoggedIn { .. } => info!(%peer, listener, account, "logged in"),
+            Reply::LoggedIn { .. } => info!(%peer, %listener, account, "logged in"),
             Reply::LogInRefused(refusal) => {
-                info!(%peer, listener, account, reason = reason(*refusal), "login failed");
+                info!(%peer, %listener, account, reason = reason(*refusal), "login failed");
             }
             _ => {}
         }
@@ -185,9 +185,9 @@ impl<S: Store> Server<S> {
             return;
         }
         if let Limit::MailboxFull { recipient, capacity } = limit {
-            warn!(%peer, listener, account, %recipient, capacity, "{what}");
+            warn!(%peer, %listener, account, %recipient, capacity, "{what}");
         } else {
-            warn!(%peer, listener, account, "{what}");
+            warn!(%peer, %listener, account, "{what}");
         }
     }
 
@@ -200,7 +200,7 @@ impl<S: Store> Server<S> {
         if self.line_counts.admit(Level::DEBUG, "request", Some(peer), self.now) {
             let Origin { peer, listener, account } = seat.origin();
             let account = account.map(display);
-            debug!(%peer, listener, account, what = request_name(request), "request");
+            debug!(%peer, %listener, account, what = request_name(request), "request");
         }
     }
 
@@ -221,15 +221,15 @@ impl<S: Store> Server<S> {
             Some(DialFailure::NotAllowed(reason)) => {
                 let what = "dialling back refused";
                 if self.line_counts.admit(Level::WARN, what, Some(peer.ip()), self.now) {
-                    warn!(%peer, listener, account, port, reason, "{what}");
+                    warn!(%peer, %listener, account, port, reason, "{what}");
                 }
             }
             Some(DialFailure::System(reason)) => {
-                info!(%peer, listener, account, port, %reason, "dialling back failed");
+                info!(%peer, %listener, account, port, %reason, "dialling back failed");
             }
             None => {
                 let reason = "no answer";
-                info!(%peer, listener, account, port, reason, "dialling back failed");
+                info!(%peer, %listener, account, port, reason, "dialling back failed");
             }
         }
     }
@@ -239,9 +239,9 @@ impl<S: Store> Server<S> {
         let Origin { peer, listener, account } = seat.origin();
         let account = account.map(display);
         if !is_a_limit {
-            info!(%peer, listener, account, reason, "disconnected");
+            info!(%peer, %listener, account, reason, "disconnected");
         } else if self.line_counts.admit(Level::WARN, reason, Some(peer.ip()), self.now) {
-            warn!(%peer, listener, account, reason, "disconnected");
+            warn!(%peer, %listener, account, reason, "disconnected");
         }
     }
 

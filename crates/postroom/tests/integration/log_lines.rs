@@ -16,7 +16,7 @@ fn server(arguments: &[&str]) -> LoggedServer {
 
 fn origin(client: &Client, listener: &str) -> Vec<String> {
     let peer = client.stream().local_addr().unwrap();
-    vec![format!("peer={peer} "), format!("listener=\"{listener}\"")]
+    vec![format!("peer={peer} "), format!("listener={listener}")]
 }
 
 /// Waits for a line at a level with the origin of a client and all of these words.
