@@ -353,6 +353,7 @@ impl Config {
         let least = [
             ("mailbox.capacity", u64::from(self.mailbox.capacity), 1),
             ("accounts.max", u64::from(self.accounts.max), 1),
+            ("accounts.password_checks_max", self.accounts.password_checks_max as u64, 1),
             ("channels.max", u64::from(self.channels.max), 1),
             ("channels.posts", u64::from(self.channels.posts), 1),
             ("im.confirm_limit_ms", self.im.confirm_limit_ms, 1),

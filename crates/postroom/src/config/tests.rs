@@ -83,6 +83,8 @@ fn what_sets_nothing_is_told_with_its_place() {
     );
     assert!(complaint(load(None, &[], &set(&["mailbox.capacity"]))).contains("KEY=VALUE"));
     assert!(complaint(load(None, &[], &set(&["mailbox.capacity=0"]))).contains("at least 1"));
+    let no_checks = complaint(load(None, &[], &set(&["accounts.password_checks_max=0"])));
+    assert!(no_checks.contains("accounts.password_checks_max is at least 1"), "{no_checks}");
     assert!(complaint(load(None, &[], &set(&["mailbox.capacity=-1"]))).contains("range"));
     assert!(complaint(load(None, &[], &set(&["proof=hope"]))).contains("hope"));
     assert!(complaint(load(None, &[], &set(&["log.level=loud"]))).contains("trace"));
