@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use postroom_model::{Name, Password};
 use postroom_store::PasswordHash;
 
-use crate::password::{self, Checker, SALT_BYTES};
+use crate::password::{self, Checker};
 use crate::visit::SessionId;
 
 /// Checks of one account that may wait: further logins are refused.
@@ -26,17 +26,10 @@ pub struct Check {
 pub(crate) enum Against {
     /// The hash that the store keeps.
     Stored(PasswordHash),
-    /// What the password file says.
-    File(Secret),
+    /// The password in the password file.
+    File(Password),
     /// Nothing that any password fits: the answer must take as long.
     Nothing,
-}
-
-/// A password of the password file: hashed once a login has needed it.
-#[derive(Clone, Debug)]
-pub(crate) enum Secret {
-    Plain(Password),
-    Hashed(PasswordHash),
 }
 
 /// A check done.
@@ -45,8 +38,6 @@ pub struct Checked {
     pub(crate) session: SessionId,
     pub(crate) name: Name,
     pub(crate) verdict: Verdict,
-    /// A password of the password file that was hashed for it.
-    pub(crate) hashed: Option<(Password, PasswordHash)>,
 }
 
 /// What a check came to.
@@ -69,31 +60,27 @@ impl Check {
         Self { session, name, given, against }
     }
 
-    /// Does the work: some ten milliseconds and 19 MiB of memory, as much
-    /// for a missing password, or an unknown name, as for a wrong one.
+    /// Does the work: some ten milliseconds and 19 MiB of memory. Every check costs
+    /// one hash, whatever the password is compared with and whether it fits, so
+    /// that the time of an answer tells nothing.
     #[must_use]
-    pub fn run(self, checker: &mut Checker, salt: [u8; SALT_BYTES]) -> Checked {
+    pub fn run(self, checker: &mut Checker) -> Checked {
         let given = self.given.as_ref();
-        let mut hashed = None;
+        let hash = match &self.against {
+            Against::Stored(hash) => Some(hash),
+            Against::File(_) | Against::Nothing => None,
+        };
+        let fits_hash = checker.verify(given, hash);
         let verdict = match self.against {
-            Against::Stored(hash) if checker.verify(given, Some(&hash)) => {
-                Verdict::FitsStored(hash)
-            }
-            Against::File(Secret::Hashed(hash)) if checker.verify(given, Some(&hash)) => {
+            Against::Stored(hash) if fits_hash => Verdict::FitsStored(hash),
+            Against::File(password)
+                if given.is_some_and(|given| password::are_same(given, &password)) =>
+            {
                 Verdict::FitsFile
             }
-            Against::File(Secret::Plain(password)) => {
-                let fits = given.is_some_and(|given| password::are_same(given, &password));
-                hashed = checker.hash(&password, salt).ok().map(|hash| (password, hash));
-                if fits { Verdict::FitsFile } else { Verdict::Wrong }
-            }
-            Against::Nothing => {
-                let _ = checker.verify(given, None);
-                Verdict::Wrong
-            }
-            Against::Stored(_) | Against::File(Secret::Hashed(_)) => Verdict::Wrong,
+            Against::Stored(_) | Against::File(_) | Against::Nothing => Verdict::Wrong,
         };
-        Checked { session: self.session, name: self.name, verdict, hashed }
+        Checked { session: self.session, name: self.name, verdict }
     }
 }
 
@@ -103,7 +90,7 @@ pub(crate) struct Checks {
     waiting: VecDeque<Check>,
     waiting_max: usize,
     /// Names and passwords of the password file.
-    secrets: HashMap<Name, Secret>,
+    secrets: HashMap<Name, Password>,
 }
 
 impl Checks {
@@ -131,23 +118,13 @@ impl Checks {
         None
     }
 
-    /// What the password file says of a name.
-    pub(crate) fn secret(&self, name: &Name) -> Option<&Secret> {
+    /// The password of a name in the password file.
+    pub(crate) fn secret(&self, name: &Name) -> Option<&Password> {
         self.secrets.get(name)
     }
 
     /// Takes over a new reading of the password file.
     pub(crate) fn set_secrets(&mut self, passwords: impl Iterator<Item = (Name, Password)>) {
-        self.secrets = passwords.map(|(name, password)| (name, Secret::Plain(password))).collect();
-    }
-
-    /// Keeps the hash of a password of the file instead of the password, unless
-    /// the file says something else by now.
-    pub(crate) fn hashed(&mut self, name: &Name, password: &Password, hash: PasswordHash) {
-        if let Some(secret) = self.secrets.get_mut(name)
-            && matches!(secret, Secret::Plain(plain) if plain == password)
-        {
-            *secret = Secret::Hashed(hash);
-        }
+        self.secrets = passwords.collect();
     }
 }

@@ -10,9 +10,9 @@ use crate::news::{Audience, News};
 use crate::visit::{Attendance, Entrance, Opened, SessionId, Standing};
 use crate::{Office, own};
 
-/// Stands before the hash of a password that came from the password file. Such a
-/// hash opens nothing by itself: what the file says counts, and an account whose
-/// line is removed stays locked.
+/// What the store keeps as the password of an account in the password file. It is
+/// no hash, so no password fits it: the file decides, and an account whose line is
+/// removed stays locked.
 const FROM_FILE: &str = "file:";
 
 impl<S: Store> Office<S> {
@@ -146,10 +146,7 @@ impl<S: Store> Office<S> {
 
     /// Takes the result of a check.
     pub fn checked(&mut self, checked: Checked) {
-        let Checked { session, name, verdict, hashed } = checked;
-        if let Some((password, hash)) = hashed {
-            self.keep_hash(&name, &password, hash);
-        }
+        let Checked { session, name, verdict } = checked;
         let key = match verdict {
             Verdict::Wrong => None,
             Verdict::FitsStored(hash) => Some(Key::Verified(hash)),
@@ -166,13 +163,6 @@ impl<S: Store> Office<S> {
                 }
             }
         }
-    }
-
-    /// Of a password of the file only its hash is kept, here and at rest.
-    fn keep_hash(&mut self, name: &Name, password: &Password, hash: PasswordHash) {
-        let stored = PasswordHash(format!("{FROM_FILE}{}", hash.0).into_boxed_str());
-        self.checks.hashed(name, password, hash);
-        self.submit(own(), Call::SetPassword { name: name.clone(), password: stored });
     }
 
     /// Takes over what the password file says. From now on it decides on these

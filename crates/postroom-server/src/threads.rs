@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use mio::Waker;
-use postroom_office::password::{Checker, SALT_BYTES};
+use postroom_office::password::Checker;
 use postroom_office::{Check, Checked};
 use postroom_store::StoreFailure;
 
@@ -122,18 +122,9 @@ fn check_passwords(queue: &Mutex<Receiver<Check>>, stopping: &AtomicBool, messen
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
             Ok(check) if !stopping.load(Ordering::Relaxed) => {
-                messenger.tell(News::Checked(check.run(&mut checker, salt())));
+                messenger.tell(News::Checked(check.run(&mut checker)));
             }
             _ => return,
         }
     }
-}
-
-fn salt() -> [u8; SALT_BYTES] {
-    let mut salt = [0; SALT_BYTES];
-    if let Err(error) = rustix::rand::getrandom(&mut salt, rustix::rand::GetRandomFlags::empty()) {
-        // Two equal passwords would then have equal hashes; nothing else is lost.
-        tracing::warn!(%error, "cannot make a salt for a password");
-    }
-    salt
 }

@@ -220,18 +220,20 @@ fn has(bytes: &[u8], text: &str) -> bool {
 }
 
 #[test]
-fn no_password_is_on_disk_but_its_hash() {
+fn a_password_of_the_file_is_not_on_disk_in_any_form() {
     let secret = "correct-horse-battery-staple";
     let mut server = server_with(&format!("bob {secret}\n"));
-    assert!(opens(&server, "bob", secret));
+    // A commit for the first wrong password would delay its answer alone.
     assert!(!opens(&server, "bob", "wrong-horse-battery-staple"));
+    assert!(!has(&bytes_in(server.data()), "$argon2id$"));
+    assert!(opens(&server, "bob", secret));
     for is_running in [true, false] {
         if !is_running {
             assert!(server.stop().success());
         }
         let bytes = bytes_in(server.data());
-        assert!(has(&bytes, "$argon2id$"));
-        assert!(!has(&bytes, "horse-battery"));
+        assert!(has(&bytes, "bob") && has(&bytes, "file:"));
+        assert!(!has(&bytes, "$argon2id$") && !has(&bytes, "horse-battery"));
     }
     assert!(!server.log().contains("horse-battery"));
 }

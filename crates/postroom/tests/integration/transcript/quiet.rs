@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use postroom_model::{Mark, Name, Notice, Reply};
-use postroom_office::password::{Checker, SALT_BYTES};
+use postroom_office::password::Checker;
 use postroom_office::{Audience, News, Office, SessionId};
 use postroom_protocol::{Close, Dial, Input, Outputs, Protocol, Session, Settings, Stream, Timer};
 use postroom_store::{Limits, Timestamp};
@@ -272,7 +272,7 @@ impl Quiet {
             let office = self.office();
             office.settle(Timestamp(0), &mut news).unwrap();
             while let Some(check) = self.office().take_check() {
-                let checked = check.run(&mut Checker::default(), [7; SALT_BYTES]);
+                let checked = check.run(&mut Checker::default());
                 self.office().checked(checked);
             }
             for news in news {
