@@ -8,10 +8,13 @@
 
 mod check;
 mod live;
+mod locks;
 mod login;
 mod news;
 pub mod password;
 mod talk;
+#[cfg(test)]
+mod tests;
 mod visit;
 
 use std::collections::VecDeque;
@@ -22,6 +25,7 @@ use slab::Slab;
 
 use check::Checks;
 use live::Live;
+use locks::Locks;
 use visit::{Standing, Visit};
 
 pub use check::{Check, Checked};
@@ -38,6 +42,7 @@ pub struct Office<S> {
     live: Live,
     news: Vec<News>,
     checks: Checks,
+    locks: Locks,
     completions: Vec<Completion>,
     /// Calls that the store was given, and those that it has completed.
     submitted: u64,
@@ -60,6 +65,7 @@ impl<S: Store> Office<S> {
             live: Live::default(),
             news: Vec::new(),
             checks: Checks::new(checks_max),
+            locks: Locks::default(),
             completions: Vec::new(),
             submitted: 0,
             completed: 0,
@@ -240,6 +246,10 @@ impl<S: Store> Office<S> {
     fn complete(&mut self, completion: Completion) {
         let session = SessionId::from(completion.ticket);
         let receipt = completion.receipt;
+        if self.locks.has(session) {
+            self.lock_ended(session, receipt.get());
+            return;
+        }
         let reply = match receipt.get() {
             Outcome::Posted(post) => {
                 let post = receipt.derive(|_| post.clone());
@@ -252,10 +262,6 @@ impl<S: Store> Office<S> {
                 Reply::Sent(receipt.map(|_| composed))
             }
             Outcome::Confirmed => Reply::Confirmed(receipt.map(drop)),
-            Outcome::DiskFull | Outcome::TooManyAccounts if session == own() => {
-                self.news.push(News::NotLocked);
-                return;
-            }
             Outcome::Released { name, remains, active } => {
                 if !*remains && session != own() {
                     self.departed(session, name.clone(), *active);
@@ -328,7 +334,7 @@ impl<S: Store> Office<S> {
     }
 }
 
-/// The ticket of what the office asks for itself.
+/// The ticket of what the office asks for itself, locks excepted.
 fn own() -> SessionId {
     SessionId::from(Ticket(u64::MAX))
 }

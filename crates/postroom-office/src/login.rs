@@ -10,11 +10,6 @@ use crate::news::{Audience, News};
 use crate::visit::{Attendance, Entrance, Opened, SessionId, Standing};
 use crate::{Office, own};
 
-/// What the store keeps as the password of an account in the password file. It is
-/// no hash, so no password fits it: the file decides, and an account whose line is
-/// removed stays locked.
-const FROM_FILE: &str = "file:";
-
 impl<S: Store> Office<S> {
     pub(crate) fn log_in(
         &mut self,
@@ -24,6 +19,7 @@ impl<S: Store> Office<S> {
         terms: Terms,
     ) {
         let secret = self.checks.secret(&name).cloned();
+        let is_unlocked = secret.is_none() && self.locks.is_missing(&name);
         let Some(visit) = self.visit(session) else {
             return;
         };
@@ -31,6 +27,7 @@ impl<S: Store> Office<S> {
         visit.standing = Standing::Entering(Box::new(entrance));
         match secret {
             Some(secret) => self.check(session, Against::File(secret)),
+            None if is_unlocked => self.check(session, Against::Nothing),
             None => self.open(session, name, Key::None, terms),
         }
     }
@@ -165,14 +162,14 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Takes over what the password file says. From now on it decides on these
-    /// names; those that it decided on before and names no more stay locked.
+    /// Takes over the passwords in the password file. From now on they alone open
+    /// the accounts named; accounts named before and no longer stay locked.
     pub fn set_passwords(&mut self, passwords: Vec<(Name, Password)>) {
+        self.retry_locks();
         for (name, _) in &passwords {
-            // Those that it named before are locked already.
-            if self.checks.secret(name).is_none() {
-                let password = PasswordHash(FROM_FILE.into());
-                self.submit(own(), Call::SetPassword { name: name.clone(), password });
+            // Names that the file had before are locked, or their lock is tried again.
+            if self.checks.secret(name).is_none() && !self.locks.is_missing(name) {
+                self.lock(name.clone());
             }
         }
         self.checks.set_secrets(passwords.into_iter());

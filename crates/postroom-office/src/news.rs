@@ -13,9 +13,11 @@ pub enum News {
     /// To whom it concerns when it is told: see
     /// [`Office::audience`](crate::Office::audience).
     Event(Audience, Event),
-    /// To the operator: there was no room to lock an account of the password file,
-    /// which would be open if its line were removed.
+    /// To the operator: the store has no room to lock an account of the password
+    /// file. Told once, until [`AllLocked`](Self::AllLocked).
     NotLocked,
+    /// To the operator: the locks that failed have been set.
+    AllLocked,
 }
 
 /// Whom an event concerns.

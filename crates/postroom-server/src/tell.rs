@@ -39,9 +39,13 @@ impl<S: Store> Server<S> {
                     self.posts.push(Untold { except, at, event });
                 }
                 News::NotLocked => tracing::warn!(
-                    "there is no room to lock an account of the password file: \
-                     it would be open if its line were removed"
+                    "the store has no room to lock an account of the password file: \
+                     make room, or raise accounts.max, before its line is removed; \
+                     until then the lock is tried again at logins"
                 ),
+                News::AllLocked => {
+                    tracing::info!("all accounts of the password file are locked now");
+                }
                 News::Event(audience, event) => {
                     self.tell_posts();
                     self.tell_event(&audience, &event);

@@ -1,0 +1,133 @@
+//! Locks in the store for the accounts of the password file.
+//!
+//! An account that the store does not lock would be open once its line is removed
+//! from the file. Where the store has no room for a lock, the office refuses the
+//! name itself once the file no longer has it, and tries the lock again.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use postroom_model::Name;
+use postroom_store::{Call, Outcome, PasswordHash, Store};
+
+use crate::visit::SessionId;
+use crate::{News, Office};
+
+/// What the store keeps as the password of an account in the password file. It is
+/// no hash, so no password fits it: the file decides, and an account whose line is
+/// removed stays locked.
+const FROM_FILE: &str = "file:";
+
+/// Failed locks that are tried again at one time. A full disk refuses each, and
+/// logins must not wait for all of them.
+const RETRIES_MAX: usize = 64;
+
+/// The key in all tickets of locks, which no session has.
+const KEY: usize = u32::MAX as usize;
+
+/// The locks that the store has not confirmed.
+#[derive(Debug, Default)]
+pub(crate) struct Locks {
+    unlocked: HashSet<Name>,
+    under_way: HashMap<SessionId, Name>,
+    failed: VecDeque<Name>,
+    last_number: u32,
+    /// The operator knows that some have failed.
+    is_reported: bool,
+}
+
+impl Locks {
+    /// Whether the store has not locked this name, which is to be locked.
+    pub(crate) fn is_missing(&self, name: &Name) -> bool {
+        self.unlocked.contains(name)
+    }
+
+    /// Whether a ticket is that of a lock.
+    pub(crate) fn has(&self, ticket: SessionId) -> bool {
+        self.under_way.contains_key(&ticket)
+    }
+
+    fn begin(&mut self, name: Name) -> SessionId {
+        // The office's other calls have the last number.
+        self.last_number = (self.last_number + 1) % u32::MAX;
+        let ticket = SessionId::new(KEY, self.last_number);
+        self.unlocked.insert(name.clone());
+        self.under_way.insert(ticket, name);
+        ticket
+    }
+
+    /// Takes the result of a lock; returns what to tell the operator, if anything.
+    fn end(&mut self, ticket: SessionId, is_locked: bool) -> Option<News> {
+        let name = self.under_way.remove(&ticket)?;
+        if is_locked {
+            self.unlocked.remove(&name);
+        } else {
+            self.failed.push_back(name);
+        }
+        match (is_locked, self.is_reported) {
+            (false, false) => {
+                self.is_reported = true;
+                Some(News::NotLocked)
+            }
+            (true, true) if self.unlocked.is_empty() => {
+                self.is_reported = false;
+                Some(News::AllLocked)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl<S: Store> Office<S> {
+    /// Has the store lock a name of the password file.
+    pub(crate) fn lock(&mut self, name: Name) {
+        let ticket = self.locks.begin(name.clone());
+        let password = PasswordHash(FROM_FILE.into());
+        self.submit(ticket, Call::SetPassword { name, password });
+    }
+
+    /// Takes the result of a lock.
+    pub(crate) fn lock_ended(&mut self, ticket: SessionId, outcome: &Outcome) {
+        let is_locked = matches!(outcome, Outcome::PasswordSet { .. });
+        self.news.extend(self.locks.end(ticket, is_locked));
+    }
+
+    /// Tries locks again that have failed.
+    pub(crate) fn retry_locks(&mut self) {
+        for _ in 0..RETRIES_MAX.min(self.locks.failed.len()) {
+            if let Some(name) = self.locks.failed.pop_front() {
+                self.lock(name);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{Bench, file};
+
+    fn told(bench: &mut Bench) -> Vec<News> {
+        bench.settle();
+        let operators = |news: &News| matches!(news, News::NotLocked | News::AllLocked);
+        std::mem::take(&mut bench.news).into_iter().filter(operators).collect()
+    }
+
+    #[test]
+    fn a_lock_that_failed_is_tried_again_and_its_name_is_never_open() {
+        let mut bench = Bench::new();
+        bench.disk.borrow_mut().is_full = true;
+        bench.office.set_passwords(file(&[("bob", "bobs"), ("ann", "anns")]));
+        assert!(matches!(told(&mut bench)[..], [News::NotLocked]));
+        assert!(bench.opens("bob", Some("bobs")) && !bench.opens("bob", None));
+        // The file no longer has bob, and the store never locked the account.
+        bench.office.set_passwords(file(&[("ann", "anns")]));
+        assert!(told(&mut bench).is_empty(), "told once");
+        assert!(!bench.disk.borrow().is_locked("bob"));
+        assert!(!bench.opens("bob", None) && !bench.opens("bob", Some("bobs")));
+        bench.disk.borrow_mut().is_full = false;
+        bench.office.set_passwords(file(&[("ann", "anns")]));
+        assert!(matches!(told(&mut bench)[..], [News::AllLocked]));
+        assert!(bench.disk.borrow().is_locked("bob") && bench.disk.borrow().is_locked("ann"));
+        assert!(!bench.opens("bob", None));
+    }
+}
