@@ -3,8 +3,8 @@
 //! It composes the atomic calls of the [`Store`] into what sessions ask for, tells
 //! sessions what happens elsewhere, and keeps only what belongs to a session:
 //! which account it acts for, which messages it was handed and which channels it
-//! is in. It owns no thread and no clock; passwords are checked by whoever drives
-//! it, see [`Check`].
+//! is in. It owns no thread and no clock; its driver checks passwords, see
+//! [`Check`], and reads the password file, see [`PasswordRead`].
 
 mod check;
 mod live;
@@ -12,6 +12,7 @@ mod locks;
 mod login;
 mod news;
 pub mod password;
+mod password_file;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -26,10 +27,12 @@ use slab::Slab;
 use check::Checks;
 use live::Live;
 use locks::Locks;
+use password_file::PasswordFile;
 use visit::{Standing, Visit};
 
 pub use check::{Check, Checked};
 pub use news::{Audience, Member, Moment, News};
+pub use password_file::{PasswordRead, PasswordsRead};
 pub use visit::SessionId;
 
 /// Accounts, mailboxes and channels, as sessions see them.
@@ -43,6 +46,8 @@ pub struct Office<S> {
     news: Vec<News>,
     checks: Checks,
     locks: Locks,
+    /// Set where passwords come from a file.
+    file: Option<PasswordFile>,
     completions: Vec<Completion>,
     /// Calls that the store was given, and those that it has completed.
     submitted: u64,
@@ -66,6 +71,7 @@ impl<S: Store> Office<S> {
             news: Vec::new(),
             checks: Checks::new(checks_max),
             locks: Locks::default(),
+            file: None,
             completions: Vec::new(),
             submitted: 0,
             completed: 0,
@@ -146,15 +152,19 @@ impl<S: Store> Office<S> {
         let channels = std::mem::take(&mut visit.channels);
         let standing = match account {
             Some(account) => std::mem::replace(&mut visit.standing, Standing::Member(account)),
-            None => Standing::Stranger,
+            None => std::mem::replace(&mut visit.standing, Standing::Stranger),
         };
         for channel in &channels {
             self.live.part(session, channel);
         }
-        if let Standing::Attending(attendance) = standing {
-            self.live.leave(session, &attendance);
-            self.hears_no_more(session, attendance.account);
-            self.submit(session, Call::Release { presence: attendance.presence });
+        match standing {
+            Standing::Attending(attendance) => {
+                self.live.leave(session, &attendance);
+                self.hears_no_more(session, attendance.account);
+                self.submit(session, Call::Release { presence: attendance.presence });
+            }
+            Standing::Entering(entrance) => self.enters_no_more(session, &entrance),
+            Standing::Stranger | Standing::Member(_) => {}
         }
     }
 
@@ -188,7 +198,8 @@ impl<S: Store> Office<S> {
 
     /// Whether something was asked, or happened, since the last settlement began.
     pub fn is_unsettled(&self) -> bool {
-        self.unsettled || !self.news.is_empty()
+        let has_newcomers = self.file.as_ref().is_some_and(PasswordFile::has_newcomers);
+        self.unsettled || !self.news.is_empty() || has_newcomers
     }
 
     /// Whether something was asked of the store since the last settlement began.

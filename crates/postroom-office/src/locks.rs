@@ -104,6 +104,7 @@ impl<S: Store> Office<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PasswordsRead;
     use crate::tests::{Bench, file};
 
     fn told(bench: &mut Bench) -> Vec<News> {
@@ -120,12 +121,12 @@ mod tests {
         assert!(matches!(told(&mut bench)[..], [News::NotLocked]));
         assert!(bench.opens("bob", Some("bobs")) && !bench.opens("bob", None));
         // The file no longer has bob, and the store never locked the account.
-        bench.office.set_passwords(file(&[("ann", "anns")]));
+        bench.office.passwords_read(PasswordsRead::Changed(file(&[("ann", "anns")])));
         assert!(told(&mut bench).is_empty(), "told once");
         assert!(!bench.disk.borrow().is_locked("bob"));
         assert!(!bench.opens("bob", None) && !bench.opens("bob", Some("bobs")));
         bench.disk.borrow_mut().is_full = false;
-        bench.office.set_passwords(file(&[("ann", "anns")]));
+        bench.office.passwords_read(PasswordsRead::Unreadable);
         assert!(matches!(told(&mut bench)[..], [News::AllLocked]));
         assert!(bench.disk.borrow().is_locked("bob") && bench.disk.borrow().is_locked("ann"));
         assert!(!bench.opens("bob", None));

@@ -18,17 +18,35 @@ impl<S: Store> Office<S> {
         password: Option<Password>,
         terms: Terms,
     ) {
-        let secret = self.checks.secret(&name).cloned();
-        let is_unlocked = secret.is_none() && self.locks.is_missing(&name);
         let Some(visit) = self.visit(session) else {
             return;
         };
-        let entrance = Entrance { name: name.clone(), password, terms, opened: None };
+        let entrance = Entrance { name, password, terms, waits_since: None, opened: None };
         visit.standing = Standing::Entering(Box::new(entrance));
-        match secret {
+        match &mut self.file {
+            Some(file) => file.add(session),
+            None => self.admit(session),
+        }
+    }
+
+    /// Goes on with a login, on the passwords that are in force now.
+    pub(crate) fn admit(&mut self, session: SessionId) {
+        let Some(entrance) = self.entrance(session) else {
+            return;
+        };
+        entrance.waits_since = None;
+        let (name, terms) = (entrance.name.clone(), entrance.terms);
+        match self.checks.secret(&name).cloned() {
             Some(secret) => self.check(session, Against::File(secret)),
-            None if is_unlocked => self.check(session, Against::Nothing),
+            None if self.locks.is_missing(&name) => self.check(session, Against::Nothing),
             None => self.open(session, name, Key::None, terms),
+        }
+    }
+
+    /// Forgets a login whose session has ended.
+    pub(crate) fn enters_no_more(&mut self, session: SessionId, entrance: &Entrance) {
+        if let (Some(file), Some(since)) = (&mut self.file, entrance.waits_since) {
+            file.remove(since, session);
         }
     }
 
@@ -38,7 +56,7 @@ impl<S: Store> Office<S> {
     }
 
     /// The login of a session, if one is under way.
-    fn entrance(&mut self, session: SessionId) -> Option<&mut Entrance> {
+    pub(crate) fn entrance(&mut self, session: SessionId) -> Option<&mut Entrance> {
         match &mut self.visit(session)?.standing {
             Standing::Entering(entrance) => Some(entrance),
             _ => None,
@@ -165,7 +183,6 @@ impl<S: Store> Office<S> {
     /// Takes over the passwords in the password file. From now on they alone open
     /// the accounts named; accounts named before and no longer stay locked.
     pub fn set_passwords(&mut self, passwords: Vec<(Name, Password)>) {
-        self.retry_locks();
         for (name, _) in &passwords {
             // Names that the file had before are locked, or their lock is tried again.
             if self.checks.secret(name).is_none() && !self.locks.is_missing(name) {

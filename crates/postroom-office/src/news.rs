@@ -18,6 +18,12 @@ pub enum News {
     NotLocked,
     /// To the operator: the locks that failed have been set.
     AllLocked,
+    /// To the operator: reading the password file takes so long that logins go on
+    /// without it. Told once, until [`PasswordsInTime`](Self::PasswordsInTime), and
+    /// when the operator asks for a read.
+    PasswordsLate,
+    /// To the operator: the password file is read in time again.
+    PasswordsInTime,
 }
 
 /// Whom an event concerns.

@@ -8,6 +8,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use postroom_model::{
     Author, Channel, Mark, Name, Password, Post, PresenceTerms, Receipt, Terms, Text,
@@ -17,7 +18,7 @@ use postroom_store::{AccountId, Lease, Presence, Ticket};
 use crate::news::Audience;
 
 /// A session within its office; never used for another one.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SessionId(u64);
 
 impl SessionId {
@@ -87,6 +88,8 @@ pub(crate) struct Entrance {
     pub(crate) name: Name,
     pub(crate) password: Option<Password>,
     pub(crate) terms: Terms,
+    /// Set while the login waits for the password file to be read.
+    pub(crate) waits_since: Option<Instant>,
     /// What is left is to become present.
     pub(crate) opened: Option<Opened>,
 }

@@ -38,18 +38,11 @@ impl<S: Store> Server<S> {
                     }
                     self.posts.push(Untold { except, at, event });
                 }
-                News::NotLocked => tracing::warn!(
-                    "the store has no room to lock an account of the password file: \
-                     make room, or raise accounts.max, before its line is removed; \
-                     until then the lock is tried again at logins"
-                ),
-                News::AllLocked => {
-                    tracing::info!("all accounts of the password file are locked now");
-                }
                 News::Event(audience, event) => {
                     self.tell_posts();
                     self.tell_event(&audience, &event);
                 }
+                other => tell_operator(&other),
             }
         }
         self.tell_posts();
@@ -161,5 +154,26 @@ fn log(event: &Event) {
             tracing::info!(%name, active, "User has left");
         }
         _ => {}
+    }
+}
+
+/// Tells the operator, in the log, what the office has found out about the password
+/// file.
+fn tell_operator(news: &News) {
+    match news {
+        News::NotLocked => tracing::warn!(
+            "the store has no room to lock an account of the password file: \
+             make room, or raise accounts.max, before its line is removed; \
+             until then the lock is tried again at logins"
+        ),
+        News::AllLocked => {
+            tracing::info!("all accounts of the password file are locked now");
+        }
+        News::PasswordsLate => tracing::warn!(
+            "reading the password file takes too long: \
+             logins go on with the passwords read before"
+        ),
+        News::PasswordsInTime => tracing::info!("the password file is read in time again"),
+        News::Reply(..) | News::Event(..) => {}
     }
 }

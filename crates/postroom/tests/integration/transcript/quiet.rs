@@ -279,7 +279,7 @@ impl Quiet {
                 match news {
                     News::Reply(visit, reply) => self.reply(visit, reply),
                     News::Event(audience, event) => self.event(&audience, &event),
-                    News::NotLocked | News::AllLocked => panic!("there is no password file"),
+                    other => panic!("there is no password file: {other:?}"),
                 }
             }
             self.write_all();
