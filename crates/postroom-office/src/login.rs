@@ -182,7 +182,7 @@ impl<S: Store> Office<S> {
 
     /// Takes over the passwords in the password file. From now on they alone open
     /// the accounts named; accounts named before and no longer stay locked.
-    pub fn set_passwords(&mut self, passwords: Vec<(Name, Password)>) {
+    pub(crate) fn set_passwords(&mut self, passwords: Vec<(Name, Password)>) {
         for (name, _) in &passwords {
             // Names that the file had before are locked, or their lock is tried again.
             if self.checks.secret(name).is_none() && !self.locks.is_missing(name) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use postroom_model::{Name, Password};
-use postroom_office::{Member, News, Office, SessionId};
+use postroom_office::{Member, News, Office, PasswordRead, PasswordsRead, SessionId};
 use postroom_protocol::{Category, Outputs, Report};
 use postroom_store::{Store, StoreFailure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -22,7 +22,7 @@ use crate::signals::CaughtSignals;
 use crate::spare::SpareBuffers;
 use crate::tell::Untold;
 use crate::threads::{self, Threads};
-use crate::timers::Timers;
+use crate::timers::{Deadline, Timers};
 use crate::{ServerError, ServerSettings};
 
 const NEWS: Token = Token(0);
@@ -56,8 +56,8 @@ pub struct Server<S> {
     pub(crate) watches: Vec<Watch>,
     pub(crate) dial_failures: Failures,
     pub(crate) reporter: Box<dyn Reporter>,
-    passwords: Box<dyn PasswordSource>,
     pub(crate) timers: Timers,
+    pub(crate) passwords_deadline: Option<Instant>,
     /// The time at which this turn began.
     pub(crate) now: Instant,
     /// Connections with bytes to be taken.
@@ -88,16 +88,25 @@ pub struct Parts<S> {
     pub listeners: Vec<BoundListener>,
     /// The signals, caught since before the listeners were opened.
     pub signals: CaughtSignals,
-    /// Passwords that the store does not have.
-    pub passwords: Box<dyn PasswordSource>,
+    /// Passwords that the store does not have, if there are any.
+    pub passwords: Option<Passwords>,
     /// The operator's report.
     pub reporter: Box<dyn Reporter>,
 }
 
-/// Where passwords come from that the store does not have.
-pub trait PasswordSource {
-    /// Reads all of them, anew each time; `None` where there is no such place.
-    fn read(&mut self) -> Option<Vec<(Name, Password)>>;
+/// Passwords of a password file.
+pub struct Passwords {
+    /// What it says at the start.
+    pub first: Vec<(Name, Password)>,
+    /// Reads it again.
+    pub source: Box<dyn PasswordSource>,
+}
+
+/// A password file, read on a thread of its own: it may be slow or hang.
+pub trait PasswordSource: Send {
+    /// Reads it if it has changed, and writes to the log what the operator must
+    /// know.
+    fn read(&mut self, read: PasswordRead) -> PasswordsRead;
 }
 
 /// The operator's report.
@@ -145,9 +154,15 @@ impl<S: Store> Server<S> {
             listening.push(Listening { bound, waiting: true });
         }
         let waker = Waker::new(registry, NEWS).map_err(refused("wake the server"))?;
-        let threads = Threads::start(waker, housekeeping).map_err(refused("start a thread"))?;
+        let mut office = Office::new(store, settings.password_checks_max);
+        let source = passwords.map(|Passwords { first, source }| {
+            office.use_password_file(first);
+            source
+        });
+        let threads =
+            Threads::start(waker, source, housekeeping).map_err(refused("start a thread"))?;
         let mut server = Self {
-            office: Office::new(store, settings.password_checks_max),
+            office,
             settings,
             poll,
             signals,
@@ -162,8 +177,8 @@ impl<S: Store> Server<S> {
             watches: Vec::new(),
             dial_failures: Failures::default(),
             reporter,
-            passwords,
             timers: Timers::default(),
+            passwords_deadline: None,
             now: Instant::now(),
             readable: Vec::new(),
             unflushed: Vec::new(),
@@ -176,7 +191,6 @@ impl<S: Store> Server<S> {
             buffer: vec![0; TAKE_BYTES].into_boxed_slice(),
             stop: Stop::No,
         };
-        server.read_passwords();
         server.report(Category::General, "server started");
         Ok(server)
     }
@@ -203,6 +217,7 @@ impl<S: Store> Server<S> {
             self.begin_stop();
             self.pass_deadlines();
             self.read_news()?;
+            self.tend_logins();
             self.settle()?;
             // What those that are here have sent was taken by now: none is ended whose
             // login has come.
@@ -324,7 +339,7 @@ impl<S: Store> Server<S> {
     fn signal(&mut self) {
         for signal in self.signals.pending() {
             match (signal, self.stop) {
-                (SIGHUP, _) => self.read_passwords(),
+                (SIGHUP, _) => self.office.ask_for_passwords(),
                 // Some tools send it to ask a program for its state; by default it
                 // would end this one.
                 (SIGUSR1, _) => {}
@@ -337,10 +352,14 @@ impl<S: Store> Server<S> {
         }
     }
 
-    fn read_passwords(&mut self) {
-        if let Some(passwords) = self.passwords.read() {
-            self.office.set_passwords(passwords);
+    /// Lets logins go on that need wait no longer for the password file, and has it
+    /// read where they do.
+    fn tend_logins(&mut self) {
+        if let Some(read) = self.office.tend_logins(self.now) {
+            self.threads.read_passwords(read);
         }
+        let at = self.office.logins_wait_until();
+        self.timers.set(&mut self.passwords_deadline, Deadline::Passwords, at);
     }
 
     /// Begins a stop: no new connection, and no more of those there are than what
@@ -365,6 +384,7 @@ impl<S: Store> Server<S> {
         while let Some(news) = self.threads.take_news() {
             match news {
                 threads::News::Checked(checked) => self.office.checked(checked),
+                threads::News::PasswordsRead(read) => self.office.passwords_read(read),
                 threads::News::Failed(failure) => return Err(failure),
             }
         }

@@ -101,6 +101,8 @@ impl<S: Store> Server<S> {
                 Deadline::Dial(key) => self.dial_limit_passed(key),
                 Deadline::Redial(key) => self.redial(key),
                 Deadline::Accept => self.accept_again(),
+                // The logins are tended in each turn.
+                Deadline::Passwords => self.passwords_deadline = None,
                 Deadline::Drain(key) => {
                     if let Some(connection) = self.connections.get_mut(key) {
                         connection.drain = None;

@@ -1,8 +1,8 @@
 //! The server: the only part of Postroom that touches sockets, clocks, signals
 //! and threads.
 //!
-//! One thread does everything but hashing passwords and moving the store's log:
-//! it waits for sockets, feeds what came to the sessions, commits in one group
+//! One thread does everything but hashing passwords, reading the password file and
+//! moving the store's log: it waits for sockets, feeds what came to the sessions, commits in one group
 //! what they asked for, and then writes all answers. While a commit syncs, the
 //! next group gathers in the sockets; no message is ever handed from one thread
 //! to another.
@@ -33,7 +33,7 @@ use postroom_protocol::Protocol;
 use postroom_store::StoreFailure;
 use thiserror::Error;
 
-pub use event_loop::{Parts, PasswordSource, Reporter, Server};
+pub use event_loop::{Parts, PasswordSource, Passwords, Reporter, Server};
 pub use listener::{BoundListener, KeepAlive, ListenError, bind};
 pub use settings::{Proof, ServerSettings};
 pub use signals::CaughtSignals;

@@ -1,7 +1,8 @@
 //! The threads beside the event loop: the only place that starts any.
 //!
-//! Two check passwords, since that takes long on purpose; one does the store's
-//! housekeeping. All are joined when the server ends.
+//! Two check passwords, since that takes long on purpose; one reads the password
+//! file, which may be on a slow disk; one does the store's housekeeping. All are
+//! joined when the server ends, but for a read that hangs.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +12,10 @@ use std::thread::{Builder, JoinHandle};
 
 use mio::Waker;
 use postroom_office::password::Checker;
-use postroom_office::{Check, Checked};
+use postroom_office::{Check, Checked, PasswordRead, PasswordsRead};
 use postroom_store::StoreFailure;
+
+use crate::event_loop::PasswordSource;
 
 /// Passwords that are checked at one time; each takes 19 MiB.
 const CHECKERS: usize = 2;
@@ -21,6 +24,7 @@ const CHECKERS: usize = 2;
 #[derive(Debug)]
 pub(crate) enum News {
     Checked(Checked),
+    PasswordsRead(PasswordsRead),
     Failed(StoreFailure),
 }
 
@@ -32,8 +36,17 @@ pub(crate) struct Threads {
     idle_checkers: usize,
     /// Checks that have not begun are left.
     stopping: Arc<AtomicBool>,
+    reader: Option<Reader>,
     news: Receiver<News>,
     handles: Vec<JoinHandle<()>>,
+}
+
+/// The thread that reads the password file.
+#[derive(Debug)]
+struct Reader {
+    reads: Sender<PasswordRead>,
+    is_reading: bool,
+    handle: JoinHandle<()>,
 }
 
 /// Tells news and wakes the event loop for them.
@@ -55,6 +68,7 @@ impl Messenger {
 impl Threads {
     pub(crate) fn start(
         waker: Waker,
+        passwords: Option<Box<dyn PasswordSource>>,
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> io::Result<Self> {
         let (news_in, news) = channel();
@@ -72,12 +86,14 @@ impl Threads {
                     .spawn(move || check_passwords(&queue, &stopping, &messenger))?,
             );
         }
+        let reader =
+            passwords.map(|source| Reader::start(source, messenger.clone())).transpose()?;
         handles.push(Builder::new().name("housekeeping".into()).spawn(move || {
             if let Err(failure) = housekeeping() {
                 messenger.tell(News::Failed(failure));
             }
         })?);
-        Ok(Self { checks: Some(checks), idle_checkers: CHECKERS, stopping, news, handles })
+        Ok(Self { checks: Some(checks), idle_checkers: CHECKERS, stopping, reader, news, handles })
     }
 
     /// Whether a check given now begins at once.
@@ -93,11 +109,22 @@ impl Threads {
         }
     }
 
+    /// Begins a read of the password file; the one before it has ended.
+    pub(crate) fn read_passwords(&mut self, read: PasswordRead) {
+        if let Some(reader) = &mut self.reader {
+            reader.is_reading = true;
+            // The receiver lives until `reads` is dropped.
+            let _ = reader.reads.send(read);
+        }
+    }
+
     /// Takes something that a thread has to tell.
     pub(crate) fn take_news(&mut self) -> Option<News> {
         let news = self.news.try_recv().ok()?;
-        if let News::Checked(_) = news {
-            self.idle_checkers += 1;
+        match (&news, &mut self.reader) {
+            (News::Checked(_), _) => self.idle_checkers += 1,
+            (News::PasswordsRead(_), Some(reader)) => reader.is_reading = false,
+            _ => {}
         }
         Some(news)
     }
@@ -106,12 +133,32 @@ impl Threads {
     pub(crate) fn join(mut self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.checks = None;
+        if let Some(Reader { reads, is_reading, handle }) = self.reader {
+            drop(reads);
+            // A read that hangs must not keep the server from ending: its thread is
+            // left behind and ends with the process.
+            if !is_reading || handle.is_finished() {
+                self.handles.push(handle);
+            }
+        }
         for handle in self.handles {
             let name = handle.thread().name().unwrap_or("unnamed").to_owned();
             if handle.join().is_err() {
                 tracing::error!(thread = name, "a thread has panicked");
             }
         }
+    }
+}
+
+impl Reader {
+    fn start(mut source: Box<dyn PasswordSource>, messenger: Messenger) -> io::Result<Self> {
+        let (reads, queue) = channel();
+        let handle = Builder::new().name("password-file".into()).spawn(move || {
+            for read in queue {
+                messenger.tell(News::PasswordsRead(source.read(read)));
+            }
+        })?;
+        Ok(Self { reads, is_reading: false, handle })
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) enum Deadline {
     Drain(usize),
     /// Connections are accepted again after a shortage.
     Accept,
+    /// Logins wait no longer for the password file.
+    Passwords,
 }
 
 impl Deadline {
@@ -32,8 +34,8 @@ impl Deadline {
     }
 }
 
-/// All deadlines in the order of their times: at most five a session and one a
-/// connection.
+/// All deadlines in the order of their times: at most five a session, one a
+/// connection and two of the server.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     pending: BTreeSet<(Instant, Deadline)>,

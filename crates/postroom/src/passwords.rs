@@ -1,14 +1,24 @@
 //! The password file: one `username password` a line.
+//!
+//! It is read at start, and later on a thread of the server's, which asks for a
+//! read at each login. What has not changed is not read again.
 
-use std::collections::HashSet;
-use std::fs::File;
+mod lines;
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use postroom_model::{Name, Password};
-use postroom_server::PasswordSource;
+use postroom_office::{PasswordRead, PasswordsRead};
+use postroom_server::{PasswordSource, Passwords};
 use thiserror::Error;
+
+use lines::{Mistake, parse};
 
 /// Bytes of the largest password file.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -16,12 +26,47 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 /// The permission bits that let others than the owner read a file.
 const READABLE_BY_OTHERS: u32 = 0o044;
 
-/// A password file, read at start and whenever the server is asked to.
+/// Reads of a file that changes each time, before it is given up for now: less than
+/// a login waits.
+const TRIES_MAX: u32 = 10;
+
+/// A file that changed a shorter time ago than this may be half written: programs
+/// empty a file and then write it. It is looked at once more after this time.
+const QUIET_FOR: Duration = Duration::from_millis(50);
+
+/// A file that changed a shorter time ago than this may change again without a new
+/// time stamp: some file systems count in steps of two seconds.
+const STAMP_STEP: Duration = Duration::from_secs(3);
+
+/// A password file and what was last read of it.
 #[derive(Debug)]
 pub(crate) struct PasswordFile {
-    path: Option<PathBuf>,
-    /// What was read to see that it can be.
-    first: Option<Vec<(Name, Password)>>,
+    path: PathBuf,
+    last: Option<Seen>,
+    hasher: RandomState,
+    /// The error that the log has, until a read succeeds.
+    complaint: Option<String>,
+    is_readable_by_others: bool,
+}
+
+/// A file as it was read.
+#[derive(Debug)]
+struct Seen {
+    stamp: Stamp,
+    /// A further change would have another stamp.
+    is_final: bool,
+    content_hash: u64,
+}
+
+/// What distinguishes two versions of a file without reading it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+    changed: (i64, i64),
 }
 
 /// The password file cannot be read.
@@ -32,113 +77,157 @@ pub(crate) struct PasswordFileError {
     cause: io::Error,
 }
 
-impl PasswordFile {
-    /// Reads the file at `path` for the first time; none where the path is empty.
-    pub(crate) fn open(path: &Path) -> Result<Self, PasswordFileError> {
-        if path.as_os_str().is_empty() {
-            return Ok(Self { path: None, first: None });
-        }
-        Ok(Self { path: Some(path.to_owned()), first: Some(read(path)?) })
+/// Reads the password file at `path` for the first time; none where the path is
+/// empty.
+pub(crate) fn open(path: &Path) -> Result<Option<Passwords>, PasswordFileError> {
+    if path.as_os_str().is_empty() {
+        return Ok(None);
     }
+    let mut file = PasswordFile {
+        path: path.to_owned(),
+        last: None,
+        hasher: RandomState::new(),
+        complaint: None,
+        is_readable_by_others: false,
+    };
+    let content = file.look()?.unwrap_or_default();
+    let first = file.take_over(&content);
+    Ok(Some(Passwords { first, source: Box::new(file) }))
 }
 
 impl PasswordSource for PasswordFile {
-    fn read(&mut self) -> Option<Vec<(Name, Password)>> {
-        let path = self.path.as_deref()?;
-        if let Some(first) = self.first.take() {
-            return Some(first);
-        }
-        match read(path) {
-            Ok(passwords) => Some(passwords),
+    fn read(&mut self, PasswordRead { is_asked }: PasswordRead) -> PasswordsRead {
+        match self.look() {
+            Ok(Some(content)) => {
+                self.complaint = None;
+                PasswordsRead::Changed(self.take_over(&content))
+            }
+            Ok(None) => {
+                if self.complaint.take().is_some() || is_asked {
+                    tracing::info!(file = %self.path.display(), "password file unchanged");
+                }
+                PasswordsRead::Unchanged
+            }
             Err(error) => {
-                tracing::error!("{error}; the passwords read before still count");
-                None
+                let complaint = error.to_string();
+                if is_asked || self.complaint.as_ref() != Some(&complaint) {
+                    tracing::error!("{complaint}; the passwords read before still count");
+                }
+                self.complaint = Some(complaint);
+                PasswordsRead::Unreadable
             }
         }
     }
 }
 
-fn read(path: &Path) -> Result<Vec<(Name, Password)>, PasswordFileError> {
-    let content =
-        read_bounded(path).map_err(|cause| PasswordFileError { path: path.to_owned(), cause })?;
-    let file = path.display();
-    let (passwords, mistakes) = parse(&content);
-    for Mistake { line, what } in mistakes {
-        tracing::warn!(%file, line, "{what}; the line is left out");
+impl PasswordFile {
+    /// The content of the file, unless it is the same as before.
+    fn look(&mut self) -> Result<Option<Vec<u8>>, PasswordFileError> {
+        self.look_at_file().map_err(|cause| PasswordFileError { path: self.path.clone(), cause })
     }
-    tracing::info!(%file, accounts = passwords.len(), "password file read");
-    Ok(passwords)
+
+    fn look_at_file(&mut self) -> io::Result<Option<Vec<u8>>> {
+        for _ in 0..TRIES_MAX {
+            let (file, stamp) = self.open_file()?;
+            if self.last.as_ref().is_some_and(|last| last.is_final && last.stamp == stamp) {
+                return Ok(None);
+            }
+            let now = SystemTime::now();
+            let content = read_bounded(file)?;
+            if !stamp.is_older_than(QUIET_FOR, now) {
+                thread::sleep(QUIET_FOR);
+            }
+            // By the path: another file may be in its place.
+            if stamp == Stamp::of(&fs::metadata(&self.path)?) {
+                return Ok(self.compare(stamp, now, content));
+            }
+        }
+        Err(io::Error::other("it changed each time while it was read"))
+    }
+
+    fn open_file(&mut self) -> io::Result<(File, Stamp)> {
+        check_kind(&fs::metadata(&self.path)?)?;
+        // Without O_NONBLOCK a FIFO that has come meanwhile would wait for a writer.
+        let mut options = OpenOptions::new();
+        let file = options.read(true).custom_flags(libc::O_NONBLOCK).open(&self.path)?;
+        let metadata = file.metadata()?;
+        check_kind(&metadata)?;
+        self.check_mode(metadata.mode());
+        Ok((file, Stamp::of(&metadata)))
+    }
+
+    fn check_mode(&mut self, mode: u32) {
+        let is_readable_by_others = mode & READABLE_BY_OTHERS != 0;
+        if is_readable_by_others && !self.is_readable_by_others {
+            tracing::warn!(
+                file = %self.path.display(),
+                "others may read the password file; chmod 600 keeps it to its owner"
+            );
+        }
+        self.is_readable_by_others = is_readable_by_others;
+    }
+
+    /// Notes what was read; returns it if it is new.
+    fn compare(&mut self, stamp: Stamp, now: SystemTime, content: Vec<u8>) -> Option<Vec<u8>> {
+        let content_hash = self.hasher.hash_one(&content);
+        let is_final = stamp.is_older_than(STAMP_STEP, now);
+        let last = self.last.replace(Seen { stamp, is_final, content_hash });
+        last.is_none_or(|last| last.content_hash != content_hash).then_some(content)
+    }
+
+    fn take_over(&self, content: &[u8]) -> Vec<(Name, Password)> {
+        let file = self.path.display();
+        let (passwords, mistakes) = parse(content);
+        for Mistake { line, what } in mistakes {
+            tracing::warn!(%file, line, "{what}; the line is left out");
+        }
+        tracing::info!(%file, accounts = passwords.len(), "password file read");
+        passwords
+    }
 }
 
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let mode = file.metadata()?.permissions().mode();
-    if mode & READABLE_BY_OTHERS != 0 {
-        tracing::warn!(
-            file = %path.display(),
-            "others may read the password file; chmod 600 keeps it to its owner"
-        );
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
     }
+
+    /// Whether the file had its last change this long ago. A file whose times are in
+    /// the future is never old.
+    fn is_older_than(&self, age: Duration, now: SystemTime) -> bool {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (seconds, nanoseconds) = self.modified.max(self.changed);
+        let since = Duration::new(
+            u64::try_from(seconds).unwrap_or(0),
+            u32::try_from(nanoseconds).unwrap_or(0),
+        );
+        now.checked_sub(since).is_some_and(|since| since >= age)
+    }
+}
+
+/// Refuses what could make its reader wait, or never ends.
+fn check_kind(metadata: &Metadata) -> io::Result<()> {
+    let kind = metadata.file_type();
+    let found = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => "a directory",
+        () if kind.is_fifo() => "a named pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    };
+    Err(io::Error::other(format!("it is {found}; give the path of a regular file")))
+}
+
+fn read_bounded(file: File) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
     if content.len() as u64 > FILE_BYTES_MAX {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 64 MiB"));
     }
     Ok(content)
-}
-
-/// A line that says nothing usable.
-#[derive(Debug, Eq, PartialEq)]
-struct Mistake {
-    /// Counted from 1.
-    line: usize,
-    what: String,
-}
-
-/// Reads the lines; empty ones and those that begin with `#` are left out.
-fn parse(content: &[u8]) -> (Vec<(Name, Password)>, Vec<Mistake>) {
-    let (mut passwords, mut mistakes, mut names) = (Vec::new(), Vec::new(), HashSet::new());
-    for (line, text) in (1..).zip(content.split(|byte| *byte == b'\n')) {
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if text.trim_ascii().is_empty() || text.starts_with(b"#") {
-            continue;
-        }
-        match parse_line(text) {
-            Ok((name, _)) if !names.insert(name.clone()) => {
-                mistakes.push(Mistake { line, what: format!("{name} has a line already") });
-            }
-            Ok(password) => passwords.push(password),
-            Err(what) => mistakes.push(Mistake { line, what }),
-        }
-    }
-    (passwords, mistakes)
-}
-
-fn parse_line(line: &[u8]) -> Result<(Name, Password), String> {
-    let words: Vec<_> =
-        line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty()).collect();
-    let [name, password] = words[..] else {
-        return Err("a line is a username, a space and a password".to_owned());
-    };
-    let name = Name::from_bytes(name).map_err(|error| error.to_string())?;
-    let password = Password::from_bytes(password).map_err(|error| error.to_string())?;
-    Ok((name, password))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bad_line_is_told_with_its_number_and_the_rest_is_used() {
-        let content =
-            b"jacky 12345\n\n# people\nbob\r\nmichael  abc\r\na:b x\nJACKY 2\nx \xff y\nlast 1";
-        let (passwords, mistakes) = parse(content);
-        let names: Vec<_> = passwords.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["jacky", "michael", "last"]);
-        assert_eq!(passwords[1].1, Password::from_bytes(b"abc").unwrap());
-        let lines: Vec<_> = mistakes.iter().map(|mistake| mistake.line).collect();
-        assert_eq!(lines, [4, 6, 7, 8]);
-        assert!(mistakes[2].what.contains("already"), "{mistakes:?}");
-    }
 }

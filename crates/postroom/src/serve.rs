@@ -10,8 +10,8 @@ use clap::Args;
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_protocol::{PROTOCOLS, Protocol};
 use postroom_server::{
-    BoundListener, CaughtSignals, ListenError, ListenerAddress, Parts, Server, ServerError,
-    ServerSettings, bind, raise_descriptor_limit,
+    BoundListener, CaughtSignals, ListenError, ListenerAddress, Parts, Passwords, Server,
+    ServerError, ServerSettings, bind, raise_descriptor_limit,
 };
 use postroom_store::{Call, Outcome, Store as _, StoreFailure, Ticket, Timestamp};
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
@@ -19,7 +19,7 @@ use thiserror::Error;
 
 use crate::config::{Config, ConfigError, LogFormat, Overrides};
 use crate::log;
-use crate::passwords::{PasswordFile, PasswordFileError};
+use crate::passwords::{self, PasswordFileError};
 use crate::report::ReportFile;
 
 /// Descriptors kept for everything but connections: listeners, the store, the
@@ -45,8 +45,8 @@ pub(crate) struct ServeArguments {
     /// Unread messages that a mailbox holds [default: 100]
     #[arg(long, value_name = "N")]
     capacity: Option<u32>,
-    /// Accounts and their passwords, `username password` a line; read again on
-    /// SIGHUP
+    /// Accounts and their passwords, `username password` a line; a changed file is
+    /// read again at the next login
     #[arg(long, value_name = "FILE")]
     passwords: Option<PathBuf>,
     /// A file to report to what happens on the board; emptied first
@@ -109,13 +109,13 @@ struct Prepared {
     checkpointer: Checkpointer,
     listeners: Vec<BoundListener>,
     signals: CaughtSignals,
-    passwords: PasswordFile,
+    passwords: Option<Passwords>,
 }
 
 fn prepare(config: &Config) -> Result<Prepared, ServeError> {
     let addresses = addresses(config)?;
     let signals = CaughtSignals::catch().map_err(ServeError::Signals)?;
-    let passwords = PasswordFile::open(&config.passwords)?;
+    let passwords = passwords::open(&config.passwords)?;
     // The lock before the ports: a second server in one folder is told so.
     let folder = DataFolder::open(&config.data)?;
     let mut settings = config.server_settings();
@@ -135,7 +135,7 @@ impl Prepared {
     fn run(self, config: &Config, report: ReportFile) -> Result<(), ServeError> {
         let Self { settings, store, checkpointer, listeners, signals, passwords } = self;
         let announcement = announcement(&listeners);
-        let (passwords, reporter) = (Box::new(passwords), Box::new(report));
+        let reporter = Box::new(report);
         let parts = Parts { settings, store, listeners, signals, passwords, reporter };
         let server = Server::new(parts, move || checkpointer.run())?;
         announce(&announcement).map_err(ServeError::Output)?;

@@ -18,6 +18,7 @@ mod logged;
 mod messenger;
 mod model;
 mod network;
+mod password_file;
 mod passwords;
 mod presence;
 mod race;
