@@ -88,6 +88,9 @@ pub enum Notice {
     Heard(Mark),
     /// Wait no longer until the latest request is heard; it is answered now.
     Abandon,
+    /// The client has ended its side, and nothing follows the latest request. A
+    /// login is then answered, but its account does not become present.
+    Ending,
 }
 
 /// How a session means to be in the office.

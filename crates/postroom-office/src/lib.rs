@@ -48,6 +48,8 @@ pub struct Office<S> {
     locks: Locks,
     /// Set where passwords come from a file.
     file: Option<PasswordFile>,
+    /// Sessions whose login has only to claim the presence of its account.
+    claims: Vec<SessionId>,
     completions: Vec<Completion>,
     /// Calls that the store was given, and those that it has completed.
     submitted: u64,
@@ -72,6 +74,7 @@ impl<S: Store> Office<S> {
             checks: Checks::new(checks_max),
             locks: Locks::default(),
             file: None,
+            claims: Vec::new(),
             completions: Vec::new(),
             submitted: 0,
             completed: 0,
@@ -183,6 +186,7 @@ impl<S: Store> Office<S> {
     ///
     /// After an error nothing more may be told.
     pub fn settle(&mut self, now: Timestamp, news: &mut Vec<News>) -> Result<(), StoreFailure> {
+        self.submit_claims();
         self.unsettled = false;
         let mut completions = std::mem::take(&mut self.completions);
         self.store.settle(now, &mut completions)?;
@@ -308,7 +312,7 @@ impl<S: Store> Office<S> {
             }
             Outcome::NoneWaits => Some(Reply::NothingUnread),
             Outcome::Unread(messages) => Some(Reply::Unread(messages)),
-            Outcome::Present(names) => Some(Reply::Present(names)),
+            Outcome::Present(names) => self.present(session, names),
             Outcome::Latest(entry) => Some(Reply::Latest(entry)),
             Outcome::Timeline(page) => Some(Reply::Timeline(page)),
             Outcome::MailboxFull { recipient, capacity } => {

@@ -1,8 +1,6 @@
 //! Logging in: opening an account, checking its password, becoming present.
 
-use postroom_model::{
-    Attendee, Event, LogInRefusal, Name, Password, PresenceTerms, Reply, SendRefusal, Terms,
-};
+use postroom_model::{Attendee, Event, LogInRefusal, Name, Password, Reply, SendRefusal, Terms};
 use postroom_store::{Call, Key, PasswordHash, Presence, Store};
 
 use crate::check::{Against, Check, Checked, Verdict};
@@ -21,7 +19,8 @@ impl<S: Store> Office<S> {
         let Some(visit) = self.visit(session) else {
             return;
         };
-        let entrance = Entrance { name, password, terms, waits_since: None, opened: None };
+        let entrance =
+            Entrance { name, password, terms, waits_since: None, is_ending: false, opened: None };
         visit.standing = Standing::Entering(Box::new(entrance));
         match &mut self.file {
             Some(file) => file.add(session),
@@ -68,16 +67,58 @@ impl<S: Store> Office<S> {
         let visit = self.visit(session)?;
         match &mut visit.standing {
             Standing::Entering(entrance) => {
-                let Some(PresenceTerms { alone, .. }) = entrance.terms.presence else {
+                if entrance.terms.presence.is_none() {
                     visit.standing = Standing::Member(account);
                     return Some(logged_in(opened));
-                };
+                }
                 entrance.opened = Some(opened);
-                self.submit(session, Call::Claim { account, alone });
+                self.claims.push(session);
+                self.unsettled = true;
                 None
             }
             // Its login is over.
             _ => None,
+        }
+    }
+
+    /// Claims the presence of accounts for the sessions that are still there when
+    /// the next group is committed. A session that has only to be answered yet
+    /// claims nothing; it looks whether it could.
+    pub(crate) fn submit_claims(&mut self) {
+        for session in std::mem::take(&mut self.claims) {
+            let Some(Entrance { terms, opened: Some(opened), is_ending, .. }) =
+                self.entrance(session)
+            else {
+                continue;
+            };
+            let alone = terms.presence.is_some_and(|presence| presence.alone);
+            let call = match is_ending {
+                true => Call::ListPresent,
+                false => Call::Claim { account: opened.account, alone },
+            };
+            self.submit(session, call);
+        }
+    }
+
+    /// Takes the list of accounts that are present, for a session that asked for it
+    /// or for a login that is only to be answered.
+    pub(crate) fn present(&mut self, session: SessionId, names: Vec<Name>) -> Option<Reply> {
+        let Some(entrance) = self.entrance(session) else {
+            return Some(Reply::Present(names));
+        };
+        let opened = entrance.opened.take()?;
+        let alone = entrance.terms.presence.is_some_and(|presence| presence.alone);
+        if alone && names.contains(&opened.name) {
+            return self.refused(session, LogInRefusal::Present);
+        }
+        self.visit(session)?.standing = Standing::Member(opened.account);
+        Some(logged_in(opened))
+    }
+
+    /// The client has ended its side, and its login is the last of its requests.
+    pub(crate) fn ends(&mut self, session: SessionId) {
+        if let Some(entrance) = self.entrance(session) {
+            entrance.is_ending = true;
         }
     }
 
@@ -196,4 +237,58 @@ impl<S: Store> Office<S> {
 fn logged_in(opened: Opened) -> Reply {
     let Opened { name, registered, unread, .. } = opened;
     Reply::LoggedIn { name, registered, unread }
+}
+
+#[cfg(test)]
+mod tests {
+    use postroom_model::Notice;
+
+    use super::*;
+    use crate::tests::Bench;
+
+    /// The ways in which a session ends.
+    const ENDS: [fn(&mut Bench, SessionId); 3] = [
+        |bench, session| bench.office.leave(session),
+        |bench, session| bench.office.depart(session),
+        |bench, session| bench.office.note(session, Notice::Ending),
+    ];
+
+    #[test]
+    fn a_session_that_ends_during_its_login_never_claims_presence() {
+        for (number, end) in ENDS.into_iter().enumerate() {
+            // Before the account is opened, and when only the claim is left.
+            for settled in [0, 1] {
+                let mut bench = Bench::new();
+                let session = bench.ask_to_enter("bob", None);
+                (0..settled).for_each(|_| bench.settle_once());
+                end(&mut bench, session);
+                bench.settle();
+                assert_eq!(bench.disk.borrow().claims, 0, "end {number} after {settled}");
+                let told = bench.news.iter().any(|news| matches!(news, News::Event(..)));
+                assert!(!told, "{:?}", bench.news);
+                // The name is free.
+                assert!(bench.opens("bob", None));
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_that_has_ended_its_side_is_answered_truly() {
+        let mut bench = Bench::new();
+        let present = bench.ask_to_enter("bob", None);
+        bench.settle();
+        for (name, is_taken) in [("bob", true), ("ann", false)] {
+            let session = bench.ask_to_enter(name, None);
+            bench.office.note(session, Notice::Ending);
+            bench.settle();
+            let answer = bench.answer(session);
+            let is_right = match answer {
+                Some(Reply::LogInRefused(LogInRefusal::Present)) => is_taken,
+                Some(Reply::LoggedIn { .. }) => !is_taken,
+                _ => false,
+            };
+            assert!(is_right, "{name}: {answer:?}");
+        }
+        bench.office.leave(present);
+    }
 }

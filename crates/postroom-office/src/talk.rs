@@ -157,6 +157,7 @@ impl<S: Store> Office<S> {
                 Waiting::Reply { .. } => true,
             }),
             Notice::Abandon => self.abandon(session),
+            Notice::Ending => self.ends(session),
         }
     }
 

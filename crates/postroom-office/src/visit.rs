@@ -90,6 +90,8 @@ pub(crate) struct Entrance {
     pub(crate) terms: Terms,
     /// Set while the login waits for the password file to be read.
     pub(crate) waits_since: Option<Instant>,
+    /// The client has ended its side: it is answered, and does not become present.
+    pub(crate) is_ending: bool,
     /// What is left is to become present.
     pub(crate) opened: Option<Opened>,
 }

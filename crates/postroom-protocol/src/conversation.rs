@@ -313,6 +313,9 @@ impl<D: Dialogue> Conversation<D> {
             };
             self.take(step, outputs);
         }
+        if self.phase == Phase::Ending && self.alone && self.lines.is_empty() {
+            outputs.notices.push(Notice::Ending);
+        }
     }
 
     /// Whether what waits for the peer, and the messages asked for, leave room for

@@ -39,7 +39,9 @@ impl LineBuffer {
         self.bytes.len() - self.start > self.line_bytes_max + 1
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether it holds nothing that has not been taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.start == self.bytes.len()
     }
 

@@ -299,6 +299,48 @@ fn a_client_of_im_that_is_gone_without_a_stream_b_is_absent() {
     }
 }
 
+/// Whether anyone was told that mary came: an arrival that all are told of comes
+/// after it.
+fn assert_never_came(server: &LoggedServer, observer: &mut Client) {
+    let marker = enter(server, "marker");
+    assert_eq!(observer.line(), "marker has joined (2 users active)");
+    drop(marker);
+    assert_eq!(observer.line(), "marker has left (1 user active)");
+    assert!(!server.log().contains("name=mary"), "{}", server.log());
+}
+
+#[test]
+fn a_session_that_ends_during_its_login_is_never_present() {
+    let server = LoggedServer::start(&["mary"], &[]);
+    let mut observer = enter(&server, "observer");
+    let login = format!("/pass {}\n/setname mary\n", password("mary"));
+    for _ in 0..10 {
+        // A check of the password takes longer than the reset.
+        let mut client = greeted(&server);
+        client.send(&login);
+        client.reset();
+    }
+    assert_never_came(&server, &mut observer);
+    // One that ends only its side is answered, and leaves with the answer.
+    let mut client = greeted(&server);
+    client.send(&login);
+    client.end();
+    assert!(client.rest().lines().last().unwrap().starts_with("Username accepted"));
+    assert_never_came(&server, &mut observer);
+    let mut client = greeted(&server);
+    client.send("/setname observer\n");
+    client.end();
+    assert!(client.rest().contains("taken"));
+    // What follows the login needs presence.
+    let mut client = greeted(&server);
+    client.send(&format!("{login}/all hello\n"));
+    client.end();
+    client.rest();
+    assert_eq!(observer.line(), "mary has joined (2 users active)");
+    assert_eq!(observer.line(), "mary: hello");
+    assert_eq!(observer.line(), "mary has left (1 user active)");
+}
+
 #[test]
 fn a_chat_member_that_ends_its_side_is_answered_first_and_absent_then() {
     let server = LoggedServer::start(&[], &[]);
