@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_model::{Event, Mark, Name, Notice, Reply, Request};
+use postroom_model::{Event, Mark, Name, Notice, Reply, Request, Text};
 
 /// One logged-in use of a listener, over one stream or two.
 pub trait Session {
@@ -181,8 +181,19 @@ impl DropReason {
 pub struct Report {
     /// What kind of thing happened.
     pub category: Category,
-    /// What happened, safe to show.
+    /// What happened, without the text of any message.
     pub what: String,
+    /// The text of the message that was received. It belongs to the report alone,
+    /// never to the log.
+    pub text: Option<Text>,
+}
+
+impl Report {
+    /// A line without the text of a message.
+    #[must_use]
+    pub fn new(category: Category, what: &str) -> Self {
+        Self { category, what: what.to_owned(), text: None }
+    }
 }
 
 /// The kinds of things that are reported.

@@ -232,7 +232,7 @@ impl<S: Store> Server<S> {
     }
 
     pub(crate) fn report(&mut self, category: Category, what: &str) {
-        self.reporter.report(&Report { category, what: what.to_owned() });
+        self.reporter.report(&Report::new(category, what));
     }
 
     fn take_events(&mut self, events: &Events) {

@@ -1,5 +1,5 @@
-//! The operator's report: a line in a file, and in the log, for each thing that
-//! happens on the board (seed 003).
+//! The operator's report: a line in a file for each thing that happens on the board
+//! (seed 003). The line is in the log too, but without the text of a message.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -60,12 +60,16 @@ impl ReportFile {
 }
 
 impl Reporter for ReportFile {
-    fn report(&mut self, Report { category, what }: &Report) {
+    fn report(&mut self, Report { category, what, text }: &Report) {
+        let characters = text.as_ref().map(|text| text.as_str().chars().count());
         match category {
-            Category::Error => tracing::warn!(what, "board"),
-            Category::General | Category::Connection => tracing::info!(what, "board"),
+            Category::Error => tracing::warn!(what, characters, "board"),
+            Category::General | Category::Connection => tracing::info!(what, characters, "board"),
         }
-        self.write(*category, what);
+        match text {
+            Some(text) => self.write(*category, &format!("{what}: {}", text.as_str())),
+            None => self.write(*category, what),
+        }
     }
 }
 
@@ -74,7 +78,7 @@ mod tests {
     use super::*;
 
     fn line(what: &str) -> Report {
-        Report { category: Category::General, what: what.to_owned() }
+        Report::new(Category::General, what)
     }
 
     #[test]

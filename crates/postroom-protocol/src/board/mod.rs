@@ -291,7 +291,7 @@ impl Board {
 
     fn refuse(&mut self, refusal: Refusal, outputs: &mut Outputs) {
         let what = refusal.as_str();
-        outputs.reports.push(Report { category: Category::Error, what: what.to_owned() });
+        outputs.reports.push(Report::new(Category::Error, what));
         self.answer(&format!("error: {what}\n"), outputs);
     }
 
@@ -318,8 +318,7 @@ impl Board {
         }
         match (std::mem::replace(&mut self.state, State::Letter), reply) {
             (State::Asked { request: Asked::Upload { text } }, Reply::Posted(_)) => {
-                let what = format!("message received: {}", Safe(text.as_str()));
-                outputs.reports.push(Report { category: Category::General, what });
+                outputs.reports.push(received(text));
                 self.answer(SUCCESS, outputs);
             }
             (_, Reply::NotPosted(refusal)) => self.refuse(refusal.into(), outputs),
@@ -363,6 +362,14 @@ impl Board {
             self.drop_client(DropReason::Stop, outputs);
         }
     }
+}
+
+/// The report of a text, which may show as nothing without being empty.
+fn received(text: Text) -> Report {
+    if Safe(text.as_str()).to_string().is_empty() {
+        return Report::new(Category::General, &format!("message received: {EMPTY}"));
+    }
+    Report { text: Some(text), ..Report::new(Category::General, "message received") }
 }
 
 fn push_posted(line: &mut Vec<u8>, posted: &Posted) {

@@ -31,9 +31,11 @@ fn ask_board(server: &Server, request: &str) -> String {
 }
 
 /// What these requests, one after the other, leave in the report.
-const LINES: [&str; 11] = [
+const LINES: [&str; 13] = [
     "[GENERAL] server started",
     "[GENERAL] message received: hello world",
+    "[CONNECTION] a client is gone",
+    "[GENERAL] message received: Empty Message",
     "[CONNECTION] a client is gone",
     "[CONNECTION] a client is gone",
     "[ERROR] message length illegal",
@@ -52,9 +54,9 @@ fn what_happens_is_a_line_each() {
     fs::write(&report, "of the last time\n").unwrap();
     let mut server = LoggedServer::start(&[], &[&report_argument(&report)]);
     let read = || fs::read_to_string(&report).unwrap();
-    assert_eq!(read(), "SERVER [GENERAL] server started\n");
+    assert_eq!(wait_for_lines(&report, 1), "SERVER [GENERAL] server started\n");
     let too_long = format!("u\n{}\n", "x".repeat(151));
-    let requests = ["u\nhello world\n", "d\n\n", &too_long, "y\n", "d\n#lobby\n"];
+    let requests = ["u\nhello world\n", "u\n\n", "d\n\n", &too_long, "y\n", "d\n#lobby\n"];
     for (gone, request) in (1..).zip(requests) {
         ask_board(&server, request);
         wait_until("the client is gone", || read().matches("[CONNECTION]").count() == gone);
@@ -63,12 +65,32 @@ fn what_happens_is_a_line_each() {
     let content = read();
     let lines: Vec<_> = content.lines().map(|line| line.strip_prefix("SERVER ").unwrap()).collect();
     assert_eq!(lines, LINES);
-    // The log has them too.
+    // The log has them too, but for the text.
     let log = server.log();
     for line in LINES {
         let (_, what) = line.split_once("] ").unwrap();
+        let (what, text) = what.split_once(": hello").unwrap_or((what, ""));
         assert!(log.contains(what), "{what:?} is not in the log: {log}");
+        assert!(text.is_empty() || log.contains("characters=11"), "{log}");
     }
+}
+
+#[test]
+fn no_text_of_a_message_is_in_the_log_at_any_level() {
+    let folder = TempDir::new().unwrap();
+    let report = folder.path().join("report");
+    let arguments = [&*report_argument(&report), "--set=log.level=trace"];
+    let mut server = LoggedServer::start(&[], &arguments);
+    ask_board(&server, "u\nsecret one #secret\n");
+    ask_board(&server, &format!("u\nsecret {}\n", "x".repeat(150)));
+    assert_eq!(server.log_in("bob").compose("bob", "secret two"), "MESSAGE SENT");
+    let mut chat = server.connect("chat");
+    chat.send("/setname ann\n/all secret three\n/private ann secret four\n/quit\n");
+    chat.rest();
+    assert!(server.stop().success());
+    let log = server.log();
+    assert!(log.contains("message received") && !log.contains("secret"), "{log}");
+    assert!(fs::read_to_string(&report).unwrap().contains("message received: secret one"));
 }
 
 #[test]
