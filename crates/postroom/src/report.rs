@@ -1,61 +1,90 @@
 //! The operator's report: a line in a file for each thing that happens on the board
-//! (seed 003). The line is in the log too, but without the text of a message.
+//! (seed 003).
+//!
+//! Server and clients append whole lines to one file. A thread writes the server's
+//! lines: a disk that is slow, full or hangs must not stop the server. A line is in
+//! the log too, but without the text of a message.
+
+mod writer;
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::thread;
+use std::time::Duration;
 
 use postroom_model::Safe;
 use postroom_protocol::{Category, Report};
 use postroom_server::Reporter;
 
+use writer::{Work, Writer};
+
+/// Lines that may wait to be written. Further ones are left out, and their number is
+/// written once there is room.
+const WAITING_LINES_MAX: usize = 1_024;
+
+/// How long a start waits until the file is empty, and a stop until the last lines
+/// are written.
+const WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// The report file of a server, if it has one.
 #[derive(Debug)]
-pub(crate) struct ReportFile {
-    path: PathBuf,
-    file: Option<File>,
+pub(crate) struct ReportFile(Option<Thread>);
+
+/// The thread that writes.
+#[derive(Debug)]
+struct Thread {
+    work: SyncSender<Work>,
+    left_out: Arc<AtomicU64>,
+    /// Tells when the file is empty; hangs up when the thread ends.
+    emptied: Receiver<()>,
 }
 
 impl ReportFile {
-    /// Empties the file at `path`, or makes it; an empty path is no file. A file
-    /// that cannot be written is warned about, and stops nothing.
-    pub(crate) fn begin(path: &Path) -> Self {
-        let mut report = Self { path: path.to_owned(), file: None };
-        if !path.as_os_str().is_empty() {
-            // Without O_NONBLOCK a pipe that no one reads would stop the server.
-            let opened = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .custom_flags(libc::O_NONBLOCK)
-                .open(path);
-            match opened {
-                Ok(file) => report.file = Some(file),
-                Err(error) => report.complain(&error),
+    /// Appends to the file at `path`, or makes it; an empty path is no file. At
+    /// `bytes_max` the file is renamed and begun anew; 0 is no limit.
+    pub(crate) fn open(path: &Path, bytes_max: u64) -> Self {
+        if path.as_os_str().is_empty() {
+            return Self(None);
+        }
+        let (work, queue) = sync_channel(WAITING_LINES_MAX);
+        let (tell_emptied, emptied) = channel();
+        let left_out = Arc::new(AtomicU64::new(0));
+        let (path, counter) = (path.to_owned(), Arc::clone(&left_out));
+        let started = thread::Builder::new().name("report".into()).spawn(move || {
+            Writer::open(path, bytes_max).run(&queue, &counter, &tell_emptied);
+        });
+        if let Err(error) = started {
+            tracing::warn!(%error, "cannot start the thread that writes the report");
+            return Self(None);
+        }
+        Self(Some(Thread { work, left_out, emptied }))
+    }
+
+    /// Empties the file, which only the server that listens may do.
+    pub(crate) fn empty(&mut self) {
+        if let Some(thread) = &self.0
+            && thread.work.try_send(Work::Empty).is_ok()
+        {
+            // A client that comes once the server is ready must not lose its lines.
+            let _ = thread.emptied.recv_timeout(WAIT_MAX);
+        }
+    }
+
+    /// Adds a line for an error that is printed anyway.
+    pub(crate) fn could_not_start(&mut self, error: &impl fmt::Display) {
+        self.write(Category::Error, &format_args!("server could not start: {error}"));
+    }
+
+    fn write(&mut self, category: Category, what: &impl fmt::Display) {
+        if let Some(thread) = &self.0 {
+            let line = line(category, what);
+            if thread.work.try_send(Work::Line(line)).is_err() {
+                thread.left_out.fetch_add(1, Ordering::Relaxed);
             }
         }
-        report
-    }
-
-    /// Adds a line for what whoever started the server is told anyway.
-    pub(crate) fn could_not_start(&mut self, error: &impl fmt::Display) {
-        self.write(Category::Error, &format!("server could not start: {error}"));
-    }
-
-    fn write(&mut self, category: Category, what: &str) {
-        let line = format!("SERVER [{}] {}\n", category.as_str(), Safe(what));
-        let written = self.file.as_mut().map(|file| file.write_all(line.as_bytes()));
-        if let Some(Err(error)) = written {
-            self.complain(&error);
-            // Half a line may be there; no more is added to it.
-            self.file = None;
-        }
-    }
-
-    fn complain(&self, error: &std::io::Error) {
-        tracing::warn!(file = %self.path.display(), %error, "cannot write the report file");
     }
 }
 
@@ -67,39 +96,24 @@ impl Reporter for ReportFile {
             Category::General | Category::Connection => tracing::info!(what, characters, "board"),
         }
         match text {
-            Some(text) => self.write(*category, &format!("{what}: {}", text.as_str())),
+            Some(text) => self.write(*category, &format_args!("{what}: {}", text.as_str())),
             None => self.write(*category, what),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(what: &str) -> Report {
-        Report::new(Category::General, what)
+/// Waits a short time until the last lines are written. A thread that hangs is left
+/// behind and ends with the process.
+impl Drop for ReportFile {
+    fn drop(&mut self) {
+        if let Some(Thread { work, emptied, .. }) = self.0.take() {
+            drop(work);
+            while emptied.recv_timeout(WAIT_MAX).is_ok() {}
+        }
     }
+}
 
-    #[test]
-    fn the_file_is_emptied_first_and_then_grows() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("report");
-        std::fs::write(&path, "old\n").unwrap();
-        let mut report = ReportFile::begin(&path);
-        report.report(&line("one"));
-        report.report(&line("two"));
-        let content = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(content, "SERVER [GENERAL] one\nSERVER [GENERAL] two\n");
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_written_stops_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut report = ReportFile::begin(folder.path());
-        report.report(&line("one"));
-        let mut report = ReportFile::begin(Path::new("/dev/full"));
-        report.report(&line("one"));
-        assert!(report.file.is_none());
-    }
+/// A line of the server's, safe to show.
+fn line(category: Category, what: &impl fmt::Display) -> String {
+    format!("SERVER [{}] {}\n", category.as_str(), Safe(&what.to_string()))
 }

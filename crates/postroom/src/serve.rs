@@ -49,7 +49,8 @@ pub(crate) struct ServeArguments {
     /// read again at the next login
     #[arg(long, value_name = "FILE")]
     passwords: Option<PathBuf>,
-    /// A file to report to what happens on the board; emptied first
+    /// A file that reports what happens on the board; the server empties it once it
+    /// listens
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// How to write the log [default: text]
@@ -92,9 +93,12 @@ fn protocol_names() -> String {
 pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), ServeError> {
     let config = Config::load(arguments.config.as_deref(), &arguments.overrides())?;
     let _log = log::start(config.log.format, config.log.level()?);
-    let mut report = ReportFile::begin(&config.report);
+    let mut report = ReportFile::open(&config.report, config.report_bytes_max);
     match prepare(&config) {
-        Ok(prepared) => prepared.run(&config, report),
+        Ok(prepared) => {
+            report.empty();
+            prepared.run(&config, report)
+        }
         Err(error) => {
             report.could_not_start(&error);
             Err(error)

@@ -7,13 +7,13 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
 
 use crate::logged::{LoggedServer, passwords, wait_until, write_passwords};
 use crate::messenger::LOGGED_IN;
 use crate::passwords::{may_enter_im, may_enter_mailbox, server_with};
-use crate::support::{command, wait_for};
+use crate::support::{command, only_child, wait_for};
 
 /// Time within which logins know of a change.
 const NOTICED_WITHIN: Duration = Duration::from_secs(1);
@@ -160,12 +160,6 @@ fn a_pipe_in_place_of_the_file_stops_nothing_and_is_refused_at_start() {
         let log = fs::read_to_string(&log).unwrap();
         assert!(log.contains(UNREADABLE) && log.contains(&expected), "{log}");
     }
-}
-
-/// The server under `strace`.
-fn only_child(parent: u32) -> Pid {
-    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
-    Pid::from_raw(children.trim().parse().unwrap()).unwrap()
 }
 
 /// A server for which each read of a file takes this many microseconds.

@@ -186,6 +186,13 @@ pub(crate) fn wait_for(child: &mut Child) -> ExitStatus {
     }
 }
 
+/// The one child of a process: the server that `strace` runs.
+pub(crate) fn only_child(parent: u32) -> Pid {
+    let children = format!("/proc/{parent}/task/{parent}/children");
+    let children = std::fs::read_to_string(children).unwrap();
+    Pid::from_raw(children.trim().parse().expect("it has one child")).unwrap()
+}
+
 /// One connection.
 pub(crate) struct Client {
     input: BufReader<TcpStream>,

@@ -9,7 +9,7 @@ use std::process::{Child, ExitStatus};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::need;
-use crate::support::{command_through, launch, wait_for};
+use crate::support::{command_through, launch, only_child, wait_for};
 
 /// A server under `strace`, killed when dropped.
 pub(super) struct TracedServer {
@@ -75,11 +75,6 @@ impl Drop for TracedServer {
 /// Where a traced server keeps its data.
 pub(super) fn data(folder: &Path) -> PathBuf {
     folder.join("data")
-}
-
-fn only_child(parent: u32) -> Pid {
-    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
-    Pid::from_raw(children.trim().parse().expect("strace has one child")).unwrap()
 }
 
 /// A finished system call.
