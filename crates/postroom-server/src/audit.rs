@@ -12,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use postroom_model::{LogInRefusal, Name, PostRefusal, Reply, Request, SendRefusal};
+use postroom_protocol::{Category, Report};
 use postroom_store::Store;
 use tracing::field::display;
 use tracing::{Level, debug, info, warn};
@@ -177,7 +178,8 @@ impl<S: Store> Server<S> {
             }
             _ => {}
         }
-        let Some(limit) = Limit::of(reply) else {
+        // A refused post on the board is logged with its report.
+        let Some(limit) = Limit::of(reply).filter(|_| !seat.protocol.reports) else {
             return;
         };
         let what = limit.as_str();
@@ -188,6 +190,27 @@ impl<S: Store> Server<S> {
             warn!(%peer, %listener, account, %recipient, capacity, "{what}");
         } else {
             warn!(%peer, %listener, account, "{what}");
+        }
+    }
+
+    /// A session reports something to the operator. The text of a message stays out of
+    /// the log.
+    pub(crate) fn log_report(&mut self, session: usize, report: &Report) {
+        let Some(seat) = self.seats.get(session) else {
+            return;
+        };
+        let Origin { peer, listener, .. } = seat.origin();
+        let Report { category, what, text } = report;
+        match category {
+            Category::Error => {
+                if self.line_counts.admit(Level::WARN, "refused", Some(peer.ip()), self.now) {
+                    warn!(%peer, %listener, reason = what, "refused");
+                }
+            }
+            Category::General | Category::Connection => {
+                let characters = text.as_ref().map(|text| text.as_str().chars().count());
+                info!(%peer, %listener, characters, "{what}");
+            }
         }
     }
 

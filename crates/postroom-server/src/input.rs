@@ -180,6 +180,7 @@ impl<S: Store> Server<S> {
             self.watch(front, visit, mark);
         }
         for report in outputs.reports.drain(..) {
+            self.log_report(session, &report);
             self.reporter.report(&report);
         }
         if let Some(dial) = outputs.dial.take() {

@@ -2,8 +2,8 @@
 //! (seed 003).
 //!
 //! Server and clients append whole lines to one file. A thread writes the server's
-//! lines: a disk that is slow, full or hangs must not stop the server. A line is in
-//! the log too, but without the text of a message.
+//! lines: a disk that is slow, full or hangs must not stop the server. The log tells
+//! of the same things, but without the text of a message.
 
 mod writer;
 
@@ -90,11 +90,6 @@ impl ReportFile {
 
 impl Reporter for ReportFile {
     fn report(&mut self, Report { category, what, text }: &Report) {
-        let characters = text.as_ref().map(|text| text.as_str().chars().count());
-        match category {
-            Category::Error => tracing::warn!(what, characters, "board"),
-            Category::General | Category::Connection => tracing::info!(what, characters, "board"),
-        }
         match text {
             Some(text) => self.write(*category, &format_args!("{what}: {}", text.as_str())),
             None => self.write(*category, what),

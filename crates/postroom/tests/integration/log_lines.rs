@@ -104,7 +104,7 @@ fn each_refusal_at_a_limit_is_a_warning() {
         board.end();
         board.rest();
         if tag == "#two" {
-            wait_for_line(&server, "WARN", &from, &["the server is full (channels.max)"]);
+            wait_for_line(&server, "WARN", &from, &["refused", "too many hashtags"]);
         }
     }
 }
@@ -140,6 +140,14 @@ fn each_dial_that_fails_is_a_line() {
 #[test]
 fn board_connections_are_shown_with_their_address() {
     let server = server(&[]);
+    for (upload, shown) in [("", "message received: Empty Message"), ("hé", "characters=2")] {
+        let mut client = server.connect("board");
+        let from = origin(&client, "board");
+        client.send(&format!("u\n{upload}"));
+        client.end();
+        client.rest();
+        wait_for_line(&server, "INFO", &from, &["message received", shown]);
+    }
     let mut client = server.connect("board");
     let from = origin(&client, "board");
     wait_for_line(&server, "INFO", &from, &["connected"]);
@@ -173,7 +181,7 @@ fn no_text_of_a_message_is_in_the_log_at_any_level() {
     for line in ["/to john walrus", "/toall walrus", "walrus"] {
         bob.ask(line);
     }
-    for request in ["u\nwal\nwalrus\nrus", "walrus\n", "t\nwalrus", "d\n"] {
+    for request in ["u\nwalrus", "u\nwal\nwalrus\nrus", "walrus\n", "t\nwalrus", "d\n"] {
         let mut board = server.connect("board");
         board.send(request);
         board.end();

@@ -68,32 +68,16 @@ fn what_happens_is_a_line_each() {
     let content = read();
     let lines: Vec<_> = content.lines().map(|line| line.strip_prefix("SERVER ").unwrap()).collect();
     assert_eq!(lines, LINES);
-    // The log has them too, but for the text.
+    // The log has them too, but for the text and what the connections tell.
     let log = server.log();
-    for line in LINES {
+    let is_logged = |line: &&&str| line.starts_with("[ERROR]") || line.contains("message received");
+    for line in LINES.iter().filter(is_logged) {
         let (_, what) = line.split_once("] ").unwrap();
         let (what, text) = what.split_once(": hello").unwrap_or((what, ""));
         assert!(log.contains(what), "{what:?} is not in the log: {log}");
         assert!(text.is_empty() || log.contains("characters=11"), "{log}");
     }
-}
-
-#[test]
-fn no_text_of_a_message_is_in_the_log_at_any_level() {
-    let folder = TempDir::new().unwrap();
-    let report = folder.path().join("report");
-    let arguments = [&*report_argument(&report), "--set=log.level=trace"];
-    let mut server = LoggedServer::start(&[], &arguments);
-    ask_board(&server, "u\nsecret one #secret\n");
-    ask_board(&server, &format!("u\nsecret {}\n", "x".repeat(150)));
-    assert_eq!(server.log_in("bob").compose("bob", "secret two"), "MESSAGE SENT");
-    let mut chat = server.connect("chat");
-    chat.send("/setname ann\n/all secret three\n/private ann secret four\n/quit\n");
-    chat.rest();
-    assert!(server.stop().success());
-    let log = server.log();
-    assert!(log.contains("message received") && !log.contains("secret"), "{log}");
-    assert!(fs::read_to_string(&report).unwrap().contains("message received: secret one"));
+    assert_eq!(log.matches("disconnected").count(), log.matches(" connected").count());
 }
 
 #[test]
