@@ -6,11 +6,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use thiserror::Error;
+
+use crate::status;
 
 /// Write and read messages in a dialogue
 #[derive(Args, Clone, Debug)]
+#[command(after_help = status::HELP)]
 pub struct MailArguments {
     /// Host name or address of the server
     pub host: String,
@@ -35,6 +38,7 @@ pub struct MailArguments {
 
 /// Leave one message; succeeds only once the server has stored it
 #[derive(Args, Clone, Debug)]
+#[command(after_help = status::HELP)]
 pub struct SendArguments {
     /// The server's `mailbox` listener
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4401")]
@@ -47,10 +51,21 @@ pub struct SendArguments {
     /// Name of the account to leave the message for
     pub recipient: String,
 
-    /// The message, one line; taken from the standard input when left out
+    /// The message, one line; taken from the standard input when left out or
+    /// when it is -
     ///
-    /// Put `--` before a text that begins with a hyphen.
+    /// Put it in quotes. It may begin with a hyphen: after RECIPIENT only the
+    /// long options above and -- are not part of the message. What follows
+    /// -- is the message, whatever it is.
     pub text: Option<String>,
+
+    /// The message is `-`: it comes from the standard input
+    #[arg(long, hide = true, conflicts_with = "text")]
+    pub text_from_input: bool,
+
+    /// Send an empty message where the standard input is empty
+    #[arg(long)]
+    pub allow_empty: bool,
 
     /// File that holds the sender's password
     #[arg(long, value_name = "FILE")]
@@ -64,6 +79,7 @@ pub struct SendArguments {
 /// Print the earliest unread message, or all of them, and remove what was
 /// printed from the mailbox
 #[derive(Args, Clone, Debug)]
+#[command(after_help = status::HELP)]
 pub struct ReadArguments {
     /// The server's `mailbox` listener
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4401")]
@@ -76,6 +92,10 @@ pub struct ReadArguments {
     /// Read until nothing is unread, instead of the earliest message alone
     #[arg(long)]
     pub all: bool,
+
+    /// Exit with status 1 where nothing was unread
+    #[arg(long)]
+    pub fail_empty: bool,
 
     /// Print a JSON object a line, `{"from":"...","text":"..."}`, instead of
     /// `from: text`
@@ -95,6 +115,7 @@ pub struct ReadArguments {
 ///
 /// Without a terminal, commands are lines of the standard input.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = status::HELP)]
 pub struct ImArguments {
     /// Host name or address of the server
     pub host: String,
@@ -122,6 +143,7 @@ pub struct ImArguments {
 ///
 /// Without a terminal, lines of the standard input are sent.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = status::HELP)]
 pub struct ChatArguments {
     /// Host name or address of the server
     pub host: String,
@@ -145,10 +167,12 @@ pub struct ChatArguments {
 
 /// Put a text on the board, or fetch the latest
 #[derive(Args, Clone, Debug)]
+#[command(after_help = status::HELP)]
+#[command(group = ArgGroup::new("message").args(["text", "text_from_input"]))]
 pub struct BoardArguments {
     /// Upload: MESSAGE becomes the latest text
     #[arg(short = 'u', long, required_unless_present = "download", conflicts_with = "download")]
-    #[arg(requires = "text")]
+    #[arg(requires = "message")]
     pub upload: bool,
 
     /// Download: print the latest text, or the latest that bears a hashtag
@@ -165,9 +189,16 @@ pub struct BoardArguments {
     /// With -u the message, at most 150 characters; with -d a hashtag
     ///
     /// Put both in quotes: a shell takes what begins with # for a comment. An
-    /// empty message takes the latest text off the board.
-    #[arg(value_name = "MESSAGE|#TAG", allow_hyphen_values = true)]
+    /// empty message takes the latest text off the board. A message may begin
+    /// with a hyphen: after PORT only the long options and -- are not part of
+    /// it. - takes it from the standard input; what follows -- is the message,
+    /// whatever it is.
+    #[arg(value_name = "MESSAGE|#TAG")]
     pub text: Option<String>,
+
+    /// The message is `-`: it comes from the standard input
+    #[arg(long, hide = true, conflicts_with = "download")]
+    pub text_from_input: bool,
 
     /// File to add the status reports to; one that cannot be written stops
     /// nothing

@@ -187,8 +187,24 @@ pub enum ClientError {
     #[error("the message cannot be sent: {0}")]
     Text(#[from] TextError),
     /// More than one line was given as one message.
-    #[error("the message cannot be sent: it has several lines; send each line as its own message")]
+    #[error("the message cannot be sent: it has several lines, and a message is one line")]
     SeveralLines,
+    /// The same, where each line could be sent by a command of its own.
+    #[error(
+        "nothing was sent: the message has several lines, and a message is one line; to send each line of a file as a message of its own: while IFS= read -r line; do postroom send --server {server} --as NAME RECIPIENT -- \"$line\"; done < FILE"
+    )]
+    SeveralMessages {
+        /// The server that was given.
+        server: ServerAddress,
+    },
+    /// The standard input was empty, by mistake perhaps.
+    #[error(
+        "nothing was sent: the standard input is empty; add --allow-empty to send an empty message"
+    )]
+    EmptyInput,
+    /// A script wants to know that nothing was unread.
+    #[error("nothing is unread")]
+    NothingUnread,
     /// A line is longer than servers take.
     #[error("the line is too long: at most {LINE_BYTES_MAX} bytes can be sent; shorten it")]
     LineTooLong,

@@ -34,13 +34,14 @@ mod mailbox;
 mod password;
 mod read;
 mod send;
+mod status;
 mod words;
 
 pub use arguments::{
     BoardArguments, ChatArguments, ImArguments, MailArguments, ReadArguments, SendArguments,
     ServerAddress, ServerAddressError,
 };
-pub use board::{board, board_to};
+pub use board::{board, board_with};
 pub use chat::{chat, chat_with};
 pub use error::{ClientError, Deviation};
 pub use im::{im, im_with};
@@ -48,6 +49,7 @@ pub use mail::{mail, mail_with};
 pub use password::password_from_file;
 pub use read::{read, read_to};
 pub use send::{send, send_from};
+pub use status::ExitStatus;
 
 /// Bytes of the longest line that a server takes, its end left out, unless it
 /// is configured otherwise.

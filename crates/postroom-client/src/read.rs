@@ -30,7 +30,9 @@ pub fn read_to(arguments: &ReadArguments, output: &mut dyn Write) -> Result<(), 
     let server = Resolved::new(arguments.server.clone())?;
     let mut mailbox = StrictMailbox::open(server, arguments.timeout, Interrupt::default())?;
     mailbox.log_in(&name, password.as_ref())?;
+    let mut is_empty = true;
     while let Some(message) = mailbox.take()? {
+        is_empty = false;
         let line = if arguments.json { as_json(&message)? } else { as_text(&message) };
         print(output, &line).map_err(ClientError::Output)?;
         if !arguments.all {
@@ -38,6 +40,9 @@ pub fn read_to(arguments: &ReadArguments, output: &mut dyn Write) -> Result<(), 
         }
     }
     mailbox.leave();
+    if is_empty && arguments.fail_empty {
+        return Err(ClientError::NothingUnread);
+    }
     Ok(())
 }
 

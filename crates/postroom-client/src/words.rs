@@ -1,5 +1,7 @@
 //! The words of commands: only what servers take is ever sent.
 
+use std::io::Read;
+
 use postroom_model::{Name, Text};
 
 use crate::{ClientError, LINE_BYTES_MAX};
@@ -31,6 +33,14 @@ pub(crate) fn without_line_end(bytes: &[u8]) -> &[u8] {
     }
 }
 
+/// Reads a message, or enough of the input to see that it holds too much.
+pub(crate) fn read_bounded(input: &mut dyn Read) -> Result<Vec<u8>, ClientError> {
+    let mut bytes = Vec::new();
+    let bytes_max = LINE_BYTES_MAX + "\r\n".len() + 1;
+    input.take(bytes_max as u64).read_to_end(&mut bytes).map_err(ClientError::Input)?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use postroom_model::TextError;
@@ -54,5 +64,11 @@ mod tests {
         {
             assert_eq!(without_line_end(bytes.as_bytes()), line.as_bytes());
         }
+    }
+
+    #[test]
+    fn an_endless_input_is_not_read_to_its_end() {
+        let bytes = read_bounded(&mut std::io::repeat(b'x')).unwrap();
+        assert!(matches!(parse_text(&bytes), Err(ClientError::LineTooLong)));
     }
 }

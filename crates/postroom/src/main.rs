@@ -1,6 +1,7 @@
 //! The program `postroom`: the server, its accounts and its clients.
 
 mod account;
+mod command_line;
 mod config;
 mod log;
 mod passwords;
@@ -11,9 +12,10 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use postroom_client::{
-    BoardArguments, ChatArguments, ImArguments, MailArguments, ReadArguments, SendArguments,
+    BoardArguments, ChatArguments, ClientError, ExitStatus, ImArguments, MailArguments,
+    ReadArguments, SendArguments,
 };
 
 /// A post office with many counters: a message left at one is read at another.
@@ -31,6 +33,12 @@ enum Command {
     /// Add accounts with passwords, change passwords, list accounts; while no
     /// server runs
     Account(account::AccountArguments),
+    #[command(flatten)]
+    Client(Client),
+}
+
+#[derive(Debug, Subcommand)]
+enum Client {
     /// Read and write mail at a terminal
     Mail(MailArguments),
     /// Leave one message, for scripts
@@ -45,31 +53,85 @@ enum Command {
     Board(BoardArguments),
 }
 
+/// Why the program ends with a status other than 0.
+enum Failure {
+    /// The command line was not understood, or asked for help.
+    Usage(clap::Error),
+    /// A client failed.
+    Client(ClientError),
+    /// The server, or a command about its accounts, failed.
+    Other(Box<dyn Error>),
+}
+
+impl<E: Error + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    match parse().and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(error.as_ref());
-            ExitCode::FAILURE
+        Err(failure) => {
+            failure.tell();
+            failure.status().into()
         }
     }
 }
 
-fn run(command: Command) -> Result<(), Box<dyn Error>> {
+fn parse() -> Result<Command, Failure> {
+    let mut definition = Arguments::command();
+    let words = command_line::with_text_last(std::env::args_os(), &mut definition);
+    words
+        .and_then(|words| definition.try_get_matches_from_mut(words))
+        .and_then(|matches| Arguments::from_arg_matches(&matches))
+        .map(|arguments| arguments.command)
+        .map_err(Failure::Usage)
+}
+
+fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => serve::serve(&arguments)?,
         Command::Account(arguments) => account::account(&arguments)?,
-        Command::Mail(arguments) => postroom_client::mail(&arguments)?,
-        Command::Send(arguments) => postroom_client::send(&arguments)?,
-        Command::Read(arguments) => postroom_client::read(&arguments)?,
-        Command::Im(arguments) => postroom_client::im(&arguments)?,
-        Command::Chat(arguments) => postroom_client::chat(&arguments)?,
-        Command::Board(arguments) => postroom_client::board(&arguments)?,
+        Command::Client(client) => run_client(client).map_err(Failure::Client)?,
     }
     Ok(())
 }
 
-fn complain(error: &dyn Error) {
-    // Whoever closed it does not want to know.
-    let _ = writeln!(io::stderr(), "postroom: {error}");
+fn run_client(client: Client) -> Result<(), ClientError> {
+    match client {
+        Client::Mail(arguments) => postroom_client::mail(&arguments),
+        Client::Send(arguments) => postroom_client::send(&arguments),
+        Client::Read(arguments) => postroom_client::read(&arguments),
+        Client::Im(arguments) => postroom_client::im(&arguments),
+        Client::Chat(arguments) => postroom_client::chat(&arguments),
+        Client::Board(arguments) => postroom_client::board(&arguments),
+    }
+}
+
+impl Failure {
+    /// Says what happened. Whoever closed the standard error does not want to
+    /// know.
+    fn tell(&self) {
+        let _ = match self {
+            Self::Usage(error) => error.print(),
+            Self::Client(error) if error.is_quiet() => Ok(()),
+            Self::Client(error) => writeln!(io::stderr(), "postroom: {error}"),
+            Self::Other(error) => writeln!(io::stderr(), "postroom: {error}"),
+        };
+    }
+
+    fn status(&self) -> u8 {
+        let is_client = || {
+            std::env::args_os().nth(1).and_then(|name| Some(Client::has_subcommand(name.to_str()?)))
+                == Some(true)
+        };
+        match self {
+            Self::Usage(error) if error.use_stderr() && is_client() => ExitStatus::Usage.code(),
+            // 0 where help was asked for.
+            Self::Usage(error) => u8::try_from(error.exit_code()).unwrap_or(2),
+            Self::Client(error) => error.exit_status().code(),
+            Self::Other(_) => 1,
+        }
+    }
 }

@@ -5,7 +5,7 @@
 
 mod report;
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use postroom_model::{BOARD_TEXT_CHARACTERS_MAX, Channel, Safe, Text};
 
@@ -13,7 +13,8 @@ use self::report::{Kind, Report};
 use crate::connection::{Connection, Resolved};
 use crate::error::Deviation;
 use crate::interrupt::Interrupt;
-use crate::words::parse_text;
+use crate::mailbox::unacknowledged;
+use crate::words::{parse_text, read_bounded, without_line_end};
 use crate::{BoardArguments, ClientError, ServerAddress};
 
 const PROTOCOL: &str = "board";
@@ -27,13 +28,16 @@ const STORED: &str = "operation success";
 /// Carries out one request; what is told goes to the standard output, and that
 /// the report cannot be written to the standard error.
 pub fn board(arguments: &BoardArguments) -> Result<(), ClientError> {
-    board_to(arguments, &mut io::stdout().lock(), &mut io::stderr().lock())
+    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    board_with(arguments, &mut input, &mut output, &mut io::stderr().lock())
 }
 
-/// Carries out one request, told to `output`; that the report cannot be written
-/// is told to `complaints`.
-pub fn board_to(
+/// Carries out one request, with a message from `input` where the arguments say
+/// so. What happened is told to `output`; that the report cannot be written is
+/// told to `complaints`.
+pub fn board_with(
     arguments: &BoardArguments,
+    input: &mut dyn Read,
     output: &mut dyn Write,
     complaints: &mut dyn Write,
 ) -> Result<(), ClientError> {
@@ -41,7 +45,7 @@ pub fn board_to(
     let server = ServerAddress::new(&arguments.host, arguments.port);
     let verb = if arguments.upload { "upload to" } else { "download from" };
     report.note(Kind::General, &format_args!("client started: {verb} {server}"));
-    let done = carry_out(arguments, server).and_then(|lines| {
+    let done = carry_out(arguments, server, input).and_then(|lines| {
         lines.iter().try_for_each(|line| {
             report.line(line);
             tell(output, line)
@@ -58,16 +62,20 @@ pub fn board_to(
 fn carry_out(
     arguments: &BoardArguments,
     server: ServerAddress,
+    input: &mut dyn Read,
 ) -> Result<Vec<String>, ClientError> {
     let done = "Transmission Successfull...".to_owned();
-    let request = request(arguments)?;
+    let request = request(arguments, input)?;
     let server = Resolved::new(server)?;
     let interrupt = Interrupt::default();
     let connection = Connection::open(server, PROTOCOL, arguments.timeout, interrupt)?;
     let at = connection.server().clone();
     let deviation =
         |deviation| ClientError::Deviation { server: at, protocol: PROTOCOL, deviation };
-    let Ok(answer) = String::from_utf8(connection.ask_all(request.as_bytes())?) else {
+    let answer = connection
+        .ask_all(request.as_bytes())
+        .map_err(|error| if arguments.upload { unacknowledged(error) } else { error })?;
+    let Ok(answer) = String::from_utf8(answer) else {
         return Err(deviation(Deviation::InvalidUtf8));
     };
     if !arguments.upload {
@@ -82,12 +90,15 @@ fn carry_out(
 }
 
 /// What to send, once it is known to be allowed.
-fn request(arguments: &BoardArguments) -> Result<String, ClientError> {
-    let given = arguments.text.as_deref();
+fn request(arguments: &BoardArguments, input: &mut dyn Read) -> Result<String, ClientError> {
     if arguments.upload {
-        return Ok(format!("u\n{}\n", board_text(given.unwrap_or_default())?.as_str()));
+        let text = match &arguments.text {
+            Some(text) => board_text(text.as_bytes())?,
+            None => board_text(without_line_end(&read_bounded(input)?))?,
+        };
+        return Ok(format!("u\n{}\n", text.as_str()));
     }
-    match given {
+    match arguments.text.as_deref() {
         // The end of what is sent ends the request.
         None => Ok("d\n".to_owned()),
         Some(word) if Channel::parse(word).is_some() => Ok(format!("d\n{word}\n")),
@@ -95,11 +106,12 @@ fn request(arguments: &BoardArguments) -> Result<String, ClientError> {
     }
 }
 
-fn board_text(given: &str) -> Result<Text, ClientError> {
-    if given.chars().count() > BOARD_TEXT_CHARACTERS_MAX {
+fn board_text(given: &[u8]) -> Result<Text, ClientError> {
+    let text = parse_text(given)?;
+    if text.as_str().chars().count() > BOARD_TEXT_CHARACTERS_MAX {
         return Err(ClientError::BoardTextTooLong);
     }
-    parse_text(given.as_bytes())
+    Ok(text)
 }
 
 /// Whether the answer is that the text is stored.
@@ -126,7 +138,9 @@ fn refused(reason: &str) -> ClientError {
 /// How a failure is reported: what broke off a connection, and what else.
 fn kind_of(error: &ClientError) -> Kind {
     match error {
-        ClientError::Dropped { .. } | ClientError::Connection { .. } => Kind::Connection,
+        ClientError::Dropped { .. }
+        | ClientError::Connection { .. }
+        | ClientError::Unacknowledged(_) => Kind::Connection,
         _ => Kind::Error,
     }
 }
@@ -142,21 +156,24 @@ mod tests {
     use super::*;
 
     fn asked(upload: bool, text: Option<&str>) -> Result<String, ClientError> {
-        request(&BoardArguments {
+        let arguments = BoardArguments {
             upload,
             download: !upload,
             host: "localhost".into(),
             port: 4_404,
             text: text.map(str::to_owned),
+            text_from_input: text.is_none(),
             report: None,
             timeout: Duration::from_secs(1),
-        })
+        };
+        request(&arguments, &mut &b"from the input\n"[..])
     }
 
     #[test]
     fn requests_are_a_letter_and_a_line() {
         assert_eq!(asked(true, Some("hi #rust")).unwrap(), "u\nhi #rust\n");
         assert_eq!(asked(true, Some("")).unwrap(), "u\n\n");
+        assert_eq!(asked(true, None).unwrap(), "u\nfrom the input\n");
         assert_eq!(asked(false, None).unwrap(), "d\n");
         assert_eq!(asked(false, Some("#Grüße_2")).unwrap(), "d\n#Grüße_2\n");
     }

@@ -50,7 +50,7 @@ fn as_slices(lines: &[Vec<u8>]) -> Vec<&[u8]> {
 }
 
 /// After a message was sent, a broken connection leaves open whether it arrived.
-fn unacknowledged(error: ClientError) -> ClientError {
+pub(crate) fn unacknowledged(error: ClientError) -> ClientError {
     match error {
         ClientError::TimedOut { .. }
         | ClientError::Dropped { .. }

@@ -1,9 +1,10 @@
 //! The client `board`.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_client::{BoardArguments, ClientError, ServerAddress, board_to};
+use postroom_client::{BoardArguments, ClientError, ServerAddress, board_with};
 
 use crate::fake::{FakeServer, Peer};
 
@@ -14,6 +15,7 @@ fn arguments(server: &ServerAddress, upload: bool, text: Option<&str>) -> BoardA
         host: server.host().to_owned(),
         port: server.port(),
         text: text.map(str::to_owned),
+        text_from_input: false,
         report: None,
         timeout: Duration::from_secs(20),
     }
@@ -27,7 +29,7 @@ struct Told {
 
 fn run(arguments: &BoardArguments) -> Told {
     let (mut output, mut complaints) = (Vec::new(), Vec::new());
-    let ended = board_to(arguments, &mut output, &mut complaints);
+    let ended = board_with(arguments, &mut io::empty(), &mut output, &mut complaints);
     Told {
         output: String::from_utf8(output).unwrap(),
         complaints: String::from_utf8(complaints).unwrap(),
@@ -109,6 +111,14 @@ fn a_lost_connection_is_reported_as_one() {
     assert!(matches!(told.ended, Err(ClientError::Dropped { .. })), "{:?}", told.ended);
     let report = std::fs::read_to_string(folder.path().join("report")).unwrap();
     assert!(report.contains("CLIENT [CONNECTION] 127.0.0.1:"), "{report}");
+}
+
+#[test]
+fn an_upload_without_an_answer_leaves_open_what_happened() {
+    let server = server(&["u", "hi"], "");
+    let told = run(&arguments(&server.address, true, Some("hi")));
+    server.finish();
+    assert!(matches!(told.ended, Err(ClientError::Unacknowledged(_))), "{:?}", told.ended);
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub(crate) fn arguments(server: &ServerAddress) -> ReadArguments {
         server: server.clone(),
         name: "bob".to_owned(),
         all: false,
+        fail_empty: false,
         json: false,
         password_file: None,
         timeout: Duration::from_secs(20),
@@ -80,6 +81,36 @@ fn nothing_is_printed_where_nothing_is_unread() {
     read_to(&arguments(&server.address), &mut screen).unwrap();
     server.finish();
     assert_eq!(screen.text(), "");
+}
+
+#[test]
+fn that_nothing_was_unread_is_a_status_where_it_is_wanted() {
+    for all in [false, true] {
+        let server = FakeServer::start(|mut peer| {
+            peer.expect("LOGIN bob");
+            peer.say("0\n");
+            peer.expect("READ");
+            peer.say("READ ERROR\n");
+            peer.expect_exit();
+        });
+        let arguments = ReadArguments { all, fail_empty: true, ..arguments(&server.address) };
+        let ended = read_to(&arguments, &mut io::sink());
+        server.finish();
+        assert!(matches!(ended, Err(ClientError::NothingUnread)), "{ended:?}");
+    }
+
+    let server = FakeServer::start(|mut peer| {
+        peer.expect("LOGIN bob");
+        peer.say("1\n");
+        peer.expect("READ");
+        peer.say("alice\nHi Bob!\n");
+        peer.expect("READ");
+        peer.say("READ ERROR\n");
+        peer.expect_exit();
+    });
+    let arguments = ReadArguments { all: true, fail_empty: true, ..arguments(&server.address) };
+    read_to(&arguments, &mut io::sink()).unwrap();
+    server.finish();
 }
 
 #[test]

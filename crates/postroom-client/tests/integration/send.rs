@@ -13,6 +13,8 @@ pub(crate) fn arguments(server: &ServerAddress, text: Option<&str>) -> SendArgum
         name: "bob".to_owned(),
         recipient: "alice".to_owned(),
         text: text.map(str::to_owned),
+        text_from_input: false,
+        allow_empty: false,
         password_file: None,
         timeout: Duration::from_secs(20),
     }
@@ -38,11 +40,25 @@ fn the_text_is_an_argument_or_the_input() {
         (None, "Hi Alice!\n", "Hi Alice!"),
         (None, "Hi Alice!\r\n", "Hi Alice!"),
         (None, " EXIT ", " EXIT "),
-        (None, "\n", ""),
-        (None, "", ""),
     ] {
         let server = taking(body, "MESSAGE SENT\n");
         send_from(&arguments(&server.address, argument), &mut input.as_bytes()).unwrap();
+        server.finish();
+    }
+}
+
+#[test]
+fn an_empty_input_is_sent_only_where_that_is_wanted() {
+    for input in ["", "\n", "\r\n"] {
+        let nowhere = ServerAddress::new("127.0.0.1", 1);
+        let ended = send_from(&arguments(&nowhere, None), &mut input.as_bytes());
+        let error = ended.unwrap_err();
+        assert!(matches!(error, ClientError::EmptyInput), "{error:?}");
+        assert!(error.to_string().contains("--allow-empty"), "{error}");
+
+        let server = taking("", "MESSAGE SENT\n");
+        let wanted = SendArguments { allow_empty: true, ..arguments(&server.address, None) };
+        send_from(&wanted, &mut input.as_bytes()).unwrap();
         server.finish();
     }
 }
@@ -95,12 +111,12 @@ fn what_cannot_be_sent_is_told_before_any_connection() {
     let refusal =
         |arguments: &SendArguments, mut input: &[u8]| send_from(arguments, &mut input).unwrap_err();
     let piped = arguments(&nowhere, None);
-    assert!(matches!(refusal(&piped, b"one\ntwo\n"), ClientError::SeveralLines));
-    assert!(matches!(refusal(&piped, b"one\n\n"), ClientError::SeveralLines));
+    assert!(matches!(refusal(&piped, b"one\ntwo\n"), ClientError::SeveralMessages { .. }));
+    assert!(matches!(refusal(&piped, b"one\n\n"), ClientError::SeveralMessages { .. }));
     assert!(matches!(refusal(&piped, b"\xff\n"), ClientError::Text(_)));
     assert!(matches!(refusal(&piped, &[b'x'; 10_000]), ClientError::LineTooLong));
     let given = arguments(&nowhere, Some("one\ntwo"));
-    assert!(matches!(refusal(&given, b""), ClientError::SeveralLines));
+    assert!(matches!(refusal(&given, b""), ClientError::SeveralMessages { .. }));
     let mut nameless = arguments(&nowhere, Some("Hi"));
     nameless.recipient = "a b".to_owned();
     let error = refusal(&nameless, b"");

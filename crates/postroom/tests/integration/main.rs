@@ -24,6 +24,7 @@ mod presence;
 mod race;
 mod reading;
 mod report;
+mod scripted;
 mod serve;
 mod support;
 mod telling;

@@ -1,4 +1,4 @@
-//! How the live clients end: in order, or with one sentence and status 1; and
+//! How the live clients end: in order, or with one sentence and a status; and
 //! always with the terminal as it was.
 
 use std::net::TcpListener;
@@ -26,7 +26,7 @@ fn a_server_that_goes_away_is_told_at_once() {
     terminal.wait_for_words("has ended the connection");
     assert!(terminal.is_as_usual());
     let (status, written) = terminal.end();
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(75));
     complaint(&written);
 
     let Chat { mut terminal, peer, .. } = Chat::start();
@@ -34,7 +34,7 @@ fn a_server_that_goes_away_is_told_at_once() {
     terminal.wait_for_words("has ended the connection");
     assert!(terminal.is_as_usual());
     let (status, written) = terminal.end();
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(75));
     complaint(&written);
 }
 
@@ -43,13 +43,13 @@ fn a_server_that_stops_says_so() {
     let Im { terminal, mut pushes, commands: _kept, .. } = Im::start();
     pushes.say("/forceQuit\n");
     let (status, written) = terminal.end();
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(75));
     assert!(complaint(&written).contains("is shutting down"), "{written:?}");
 
     let Chat { terminal, mut peer, .. } = Chat::start();
     peer.say("Server has been closed by host\n");
     let (status, written) = terminal.end();
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(75));
     assert!(written.contains("Server has been closed by host"), "{written:?}");
     assert!(complaint(&written).contains("is shutting down"), "{written:?}");
 }
@@ -62,14 +62,14 @@ fn without_a_server_one_sentence_says_so() {
     };
     for arguments in [im_arguments(address, &[]), chat_arguments(address, &[])] {
         let (status, written) = Terminal::start(&arguments).end();
-        assert_eq!(status.code(), Some(1));
+        assert_eq!(status.code(), Some(75));
         let expected = format!("{address} refused the connection; check the port");
         assert!(complaint(&written).contains(&expected), "{written:?}");
     }
     let port = address.port().to_string();
     let output =
         Command::new(program()).args(["board", "-d", "127.0.0.1", &port]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(75));
     assert!(String::from_utf8_lossy(&output.stderr).contains("refused the connection"));
     assert!(output.stdout.is_empty());
 }

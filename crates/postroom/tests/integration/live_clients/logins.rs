@@ -79,7 +79,7 @@ fn a_server_that_goes_away_is_told_while_a_name_is_typed() {
         terminal.wait_for("Username: jac");
         drop(peer);
         let (status, written) = terminal.end();
-        assert_eq!(status.code(), Some(1));
+        assert_eq!(status.code(), Some(75));
         assert!(written.contains("has ended the connection"), "{written:?}");
     }
 }

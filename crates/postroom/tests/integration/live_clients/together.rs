@@ -52,7 +52,7 @@ fn two_people_type_at_the_same_time() {
     server.kill();
     for terminal in [jacky, bob, mary] {
         let (status, written) = terminal.end();
-        assert_eq!(status.code(), Some(1));
+        assert_eq!(status.code(), Some(75));
         assert!(written.contains("has ended the connection"), "{written:?}");
     }
 }
@@ -67,7 +67,7 @@ fn a_server_that_stops_tells_everyone() {
     assert!(server.stop().success());
     for terminal in [jacky, mary] {
         let (status, written) = terminal.end();
-        assert_eq!(status.code(), Some(1));
+        assert_eq!(status.code(), Some(75));
         assert!(written.contains("is shutting down"), "{written:?}");
     }
 }
@@ -94,6 +94,6 @@ fn a_text_goes_up_to_the_board_and_comes_down() {
     // The original client reads no refusal, so this text would be lost to one.
     assert_eq!(run(&["-u", "127.0.0.1", &port, "to #lobby"]), (Some(0), done.to_owned()));
     let (status, told) = run(&["-u", "127.0.0.1", &port, &"x".repeat(151)]);
-    assert_eq!(status, Some(1));
+    assert_eq!(status, Some(65));
     assert_eq!(told, "postroom: message length illegal, connection refused.\n");
 }

@@ -1,0 +1,161 @@
+//! The exit statuses of the clients: those of sysexits(3), so that a script
+//! can tell what may be tried again from what cannot.
+
+use std::io;
+
+use crate::ClientError;
+
+/// Why a client's process ends, as a number for scripts.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum ExitStatus {
+    /// Done. For `send` and `board -u`: the message is stored.
+    Success = 0,
+    /// `read --fail-empty` found no unread message. No failure has this status.
+    NothingUnread = 1,
+    /// The command line is wrong (`EX_USAGE`).
+    Usage = 64,
+    /// The message cannot be sent as it is (`EX_DATAERR`).
+    Data = 65,
+    /// The password file cannot be read (`EX_NOINPUT`).
+    NoInput = 66,
+    /// The host name has no address (`EX_NOHOST`).
+    NoHost = 68,
+    /// The server cannot do what was asked for (`EX_UNAVAILABLE`).
+    Unavailable = 69,
+    /// The operating system refused something (`EX_OSERR`).
+    System = 71,
+    /// Reading or writing failed (`EX_IOERR`).
+    InputOutput = 74,
+    /// It may work later, and nothing was stored (`EX_TEMPFAIL`).
+    Temporary = 75,
+    /// The port is not the listener that the client needs (`EX_PROTOCOL`).
+    Protocol = 76,
+    /// The server did not let the name in (`EX_NOPERM`).
+    NoPermission = 77,
+}
+
+impl ExitStatus {
+    /// The number that the process exits with.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// What the help of each client says about its exit status.
+pub(crate) const HELP: &str = "\
+Exit status, as in sysexits(3):
+   0  done; for send and board -u: the message is stored
+   1  read --fail-empty: nothing was unread
+  64  the command line is wrong
+  65  the message cannot be sent as it is, or the password cannot be used
+  66  the password file cannot be read
+  68  the host name has no address
+  69  the server has no way to connect back (im)
+  71  the operating system refused something
+  74  reading or writing failed; or the connection broke before the answer, so
+      that the message may or may not be stored
+  75  temporary failure, nothing was stored: no connection, no answer in time,
+      a full mailbox, a full disk, a server that stops; try again later
+  76  the port is not the listener that the client needs
+  77  no permission: the server did not let the name in";
+
+impl ClientError {
+    /// The status that a process with this error exits with.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::NothingUnread => ExitStatus::NothingUnread,
+            Self::Name { .. } | Self::Hashtag { .. } => ExitStatus::Usage,
+            Self::BoardRefused { reason } if is_full(reason) => ExitStatus::Temporary,
+            Self::BoardRefused { .. }
+            | Self::BoardTextTooLong
+            | Self::EmptyInput
+            | Self::LineTooLong
+            | Self::Password { .. }
+            | Self::PasswordSpace { .. }
+            | Self::SeveralLines
+            | Self::SeveralMessages { .. }
+            | Self::Text(_) => ExitStatus::Data,
+            Self::PasswordFile { .. } => ExitStatus::NoInput,
+            Self::HostUnknown { .. } => ExitStatus::NoHost,
+            Self::NotDialledBack { .. } => ExitStatus::Unavailable,
+            Self::Listen { .. } | Self::Terminal(_) => ExitStatus::System,
+            Self::Output(_) | Self::Show(_) if self.is_quiet() => ExitStatus::Success,
+            Self::Input(_) | Self::Output(_) | Self::Show(_) | Self::Unacknowledged(_) => {
+                ExitStatus::InputOutput
+            }
+            Self::Connection { .. }
+            | Self::Dropped { .. }
+            | Self::Elsewhere { .. }
+            | Self::Gone { .. }
+            | Self::Interrupted
+            | Self::MessageRefused { .. }
+            | Self::NameRefused { .. }
+            | Self::Refused { .. }
+            | Self::Stopped { .. }
+            | Self::TimedOut { .. } => ExitStatus::Temporary,
+            Self::Deviation { .. } => ExitStatus::Protocol,
+            Self::LoginClosed { .. }
+            | Self::LoginRefused { .. }
+            | Self::NameTaken { .. }
+            | Self::PasswordMissing { .. } => ExitStatus::NoPermission,
+        }
+    }
+
+    /// Whether nothing is to be said about it: the reader of the output has
+    /// what it wants, as `head` does, or the status says it all.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        match self {
+            Self::NothingUnread => true,
+            Self::Output(error) | Self::Show(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            _ => false,
+        }
+    }
+}
+
+/// Whether the board has no room for a text, so that there is nothing wrong with
+/// the text.
+fn is_full(reason: &str) -> bool {
+    matches!(reason, "disk full" | "too many hashtags")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_status() {
+        for status in [
+            ExitStatus::Success,
+            ExitStatus::NothingUnread,
+            ExitStatus::Usage,
+            ExitStatus::Data,
+            ExitStatus::NoInput,
+            ExitStatus::NoHost,
+            ExitStatus::Unavailable,
+            ExitStatus::System,
+            ExitStatus::InputOutput,
+            ExitStatus::Temporary,
+            ExitStatus::Protocol,
+            ExitStatus::NoPermission,
+        ] {
+            let row = format!("\n{:4}  ", status.code());
+            assert!(HELP.contains(&row), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_no_failure() {
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        for error in [ClientError::Output(gone()), ClientError::Show(gone())] {
+            assert!(error.is_quiet());
+            assert_eq!(error.exit_status(), ExitStatus::Success);
+        }
+        let full = ClientError::Output(io::ErrorKind::StorageFull.into());
+        assert!(!full.is_quiet());
+        assert_eq!(full.exit_status(), ExitStatus::InputOutput);
+    }
+}
