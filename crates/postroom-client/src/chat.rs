@@ -1,6 +1,7 @@
 //! The client for the chat room: what the server says is shown as it comes, and
 //! what is typed is sent, to all where it is no command.
 
+use std::fmt::Display;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::colour::Colours;
 use crate::console::Prompt;
 use crate::input::Typed;
 use crate::live::{Call, Flow, Live, Woken};
+use crate::password::PASSWORDS_MAX;
 use crate::words::{parse_name, parse_text};
 use crate::{ChatArguments, ClientError, LINE_BYTES_MAX, ServerAddress, password};
 
@@ -22,6 +24,9 @@ const ACCEPTED: &str = "Username accepted";
 
 /// What its word that the name is not holds.
 const TAKEN: &str = "taken";
+
+/// The same where no password would help: the account is there already.
+const PRESENT: &str = "That username is taken. Choose another: /setname NAME.";
 
 /// Its farewell to who leaves, ...
 const FAREWELL: &str = "You have left the chat";
@@ -60,9 +65,9 @@ fn call(arguments: &ChatArguments) -> Call {
 
 /// ```text
 /// Greeted ─▶ Naming ◀─▶ Entering ─▶ Here      any ─▶ Leaving
-///              │ ▲          │
-///              ▼ └──────────┤ taken
-///         NamingSecret ◀────┘
+///              ▲            ▲ │
+///              │            │ │ taken
+///              └─── NamingSecret
 /// ```
 #[derive(Debug)]
 enum State {
@@ -71,7 +76,7 @@ enum State {
     /// A name is typed.
     Naming,
     /// The password for the name is typed.
-    NamingSecret(Name),
+    NamingSecret(Login),
     /// The server is to let the name in.
     Entering(Entry),
     /// Anything is typed.
@@ -80,10 +85,17 @@ enum State {
     Leaving,
 }
 
+/// A name, and how often it was tried.
+#[derive(Clone, Debug)]
+struct Login {
+    name: Name,
+    passwords_refused: u32,
+}
+
 /// A name that was sent.
 #[derive(Clone, Debug)]
 struct Entry {
-    name: Name,
+    login: Login,
     with_password: bool,
     /// The server may still say something on the password.
     password_open: bool,
@@ -156,13 +168,13 @@ impl<'a> Chat<'a> {
             State::Leaving if line == FAREWELL => return Ok(Flow::Done),
             State::Greeted => self.begin()?,
             State::Entering(entry) if line.starts_with(ACCEPTED) => {
-                self.enter(&entry.name.clone())?;
+                self.enter(&entry.login.name.clone())?;
             }
             State::Entering(entry) if entry.password_open && !line.contains(TAKEN) => {
                 let entry = Entry { password_open: false, ..entry.clone() };
                 self.state = State::Entering(entry);
             }
-            State::Entering(entry) => self.refused(entry.clone(), line.contains(TAKEN))?,
+            State::Entering(entry) => self.refused(entry.clone(), line)?,
             _ => {}
         }
         Ok(Flow::On)
@@ -184,7 +196,10 @@ impl<'a> Chat<'a> {
 
     fn take_name(&mut self, word: &str) -> Result<(), ClientError> {
         match parse_name(word.trim()) {
-            Ok(name) => self.try_name(name, self.password.clone().as_ref()),
+            Ok(name) => {
+                let login = Login { name, passwords_refused: 0 };
+                self.try_login(login, self.password.clone().as_ref())
+            }
             Err(error) if self.live.console.is_interactive() => {
                 self.live.console.say(&error.to_string())?;
                 self.ask_name()
@@ -193,13 +208,13 @@ impl<'a> Chat<'a> {
         }
     }
 
-    fn try_name(&mut self, name: Name, password: Option<&Password>) -> Result<(), ClientError> {
+    fn try_login(&mut self, login: Login, password: Option<&Password>) -> Result<(), ClientError> {
         if let Some(password) = password {
             self.live.link.send(&[b"/pass ", password.as_bytes()].concat())?;
         }
-        self.live.link.send(format!("/setname {name}").as_bytes())?;
+        self.live.link.send(format!("/setname {}", login.name).as_bytes())?;
         let has_password = password.is_some();
-        let entry = Entry { name, with_password: has_password, password_open: has_password };
+        let entry = Entry { login, with_password: has_password, password_open: has_password };
         self.state = State::Entering(entry);
         self.live.await_answer(Duration::ZERO);
         self.live.console.ask(None)
@@ -213,9 +228,11 @@ impl<'a> Chat<'a> {
     }
 
     /// A person may have a password, or another name; a script has to be told.
-    fn refused(&mut self, entry: Entry, is_taken: bool) -> Result<(), ClientError> {
+    fn refused(&mut self, entry: Entry, line: &str) -> Result<(), ClientError> {
+        let Entry { mut login, with_password, .. } = entry;
+        let is_taken = line.contains(TAKEN);
         if !self.live.console.is_interactive() {
-            let (server, name) = (self.live.link.server().clone(), entry.name);
+            let (server, name) = (self.live.link.server().clone(), login.name);
             return Err(if is_taken {
                 ClientError::NameTaken { server, name }
             } else {
@@ -223,25 +240,40 @@ impl<'a> Chat<'a> {
             });
         }
         self.password = None;
-        if entry.with_password || !is_taken {
+        if !is_taken || line == PRESENT {
             return self.ask_name();
         }
-        self.state = State::NamingSecret(entry.name);
+        login.passwords_refused += u32::from(with_password);
+        if login.passwords_refused == PASSWORDS_MAX {
+            let (server, name) = (self.live.link.server().clone(), login.name);
+            return Err(ClientError::LoginRefused { server, name, with_password: true });
+        }
+        if with_password {
+            self.live.console.say("The password is wrong.")?;
+        }
+        self.ask_secret(login)
+    }
+
+    fn ask_secret(&mut self, login: Login) -> Result<(), ClientError> {
+        self.state = State::NamingSecret(login);
         self.live.await_nothing();
         self.live.console.ask(Some(Prompt::secret("Password (none for another name): ")))
     }
 
-    fn take_secret(&mut self, name: Name, typed: &str) -> Result<(), ClientError> {
+    fn take_secret(&mut self, login: Login, typed: &str) -> Result<(), ClientError> {
         if typed.is_empty() {
             return self.ask_name();
         }
         match Password::from_bytes(typed.as_bytes()) {
-            Ok(password) => self.try_name(name, Some(&password)),
-            Err(error) => {
-                self.live.console.say(&format!("The password cannot be used: {error}."))?;
-                self.ask_name()
-            }
+            Ok(password) => self.try_login(login, Some(&password)),
+            Err(error) => self.refuse_secret(login, &error),
         }
+    }
+
+    /// What was typed cannot be sent as a password; another may be.
+    fn refuse_secret(&mut self, login: Login, error: &dyn Display) -> Result<(), ClientError> {
+        self.live.console.say(&format!("The password cannot be used: {error}."))?;
+        self.ask_secret(login)
     }
 
     fn takes_lines(&self) -> bool {
@@ -250,16 +282,19 @@ impl<'a> Chat<'a> {
     }
 
     fn take_typed(&mut self, typed: Typed) -> Result<(), ClientError> {
-        let line = match typed {
-            Typed::Line(line) => line,
-            Typed::Unusable(error) => return self.live.console.say(&error.to_string()),
-            Typed::End => return self.leave(),
+        let line = match (typed, &self.state) {
+            (Typed::Line(line), _) => line,
+            (Typed::Unusable(error), State::NamingSecret(login)) => {
+                return self.refuse_secret(login.clone(), &error);
+            }
+            (Typed::Unusable(error), _) => return self.live.console.say(&error.to_string()),
+            (Typed::End, _) => return self.leave(),
         };
         match &self.state {
             State::Naming if line.trim() == "/quit" => self.leave(),
             // Who reads the server's greeting may type the command itself.
             State::Naming => self.take_name(line.trim().strip_prefix("/setname").unwrap_or(&line)),
-            State::NamingSecret(name) => self.take_secret(name.clone(), &line),
+            State::NamingSecret(login) => self.take_secret(login.clone(), &line),
             _ if line.trim().is_empty() => Ok(()),
             _ if line.trim() == "/quit" => self.leave(),
             _ => match to_send(&line) {

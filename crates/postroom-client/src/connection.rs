@@ -24,7 +24,7 @@ const LEAVE_WAIT_MAX: Duration = Duration::from_secs(2);
 const READ_BYTES: usize = 4_096;
 
 /// A server and the addresses that its host name stands for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Resolved {
     server: ServerAddress,
     addresses: Vec<SocketAddr>,

@@ -10,6 +10,7 @@ use postroom_model::TextError;
 use rustix::event::PollFlags;
 
 use crate::console::{Console as _, Prompt, TerminalConsole};
+use crate::echo::Echo;
 use crate::interrupt::Interrupt;
 use crate::lines::{LineBuffer, Taken};
 use crate::{ClientError, LINE_BYTES_MAX};
@@ -56,7 +57,7 @@ impl TerminalInput {
         self.console.ask(Some(prompt))?;
         let typed = self.typed()?;
         self.console.ask(None)?;
-        self.console.give_back()?;
+        self.console.rest()?;
         Ok(typed)
     }
 
@@ -96,12 +97,14 @@ impl Input for TerminalInput {
 #[derive(Debug)]
 pub(crate) struct DumbInput<R> {
     lines: PlainInput<R>,
+    echo: Echo,
 }
 
 impl<R: Read + AsFd> DumbInput<R> {
-    /// Reads `source` as [`PlainInput`] does.
-    pub(crate) fn new(source: R, interrupt: Interrupt) -> Self {
-        Self { lines: PlainInput::new(source, interrupt) }
+    /// Reads `source`, a terminal, as [`PlainInput`] does.
+    pub(crate) fn new(source: R, interrupt: Interrupt) -> Result<Self, ClientError> {
+        let echo = Echo::of(source.as_fd())?;
+        Ok(Self { lines: PlainInput::new(source, interrupt), echo })
     }
 }
 
@@ -111,28 +114,26 @@ impl<R: Read + AsFd> Input for DumbInput<R> {
     }
 
     fn line(&mut self, prompt: &str) -> Result<Typed, ClientError> {
-        let mut output = io::stdout();
-        output
-            .write_all(prompt.as_bytes())
-            .and_then(|()| output.flush())
-            .map_err(ClientError::Output)?;
+        if self.echo.switch_on()? {
+            self.lines.forget();
+        }
+        print(prompt)?;
         self.lines.line(prompt)
     }
 
     fn secret(&mut self, prompt: &str) -> Result<Typed, ClientError> {
-        match rpassword::prompt_password(prompt) {
-            Ok(secret) => Ok(usable(secret.into_bytes())),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof
-                ) =>
-            {
-                Ok(Typed::End)
-            }
-            Err(error) => Err(ClientError::Input(error)),
-        }
+        self.echo.switch_off()?;
+        print(prompt)?;
+        let typed = self.lines.line(prompt)?;
+        // The line end was not shown either.
+        print("\n")?;
+        Ok(typed)
     }
+}
+
+fn print(words: &str) -> Result<(), ClientError> {
+    let mut output = io::stdout();
+    output.write_all(words.as_bytes()).and_then(|()| output.flush()).map_err(ClientError::Output)
 }
 
 /// A pipe or a file.
@@ -150,6 +151,11 @@ impl<R: Read + AsFd> PlainInput<R> {
         // The carriage return of a foreign line end is not yet left out.
         let lines = LineBuffer::new(LINE_BYTES_MAX + 1);
         Self { source, lines, interrupt }
+    }
+
+    /// Drops what was read and not taken.
+    fn forget(&mut self) {
+        self.lines = LineBuffer::new(LINE_BYTES_MAX + 1);
     }
 
     /// Reads more; `false` at the end.

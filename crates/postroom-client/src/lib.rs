@@ -22,6 +22,7 @@ mod chat;
 mod colour;
 mod connection;
 mod console;
+mod echo;
 mod error;
 mod im;
 mod input;

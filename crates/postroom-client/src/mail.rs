@@ -8,13 +8,14 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::os::fd::AsFd;
 
-use postroom_model::{Name, Password, Safe, Text};
+use postroom_model::{Name, Password, Safe};
 
 use crate::connection::Resolved;
 use crate::console::is_dumb;
 use crate::input::{DumbInput, Input, PlainInput, TerminalInput, Typed};
 use crate::interrupt::Interrupt;
 use crate::mailbox::{Mailbox, StrictMailbox, VerboseMailbox};
+use crate::password::PASSWORDS_MAX;
 use crate::words::{parse_name, parse_text};
 use crate::{ClientError, MailArguments, ServerAddress, password};
 
@@ -33,7 +34,7 @@ pub fn mail(arguments: &MailArguments) -> Result<(), ClientError> {
     // The library's own buffer would hide what it holds from a wait.
     let source = File::from(stdin.as_fd().try_clone_to_owned().map_err(ClientError::Input)?);
     if is_terminal {
-        let input = |interrupt| Ok(DumbInput::new(source, interrupt));
+        let input = |interrupt| DumbInput::new(source, interrupt);
         converse(arguments, Interrupt::listen, input, output)
     } else {
         let input = |interrupt| Ok(PlainInput::new(source, interrupt));
@@ -63,10 +64,9 @@ fn converse<I: Input>(
     // Only now: the resolver could not be interrupted any more.
     let interrupt = listen().map_err(ClientError::Input)?;
     let mut input = input(interrupt.clone())?;
-    let ended = open(arguments, server, interrupt).and_then(|mut mailbox| {
-        Dialogue { mailbox: &mut *mailbox, input: &mut input, output, password }.hold()
-    });
-    match ended {
+    let open = || open(arguments, server.clone(), interrupt.clone());
+    let mut dialogue = Dialogue { open: &open, waiting: None, input: &mut input, output, password };
+    match dialogue.hold() {
         // The answer was not shown: what it was stays open, and unread.
         Err(ClientError::Interrupted) => Ok(()),
         other => other,
@@ -100,7 +100,10 @@ impl From<ClientError> for Stop {
 }
 
 struct Dialogue<'a> {
-    mailbox: &'a mut dyn Mailbox,
+    /// Connects to the server.
+    open: &'a dyn Fn() -> Result<Box<dyn Mailbox>, ClientError>,
+    /// The connection of a refused login, where the server left it open.
+    waiting: Option<Box<dyn Mailbox>>,
     input: &'a mut dyn Input,
     output: &'a mut dyn Write,
     /// From the password file.
@@ -110,88 +113,122 @@ struct Dialogue<'a> {
 impl Dialogue<'_> {
     fn hold(&mut self) -> Result<(), ClientError> {
         let mut obstacle = None;
-        let stop = match self.log_in(&mut obstacle) {
-            Ok(()) => self.obey(),
-            Err(stop) => stop,
-        };
-        match stop {
-            Stop::Failed(error) => Err(error),
-            Stop::Leave => {
-                self.mailbox.leave();
+        match self.log_in(&mut obstacle) {
+            Ok(mut mailbox) => match self.obey(&mut *mailbox) {
+                Stop::Failed(error) => Err(error),
+                Stop::Leave => {
+                    mailbox.leave();
+                    Ok(())
+                }
+            },
+            Err(Stop::Failed(error)) => Err(error),
+            Err(Stop::Leave) => {
+                if let Some(mailbox) = &mut self.waiting {
+                    mailbox.leave();
+                }
                 // A person knows why; a script has to be told.
                 obstacle.filter(|_| !self.input.is_interactive()).map_or(Ok(()), Err)
             }
         }
     }
 
-    /// Asks for names until one is logged in. `obstacle` is why the last was
-    /// not.
-    fn log_in(&mut self, obstacle: &mut Option<ClientError>) -> Result<(), Stop> {
+    /// Asks for names until one is logged in, and connects once there is one:
+    /// a person may take long to type it. `obstacle` is why the last name was
+    /// not logged in.
+    fn log_in(&mut self, obstacle: &mut Option<ClientError>) -> Result<Box<dyn Mailbox>, Stop> {
         loop {
             match self.ask("Username: ", parse_name)? {
                 Err(error) => *obstacle = Some(error),
-                Ok(name) => match self.try_name(name)? {
-                    Ok(()) => break,
+                Ok(name) => match self.try_name(&name)? {
+                    Ok(mailbox) => return Ok(mailbox),
                     Err(error) => *obstacle = Some(error),
                 },
             }
         }
-        *obstacle = None;
-        Ok(())
     }
 
-    /// The inner result is the server's word on the name.
-    fn try_name(&mut self, name: Name) -> Result<Result<(), ClientError>, Stop> {
+    /// Logs in as `name`; a person may try several passwords. The inner error is
+    /// the server's word on the name.
+    fn try_name(&mut self, name: &Name) -> Result<Result<Box<dyn Mailbox>, ClientError>, Stop> {
         let mut password = self.password.clone();
-        let mut welcome = self.mailbox.welcome(&name, password.as_ref())?;
-        if welcome.is_none() && password.is_none() && self.input.is_interactive() {
-            password = self.ask_password(&name)?;
-            if password.is_some() {
-                welcome = self.mailbox.welcome(&name, password.as_ref())?;
+        let mut passwords_refused = 0;
+        loop {
+            let refused = match self.try_login(name, password.as_ref())? {
+                Ok(mailbox) => return Ok(Ok(mailbox)),
+                Err(refused) => refused,
+            };
+            if !self.input.is_interactive() {
+                if self.waiting.is_none() {
+                    return Err(refused.into());
+                }
+                self.say(&format_args!("LOGIN ERROR: {refused}"))?;
+                return Ok(Err(refused));
+            }
+            passwords_refused += u32::from(password.is_some());
+            if passwords_refused == PASSWORDS_MAX {
+                return Err(refused.into());
+            }
+            password = self.ask_password(name, passwords_refused > 0)?;
+            if password.is_none() {
+                return Ok(Err(refused));
             }
         }
-        if let Some(sentence) = welcome {
-            return Ok(Ok(self.say(&sentence)?));
+    }
+
+    /// Logs in, over a new connection where the server has closed the last one.
+    fn try_login(
+        &mut self,
+        name: &Name,
+        password: Option<&Password>,
+    ) -> Result<Result<Box<dyn Mailbox>, ClientError>, Stop> {
+        let mut mailbox = self.waiting.take().map_or_else(self.open, Ok)?;
+        if let Some(sentence) = mailbox.welcome(name, password)? {
+            self.say(&sentence)?;
+            return Ok(Ok(mailbox));
         }
-        let refused = self.mailbox.login_refused(name, password.is_some());
-        // Who was asked for a password and gave none knows already.
-        if password.is_some() || !self.input.is_interactive() {
-            self.say(&format_args!("LOGIN ERROR: {refused}"))?;
-        }
+        let refused = mailbox.login_refused(name.clone(), password.is_some());
+        self.waiting = Some(mailbox).filter(|mailbox| mailbox.is_open());
         Ok(Err(refused))
     }
 
-    fn ask_password(&mut self, name: &Name) -> Result<Option<Password>, Stop> {
-        self.say(&format_args!("LOGIN ERROR: {name} may need a password."))?;
-        match self.input.secret("Password (none for another name): ")? {
-            Typed::End => Err(Stop::Leave),
-            Typed::Line(typed) if !typed.is_empty() => {
-                match Password::from_bytes(typed.as_bytes()) {
-                    Ok(password) => Ok(Some(password)),
-                    Err(error) => self.say(&error).map(|()| None),
-                }
-            }
-            _ => Ok(None),
+    /// Asks until there is a password, or none for another name.
+    fn ask_password(&mut self, name: &Name, was_refused: bool) -> Result<Option<Password>, Stop> {
+        if was_refused {
+            self.say(&"LOGIN ERROR: the password is wrong.")?;
+        } else {
+            self.say(&format_args!("LOGIN ERROR: {name} may need a password."))?;
+        }
+        loop {
+            let error = match self.input.secret("Password (none for another name): ")? {
+                Typed::End => return Err(Stop::Leave),
+                Typed::Line(typed) if typed.is_empty() => return Ok(None),
+                Typed::Line(typed) => match Password::from_bytes(typed.as_bytes()) {
+                    Ok(password) => return Ok(Some(password)),
+                    Err(error) => error.to_string(),
+                },
+                Typed::Unusable(error) => error.to_string(),
+            };
+            self.say(&format_args!("The password cannot be used: {error}."))?;
         }
     }
 
     /// Carries commands out until one says to leave.
-    fn obey(&mut self) -> Stop {
+    fn obey(&mut self, mailbox: &mut dyn Mailbox) -> Stop {
         loop {
-            if let Err(stop) = self.obey_one() {
+            if let Err(stop) = self.obey_one(mailbox) {
                 return stop;
             }
         }
     }
 
-    fn obey_one(&mut self) -> Result<(), Stop> {
+    fn obey_one(&mut self, mailbox: &mut dyn Mailbox) -> Result<(), Stop> {
         let command = self.ask("Command (COMPOSE, READ or EXIT): ", |line| Ok(line.to_owned()))?;
         let command = command.unwrap_or_default();
         match command.trim().to_ascii_uppercase().as_str() {
             "" => Ok(()),
-            "COMPOSE" => self.compose(),
+            "COMPOSE" => self.compose(mailbox),
             "READ" => {
-                let sentences = self.mailbox.read()?;
+                let sentences = mailbox.read()?;
                 self.say(&sentences)
             }
             "EXIT" => Err(Stop::Leave),
@@ -202,7 +239,7 @@ impl Dialogue<'_> {
         }
     }
 
-    fn compose(&mut self) -> Result<(), Stop> {
+    fn compose(&mut self, mailbox: &mut dyn Mailbox) -> Result<(), Stop> {
         // Both are asked for in any case: in a pipe the text must not be taken
         // for the next command.
         let recipient = self.ask("Recipient: ", parse_name)?;
@@ -210,11 +247,7 @@ impl Dialogue<'_> {
         let (Ok(recipient), Ok(text)) = (recipient, text) else {
             return self.say(&"Nothing was sent.");
         };
-        self.deliver(&recipient, &text)
-    }
-
-    fn deliver(&mut self, recipient: &Name, text: &Text) -> Result<(), Stop> {
-        match self.mailbox.compose(recipient, text) {
+        match mailbox.compose(&recipient, &text) {
             Ok(sentence) => self.say(&sentence),
             Err(error @ ClientError::LineTooLong) => self.say(&error),
             Err(error) => Err(error.into()),

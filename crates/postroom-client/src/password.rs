@@ -1,4 +1,4 @@
-//! The password that a file holds.
+//! Passwords: the one that a file holds, and how many a person may try.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -8,6 +8,9 @@ use postroom_model::Password;
 
 use crate::ClientError;
 use crate::words::without_line_end;
+
+/// Passwords that may be tried for one name, the one of a file included.
+pub(crate) const PASSWORDS_MAX: u32 = 3;
 
 /// Reads the password in the file at `path`, if one is given.
 pub(crate) fn from_file(path: Option<&Path>) -> Result<Option<Password>, ClientError> {

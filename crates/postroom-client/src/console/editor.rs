@@ -79,6 +79,13 @@ impl LineEditor {
         Pressed::Changed
     }
 
+    /// Drops what was typed.
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.cursor = 0;
+        self.recalled = None;
+    }
+
     /// A line that could not be sent is not taken: it would be refused anyway.
     fn insert(&mut self, character: char) {
         if self.text.len() + character.len_utf8() <= LINE_BYTES_MAX {

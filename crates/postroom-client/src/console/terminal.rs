@@ -19,6 +19,7 @@ use super::{Console, Prompt, is_ready, show};
 use crate::ClientError;
 use crate::colour::Colours;
 use crate::connection::is_transient;
+use crate::echo::{forget_typed, without_echo};
 use crate::input::{Typed, usable};
 use crate::interrupt::Interrupt;
 
@@ -43,6 +44,8 @@ pub(crate) struct TerminalConsole {
     lines: VecDeque<Typed>,
     is_interrupted: bool,
     has_ended: bool,
+    /// What is typed may be a password again, until something else is asked.
+    is_after_secret: bool,
     /// The window has another size, or the process goes on after a stop.
     shaken: Interrupt,
     usual: Termios,
@@ -70,6 +73,7 @@ impl TerminalConsole {
             lines: VecDeque::new(),
             is_interrupted: false,
             has_ended: false,
+            is_after_secret: false,
             usual,
         })
     }
@@ -92,6 +96,25 @@ impl TerminalConsole {
     /// Puts the terminal back as it was found.
     pub(crate) fn give_back(&self) -> Result<(), ClientError> {
         self.set(&self.usual)
+    }
+
+    /// Lets the terminal itself take what is typed until the next prompt, and
+    /// show it unless it may be a password.
+    pub(crate) fn rest(&self) -> Result<(), ClientError> {
+        if self.is_after_secret { self.set(&without_echo(&self.usual)) } else { self.give_back() }
+    }
+
+    /// Drops what was typed since the last password: that password again,
+    /// perhaps, by someone who did not wait for the answer.
+    fn forget_typed(&mut self) -> Result<(), ClientError> {
+        forget_typed(&self.input)?;
+        self.decoder = KeyDecoder::default();
+        self.editor.clear();
+        self.lines.clear();
+        if self.has_ended {
+            self.lines.push_back(Typed::End);
+        }
+        Ok(())
     }
 
     fn set(&self, modes: &Termios) -> Result<(), ClientError> {
@@ -229,7 +252,12 @@ impl Console for TerminalConsole {
         if prompt == self.prompt {
             return Ok(());
         }
-        self.editor.is_secret = prompt.as_ref().is_some_and(|prompt| prompt.is_secret);
+        if let Some(prompt) = &prompt {
+            self.editor.is_secret = prompt.is_secret;
+            if std::mem::replace(&mut self.is_after_secret, prompt.is_secret) && !prompt.is_secret {
+                self.forget_typed()?;
+            }
+        }
         self.prompt = prompt;
         self.update(Drawing::erase)
     }

@@ -1,17 +1,22 @@
 //! From a name to a connection that the server has opened back.
 
+use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use postroom_model::{Name, Password};
 
-use super::{Im, PROTOCOL, State};
+use super::{Im, Login, PROTOCOL, State};
 use crate::ClientError;
 use crate::connection::is_transient;
 use crate::console::Prompt;
 use crate::link::Link;
+use crate::password::PASSWORDS_MAX;
 use crate::words::parse_name;
+
+/// Asks for a password after one that was refused.
+const AGAIN: &str = "Password (none for another name): ";
 
 impl Im<'_> {
     /// Tries the name of the command line, or asks for one.
@@ -33,49 +38,80 @@ impl Im<'_> {
             Ok(name) => name,
             Err(error) => return self.refused(error),
         };
+        let login = Login { name, passwords_refused: 0 };
         if let Some(password) = self.password.clone() {
-            return self.log_in(name, &password);
+            return self.log_in(login, &password);
         }
         if !self.live.console.is_interactive() {
-            return Err(ClientError::PasswordMissing { name });
+            return Err(ClientError::PasswordMissing { name: login.name });
         }
-        self.state = State::NamingSecret(name);
-        self.live.console.ask(Some(Prompt::secret("Password: ")))
+        self.ask_secret(login, "Password: ")
     }
 
-    pub(super) fn take_secret(&mut self, name: Name, typed: &str) -> Result<(), ClientError> {
+    fn ask_secret(&mut self, login: Login, prompt: &str) -> Result<(), ClientError> {
+        self.state = State::NamingSecret(login);
+        self.live.await_nothing();
+        self.live.console.ask(Some(Prompt::secret(prompt)))
+    }
+
+    pub(super) fn take_secret(&mut self, login: Login, typed: &str) -> Result<(), ClientError> {
+        if typed.is_empty() {
+            return self.ask_name();
+        }
         match Password::from_bytes(typed.as_bytes()) {
-            Ok(password) => self.log_in(name, &password),
-            Err(error) => {
-                self.live.console.say(&format!("The password cannot be used: {error}."))?;
-                self.ask_name()
-            }
+            Ok(password) => self.log_in(login, &password),
+            Err(error) => self.refuse_secret(login, &error),
         }
     }
 
-    fn log_in(&mut self, name: Name, password: &Password) -> Result<(), ClientError> {
+    /// What was typed cannot be sent as a password; another may be.
+    pub(super) fn refuse_secret(
+        &mut self,
+        login: Login,
+        error: &dyn Display,
+    ) -> Result<(), ClientError> {
+        self.live.console.say(&format!("The password cannot be used: {error}."))?;
+        self.ask_secret(login, AGAIN)
+    }
+
+    fn log_in(&mut self, login: Login, password: &Password) -> Result<(), ClientError> {
         if password.as_bytes().contains(&b' ') {
-            return self.refused(ClientError::PasswordSpace { name });
+            let error = ClientError::PasswordSpace { name: login.name.clone() };
+            if !self.live.console.is_interactive() {
+                return Err(error);
+            }
+            self.live.console.say(&error.to_string())?;
+            return self.ask_secret(login, AGAIN);
         }
-        let line = [b"/login ", name.as_str().as_bytes(), b" ", password.as_bytes()].concat();
-        self.state = State::LoggingIn(name);
+        let name = login.name.as_str().as_bytes();
+        let line = [b"/login ", name, b" ", password.as_bytes()].concat();
+        self.state = State::LoggingIn(login);
         self.live.await_answer(Duration::ZERO);
         self.live.console.ask(None)?;
         self.live.link.send(&line)
     }
 
-    /// Why the server lets nobody in.
-    pub(super) fn refusal(&self, code: u16, name: Name) -> ClientError {
+    /// The account is there already, so that no password helps.
+    pub(super) fn is_elsewhere(&mut self, name: Name) -> Result<(), ClientError> {
         let server = self.live.link.server().clone();
-        if code == 103 {
-            ClientError::Elsewhere { server, name }
-        } else {
-            ClientError::LoginRefused { server, name, with_password: true }
-        }
+        self.refused(ClientError::Elsewhere { server, name })
     }
 
-    /// A person may try again; a script has to be told.
-    pub(super) fn refused(&mut self, error: ClientError) -> Result<(), ClientError> {
+    /// The server did not take the password: a person may try another.
+    pub(super) fn password_refused(&mut self, mut login: Login) -> Result<(), ClientError> {
+        let (server, name) = (self.live.link.server().clone(), login.name.clone());
+        let error = ClientError::LoginRefused { server, name, with_password: true };
+        login.passwords_refused += 1;
+        if !self.live.console.is_interactive() || login.passwords_refused == PASSWORDS_MAX {
+            return Err(error);
+        }
+        self.password = None;
+        self.live.console.say(&error.to_string())?;
+        self.ask_secret(login, AGAIN)
+    }
+
+    /// A person may try another name; a script has to be told.
+    fn refused(&mut self, error: ClientError) -> Result<(), ClientError> {
         if !self.live.console.is_interactive() {
             return Err(error);
         }

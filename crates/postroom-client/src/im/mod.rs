@@ -71,9 +71,9 @@ enum State {
     /// A name is typed.
     Naming,
     /// The password for the name is typed.
-    NamingSecret(Name),
+    NamingSecret(Login),
     /// The server is to let the name in.
-    LoggingIn(Name),
+    LoggingIn(Login),
     /// The server is to say that it has connected back.
     BeingDialled(TcpListener),
     /// It has said so: its connection is to be found.
@@ -84,6 +84,13 @@ enum State {
     Asking(Asked),
     /// The server is to say farewell.
     Leaving,
+}
+
+/// A name, and how often it was tried.
+#[derive(Clone, Debug)]
+struct Login {
+    name: Name,
+    passwords_refused: u32,
 }
 
 struct Im<'a> {
@@ -186,11 +193,9 @@ impl<'a> Im<'a> {
             return Err(self.unexpected(line));
         };
         match (&self.state, answer.code) {
-            (State::LoggingIn(name), 101) => self.logged_in(&name.clone())?,
-            (State::LoggingIn(name), 102 | 103) => {
-                let refusal = self.refusal(answer.code, name.clone());
-                self.refused(refusal)?;
-            }
+            (State::LoggingIn(login), 101) => self.logged_in(&login.name.clone())?,
+            (State::LoggingIn(login), 102) => self.password_refused(login.clone())?,
+            (State::LoggingIn(login), 103) => self.is_elsewhere(login.name.clone())?,
             (State::BeingDialled(_), 201) => self.dialled(),
             (State::BeingDialled(_), 202) => {
                 return Err(ClientError::NotDialledBack {
@@ -221,14 +226,17 @@ impl<'a> Im<'a> {
     }
 
     fn take_typed(&mut self, typed: Typed) -> Result<(), ClientError> {
-        let line = match typed {
-            Typed::Line(line) => line,
-            Typed::Unusable(error) => return self.live.console.say(&error.to_string()),
-            Typed::End => return self.leave(),
+        let line = match (typed, &self.state) {
+            (Typed::Line(line), _) => line,
+            (Typed::Unusable(error), State::NamingSecret(login)) => {
+                return self.refuse_secret(login.clone(), &error);
+            }
+            (Typed::Unusable(error), _) => return self.live.console.say(&error.to_string()),
+            (Typed::End, _) => return self.leave(),
         };
         match &self.state {
             State::Naming => self.take_name(&line),
-            State::NamingSecret(name) => self.take_secret(name.clone(), &line),
+            State::NamingSecret(login) => self.take_secret(login.clone(), &line),
             _ if line.trim().is_empty() => Ok(()),
             _ => self.obey(&line),
         }

@@ -34,6 +34,9 @@ pub(crate) trait Mailbox {
     /// Ends in order, which confirms what was read.
     fn leave(&mut self);
 
+    /// Whether another login may be tried over this connection.
+    fn is_open(&self) -> bool;
+
     /// The error for a person who gave up after the server refused a login.
     fn login_refused(&self, name: Name, with_password: bool) -> ClientError;
 }

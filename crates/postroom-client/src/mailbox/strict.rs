@@ -17,6 +17,8 @@ use crate::{ClientError, Deviation, LINE_BYTES_MAX};
 #[derive(Debug)]
 pub(crate) struct StrictMailbox {
     connection: Connection,
+    /// The server has closed it instead of answering a login.
+    is_closed: bool,
 }
 
 impl StrictMailbox {
@@ -27,7 +29,7 @@ impl StrictMailbox {
         interrupt: Interrupt,
     ) -> Result<Self, ClientError> {
         let connection = Connection::open(server, "mailbox", timeout, interrupt)?;
-        Ok(Self { connection })
+        Ok(Self { connection, is_closed: false })
     }
 
     /// Logs in and returns how many messages are stored.
@@ -96,7 +98,13 @@ impl Mailbox for StrictMailbox {
         name: &Name,
         password: Option<&Password>,
     ) -> Result<Option<String>, ClientError> {
-        let count = self.log_in(name, password)?;
+        let count = match self.log_in(name, password) {
+            Err(ClientError::LoginClosed { .. }) => {
+                self.is_closed = true;
+                return Ok(None);
+            }
+            answered => answered?,
+        };
         Ok(Some(format!("Welcome {name}. You have {}.", count_of_messages(count))))
     }
 
@@ -118,6 +126,10 @@ impl Mailbox for StrictMailbox {
 
     fn leave(&mut self) {
         self.connection.leave();
+    }
+
+    fn is_open(&self) -> bool {
+        !self.is_closed
     }
 
     fn login_refused(&self, name: Name, with_password: bool) -> ClientError {

@@ -90,6 +90,10 @@ impl Mailbox for VerboseMailbox {
         self.connection.leave();
     }
 
+    fn is_open(&self) -> bool {
+        true
+    }
+
     fn login_refused(&self, name: Name, with_password: bool) -> ClientError {
         let server = self.connection.server().clone();
         ClientError::LoginRefused { server, name, with_password }

@@ -14,9 +14,9 @@ fn start(kind: &str) -> (Terminal, Peer) {
     let mut terminal = Terminal::start_with(&arguments, |command| {
         command.env("TERM", kind);
     });
-    let mut peer = listener.accept();
     terminal.wait_for("Username: ");
     terminal.type_keys("bob\r");
+    let mut peer = listener.accept();
     peer.expect("LOGIN bob");
     peer.say("Login successful with new username. Welcome bob\n");
     terminal.wait_for(COMMAND);
@@ -27,9 +27,11 @@ fn start(kind: &str) -> (Terminal, Peer) {
 fn lines_are_edited_and_secrets_are_not_shown() {
     let listener = Listener::new();
     let mut terminal = Terminal::start(&client_arguments("mail", listener.address(), &[]));
-    let mut peer = listener.accept();
     terminal.wait_for("Username: ");
+    // A name may take long: there is no connection before it.
+    listener.assert_unused();
     terminal.type_keys("bb\u{1b}[Do\r");
+    let mut peer = listener.accept();
     peer.expect("LOGIN bob");
     peer.say("LOGIN ERROR\n");
     terminal.wait_for("Password (none for another name): ");

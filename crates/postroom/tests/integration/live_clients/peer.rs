@@ -19,6 +19,13 @@ impl Listener {
         self.0.local_addr().unwrap()
     }
 
+    /// No client may have connected.
+    #[track_caller]
+    pub(super) fn assert_unused(&self) {
+        let mut polled = [PollFd::new(&self.0, PollFlags::IN)];
+        assert_eq!(poll(&mut polled, Some(&Timespec::default())).unwrap(), 0);
+    }
+
     pub(super) fn accept(&self) -> Peer {
         let mut polled = [PollFd::new(&self.0, PollFlags::IN)];
         let ready = poll(&mut polled, Some(&Timespec::try_from(PATIENCE).unwrap())).unwrap();
