@@ -10,7 +10,9 @@ use postroom_model::{Name, Password, Safe};
 
 use crate::colour::Colours;
 use crate::console::Prompt;
+use crate::error::Deviation;
 use crate::input::Typed;
+use crate::listener::protocol_of;
 use crate::live::{Call, Flow, Live, Woken};
 use crate::password::PASSWORDS_MAX;
 use crate::words::{parse_name, parse_text};
@@ -18,6 +20,12 @@ use crate::{ChatArguments, ClientError, LINE_BYTES_MAX, ServerAddress, password}
 
 /// The protocol's name.
 const PROTOCOL: &str = "chat";
+
+/// How long the server may take to greet before it is asked what it is.
+const GREETING_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// What is asked then: a command that changes nothing, here or elsewhere.
+const QUESTION: &[u8] = b"/cmd";
 
 /// How the server's word that the name is in begins.
 const ACCEPTED: &str = "Username accepted";
@@ -72,7 +80,7 @@ fn call(arguments: &ChatArguments) -> Call {
 #[derive(Debug)]
 enum State {
     /// The server is to greet.
-    Greeted,
+    Greeted(Greeting),
     /// A name is typed.
     Naming,
     /// The password for the name is typed.
@@ -83,6 +91,18 @@ enum State {
     Here,
     /// The server is to say farewell.
     Leaving,
+}
+
+/// What was done for a greeting.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Greeting {
+    /// It is awaited: this protocol's listener speaks first.
+    Awaited,
+    /// It did not come for a while. Another protocol's listener waits to be
+    /// asked, and its answer tells which it is.
+    Asked,
+    /// It came late; the answer to what was asked comes after it.
+    Late,
 }
 
 /// A name, and how often it was tried.
@@ -112,11 +132,16 @@ struct Chat<'a> {
 
 impl<'a> Chat<'a> {
     fn new(live: Live<'a>, arguments: &ChatArguments, password: Option<Password>) -> Self {
-        Self { live, state: State::Greeted, name: arguments.name.clone(), password }
+        Self {
+            live,
+            state: State::Greeted(Greeting::Awaited),
+            name: arguments.name.clone(),
+            password,
+        }
     }
 
     fn run(mut self) -> Result<(), ClientError> {
-        self.live.await_answer(Duration::ZERO);
+        self.live.await_at_first(GREETING_WAIT_MAX);
         loop {
             if self.turn()? == Flow::Done {
                 return Ok(());
@@ -124,7 +149,7 @@ impl<'a> Chat<'a> {
             let flow = match self.live.wait(&[])? {
                 Woken::Something => Flow::On,
                 Woken::Interrupted => self.hurry()?,
-                Woken::Late => self.live.late()?,
+                Woken::Late => self.late()?,
             };
             if flow == Flow::Done {
                 return Ok(());
@@ -140,13 +165,27 @@ impl<'a> Chat<'a> {
             }
         }
         if self.live.link.has_ended() {
-            return Err(self.live.link.gone());
+            return Err(match self.state {
+                State::Greeted(Greeting::Asked) => self.live.link.unanswered(),
+                _ => self.live.link.gone(),
+            });
         }
         while self.takes_lines()
             && let Some(typed) = self.live.console.typed()
         {
             self.take_typed(typed)?;
         }
+        Ok(Flow::On)
+    }
+
+    /// A deadline has passed: that of the greeting is not the last.
+    fn late(&mut self) -> Result<Flow, ClientError> {
+        if !matches!(self.state, State::Greeted(Greeting::Awaited)) {
+            return self.live.late();
+        }
+        self.state = State::Greeted(Greeting::Asked);
+        self.live.await_answer(Duration::ZERO);
+        self.live.link.send(QUESTION)?;
         Ok(Flow::On)
     }
 
@@ -160,13 +199,19 @@ impl<'a> Chat<'a> {
 
     fn take_line(&mut self, line: &str) -> Result<Flow, ClientError> {
         let line = line.strip_suffix('\r').unwrap_or(line);
+        if matches!(self.state, State::Greeted(_))
+            && protocol_of(line).is_some_and(|met| met != PROTOCOL)
+        {
+            return Err(self.live.link.deviation(Deviation::unexpected("a connection", line)));
+        }
         self.live.console.say(&shown(line, self.live.console.colours()))?;
         if line == STOPPED {
             return Err(ClientError::Stopped { server: self.live.link.server().clone() });
         }
         match &self.state {
             State::Leaving if line == FAREWELL => return Ok(Flow::Done),
-            State::Greeted => self.begin()?,
+            State::Greeted(Greeting::Asked) => self.state = State::Greeted(Greeting::Late),
+            State::Greeted(_) => self.begin()?,
             State::Entering(entry) if line.starts_with(ACCEPTED) => {
                 self.enter(&entry.login.name.clone())?;
             }

@@ -126,7 +126,7 @@ impl Connection {
     /// The error for a server that left the protocol; the caller drops the
     /// connection for it.
     pub(crate) fn deviation(&self, deviation: Deviation) -> ClientError {
-        ClientError::Deviation { server: self.server.clone(), protocol: self.protocol, deviation }
+        ClientError::deviation(&self.server, self.protocol, deviation)
     }
 
     /// Sends all there is to say, ends this side, and returns all that the
@@ -139,7 +139,7 @@ impl Connection {
         let (mut answer, mut bytes) = (Vec::new(), [0; READ_BYTES]);
         loop {
             match self.receive(&mut bytes)? {
-                0 if answer.is_empty() => return Err(self.dropped()),
+                0 if answer.is_empty() => return Err(self.unanswered()),
                 0 => break,
                 count => answer.extend_from_slice(&bytes[..count]),
             }
@@ -207,6 +207,11 @@ impl Connection {
         self.interrupt
             .wait(self.stream.as_fd(), events, Some(self.deadline))
             .map_err(|error| self.failure(error))
+    }
+
+    /// The error for a server that closed where its protocol has an answer.
+    pub(crate) fn unanswered(&self) -> ClientError {
+        ClientError::Unanswered { server: self.server.clone(), protocol: self.protocol }
     }
 
     fn dropped(&self) -> ClientError {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use postroom_model::{Name, NameError, PasswordError, Safe, TextError};
 use thiserror::Error;
 
+use crate::listener::{client_for, protocol_of};
 use crate::{ANSWER_BYTES_MAX, LINE_BYTES_MAX, ServerAddress};
 
 /// Why a client gave up.
@@ -29,7 +30,7 @@ pub enum ClientError {
     },
     /// The server could not be reached, or stayed silent, for too long.
     #[error(
-        "{server} did not answer within {} s; try again later or with a longer --timeout",
+        "{server} did not answer within {} s: the server may be full or busy, or the port be no listener of it; try again later or with a longer --timeout",
         timeout.as_secs_f64()
     )]
     TimedOut {
@@ -39,7 +40,9 @@ pub enum ClientError {
         timeout: Duration,
     },
     /// The server ended the connection while an answer was due.
-    #[error("{server} closed the connection before it answered; check that it is still running")]
+    #[error(
+        "{server} closed the connection before it answered: it has stopped, or it is full; check that it is still running"
+    )]
     Dropped {
         /// The server's address.
         server: ServerAddress,
@@ -56,9 +59,32 @@ pub enum ClientError {
         /// What it did.
         deviation: Deviation,
     },
+    /// What the server said belongs to another of its protocols.
+    #[error(
+        "{server} speaks the protocol {met}, not {protocol}: give the port of its {protocol} listener, or use {} at this one",
+        client_for(.met)
+    )]
+    OtherListener {
+        /// The server's address.
+        server: ServerAddress,
+        /// The protocol that was expected.
+        protocol: &'static str,
+        /// The protocol of the listener.
+        met: &'static str,
+    },
+    /// The server closed the connection where its protocol has an answer.
+    #[error(
+        "{server} closed the connection without an answer, as a mailbox listener does; check that the port is its {protocol} listener, and that it is still running"
+    )]
+    Unanswered {
+        /// The server's address.
+        server: ServerAddress,
+        /// The protocol that was expected.
+        protocol: &'static str,
+    },
     /// The server ended a connection that was to stay.
     #[error(
-        "{server} has ended the connection: it has stopped, the network failed, or the login took too long; start again"
+        "{server} has ended the connection: it has stopped, the network failed, or it was full before the login; start again"
     )]
     Gone {
         /// The server's address.
@@ -154,6 +180,16 @@ pub enum ClientError {
         /// Whether a password was given.
         with_password: bool,
     },
+    /// The messenger did not let the name in; its answer leaves open why.
+    #[error(
+        "{server} refused the login as {name}: the password may be wrong, the account may be unknown or have no password (the server's postroom account add gives it one), or too many log in just now"
+    )]
+    MessengerRefused {
+        /// The server's address.
+        server: ServerAddress,
+        /// The name that was tried.
+        name: Name,
+    },
     /// The server ended the connection instead of answering a strict login.
     #[error("{server} closed the connection at login as {name}: {}", login_advice(*.with_password))]
     LoginClosed {
@@ -165,9 +201,7 @@ pub enum ClientError {
         with_password: bool,
     },
     /// The server stored nothing.
-    #[error(
-        "the message for {recipient} was refused and not stored: the mailbox is full, or the server has no room"
-    )]
+    #[error("the message for {recipient} was refused and not stored: {}", refusal_causes(.recipient))]
     MessageRefused {
         /// Whom it was for.
         recipient: Name,
@@ -282,11 +316,37 @@ impl Deviation {
     }
 }
 
+impl ClientError {
+    /// The error for a server that left the protocol.
+    pub(crate) fn deviation(
+        server: &ServerAddress,
+        protocol: &'static str,
+        deviation: Deviation,
+    ) -> Self {
+        let server = server.clone();
+        let met = match &deviation {
+            Deviation::Unexpected { line, .. } => protocol_of(line),
+            _ => None,
+        };
+        match met.filter(|met| *met != protocol) {
+            Some(met) => Self::OtherListener { server, protocol, met },
+            None => Self::Deviation { server, protocol, deviation },
+        }
+    }
+}
+
+/// Why a message may have been refused: the answer leaves it open.
+pub(crate) fn refusal_causes(recipient: &Name) -> String {
+    format!(
+        "the mailbox of {recipient} may be full, the server's disk may be full, or {recipient} is new and the server takes no new users"
+    )
+}
+
 fn login_advice(with_password: bool) -> &'static str {
     if with_password {
-        "the password may be wrong, or the name not allowed"
+        "the password may be wrong, the name not allowed, or too many log in just now"
     } else {
-        "the name may need a password, see --password-file"
+        "the name may need a password, see --password-file, or the server takes no new users or too many log in just now"
     }
 }
 

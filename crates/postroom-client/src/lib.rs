@@ -29,6 +29,7 @@ mod input;
 mod interrupt;
 mod lines;
 mod link;
+mod listener;
 mod live;
 mod mail;
 mod mailbox;

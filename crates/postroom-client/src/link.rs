@@ -151,7 +151,12 @@ impl Link {
 
     /// The error for a server that left the protocol.
     pub(crate) fn deviation(&self, deviation: Deviation) -> ClientError {
-        ClientError::Deviation { server: self.server.clone(), protocol: self.protocol, deviation }
+        ClientError::deviation(&self.server, self.protocol, deviation)
+    }
+
+    /// The error for a server that closed where its protocol has an answer.
+    pub(crate) fn unanswered(&self) -> ClientError {
+        ClientError::Unanswered { server: self.server.clone(), protocol: self.protocol }
     }
 
     /// The error for a server that has gone.

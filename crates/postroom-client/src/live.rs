@@ -140,6 +140,13 @@ impl<'a> Live<'a> {
         self.deadline = Some((Instant::now() + wait, wait));
     }
 
+    /// Something must come within this part of the time-out, a half of it at
+    /// most.
+    pub(crate) fn await_at_first(&mut self, wait: Duration) {
+        let wait = wait.min(self.timeout / 2);
+        self.deadline = Some((Instant::now() + wait, wait));
+    }
+
     /// Nothing is awaited.
     pub(crate) fn await_nothing(&mut self) {
         self.deadline = None;

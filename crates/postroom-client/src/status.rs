@@ -96,9 +96,12 @@ impl ClientError {
             | Self::Refused { .. }
             | Self::Stopped { .. }
             | Self::TimedOut { .. } => ExitStatus::Temporary,
-            Self::Deviation { .. } => ExitStatus::Protocol,
+            Self::Deviation { .. } | Self::OtherListener { .. } | Self::Unanswered { .. } => {
+                ExitStatus::Protocol
+            }
             Self::LoginClosed { .. }
             | Self::LoginRefused { .. }
+            | Self::MessengerRefused { .. }
             | Self::NameTaken { .. }
             | Self::PasswordMissing { .. } => ExitStatus::NoPermission,
         }

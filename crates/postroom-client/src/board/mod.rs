@@ -70,22 +70,23 @@ fn carry_out(
     let interrupt = Interrupt::default();
     let connection = Connection::open(server, PROTOCOL, arguments.timeout, interrupt)?;
     let at = connection.server().clone();
-    let deviation =
-        |deviation| ClientError::Deviation { server: at, protocol: PROTOCOL, deviation };
+    let deviation = |deviation| ClientError::deviation(&at, PROTOCOL, deviation);
     let answer = connection
         .ask_all(request.as_bytes())
         .map_err(|error| if arguments.upload { unacknowledged(error) } else { error })?;
     let Ok(answer) = String::from_utf8(answer) else {
         return Err(deviation(Deviation::InvalidUtf8));
     };
-    if !arguments.upload {
-        let text = downloaded(&answer)?;
-        return Ok(vec![done, format!("Received Message: {}", Safe(text))]);
+    if arguments.upload {
+        return if stored(&answer)? {
+            Ok(vec![done])
+        } else {
+            Err(deviation(Deviation::unexpected("u", first_line(&answer))))
+        };
     }
-    if stored(&answer)? {
-        Ok(vec![done])
-    } else {
-        Err(deviation(Deviation::unexpected("u", &answer)))
+    match downloaded(&answer)? {
+        Some(text) => Ok(vec![format!("Received Message: {}", Safe(text)), done]),
+        None => Err(deviation(Deviation::unexpected("d", first_line(&answer)))),
     }
 }
 
@@ -122,13 +123,19 @@ fn stored(answer: &str) -> Result<bool, ClientError> {
     }
 }
 
-/// The text in an answer. Texts have no line end after them and refusals have
-/// one: a text may begin like a refusal.
-fn downloaded(answer: &str) -> Result<&str, ClientError> {
-    match answer.strip_suffix('\n') {
-        Some(line) => line.strip_prefix(REFUSAL).map_or(Ok(line), |reason| Err(refused(reason))),
-        None => Ok(answer),
+/// The text in an answer, if it is one. A text is one line without a line end,
+/// and what a refusal or another protocol says has one: so a text may be any
+/// words, those of another protocol included, and is never taken for theirs.
+fn downloaded(answer: &str) -> Result<Option<&str>, ClientError> {
+    match answer.strip_suffix('\n').and_then(|line| line.strip_prefix(REFUSAL)) {
+        Some(reason) if !reason.contains('\n') => Err(refused(reason)),
+        _ if answer.contains('\n') => Ok(None),
+        _ => Ok(Some(answer)),
     }
+}
+
+fn first_line(answer: &str) -> &str {
+    answer.lines().next().unwrap_or_default()
 }
 
 fn refused(reason: &str) -> ClientError {
@@ -138,7 +145,8 @@ fn refused(reason: &str) -> ClientError {
 /// How a failure is reported: what broke off a connection, and what else.
 fn kind_of(error: &ClientError) -> Kind {
     match error {
-        ClientError::Dropped { .. }
+        ClientError::Unanswered { .. }
+        | ClientError::Dropped { .. }
         | ClientError::Connection { .. }
         | ClientError::Unacknowledged(_) => Kind::Connection,
         _ => Kind::Error,
@@ -192,8 +200,12 @@ mod tests {
 
     #[test]
     fn a_text_is_told_from_a_refusal() {
-        assert_eq!(downloaded("hi").unwrap(), "hi");
-        assert_eq!(downloaded("error: is what I saw").unwrap(), "error: is what I saw");
+        for text in ["hi", "error: is what I saw", "UNKNOWN COMMAND", "3"] {
+            assert_eq!(downloaded(text).unwrap(), Some(text));
+        }
+        for foreign in ["hi\n", "UNKNOWN COMMAND\n", "one\ntwo", "error: one\ntwo\n", "\n"] {
+            assert_eq!(downloaded(foreign).unwrap(), None, "{foreign:?}");
+        }
         let error = downloaded("error: operation illegal\n").unwrap_err().to_string();
         assert_eq!(error, "the server refused: operation illegal");
         assert!(stored("operation success\n").unwrap());

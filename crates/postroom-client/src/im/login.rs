@@ -100,7 +100,7 @@ impl Im<'_> {
     /// The server did not take the password: a person may try another.
     pub(super) fn password_refused(&mut self, mut login: Login) -> Result<(), ClientError> {
         let (server, name) = (self.live.link.server().clone(), login.name.clone());
-        let error = ClientError::LoginRefused { server, name, with_password: true };
+        let error = ClientError::MessengerRefused { server, name };
         login.passwords_refused += 1;
         if !self.live.console.is_interactive() || login.passwords_refused == PASSWORDS_MAX {
             return Err(error);

@@ -149,7 +149,10 @@ impl<'a> Im<'a> {
         }
         self.accept()?;
         if self.live.link.has_ended() {
-            return Err(self.live.link.gone());
+            return Err(match self.state {
+                State::LoggingIn(_) => self.live.link.unanswered(),
+                _ => self.live.link.gone(),
+            });
         }
         while self.takes_lines()
             && let Some(typed) = self.live.console.typed()
@@ -278,7 +281,8 @@ impl<'a> Im<'a> {
             State::Asking(Asked::ToAll) => Deviation::unexpected("/toall", line),
             State::Asking(Asked::List) => Deviation::unexpected("/list", line),
             State::Leaving => Deviation::unexpected("/exit", line),
-            _ => Deviation::Unasked,
+            State::Naming | State::NamingSecret(_) => Deviation::unexpected("a connection", line),
+            State::Accepting(_) | State::Here => Deviation::Unasked,
         };
         self.live.link.deviation(deviation)
     }

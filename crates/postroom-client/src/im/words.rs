@@ -110,10 +110,13 @@ impl<'a> Answer<'a> {
         Some(match (asked, self.code) {
             (Asked::To(name), 303) => format!("Delivered to {name}."),
             (Asked::To(name), 304) => {
-                format!("Not confirmed by {name}: absent, or no answer in time.")
+                format!("Not confirmed by {name}: absent or unknown, or no answer in time.")
             }
             (Asked::ToAll, 303) => "Delivered to everyone.".to_owned(),
-            (Asked::ToAll, 304) => "Not confirmed by everyone in time.".to_owned(),
+            (Asked::ToAll, 304) => {
+                "Not confirmed by everyone: no answer in time, or the server's disk is full."
+                    .to_owned()
+            }
             (Asked::List, 301) => {
                 let names: Vec<_> =
                     self.rest.split_whitespace().map(|name| colours.name(name)).collect();
@@ -233,9 +236,13 @@ mod tests {
             assert_eq!(words(line, asked).as_deref(), Some(expected), "{line}");
         };
         told("303 Message delivery successful", &bob, "Delivered to bob.");
-        told("304 x", &bob, "Not confirmed by bob: absent, or no answer in time.");
+        told("304 x", &bob, "Not confirmed by bob: absent or unknown, or no answer in time.");
         told("303", &Asked::ToAll, "Delivered to everyone.");
-        told("304", &Asked::ToAll, "Not confirmed by everyone in time.");
+        told(
+            "304",
+            &Asked::ToAll,
+            "Not confirmed by everyone: no answer in time, or the server's disk is full.",
+        );
         told("301 jacky bob michael\r", &Asked::List, "Present: jacky, bob, michael.");
         told("301 \u{1b}[2J", &Asked::List, "Present: ^[[2J.");
         told("401 Unrecognized message", &bob, "The server did not understand the command.");

@@ -57,6 +57,7 @@ pub(crate) fn unacknowledged(error: ClientError) -> ClientError {
     match error {
         ClientError::TimedOut { .. }
         | ClientError::Dropped { .. }
+        | ClientError::Unanswered { .. }
         | ClientError::Connection { .. } => ClientError::Unacknowledged(Box::new(error)),
         other => other,
     }

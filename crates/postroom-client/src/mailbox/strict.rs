@@ -10,6 +10,7 @@ use crate::answers::{
     strict::{self, Composed, Head},
 };
 use crate::connection::{Connection, Resolved};
+use crate::error::refusal_causes;
 use crate::interrupt::Interrupt;
 use crate::{ClientError, Deviation, LINE_BYTES_MAX};
 
@@ -112,7 +113,7 @@ impl Mailbox for StrictMailbox {
         Ok(match self.send(recipient, text)? {
             Composed::Sent => "MESSAGE SENT".to_owned(),
             Composed::Failed => {
-                format!("MESSAGE FAILED: {recipient} has no room, or the message was refused.")
+                format!("MESSAGE FAILED: {}.", refusal_causes(recipient))
             }
         })
     }

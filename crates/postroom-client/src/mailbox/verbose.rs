@@ -46,7 +46,10 @@ impl Mailbox for VerboseMailbox {
         password: Option<&Password>,
     ) -> Result<Option<String>, ClientError> {
         self.connection.send(&as_slices(&login_lines(name, password)))?;
-        let line = self.connection.line()?;
+        let line = self.connection.line().map_err(|error| match error {
+            ClientError::Dropped { .. } => self.connection.unanswered(),
+            other => other,
+        })?;
         match verbose::login(&line, name) {
             Some(Login::Welcome) => {
                 self.name = Some(name.clone());

@@ -67,7 +67,7 @@ fn the_latest_text_comes_down_safe_to_show() {
         told.ended.unwrap();
         assert_eq!(
             told.output,
-            "Transmission Successfull...\nReceived Message: error: ^[[2J #rust\n"
+            "Received Message: error: ^[[2J #rust\nTransmission Successfull...\n"
         );
     }
 }
@@ -90,8 +90,8 @@ fn the_report_tells_the_whole_run() {
 
     let expected = format!(
         "CLIENT [GENERAL] client started: download from {address}\n\
-         Transmission Successfull...\n\
          Received Message: hi^[\n\
+         Transmission Successfull...\n\
          CLIENT [GENERAL] client ended\n\
          CLIENT [GENERAL] client started: upload to {address}\n\
          CLIENT [ERROR] message length illegal, connection refused.\n\
@@ -108,7 +108,7 @@ fn a_lost_connection_is_reported_as_one() {
     download.report = Some(folder.path().join("report"));
     let told = run(&download);
     server.finish();
-    assert!(matches!(told.ended, Err(ClientError::Dropped { .. })), "{:?}", told.ended);
+    assert!(matches!(told.ended, Err(ClientError::Unanswered { .. })), "{:?}", told.ended);
     let report = std::fs::read_to_string(folder.path().join("report")).unwrap();
     assert!(report.contains("CLIENT [CONNECTION] 127.0.0.1:"), "{report}");
 }

@@ -64,6 +64,21 @@ fn a_script_has_every_answer_before_it_leaves() {
 }
 
 #[test]
+fn a_late_greeting_is_no_mistake() {
+    let server = FakeServer::start(|mut peer| {
+        peer.expect("/cmd");
+        peer.say(GREETING);
+        peer.say("Choose a name first: /setname NAME (or /quit).\n");
+        peer.expect("/setname john");
+        peer.say("Username accepted. See /cmd.\n");
+        expect_quit(peer);
+    });
+    let (_, ended) = talk(&arguments(&server.address), "");
+    server.finish();
+    ended.unwrap();
+}
+
+#[test]
 fn what_is_typed_after_quit_is_not_sent() {
     let server = FakeServer::start(|mut peer| {
         let_in(&mut peer);

@@ -19,6 +19,7 @@ mod messenger;
 mod model;
 mod network;
 mod password_file;
+mod other_listener;
 mod passwords;
 mod presence;
 mod race;

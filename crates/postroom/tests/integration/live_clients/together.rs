@@ -86,10 +86,10 @@ fn a_text_goes_up_to_the_board_and_comes_down() {
         [("", "Empty Message"), ("-hi #rust", "-hi #rust"), ("error: x", "error: x")]
     {
         assert_eq!(run(&["-u", "127.0.0.1", &port, text]), (Some(0), done.to_owned()));
-        let expected = format!("{done}Received Message: {shown}\n");
+        let expected = format!("Received Message: {shown}\n{done}");
         assert_eq!(run(&["-d", "127.0.0.1", &port]), (Some(0), expected));
     }
-    let expected = format!("{done}Received Message: -hi #rust\n");
+    let expected = format!("Received Message: -hi #rust\n{done}");
     assert_eq!(run(&["-d", "127.0.0.1", &port, "#rust"]), (Some(0), expected));
     // The original client reads no refusal, so this text would be lost to one.
     assert_eq!(run(&["-u", "127.0.0.1", &port, "to #lobby"]), (Some(0), done.to_owned()));
