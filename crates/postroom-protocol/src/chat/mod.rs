@@ -321,9 +321,7 @@ fn write_answer(answer: &mut Vec<u8>, asked: &Asked, reply: Reply) -> std::io::R
             writeln!(answer, "You are not in {channel}.")
         }
         (Asked::Say(channel), Reply::Posted(_)) => writeln!(answer, "Said in {channel}."),
-        (Asked::Inbox, Reply::Unread(messages)) => {
-            writeln!(answer, "You have {messages} unread messages.")
-        }
+        (Asked::Inbox, Reply::Unread(count)) => writeln!(answer, "You have {}.", unread(count)),
         (Asked::Read, Reply::Delivered(delivery)) => write_delivery(answer, &delivery),
         (Asked::Read, Reply::NothingUnread) => writeln!(answer, "You have no unread messages."),
         (Asked::Send(_), Reply::Sent(receipt)) => {
@@ -362,10 +360,9 @@ fn write_send_refusal(
     refusal: &SendRefusal,
 ) -> std::io::Result<()> {
     match refusal {
-        SendRefusal::MailboxFull { recipient, capacity } => writeln!(
-            answer,
-            "No message was left: {recipient} has {capacity} unread messages already."
-        ),
+        SendRefusal::MailboxFull { recipient, capacity } => {
+            writeln!(answer, "No message was left: {recipient} has {} already.", unread(*capacity))
+        }
         SendRefusal::DiskFull => {
             writeln!(answer, "No message was left for {name}: the server's disk is full.")
         }
@@ -373,6 +370,10 @@ fn write_send_refusal(
             writeln!(answer, "No message was left: {name} is new, and the server takes no more.")
         }
     }
+}
+
+fn unread(count: u32) -> String {
+    if count == 1 { "1 unread message".to_owned() } else { format!("{count} unread messages") }
 }
 
 fn write_users(answer: &mut Vec<u8>, names: &[Name]) -> std::io::Result<()> {
