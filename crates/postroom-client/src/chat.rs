@@ -9,7 +9,7 @@ use std::time::Duration;
 use postroom_model::{Name, Password, Safe};
 
 use crate::colour::Colours;
-use crate::console::Prompt;
+use crate::console::{CommandHelp, Operand, Prompt};
 use crate::error::Deviation;
 use crate::input::Typed;
 use crate::listener::protocol_of;
@@ -42,6 +42,31 @@ const FAREWELL: &str = "You have left the chat";
 /// ... and to everyone, when it stops.
 const STOPPED: &str = "Server has been closed by host";
 
+/// What can be typed, the server's own commands and those of this client.
+const COMMANDS: [CommandHelp; 12] = [
+    command("/all", Operand::Text, "/all TEXT", "to everyone, as a line without a command"),
+    command("/allusers", Operand::None, "/allusers", "who is there"),
+    command("/private", Operand::Name, "/private NAME TEXT", "to one who is there"),
+    command("/join", Operand::Hashtag, "/join #TAG", "see what is said under a hashtag"),
+    command("/leave", Operand::Hashtag, "/leave #TAG", "no longer see it"),
+    command("/say", Operand::Hashtag, "/say #TAG TEXT", "to everyone under a hashtag"),
+    command("/inbox", Operand::None, "/inbox", "how many messages are unread"),
+    command("/read", Operand::None, "/read", "the earliest unread message"),
+    command("/send", Operand::Name, "/send NAME TEXT", "leave a message, also for the absent"),
+    command("/cmd", Operand::None, "/cmd", "the commands of the server"),
+    command("/help", Operand::None, "/help", "this list"),
+    command("/quit", Operand::None, "/quit", "leave"),
+];
+
+const fn command(
+    word: &'static str,
+    operand: Operand,
+    usage: &'static str,
+    what: &'static str,
+) -> CommandHelp {
+    CommandHelp { word, operand, usage, what }
+}
+
 /// Talks with whoever is at the standard input and output, a person at a
 /// terminal or a script, until they leave.
 ///
@@ -67,6 +92,7 @@ fn call(arguments: &ChatArguments) -> Call {
     Call {
         server: ServerAddress::new(&arguments.host, arguments.port),
         protocol: PROTOCOL,
+        commands: &COMMANDS,
         timeout: arguments.timeout,
     }
 }
@@ -205,6 +231,7 @@ impl<'a> Chat<'a> {
             return Err(self.live.link.deviation(Deviation::unexpected("a connection", line)));
         }
         self.live.console.say(&shown(line, self.live.console.colours()))?;
+        self.learn_from(line);
         if line == STOPPED {
             return Err(ClientError::Stopped { server: self.live.link.server().clone() });
         }
@@ -269,7 +296,7 @@ impl<'a> Chat<'a> {
         self.state = State::Here;
         self.live.await_nothing();
         let prompt = format!("{name}@{}> ", self.live.link.server());
-        self.live.console.ask(Some(Prompt::open(prompt)))
+        self.live.console.ask(Some(Prompt::standing(prompt)))
     }
 
     /// A person may have a password, or another name; a script has to be told.
@@ -332,21 +359,54 @@ impl<'a> Chat<'a> {
             (Typed::Unusable(error), State::NamingSecret(login)) => {
                 return self.refuse_secret(login.clone(), &error);
             }
-            (Typed::Unusable(error), _) => return self.live.console.say(&error.to_string()),
+            (Typed::Unusable(error), _) => return self.live.refuse(&error),
             (Typed::End, _) => return self.leave(),
         };
         match &self.state {
+            State::NamingSecret(login) => self.take_secret(login.clone(), &line),
+            _ if line.trim() == "/help" => self.help(),
             State::Naming if line.trim() == "/quit" => self.leave(),
             // Who reads the server's greeting may type the command itself.
             State::Naming => self.take_name(line.trim().strip_prefix("/setname").unwrap_or(&line)),
-            State::NamingSecret(login) => self.take_secret(login.clone(), &line),
             _ if line.trim().is_empty() => Ok(()),
             _ if line.trim() == "/quit" => self.leave(),
             _ => match to_send(&line) {
-                Ok(line) => self.live.link.send(line.as_bytes()),
-                Err(error) => self.live.console.say(&error.to_string()),
+                Ok(sent) => {
+                    self.learn_from_own(&line);
+                    self.live.link.send(sent.as_bytes())
+                }
+                Err(error) => self.live.refuse(&error),
             },
         }
+    }
+
+    /// What can be typed, without asking the server.
+    fn help(&mut self) -> Result<(), ClientError> {
+        self.live.console.say("A line that is no command goes to everyone. The commands:")?;
+        COMMANDS.iter().try_for_each(|command| self.live.console.say(&command.line()))
+    }
+
+    /// Remembers for Tab who is there, and what is talked about.
+    fn learn_from(&mut self, line: &str) {
+        let words: Vec<_> = line.split(' ').take(4).collect();
+        match words[..] {
+            // A row of /allusers, or the sender of what /read gives.
+            [name] | [name, "has", "joined" | "left", ..] => self.live.learn_name(name),
+            ["from", name, ..] => self.live.learn_name(name.trim_end_matches(':')),
+            _ => self.live.learn_name(author(line).unwrap_or_default()),
+        }
+        self.live.learn_hashtags(line);
+    }
+
+    /// The same of what was typed.
+    fn learn_from_own(&mut self, line: &str) {
+        let mut words = line.split_whitespace();
+        let (word, name) = (words.next(), words.next().unwrap_or_default());
+        let command = COMMANDS.iter().find(|command| Some(command.word) == word);
+        if command.is_some_and(|command| command.operand == Operand::Name) {
+            self.live.learn_name(name);
+        }
+        self.live.learn_hashtags(line);
     }
 
     fn leave(&mut self) -> Result<(), ClientError> {
@@ -374,14 +434,17 @@ fn to_send(line: &str) -> Result<String, ClientError> {
 /// The server's line, safe to show, the name that it begins with in its colour:
 /// `john: hello`, `john(private): hi`, `john(#tag): text`.
 fn shown(line: &str, colours: Colours) -> String {
-    let name = line
-        .split_once(": ")
-        .map(|(start, _)| start.split_once('(').map_or(start, |(name, _)| name))
-        .filter(|name| Name::new(name).is_ok());
-    match name {
+    match author(line) {
         Some(name) => format!("{}{}", colours.name(name), Safe(&line[name.len()..])),
         None => Safe(line).to_string(),
     }
+}
+
+/// The name that a line of the room begins with.
+fn author(line: &str) -> Option<&str> {
+    line.split_once(": ")
+        .map(|(start, _)| start.split_once('(').map_or(start, |(name, _)| name))
+        .filter(|name| Name::new(name).is_ok())
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use postroom_model::Name;
 use rustix::event::PollFlags;
 
 use crate::connection::{Resolved, failure};
-use crate::console::{self, Console, PlainConsole};
+use crate::console::{self, CommandHelp, Console, PlainConsole};
 use crate::interrupt::Interrupt;
 use crate::link::Link;
 use crate::{ClientError, ServerAddress};
@@ -40,6 +41,7 @@ pub(crate) enum Woken {
 pub(crate) struct Call {
     pub(crate) server: ServerAddress,
     pub(crate) protocol: &'static str,
+    pub(crate) commands: &'static [CommandHelp],
     pub(crate) timeout: Duration,
 }
 
@@ -64,8 +66,8 @@ impl Call {
         self,
         talk: impl FnOnce(Live<'_>) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
-        let (server, protocol, timeout) =
-            (Resolved::new(self.server)?, self.protocol, self.timeout);
+        let Self { protocol, commands, timeout, .. } = self;
+        let server = Resolved::new(self.server)?;
         // Only now: the resolver could not be interrupted any more.
         let interrupt = Interrupt::listen_to_all().map_err(ClientError::Input)?;
         let link = match open(server, protocol, timeout, &interrupt) {
@@ -73,7 +75,7 @@ impl Call {
             opened => opened?,
         };
         let mut console = console::standard()?;
-        talk(Live::new(&mut *console, link, interrupt, timeout))
+        talk(Live::new(&mut *console, link, interrupt, timeout, commands))
     }
 
     /// Has `talk` use lines from `input`, which must not be buffered; signals
@@ -87,7 +89,7 @@ impl Call {
         let interrupt = Interrupt::default();
         let link = open(Resolved::new(self.server)?, self.protocol, self.timeout, &interrupt)?;
         let mut console = PlainConsole::new(input, output);
-        talk(Live::new(&mut console, link, interrupt, self.timeout))
+        talk(Live::new(&mut console, link, interrupt, self.timeout, self.commands))
     }
 }
 
@@ -107,7 +109,11 @@ impl<'a> Live<'a> {
         link: Link,
         interrupt: Interrupt,
         timeout: Duration,
+        commands: &'static [CommandHelp],
     ) -> Self {
+        if let Some(completer) = console.completer() {
+            completer.commands = commands;
+        }
         Self { console, link, interrupt, timeout, deadline: None, hurries: false }
     }
 
@@ -132,6 +138,28 @@ impl<'a> Live<'a> {
         self.console.pump()?;
         self.link.pump()?;
         if self.console.take_interrupt() { Ok(Woken::Interrupted) } else { Ok(Woken::Something) }
+    }
+
+    /// Says why a line was not taken.
+    pub(crate) fn refuse(&mut self, error: &ClientError) -> Result<(), ClientError> {
+        let is_kept =
+            matches!(error, ClientError::LineTooLong) && self.console.completer().is_some();
+        let advice = if is_kept { "; Up brings it back" } else { "" };
+        self.console.say(&format!("{error}{advice}"))
+    }
+
+    /// Remembers a name for Tab.
+    pub(crate) fn learn_name(&mut self, word: &str) {
+        if let (Some(completer), Ok(name)) = (self.console.completer(), Name::new(word)) {
+            completer.learn_name(name);
+        }
+    }
+
+    /// Remembers the hashtags of a text for Tab.
+    pub(crate) fn learn_hashtags(&mut self, text: &str) {
+        if let Some(completer) = self.console.completer() {
+            completer.learn_hashtags(text);
+        }
     }
 
     /// Something must come within the time-out and `longer`.

@@ -38,6 +38,11 @@ impl Drawing {
         Self { columns: columns.max(2), rows_above: 0, rows_below: 0 }
     }
 
+    /// The columns of the terminal.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// Takes in that the terminal has become so wide; it has wrapped what was
     /// drawn anew. Erase and draw again.
     pub(crate) fn resize(&mut self, columns: usize, prompt: &str, line: &str, cursor: usize) {

@@ -4,11 +4,18 @@ use std::collections::VecDeque;
 
 use unicode_width::UnicodeWidthChar as _;
 
+use super::completion::Completer;
 use super::keys::Key;
-use crate::LINE_BYTES_MAX;
 
 /// Lines that Up brings back.
 const HISTORY_LINES_MAX: usize = 100;
+
+/// Bytes that can be typed. It is more than can be sent, so that a pasted text
+/// that is too long can be shortened.
+const TEXT_BYTES_MAX: usize = 65_536;
+
+/// Bytes of what is searched for.
+const QUERY_BYTES_MAX: usize = 256;
 
 /// What a key did.
 #[derive(Debug, Eq, PartialEq)]
@@ -17,6 +24,8 @@ pub(crate) enum Pressed {
     Changed,
     /// The line is finished.
     Line(String),
+    /// Tab, pressed twice where several words are possible.
+    Candidates(Vec<String>),
     /// Ctrl-C.
     Interrupt,
     /// Ctrl-D where nothing was typed.
@@ -38,8 +47,28 @@ pub(crate) struct LineEditor {
     recalled: Option<usize>,
     /// ... and what was typed before it was.
     draft: String,
+    /// What was removed last other than character by character.
+    killed: String,
+    search: Option<Search>,
+    /// The last key was Tab, and several words are possible.
+    has_candidates: bool,
+    /// What Tab completes.
+    pub(crate) completer: Completer,
     /// The line goes into no history.
     pub(crate) is_secret: bool,
+    /// Ctrl-C clears a line that is not empty.
+    pub(crate) is_cleared_by_interrupt: bool,
+}
+
+/// A search through the history, from the latest line to the earliest.
+#[derive(Debug)]
+struct Search {
+    query: String,
+    /// The line of the history that was found last.
+    found: Option<usize>,
+    has_failed: bool,
+    /// What was typed before, and the place in it.
+    draft: (String, usize),
 }
 
 impl LineEditor {
@@ -53,13 +82,37 @@ impl LineEditor {
         self.cursor
     }
 
+    /// What stands in the place of the prompt during a search.
+    pub(crate) fn search_prompt(&self) -> Option<String> {
+        let search = self.search.as_ref()?;
+        let failed = if search.has_failed { "failed " } else { "" };
+        Some(format!("({failed}reverse-i-search)`{}': ", search.query))
+    }
+
     /// Does what the key asks for.
     pub(crate) fn press(&mut self, key: Key) -> Pressed {
+        let had_candidates = std::mem::take(&mut self.has_candidates);
+        if self.search.is_some() && self.press_in_search(key) {
+            return Pressed::Changed;
+        }
+        match key {
+            Key::Enter => return Pressed::Line(self.finish()),
+            Key::EndOfInput if self.text.is_empty() => return Pressed::End,
+            Key::Interrupt if !self.is_cleared_by_interrupt || self.text.is_empty() => {
+                return Pressed::Interrupt;
+            }
+            Key::Clear => return Pressed::Clear,
+            Key::Suspend => return Pressed::Suspend,
+            Key::Complete => return self.complete(had_candidates),
+            key => self.edit(key),
+        }
+        Pressed::Changed
+    }
+
+    fn edit(&mut self, key: Key) {
         match key {
             Key::Character(character) => self.insert(character),
-            Key::Enter => return Pressed::Line(self.finish()),
             Key::Backspace => self.remove(self.before(self.cursor), self.cursor),
-            Key::EndOfInput if self.text.is_empty() => return Pressed::End,
             Key::Delete | Key::EndOfInput => self.remove(self.cursor, self.after(self.cursor)),
             Key::Left => self.cursor = self.before(self.cursor),
             Key::Right => self.cursor = self.after(self.cursor),
@@ -69,14 +122,18 @@ impl LineEditor {
             Key::End => self.cursor = self.text.len(),
             Key::Earlier => self.recall_earlier(),
             Key::Later => self.recall_later(),
-            Key::KillToStart => self.remove(0, self.cursor),
-            Key::KillToEnd => self.remove(self.cursor, self.text.len()),
-            Key::KillWord => self.remove(self.word_before(), self.cursor),
-            Key::Interrupt => return Pressed::Interrupt,
-            Key::Clear => return Pressed::Clear,
-            Key::Suspend => return Pressed::Suspend,
+            Key::KillToStart => self.kill(0, self.cursor),
+            Key::KillToEnd => self.kill(self.cursor, self.text.len()),
+            Key::KillWord => self.kill(self.word_before(), self.cursor),
+            Key::Yank => self.replace(self.cursor, &self.killed.clone()),
+            Key::Search => self.begin_search(),
+            Key::Interrupt => {
+                self.kill(0, self.text.len());
+                self.recalled = None;
+            }
+            // The others are no editing.
+            _ => {}
         }
-        Pressed::Changed
     }
 
     /// Drops what was typed.
@@ -84,13 +141,106 @@ impl LineEditor {
         self.text.clear();
         self.cursor = 0;
         self.recalled = None;
+        self.search = None;
     }
 
-    /// A line that could not be sent is not taken: it would be refused anyway.
+    /// What goes beyond the limit is far too long to be sent, which is told when
+    /// the line is finished.
     fn insert(&mut self, character: char) {
-        if self.text.len() + character.len_utf8() <= LINE_BYTES_MAX {
+        if self.text.len() + character.len_utf8() <= TEXT_BYTES_MAX {
             self.text.insert(self.cursor, character);
             self.cursor += character.len_utf8();
+        }
+    }
+
+    /// Puts `word` in the place of what stands from there to the cursor.
+    fn replace(&mut self, from: usize, word: &str) {
+        if self.text.len() + word.len() <= TEXT_BYTES_MAX {
+            self.text.replace_range(from..self.cursor, word);
+            self.cursor = from + word.len();
+        }
+    }
+
+    /// Removes what Ctrl-Y can bring back; never a password.
+    fn kill(&mut self, from: usize, to: usize) {
+        if !self.is_secret && from < to {
+            self.killed = self.text[from..to].to_owned();
+        }
+        self.remove(from, to);
+    }
+
+    fn complete(&mut self, had_candidates: bool) -> Pressed {
+        if self.is_secret {
+            return Pressed::Changed;
+        }
+        let candidates = self.completer.candidates(&self.text, self.cursor);
+        let start = candidates.start;
+        if let [word] = &candidates.words[..] {
+            let is_followed = self.completer.is_followed(word);
+            let end =
+                if is_followed && !self.text[self.cursor..].starts_with(' ') { " " } else { "" };
+            self.replace(start, &format!("{word}{end}"));
+            return Pressed::Changed;
+        }
+        let common = candidates.common_beginning();
+        if common.len() > self.cursor - start {
+            self.replace(start, common);
+        } else if had_candidates {
+            return Pressed::Candidates(candidates.words);
+        }
+        self.has_candidates = !candidates.words.is_empty();
+        Pressed::Changed
+    }
+
+    fn begin_search(&mut self) {
+        if !self.is_secret {
+            let draft = (self.text.clone(), self.cursor);
+            let query = String::new();
+            self.search = Some(Search { query, found: None, has_failed: false, draft });
+        }
+    }
+
+    /// Whether the key belongs to the search. Another one ends it and acts on
+    /// the line that was found.
+    fn press_in_search(&mut self, key: Key) -> bool {
+        let Some(search) = &mut self.search else { return false };
+        match key {
+            Key::Character(character) if search.query.len() < QUERY_BYTES_MAX => {
+                search.query.push(character);
+                let before = search.found.map_or(self.history.len(), |found| found + 1);
+                self.search_before(before);
+            }
+            Key::Backspace => {
+                search.query.pop();
+                self.search_before(self.history.len());
+            }
+            Key::Search => {
+                let before = search.found.unwrap_or(self.history.len());
+                self.search_before(before);
+            }
+            Key::Cancel | Key::Interrupt => {
+                (self.text, self.cursor) = std::mem::take(&mut search.draft);
+                self.search = None;
+            }
+            Key::Character(_) => {}
+            _ => {
+                self.search = None;
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Shows the latest line before this one that holds what is searched for.
+    fn search_before(&mut self, before: usize) {
+        let Some(search) = &mut self.search else { return };
+        let mut lines = self.history.iter().enumerate().take(before).rev();
+        let found = lines.find_map(|(index, line)| Some((index, line.find(&search.query)?)));
+        search.has_failed = found.is_none() && !search.query.is_empty();
+        if let Some((index, at)) = found.filter(|_| !search.query.is_empty()) {
+            search.found = Some(index);
+            self.text.clone_from(&self.history[index]);
+            self.cursor = at;
         }
     }
 
@@ -174,77 +324,4 @@ impl LineEditor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::keys::KeyDecoder;
-    use super::*;
-
-    fn press(editor: &mut LineEditor, bytes: &str) -> Pressed {
-        let mut decoder = KeyDecoder::default();
-        decoder.push(bytes.as_bytes());
-        let keys: Vec<_> = std::iter::from_fn(|| decoder.next_key()).collect();
-        keys.into_iter().map(|key| editor.press(key)).last().unwrap()
-    }
-
-    /// What was typed, a bar where the cursor is.
-    fn shown(editor: &LineEditor) -> String {
-        let (before, after) = editor.text().split_at(editor.cursor());
-        format!("{before}|{after}")
-    }
-
-    #[test]
-    fn keys_edit_the_line() {
-        for (keys, line) in [
-            ("hélo\u{1b}[D\u{1b}[Dl", "hél|lo"),
-            ("e\u{301}x\u{1b}[D\u{7f}", "|x"),
-            ("日本\u{1b}[D\u{1b}[3~", "日|"),
-            ("one two  \u{17}", "one |"),
-            ("one two\u{1b}[1;5D\u{1b}[1;5D", "|one two"),
-            ("one two\u{1}\u{1b}[1;5C", "one| two"),
-            ("one two\u{1}\u{6}\u{b}", "o|"),
-            ("one two\u{2}\u{15}", "|o"),
-            ("\u{7f}\u{1b}[D\u{1b}[C\u{1b}[3~\u{17}a", "a|"),
-        ] {
-            let mut editor = LineEditor::default();
-            assert_eq!(press(&mut editor, keys), Pressed::Changed, "{keys:?}");
-            assert_eq!(shown(&editor), line, "{keys:?}");
-        }
-    }
-
-    #[test]
-    fn the_history_keeps_what_was_being_typed() {
-        let mut editor = LineEditor::default();
-        assert_eq!(press(&mut editor, "first\r"), Pressed::Line("first".into()));
-        press(&mut editor, "second\rsecond\r\r");
-        press(&mut editor, "half");
-        press(&mut editor, "\u{1b}[A");
-        assert_eq!(shown(&editor), "second|");
-        press(&mut editor, "\u{1b}[A\u{1b}[A");
-        assert_eq!(shown(&editor), "first|");
-        press(&mut editor, "\u{1b}[B\u{1b}[B\u{1b}[B");
-        assert_eq!(shown(&editor), "half|");
-    }
-
-    #[test]
-    fn a_secret_is_not_kept() {
-        let mut editor = LineEditor { is_secret: true, ..LineEditor::default() };
-        press(&mut editor, "12345\r\u{1b}[A");
-        assert_eq!(shown(&editor), "|");
-        assert!(editor.history.is_empty());
-    }
-
-    #[test]
-    fn the_end_is_a_key_only_where_nothing_is_typed() {
-        let mut editor = LineEditor::default();
-        assert_eq!(press(&mut editor, "ab\u{1}\u{4}"), Pressed::Changed);
-        assert_eq!(shown(&editor), "|b");
-        assert_eq!(press(&mut editor, "\u{4}\u{4}"), Pressed::End);
-        assert_eq!(press(&mut editor, "\u{3}"), Pressed::Interrupt);
-    }
-
-    #[test]
-    fn a_line_is_bounded() {
-        let mut editor = LineEditor::default();
-        press(&mut editor, &"é".repeat(LINE_BYTES_MAX));
-        assert_eq!(editor.text().len(), LINE_BYTES_MAX);
-    }
-}
+mod tests;

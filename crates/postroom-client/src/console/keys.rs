@@ -20,9 +20,9 @@ pub(crate) enum Key {
     Left,
     /// Right or Ctrl-F.
     Right,
-    /// Ctrl-Left.
+    /// Ctrl-Left or Alt-B.
     WordLeft,
-    /// Ctrl-Right.
+    /// Ctrl-Right or Alt-F.
     WordRight,
     /// Home or Ctrl-A.
     Home,
@@ -38,6 +38,14 @@ pub(crate) enum Key {
     KillToEnd,
     /// Ctrl-W.
     KillWord,
+    /// Ctrl-Y.
+    Yank,
+    /// Tab.
+    Complete,
+    /// Ctrl-R.
+    Search,
+    /// Ctrl-G.
+    Cancel,
     /// Ctrl-C.
     Interrupt,
     /// Ctrl-D: delete, or the end where there is nothing to delete.
@@ -53,10 +61,22 @@ const SEQUENCE_BYTES_MAX: usize = 32;
 
 const ESCAPE: u8 = 0x1b;
 
+/// What a terminal sends before and after a paste, in the mode that
+/// [`BRACKET_PASTES`] turns on.
+const PASTE_BEGIN: &[u8] = b"\x1b[200~";
+const PASTE_END: &[u8] = b"\x1b[201~";
+
+/// Has the terminal tell what is pasted from what is typed, ...
+pub(crate) const BRACKET_PASTES: &str = "\u{1b}[?2004h";
+
+/// ... and no longer.
+pub(crate) const LEAVE_PASTES: &str = "\u{1b}[?2004l";
+
 /// Makes keys of bytes.
 #[derive(Debug, Default)]
 pub(crate) struct KeyDecoder {
     bytes: VecDeque<u8>,
+    is_pasting: bool,
 }
 
 /// What the beginning of the bytes is.
@@ -78,7 +98,12 @@ impl KeyDecoder {
     /// The next key.
     pub(crate) fn next_key(&mut self) -> Option<Key> {
         loop {
-            let (key, length) = match parse(self.bytes.make_contiguous()) {
+            let bytes = self.bytes.make_contiguous();
+            let (begins, ends) = (bytes.starts_with(PASTE_BEGIN), bytes.starts_with(PASTE_END));
+            if begins || ends {
+                self.is_pasting = begins;
+            }
+            let (key, length) = match parse(bytes) {
                 Parsed::Key(key, length) => (Some(key), length),
                 Parsed::Ignored(length) => (None, length),
                 Parsed::Unfinished if self.bytes.len() > SEQUENCE_BYTES_MAX => {
@@ -87,10 +112,20 @@ impl KeyDecoder {
                 Parsed::Unfinished => return None,
             };
             self.bytes.drain(..length);
+            let key = if self.is_pasting { key.and_then(pasted) } else { key };
             if key.is_some() {
                 return key;
             }
         }
+    }
+}
+
+/// What is pasted is text, whatever the keys would do.
+fn pasted(key: Key) -> Option<Key> {
+    match key {
+        Key::Character(_) | Key::Enter => Some(key),
+        Key::Complete => Some(Key::Character(' ')),
+        _ => None,
     }
 }
 
@@ -101,6 +136,8 @@ fn parse(bytes: &[u8]) -> Parsed {
         [ESCAPE, b'O', last, ..] => {
             cursor_key(*last).map_or(Parsed::Ignored(3), |key| Parsed::Key(key, 3))
         }
+        [ESCAPE, b'b' | b'B', ..] => Parsed::Key(Key::WordLeft, 2),
+        [ESCAPE, b'f' | b'F', ..] => Parsed::Key(Key::WordRight, 2),
         // A lone Escape before an ordinary key.
         [ESCAPE, ..] => Parsed::Ignored(1),
         [control @ (..0x20 | 0x7f), ..] => {
@@ -144,7 +181,7 @@ fn cursor_key(last: u8) -> Option<Key> {
 
 fn control_key(byte: u8) -> Option<Key> {
     Some(match byte {
-        b'\t' => Key::Character(' '),
+        b'\t' => Key::Complete,
         b'\r' | b'\n' => Key::Enter,
         0x01 => Key::Home,
         0x02 => Key::Left,
@@ -152,13 +189,16 @@ fn control_key(byte: u8) -> Option<Key> {
         0x04 => Key::EndOfInput,
         0x05 => Key::End,
         0x06 => Key::Right,
+        0x07 => Key::Cancel,
         0x08 | 0x7f => Key::Backspace,
         0x0b => Key::KillToEnd,
         0x0c => Key::Clear,
         0x0e => Key::Later,
         0x10 => Key::Earlier,
+        0x12 => Key::Search,
         0x15 => Key::KillToStart,
         0x17 => Key::KillWord,
+        0x19 => Key::Yank,
         0x1a => Key::Suspend,
         _ => return None,
     })
@@ -201,7 +241,8 @@ mod tests {
 
     #[test]
     fn keys_are_the_same_however_their_bytes_come() {
-        let bytes = "aé日\u{1b}[D\u{1b}OC\u{1b}[3~\u{1b}[1;5D\u{7f}\r\u{1b}[5~\u{c}".as_bytes();
+        let bytes =
+            "aé日\u{1b}[D\u{1b}OC\u{1b}[3~\u{1b}[1;5D\u{7f}\u{1b}b\r\u{1b}[5~\u{c}".as_bytes();
         let expected = [
             Key::Character('a'),
             Key::Character('é'),
@@ -211,6 +252,7 @@ mod tests {
             Key::Delete,
             Key::WordLeft,
             Key::Backspace,
+            Key::WordLeft,
             Key::Enter,
             Key::Clear,
         ];
@@ -229,5 +271,22 @@ mod tests {
         assert_eq!(keys(&[b"\x1ba"]), a, "a lone Escape");
         assert_eq!(keys(&[b"\x1b\x1b[200~a"]), a);
         assert_eq!(keys(&[b"\x1b[", &[b'1'; 100], b"a"]), a, "no end of a sequence");
+    }
+
+    #[test]
+    fn what_is_pasted_is_text() {
+        let bytes = b"\t\x1b[200~a\tb\x03\x1b[A\rc\x1b[201~\t";
+        let expected = [
+            Key::Complete,
+            Key::Character('a'),
+            Key::Character(' '),
+            Key::Character('b'),
+            Key::Enter,
+            Key::Character('c'),
+            Key::Complete,
+        ];
+        for at in 0..bytes.len() {
+            assert_eq!(keys(&[&bytes[..at], &bytes[at..]]), expected, "split at {at}");
+        }
     }
 }

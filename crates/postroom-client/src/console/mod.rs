@@ -8,7 +8,9 @@
 //! to a line editor with a thread of its own, which could only say that it
 //! will be shown.
 
+mod completion;
 mod drawing;
+mod dumb;
 mod editor;
 mod keys;
 mod plain;
@@ -25,6 +27,8 @@ use crate::ClientError;
 use crate::colour::Colours;
 use crate::input::Typed;
 
+pub(crate) use completion::{CommandHelp, Completer, Operand};
+pub(crate) use dumb::DumbConsole;
 pub(crate) use plain::PlainConsole;
 pub(crate) use terminal::TerminalConsole;
 
@@ -35,17 +39,24 @@ pub(crate) struct Prompt {
     pub(crate) text: String,
     /// What is typed is not to be seen.
     pub(crate) is_secret: bool,
+    /// It asks for something, and does not merely stand before what is typed.
+    is_question: bool,
 }
 
 impl Prompt {
-    /// A prompt for what may be seen.
+    /// A question whose answer may be seen.
     pub(crate) fn open(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_secret: false }
+        Self { text: text.into(), is_secret: false, is_question: true }
     }
 
-    /// A prompt for a password.
+    /// A question for a password.
     pub(crate) fn secret(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_secret: true }
+        Self { text: text.into(), is_secret: true, is_question: true }
+    }
+
+    /// What stands before anything that may be typed.
+    pub(crate) fn standing(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_secret: false, is_question: false }
     }
 }
 
@@ -74,6 +85,11 @@ pub(crate) trait Console {
 
     /// Shows a line. It is written and flushed when this returns.
     fn say(&mut self, line: &str) -> Result<(), ClientError>;
+
+    /// What Tab completes, where there is one.
+    fn completer(&mut self) -> Option<&mut Completer> {
+        None
+    }
 }
 
 /// The standard input and output: a terminal where both are one that obeys
@@ -82,18 +98,21 @@ pub(crate) fn standard() -> Result<Box<dyn Console>, ClientError> {
     let (stdin, stdout) = (io::stdin(), io::stdout());
     // The library's own buffer would hide what it holds from a poll.
     let source = File::from(stdin.as_fd().try_clone_to_owned().map_err(ClientError::Input)?);
-    if stdin.is_terminal() && stdout.is_terminal() && !is_dumb() {
-        let console = TerminalConsole::of_process()?;
-        console.take_over()?;
-        Ok(Box::new(console))
-    } else {
-        Ok(Box::new(PlainConsole::new(source, stdout)))
+    if !stdin.is_terminal() || !stdout.is_terminal() {
+        return Ok(Box::new(PlainConsole::new(source, stdout)));
     }
+    if is_dumb() {
+        return Ok(Box::new(DumbConsole::new(source, stdout)?));
+    }
+    let mut console = TerminalConsole::of_process()?;
+    console.clear_by_interrupt();
+    console.take_over()?;
+    Ok(Box::new(console))
 }
 
-/// Whether the terminal says that it obeys no control sequences.
+/// Whether the terminal does not say that it obeys control sequences.
 pub(crate) fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 /// Whether a read would not wait. The poll that woke the client may have been for

@@ -41,6 +41,12 @@ impl<R: Read + AsFd, W: Write> PlainConsole<R, W> {
         let lines = LineBuffer::new(LINE_BYTES_MAX + 1);
         Self { source, output, lines, is_drained: true, state: State::Open }
     }
+
+    /// Drops the lines that were read and not taken.
+    pub(super) fn forget_typed(&mut self) {
+        self.lines = LineBuffer::new(LINE_BYTES_MAX + 1);
+        self.is_drained = true;
+    }
 }
 
 impl<R: Read + AsFd, W: Write> Console for PlainConsole<R, W> {

@@ -11,11 +11,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{self, InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use signal_hook::consts::{SIGCONT, SIGWINCH};
+use unicode_width::UnicodeWidthChar as _;
 
 use super::drawing::Drawing;
 use super::editor::{LineEditor, Pressed};
-use super::keys::KeyDecoder;
-use super::{Console, Prompt, is_ready, show};
+use super::keys::{BRACKET_PASTES, Key, KeyDecoder, LEAVE_PASTES};
+use super::{Completer, Console, Prompt, is_ready, show};
 use crate::ClientError;
 use crate::colour::Colours;
 use crate::connection::is_transient;
@@ -29,8 +30,12 @@ const LINES_WAITING_MAX: usize = 16;
 /// Bytes that one read takes.
 const READ_BYTES: usize = 1_024;
 
-/// Columns of a terminal that does not tell.
+/// Columns and rows of a terminal that does not tell.
 const COLUMNS_DEFAULT: usize = 80;
+const ROWS_DEFAULT: usize = 24;
+
+/// Words that Tab lists.
+const LISTED_MAX: usize = 100;
 
 /// The keys, and the drawing of what they make.
 #[derive(Debug)]
@@ -78,8 +83,14 @@ impl TerminalConsole {
         })
     }
 
+    /// Lets Ctrl-C clear a line that is not empty.
+    pub(crate) fn clear_by_interrupt(&mut self) {
+        self.editor.is_cleared_by_interrupt = true;
+    }
+
     /// Raw mode, but for the output, whose line feeds still begin a row.
     pub(crate) fn take_over(&self) -> Result<(), ClientError> {
+        show(&mut &self.output, BRACKET_PASTES)?;
         let mut raw = self.usual.clone();
         raw.input_modes -= InputModes::BRKINT
             | InputModes::ICRNL
@@ -95,13 +106,20 @@ impl TerminalConsole {
 
     /// Puts the terminal back as it was found.
     pub(crate) fn give_back(&self) -> Result<(), ClientError> {
-        self.set(&self.usual)
+        // A terminal that has been closed is put back as far as there is one.
+        let shown = show(&mut &self.output, LEAVE_PASTES);
+        self.set(&self.usual)?;
+        shown
     }
 
     /// Lets the terminal itself take what is typed until the next prompt, and
     /// show it unless it may be a password.
     pub(crate) fn rest(&self) -> Result<(), ClientError> {
-        if self.is_after_secret { self.set(&without_echo(&self.usual)) } else { self.give_back() }
+        if !self.is_after_secret {
+            return self.give_back();
+        }
+        show(&mut &self.output, LEAVE_PASTES)?;
+        self.set(&without_echo(&self.usual))
     }
 
     /// Drops what was typed since the last password: that password again,
@@ -124,8 +142,13 @@ impl TerminalConsole {
 
     fn press_all(&mut self) -> Result<(), ClientError> {
         while let Some(key) = self.decoder.next_key() {
+            if self.prompt.is_none() && key == Key::Interrupt {
+                self.is_interrupted = true;
+                continue;
+            }
             match self.editor.press(key) {
                 Pressed::Changed => {}
+                Pressed::Candidates(words) => self.say(&listed(&words))?,
                 Pressed::Line(line) => {
                     self.leave_line(&line)?;
                     self.lines.push_back(usable(line.into_bytes()));
@@ -176,9 +199,8 @@ impl TerminalConsole {
     ) -> Result<(), ClientError> {
         let mut output = String::new();
         before(&mut self.drawing, &mut output);
-        if let Some(prompt) = &self.prompt {
-            let (line, cursor) = shown(prompt, &self.editor);
-            self.drawing.draw(&prompt.text, line, cursor, &mut output);
+        if let Some(shown) = self.shown() {
+            self.drawing.draw(&shown.prompt, &shown.line, shown.cursor, &mut output);
         }
         show(&mut self.output, &output)
     }
@@ -186,19 +208,84 @@ impl TerminalConsole {
     fn recover(&mut self) -> Result<(), ClientError> {
         self.take_over()?;
         let columns = columns(&self.output);
-        if let Some(prompt) = &self.prompt {
-            let (line, cursor) = shown(prompt, &self.editor);
-            self.drawing.resize(columns, &prompt.text, line, cursor);
-        } else {
-            self.drawing.resize(columns, "", "", 0);
+        // What was drawn was wrapped anew, before it is drawn for the new size.
+        match self.shown() {
+            Some(shown) => self.drawing.resize(columns, &shown.prompt, &shown.line, shown.cursor),
+            None => self.drawing.resize(columns, "", "", 0),
         }
         self.update(Drawing::erase)
     }
+
+    /// What is to be seen of the prompt and the line.
+    fn shown(&self) -> Option<Shown> {
+        let prompt = self.prompt.as_ref()?;
+        if prompt.is_secret {
+            let (prompt, line) = (prompt.text.clone(), String::new());
+            return Some(Shown { prompt, line, cursor: 0 });
+        }
+        let prompt = self.editor.search_prompt().unwrap_or_else(|| prompt.text.clone());
+        let cells = self.drawing.columns() * rows(&self.output).saturating_sub(1).max(1);
+        let room = cells.saturating_sub(width(&prompt) + 2).max(2);
+        let (line, cursor) = window(self.editor.text(), self.editor.cursor(), room);
+        Some(Shown { prompt, line, cursor })
+    }
 }
 
-/// What is to be seen of the line, and how much of it is before the cursor.
-fn shown<'a>(prompt: &Prompt, editor: &'a LineEditor) -> (&'a str, usize) {
-    if prompt.is_secret { ("", 0) } else { (editor.text(), editor.cursor()) }
+/// What is drawn: a prompt, and as much of the line as the screen has room for.
+struct Shown {
+    prompt: String,
+    line: String,
+    /// Bytes of the line before the cursor.
+    cursor: usize,
+}
+
+/// As much of a line around its cursor as fits so many columns, `<` and `>`
+/// where it goes on.
+fn window(line: &str, cursor: usize, room: usize) -> (String, usize) {
+    if width(line) <= room {
+        return (line.to_owned(), cursor);
+    }
+    let (before, after) = line.split_at(cursor);
+    let ahead = width_up_to(after.chars(), room / 4);
+    let back = width_up_to(before.chars().rev(), room - ahead.1);
+    let start = before.char_indices().rev().take(back.0).last().map_or(cursor, |(at, _)| at);
+    let ahead = width_up_to(after.chars(), room - back.1);
+    let end = after.char_indices().nth(ahead.0).map_or(line.len(), |(at, _)| cursor + at);
+    let (left, right) = (if start > 0 { "<" } else { "" }, if end < line.len() { ">" } else { "" });
+    (format!("{left}{}{right}", &line[start..end]), left.len() + cursor - start)
+}
+
+/// How many of the characters fit, and into how many columns.
+fn width_up_to(characters: impl Iterator<Item = char>, room: usize) -> (usize, usize) {
+    let (mut count, mut columns) = (0, 0);
+    for character in characters {
+        let next = columns + character.width().unwrap_or(0);
+        if next > room {
+            break;
+        }
+        (count, columns) = (count + 1, next);
+    }
+    (count, columns)
+}
+
+fn width(text: &str) -> usize {
+    text.chars().map(|character| character.width().unwrap_or(0)).sum()
+}
+
+/// Words side by side.
+fn listed(words: &[String]) -> String {
+    let mut listed = words[..words.len().min(LISTED_MAX)].join("  ");
+    if words.len() > LISTED_MAX {
+        listed.push_str("  ...");
+    }
+    listed
+}
+
+fn rows(terminal: &File) -> usize {
+    match termios::tcgetwinsize(terminal) {
+        Ok(size) if size.ws_row > 0 => size.ws_row.into(),
+        _ => ROWS_DEFAULT,
+    }
 }
 
 fn columns(terminal: &File) -> usize {
@@ -269,6 +356,10 @@ impl Console for TerminalConsole {
             output.push_str("\r\n");
         })
     }
+
+    fn completer(&mut self) -> Option<&mut Completer> {
+        Some(&mut self.editor.completer)
+    }
 }
 
 impl Drop for TerminalConsole {
@@ -280,5 +371,20 @@ impl Drop for TerminalConsole {
         // There is nobody left to tell.
         let _ = show(&mut self.output, &output);
         let _ = self.give_back();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_larger_than_the_screen_is_shown_around_its_cursor() {
+        let line = "0123456789";
+        assert_eq!(window(line, 10, 10), (line.to_owned(), 10));
+        assert_eq!(window(line, 10, 4), ("<6789".to_owned(), 5));
+        assert_eq!(window(line, 0, 4), ("0123>".to_owned(), 0));
+        assert_eq!(window(line, 5, 4), ("<2345>".to_owned(), 4));
+        assert_eq!(window("日本語日本語", 9, 4), ("<本語>".to_owned(), 7));
     }
 }

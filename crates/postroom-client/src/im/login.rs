@@ -125,7 +125,7 @@ impl Im<'_> {
         let (listener, port) = listen(self.live.link.stream()).map_err(|source| {
             ClientError::Listen { server: self.live.link.server().clone(), source }
         })?;
-        self.prompt = Prompt::open(format!("{name}@{}> ", self.live.link.server()));
+        self.prompt = Prompt::standing(format!("{name}@{}> ", self.live.link.server()));
         self.own = Some(name.clone());
         self.live.console.say(&format!("Logged in as {name}."))?;
         self.state = State::BeingDialled(listener);

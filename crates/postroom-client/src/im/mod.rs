@@ -15,7 +15,7 @@ use std::time::Duration;
 use postroom_model::{Name, Password};
 use rustix::event::PollFlags;
 
-use self::words::{Answer, Asked, Command, HELP, Push};
+use self::words::{Answer, Asked, COMMANDS, Command, Mistake, Push};
 use crate::console::Prompt;
 use crate::error::Deviation;
 use crate::input::Typed;
@@ -57,6 +57,7 @@ fn call(arguments: &ImArguments) -> Call {
     Call {
         server: ServerAddress::new(&arguments.host, arguments.port),
         protocol: PROTOCOL,
+        commands: &COMMANDS,
         timeout: arguments.timeout,
     }
 }
@@ -184,6 +185,8 @@ impl<'a> Im<'a> {
             };
             self.live.console.say(&shown)?;
             link.send(RECEIPT)?;
+            self.live.learn_name(line.split(' ').nth(1).unwrap_or_default());
+            self.live.learn_hashtags(&line);
         }
         if link.has_ended() && !matches!(self.state, State::Leaving) {
             return Err(link.gone());
@@ -206,6 +209,9 @@ impl<'a> Im<'a> {
                 });
             }
             (State::Asking(asked), _) => {
+                if *asked == Asked::List {
+                    answer.rest.split_whitespace().for_each(|name| self.live.learn_name(name));
+                }
                 let told = answer.in_words(asked, self.live.console.colours());
                 self.told(&told.ok_or_else(|| self.unexpected(line))?)?;
             }
@@ -234,10 +240,11 @@ impl<'a> Im<'a> {
             (Typed::Unusable(error), State::NamingSecret(login)) => {
                 return self.refuse_secret(login.clone(), &error);
             }
-            (Typed::Unusable(error), _) => return self.live.console.say(&error.to_string()),
+            (Typed::Unusable(error), _) => return self.live.refuse(&error),
             (Typed::End, _) => return self.leave(),
         };
         match &self.state {
+            State::Naming if line.trim() == "/help" => self.help(),
             State::Naming => self.take_name(&line),
             State::NamingSecret(login) => self.take_secret(login.clone(), &line),
             _ if line.trim().is_empty() => Ok(()),
@@ -251,15 +258,24 @@ impl<'a> Im<'a> {
                 self.live.console.say("Nothing was sent: you are the one it would be for.")
             }
             Ok(Command::Ask(asked, line)) => {
+                if let Asked::To(name) = &asked {
+                    self.live.learn_name(name.as_str());
+                }
+                self.live.learn_hashtags(&line);
                 let longer = if asked == Asked::List { Duration::ZERO } else { DELIVERY_WAIT_MAX };
                 self.live.await_answer(longer);
                 self.state = State::Asking(asked);
                 self.live.link.send(line.as_bytes())
             }
-            Ok(Command::Help) => HELP.lines().try_for_each(|line| self.live.console.say(line)),
+            Ok(Command::Help) => self.help(),
             Ok(Command::Exit) => self.leave(),
+            Err(Mistake::Part(error @ ClientError::LineTooLong)) => self.live.refuse(&error),
             Err(mistake) => self.live.console.say(&mistake.to_string()),
         }
+    }
+
+    fn help(&mut self) -> Result<(), ClientError> {
+        COMMANDS.iter().try_for_each(|command| self.live.console.say(&command.line()))
     }
 
     fn leave(&mut self) -> Result<(), ClientError> {

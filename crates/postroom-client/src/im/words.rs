@@ -3,14 +3,27 @@
 use postroom_model::{Name, Safe};
 
 use crate::colour::Colours;
+use crate::console::{CommandHelp, Operand};
 use crate::words::{parse_name, parse_text};
 use crate::{ClientError, LINE_BYTES_MAX};
 
-/// What all can be typed, for whoever asks.
-pub(crate) const HELP: &str = "/to NAME TEXT    to one who is there\n\
-                               /toall TEXT      to everyone who is there\n\
-                               /list            who is there\n\
-                               /exit            leave";
+/// What can be typed.
+pub(crate) const COMMANDS: [CommandHelp; 5] = [
+    command("/to", Operand::Name, "/to NAME TEXT", "to one who is there"),
+    command("/toall", Operand::Text, "/toall TEXT", "to everyone who is there"),
+    command("/list", Operand::None, "/list", "who is there"),
+    command("/help", Operand::None, "/help", "this list"),
+    command("/exit", Operand::None, "/exit", "leave"),
+];
+
+const fn command(
+    word: &'static str,
+    operand: Operand,
+    usage: &'static str,
+    what: &'static str,
+) -> CommandHelp {
+    CommandHelp { word, operand, usage, what }
+}
 
 /// Words that leave.
 const EXITS: [&str; 6] = ["/exit", "exit", "quit", "logout", "logoff", "bye"];

@@ -1,6 +1,8 @@
 //! The clients as a person meets them: the program at a real terminal, mostly
 //! against a server that does what the test says.
 
+mod dumb;
+mod editing;
 mod endings;
 mod logins;
 mod mail;

@@ -76,7 +76,7 @@ fn without_a_server_one_sentence_says_so() {
 
 #[test]
 fn ctrl_c_ctrl_d_and_signals_leave_in_order() {
-    for way in ["\u{3}", "\u{4}", "half\u{3}", ""] {
+    for way in ["\u{3}", "\u{4}", "half\u{3}\u{3}", ""] {
         let Im { mut terminal, mut commands, pushes, .. } = Im::start();
         leave(&mut terminal, way);
         commands.expect("/exit");

@@ -39,7 +39,8 @@ impl Screen {
         for &byte in bytes {
             self.pending.push(byte);
             if let [0x1b, rest @ ..] = &self.pending[..] {
-                let is_whole = rest.len() > 1 && !rest[rest.len() - 1].is_ascii_digit();
+                let last = rest.last().copied().unwrap_or_default();
+                let is_whole = rest.len() > 1 && !last.is_ascii_digit() && last != b'?';
                 if is_whole {
                     let sequence = String::from_utf8(rest.to_vec()).unwrap();
                     self.obey(&sequence);
@@ -90,8 +91,9 @@ impl Screen {
                 self.rows.truncate(self.row + 1);
                 self.rows[self.row].truncate(self.column);
             }
-            // Colours take no room.
+            // Colours take no room, and the marks around a paste are for keys.
             "m" => return,
+            "h" | "l" if parameter == "[?2004" => return,
             _ => panic!("a sequence that the clients do not use: {sequence:?}"),
         }
         self.is_full = false;
