@@ -55,8 +55,8 @@ pub struct SendArguments {
     /// when it is -
     ///
     /// Put it in quotes. It may begin with a hyphen: after RECIPIENT only the
-    /// long options above and -- are not part of the message. What follows
-    /// -- is the message, whatever it is.
+    /// long options other than --help, a first -- and a lone - are not the
+    /// message. What follows -- is the message, whatever it is.
     pub text: Option<String>,
 
     /// The message is `-`: it comes from the standard input
@@ -190,9 +190,9 @@ pub struct BoardArguments {
     ///
     /// Put both in quotes: a shell takes what begins with # for a comment. An
     /// empty message takes the latest text off the board. A message may begin
-    /// with a hyphen: after PORT only the long options and -- are not part of
-    /// it. - takes it from the standard input; what follows -- is the message,
-    /// whatever it is.
+    /// with a hyphen: after PORT only the long options other than --help, a
+    /// first -- and a lone -, for the standard input, are not the message. What
+    /// follows -- is the message, whatever it is.
     #[arg(value_name = "MESSAGE|#TAG")]
     pub text: Option<String>,
 

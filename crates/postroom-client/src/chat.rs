@@ -372,7 +372,7 @@ impl<'a> Chat<'a> {
             _ if line.trim() == "/quit" => self.leave(),
             _ => match to_send(&line) {
                 Ok(sent) => {
-                    self.learn_from_own(&line);
+                    self.live.learn_hashtags(&line);
                     self.live.link.send(sent.as_bytes())
                 }
                 Err(error) => self.live.refuse(&error),
@@ -393,18 +393,8 @@ impl<'a> Chat<'a> {
             // A row of /allusers, or the sender of what /read gives.
             [name] | [name, "has", "joined" | "left", ..] => self.live.learn_name(name),
             ["from", name, ..] => self.live.learn_name(name.trim_end_matches(':')),
+            ["Message", "left", "for", name] => self.live.learn_name(name.trim_end_matches('.')),
             _ => self.live.learn_name(author(line).unwrap_or_default()),
-        }
-        self.live.learn_hashtags(line);
-    }
-
-    /// The same of what was typed.
-    fn learn_from_own(&mut self, line: &str) {
-        let mut words = line.split_whitespace();
-        let (word, name) = (words.next(), words.next().unwrap_or_default());
-        let command = COMMANDS.iter().find(|command| Some(command.word) == word);
-        if command.is_some_and(|command| command.operand == Operand::Name) {
-            self.live.learn_name(name);
         }
         self.live.learn_hashtags(line);
     }

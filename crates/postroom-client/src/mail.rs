@@ -194,7 +194,7 @@ impl Dialogue<'_> {
     /// Asks until there is a password, or none for another name.
     fn ask_password(&mut self, name: &Name, was_refused: bool) -> Result<Option<Password>, Stop> {
         if was_refused {
-            self.say(&"LOGIN ERROR: the password is wrong.")?;
+            self.say(&"LOGIN ERROR: the password may be wrong, or too many log in just now.")?;
         } else {
             self.say(&format_args!("LOGIN ERROR: {name} may need a password."))?;
         }

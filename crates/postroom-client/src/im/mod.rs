@@ -209,8 +209,13 @@ impl<'a> Im<'a> {
                 });
             }
             (State::Asking(asked), _) => {
-                if *asked == Asked::List {
-                    answer.rest.split_whitespace().for_each(|name| self.live.learn_name(name));
+                match asked {
+                    Asked::List => {
+                        answer.rest.split_whitespace().for_each(|name| self.live.learn_name(name));
+                    }
+                    // A name that nobody has is not to be completed.
+                    Asked::To(name) if answer.code == 303 => self.live.learn_name(name.as_str()),
+                    _ => {}
                 }
                 let told = answer.in_words(asked, self.live.console.colours());
                 self.told(&told.ok_or_else(|| self.unexpected(line))?)?;
@@ -258,9 +263,6 @@ impl<'a> Im<'a> {
                 self.live.console.say("Nothing was sent: you are the one it would be for.")
             }
             Ok(Command::Ask(asked, line)) => {
-                if let Asked::To(name) = &asked {
-                    self.live.learn_name(name.as_str());
-                }
                 self.live.learn_hashtags(&line);
                 let longer = if asked == Asked::List { Duration::ZERO } else { DELIVERY_WAIT_MAX };
                 self.live.await_answer(longer);

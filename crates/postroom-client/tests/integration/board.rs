@@ -101,6 +101,33 @@ fn the_report_tells_the_whole_run() {
 }
 
 #[test]
+fn server_and_client_may_share_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report");
+    let shared = report.clone();
+    let server = FakeServer::start(move |mut peer| {
+        peer.expect("d");
+        peer.expect_end();
+        let mut file = std::fs::File::options().append(true).open(shared).unwrap();
+        std::io::Write::write_all(&mut file, b"SERVER [GENERAL] between\n").unwrap();
+        peer.say("hi");
+    });
+    let mut download = arguments(&server.address, false, None);
+    download.report = Some(report.clone());
+    run(&download).ended.unwrap();
+    let expected = format!(
+        "CLIENT [GENERAL] client started: download from {}\n\
+         SERVER [GENERAL] between\n\
+         Received Message: hi\n\
+         Transmission Successfull...\n\
+         CLIENT [GENERAL] client ended\n",
+        server.address
+    );
+    server.finish();
+    assert_eq!(std::fs::read_to_string(report).unwrap(), expected);
+}
+
+#[test]
 fn a_lost_connection_is_reported_as_one() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(&["d"], "");
