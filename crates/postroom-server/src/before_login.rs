@@ -2,7 +2,9 @@
 //!
 //! They may be a quarter of all connections. Beyond that one ends of the network
 //! with most of them, the one that has waited longest: a peer that opens many
-//! connections and says nothing loses its own.
+//! connections and says nothing loses its own. A connection whose login is under way
+//! neither counts nor gives way: the login takes a bounded time, and its answer may
+//! have to wait for the password file or for other checks.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -34,6 +36,8 @@ type Arrival = u64;
 #[derive(Debug, Default)]
 pub(crate) struct BeforeLogin {
     waiting: HashMap<usize, (Network, Arrival)>,
+    /// Connections whose login is under way.
+    logging_in: HashMap<usize, (Network, Arrival)>,
     by_network: HashMap<Network, BTreeMap<Arrival, usize>>,
     /// Networks, the last one that with most connections; of several that whose
     /// first connection has waited longest.
@@ -48,20 +52,42 @@ impl BeforeLogin {
 
     pub(crate) fn add(&mut self, session: usize, network: Network) {
         self.last_arrival += 1;
-        let arrival = self.last_arrival;
-        self.waiting.insert(session, (network, arrival));
-        self.change(network, |sessions| {
-            sessions.insert(arrival, session);
-        });
+        self.wait(session, network, self.last_arrival);
     }
 
     /// The session has logged in, or is gone.
     pub(crate) fn remove(&mut self, session: usize) {
-        if let Some((network, arrival)) = self.waiting.remove(&session) {
-            self.change(network, |sessions| {
-                sessions.remove(&arrival);
-            });
+        self.logging_in.remove(&session);
+        self.stop_waiting(session);
+    }
+
+    /// The session has asked to log in.
+    pub(crate) fn begin_login(&mut self, session: usize) {
+        if let Some(place) = self.stop_waiting(session) {
+            self.logging_in.insert(session, place);
         }
+    }
+
+    /// The login was refused: the session waits in its old place.
+    pub(crate) fn login_refused(&mut self, session: usize) {
+        if let Some((network, arrival)) = self.logging_in.remove(&session) {
+            self.wait(session, network, arrival);
+        }
+    }
+
+    fn stop_waiting(&mut self, session: usize) -> Option<(Network, Arrival)> {
+        let (network, arrival) = self.waiting.remove(&session)?;
+        self.change(network, |sessions| {
+            sessions.remove(&arrival);
+        });
+        Some((network, arrival))
+    }
+
+    fn wait(&mut self, session: usize, network: Network, arrival: Arrival) {
+        self.waiting.insert(session, (network, arrival));
+        self.change(network, |sessions| {
+            sessions.insert(arrival, session);
+        });
     }
 
     /// Takes out the session that gives way where there are too many.
@@ -114,11 +140,12 @@ mod tests {
     proptest! {
         #[test]
         fn the_longest_waiting_of_the_network_with_most_gives_way(
-            steps in prop::collection::vec((0..3_u8, 0..4_u8), 0..60),
+            steps in prop::collection::vec((0..6_u8, 0..4_u8), 0..60),
         ) {
             let mut before_login = BeforeLogin::default();
             // In the order of their arrival.
             let mut model: Vec<(usize, u8)> = Vec::new();
+            let mut logging_in: Vec<(usize, u8)> = Vec::new();
             for (session, (step, of)) in steps.into_iter().enumerate() {
                 match step {
                     0 if !model.is_empty() => {
@@ -131,6 +158,22 @@ mod tests {
                         let longest = model.iter().position(|(_, of)| Some(count(*of)) == most);
                         let expected = longest.map(|place| model.remove(place).0);
                         prop_assert_eq!(before_login.take_longest_of_most(), expected);
+                    }
+                    2 if !model.is_empty() => {
+                        let asked = model.remove(usize::from(of) % model.len());
+                        before_login.begin_login(asked.0);
+                        logging_in.push(asked);
+                    }
+                    3 if !logging_in.is_empty() => {
+                        let refused = logging_in.remove(usize::from(of) % logging_in.len());
+                        before_login.login_refused(refused.0);
+                        model.push(refused);
+                        model.sort_unstable();
+                    }
+                    4 if !logging_in.is_empty() => {
+                        let (gone, _) = logging_in.remove(usize::from(of) % logging_in.len());
+                        before_login.remove(gone);
+                        before_login.login_refused(gone);
                     }
                     _ => {
                         model.push((session, of));

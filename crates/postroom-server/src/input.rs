@@ -191,6 +191,9 @@ impl<S: Store> Server<S> {
     fn ask(&mut self, visit: SessionId, outputs: &mut Outputs) {
         for request in outputs.requests.drain(..) {
             self.log_request(visit.key(), &request);
+            if let Request::LogIn { .. } = request {
+                self.before_login.begin_login(visit.key());
+            }
             self.office.ask(visit, request);
         }
     }
