@@ -16,7 +16,8 @@ use postroom_store::StoreFailure;
 use rusqlite::Connection;
 use rusqlite::wal::CheckpointMode;
 
-use crate::folder::OpenError;
+use crate::error::OpenError;
+use crate::file;
 use crate::room::{self, Room};
 use crate::schema;
 
@@ -221,11 +222,9 @@ pub(crate) fn preallocate(database: &Path, room: &Room) -> Result<(), OpenError>
     if !room.has_beyond_reserve(LENGTH) {
         return Ok(());
     }
-    let mut path = database.as_os_str().to_owned();
-    path.push("-wal");
-    let path = PathBuf::from(path);
+    let path = file::beside(database, "-wal");
     let extend = || -> io::Result<()> {
-        let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let mut file = file::open_private(OpenOptions::new().append(true), &path)?;
         let mut length = file.seek(SeekFrom::End(0))?;
         while length < LENGTH {
             file.write_all(CHUNK)?;

@@ -5,92 +5,43 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
+use crate::error::OpenError;
+use crate::file;
+
+/// Kept beside the store; holds nothing.
+const LOCK_FILE: &str = "postroom.lock";
 
 /// A folder that this process alone may use, for as long as this value lives.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
-    /// The operating system releases the lock with the file, however the
+    /// The operating system releases the locks with the files, however the
     /// process ends.
-    _lock: File,
-}
-
-/// Why a store could not be opened.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// The folder or its lock file cannot be made or written.
-    #[error("cannot write to the data folder {}: {cause}; make it writable or name another with --data", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the operating system said.
-        cause: io::Error,
-    },
-    /// Another process uses the folder.
-    #[error("the data folder {} is in use by another postroom; stop that one or name another folder with --data", path.display())]
-    InUse {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The file is no store of Postroom.
-    #[error("{} is not a postroom store; move it away or name another folder with --data", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A newer Postroom wrote the file.
-    #[error("{} was written by a newer postroom (version {version} of the store, this one knows {known}); use that one", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        version: u32,
-        /// The latest version known here.
-        known: u32,
-    },
-    /// Something in the file contradicts itself.
-    #[error("the store {} is damaged: {what}; restore a backup", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// SQLite refused.
-    #[error("cannot open the store {}: {cause}", path.display())]
-    Database {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite said.
-        cause: rusqlite::Error,
-    },
-}
-
-impl OpenError {
-    pub(crate) fn database(path: &Path, cause: rusqlite::Error) -> Self {
-        let path = path.to_path_buf();
-        match cause.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => Self::Foreign { path },
-            _ => Self::Database { path, cause },
-        }
-    }
+    _locks: Vec<File>,
 }
 
 impl DataFolder {
     /// Makes the folder if there is none, for its owner alone, and locks it.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        make_folder(path).map_err(|cause| OpenError::Folder { path: path.to_path_buf(), cause })?;
+        Self::lock(path)
+    }
+
+    /// The folder itself is locked, which cannot be deleted and made anew without
+    /// taking the store along. The lock file keeps out a postroom that knows only
+    /// that, and is all there is on file systems that lock no folders (NFS).
+    fn lock(path: &Path) -> Result<Self, OpenError> {
         let refused = |cause| OpenError::Folder { path: path.to_path_buf(), cause };
-        make_folder(path).map_err(refused)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(path.join("postroom.lock"))
+        let folder = File::open(path).map_err(refused)?;
+        let file = file::open_private(OpenOptions::new().write(true), &path.join(LOCK_FILE))
             .map_err(refused)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_path_buf(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_path_buf() }),
+        let in_use = || OpenError::InUse { path: path.to_path_buf() };
+        if let Err(TryLockError::WouldBlock) = folder.try_lock() {
+            return Err(in_use());
+        }
+        match file.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_path_buf(), _locks: vec![folder, file] }),
+            Err(TryLockError::WouldBlock) => Err(in_use()),
             Err(TryLockError::Error(cause)) => Err(refused(cause)),
         }
     }
@@ -102,7 +53,7 @@ impl DataFolder {
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        crate::database_file(&self.path)
+        file::database(&self.path)
     }
 }
 
@@ -128,7 +79,12 @@ mod tests {
         let first = DataFolder::open(folder.path()).unwrap();
         let second = DataFolder::open(folder.path()).unwrap_err();
         assert!(matches!(second, OpenError::InUse { .. }));
+        // Where someone deleted the lock file, too.
+        std::fs::remove_file(folder.path().join(LOCK_FILE)).unwrap();
+        let second = DataFolder::open(folder.path()).unwrap_err();
+        assert!(matches!(second, OpenError::InUse { .. }));
         drop(first);
-        assert!(DataFolder::open(folder.path()).is_ok());
+        let folder = DataFolder::open(folder.path()).unwrap();
+        drop(folder);
     }
 }

@@ -14,6 +14,8 @@
 
 mod channels;
 mod checkpoint;
+mod error;
+mod file;
 mod folder;
 mod index;
 mod load;
@@ -26,7 +28,6 @@ mod sweep;
 mod tests;
 mod transaction;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -35,7 +36,8 @@ use postroom_store::{Call, Completion, Limits, Outcome, Store, StoreFailure, Tic
 use rusqlite::Connection;
 
 pub use checkpoint::Checkpointer;
-pub use folder::{DataFolder, OpenError};
+pub use error::OpenError;
+pub use folder::DataFolder;
 
 use checkpoint::Checkpoints;
 use index::Index;
@@ -68,6 +70,7 @@ impl SqliteStore {
     /// store is dropped.
     pub fn open(folder: DataFolder, limits: Limits) -> Result<(Self, Checkpointer), OpenError> {
         let path = folder.database();
+        file::prepare(&path)?;
         let mut connection = schema::connect(&path)?;
         schema::migrate(&mut connection, &path)?;
         checkpoint::settle_left_log(&connection)
@@ -179,9 +182,4 @@ impl Store for SqliteStore {
         self.submitted = group;
         self.checkpoints.tend(&self.connection, self.log_pages.load(Ordering::Relaxed))
     }
-}
-
-/// The file of a store within its data folder.
-fn database_file(folder: &Path) -> std::path::PathBuf {
-    folder.join("postroom.db")
 }

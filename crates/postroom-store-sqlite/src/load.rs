@@ -7,7 +7,7 @@ use postroom_store::{AccountId, PasswordHash};
 use rusqlite::Connection;
 
 use crate::channels::ChannelId;
-use crate::folder::OpenError;
+use crate::error::OpenError;
 use crate::index::Index;
 use crate::sweep::{ROUND_REMOVALS, Sweep};
 
@@ -19,7 +19,7 @@ pub(crate) fn load(
     channel_posts: u32,
 ) -> Result<(Index, Sweep), OpenError> {
     let database = |cause| OpenError::database(path, cause);
-    let damaged = |what: String| OpenError::Damaged { path: path.to_path_buf(), what };
+    let damaged = |_: String| OpenError::Damaged { path: path.to_path_buf() };
     let last_sequence = last_sequence(connection).map_err(database)?;
     let accounts: usize = connection
         .query_row("SELECT count(*) FROM account", [], |row| row.get(0))

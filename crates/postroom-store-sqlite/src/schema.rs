@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use crate::folder::OpenError;
+use crate::error::OpenError;
 
 /// Marks a file as a store of Postroom: the ASCII letters `Post`.
 const APPLICATION_ID: i32 = 0x506f_7374;
@@ -74,10 +74,14 @@ const MIGRATIONS: &[&str] = &[
 ",
 ];
 
+/// The tables that each version has beside those of the one before.
+const TABLES: &[&[&str]] = &[&["account", "message", "removal", "counter"], &["channel", "post"]];
+
 /// Opens the file as a log that syncs each commit.
 pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
     let open = || -> rusqlite::Result<Connection> {
-        let connection = Connection::open(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
         // Someone may be looking at the file with sqlite3 or backing it up.
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -93,37 +97,63 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
 /// Brings the file to the present version, each step in a transaction.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let database = |cause| OpenError::database(path, cause);
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     loop {
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(database)?;
         let version = version(&transaction, path)?;
-        if version > known {
-            return Err(OpenError::Newer { path: path.to_path_buf(), version, known });
-        }
-        let Some(step) = MIGRATIONS.get(version as usize) else {
+        let Some(step) = usize::try_from(version).ok().and_then(|step| MIGRATIONS.get(step)) else {
             return Ok(());
         };
-        transaction.execute_batch(step).map_err(database)?;
+        // A view of the name that a table is to have, for example.
+        transaction.execute_batch(step).map_err(|cause| refused_statement(path, version, cause))?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(database)?;
         transaction.pragma_update(None, "user_version", version + 1).map_err(database)?;
         transaction.commit().map_err(database)?;
     }
 }
 
-/// The version of the file: 0 where it is empty.
-fn version(transaction: &Transaction<'_>, path: &Path) -> Result<u32, OpenError> {
-    let read = || -> rusqlite::Result<(i32, u32, u32)> {
+/// Where SQLite does not understand a statement, the tables are not what they
+/// should be.
+fn refused_statement(path: &Path, version: i32, cause: rusqlite::Error) -> OpenError {
+    match cause.sqlite_error_code() {
+        Some(ErrorCode::Unknown) => OpenError::Tables { path: path.to_path_buf(), version },
+        _ => OpenError::database(path, cause),
+    }
+}
+
+/// The version of the file, whose tables are those of that version: 0 where it is
+/// empty.
+fn version(connection: &Connection, path: &Path) -> Result<i32, OpenError> {
+    let read = || -> rusqlite::Result<(i32, i32, u32)> {
         Ok((
-            transaction.pragma_query_value(None, "application_id", |row| row.get(0))?,
-            transaction.pragma_query_value(None, "user_version", |row| row.get(0))?,
-            transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?,
+            connection.pragma_query_value(None, "application_id", |row| row.get(0))?,
+            connection.pragma_query_value(None, "user_version", |row| row.get(0))?,
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?,
         ))
     };
-    match read().map_err(|cause| OpenError::database(path, cause))? {
+    let known = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
+    let path = path.to_path_buf();
+    match read().map_err(|cause| OpenError::database(&path, cause))? {
         (0, 0, 0) => Ok(0),
+        (APPLICATION_ID, version, _) if version > known => {
+            Err(OpenError::Newer { path, version, known })
+        }
+        (APPLICATION_ID, version, _) if version < 1 || !has_tables(connection, version) => {
+            Err(OpenError::Tables { path, version })
+        }
         (APPLICATION_ID, version, _) => Ok(version),
-        _ => Err(OpenError::Foreign { path: path.to_path_buf() }),
+        _ => Err(OpenError::Foreign { path }),
     }
+}
+
+/// Whether the file has the tables of this version, and none of later ones.
+fn has_tables(connection: &Connection, version: i32) -> bool {
+    let has = |name: &str| {
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+        connection.query_row(sql, [name], |row| row.get(0)).unwrap_or(false)
+    };
+    (1..)
+        .zip(TABLES)
+        .all(|(since, tables)| tables.iter().all(|name| has(name) == (since <= version)))
 }

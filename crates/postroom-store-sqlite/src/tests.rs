@@ -10,7 +10,8 @@ use postroom_store::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::{DataFolder, OpenError, SqliteStore, database_file};
+use crate::file::database as database_file;
+use crate::{DataFolder, OpenError, SqliteStore};
 
 struct Place(TempDir);
 

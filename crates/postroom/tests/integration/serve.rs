@@ -4,6 +4,7 @@
 mod accounts;
 mod log;
 mod stop;
+mod store;
 
 use std::fs;
 use std::io::{Read, Write};

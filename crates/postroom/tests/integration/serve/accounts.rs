@@ -1,7 +1,9 @@
 //! `postroom account`: accounts with passwords, while no server runs.
 
 use std::io::{Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
 
 use super::{VERBOSE, folder, run, text};
 use crate::support::Server;
@@ -20,6 +22,13 @@ fn account_typing(data: &Path, arguments: &[&str], typed: &str) -> (bool, String
     });
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+/// A folder with a new store.
+pub(super) fn store() -> (TempDir, PathBuf) {
+    let (folder, data) = folder();
+    assert!(Server::in_folder(&data, &[]).stop().success());
+    (folder, data)
 }
 
 #[test]

@@ -1,0 +1,159 @@
+//! The files of a store before SQLite opens them: whose they are, whether they
+//! are whole, and that nobody else can read them.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::error::OpenError;
+
+/// What the files of a store may be used for, and by whom.
+const OWNER_ALONE: u32 = 0o600;
+
+/// The file of a store within its data folder.
+pub(crate) fn database(folder: &Path) -> PathBuf {
+    folder.join("postroom.db")
+}
+
+/// A file that SQLite keeps beside the table file: `-wal`, `-shm` or `-journal`.
+pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+/// Creates the table file if there is none, and makes all files of the store
+/// private; SQLite gives those it creates the mode of the table file.
+///
+/// To be called before SQLite opens the file: closing any descriptor of it gives
+/// up all locks that this process has on it.
+pub(crate) fn prepare(database: &Path) -> Result<(), OpenError> {
+    inspect(database)?;
+    let refused = |cause| OpenError::Folder { path: database.to_path_buf(), cause };
+    open_private(OpenOptions::new().write(true), database).map_err(refused)?;
+    for path in ["", "-wal", "-shm", "-journal"].map(|suffix| beside(database, suffix)) {
+        make_private(&path)?;
+    }
+    Ok(())
+}
+
+/// Opens a file, creating it for its owner alone, whatever the umask.
+pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.create(true).truncate(false).mode(OWNER_ALONE).open(path)?;
+    if file.metadata()?.permissions().mode() & 0o777 != OWNER_ALONE {
+        file.set_permissions(Permissions::from_mode(OWNER_ALONE))?;
+    }
+    Ok(file)
+}
+
+fn make_private(path: &Path) -> Result<(), OpenError> {
+    let private = || match fs::metadata(path) {
+        Ok(metadata) if metadata.permissions().mode() & 0o777 != OWNER_ALONE => {
+            fs::set_permissions(path, Permissions::from_mode(OWNER_ALONE))
+        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    private().map_err(|cause| OpenError::Private { path: path.to_path_buf(), cause })
+}
+
+/// Sees whether the table file can be that of a store, and is all there. SQLite
+/// would throw away the log beside an empty one, and fill a shortened one up with
+/// nothing.
+pub(crate) fn inspect(database: &Path) -> Result<(), OpenError> {
+    let path = || database.to_path_buf();
+    let read = || -> io::Result<_> {
+        let log_bytes = bytes(&beside(database, "-wal"))?;
+        match File::open(database) {
+            Ok(file) => Ok((file.metadata()?.len(), log_bytes, header(file)?)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok((0, log_bytes, Vec::new())),
+            Err(error) => Err(error),
+        }
+    };
+    let (found, log_bytes, header) =
+        read().map_err(|cause| OpenError::Read { path: path(), cause })?;
+    if found == 0 {
+        return if log_bytes == 0 {
+            Ok(())
+        } else {
+            Err(OpenError::EmptyBesideLog { path: path() })
+        };
+    }
+    if !MAGIC.starts_with(&header[..header.len().min(MAGIC.len())]) {
+        return Err(OpenError::Foreign { path: path() });
+    }
+    let truncated = |expected| Err(OpenError::Truncated { path: path(), found, expected });
+    let Some(Header { page_bytes, pages }) = Header::parse(&header) else {
+        return truncated(HEADER_BYTES as u64);
+    };
+    let present = found / page_bytes;
+    if present >= pages || log_holds(&beside(database, "-wal"), present + 1, pages) {
+        return Ok(());
+    }
+    truncated(pages.saturating_mul(page_bytes))
+}
+
+/// The length of a file: 0 where there is none.
+pub(crate) fn bytes(path: &Path) -> io::Result<u64> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.len()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// The beginning of an SQLite file (sqlite.org/fileformat2.html, 1.3).
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+const HEADER_BYTES: usize = 100;
+
+fn header(file: File) -> io::Result<Vec<u8>> {
+    let mut header = Vec::new();
+    file.take(HEADER_BYTES as u64).read_to_end(&mut header)?;
+    Ok(header)
+}
+
+/// How long an SQLite file says that it is.
+struct Header {
+    page_bytes: u64,
+    pages: u64,
+}
+
+impl Header {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; HEADER_BYTES] = bytes.try_into().ok()?;
+        // 1 stands for the one size that two bytes cannot hold.
+        let page_bytes = match u16::from_be_bytes([bytes[16], bytes[17]]) {
+            1 => 65_536,
+            size => u64::from(size.max(512)),
+        };
+        Some(Self { page_bytes, pages: u64::from(number(bytes, 28)) })
+    }
+}
+
+/// Whether the log holds all of these pages: a checkpoint that was broken off
+/// leaves a table file behind that is shorter than it says, and the rest in the log
+/// (sqlite.org/fileformat2.html, 4.1).
+fn log_holds(log: &Path, first: u64, last: u64) -> bool {
+    const LOG_HEADER: usize = 32;
+    const FRAME_HEADER: usize = 24;
+    let pages = || -> io::Result<HashSet<u64>> {
+        let mut file = BufReader::with_capacity(FRAME_HEADER, File::open(log)?);
+        let mut header = [0; LOG_HEADER];
+        file.read_exact(&mut header)?;
+        let mut pages = HashSet::new();
+        let mut frame = [0; FRAME_HEADER];
+        while file.read_exact(&mut frame).is_ok() && frame[8..16] == header[16..24] {
+            pages.insert(u64::from(number(&frame, 0)));
+            file.seek(SeekFrom::Current(i64::from(number(&header, 8))))?;
+        }
+        Ok(pages)
+    };
+    pages().is_ok_and(|pages| (first..=last).all(|page| pages.contains(&page)))
+}
+
+/// The big-endian number at a place.
+fn number(bytes: &[u8], at: usize) -> u32 {
+    bytes[at..at + 4].iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
