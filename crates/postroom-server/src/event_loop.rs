@@ -380,12 +380,13 @@ impl<S: Store> Server<S> {
     }
 
     /// Takes what the threads have to tell.
-    fn read_news(&mut self) -> Result<(), StoreFailure> {
+    fn read_news(&mut self) -> Result<(), ServerError> {
         while let Some(news) = self.threads.take_news() {
             match news {
                 threads::News::Checked(checked) => self.office.checked(checked),
                 threads::News::PasswordsRead(read) => self.office.passwords_read(read),
-                threads::News::Failed(failure) => return Err(failure),
+                threads::News::Failed(failure) => return Err(failure.into()),
+                threads::News::Panicked(thread) => return Err(ServerError::Panicked { thread }),
             }
         }
         Ok(())

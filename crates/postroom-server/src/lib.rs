@@ -45,6 +45,15 @@ pub enum ServerError {
     /// The store can no longer say what is on disk.
     #[error(transparent)]
     Store(#[from] StoreFailure),
+    /// A thread has come upon a defect of this program.
+    #[error(
+        "the thread {thread} has panicked; nothing more was acknowledged; \
+         report this defect, then start again"
+    )]
+    Panicked {
+        /// Its name.
+        thread: String,
+    },
     /// The operating system refused what the server cannot do without.
     #[error("cannot {what}: {cause}")]
     System {

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
 
 use mio::Waker;
 use postroom_office::password::Checker;
@@ -26,6 +26,8 @@ pub(crate) enum News {
     Checked(Checked),
     PasswordsRead(PasswordsRead),
     Failed(StoreFailure),
+    /// The thread of this name has panicked.
+    Panicked(String),
 }
 
 /// The threads and the ways to them.
@@ -65,6 +67,32 @@ impl Messenger {
     }
 }
 
+/// Tells of a panic of the thread that it is on. Without it the event loop would go
+/// on, and wait for ever for what that thread was to do.
+struct Alarm(Messenger);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let name = thread::current().name().unwrap_or("unnamed").to_owned();
+            self.0.tell(News::Panicked(name));
+        }
+    }
+}
+
+/// Starts a thread whose panic ends the server.
+fn spawn(
+    name: &str,
+    messenger: &Messenger,
+    work: impl FnOnce(&Messenger) + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let alarm = Alarm(messenger.clone());
+    Builder::new().name(name.to_owned()).spawn(move || {
+        let alarm = alarm;
+        work(&alarm.0);
+    })
+}
+
 impl Threads {
     pub(crate) fn start(
         waker: Waker,
@@ -78,17 +106,14 @@ impl Threads {
         let stopping = Arc::new(AtomicBool::new(false));
         let mut handles = Vec::new();
         for number in 0..CHECKERS {
-            let (queue, messenger) = (Arc::clone(&queue), messenger.clone());
-            let stopping = Arc::clone(&stopping);
-            handles.push(
-                Builder::new()
-                    .name(format!("password-{number}"))
-                    .spawn(move || check_passwords(&queue, &stopping, &messenger))?,
-            );
+            let (queue, stopping) = (Arc::clone(&queue), Arc::clone(&stopping));
+            handles.push(spawn(&format!("password-{number}"), &messenger, move |messenger| {
+                check_passwords(&queue, &stopping, messenger);
+            })?);
         }
         let reader =
-            passwords.map(|source| Reader::start(source, messenger.clone())).transpose()?;
-        handles.push(Builder::new().name("housekeeping".into()).spawn(move || {
+            passwords.map(|source| Reader::start(source, &messenger)).transpose()?;
+        handles.push(spawn("housekeeping", &messenger, move |messenger| {
             if let Err(failure) = housekeeping() {
                 messenger.tell(News::Failed(failure));
             }
@@ -151,9 +176,9 @@ impl Threads {
 }
 
 impl Reader {
-    fn start(mut source: Box<dyn PasswordSource>, messenger: Messenger) -> io::Result<Self> {
+    fn start(mut source: Box<dyn PasswordSource>, messenger: &Messenger) -> io::Result<Self> {
         let (reads, queue) = channel();
-        let handle = Builder::new().name("password-file".into()).spawn(move || {
+        let handle = spawn("password-file", messenger, move |messenger| {
             for read in queue {
                 messenger.tell(News::PasswordsRead(source.read(read)));
             }
@@ -173,5 +198,28 @@ fn check_passwords(queue: &Mutex<Receiver<Check>>, stopping: &AtomicBool, messen
             }
             _ => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mio::{Events, Poll, Token};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_thread_is_told_to_the_event_loop() {
+        let mut poll = Poll::new().unwrap();
+        let waker = Waker::new(poll.registry(), Token(0)).unwrap();
+        let mut threads = Threads::start(waker, None, || panic!("a defect")).unwrap();
+        let mut events = Events::with_capacity(1);
+        let news = loop {
+            if let Some(news) = threads.take_news() {
+                break news;
+            }
+            poll.poll(&mut events, None).unwrap();
+        };
+        assert!(matches!(&news, News::Panicked(name) if name == "housekeeping"), "{news:?}");
+        threads.join();
     }
 }

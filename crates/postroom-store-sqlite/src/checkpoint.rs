@@ -59,6 +59,15 @@ impl Shared {
         self.changed.notify_all();
     }
 
+    /// Lets the store fail, unless it is gone or has failed already.
+    fn fail(&self, cause: &str) {
+        let mut state = self.lock();
+        if !matches!(*state, State::Closed | State::Failed(_)) {
+            *state = State::Failed(cause.to_owned());
+            self.changed.notify_all();
+        }
+    }
+
     fn wait<'a>(&self, guard: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
@@ -132,13 +141,21 @@ impl Checkpointer {
     ///
     /// The store learns of the failure too, and acknowledges nothing more.
     pub fn run(self) -> Result<(), StoreFailure> {
-        match self.work() {
-            Ok(()) => Ok(()),
-            Err(error) => self.fail(error.as_ref()),
-        }
+        self.guarded(Self::work)
     }
 
-    fn work(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+    /// Does the work, and lets the store know that it has ended, however it did.
+    fn guarded(self, work: impl FnOnce(&Self) -> Work) -> Result<(), StoreFailure> {
+        let ending = Ending(&self.shared);
+        let worked = work(&self).map_err(|error| error.to_string());
+        if let Err(cause) = &worked {
+            self.shared.fail(cause);
+        }
+        drop(ending);
+        worked.map_err(checkpoint_failed)
+    }
+
+    fn work(&self) -> Work {
         // Closed after the connection: to close any descriptor of the file gives
         // up all locks that this process has on it.
         let file = File::open(&self.path)?;
@@ -173,11 +190,17 @@ impl Checkpointer {
             self.shared.changed.notify_all();
         }
     }
+}
 
-    fn fail(&self, cause: &dyn Error) -> Result<(), StoreFailure> {
-        let cause = cause.to_string();
-        self.shared.set(State::Failed(cause.clone()));
-        Err(checkpoint_failed(cause))
+/// What the thread's work comes to.
+type Work = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// The end of the thread, be it a panic: if the store is still there, it fails.
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.fail("its thread has ended");
     }
 }
 
@@ -238,5 +261,29 @@ pub(crate) fn preallocate(database: &Path, room: &Room) -> Result<(), OpenError>
             Ok(())
         }
         extended => extended.map_err(|cause| OpenError::Folder { path, cause }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_checkpointer_fails_the_store() {
+        let (checkpoints, checkpointer) = pair(PathBuf::new());
+        checkpoints.check().unwrap();
+        let work = || checkpointer.guarded(|_| panic!("a defect"));
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_err();
+        let connection = Connection::open_in_memory().unwrap();
+        checkpoints.check().unwrap_err();
+        // A commit that waits for it, at the limit of the log, waits no longer.
+        checkpoints.tend(&connection, WAIT_PAGES).unwrap_err();
+    }
+
+    #[test]
+    fn a_checkpointer_ends_with_its_store() {
+        let (checkpoints, checkpointer) = pair(PathBuf::new());
+        drop(checkpoints);
+        checkpointer.guarded(|_| Ok(())).unwrap();
     }
 }
