@@ -64,13 +64,15 @@ pub struct Office<S> {
 impl<S: Store> Office<S> {
     /// An office over `store` in which at most `checks_max` logins wait for
     /// their password to be checked.
-    pub fn new(store: S, checks_max: usize) -> Self {
+    pub fn new(mut store: S, checks_max: usize) -> Self {
+        // What was found to be damaged when the store was opened.
+        let news = store.take_damaged().into_iter().map(News::Damaged).collect();
         Self {
             store,
             visits: Slab::new(),
             next_generation: 0,
             live: Live::default(),
-            news: Vec::new(),
+            news,
             checks: Checks::new(checks_max),
             locks: Locks::default(),
             file: None,
@@ -190,6 +192,7 @@ impl<S: Store> Office<S> {
         self.unsettled = false;
         let mut completions = std::mem::take(&mut self.completions);
         self.store.settle(now, &mut completions)?;
+        self.news.extend(self.store.take_damaged().into_iter().map(News::Damaged));
         for completion in completions.drain(..) {
             self.complete(completion);
             self.completed += 1;

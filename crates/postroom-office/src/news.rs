@@ -1,7 +1,7 @@
 //! What the office has to tell, and to whom.
 
 use postroom_model::{Channel, Event, Reply};
-use postroom_store::AccountId;
+use postroom_store::{AccountId, Damaged};
 
 use crate::visit::SessionId;
 
@@ -24,6 +24,8 @@ pub enum News {
     PasswordsLate,
     /// To the operator: the password file is read in time again.
     PasswordsInTime,
+    /// To the operator: a record of the store is damaged and was set aside.
+    Damaged(Damaged),
 }
 
 /// Whom an event concerns.

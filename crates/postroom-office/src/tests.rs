@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use postroom_model::{Batch, Name, Password, PresenceTerms, Reply, Request, Terms};
 use postroom_store::{
-    AccountId, Call, Completion, Key, Outcome, PasswordHash, Presence, Store, StoreFailure, Ticket,
-    Timestamp,
+    AccountId, Call, Completion, Damaged, Key, Outcome, PasswordHash, Presence, Store,
+    StoreFailure, Ticket, Timestamp,
 };
 
 use crate::password::Checker;
@@ -101,6 +101,10 @@ impl Store for DiskStore {
             done.extend(receipts.map(|receipt| Completion { ticket, receipt }));
         }
         Ok(())
+    }
+
+    fn take_damaged(&mut self) -> Vec<Damaged> {
+        Vec::new()
     }
 }
 

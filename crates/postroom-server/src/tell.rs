@@ -9,7 +9,7 @@ use std::io;
 use postroom_model::{Attendee, Event, Reply};
 use postroom_office::{Audience, Member, Moment, News, SessionId};
 use postroom_protocol::Input;
-use postroom_store::Store;
+use postroom_store::{Damaged, Store};
 
 use crate::connection::{Buffer, Ending, Phase};
 use crate::event_loop::Server;
@@ -37,6 +37,9 @@ impl<S: Store> Server<S> {
                         self.tell_posts();
                     }
                     self.posts.push(Untold { except, at, event });
+                }
+                News::Damaged(Damaged { table, key, what }) => {
+                    tracing::error!(table, key, what, "a damaged record was set aside");
                 }
                 News::Event(audience, event) => {
                     self.tell_posts();

@@ -31,7 +31,13 @@ impl Channels {
     pub(crate) fn hashtags(&self) -> u32 {
         let built_in = [Channel::lobby(), Channel::board()];
         let present = built_in.iter().filter(|channel| self.by_name.contains_key(channel)).count();
-        self.len() - u32::try_from(present).unwrap_or(0)
+        u32::try_from(self.by_name.len() - present).unwrap_or(u32::MAX)
+    }
+
+    /// Adds a channel whose record is damaged, so that those behind it keep their
+    /// numbers: no one finds it.
+    pub(crate) fn add_damaged(&mut self) {
+        self.kept.push(VecDeque::new());
     }
 
     pub(crate) fn find(&self, channel: &Channel) -> Option<ChannelId> {
@@ -63,9 +69,26 @@ impl Channels {
         self.kept[id.0 as usize].pop_back();
     }
 
+    /// Takes a damaged post out.
+    pub(crate) fn set_aside(&mut self, id: ChannelId, number: u64) {
+        let kept = &mut self.kept[id.0 as usize];
+        if let Ok(place) = kept.binary_search(&number) {
+            kept.remove(place);
+        }
+    }
+
+    pub(crate) fn undo_set_aside(&mut self, id: ChannelId, number: u64) {
+        let kept = &mut self.kept[id.0 as usize];
+        kept.insert(kept.partition_point(|other| *other < number), number);
+    }
+
+    /// This number was given out, though its post may be damaged.
+    pub(crate) fn given_out(&mut self, number: u64) {
+        self.last_post = self.last_post.max(number);
+    }
+
     /// Takes up a post found at start; they come in the order of their numbers.
     pub(crate) fn load(&mut self, id: ChannelId, number: u64, posts_max: u32) {
-        self.last_post = number;
         self.kept[id.0 as usize].push_back(number);
         self.trim(id, posts_max);
     }
@@ -82,12 +105,10 @@ impl Channels {
         self.kept[self.find(channel)?.0 as usize].back().copied()
     }
 
-    /// The numbers of a channel's posts from `from` on.
-    pub(crate) fn since(&self, channel: &Channel, from: u64) -> impl Iterator<Item = u64> + '_ {
-        let kept = self.find(channel).map(|id| &self.kept[id.0 as usize]);
-        kept.into_iter().flat_map(move |kept| {
-            kept.range(kept.partition_point(|number| *number < from)..).copied()
-        })
+    /// The number of a channel's first post from `from` on.
+    pub(crate) fn next(&self, channel: &Channel, from: u64) -> Option<u64> {
+        let kept = &self.kept[self.find(channel)?.0 as usize];
+        kept.get(kept.partition_point(|number| *number < from)).copied()
     }
 
     /// The first of the numbers that are due, at most `count`.
@@ -105,6 +126,11 @@ impl Channels {
 mod tests {
     use super::*;
 
+    fn all(channels: &Channels, channel: &Channel) -> Vec<u64> {
+        let next = |from: &u64| channels.next(channel, from + 1);
+        std::iter::successors(channels.next(channel, 0), next).collect()
+    }
+
     #[test]
     fn a_channel_keeps_its_latest_posts() {
         let mut channels = Channels::default();
@@ -114,9 +140,9 @@ mod tests {
             channels.append(id);
             channels.trim(id, 3);
         }
-        assert_eq!(channels.since(&rust, 0).collect::<Vec<_>>(), [3, 4, 5]);
-        assert_eq!(channels.since(&rust, 4).collect::<Vec<_>>(), [4, 5]);
-        assert_eq!(channels.since(&rust, 9).count(), 0);
+        assert_eq!(all(&channels, &rust), [3, 4, 5]);
+        assert_eq!(channels.next(&rust, 4), Some(4));
+        assert_eq!(channels.next(&rust, 9), None);
         assert_eq!(channels.latest(&rust), Some(5));
         assert_eq!(channels.latest(&Channel::lobby()), None);
         assert_eq!(channels.due(9).collect::<Vec<_>>(), [1, 2]);
@@ -124,5 +150,9 @@ mod tests {
         assert_eq!(channels.due(9).collect::<Vec<_>>(), [2]);
         channels.undo_append(id);
         assert_eq!(channels.append(id), 6, "a number is given out once");
+        channels.set_aside(id, 4);
+        assert_eq!(all(&channels, &rust), [3, 6]);
+        channels.undo_set_aside(id, 4);
+        assert_eq!(all(&channels, &rust), [3, 4, 6]);
     }
 }

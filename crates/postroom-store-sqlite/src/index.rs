@@ -11,6 +11,7 @@ use postroom_model::{Channel, Name};
 use postroom_store::{AccountId, AccountSummary, PasswordHash};
 
 use crate::channels::{ChannelId, Channels};
+use crate::damage::Damages;
 use crate::presences::{Arrival, Presences};
 
 /// All accounts, the messages that wait in their mailboxes, and the channels.
@@ -22,6 +23,7 @@ pub(crate) struct Index {
     last_sequence: u64,
     pub(crate) channels: Channels,
     pub(crate) presences: Presences,
+    pub(crate) damages: Damages,
 }
 
 #[derive(Debug)]
@@ -67,10 +69,21 @@ impl Mailbox {
         }
     }
 
+    /// Takes a damaged message out: it waits and counts no more.
+    pub(crate) fn set_aside(&mut self, sequence: u64) {
+        if let Ok(place) = self.waiting.binary_search(&sequence) {
+            self.waiting.remove(place);
+        }
+    }
+
     /// Puts a leased message back in its place.
     pub(crate) fn give_back(&mut self, sequence: u64) {
         debug_assert!(self.leased > 0);
         self.leased -= 1;
+        self.insert(sequence);
+    }
+
+    fn insert(&mut self, sequence: u64) {
         let place = self.waiting.partition_point(|waiting| *waiting < sequence);
         self.waiting.insert(place, sequence);
     }
@@ -103,31 +116,39 @@ pub(crate) enum Undo {
     Register,
     Append(AccountId),
     Lease(AccountId, u64),
+    SetAside(AccountId, u64),
     GiveBack(AccountId, u64),
     Confirm(AccountId),
     SetPassword(AccountId, Option<PasswordHash>),
     Channel(Channel),
     Post(ChannelId),
+    SetPostAside(ChannelId, u64),
     Claim(AccountId),
     Release(AccountId, Arrival),
 }
 
 impl Index {
-    /// An index whose next message comes after `last_sequence`.
-    pub(crate) fn new(last_sequence: u64, accounts: usize) -> Self {
+    /// An index with room for so many accounts.
+    pub(crate) fn new(accounts: usize) -> Self {
         Self {
             accounts: Vec::with_capacity(accounts),
             by_name: HashTable::with_capacity(accounts),
             hasher: RandomState::new(),
-            last_sequence,
+            last_sequence: 0,
             channels: Channels::default(),
             presences: Presences::default(),
+            damages: Damages::default(),
         }
     }
 
     /// The latest sequence number given out.
     pub(crate) fn last_sequence(&self) -> u64 {
         self.last_sequence
+    }
+
+    /// This sequence number was given out before.
+    pub(crate) fn given_out(&mut self, sequence: u64) {
+        self.last_sequence = self.last_sequence.max(sequence);
     }
 
     /// Gives out a sequence number. It is never given out again, even where its
@@ -145,6 +166,11 @@ impl Index {
         self.by_name
             .find(self.hasher.hash_one(name), |id| self.accounts[id.0 as usize].name == *name)
             .copied()
+    }
+
+    /// The account that a record names, if there is one.
+    pub(crate) fn get(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.get(id.0 as usize)
     }
 
     /// The account, which must be one that this index gave out.
@@ -165,6 +191,28 @@ impl Index {
         self.by_name.insert_unique(hash, id, |id| hasher.hash_one(&accounts[id.0 as usize].name));
         self.accounts.push(Account { name, password: None, mailbox: Mailbox::default() });
         id
+    }
+
+    /// Adds an account whose record is damaged, so that its messages keep an owner
+    /// and a sender. Nobody can log in to it, and no one is found by its name until
+    /// [`name_damaged`](Self::name_damaged).
+    pub(crate) fn register_damaged(&mut self) -> AccountId {
+        let id = AccountId(self.len());
+        let name = Name::new(&format!("damaged-account-{}", id.0));
+        let name = name.expect("short, of letters, digits and hyphens");
+        let password = Some(PasswordHash::unusable());
+        self.accounts.push(Account { name, password, mailbox: Mailbox::default() });
+        id
+    }
+
+    /// Lets a damaged account be found by its stand-in name, unless another account
+    /// bears that: so no one can register it, and its owner can be given a password.
+    pub(crate) fn name_damaged(&mut self, id: AccountId) {
+        if self.find(&self.account(id).name).is_none() {
+            let (accounts, hasher) = (&self.accounts, &self.hasher);
+            let hash = |id: &AccountId| hasher.hash_one(&accounts[id.0 as usize].name);
+            self.by_name.insert_unique(hash(&id), id, hash);
+        }
     }
 
     fn undo_register(&mut self) {
@@ -200,6 +248,7 @@ impl Index {
                 Undo::Register => self.undo_register(),
                 Undo::Append(id) => self.account_mut(id).mailbox.undo_append(),
                 Undo::Lease(id, sequence) => self.account_mut(id).mailbox.give_back(sequence),
+                Undo::SetAside(id, sequence) => self.account_mut(id).mailbox.insert(sequence),
                 Undo::GiveBack(id, sequence) => {
                     self.account_mut(id).mailbox.undo_give_back(sequence);
                 }
@@ -207,6 +256,7 @@ impl Index {
                 Undo::SetPassword(id, password) => self.account_mut(id).password = password,
                 Undo::Channel(channel) => self.channels.undo_add(&channel),
                 Undo::Post(id) => self.channels.undo_append(id),
+                Undo::SetPostAside(id, number) => self.channels.undo_set_aside(id, number),
                 Undo::Claim(id) => {
                     self.presences.release(id);
                 }
@@ -237,7 +287,7 @@ mod tests {
     fn change(index: &mut Index, choice: u8, sequence: u64, leased: &mut Vec<u64>) -> Option<Undo> {
         let id = AccountId(0);
         let mailbox = &mut index.account_mut(id).mailbox;
-        match choice % 5 {
+        match choice % 6 {
             0 => {
                 mailbox.append(sequence);
                 Some(Undo::Append(id))
@@ -257,6 +307,11 @@ mod tests {
                 leased.pop()?;
                 mailbox.confirm();
                 Some(Undo::Confirm(id))
+            }
+            4 => {
+                let earliest = mailbox.earliest()?;
+                mailbox.set_aside(earliest);
+                Some(Undo::SetAside(id, earliest))
             }
             _ => {
                 index.register(Name::new(&format!("account{sequence}")).unwrap());

@@ -10,10 +10,12 @@
 //! waits where and can take back what a failed commit undid; `Transaction` runs
 //! one group of calls; `Sweep` deletes what was read; [`Checkpointer`] moves the
 //! log into the table file on a thread of its caller's. Posts have tables of their
-//! own; of each channel the latest are kept (`Channels`).
+//! own; of each channel the latest are kept (`Channels`). A damaged record is noted
+//! in `Damages` and set aside.
 
 mod channels;
 mod checkpoint;
+mod damage;
 mod error;
 mod file;
 mod folder;
@@ -21,7 +23,9 @@ mod index;
 mod load;
 mod post;
 mod presences;
+mod record;
 mod room;
+mod scan;
 mod schema;
 mod sweep;
 #[cfg(test)]
@@ -32,7 +36,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use postroom_model::Batch;
-use postroom_store::{Call, Completion, Limits, Outcome, Store, StoreFailure, Ticket, Timestamp};
+use postroom_store::{
+    Call, Completion, Damaged, Limits, Outcome, Store, StoreFailure, Ticket, Timestamp,
+};
 use rusqlite::Connection;
 
 pub use checkpoint::Checkpointer;
@@ -113,6 +119,7 @@ impl SqliteStore {
         let mut allowed = self.allowed(group);
         loop {
             let index = &mut self.index;
+            let known = index.damages.count();
             let transaction =
                 Transaction::begin(&self.connection, index, self.limits, now, allowed)?;
             let calls = group.iter().map(|(_, call)| call);
@@ -132,6 +139,9 @@ impl SqliteStore {
                     self.sweep.hurry();
                     allowed = allowed.less();
                 }
+                // Without the record that the disk could not read.
+                Err(error)
+                    if damage::is_unreadable(&error) && self.index.damages.count() > known => {}
                 Err(error) => return Err(error),
             }
         }
@@ -181,5 +191,9 @@ impl Store for SqliteStore {
         self.outcomes = outcomes;
         self.submitted = group;
         self.checkpoints.tend(&self.connection, self.log_pages.load(Ordering::Relaxed))
+    }
+
+    fn take_damaged(&mut self) -> Vec<Damaged> {
+        self.index.damages.take()
     }
 }

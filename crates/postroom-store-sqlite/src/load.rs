@@ -1,15 +1,33 @@
 //! Rebuilding at start what waits where.
+//!
+//! A row that is damaged costs what it held: it is noted, and the rest is loaded.
 
 use std::path::Path;
 
-use postroom_model::{Channel, Name};
+use postroom_model::Name;
 use postroom_store::{AccountId, PasswordHash};
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use crate::channels::ChannelId;
+use crate::damage::{Damages, is_unreadable};
 use crate::error::OpenError;
 use crate::index::Index;
+use crate::record::{self, Read};
+use crate::scan::{Table, scan};
 use crate::sweep::{ROUND_REMOVALS, Sweep};
+
+/// Rows that may be missing before one of an account or a channel; with more of
+/// them missing, its number is taken to be damaged.
+const MISSING_MAX: u32 = 1_000_000;
+
+/// What is wrong where others were numbered after it.
+const MISSING: &str = "its row is missing";
+
+const ACCOUNTS: Table = Table { name: "account", key: "id", columns: "name, password" };
+const MESSAGES: Table = Table { name: "message", key: "sequence", columns: "recipient, sender" };
+const REMOVALS: Table = Table { name: "removal", key: "position", columns: "message" };
+const CHANNELS: Table = Table { name: "channel", key: "id", columns: "name" };
+const POSTS: Table = Table { name: "post", key: "number", columns: "channel, author" };
 
 /// Reads the whole file once: accounts, removals, of each message whose it is,
 /// and of each post where it was said.
@@ -18,62 +36,112 @@ pub(crate) fn load(
     path: &Path,
     channel_posts: u32,
 ) -> Result<(Index, Sweep), OpenError> {
-    let database = |cause| OpenError::database(path, cause);
-    let damaged = |_: String| OpenError::Damaged { path: path.to_path_buf() };
-    let last_sequence = last_sequence(connection).map_err(database)?;
-    let accounts: usize = connection
-        .query_row("SELECT count(*) FROM account", [], |row| row.get(0))
-        .map_err(database)?;
-    let mut index = Index::new(last_sequence, accounts);
-    load_accounts(connection, &mut index).map_err(database)?.map_err(damaged)?;
-    let removed = removed(connection).map_err(database)?;
-    let unswept =
-        load_mailboxes(connection, &mut index, &removed).map_err(database)?.map_err(damaged)?;
-    forget_swept(connection, removed.len(), &unswept).map_err(database)?;
-    load_channels(connection, &mut index, channel_posts).map_err(database)?.map_err(damaged)?;
+    // A hint.
+    let accounts = connection.query_row("SELECT count(*) FROM account", [], |row| row.get(0));
+    let mut index = Index::new(accounts.unwrap_or(0));
+    let mut load = || {
+        load_accounts(connection, &mut index)?;
+        let removed = removed(connection, &mut index.damages)?;
+        let last_sequence = last_sequence(connection, &mut index.damages)?;
+        index.given_out(removed.last().copied().unwrap_or(0).max(last_sequence));
+        let unswept = load_mailboxes(connection, &mut index, &removed)?;
+        forget_swept(connection, removed.len(), &unswept)?;
+        load_channels(connection, &mut index)?;
+        load_posts(connection, &mut index, channel_posts)?;
+        Ok(unswept)
+    };
+    let unswept = load().map_err(|cause| OpenError::database(path, cause))?;
     Ok((index, Sweep::new(unswept)))
 }
 
-fn last_sequence(connection: &Connection) -> rusqlite::Result<u64> {
-    connection.query_row(
-        "SELECT max(
-            (SELECT coalesce(max(sequence), 0) FROM message),
-            (SELECT coalesce(max(message), 0) FROM removal),
-            (SELECT coalesce(max(value), 0) FROM counter WHERE name = 'last_sequence'))",
+/// The latest sequence number that was given out before the last sweep; later
+/// ones are those of rows.
+fn last_sequence(connection: &Connection, damages: &mut Damages) -> rusqlite::Result<u64> {
+    let read = connection.query_row(
+        "SELECT coalesce(max(value), 0) FROM counter WHERE name = 'last_sequence'",
         [],
-        |row| row.get(0),
-    )
+        |row| Ok(record::integer(row, 0, "value")),
+    );
+    let what = match read {
+        Ok(number) => number.and_then(|number| record::sequence(number, "value")),
+        Err(error) if is_unreadable(&error) => Err(error.to_string()),
+        Err(error) => return Err(error),
+    };
+    Ok(what.unwrap_or_else(|what| {
+        damages.note("counter", 0, what);
+        0
+    }))
 }
 
-fn load_accounts(
-    connection: &Connection,
-    index: &mut Index,
-) -> rusqlite::Result<Result<(), String>> {
-    let mut select = connection.prepare("SELECT id, name, password FROM account ORDER BY id")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let id: u32 = row.get(0)?;
-        let name = row.get_ref(1)?.as_bytes()?;
-        let Ok(name) = Name::from_bytes(name) else {
-            return Ok(Err(format!("the name of account {id} is none")));
-        };
-        if index.find(&name).is_some() {
-            return Ok(Err(format!("account {id} has the name of another, {name}")));
+/// Takes up the accounts. One that is damaged keeps its number, so that messages
+/// keep theirs.
+fn load_accounts(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
+    let mut damages = std::mem::take(&mut index.damages);
+    let mut nameless = Vec::new();
+    scan(connection, ACCOUNTS, &mut damages, |id, row, damages| {
+        let id = in_sequence(id, index.len())?;
+        while index.len() < id {
+            damages.note(ACCOUNTS.name, i64::from(index.len()), MISSING);
+            nameless.push(index.register_damaged());
         }
-        let registered = index.register(name);
-        if registered.0 != id {
-            return Ok(Err(format!("account {} is missing", registered.0)));
-        }
-        let password: Option<Box<str>> = row.get(2)?;
-        index.account_mut(registered).password = password.map(PasswordHash);
+        load_account(row, index, &mut nameless)
+    })?;
+    for id in nameless {
+        index.name_damaged(id);
     }
-    Ok(Ok(()))
+    index.damages = damages;
+    Ok(())
+}
+
+/// Takes up an account. A damaged password locks it, and so does a damaged name
+/// without a password; with its password it opens under a stand-in name.
+fn load_account(row: &Row<'_>, index: &mut Index, nameless: &mut Vec<AccountId>) -> Read<()> {
+    let password = record::password(row, 1);
+    let (id, found) = match record::name(row, 0).and_then(|name| free(name, index)) {
+        Ok(name) => (index.register(name), Ok(())),
+        Err(what) => {
+            let id = index.register_damaged();
+            nameless.push(id);
+            (id, Err(what))
+        }
+    };
+    match password {
+        Ok(None) => found,
+        Ok(password) => {
+            index.account_mut(id).password = password;
+            found
+        }
+        Err(what) => {
+            index.account_mut(id).password = Some(PasswordHash::unusable());
+            found.and(Err(what))
+        }
+    }
+}
+
+fn free(name: Name, index: &Index) -> Read<Name> {
+    match index.find(&name) {
+        Some(other) => Err(format!("its name is that of account {}", other.0)),
+        None => Ok(name),
+    }
+}
+
+/// The number of the next account or channel, of which `len` are there.
+fn in_sequence(id: i64, len: u32) -> Read<u32> {
+    u32::try_from(id)
+        .ok()
+        .filter(|id| *id >= len && id - len <= MISSING_MAX)
+        .ok_or_else(|| "its number is not of its range".to_owned())
 }
 
 /// The sequence numbers of messages that were read, in ascending order.
-fn removed(connection: &Connection) -> rusqlite::Result<Vec<u64>> {
-    let mut select = connection.prepare("SELECT message FROM removal ORDER BY message")?;
-    select.query_map([], |row| row.get(0))?.collect()
+fn removed(connection: &Connection, damages: &mut Damages) -> rusqlite::Result<Vec<u64>> {
+    let mut removed = Vec::new();
+    scan(connection, REMOVALS, damages, |_, row, _| {
+        removed.push(record::sequence(record::integer(row, 0, "message")?, "message")?);
+        Ok(())
+    })?;
+    removed.sort_unstable();
+    Ok(removed)
 }
 
 /// Fills the mailboxes; returns which of the `removed` messages still have a
@@ -82,57 +150,64 @@ fn load_mailboxes(
     connection: &Connection,
     index: &mut Index,
     removed: &[u64],
-) -> rusqlite::Result<Result<Vec<u64>, String>> {
-    let mut select =
-        connection.prepare("SELECT sequence, recipient, sender FROM message ORDER BY sequence")?;
-    let mut rows = select.query([])?;
+) -> rusqlite::Result<Vec<u64>> {
+    let mut damages = std::mem::take(&mut index.damages);
     let mut removed = removed.iter().copied().peekable();
     let mut unswept = Vec::new();
-    while let Some(row) = rows.next()? {
-        let sequence: u64 = row.get(0)?;
-        let (recipient, sender): (u32, u32) = (row.get(1)?, row.get(2)?);
+    scan(connection, MESSAGES, &mut damages, |key, row, _| {
+        let sequence = record::sequence(key, "number")?;
+        index.given_out(sequence);
         while removed.next_if(|earlier| *earlier < sequence).is_some() {}
         if removed.peek() == Some(&sequence) {
             unswept.push(sequence);
-        } else if recipient.max(sender) < index.len() {
-            index.account_mut(AccountId(recipient)).mailbox.append(sequence);
-        } else {
-            let what = format!("the accounts of message {sequence} are missing");
-            return Ok(Err(what));
+            return Ok(());
         }
-    }
-    Ok(Ok(unswept))
+        let recipient = record::account(row, 0, "recipient")?;
+        let sender = record::account(row, 1, "sender")?;
+        if recipient.0.max(sender.0) >= index.len() {
+            return Err("its recipient or its sender is not an account".to_owned());
+        }
+        index.account_mut(recipient).mailbox.append(sequence);
+        Ok(())
+    })?;
+    index.damages = damages;
+    Ok(unswept)
 }
 
-/// Takes up the channels and the numbers of their posts, `posts_max` of each.
-fn load_channels(
-    connection: &Connection,
-    index: &mut Index,
-    posts_max: u32,
-) -> rusqlite::Result<Result<(), String>> {
-    let mut select = connection.prepare("SELECT id, name FROM channel ORDER BY id")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let (id, name): (u32, String) = (row.get(0)?, row.get(1)?);
-        let Some(channel) = Channel::from_stored(&name) else {
-            return Ok(Err(format!("the name of channel {id} is none")));
-        };
-        if index.channels.find(&channel).is_some() || index.channels.add(channel).0 != id {
-            return Ok(Err(format!("channel {id} is there twice, or the one before is missing")));
+/// Takes up the channels. One that is damaged keeps its number.
+fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
+    let Index { channels, damages, .. } = index;
+    scan(connection, CHANNELS, damages, |id, row, damages| {
+        let id = in_sequence(id, channels.len())?;
+        while channels.len() < id {
+            damages.note(CHANNELS.name, i64::from(channels.len()), MISSING);
+            channels.add_damaged();
         }
-    }
-    let mut select =
-        connection.prepare("SELECT number, channel, author FROM post ORDER BY number")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let (number, channel): (u64, u32) = (row.get(0)?, row.get(1)?);
-        let author: Option<u32> = row.get(2)?;
-        if channel >= index.channels.len() || author.is_some_and(|author| author >= index.len()) {
-            return Ok(Err(format!("the channel or the author of post {number} is missing")));
+        let channel = record::channel(row, 0).inspect_err(|_| channels.add_damaged())?;
+        if let Some(other) = channels.find(&channel) {
+            channels.add_damaged();
+            return Err(format!("its name is that of channel {}", other.0));
         }
-        index.channels.load(ChannelId(channel), number, posts_max);
-    }
-    Ok(Ok(()))
+        channels.add(channel);
+        Ok(())
+    })
+}
+
+/// Takes up the numbers of the posts, `posts_max` of each channel.
+fn load_posts(connection: &Connection, index: &mut Index, posts_max: u32) -> rusqlite::Result<()> {
+    let accounts = index.len();
+    let Index { channels, damages, .. } = index;
+    scan(connection, POSTS, damages, |key, row, _| {
+        let number = record::sequence(key, "number")?;
+        channels.given_out(number);
+        let channel = record::number(row, 0, "channel")?;
+        let author = record::author(row, 1)?;
+        if channel >= channels.len() || author.is_some_and(|author| author.0 >= accounts) {
+            return Err("its channel or its author is missing".to_owned());
+        }
+        channels.load(ChannelId(channel), number, posts_max);
+        Ok(())
+    })
 }
 
 /// Drops the removals of a round that a stop broke off, once they are many: its
@@ -142,11 +217,18 @@ fn forget_swept(connection: &Connection, removals: usize, unswept: &[u64]) -> ru
         return Ok(());
     }
     let transaction = connection.unchecked_transaction()?;
-    transaction.execute("DELETE FROM removal", [])?;
-    let mut insert = transaction.prepare("INSERT INTO removal VALUES (NULL, ?1)")?;
-    for sequence in unswept {
-        insert.execute([sequence])?;
+    let forget = || {
+        transaction.execute("DELETE FROM removal", [])?;
+        let mut insert = transaction.prepare("INSERT INTO removal VALUES (NULL, ?1)")?;
+        for sequence in unswept {
+            insert.execute([sequence])?;
+        }
+        Ok(())
+    };
+    match forget() {
+        Ok(()) => transaction.commit(),
+        // They are kept; what is damaged in them was noted as they were read.
+        Err(error) if is_unreadable(&error) => transaction.rollback(),
+        Err(error) => Err(error),
     }
-    drop(insert);
-    transaction.commit()
 }

@@ -7,7 +7,9 @@ use postroom_store::{AccountId, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX};
 use rusqlite::params;
 
 use crate::channels::ChannelId;
-use crate::index::Undo;
+use crate::damage;
+use crate::index::{Index, Undo};
+use crate::record::{self, Read};
 use crate::transaction::{Allowed, Transaction};
 
 /// Posts that a commit deletes, at least, once so many are due.
@@ -76,9 +78,12 @@ impl<'a> Transaction<'a> {
 
     pub(crate) fn latest(&mut self, channel: &Channel) -> rusqlite::Result<Outcome> {
         self.write_posts()?;
-        let number = self.index.channels.latest(channel);
-        let entry = number.map(|number| self.entry(number)).transpose()?;
-        Ok(Outcome::Latest(entry))
+        while let Some(number) = self.index.channels.latest(channel) {
+            if let Some(entry) = self.entry(channel, number)? {
+                return Ok(Outcome::Latest(Some(entry)));
+            }
+        }
+        Ok(Outcome::Latest(None))
     }
 
     pub(crate) fn timeline(
@@ -89,47 +94,68 @@ impl<'a> Transaction<'a> {
         self.write_posts()?;
         let mut page = Page::default();
         let mut bytes = 0;
-        for number in self.index.channels.since(channel, from.0) {
+        let mut from = from.0;
+        while let Some(number) = self.index.channels.next(channel, from) {
             if page.entries.len() == PAGE_ENTRIES_MAX || bytes >= PAGE_BYTES {
                 page.next = Some(Position(number));
                 break;
             }
-            let entry = self.entry(number)?;
-            bytes += entry.text.as_str().len();
-            page.entries.push(entry);
+            from = number + 1;
+            if let Some(entry) = self.entry(channel, number)? {
+                bytes += entry.text.as_str().len();
+                page.entries.push(entry);
+            }
         }
         Ok(Outcome::Timeline(page))
     }
 
-    fn entry(&self, number: u64) -> rusqlite::Result<Entry> {
-        let mut select =
-            self.connection.prepare_cached("SELECT author, text FROM post WHERE number = ?1")?;
-        select.query_row([number], |row| {
-            let author: Option<u32> = row.get(0)?;
-            let author = author.map_or(Author::Board, |account| {
-                Author::Account(self.index.account(AccountId(account)).name.clone())
-            });
-            let text = Text::from_bytes(row.get_ref(1)?.as_bytes()?)
-                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-            Ok(Entry { author, text })
-        })
+    /// A post of a channel; `None` where it is damaged, which then is set aside.
+    fn entry(&mut self, channel: &Channel, number: u64) -> rusqlite::Result<Option<Entry>> {
+        let connection = self.connection;
+        let entry = self.sound("post", damage::key(number), |index| {
+            let mut select =
+                connection.prepare_cached("SELECT author, text FROM post WHERE number = ?1")?;
+            select.query_row([number], |row| Ok(record::post(row).and_then(of_author(index))))
+        })?;
+        if entry.is_none()
+            && let Some(channel) = self.index.channels.find(channel)
+        {
+            self.index.channels.set_aside(channel, number);
+            self.undo.push(Undo::SetPostAside(channel, number));
+        }
+        Ok(entry)
     }
 
     /// Deletes some posts that their channels keep no longer; says how many.
-    pub(crate) fn trim(&self) -> rusqlite::Result<usize> {
+    pub(crate) fn trim(&mut self) -> rusqlite::Result<usize> {
         // A group that only reads must not have to be synced for it.
         if self.posted.is_empty() {
             return Ok(0);
         }
-        let due = self.index.channels.due(TRIM_ROWS.max(2 * self.posted.len()));
+        let Index { channels, damages, .. } = &mut *self.index;
+        let due = channels.due(TRIM_ROWS.max(2 * self.posted.len()));
         let count = due.len();
         if count < TRIM_ROWS {
             return Ok(0);
         }
         let mut delete = self.connection.prepare_cached("DELETE FROM post WHERE number = ?1")?;
         for number in due {
-            delete.execute([number])?;
+            damages.unless_damaged("post", damage::key(number), || delete.execute([number]))?;
         }
         Ok(count)
+    }
+}
+
+/// Finds the author of a stored post.
+fn of_author(index: &Index) -> impl FnOnce((Option<AccountId>, Text)) -> Read<Entry> {
+    |(author, text)| {
+        let author = match author {
+            None => Author::Board,
+            Some(id) => {
+                let account = index.get(id).ok_or("its author is not an account")?;
+                Author::Account(account.name.clone())
+            }
+        };
+        Ok(Entry { author, text })
     }
 }

@@ -8,6 +8,8 @@
 
 use rusqlite::Connection;
 
+use crate::damage::{self, Damages};
+
 /// Removals noted before a round begins.
 pub(crate) const ROUND_REMOVALS: usize = 8_192;
 /// Rows that a commit deletes, at least; a round keeps pace with twice what is
@@ -53,12 +55,13 @@ impl Sweep {
     }
 
     /// Deletes some rows within the open transaction, which has itself noted
-    /// `removals`.
+    /// `removals`. Rows that cannot be deleted stay.
     pub(crate) fn step(
         &self,
         connection: &Connection,
         removals: usize,
         last_sequence: u64,
+        damages: &mut Damages,
     ) -> rusqlite::Result<Option<Step>> {
         let begun = match &self.round {
             Some(_) => None,
@@ -72,12 +75,14 @@ impl Sweep {
         let rows = round.rest.len().min(least.max(2 * removals));
         let mut delete = connection.prepare_cached("DELETE FROM message WHERE sequence = ?1")?;
         for sequence in &round.rest[round.rest.len() - rows..] {
-            delete.execute([*sequence])?;
+            let delete = || delete.execute([*sequence]);
+            damages.unless_damaged("message", damage::key(*sequence), delete)?;
         }
         if rows == round.rest.len() {
-            connection
-                .prepare_cached("DELETE FROM removal WHERE position <= ?1")?
-                .execute([round.through])?;
+            let mut delete =
+                connection.prepare_cached("DELETE FROM removal WHERE position <= ?1")?;
+            let delete = || delete.execute([round.through]);
+            damages.unless_damaged("removal", round.through, delete)?;
         }
         Ok(Some(Step { begun, rows }))
     }

@@ -13,6 +13,8 @@ use tempfile::TempDir;
 use crate::file::database as database_file;
 use crate::{DataFolder, OpenError, SqliteStore};
 
+mod damage;
+
 struct Place(TempDir);
 
 impl Fixture for Place {

@@ -7,8 +7,10 @@ use postroom_store::{
 use rusqlite::{Connection, params};
 
 use crate::channels::ChannelId;
+use crate::damage;
 use crate::index::{Index, Undo};
 use crate::post::PostRow;
+use crate::record::{self, Read};
 use crate::sweep::{Step, Sweep};
 
 /// What a group may write: less once the disk has no room for all of it.
@@ -165,11 +167,12 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    fn sweep(&self, sweep: &Sweep) -> rusqlite::Result<Swept> {
+    fn sweep(&mut self, sweep: &Sweep) -> rusqlite::Result<Swept> {
         match self.allowed {
             Allowed::Everything | Allowed::NoMessages => {
                 let last_sequence = self.index.last_sequence();
-                let step = sweep.step(self.connection, self.removed.len(), last_sequence)?;
+                let (removals, damages) = (self.removed.len(), &mut self.index.damages);
+                let step = sweep.step(self.connection, removals, last_sequence, damages)?;
                 Ok(Swept { step, trimmed: self.trim()? })
             }
             Allowed::NoSweep | Allowed::Nothing => Ok(Swept::default()),
@@ -281,30 +284,64 @@ impl<'a> Transaction<'a> {
     }
 
     fn lease(&mut self, account: AccountId) -> rusqlite::Result<Outcome> {
-        let Some(sequence) = self.index.account(account).mailbox.earliest() else {
-            return Ok(Outcome::NoneWaits);
-        };
-        // The message may be of this very group.
-        self.write_rows()?;
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT sender, text FROM message WHERE sequence = ?1")?;
-        let (sender, text) = select.query_row([sequence], |row| {
-            let text = row.get_ref(1)?.as_bytes()?;
-            let text = Text::from_bytes(text)
-                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-            Ok((AccountId(row.get(0)?), text))
-        })?;
-        let mailbox = &mut self.index.account_mut(account).mailbox;
-        mailbox.lease();
-        let remaining = mailbox.waiting();
-        self.undo.push(Undo::Lease(account, sequence));
-        Ok(Outcome::Leased {
-            lease: Lease::new(account, sequence),
-            sender: self.index.account(sender).name.clone(),
-            text,
-            remaining,
+        while let Some(sequence) = self.index.account(account).mailbox.earliest() {
+            // The message may be of this very group.
+            self.write_rows()?;
+            let message = self.message(sequence)?;
+            let mailbox = &mut self.index.account_mut(account).mailbox;
+            let Some((sender, text)) = message else {
+                mailbox.set_aside(sequence);
+                self.undo.push(Undo::SetAside(account, sequence));
+                continue;
+            };
+            mailbox.lease();
+            let remaining = mailbox.waiting();
+            self.undo.push(Undo::Lease(account, sequence));
+            let lease = Lease::new(account, sequence);
+            return Ok(Outcome::Leased { lease, sender, text, remaining });
+        }
+        Ok(Outcome::NoneWaits)
+    }
+
+    /// The sender and the text of a message; `None` where it is damaged.
+    fn message(&mut self, sequence: u64) -> rusqlite::Result<Option<(Name, Text)>> {
+        let connection = self.connection;
+        self.sound("message", damage::key(sequence), |index| {
+            let mut select = connection
+                .prepare_cached("SELECT sender, text FROM message WHERE sequence = ?1")?;
+            let sender = |(sender, text)| {
+                let sender = index.get(sender).ok_or("its sender is not an account")?;
+                Ok((sender.name.clone(), text))
+            };
+            select.query_row([sequence], |row| Ok(record::message(row).and_then(sender)))
         })
+    }
+
+    /// Reads a record; `None` where it is damaged, which is then noted.
+    ///
+    /// SQLite takes a group back when the disk cannot read; the error then means
+    /// that the group must be run again, without this record.
+    pub(crate) fn sound<T>(
+        &mut self,
+        table: &'static str,
+        key: i64,
+        read: impl FnOnce(&Index) -> rusqlite::Result<Read<T>>,
+    ) -> rusqlite::Result<Option<T>> {
+        if self.index.damages.contains(table, key) {
+            return Ok(None);
+        }
+        let what = match read(self.index) {
+            Ok(Ok(sound)) => return Ok(Some(sound)),
+            Ok(Err(what)) => what,
+            Err(rusqlite::Error::QueryReturnedNoRows) => "its row is missing".to_owned(),
+            Err(error) if damage::is_unreadable(&error) => {
+                self.index.damages.note(table, key, damage::unreadable(&error));
+                return if self.connection.is_autocommit() { Err(error) } else { Ok(None) };
+            }
+            Err(error) => return Err(error),
+        };
+        self.index.damages.note(table, key, what);
+        Ok(None)
     }
 
     fn confirm(&mut self, leases: &[Lease]) -> rusqlite::Result<Outcome> {

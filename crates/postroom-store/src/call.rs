@@ -276,6 +276,22 @@ impl Lease {
 #[derive(Clone, Eq, PartialEq)]
 pub struct PasswordHash(pub Box<str>);
 
+impl PasswordHash {
+    /// For stores: a hash as it was stored, if these bytes can be one.
+    #[must_use]
+    pub fn from_stored(bytes: &[u8]) -> Option<Self> {
+        let is_hash = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic);
+        is_hash.then(|| Self(String::from_utf8_lossy(bytes).into()))
+    }
+
+    /// For stores: stands for a hash that is damaged. No password fits it, so its
+    /// account stays locked.
+    #[must_use]
+    pub fn unusable() -> Self {
+        Self("*".into())
+    }
+}
+
 /// Shows nothing of the hash.
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -39,6 +39,23 @@ pub trait Store {
         now: Timestamp,
         completed: &mut Vec<Completion>,
     ) -> Result<(), StoreFailure>;
+
+    /// The records found to be damaged since the last call, each named once.
+    ///
+    /// The store has set them aside and goes on without them.
+    fn take_damaged(&mut self) -> Vec<Damaged>;
+}
+
+/// A record that cannot be read as what it should be. It stays on disk as it is.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("{table} {key}: {what}")]
+pub struct Damaged {
+    /// The table, or whatever the store keeps its records in.
+    pub table: &'static str,
+    /// The key of the record there.
+    pub key: i64,
+    /// What is wrong with it. Holds nothing of its content.
+    pub what: String,
 }
 
 /// What a call came to, and which call it was.

@@ -279,7 +279,7 @@ impl Quiet {
                 match news {
                     News::Reply(visit, reply) => self.reply(visit, reply),
                     News::Event(audience, event) => self.event(&audience, &event),
-                    other => panic!("there is no password file: {other:?}"),
+                    other => panic!("no damage, no password file: {other:?}"),
                 }
             }
             self.write_all();

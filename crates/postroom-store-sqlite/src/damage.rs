@@ -1,0 +1,92 @@
+//! Records that cannot be read.
+//!
+//! A damaged record costs that record: it is noted here, told once, and set
+//! aside; its row stays as it is. What is noted is a fact about the file, so a
+//! group that fails does not take it back.
+
+use std::collections::HashSet;
+
+use postroom_store::Damaged;
+use rusqlite::{Error, ErrorCode, ffi};
+
+/// Damaged records listed between two calls of [`Damages::take`]; beyond it, one
+/// entry says that there are more.
+const LISTED_MAX: usize = 1_000;
+
+/// The damaged records found since the store was opened.
+#[derive(Debug)]
+pub(crate) struct Damages {
+    known: HashSet<(&'static str, i64)>,
+    untold: Vec<Damaged>,
+    listed_max: usize,
+}
+
+impl Default for Damages {
+    fn default() -> Self {
+        Self { known: HashSet::new(), untold: Vec::new(), listed_max: LISTED_MAX }
+    }
+}
+
+impl Damages {
+    /// Notes a damaged record, once.
+    pub(crate) fn note(&mut self, table: &'static str, key: i64, what: impl Into<String>) {
+        if self.known.insert((table, key)) && self.untold.len() <= self.listed_max {
+            let is_last = self.untold.len() == self.listed_max;
+            let what = if is_last {
+                "more records are damaged than are listed here; run postroom check".to_owned()
+            } else {
+                what.into()
+            };
+            self.untold.push(Damaged { table, key, what });
+        }
+    }
+
+    pub(crate) fn contains(&self, table: &'static str, key: i64) -> bool {
+        !self.known.is_empty() && self.known.contains(&(table, key))
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.known.len()
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<Damaged> {
+        std::mem::take(&mut self.untold)
+    }
+
+    /// Changes a record, but not a damaged one. One that turns out to be damaged is
+    /// noted, and the error means that the group must be run again.
+    pub(crate) fn unless_damaged(
+        &mut self,
+        table: &'static str,
+        key: i64,
+        change: impl FnOnce() -> rusqlite::Result<usize>,
+    ) -> rusqlite::Result<()> {
+        if self.contains(table, key) {
+            return Ok(());
+        }
+        change().map(drop).inspect_err(|error| {
+            if is_unreadable(error) {
+                self.note(table, key, unreadable(error));
+            }
+        })
+    }
+}
+
+/// Whether SQLite or the disk could not read a part of the file.
+pub(crate) fn is_unreadable(error: &Error) -> bool {
+    error.sqlite_error().is_some_and(|error| match error.extended_code {
+        ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS => true,
+        _ => error.code == ErrorCode::DatabaseCorrupt,
+    })
+}
+
+/// What is wrong with a record that could not be read.
+pub(crate) fn unreadable(error: &Error) -> String {
+    format!("it cannot be read: {error}")
+}
+
+/// A sequence number as a key of its table.
+pub(crate) fn key(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,92 @@
+//! The records in the rows of the tables.
+//!
+//! A row may hold anything, for disks and people change files: each column is
+//! read as what it should be, or it is said what is wrong with it.
+
+use postroom_model::{Channel, Name, Text};
+use postroom_store::{AccountId, PasswordHash};
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+
+/// A part of a record, or what is wrong with it.
+pub(crate) type Read<T> = Result<T, String>;
+
+/// A message: who wrote it, and its text.
+pub(crate) fn message(row: &Row<'_>) -> Read<(AccountId, Text)> {
+    Ok((account(row, 0, "sender")?, text(row, 1)?))
+}
+
+/// A post: who said it, and its text.
+pub(crate) fn post(row: &Row<'_>) -> Read<(Option<AccountId>, Text)> {
+    Ok((author(row, 0)?, text(row, 1)?))
+}
+
+pub(crate) fn account(row: &Row<'_>, column: usize, what: &str) -> Read<AccountId> {
+    number(row, column, what).map(AccountId)
+}
+
+/// The author of a post: none for the board.
+pub(crate) fn author(row: &Row<'_>, column: usize) -> Read<Option<AccountId>> {
+    match value(row, column)? {
+        ValueRef::Null => Ok(None),
+        _ => account(row, column, "author").map(Some),
+    }
+}
+
+pub(crate) fn number(row: &Row<'_>, column: usize, what: &str) -> Read<u32> {
+    u32::try_from(integer(row, column, what)?).map_err(|_| out_of_range(what))
+}
+
+pub(crate) fn integer(row: &Row<'_>, column: usize, what: &str) -> Read<i64> {
+    match value(row, column)? {
+        ValueRef::Integer(number) => Ok(number),
+        _ => Err(format!("its {what} is not a number")),
+    }
+}
+
+pub(crate) fn text(row: &Row<'_>, column: usize) -> Read<Text> {
+    Text::from_bytes(bytes(row, column, "text")?).map_err(|error| error.to_string())
+}
+
+pub(crate) fn name(row: &Row<'_>, column: usize) -> Read<Name> {
+    Name::from_bytes(bytes(row, column, "name")?).map_err(|error| format!("its name: {error}"))
+}
+
+pub(crate) fn channel(row: &Row<'_>, column: usize) -> Read<Channel> {
+    std::str::from_utf8(bytes(row, column, "name")?)
+        .ok()
+        .and_then(Channel::from_stored)
+        .ok_or_else(|| "its name is not that of a channel".to_owned())
+}
+
+/// The password of an account, if it has one.
+pub(crate) fn password(row: &Row<'_>, column: usize) -> Read<Option<PasswordHash>> {
+    match value(row, column)? {
+        ValueRef::Null => Some(None),
+        ValueRef::Text(hash) => PasswordHash::from_stored(hash).map(Some),
+        _ => None,
+    }
+    .ok_or_else(|| "its password is not a hash, and opens to nobody".to_owned())
+}
+
+/// A sequence number, which others may follow.
+pub(crate) fn sequence(number: i64, what: &str) -> Read<u64> {
+    /// No store ever counts that far; a higher number would leave none to give out.
+    const SEQUENCE_MAX: i64 = i64::MAX / 2;
+    u64::try_from(number).ok().filter(|_| number <= SEQUENCE_MAX).ok_or_else(|| out_of_range(what))
+}
+
+fn out_of_range(what: &str) -> String {
+    format!("its {what} is not of its range")
+}
+
+fn bytes<'a>(row: &'a Row<'_>, column: usize, what: &str) -> Read<&'a [u8]> {
+    match value(row, column)? {
+        ValueRef::Text(bytes) => Ok(bytes),
+        _ => Err(format!("its {what} is not text")),
+    }
+}
+
+fn value<'a>(row: &'a Row<'_>, column: usize) -> Read<ValueRef<'a>> {
+    row.get_ref(column).map_err(|error| error.to_string())
+}

@@ -1,0 +1,140 @@
+//! Reading a whole table, and going on behind what cannot be read.
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use crate::damage::{Damages, is_unreadable, unreadable};
+
+/// A table, the column that is its key, and further columns to read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) columns: &'static str,
+}
+
+/// Passes the rows of a table to `take` in the order of their keys; what `take`
+/// finds wrong is noted as damage, as is what cannot be read.
+///
+/// Fails where not even the end of the table can be read: then nothing could be
+/// added to it either.
+pub(crate) fn scan(
+    connection: &Connection,
+    table: Table,
+    damages: &mut Damages,
+    mut take: impl FnMut(i64, &Row<'_>, &mut Damages) -> Result<(), String>,
+) -> rusqlite::Result<()> {
+    let mut from = Some(i64::MIN);
+    while let Some(first) = from {
+        let mut next = first;
+        let read = scan_from(connection, table, &mut next, |key, row| {
+            if let Err(what) = take(key, row, damages) {
+                damages.note(table.name, key, what);
+            }
+        });
+        match read {
+            Ok(()) => return Ok(()),
+            Err(error) if is_unreadable(&error) => {
+                from = go_on(connection, table, next, damages, &unreadable(&error))?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Rows read with one statement: while it runs, the write-ahead log cannot begin
+/// anew.
+const CHUNK_ROWS: usize = 10_000;
+
+/// Reads rows from `next` on, and keeps in it the key after the last one read.
+fn scan_from(
+    connection: &Connection,
+    Table { name, key, columns }: Table,
+    next: &mut i64,
+    mut take: impl FnMut(i64, &Row<'_>),
+) -> rusqlite::Result<()> {
+    // The key comes last, so that callers count their columns from 0.
+    let sql = format!(
+        "SELECT {columns}, {key} FROM {name} WHERE {key} >= ?1 ORDER BY {key} LIMIT {CHUNK_ROWS}"
+    );
+    let mut select = connection.prepare_cached(&sql)?;
+    let last = select.column_count() - 1;
+    loop {
+        let (begun, mut count) = (*next, 0);
+        let mut rows = select.query([begun])?;
+        while let Some(row) = rows.next()? {
+            count += 1;
+            let key: i64 = row.get(last)?;
+            // In a damaged page rows may be in any order; each is taken once.
+            if key >= *next {
+                take(key, row);
+                *next = key.saturating_add(1);
+            }
+        }
+        if count < CHUNK_ROWS || *next == begun {
+            return Ok(());
+        }
+    }
+}
+
+/// Notes what cannot be read at `first`; returns the key to go on from, if there
+/// is one.
+fn go_on(
+    connection: &Connection,
+    table: Table,
+    first: i64,
+    damages: &mut Damages,
+    what: &str,
+) -> rusqlite::Result<Option<i64>> {
+    let Table { name, key, .. } = table;
+    let last: Option<i64> =
+        connection.query_row(&format!("SELECT max({key}) FROM {name}"), [], |row| row.get(0))?;
+    let Some(last) = last.filter(|last| *last >= first) else {
+        damages.note(name, first, what);
+        return Ok(None);
+    };
+    if let Probe::Row(key) = probe(connection, table, first)? {
+        // Its place is sound, and its content is not.
+        damages.note(name, key, what);
+        return Ok(key.checked_add(1));
+    }
+    let (mut unreadable, mut step) = (first.max(0), 1_i64);
+    let mut readable = loop {
+        let at = unreadable.saturating_add(step).min(last);
+        if at == last || matches!(probe(connection, table, at)?, Probe::Row(_)) {
+            break at;
+        }
+        (unreadable, step) = (at, step.saturating_mul(2));
+    };
+    while readable - unreadable > 1 {
+        let middle = unreadable + (readable - unreadable) / 2;
+        match probe(connection, table, middle)? {
+            Probe::Unreadable => unreadable = middle,
+            Probe::Row(_) | Probe::None => readable = middle,
+        }
+    }
+    damages.note(name, first.max(0), format!("{what}; nor can those before {readable}"));
+    Ok(Some(readable))
+}
+
+/// What is at a key or after it.
+enum Probe {
+    Row(i64),
+    None,
+    Unreadable,
+}
+
+fn probe(
+    connection: &Connection,
+    Table { name, key, .. }: Table,
+    from: i64,
+) -> rusqlite::Result<Probe> {
+    let sql = format!("SELECT {key} FROM {name} WHERE {key} >= ?1 ORDER BY {key} LIMIT 1");
+    let found = connection.prepare_cached(&sql)?.query_row([from], |row| row.get(0)).optional();
+    match found {
+        Ok(Some(key)) => Ok(Probe::Row(key)),
+        Ok(None) => Ok(Probe::None),
+        Err(error) if is_unreadable(&error) => Ok(Probe::Unreadable),
+        Err(error) => Err(error),
+    }
+}

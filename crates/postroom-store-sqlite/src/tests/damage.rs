@@ -1,0 +1,367 @@
+//! Damaged records: each costs itself, and nothing else.
+
+use postroom_model::Page;
+use postroom_store::{Damaged, Limits};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+
+/// Page size of the file.
+const PAGE: usize = 4_096;
+
+/// A store of a few accounts, messages and posts, closed again.
+fn filled() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&folder, Limits::default());
+    let bob = account(&mut store, "bob");
+    settle(&mut store, ["one", "two", "three"].map(|words| append(bob, "alice", words)));
+    settle(&mut store, ["first", "second", "third"].map(|words| post("#a", words)));
+    folder
+}
+
+/// Changes a table behind the store's back, whatever its declaration says.
+fn damage(folder: &TempDir, statement: &str) {
+    let path = database_file(folder.path());
+    let relax = "PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema
+        SET sql = replace(replace(replace(sql, 'STRICT', ''), 'NOT NULL', ''), ' TEXT', '')
+        WHERE type = 'table' AND name != 'counter';";
+    Connection::open(&path).unwrap().execute_batch(relax).unwrap();
+    Connection::open(&path).unwrap().execute_batch(statement).unwrap();
+}
+
+/// The tables and keys of what was found to be damaged.
+fn damaged(store: &mut SqliteStore) -> Vec<(&'static str, i64)> {
+    store.take_damaged().into_iter().map(|Damaged { table, key, .. }| (table, key)).collect()
+}
+
+fn unread(store: &mut SqliteStore, account: AccountId) -> u32 {
+    match settle(store, [Call::CountUnread { account }]).pop() {
+        Some(Outcome::Unread(count)) => count,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_damaged_text_costs_its_message_at_each_reading() {
+    for text in ["CAST(x'c328' AS TEXT)", "'a' || char(0)", "'a' || char(10)", "NULL", "7", "x'41'"]
+    {
+        let folder = filled();
+        damage(&folder, &format!("UPDATE message SET text = {text} WHERE sequence IN (1, 3)"));
+        for _ in 0..2 {
+            let mut store = open(&folder, Limits { mailbox_capacity: 3, ..Limits::default() });
+            let alice = account(&mut store, "alice");
+            assert_eq!(damaged(&mut store), [], "texts are not read at start");
+            let leased = settle(&mut store, [Call::Lease { account: alice }]).pop();
+            let Some(Outcome::Leased { lease, text, remaining: 1, .. }) = leased else {
+                panic!("{leased:?}")
+            };
+            assert_eq!(text.as_str(), "two");
+            assert_eq!(unread(&mut store, alice), 2);
+            let sent = settle(&mut store, [append(alice, "alice", "four")]);
+            assert!(matches!(sent[..], [Outcome::Appended { .. }]), "{sent:?}");
+            assert_eq!(read(&mut store, alice, 5), ["four"]);
+            settle(&mut store, [Call::Return { leases: vec![lease] }]);
+            assert_eq!(damaged(&mut store), [("message", 1), ("message", 3)]);
+            assert_eq!(unread(&mut store, alice), 1);
+            assert_eq!(damaged(&mut store), []);
+        }
+        assert_eq!(rows(&folder, "message WHERE sequence IN (1, 3)"), 2, "the rows stay");
+    }
+}
+
+#[test]
+fn a_damaged_message_row_costs_its_message() {
+    for change in ["recipient = 99", "sender = 99", "sender = NULL", "recipient = 'x'"] {
+        let folder = filled();
+        damage(&folder, &format!("UPDATE message SET {change} WHERE sequence = 2"));
+        let mut store = open(&folder, Limits::default());
+        assert_eq!(damaged(&mut store), [("message", 2)], "{change}");
+        let alice = account(&mut store, "alice");
+        assert_eq!(read(&mut store, alice, 5), ["one", "three"]);
+    }
+    // A number from which none could be given out any more.
+    let folder = filled();
+    damage(&folder, &format!("UPDATE message SET sequence = {} WHERE sequence = 3", i64::MAX));
+    let mut store = open(&folder, Limits::default());
+    assert_eq!(damaged(&mut store), [("message", i64::MAX)]);
+    let alice = account(&mut store, "alice");
+    settle(&mut store, [append(alice, "alice", "four")]);
+    assert_eq!(read(&mut store, alice, 5), ["one", "two", "four"]);
+}
+
+#[test]
+fn a_damaged_name_locks_its_account_and_costs_nothing_else() {
+    for name in ["CAST(x'ff' AS TEXT)", "'two words'", "NULL", "'alice'", "''"] {
+        let folder = filled();
+        // Bob, who wrote the messages, is account 0.
+        damage(&folder, "UPDATE account SET id = 5 WHERE id = 1; UPDATE message SET recipient = 5");
+        damage(&folder, &format!("UPDATE account SET name = {name} WHERE id = 0"));
+        let mut store = open(&folder, Limits::default());
+        let found = damaged(&mut store);
+        let missing = [1, 2, 3, 4].map(|id| ("account", id));
+        let expected: Vec<_> = if name == "'alice'" {
+            missing.into_iter().chain([("account", 5)]).collect()
+        } else {
+            [("account", 0)].into_iter().chain(missing).collect()
+        };
+        assert_eq!(found, expected, "{name}");
+        let locked = Call::Open {
+            name: Name::new("damaged-account-2").unwrap(),
+            key: Key::None,
+            admits_strangers: true,
+        };
+        assert!(matches!(settle(&mut store, [locked])[..], [Outcome::Locked { .. }]));
+        if name != "'alice'" {
+            let alice = account(&mut store, "alice");
+            assert_eq!(read(&mut store, alice, 5), ["one", "two", "three"]);
+        }
+        assert!(account(&mut store, "carol") == AccountId(6));
+        drop(store);
+        let mut store = open(&folder, Limits::default());
+        assert!(account(&mut store, "carol") == AccountId(6));
+    }
+}
+
+#[test]
+fn a_damaged_password_locks_its_account() {
+    for password in ["CAST(x'ff' AS TEXT)", "'a b'", "7", "''", "x'24'"] {
+        let folder = filled();
+        damage(&folder, &format!("UPDATE account SET password = {password} WHERE id = 1"));
+        let mut store = open(&folder, Limits::default());
+        assert_eq!(damaged(&mut store), [("account", 1)], "{password}");
+        let name = Name::new("alice").unwrap();
+        let open = Call::Open { name: name.clone(), key: Key::None, admits_strangers: true };
+        assert!(matches!(settle(&mut store, [open])[..], [Outcome::Locked { .. }]));
+        // A new password mends it.
+        let password = PasswordHash("$argon2id$new".into());
+        settle(&mut store, [Call::SetPassword { name, password: password.clone() }]);
+        drop(store);
+        let mut store = self::open(&folder, Limits::default());
+        assert_eq!(damaged(&mut store), []);
+        let open = Call::Open {
+            name: Name::new("alice").unwrap(),
+            key: Key::Verified(password),
+            admits_strangers: true,
+        };
+        assert!(matches!(settle(&mut store, [open])[..], [Outcome::Opened { unread: 3, .. }]));
+    }
+}
+
+#[test]
+fn an_account_with_a_damaged_name_can_be_given_a_password() {
+    let folder = filled();
+    damage(&folder, "UPDATE account SET name = NULL WHERE id = 1");
+    let name = Name::new("damaged-account-1").unwrap();
+    let password = PasswordHash("$argon2id$new".into());
+    let mut store = open(&folder, Limits::default());
+    settle(&mut store, [Call::SetPassword { name: name.clone(), password: password.clone() }]);
+    drop(store);
+    let mut store = open(&folder, Limits::default());
+    let open = Call::Open { name, key: Key::Verified(password), admits_strangers: true };
+    assert!(matches!(settle(&mut store, [open])[..], [Outcome::Opened { unread: 3, .. }]));
+}
+
+#[test]
+fn a_damaged_post_is_left_out() {
+    for change in ["text = CAST(x'ff' AS TEXT)", "text = NULL"] {
+        let folder = filled();
+        damage(&folder, &format!("UPDATE post SET {change} WHERE number = 3"));
+        let mut store = open(&folder, Limits::default());
+        let channel = Channel::parse("#a").unwrap();
+        let latest = settle(&mut store, [Call::Latest { channel: channel.clone() }]).pop();
+        let Some(Outcome::Latest(Some(entry))) = latest else { panic!("{latest:?}") };
+        assert_eq!(entry.text.as_str(), "second", "the one before");
+        assert_eq!(damaged(&mut store), [("post", 3)]);
+        assert_eq!(entries(&mut store, "#a"), ["@board: first", "@board: second"]);
+    }
+    for change in ["author = 99", "author = 'x'", "channel = 99", "channel = NULL"] {
+        let folder = filled();
+        damage(&folder, &format!("UPDATE post SET {change} WHERE number = 2"));
+        let mut store = open(&folder, Limits::default());
+        assert_eq!(damaged(&mut store), [("post", 2)], "{change}");
+        assert_eq!(entries(&mut store, "#a"), ["@board: first", "@board: third"]);
+    }
+}
+
+#[test]
+fn a_damaged_channel_costs_its_posts() {
+    let folder = filled();
+    let mut store = open(&folder, Limits::default());
+    settle(&mut store, [post("#b", "in b")]);
+    drop(store);
+    damage(&folder, "UPDATE channel SET name = 'no channel' WHERE id = 0");
+    let mut store = open(&folder, Limits::default());
+    assert_eq!(damaged(&mut store), [("channel", 0)]);
+    assert_eq!(entries(&mut store, "#b"), ["@board: in b"]);
+    assert_eq!(entries(&mut store, "#a"), Vec::<String>::new());
+    settle(&mut store, [post("#a", "anew")]);
+    drop(store);
+    let mut store = open(&folder, Limits::default());
+    assert_eq!(entries(&mut store, "#a"), ["@board: anew"]);
+}
+
+#[test]
+fn damaged_removals_and_counters_cost_at_most_a_second_delivery() {
+    let folder = filled();
+    let mut store = open(&folder, Limits::default());
+    let alice = account(&mut store, "alice");
+    read(&mut store, alice, 1);
+    drop(store);
+    let counter = "INSERT OR REPLACE INTO counter VALUES ('last_sequence', -1);";
+    damage(&folder, &format!("{counter} UPDATE removal SET message = -7"));
+    let mut store = open(&folder, Limits::default());
+    assert_eq!(damaged(&mut store), [("removal", 1), ("counter", 0)]);
+    let alice = account(&mut store, "alice");
+    assert_eq!(read(&mut store, alice, 5), ["one", "two", "three"]);
+}
+
+/// The numbers of the pages of a table, its root page first.
+fn pages(folder: &TempDir, table: &str) -> Vec<usize> {
+    let connection = Connection::open(database_file(folder.path())).unwrap();
+    let mut select =
+        connection.prepare("SELECT pageno FROM dbstat WHERE name = ?1 ORDER BY path").unwrap();
+    select.query_map([table], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+fn overwrite(folder: &TempDir, page: usize, from: usize, bytes: &[u8]) {
+    let path = database_file(folder.path());
+    let mut content = std::fs::read(&path).unwrap();
+    let start = (page - 1) * PAGE + from;
+    content[start..start + bytes.len()].copy_from_slice(bytes);
+    std::fs::write(&path, content).unwrap();
+}
+
+/// A store whose tables have many pages.
+fn large() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&folder, Limits { mailbox_capacity: 1_000, ..Limits::default() });
+    let words = "x".repeat(100);
+    let known = |number| Call::Open {
+        name: Name::new(&format!("account{number}")).unwrap(),
+        key: Key::None,
+        admits_strangers: true,
+    };
+    settle(&mut store, (0..2_000).map(known));
+    for number in 0..600 {
+        settle(&mut store, [append(AccountId(0), "account0", &format!("{number} {words}"))]);
+        settle(&mut store, [post("#a", &format!("{number} {words}"))]);
+    }
+    folder
+}
+
+#[test]
+fn a_page_that_cannot_be_read_costs_what_is_on_it() {
+    let folder = large();
+    for table in ["message", "post", "account"] {
+        let pages = pages(&folder, table);
+        overwrite(&folder, pages[pages.len() / 2], 0, &[0; PAGE]);
+    }
+    let mut store = open(&folder, Limits { mailbox_capacity: 1_000, ..Limits::default() });
+    let found = damaged(&mut store);
+    for table in ["message", "post", "account"] {
+        assert!(found.iter().any(|(other, _)| *other == table), "{table}: {found:?}");
+    }
+    let texts = read(&mut store, AccountId(0), 1_000);
+    assert!((500..600).contains(&texts.len()), "{} texts", texts.len());
+    assert!(texts[0].starts_with("0 ") && texts.last().unwrap().starts_with("599 "));
+    assert!(entries(&mut store, "#a").len() > 30);
+    settle(&mut store, [append(AccountId(0), "account0", "late"), post("#a", "late")]);
+    assert_eq!(read(&mut store, AccountId(0), 5), ["late"]);
+}
+
+/// A page may turn bad while the store is open: first when its messages are read,
+/// then when those that were read are swept out.
+#[test]
+fn a_page_that_goes_bad_later_costs_what_is_on_it() {
+    let folder = large();
+    let limits = Limits { mailbox_capacity: 1_000, ..Limits::default() };
+    let mut store = open(&folder, limits);
+    let pages = pages(&folder, "message");
+    assert_eq!(read(&mut store, AccountId(0), 300).len(), 300);
+    store.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    for page in [pages[2], pages[pages.len() - 3]] {
+        overwrite(&folder, page, 0, &[0; PAGE]);
+    }
+    store.connection.execute_batch("PRAGMA shrink_memory").unwrap();
+    for _ in 0..60 {
+        store.sweep.hurry();
+        settle(&mut store, [post("#b", "x")]);
+        read(&mut store, AccountId(0), 10);
+    }
+    let found = damaged(&mut store);
+    assert!(found.iter().any(|(_, key)| *key < 300), "none found by the sweep: {found:?}");
+    assert!(found.iter().any(|(_, key)| *key > 300), "none found by reading: {found:?}");
+    assert_eq!(unread(&mut store, AccountId(0)), 0);
+}
+
+/// Makes some calls; what fails is no panic, and is said once.
+fn attempt(store: &mut SqliteStore, calls: impl IntoIterator<Item = Call>) -> Option<Vec<Outcome>> {
+    for call in calls {
+        store.submit(Ticket(0), call);
+    }
+    let mut completed: Vec<Completion> = Vec::new();
+    store.settle(Timestamp(1), &mut completed).ok()?;
+    Some(completed.into_iter().map(|completion| completion.receipt.into_inner()).collect())
+}
+
+/// Reads and writes all that there is, as far as the damage allows; whether it did
+/// to the end.
+fn use_up(store: &mut SqliteStore) -> Option<usize> {
+    let mut leases = Vec::new();
+    for outcome in attempt(store, (0..1_000).map(|_| Call::Lease { account: AccountId(0) }))? {
+        if let Outcome::Leased { lease, .. } = outcome {
+            leases.push(lease);
+        }
+    }
+    let (read, channel) = (leases.len(), Channel::parse("#a").unwrap());
+    attempt(store, [Call::Latest { channel: channel.clone() }, Call::Confirm { leases }])?;
+    let mut from = Position::default();
+    loop {
+        let page = attempt(store, [Call::Timeline { channel: channel.clone(), from }])?.pop()?;
+        let Outcome::Timeline(Page { next: Some(next), .. }) = page else { break };
+        from = next;
+    }
+    attempt(store, [append(AccountId(0), "account0", "late"), post("#a", "late")])?;
+    store.sweep.hurry();
+    attempt(store, [append(AccountId(0), "account0", "later")])?;
+    store.take_damaged();
+    Some(read)
+}
+
+/// Whatever has happened to the file, it is opened or refused, and then used or
+/// given up, without a panic; and what is sound can be read.
+#[test]
+fn random_damage_is_survived() {
+    const TRIES: usize = 60;
+    let folder = large();
+    let content = std::fs::read(database_file(folder.path())).unwrap();
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let spot = (PAGE..content.len(), prop::collection::vec(any::<u8>(), 1..80));
+    let spots = prop::collection::vec(spot, 1..4);
+    let mut survived = 0;
+    for _ in 0..TRIES {
+        let mut damaged = content.clone();
+        for (start, bytes) in spots.new_tree(&mut runner).unwrap().current() {
+            let end = (start + bytes.len()).min(damaged.len());
+            damaged[start..end].copy_from_slice(&bytes[..end - start]);
+        }
+        let folder = TempDir::new().unwrap();
+        std::fs::write(database_file(folder.path()), damaged).unwrap();
+        let limits = Limits { mailbox_capacity: 1_000, ..Limits::default() };
+        // Twice: what was given up must not stop the next start.
+        for _ in 0..2 {
+            let data = DataFolder::open(folder.path()).unwrap();
+            if let Ok((mut store, _checkpointer)) = SqliteStore::open(data, limits)
+                && use_up(&mut store).is_some()
+            {
+                survived += 1;
+            }
+        }
+    }
+    println!("{survived} of {} runs came to their end", 2 * TRIES);
+    assert!(survived > TRIES, "{survived} of {} runs came to their end", 2 * TRIES);
+}
