@@ -27,6 +27,12 @@ pub fn hash(password: &Password, salt: [u8; SALT_BYTES]) -> Result<PasswordHash,
     Ok(PasswordHash(hash.to_string().into_boxed_str()))
 }
 
+/// Whether a password may fit this hash: whether it is one that can be computed.
+#[must_use]
+pub fn is_hash(hash: &PasswordHash) -> bool {
+    Phc::new(&hash.0).is_ok_and(|hash| hash.salt.is_some() && hash.hash.is_some())
+}
+
 /// Whether two passwords are the same, in a time that tells nothing of either but
 /// its length.
 pub(crate) fn are_same(one: &Password, other: &Password) -> bool {
@@ -95,6 +101,7 @@ mod tests {
         let password = Password::from_bytes(b"hunter2").unwrap();
         let hashed = hash(&password, [7; SALT_BYTES]).unwrap();
         assert!(hashed.0.starts_with("$argon2id$"));
+        assert!(is_hash(&hashed) && !is_hash(&PasswordHash("nonsense".into())));
         let mut checker = Checker::default();
         for _ in 0..2 {
             assert!(checker.verify(Some(&password), Some(&hashed)));

@@ -38,9 +38,6 @@ impl<S: Store> Server<S> {
                     }
                     self.posts.push(Untold { except, at, event });
                 }
-                News::Damaged(Damaged { table, key, what }) => {
-                    tracing::error!(table, key, what, "a damaged record was set aside");
-                }
                 News::Event(audience, event) => {
                     self.tell_posts();
                     self.tell_event(&audience, &event);
@@ -172,6 +169,9 @@ fn tell_operator(news: &News) {
              make room, or raise accounts.max, before its line is removed; \
              until then the lock is tried again at logins"
         ),
+        News::Damaged(Damaged { table, key, what }) => {
+            tracing::error!(table, key, what, "a damaged record was set aside");
+        }
         News::AllLocked => {
             tracing::info!("all accounts of the password file are locked now");
         }

@@ -111,8 +111,7 @@ impl Threads {
                 check_passwords(&queue, &stopping, messenger);
             })?);
         }
-        let reader =
-            passwords.map(|source| Reader::start(source, &messenger)).transpose()?;
+        let reader = passwords.map(|source| Reader::start(source, &messenger)).transpose()?;
         handles.push(spawn("housekeeping", &messenger, move |messenger| {
             if let Err(failure) = housekeeping() {
                 messenger.tell(News::Failed(failure));

@@ -28,6 +28,11 @@ impl Default for Damages {
 }
 
 impl Damages {
+    /// Lists all of them.
+    pub(crate) fn unlimited() -> Self {
+        Self { listed_max: usize::MAX, ..Self::default() }
+    }
+
     /// Notes a damaged record, once.
     pub(crate) fn note(&mut self, table: &'static str, key: i64, what: impl Into<String>) {
         if self.known.insert((table, key)) && self.untold.len() <= self.listed_max {

@@ -18,6 +18,12 @@ pub enum OpenError {
         /// What the operating system said.
         cause: io::Error,
     },
+    /// There is no store in the folder.
+    #[error("there is no store in {}; name its folder with --data, or start the server there once to make one", path.display())]
+    NoStore {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Another process uses the folder.
     #[error("the data folder {} is in use by another postroom; stop that one or name another folder with --data", path.display())]
     InUse {

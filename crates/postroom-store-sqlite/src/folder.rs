@@ -27,6 +27,12 @@ impl DataFolder {
         Self::lock(path)
     }
 
+    /// Locks a folder that has a store; makes nothing where there is none.
+    pub fn open_existing(path: &Path) -> Result<Self, OpenError> {
+        require_store(path)?;
+        Self::lock(path)
+    }
+
     /// The folder itself is locked, which cannot be deleted and made anew without
     /// taking the store along. The lock file keeps out a postroom that knows only
     /// that, and is all there is on file systems that lock no folders (NFS).
@@ -55,6 +61,42 @@ impl DataFolder {
     pub(crate) fn database(&self) -> PathBuf {
         file::database(&self.path)
     }
+}
+
+/// Refuses a folder without a store. An empty file is none, unless it has a log.
+pub(crate) fn require_store(path: &Path) -> Result<(), OpenError> {
+    let database = file::database(path);
+    let files = [database.clone(), file::beside(&database, "-wal")];
+    let lengths: io::Result<Vec<u64>> = files.iter().map(|file| file::bytes(file)).collect();
+    match lengths {
+        Ok(lengths) if lengths.iter().all(|length| *length == 0) => {
+            Err(OpenError::NoStore { path: path.to_path_buf() })
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            Err(OpenError::NoStore { path: path.to_path_buf() })
+        }
+        Err(cause) => Err(OpenError::Read { path: database, cause }),
+    }
+}
+
+/// Whether a folder is free of servers, for as long as the locks in the answer
+/// are held. Makes nothing.
+pub(crate) fn lock_for_reading(path: &Path) -> Result<Option<Vec<File>>, OpenError> {
+    let mut locks = Vec::new();
+    for path in [path.to_path_buf(), path.join(LOCK_FILE)] {
+        match File::open(&path) {
+            Ok(file) => {
+                if let Err(TryLockError::WouldBlock) = file.try_lock() {
+                    return Ok(None);
+                }
+                locks.push(file);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(cause) => return Err(OpenError::Read { path, cause }),
+        }
+    }
+    Ok(Some(locks))
 }
 
 /// Makes a folder and those it is in, for their owner alone, so that a power cut

@@ -11,9 +11,10 @@
 //! one group of calls; `Sweep` deletes what was read; [`Checkpointer`] moves the
 //! log into the table file on a thread of its caller's. Posts have tables of their
 //! own; of each channel the latest are kept (`Channels`). A damaged record is noted
-//! in `Damages` and set aside.
+//! in `Damages` and set aside; [`check`] finds all of them.
 
 mod channels;
+mod check;
 mod checkpoint;
 mod damage;
 mod error;
@@ -41,6 +42,7 @@ use postroom_store::{
 };
 use rusqlite::Connection;
 
+pub use check::{Checked, Finding, check};
 pub use checkpoint::Checkpointer;
 pub use error::OpenError;
 pub use folder::DataFolder;

@@ -124,7 +124,7 @@ fn refused_statement(path: &Path, version: i32, cause: rusqlite::Error) -> OpenE
 
 /// The version of the file, whose tables are those of that version: 0 where it is
 /// empty.
-fn version(connection: &Connection, path: &Path) -> Result<i32, OpenError> {
+pub(crate) fn version(connection: &Connection, path: &Path) -> Result<i32, OpenError> {
     let read = || -> rusqlite::Result<(i32, i32, u32)> {
         Ok((
             connection.pragma_query_value(None, "application_id", |row| row.get(0))?,

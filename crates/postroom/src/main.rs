@@ -1,6 +1,7 @@
 //! The program `postroom`: the server, its accounts and its clients.
 
 mod account;
+mod check;
 mod command_line;
 mod config;
 mod log;
@@ -33,6 +34,8 @@ enum Command {
     /// Add accounts with passwords, change passwords, list accounts; while no
     /// server runs
     Account(account::AccountArguments),
+    /// Read everything that is stored and say what is damaged
+    Check(check::CheckArguments),
     #[command(flatten)]
     Client(Client),
 }
@@ -93,6 +96,7 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => serve::serve(&arguments)?,
         Command::Account(arguments) => account::account(&arguments)?,
+        Command::Check(arguments) => check::check(&arguments)?,
         Command::Client(client) => run_client(client).map_err(Failure::Client)?,
     }
     Ok(())

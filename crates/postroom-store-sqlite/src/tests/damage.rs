@@ -361,6 +361,8 @@ fn random_damage_is_survived() {
                 survived += 1;
             }
         }
+        let mut findings = 0;
+        let _ = crate::check(folder.path(), |_| true, |_| findings += 1);
     }
     println!("{survived} of {} runs came to their end", 2 * TRIES);
     assert!(survived > TRIES, "{survived} of {} runs came to their end", 2 * TRIES);

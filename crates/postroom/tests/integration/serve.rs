@@ -2,6 +2,7 @@
 //! says, why it does not, and how it stops.
 
 mod accounts;
+mod check;
 mod log;
 mod stop;
 mod store;

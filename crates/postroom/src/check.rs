@@ -1,0 +1,69 @@
+//! `postroom check`: reads everything and says what is damaged.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+use postroom_office::password;
+use postroom_store_sqlite::{Checked, OpenError};
+use thiserror::Error;
+
+use crate::config::{Config, ConfigError, Overrides};
+
+/// What `postroom check` is told on the command line.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// The settings of the server
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where everything is kept [default: ./postroom-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum CheckError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(
+        "found {findings} damaged in {}; the server leaves damaged records out; restore a backup, \
+         or go on without them",
+        data.display()
+    )]
+    Damaged { findings: usize, data: PathBuf },
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+}
+
+/// Writes a line for each damaged record, or one sentence where there is none.
+pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CheckError> {
+    let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
+    let config = Config::load(arguments.config.as_deref(), &overrides)?;
+    let mut output = io::stdout().lock();
+    let (mut findings, mut written) = (0, Ok(()));
+    let checked = postroom_store_sqlite::check(&config.data, password::is_hash, |finding| {
+        findings += 1;
+        if written.is_ok() {
+            written = writeln!(output, "{finding}");
+        }
+    })?;
+    written.map_err(CheckError::Output)?;
+    if findings > 0 {
+        return Err(CheckError::Damaged { findings, data: config.data });
+    }
+    let Checked { accounts, messages, removals, channels, posts, structure } = checked;
+    let data = config.data.display();
+    let left_out = if structure {
+        ""
+    } else {
+        " (a server is running: the structure of the file was not checked)"
+    };
+    writeln!(
+        output,
+        "nothing is damaged in {data}: accounts {accounts}, messages {messages}, \
+         removals {removals}, channels {channels}, posts {posts}{left_out}"
+    )
+    .map_err(CheckError::Output)
+}
