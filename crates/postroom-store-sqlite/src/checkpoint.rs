@@ -23,6 +23,9 @@ use crate::schema;
 
 /// Pages in the log at which the checkpointer begins: 8 MiB.
 const BEGIN_PAGES: u32 = 2_048;
+/// Bytes of the log that stay its own when it begins anew: what a burst, or another
+/// program's read transaction, made it grow beyond goes back to the disk.
+pub(crate) const LOG_BYTES_KEPT: u32 = 16 << 20;
 /// Pages that the store copies itself: about a millisecond.
 const REST_PAGES: u32 = 256;
 /// Pages in the log at which commits wait for the checkpointer: 64 MiB.

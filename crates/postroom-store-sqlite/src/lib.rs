@@ -84,7 +84,7 @@ impl SqliteStore {
         checkpoint::settle_left_log(&connection)
             .map_err(|cause| OpenError::database(&path, cause))?;
         let (index, sweep) = load::load(&connection, &path, limits.channel_posts)?;
-        let room = Room::new(folder.path(), limits.disk_reserve_bytes);
+        let room = Room::new(folder.path(), &path, limits.disk_reserve_bytes);
         checkpoint::preallocate(&path, &room)?;
         let log_pages = Arc::new(AtomicU32::new(0));
         let hooked = Arc::clone(&log_pages);
@@ -150,14 +150,26 @@ impl SqliteStore {
     }
 
     fn allowed(&mut self, group: &[(Ticket, Call)]) -> Allowed {
-        let writes =
-            group.iter().any(|(_, call)| matches!(call, Call::Append { .. } | Call::Post { .. }));
-        if !writes || self.room.is_enough(&self.connection) {
+        let bytes = group.iter().filter_map(|(_, call)| stored_bytes(call)).sum();
+        let log_pages = self.log_pages.load(Ordering::Relaxed);
+        if bytes == 0 || self.room.is_enough(&self.connection, bytes, log_pages) {
             return Allowed::Everything;
         }
         self.sweep.hurry();
         Allowed::NoMessages
     }
+}
+
+/// Bytes that the rows of a call take, if it adds messages or posts.
+fn stored_bytes(call: &Call) -> Option<u64> {
+    /// The row's other columns, and what of a page stays empty behind it.
+    const ROW_BYTES: usize = 64;
+    let (rows, text) = match call {
+        Call::Append { text, .. } => (1, text),
+        Call::Post { post, .. } => (post.channels.len(), &post.text),
+        _ => return None,
+    };
+    Some((rows * (text.as_str().len() + ROW_BYTES)) as u64)
 }
 
 impl SqliteStore {

@@ -5,24 +5,47 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, ffi};
 use rustix::io::Errno;
 
+use crate::file;
+
+/// Bytes of a page of the log: a page of the table file and its frame's header.
+const LOG_PAGE_BYTES: u64 = 4_096 + 24;
+
 /// Room for messages, beyond the reserve that is kept for reading.
 #[derive(Debug)]
 pub(crate) struct Room {
     folder: PathBuf,
+    database: PathBuf,
     reserve_bytes: u64,
 }
 
 impl Room {
-    pub(crate) fn new(folder: &Path, reserve_bytes: u64) -> Self {
-        Self { folder: folder.to_path_buf(), reserve_bytes }
+    pub(crate) fn new(folder: &Path, database: &Path, reserve_bytes: u64) -> Self {
+        let (folder, database) = (folder.to_path_buf(), database.to_path_buf());
+        Self { folder, database, reserve_bytes }
     }
 
-    /// Whether messages may be stored: the disk has the reserve, counting what
-    /// the file itself has to spare since messages were read.
-    pub(crate) fn is_enough(&self, connection: &Connection) -> bool {
+    /// Whether `bytes` of messages may be stored while `log_pages` are in the log:
+    /// the disk has the reserve beyond all that is still to be written.
+    ///
+    /// What is stored is written twice, to the log and to the table file. Pages of
+    /// the log that are not copied yet may need room there, too.
+    pub(crate) fn is_enough(&self, connection: &Connection, bytes: u64, log_pages: u32) -> bool {
+        let needed = self.reserve_bytes.saturating_add(bytes.saturating_mul(2));
+        let uncopied = u64::from(log_pages).saturating_mul(LOG_PAGE_BYTES);
         let free = self.free_bytes();
-        free >= self.reserve_bytes
-            || free.saturating_add(spare_bytes(connection)) >= self.reserve_bytes
+        if free >= needed.saturating_add(uncopied) {
+            return true;
+        }
+        // Exactly, which costs more: the table file grows to the length that the
+        // latest commit gave it, and first uses the pages that it has to spare. Those
+        // are no room for the log, which has what is left of its own length: so half
+        // of the reserve must be there for it alone.
+        let table = Table::read(connection);
+        let length = |path: &Path| file::bytes(path).unwrap_or(0);
+        let growth = table.bytes.saturating_sub(length(&self.database)).min(uncopied);
+        let log_room = length(&file::beside(&self.database, "-wal")).saturating_sub(uncopied);
+        free.saturating_add(log_room) >= (self.reserve_bytes / 2).saturating_add(growth)
+            && free.saturating_add(table.spare_bytes) >= needed.saturating_add(growth)
     }
 
     /// Whether the disk has the reserve and `bytes` more.
@@ -40,12 +63,23 @@ impl Room {
     }
 }
 
-/// Bytes of free pages within the file.
-fn spare_bytes(connection: &Connection) -> u64 {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
-    match (pragma("freelist_count"), pragma("page_size")) {
-        (Ok(pages), Ok(bytes)) => pages.saturating_mul(bytes),
-        _ => 0,
+/// The table file as the latest commit has left it, wherever its pages are.
+#[derive(Debug, Default)]
+struct Table {
+    bytes: u64,
+    /// Of them in free pages.
+    spare_bytes: u64,
+}
+
+impl Table {
+    fn read(connection: &Connection) -> Self {
+        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
+        match (pragma("page_count"), pragma("freelist_count"), pragma("page_size")) {
+            (Ok(pages), Ok(spare), Ok(size)) => {
+                Self { bytes: pages.saturating_mul(size), spare_bytes: spare.saturating_mul(size) }
+            }
+            _ => Self::default(),
+        }
     }
 }
 

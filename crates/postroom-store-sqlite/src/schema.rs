@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use crate::checkpoint::LOG_BYTES_KEPT;
 use crate::error::OpenError;
 
 /// Marks a file as a store of Postroom: the ASCII letters `Post`.
@@ -88,6 +89,7 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
         connection.pragma_update(None, "synchronous", "FULL")?;
         // Checkpoints are this crate's own business, see `checkpoint`.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
         connection.pragma_update(None, "cache_size", -16_384)?;
         Ok(connection)
     };

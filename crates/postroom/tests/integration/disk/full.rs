@@ -2,6 +2,8 @@
 //! on, and writing resumes when there is room.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::AsRawFd;
 
 use super::small_disk::SmallDisk;
 use crate::support::{Client, Server};
@@ -9,6 +11,8 @@ use crate::wire::Wire;
 
 /// What the server keeps free for reading unless it is told otherwise.
 const RESERVE_BYTES: u64 = 16 << 20;
+/// What its log brings into the table file at one time, and more.
+const LOG_BYTES: u64 = 16 << 20;
 const TEXT_BYTES: usize = 8_000;
 const BOX_MESSAGES: usize = 60;
 /// Sent at once.
@@ -126,7 +130,7 @@ fn on_a_full_disk_reading_goes_on_and_makes_room_for_writing() {
     let mut sent = Sent::default();
     sent.fill(&server);
     assert!(sent.count() > 1_000, "full after {} messages", sent.count());
-    assert!(disk.free_bytes() < RESERVE_BYTES);
+    assert!(disk.free_bytes() < RESERVE_BYTES + LOG_BYTES);
     // So that a few removals do not make enough room already.
     disk.fill_up_to(RESERVE_BYTES - (1 << 20));
     check_refuses(&server, "first");
@@ -244,4 +248,68 @@ fn a_disk_without_a_free_byte_costs_neither_the_server_nor_anything_acknowledged
         let known = format!("Login successful. Welcome {name}. You have 0 unread messages.");
         assert_eq!(welcome, known);
     }
+}
+
+/// Someone who looks at the store, so that its log cannot begin anew.
+///
+/// The lock is the one by which SQLite knows of a reader (`WAL_READ_LOCK(1)`,
+/// sqlite.org/walformat.html); SQLite itself does not open files of another mount
+/// namespace.
+#[expect(unsafe_code, reason = "no library locks a part of a file")]
+fn look_at(disk: &SmallDisk) -> File {
+    const READ_LOCK: libc::off_t = 124;
+    let index = File::open(disk.data().join("postroom.db-shm")).unwrap();
+    let lock = libc::flock {
+        l_type: libc::c_short::try_from(libc::F_RDLCK).unwrap(),
+        l_whence: libc::c_short::try_from(libc::SEEK_SET).unwrap(),
+        l_start: READ_LOCK,
+        l_len: 1,
+        l_pid: 0,
+    };
+    // SAFETY: the descriptor is open and the structure lives for the call.
+    let locked = unsafe { libc::fcntl(index.as_raw_fd(), libc::F_SETLK, &raw const lock) };
+    assert_eq!(locked, 0, "{}", std::io::Error::last_os_error());
+    index
+}
+
+/// What is in the log needs as much room again in the table file.
+#[test]
+fn the_reserve_counts_what_the_log_still_has_to_bring_into_the_table_file() {
+    // The log comes near the length at which commits wait for the checkpointer.
+    const DISK_MEBIBYTES: u32 = 144;
+    let disk = SmallDisk::with_mebibytes(DISK_MEBIBYTES);
+    let server = disk.serve(&[]);
+    let mut sent = Sent::default();
+    sent.begin(&server, 1);
+    let reader = look_at(&disk);
+    sent.fill(&server);
+    let log_bytes = || std::fs::metadata(disk.data().join("postroom.db-wal")).unwrap().len();
+    let grown = log_bytes();
+    println!("{} messages, a log of {grown} bytes, {} free", sent.count(), disk.free_bytes());
+    assert!(grown > 48 << 20, "the log has only {grown} bytes");
+    // So that not even a short message has room.
+    disk.fill_up_to(disk.free_bytes() - (1 << 20));
+    check_refuses(&server, "first");
+    sent.check_counts(&server);
+    read_and_break_off(&server, &mut sent, "box0", 51);
+    drop(reader);
+    read_and_break_off(&server, &mut sent, "box1", 60);
+    let mut least = u64::MAX;
+    for (name, texts) in std::mem::take(&mut sent.boxes) {
+        let mut reader = server.log_in(&name);
+        for text in texts {
+            assert_eq!(reader.read(), Some(("writer".to_owned(), text)));
+        }
+        assert_eq!(reader.read(), None);
+        least = least.min(disk.free_bytes());
+    }
+    assert!(least > RESERVE_BYTES / 2, "only {least} bytes were free");
+    assert!(log_bytes() <= 17 << 20, "the log still has {} bytes", log_bytes());
+    let mut writer = server.log_in("writer");
+    assert_eq!(writer.compose("late", "there is room"), "MESSAGE SENT");
+    assert_eq!(server.log_in("late").read().unwrap().1, "there is room");
+    sent.next = 0;
+    sent.fill(&server);
+    assert!(sent.count() > 1_000, "full after {} messages", sent.count());
+    sent.check_all(&server);
 }

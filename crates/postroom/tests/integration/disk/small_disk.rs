@@ -1,4 +1,4 @@
-//! A file system of 64 MiB that only the server under test sees.
+//! A small file system that only the server under test sees.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::need;
 use crate::support::Server;
 
-const MOUNT: &str = "mount -t tmpfs -o size=64m tmpfs \"$0\" && echo mounted && exec cat";
+const MOUNT: &str = "mount -t tmpfs -o \"size=$1m\" tmpfs \"$0\" && echo mounted && exec cat";
 
 /// A mounted file system, there for as long as this value lives: a process with
 /// a mount namespace of its own holds it.
@@ -22,21 +22,28 @@ pub(super) struct SmallDisk {
 }
 
 impl SmallDisk {
+    /// One of 64 MiB.
     pub(super) fn mount() -> Self {
+        Self::with_mebibytes(64)
+    }
+
+    pub(super) fn with_mebibytes(size: u32) -> Self {
         need("unshare", "util-linux");
         need("nsenter", "util-linux");
         // As root, or else as root of a user namespace.
         let attempts: [(&str, &[&str]); 2] =
             [("-m", &["-m"]), ("-Urm", &["-U", "--preserve-credentials", "-m"])];
-        let mounted = attempts.iter().find_map(|(unshare, enter)| Self::try_mount(unshare, enter));
+        let mounted =
+            attempts.iter().find_map(|(unshare, enter)| Self::try_mount(size, unshare, enter));
         mounted.expect("this test mounts a file system: run it as root or allow user namespaces")
     }
 
-    fn try_mount(unshare: &str, enter: &[&str]) -> Option<Self> {
+    fn try_mount(size: u32, unshare: &str, enter: &[&str]) -> Option<Self> {
         let mounted_at = TempDir::new().unwrap();
         let mut holder = Command::new("unshare")
             .args([unshare, "sh", "-c", MOUNT])
             .arg(mounted_at.path())
+            .arg(size.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -58,6 +65,11 @@ impl SmallDisk {
     /// Starts a server that keeps its data there.
     pub(super) fn serve(&self, arguments: &[&str]) -> Server {
         Server::through(&self.launcher, &self.mounted_at.path().join("data"), arguments)
+    }
+
+    /// Where this process finds the data of the server.
+    pub(super) fn data(&self) -> PathBuf {
+        self.path().join("data")
     }
 
     /// Where this process finds it.
