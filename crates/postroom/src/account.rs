@@ -15,6 +15,7 @@ use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
 use thiserror::Error;
 
 use crate::config::{Config, ConfigError, Overrides};
+use crate::passwords;
 
 /// What `postroom account` is told on the command line.
 #[derive(Debug, Args)]
@@ -58,12 +59,10 @@ pub(crate) enum AccountError {
     Store(#[from] StoreFailure),
     #[error("\"{name}\" is no name: {cause}")]
     Name { name: String, cause: NameError },
-    #[error(
-        "there is an account {0} already; change its password with: postroom account passwd {0}"
-    )]
-    Exists(Name),
-    #[error("there is no account {0}; add it with: postroom account add {0}")]
-    Unknown(Name),
+    #[error("there is an account {name} already; change its password with: {hint}")]
+    Exists { name: Name, hint: String },
+    #[error("there is no account {name}; add it with: {hint}")]
+    Unknown { name: Name, hint: String },
     #[error(transparent)]
     PasswordFile(#[from] ClientError),
     #[error("cannot ask for the password: {0}; give it with --password-file")]
@@ -88,33 +87,127 @@ pub(crate) enum AccountError {
 pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> {
     let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
-    let folder = DataFolder::open(&config.data)?;
-    let (mut store, _) = SqliteStore::open(folder, config.limits())?;
+    let folder = DataFolder::open_existing(&config.data)?;
+    // Kept until the store is closed, although so few changes never need it.
+    let (mut store, _checkpointer) = SqliteStore::open(folder, config.limits())?;
+    warn_of_damage(&mut store, arguments);
     match &arguments.command {
-        AccountCommand::Add(new) => set_password(&mut store, new, false),
-        AccountCommand::Passwd(known) => set_password(&mut store, known, true),
+        AccountCommand::Add(new) => add(&mut store, arguments, new)
+            .and_then(|(name, done)| tell(&name, &done, &config.passwords)),
+        AccountCommand::Passwd(known) => change(&mut store, arguments, known)
+            .and_then(|(name, done)| tell(&name, &done, &config.passwords)),
         AccountCommand::List => list(&mut store),
     }
 }
 
+/// A damaged record is no reason not to do what was asked.
+fn warn_of_damage(store: &mut SqliteStore, arguments: &AccountArguments) {
+    let damaged = store.take_damaged().len();
+    if damaged > 0 {
+        let hint = arguments.hint("check");
+        let _ = writeln!(
+            io::stderr(),
+            "postroom: {damaged} records of the store are damaged and left out; list them with: {hint}"
+        );
+    }
+}
+
+impl AccountArguments {
+    /// A command of this program for the same store, to be typed into a shell.
+    fn hint(&self, command: &str) -> String {
+        let given = |option, path: &Option<PathBuf>| {
+            let path = path.as_deref().map(Path::to_string_lossy);
+            path.map(|path| format!(" {option} {}", quoted(&path))).unwrap_or_default()
+        };
+        let (config, data) = (given("--config", &self.config), given("--data", &self.data));
+        format!("postroom {command}{config}{data}")
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// Adds an account; returns its name and what was done.
+fn add(
+    store: &mut SqliteStore,
+    arguments: &AccountArguments,
+    new: &PasswordArguments,
+) -> Result<(Name, String), AccountError> {
+    let name = new.name()?;
+    if let Some(known) = find(store, &name)? {
+        let hint = arguments.hint(&format!("account passwd {}", known.name));
+        return Err(AccountError::Exists { name: known.name, hint });
+    }
+    set_password(store, &name, new)?;
+    let done = format!("added the account {name}; only its password opens it");
+    Ok((name, done))
+}
+
+/// Changes the password of an account; returns its name and what was done.
+fn change(
+    store: &mut SqliteStore,
+    arguments: &AccountArguments,
+    known: &PasswordArguments,
+) -> Result<(Name, String), AccountError> {
+    let name = known.name()?;
+    let Some(AccountSummary { name, has_password, .. }) = find(store, &name)? else {
+        let hint = arguments.hint(&format!("account add {name}"));
+        return Err(AccountError::Unknown { name, hint });
+    };
+    set_password(store, &name, known)?;
+    let done = if has_password {
+        format!("changed the password of the account {name}")
+    } else {
+        format!("gave the account {name} a password; only that opens it")
+    };
+    Ok((name, done))
+}
+
+fn find(store: &mut SqliteStore, name: &Name) -> Result<Option<AccountSummary>, AccountError> {
+    Ok(summaries(store)?.into_iter().find(|account| account.name == *name))
+}
+
 fn set_password(
     store: &mut SqliteStore,
+    name: &Name,
     arguments: &PasswordArguments,
-    must_exist: bool,
 ) -> Result<(), AccountError> {
-    let name = Name::new(&arguments.name)
-        .map_err(|cause| AccountError::Name { name: arguments.name.clone(), cause })?;
-    match summaries(store)?.into_iter().find(|account| account.name == name) {
-        Some(account) if !must_exist => return Err(AccountError::Exists(account.name)),
-        None if must_exist => return Err(AccountError::Unknown(name)),
-        _ => {}
-    }
     let password = hashed(&read_password(arguments.password_file.as_deref())?)?;
-    match call(store, Call::SetPassword { name, password })? {
+    match call(store, Call::SetPassword { name: name.clone(), password })? {
         Outcome::TooManyAccounts => Err(AccountError::TooMany),
         Outcome::DiskFull => Err(AccountError::DiskFull),
         _ => Ok(()),
     }
+}
+
+impl PasswordArguments {
+    fn name(&self) -> Result<Name, AccountError> {
+        Name::new(&self.name).map_err(|cause| AccountError::Name { name: self.name.clone(), cause })
+    }
+}
+
+/// Says in one line what was done, and whether the password file makes it vain.
+fn tell(name: &Name, done: &str, file: &Path) -> Result<(), AccountError> {
+    let shown = file.display();
+    let overridden = if file.as_os_str().is_empty() {
+        String::new()
+    } else {
+        match passwords::names(file, name) {
+            Ok(false) => String::new(),
+            Ok(true) => format!(
+                "; but the password file {shown} names it, too, and as long as it does, \
+                 the password there is the one that counts"
+            ),
+            Err(error) => format!("; {error}; if it names {name}, the password there counts"),
+        }
+    };
+    writeln!(io::stdout(), "{done}{overridden}").map_err(AccountError::Output)
 }
 
 fn hashed(password: &Password) -> Result<PasswordHash, AccountError> {

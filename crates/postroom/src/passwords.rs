@@ -83,16 +83,16 @@ pub(crate) fn open(path: &Path) -> Result<Option<Passwords>, PasswordFileError> 
     if path.as_os_str().is_empty() {
         return Ok(None);
     }
-    let mut file = PasswordFile {
-        path: path.to_owned(),
-        last: None,
-        hasher: RandomState::new(),
-        complaint: None,
-        is_readable_by_others: false,
-    };
+    let mut file = PasswordFile::new(path);
     let content = file.look()?.unwrap_or_default();
     let first = file.take_over(&content);
     Ok(Some(Passwords { first, source: Box::new(file) }))
+}
+
+/// Whether the file at `path` has a password for this name.
+pub(crate) fn names(path: &Path, name: &Name) -> Result<bool, PasswordFileError> {
+    let content = PasswordFile::new(path).look()?.unwrap_or_default();
+    Ok(parse(&content).0.iter().any(|(named, _)| named == name))
 }
 
 impl PasswordSource for PasswordFile {
@@ -121,6 +121,16 @@ impl PasswordSource for PasswordFile {
 }
 
 impl PasswordFile {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            last: None,
+            hasher: RandomState::new(),
+            complaint: None,
+            is_readable_by_others: false,
+        }
+    }
+
     /// The content of the file, unless it is the same as before.
     fn look(&mut self) -> Result<Option<Vec<u8>>, PasswordFileError> {
         self.look_at_file().map_err(|cause| PasswordFileError { path: self.path.clone(), cause })

@@ -1,12 +1,14 @@
 //! `postroom account`: accounts with passwords, while no server runs.
 
+use std::fs;
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
 use super::{VERBOSE, folder, run, text};
-use crate::support::Server;
+use crate::support::{Server, program};
 
 /// Runs `postroom account`: whether it succeeded, and what it said.
 pub(super) fn account(data: &Path, arguments: &[&str]) -> (bool, String, String) {
@@ -33,10 +35,11 @@ pub(super) fn store() -> (TempDir, PathBuf) {
 
 #[test]
 fn accounts_are_added_changed_and_listed() {
-    let (_folder, data) = folder();
+    let (_folder, data) = store();
     assert_eq!(account(&data, &["list"]), (true, String::new(), String::new()));
     let added = account_typing(&data, &["add", "Dora"], "secret\n");
-    assert_eq!(added, (true, String::new(), String::new()));
+    let said = "added the account Dora; only its password opens it\n".to_owned();
+    assert_eq!(added, (true, said, String::new()));
     let mut server = Server::in_folder(&data, &[]);
     assert_eq!(server.log_in("bob").compose("dora", "hello"), "MESSAGE SENT");
     let mut dora = server.connect("mailbox");
@@ -46,9 +49,12 @@ fn accounts_are_added_changed_and_listed() {
     drop(dora);
     server.stop();
     let changed = account_typing(&data, &["passwd", "dora"], "other\n");
-    assert_eq!(changed, (true, String::new(), String::new()));
+    let said = "changed the password of the account Dora\n".to_owned();
+    assert_eq!(changed, (true, said, String::new()));
     // An open account can be given one, too.
-    assert!(account_typing(&data, &["passwd", "bob"], "bobs").0);
+    let (done, said, _) = account_typing(&data, &["passwd", "bob"], "bobs");
+    assert!(done);
+    assert_eq!(said, "gave the account bob a password; only that opens it\n");
     let listed = account(&data, &["list"]);
     assert_eq!(listed.1, "Dora\t1\tpassword\nbob\t0\tpassword\n");
     server.restart();
@@ -67,7 +73,7 @@ fn accounts_are_added_changed_and_listed() {
 
 #[test]
 fn what_cannot_be_done_with_an_account_is_told_in_one_sentence() {
-    let (folder, data) = folder();
+    let (folder, data) = store();
     assert!(account_typing(&data, &["add", "dora"], "secret\n").0);
     let missing = folder.path().join("missing");
     for (arguments, typed, named) in [
@@ -98,4 +104,75 @@ fn accounts_are_left_alone_while_a_server_runs() {
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(stderr.contains("in use"), "{stderr}");
     }
+}
+
+#[test]
+fn a_folder_without_a_store_is_told_and_left_alone() {
+    let (folder, data) = folder();
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    for place in [&data, &empty, &data.join("further"), &file] {
+        for arguments in [&["list"][..], &["add", "dora"], &["passwd", "dora"]] {
+            let (done, stdout, stderr) = account_typing(place, arguments, "secret\n");
+            assert!(!done && stdout.is_empty(), "{arguments:?}");
+            assert_eq!(stderr.lines().count(), 1, "{stderr}");
+            let no_store = format!("there is no store in {}", place.display());
+            assert!(stderr.contains(&no_store) && stderr.contains("--data"), "{stderr}");
+        }
+    }
+    assert!(!data.exists());
+    assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
+}
+
+#[test]
+fn a_hint_is_a_command_for_the_same_store() {
+    let (folder, data) = store();
+    let odd = folder.path().join("it's odd");
+    fs::rename(&data, &odd).unwrap();
+    let config = folder.path().join("postroom.toml");
+    fs::write(&config, "").unwrap();
+    let hinted = |arguments: &[&str]| {
+        let (done, _, stderr) = account_typing(&odd, arguments, "secret\n");
+        assert!(!done, "{arguments:?}");
+        let (_, hint) = stderr.trim_end().split_once(" with: postroom ").unwrap();
+        hint.to_owned()
+    };
+    let hint = hinted(&["passwd", "dora", "--config", text(&config)]);
+    // As a person would, in a shell.
+    let typed = |hint: &str| {
+        let output = run_in_shell(&format!("echo secret | \"$0\" {hint}"));
+        assert!(output.status.success(), "{hint}: {output:?}");
+    };
+    assert!(hint.contains("account add dora") && hint.contains(text(&config)), "{hint}");
+    typed(&hint);
+    typed(&hinted(&["add", "dora"]));
+}
+
+fn run_in_shell(line: &str) -> Output {
+    Command::new("sh").args(["-c", line]).arg(program()).output().unwrap()
+}
+
+#[test]
+fn a_password_file_that_overrides_a_password_is_told() {
+    let (folder, data) = store();
+    let passwords = folder.path().join("passwords");
+    fs::write(&passwords, "Dora 12345\n").unwrap();
+    let config = folder.path().join("postroom.toml");
+    fs::write(&config, format!("passwords = \"{}\"\n", passwords.display())).unwrap();
+    let said = |arguments: &[&str]| {
+        let arguments = [arguments, &["--config", text(&config)]].concat();
+        let (done, stdout, stderr) = account_typing(&data, &arguments, "secret\n");
+        assert!(done && stderr.is_empty(), "{stderr}");
+        assert_eq!(stdout.lines().count(), 1, "{stdout}");
+        stdout
+    };
+    let names_it = format!("the password file {} names it", passwords.display());
+    assert!(said(&["add", "dora"]).contains(&names_it));
+    assert!(said(&["passwd", "dora"]).contains(&names_it));
+    assert!(!said(&["add", "erik"]).contains("password file"));
+    assert!(!said(&["passwd", "erik"]).contains("password file"));
+    fs::remove_file(&passwords).unwrap();
+    assert!(said(&["passwd", "dora"]).contains("cannot read the password file"));
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
-use super::accounts::account;
-use super::{VERBOSE, folder, text};
+use super::accounts::{account, store};
+use super::{VERBOSE, text};
 use crate::support::{PATIENCE, Server};
 
 /// How long a stop may take.
@@ -70,7 +70,7 @@ fn a_stop_does_not_wait_for_a_client_that_does_not_read() {
 
 #[test]
 fn a_stop_does_not_wait_for_all_passwords_to_be_checked() {
-    let (folder, data) = folder();
+    let (folder, data) = store();
     let password = folder.path().join("password");
     fs::write(&password, "secret\n").unwrap();
     assert!(account(&data, &["add", "dora", "--password-file", text(&password)]).0);

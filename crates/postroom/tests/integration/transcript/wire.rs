@@ -29,6 +29,10 @@ impl Wire {
     pub(crate) fn start(transcript: &Transcript) -> Self {
         let folder = TempDir::new().unwrap();
         let data = folder.path().join("data");
+        if !transcript.accounts.is_empty() {
+            // Accounts are added to a store that is there.
+            assert!(Server::in_folder(&data, &[]).stop().success());
+        }
         for (name, password) in &transcript.accounts {
             add_account(&data, name, password);
         }
@@ -86,6 +90,7 @@ fn add_account(data: &std::path::Path, name: &str, password: &str) {
         .arg("--password-file")
         .arg(file.path())
         .stdin(Stdio::null())
+        .stdout(Stdio::null())
         .status()
         .unwrap();
     assert!(status.success());
