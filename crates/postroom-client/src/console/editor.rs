@@ -205,6 +205,8 @@ impl LineEditor {
     fn press_in_search(&mut self, key: Key) -> bool {
         let Some(search) = &mut self.search else { return false };
         match key {
+            // It leaves at once here, whatever is on the screen.
+            Key::Interrupt if !self.is_cleared_by_interrupt => return false,
             Key::Character(character) if search.query.len() < QUERY_BYTES_MAX => {
                 search.query.push(character);
                 let before = search.found.map_or(self.history.len(), |found| found + 1);

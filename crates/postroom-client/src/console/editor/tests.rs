@@ -121,10 +121,11 @@ fn the_history_is_searched_from_the_latest_line() {
     assert_eq!((shown(&editor).as_str(), editor.search_prompt()), ("/to mary two!|", None));
 
     for cancel in ["\u{7}", "\u{3}"] {
-        let mut editor = start();
+        let mut editor = LineEditor { is_cleared_by_interrupt: true, ..start() };
         press(&mut editor, &format!("\u{12}one{cancel}"));
         assert_eq!((shown(&editor).as_str(), editor.search_prompt()), ("half|", None));
     }
+    assert_eq!(press(&mut start(), "\u{12}one\u{3}"), Pressed::Interrupt);
     let mut editor = start();
     assert_eq!(press(&mut editor, "\u{12}two\r"), Pressed::Line("/to mary two".into()));
     let mut secret = LineEditor { is_secret: true, ..start() };
