@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Interest, Token};
-use postroom_protocol::{Outputs, Protocol, Stream};
+use postroom_protocol::{Close, DropReason, Outputs, Protocol, Stream};
 use postroom_store::Store;
 use tracing::Level;
 
@@ -15,18 +15,40 @@ use crate::event_loop::{FIRST_CONNECTION, Server};
 use crate::seat::{Seat, SeatDeadlines};
 use crate::timers::Deadline;
 
+const EVICTED: Close = Close::Dropped(DropReason::Evicted);
+
 /// How long to wait after the operating system could not accept a connection.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 impl<S: Store> Server<S> {
-    /// Takes the connections that wait, as many as there may be.
+    /// Takes the connections that wait, as many as there may be: one of each listener
+    /// in turn, so that a flood at one of them does not take all places.
     pub(crate) fn accept(&mut self) {
-        for number in 0..self.listeners.len() {
-            while self.listeners[number].waiting && self.has_place() {
-                self.accept_one(number);
+        self.free_places();
+        while self.may_accept() {
+            self.next_listener = (self.next_listener + 1) % self.listeners.len();
+            if self.listeners[self.next_listener].waiting {
+                self.accept_one(self.next_listener);
             }
         }
         self.log_when_full();
+    }
+
+    /// Where connections wait and there is no place, those that were evicted before
+    /// their login are not drained any longer.
+    fn free_places(&mut self) {
+        while !self.has_place()
+            && self.listeners.iter().any(|listening| listening.waiting)
+            && let Some(key) = self.evicted.pop_front()
+        {
+            let phase = self.connections.get(key).map(|connection| connection.phase);
+            if let Some(Phase::Closing(EVICTED) | Phase::Draining(EVICTED)) = phase {
+                self.remove(key, Ending::AsItsPhase);
+            }
+        }
+        if self.has_place() {
+            self.evicted.clear();
+        }
     }
 
     /// Tells once that connections wait because there are as many as there may be.

@@ -118,8 +118,10 @@ impl<S: Store> Server<S> {
             return;
         }
         connection.readable = true;
-        let limit = self.now + self.settings.drain_limit;
-        self.timers.set(&mut connection.drain, Deadline::Drain(key), Some(limit));
+        if connection.drain.is_none() {
+            let limit = self.now + self.settings.drain_limit;
+            self.timers.set(&mut connection.drain, Deadline::Drain(key), Some(limit));
+        }
         self.will_take(key);
     }
 

@@ -268,6 +268,12 @@ impl<S: Store> Server<S> {
         }
     }
 
+    /// Logs how many lines were left out, although the second is not over.
+    pub(crate) fn log_all_left_out(&mut self) {
+        self.now += SECOND;
+        self.log_left_out();
+    }
+
     /// Logs how many lines were left out in a second that is over.
     pub(crate) fn log_left_out(&mut self) {
         for (level, kind, peer, left_out) in self.line_counts.take_left_out(self.now) {

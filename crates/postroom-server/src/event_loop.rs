@@ -1,5 +1,6 @@
 //! The event loop: waits, takes, commits, answers.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,10 @@ pub struct Server<S> {
     pub(crate) accept_again: Option<Instant>,
     /// Connections wait since there are as many as there may be.
     pub(crate) is_full: bool,
+    /// The listener that a connection was last accepted from.
+    pub(crate) next_listener: usize,
+    /// Connections that were evicted before their login and may still be drained.
+    pub(crate) evicted: VecDeque<usize>,
     pub(crate) office: Office<S>,
     pub(crate) connections: Slab<Connection>,
     pub(crate) seats: Seats,
@@ -170,6 +175,8 @@ impl<S: Store> Server<S> {
             listeners: listening,
             accept_again: None,
             is_full: false,
+            next_listener: 0,
+            evicted: VecDeque::new(),
             connections: Slab::new(),
             seats: Seats::default(),
             before_login: BeforeLogin::default(),
@@ -198,6 +205,7 @@ impl<S: Store> Server<S> {
     /// Serves until a signal asks it to stop, or the store fails.
     pub fn run(mut self) -> Result<(), ServerError> {
         let served = self.serve();
+        self.log_all_left_out();
         match &served {
             Ok(()) => self.report(Category::Connection, "server stopped"),
             Err(error) => self.report(Category::Error, &format!("server failed: {error}")),

@@ -222,7 +222,20 @@ impl<S: Store> Server<S> {
             && let Some(session) = self.before_login.take_longest_of_most()
         {
             self.feed(session, Input::Evicted);
+            if let Some(front) = self.seats.get(session).map(|seat| seat.front) {
+                self.limit_end(front);
+            }
         }
+    }
+
+    /// Gives an evicted connection no more than the drain limit in all: a peer that
+    /// reads nothing must not keep its place.
+    fn limit_end(&mut self, key: usize) {
+        let limit = self.now + self.settings.drain_limit;
+        let connection = &mut self.connections[key];
+        self.timers.set(&mut connection.drain, Deadline::Drain(key), Some(limit));
+        self.evicted.push_back(key);
+        self.flush_one(key);
     }
 
     /// Notes which of a session's connections have something to be written, or

@@ -228,6 +228,19 @@ fn beyond_twenty_a_second_refusals_of_one_peer_are_summarised() {
     assert!(written < REFUSALS / 4, "{written} lines");
 }
 
+#[test]
+fn what_was_left_out_is_logged_when_the_server_stops() {
+    let mut server = server(&["--capacity=1"]);
+    let mut eve = server.log_in("eve");
+    eve.send(&"COMPOSE eve\nhi\n".repeat(61));
+    for _ in 0..61 {
+        eve.line();
+    }
+    assert!(server.stop().success());
+    let log = server.log();
+    assert!(log.contains("left_out=40"), "{log}");
+}
+
 /// Failed logins are what an operator bans addresses for.
 #[test]
 fn failed_logins_are_never_left_out() {

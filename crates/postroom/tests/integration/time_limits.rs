@@ -356,6 +356,34 @@ fn beyond_the_most_connections_a_further_one_waits() {
     assert_served(second);
 }
 
+/// A place that becomes free does not always go to the listener with the flood.
+#[test]
+fn listeners_take_turns_where_connections_wait() {
+    let (server, mut first, mut verbose) = full_server(&[]);
+    let _silent: Vec<_> = (0..3).map(|_| server.connect("mailbox")).collect();
+    first.send("EXIT\n");
+    assert_eq!(first.rest(), "");
+    drop(first);
+    assert_eq!(verbose.line(), "Login successful with new username. Welcome carol");
+}
+
+/// A stranger that reads nothing keeps its place no longer than others.
+#[test]
+fn an_evicted_connection_that_reads_nothing_frees_its_place() {
+    let server = LoggedServer::start(&[], &["--set=connection.max=3"]);
+    let stuck = narrow(server.address(VERBOSE));
+    write_until_stuck(&stuck, b"no command\n");
+    let mut second = server.connect("mailbox");
+    assert_eq!(second.ask("LOGIN bob"), "0");
+    let mut third = server.connect("chat");
+    assert!(third.line().starts_with("Welcome"));
+    let begun = Instant::now();
+    let mut fourth = server.connect("chat");
+    assert!(fourth.line().starts_with("Welcome"));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    drop(stuck);
+}
+
 #[test]
 fn that_the_server_is_full_is_logged() {
     let server = LoggedServer::start(&[], &["--set=connection.max=1"]);
