@@ -85,6 +85,10 @@ impl<S: Store> Server<S> {
         let (session, stream) = (connection.session, connection.stream);
         if let Some(session) = session {
             self.feed(session, Input::End { stream, proof });
+            // A client that has ended its side takes no connection back.
+            if self.seats.get(session).is_some_and(|seat| seat.dialling.is_some()) {
+                self.dial_limit_passed(session);
+            }
         }
         if is_draining {
             self.remove(key, Ending::AsItsPhase);

@@ -228,6 +228,19 @@ fn a_dial_that_its_client_does_not_wait_for_counts_as_failed() {
     assert_eq!(all_dials(server).len(), before);
 }
 
+#[test]
+fn a_client_that_closes_during_a_dial_is_logged_out_at_once() {
+    let server = LoggedServer::start(&["bob"], &["--set=im.dial_limit_ms=10000"]);
+    let hole = BlackHole::open();
+    let mut bob = log_in(&server, "bob");
+    bob.send(&format!("{}\n", dial(hole.address())));
+    drop(bob);
+    server.wait_for_log(&["dialling back failed", "account=bob"]);
+    let begun = Instant::now();
+    assert_eq!(server.connect("im").ask(&login("bob")), LOGGED_IN);
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
 /// The original client of seed 002 sends its port before it listens there.
 #[test]
 fn a_client_that_listens_late_is_reached() {
