@@ -9,13 +9,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use postroom_model::Name;
 use postroom_store::{Call, Outcome, PasswordHash, Store};
 
+use crate::password::FROM_FILE;
 use crate::visit::SessionId;
 use crate::{News, Office};
-
-/// What the store keeps as the password of an account in the password file. It is
-/// no hash, so no password fits it: the file decides, and an account whose line is
-/// removed stays locked.
-const FROM_FILE: &str = "file:";
 
 /// Failed locks that are tried again at one time. A full disk refuses each, and
 /// logins must not wait for all of them.

@@ -27,10 +27,18 @@ pub fn hash(password: &Password, salt: [u8; SALT_BYTES]) -> Result<PasswordHash,
     Ok(PasswordHash(hash.to_string().into_boxed_str()))
 }
 
-/// Whether a password may fit this hash: whether it is one that can be computed.
+/// What the store keeps as the password of an account in the password file. It is no
+/// hash, so no password fits it: the file decides, and an account whose line is
+/// removed stays locked.
+pub(crate) const FROM_FILE: &str = "file:";
+
+/// Whether the office has given this to the store: a hash, or the lock of an account
+/// of the password file.
 #[must_use]
-pub fn is_hash(hash: &PasswordHash) -> bool {
-    Phc::new(&hash.0).is_ok_and(|hash| hash.salt.is_some() && hash.hash.is_some())
+pub fn is_well_formed(password: &PasswordHash) -> bool {
+    let is_hash =
+        Phc::new(&password.0).is_ok_and(|hash| hash.salt.is_some() && hash.hash.is_some());
+    is_hash || password.0.starts_with(FROM_FILE)
 }
 
 /// Whether two passwords are the same, in a time that tells nothing of either but
@@ -101,7 +109,8 @@ mod tests {
         let password = Password::from_bytes(b"hunter2").unwrap();
         let hashed = hash(&password, [7; SALT_BYTES]).unwrap();
         assert!(hashed.0.starts_with("$argon2id$"));
-        assert!(is_hash(&hashed) && !is_hash(&PasswordHash("nonsense".into())));
+        assert!(is_well_formed(&hashed) && is_well_formed(&PasswordHash(FROM_FILE.into())));
+        assert!(!is_well_formed(&PasswordHash("nonsense".into())));
         let mut checker = Checker::default();
         for _ in 0..2 {
             assert!(checker.verify(Some(&password), Some(&hashed)));

@@ -28,9 +28,10 @@ pub(crate) enum CheckError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(
-        "found {findings} damaged in {}; the server leaves damaged records out; restore a backup, \
-         or go on without them",
-        data.display()
+        "{} has {findings} damaged {}, listed above; the server goes on without them; \
+         to have them back, restore a backup",
+        data.display(),
+        if *findings == 1 { "record" } else { "records" }
     )]
     Damaged { findings: usize, data: PathBuf },
     #[error("cannot write to standard output: {0}")]
@@ -43,12 +44,13 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CheckError> {
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
     let mut output = io::stdout().lock();
     let (mut findings, mut written) = (0, Ok(()));
-    let checked = postroom_store_sqlite::check(&config.data, password::is_hash, |finding| {
-        findings += 1;
-        if written.is_ok() {
-            written = writeln!(output, "{finding}");
-        }
-    })?;
+    let checked =
+        postroom_store_sqlite::check(&config.data, password::is_well_formed, |finding| {
+            findings += 1;
+            if written.is_ok() {
+                written = writeln!(output, "{finding}");
+            }
+        })?;
     written.map_err(CheckError::Output)?;
     if findings > 0 {
         return Err(CheckError::Damaged { findings, data: config.data });

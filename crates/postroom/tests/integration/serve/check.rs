@@ -10,6 +10,8 @@ use rusqlite::Connection;
 
 use super::accounts::store;
 use super::{folder, run, text};
+use crate::logged::LoggedServer;
+use crate::messenger::log_in;
 use crate::support::Server;
 
 /// Runs `postroom check`: its status and what it said.
@@ -39,6 +41,16 @@ fn check_untouched(data: &Path) -> (Option<i32>, String, String) {
 
 fn execute(data: &Path, statement: &str) {
     Connection::open(data.join("postroom.db")).unwrap().execute_batch(statement).unwrap();
+}
+
+/// The lock of an account of the password file is no hash, and no damage.
+#[test]
+fn accounts_of_the_password_file_are_sound() {
+    let server = LoggedServer::start(&["bob"], &[]);
+    log_in(&server, "bob");
+    let (status, stdout, stderr) = check(server.data());
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(stdout.contains("nothing is damaged") && stdout.contains("accounts 1"), "{stdout}");
 }
 
 #[test]
@@ -106,7 +118,7 @@ fn each_damaged_record_is_a_line_with_its_table_and_key() {
             assert!(line.starts_with(begins), "{begins}: {stdout}");
         }
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
-        assert!(stderr.contains("found 8 damaged"), "{stderr}");
+        assert!(stderr.contains("has 8 damaged records"), "{stderr}");
     };
     check_lines(check_untouched(&data));
     server.restart();
