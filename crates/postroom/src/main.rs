@@ -19,7 +19,7 @@ use postroom_client::{
     ReadArguments, SendArguments,
 };
 
-/// A post office with many counters: a message left at one is read at another.
+/// A messaging server: a message left at one listener is read at any other.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Arguments {
