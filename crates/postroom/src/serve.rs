@@ -63,9 +63,15 @@ pub(crate) struct ServeArguments {
 pub(crate) enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error("there is no protocol \"{name}\" in \"{listener}\"; there are: {}", protocol_names())]
+    #[error(
+        "there is no protocol \"{name}\" (in \"{listener}\"); the protocols are: {}",
+        protocol_names()
+    )]
     UnknownProtocol { name: String, listener: String },
-    #[error("\"{listener}\" is no listener; write it as PROTOCOL=HOST:PORT")]
+    #[error(
+        "\"{listener}\" is not a listener; write it as PROTOCOL=HOST:PORT, for example \
+         mailbox=127.0.0.1:4401, with a port from 0 to 65535"
+    )]
     Listener { listener: String },
     #[error("cannot find the address in \"{listener}\": {cause}")]
     Address { listener: String, cause: io::Error },
@@ -218,7 +224,10 @@ fn address(listener: &str) -> Result<ListenerAddress, ServeError> {
         listener: listener.to_owned(),
     })?;
     let address = resolve(address)
-        .map_err(|cause| ServeError::Address { listener: listener.to_owned(), cause })?
+        .map_err(|cause| match cause.kind() {
+            io::ErrorKind::InvalidInput => malformed(),
+            _ => ServeError::Address { listener: listener.to_owned(), cause },
+        })?
         .ok_or_else(malformed)?;
     Ok(ListenerAddress { protocol, address })
 }

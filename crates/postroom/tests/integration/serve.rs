@@ -180,6 +180,16 @@ fn a_listener_that_is_none_is_told_in_one_sentence() {
 }
 
 #[test]
+fn a_listener_that_is_none_is_told_in_one_sentence_with_an_example() {
+    let (_folder, data) = folder();
+    for listener in ["4401", "mailbox=4401", "mailbox=127.0.0.1:99999", "mailbox=127.0.0.1"] {
+        let sentence = refusal(&["serve", "--data", text(&data), "--listen", listener], |_| {});
+        assert!(sentence.contains(listener), "{sentence}");
+        assert!(sentence.contains("mailbox=127.0.0.1:4401"), "{sentence}");
+    }
+}
+
+#[test]
 fn a_setting_that_is_none_is_told_in_one_sentence() {
     let (_folder, data) = folder();
     for (setting, named) in [
