@@ -1,10 +1,11 @@
 //! Passwords that wait to be checked.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use postroom_model::{Name, Password};
 use postroom_store::PasswordHash;
 
+use crate::file_passwords::Table;
 use crate::password::{self, Checker};
 use crate::visit::SessionId;
 
@@ -90,12 +91,12 @@ pub(crate) struct Checks {
     waiting: VecDeque<Check>,
     waiting_max: usize,
     /// Names and passwords of the password file.
-    secrets: HashMap<Name, Password>,
+    secrets: Table,
 }
 
 impl Checks {
     pub(crate) fn new(waiting_max: usize) -> Self {
-        Self { waiting: VecDeque::new(), waiting_max, secrets: HashMap::new() }
+        Self { waiting: VecDeque::new(), waiting_max, secrets: Table::default() }
     }
 
     /// Adds a check, if there is room for it.
@@ -124,7 +125,7 @@ impl Checks {
     }
 
     /// Takes over a new reading of the password file.
-    pub(crate) fn set_secrets(&mut self, passwords: impl Iterator<Item = (Name, Password)>) {
-        self.secrets = passwords.collect();
+    pub(crate) fn set_secrets(&mut self, secrets: Table) {
+        self.secrets = secrets;
     }
 }

@@ -7,6 +7,7 @@
 //! [`Check`], and reads the password file, see [`PasswordRead`].
 
 mod check;
+mod file_passwords;
 mod live;
 mod locks;
 mod login;
@@ -31,6 +32,7 @@ use password_file::PasswordFile;
 use visit::{Standing, Visit};
 
 pub use check::{Check, Checked};
+pub use file_passwords::{FilePasswords, PasswordTables};
 pub use news::{Audience, Member, Moment, News};
 pub use password_file::{PasswordRead, PasswordsRead};
 pub use visit::SessionId;
@@ -189,6 +191,7 @@ impl<S: Store> Office<S> {
     /// After an error nothing more may be told.
     pub fn settle(&mut self, now: Timestamp, news: &mut Vec<News>) -> Result<(), StoreFailure> {
         self.submit_claims();
+        self.submit_locks();
         self.unsettled = false;
         let mut completions = std::mem::take(&mut self.completions);
         self.store.settle(now, &mut completions)?;
@@ -206,12 +209,12 @@ impl<S: Store> Office<S> {
     /// Whether something was asked, or happened, since the last settlement began.
     pub fn is_unsettled(&self) -> bool {
         let has_newcomers = self.file.as_ref().is_some_and(PasswordFile::has_newcomers);
-        self.unsettled || !self.news.is_empty() || has_newcomers
+        self.asks_the_store() || !self.news.is_empty() || has_newcomers
     }
 
-    /// Whether something was asked of the store since the last settlement began.
+    /// Whether the next settlement has something to ask of the store.
     pub fn asks_the_store(&self) -> bool {
-        self.unsettled
+        self.unsettled || self.locks.has_waiting()
     }
 
     /// The sessions in a channel.

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use postroom_model::Name;
 use postroom_store::{Call, Outcome, PasswordHash, Store};
 
+use crate::file_passwords::NewNames;
 use crate::password::FROM_FILE;
 use crate::visit::SessionId;
 use crate::{News, Office};
@@ -17,12 +18,20 @@ use crate::{News, Office};
 /// logins must not wait for all of them.
 const RETRIES_MAX: usize = 64;
 
+/// Names that are locked in one settlement, which all sessions wait for. The other
+/// names of a long file wait; the office refuses them itself meanwhile.
+const LOCKS_PER_SETTLEMENT_MAX: usize = 256;
+
 /// The key in all tickets of locks, which no session has.
 const KEY: usize = u32::MAX as usize;
 
 /// The locks that the store has not confirmed.
 #[derive(Debug, Default)]
 pub(crate) struct Locks {
+    /// Names whose lock was not tried yet: a batch for each reading of the file that
+    /// had new ones.
+    waiting: VecDeque<NewNames>,
+    /// Names whose lock is under way or has failed.
     unlocked: HashSet<Name>,
     under_way: HashMap<SessionId, Name>,
     failed: VecDeque<Name>,
@@ -34,7 +43,28 @@ pub(crate) struct Locks {
 impl Locks {
     /// Whether the store has not locked this name, which is to be locked.
     pub(crate) fn is_missing(&self, name: &Name) -> bool {
-        self.unlocked.contains(name)
+        self.unlocked.contains(name) || self.waiting.iter().any(|batch| batch.contains(name))
+    }
+
+    /// Whether there are names whose lock was not tried yet.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Adds names to be locked.
+    pub(crate) fn add(&mut self, names: NewNames) {
+        if !names.is_empty() {
+            self.waiting.push_back(names);
+        }
+    }
+
+    fn take_waiting(&mut self) -> Option<Name> {
+        let batch = self.waiting.front_mut()?;
+        let name = batch.take();
+        if batch.is_empty() {
+            self.waiting.pop_front();
+        }
+        name
     }
 
     /// Whether a ticket is that of a lock.
@@ -64,7 +94,7 @@ impl Locks {
                 self.is_reported = true;
                 Some(News::NotLocked)
             }
-            (true, true) if self.unlocked.is_empty() => {
+            (true, true) if self.unlocked.is_empty() && self.waiting.is_empty() => {
                 self.is_reported = false;
                 Some(News::AllLocked)
             }
@@ -74,8 +104,21 @@ impl Locks {
 }
 
 impl<S: Store> Office<S> {
+    /// Has the store lock names of the password file that wait for it.
+    pub(crate) fn submit_locks(&mut self) {
+        for _ in 0..LOCKS_PER_SETTLEMENT_MAX {
+            let Some(name) = self.locks.take_waiting() else {
+                return;
+            };
+            // A name that came back is locked already, or its lock is tried again.
+            if !self.locks.unlocked.contains(&name) {
+                self.lock(name);
+            }
+        }
+    }
+
     /// Has the store lock a name of the password file.
-    pub(crate) fn lock(&mut self, name: Name) {
+    fn lock(&mut self, name: Name) {
         let ticket = self.locks.begin(name.clone());
         let password = PasswordHash(FROM_FILE.into());
         self.submit(ticket, Call::SetPassword { name, password });
@@ -100,8 +143,8 @@ impl<S: Store> Office<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PasswordsRead;
-    use crate::tests::{Bench, file};
+    use crate::tests::{Bench, file, owned};
+    use crate::{PasswordTables, PasswordsRead};
 
     fn told(bench: &mut Bench) -> Vec<News> {
         bench.settle();
@@ -126,5 +169,51 @@ mod tests {
         assert!(matches!(told(&mut bench)[..], [News::AllLocked]));
         assert!(bench.disk.borrow().is_locked("bob") && bench.disk.borrow().is_locked("ann"));
         assert!(!bench.opens("bob", None));
+    }
+
+    fn locked(bench: &Bench, names: &[String]) -> usize {
+        names.iter().filter(|name| bench.disk.borrow().is_locked(name)).count()
+    }
+
+    #[test]
+    fn the_names_of_a_long_file_are_locked_a_few_at_a_time_and_none_is_open_meanwhile() {
+        let mut bench = Bench::new();
+        let names: Vec<_> = (0..1_000).map(|number| format!("user{number}")).collect();
+        let lines: Vec<_> = names.iter().map(|name| (name.as_str(), "secret")).collect();
+        let mut tables = PasswordTables::default();
+        bench.office.use_password_file(tables.next(owned(&lines)));
+        bench.settle_once();
+        assert_eq!(locked(&bench, &names), LOCKS_PER_SETTLEMENT_MAX);
+        // The file no longer has most of them, and one comes back.
+        bench.office.passwords_read(PasswordsRead::Changed(tables.next(owned(&lines[..1]))));
+        bench.office.passwords_read(PasswordsRead::Changed(tables.next(owned(&lines[998..]))));
+        let last = Name::new(&names[997]).unwrap();
+        assert!(bench.office.locks.is_missing(&last));
+        bench.settle_once();
+        assert_eq!(locked(&bench, &names), 2 * LOCKS_PER_SETTLEMENT_MAX);
+        assert!(bench.office.locks.is_missing(&last) && bench.office.is_unsettled());
+        bench.settle();
+        assert_eq!(locked(&bench, &names), names.len());
+        assert!(!bench.office.locks.is_missing(&last) && !bench.office.locks.has_waiting());
+    }
+
+    #[test]
+    fn locks_that_fail_are_tried_again_a_few_at_each_reading() {
+        let mut bench = Bench::new();
+        let names: Vec<_> = (0..1_000).map(|number| format!("user{number}")).collect();
+        let lines: Vec<_> = names.iter().map(|name| (name.as_str(), "secret")).collect();
+        bench.disk.borrow_mut().is_full = true;
+        let mut tables = PasswordTables::default();
+        bench.office.use_password_file(tables.next(owned(&lines)));
+        bench.settle();
+        bench.disk.borrow_mut().is_full = false;
+        // A name that left the file and came back waits no second time.
+        for lines in [&lines[1..], &lines[..]] {
+            let reading = tables.next(owned(lines));
+            bench.office.passwords_read(PasswordsRead::Changed(reading));
+        }
+        bench.settle();
+        assert_eq!(locked(&bench, &names), 2 * RETRIES_MAX);
+        assert_eq!(bench.office.locks.failed.len(), names.len() - 2 * RETRIES_MAX);
     }
 }

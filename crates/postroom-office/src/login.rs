@@ -4,6 +4,7 @@ use postroom_model::{Attendee, Event, LogInRefusal, Name, Password, Reply, SendR
 use postroom_store::{Call, Key, PasswordHash, Presence, Store};
 
 use crate::check::{Against, Check, Checked, Verdict};
+use crate::file_passwords::FilePasswords;
 use crate::news::{Audience, News};
 use crate::visit::{Attendance, Entrance, Opened, SessionId, Standing};
 use crate::{Office, own};
@@ -223,14 +224,10 @@ impl<S: Store> Office<S> {
 
     /// Takes over the passwords in the password file. From now on they alone open
     /// the accounts named; accounts named before and no longer stay locked.
-    pub(crate) fn set_passwords(&mut self, passwords: Vec<(Name, Password)>) {
-        for (name, _) in &passwords {
-            // Names that the file had before are locked, or their lock is tried again.
-            if self.checks.secret(name).is_none() && !self.locks.is_missing(name) {
-                self.lock(name.clone());
-            }
-        }
-        self.checks.set_secrets(passwords.into_iter());
+    pub(crate) fn set_passwords(&mut self, FilePasswords { table, new_names }: FilePasswords) {
+        // Names that the file had before are locked, or their lock is tried again.
+        self.locks.add(new_names);
+        self.checks.set_secrets(table);
     }
 }
 

@@ -9,11 +9,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use postroom_model::{Name, Password};
 use postroom_store::Store;
 
 use crate::visit::SessionId;
-use crate::{News, Office};
+use crate::{FilePasswords, News, Office};
 
 /// How long a read counts as recent, from its begin.
 const FRESH_FOR: Duration = Duration::from_millis(500);
@@ -34,7 +33,7 @@ pub enum PasswordsRead {
     /// The file says what it said before.
     Unchanged,
     /// What the file says now.
-    Changed(Vec<(Name, Password)>),
+    Changed(FilePasswords),
     /// The passwords read before stay in force.
     Unreadable,
 }
@@ -127,7 +126,7 @@ impl PasswordFile {
 impl<S: Store> Office<S> {
     /// Takes over a password file with its first reading. Logins need a recent one
     /// from now on, see [`tend_logins`](Self::tend_logins).
-    pub fn use_password_file(&mut self, first: Vec<(Name, Password)>) {
+    pub fn use_password_file(&mut self, first: FilePasswords) {
         self.file = Some(PasswordFile::default());
         self.set_passwords(first);
     }

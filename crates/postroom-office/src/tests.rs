@@ -11,7 +11,7 @@ use postroom_store::{
 };
 
 use crate::password::Checker;
-use crate::{News, Office, SessionId};
+use crate::{FilePasswords, News, Office, PasswordTables, SessionId};
 
 /// Accounts and presence in memory, and a disk that is full when a test says so.
 #[derive(Debug, Default)]
@@ -174,7 +174,12 @@ pub(crate) fn password(typed: &str) -> Password {
     Password::from_bytes(typed.as_bytes()).unwrap()
 }
 
-/// What a password file says.
-pub(crate) fn file(lines: &[(&str, &str)]) -> Vec<(Name, Password)> {
+/// What a password file says that was not read before.
+pub(crate) fn file(lines: &[(&str, &str)]) -> FilePasswords {
+    PasswordTables::default().next(owned(lines))
+}
+
+/// The lines of a password file.
+pub(crate) fn owned(lines: &[(&str, &str)]) -> Vec<(Name, Password)> {
     lines.iter().map(|(name, typed)| (Name::new(name).unwrap(), password(typed))).collect()
 }

@@ -5,8 +5,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use postroom_model::{Name, Password};
-use postroom_office::{Member, News, Office, PasswordRead, PasswordsRead, SessionId};
+use postroom_office::{
+    FilePasswords, Member, News, Office, PasswordRead, PasswordsRead, SessionId,
+};
 use postroom_protocol::{Category, Outputs, Report};
 use postroom_store::{Store, StoreFailure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -102,7 +103,7 @@ pub struct Parts<S> {
 /// Passwords of a password file.
 pub struct Passwords {
     /// What it says at the start.
-    pub first: Vec<(Name, Password)>,
+    pub first: FilePasswords,
     /// Reads it again.
     pub source: Box<dyn PasswordSource>,
 }

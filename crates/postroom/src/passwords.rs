@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use postroom_model::{Name, Password};
-use postroom_office::{PasswordRead, PasswordsRead};
+use postroom_model::Name;
+use postroom_office::{FilePasswords, PasswordRead, PasswordTables, PasswordsRead};
 use postroom_server::{PasswordSource, Passwords};
 use thiserror::Error;
 
@@ -43,6 +43,7 @@ const STAMP_STEP: Duration = Duration::from_secs(3);
 pub(crate) struct PasswordFile {
     path: PathBuf,
     last: Option<Seen>,
+    tables: PasswordTables,
     hasher: RandomState,
     /// The error that the log has, until a read succeeds.
     complaint: Option<String>,
@@ -97,6 +98,8 @@ pub(crate) fn names(path: &Path, name: &Name) -> Result<bool, PasswordFileError>
 
 impl PasswordSource for PasswordFile {
     fn read(&mut self, PasswordRead { is_asked }: PasswordRead) -> PasswordsRead {
+        // The office has taken over the reading before.
+        self.tables.free_replaced();
         match self.look() {
             Ok(Some(content)) => {
                 self.complaint = None;
@@ -125,6 +128,7 @@ impl PasswordFile {
         Self {
             path: path.to_owned(),
             last: None,
+            tables: PasswordTables::default(),
             hasher: RandomState::new(),
             complaint: None,
             is_readable_by_others: false,
@@ -185,14 +189,16 @@ impl PasswordFile {
         last.is_none_or(|last| last.content_hash != content_hash).then_some(content)
     }
 
-    fn take_over(&self, content: &[u8]) -> Vec<(Name, Password)> {
+    fn take_over(&mut self, content: &[u8]) -> FilePasswords {
         let file = self.path.display();
         let (passwords, mistakes) = parse(content);
         for Mistake { line, what } in mistakes {
             tracing::warn!(%file, line, "{what}; the line is left out");
         }
-        tracing::info!(%file, accounts = passwords.len(), "password file read");
-        passwords
+        let accounts = passwords.len();
+        let made_ready = self.tables.next(passwords);
+        tracing::info!(%file, accounts, "password file read");
+        made_ready
     }
 }
 

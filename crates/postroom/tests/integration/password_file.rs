@@ -13,13 +13,23 @@ use tempfile::TempDir;
 use crate::logged::{LoggedServer, passwords, wait_until, write_passwords};
 use crate::messenger::LOGGED_IN;
 use crate::passwords::{may_enter_im, may_enter_mailbox, server_with};
-use crate::support::{command, only_child, wait_for};
+use crate::support::{Client, command, only_child, wait_for};
 
 /// Time within which logins know of a change.
 const NOTICED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Time that a login waits for the file, and its check on a busy machine.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Lines of a file that takes seconds to work through in a build for tests.
+const LONG_FILE: usize = 200_000;
+
+/// Answers that are timed once such a file is read.
+const ANSWERS_AFTER_READ: usize = 50;
+
+/// Time within which a session is answered that has nothing to do with the file, on
+/// a busy machine too.
+const ANSWERED_WITHIN_ALWAYS: Duration = Duration::from_secs(1);
 
 const UNREADABLE: &str = "cannot read the password file";
 
@@ -220,4 +230,42 @@ fn a_lock_that_the_store_refuses_is_reported_once() {
         assert!(!may_enter_mailbox(&server, "mailbox", "carol", None));
     }
     assert_eq!(count(&server, "no room to lock"), 1, "{}", server.log());
+}
+
+/// Has the server answer once; returns how long that took.
+fn time_of_answer(chat: &mut Client) -> Duration {
+    let begun = Instant::now();
+    chat.send("/cmd\n");
+    // Others come and go meanwhile.
+    while !chat.line().starts_with("Commands") {}
+    begun.elapsed()
+}
+
+#[test]
+fn a_long_file_delays_no_session_and_its_names_may_log_in_at_once() {
+    let server = server_with("bob old\n");
+    let mut chat = server.connect("chat");
+    chat.line();
+    assert!(chat.ask("/setname idle").starts_with("Username accepted"));
+    let users = (0..LONG_FILE).map(|number| format!("user{number} secret\n"));
+    let lines: Vec<_> = users.chain(["bob new\n".to_owned()]).collect();
+    write_passwords(&server.passwords(), &lines.concat());
+    server.signal(Signal::HUP);
+    let mut longest = Duration::ZERO;
+    wait_until("the file is read", || {
+        longest = longest.max(time_of_answer(&mut chat));
+        server.log().contains(&format!("accounts={}", LONG_FILE + 1))
+    });
+    for _ in 0..ANSWERS_AFTER_READ {
+        longest = longest.max(time_of_answer(&mut chat));
+    }
+    let last = format!("user{}", LONG_FILE - 1);
+    assert_noticed(&server, "bob", "new", true);
+    assert!(may_enter_im(&server, &last, "secret"));
+    // A name whose lock still waits is no longer open either.
+    write_passwords(&server.passwords(), "bob new\n");
+    assert_noticed(&server, &last, "secret", false);
+    assert!(!may_enter_mailbox(&server, "mailbox", &last, None));
+    longest = longest.max(time_of_answer(&mut chat));
+    assert!(longest < ANSWERED_WITHIN_ALWAYS, "{longest:?}");
 }

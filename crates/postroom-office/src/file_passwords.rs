@@ -1,0 +1,71 @@
+//! The passwords of a password file, made ready away from the event loop.
+//!
+//! A file can have a million lines. Whatever takes time in proportion to them is done
+//! by the thread that reads the file: making the table, finding the names that are
+//! new, and freeing the table that was replaced.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use postroom_model::{Name, Password};
+
+/// The passwords of a file by name.
+pub(crate) type Table = Arc<HashMap<Name, Password>>;
+
+/// What one reading of a password file says, for the office to take over.
+#[derive(Debug)]
+pub struct FilePasswords {
+    pub(crate) table: Table,
+    pub(crate) new_names: NewNames,
+}
+
+/// The names in one reading that the reading before did not have.
+#[derive(Debug, Default)]
+pub(crate) struct NewNames {
+    set: HashSet<Name>,
+    /// The same names in the order of the file.
+    queue: VecDeque<Name>,
+}
+
+/// Makes readings of one file ready. It belongs to the thread that reads the file.
+#[derive(Debug, Default)]
+pub struct PasswordTables {
+    current: Table,
+    /// Kept so that the office, which holds the same table, never frees it.
+    replaced: Option<Table>,
+}
+
+impl PasswordTables {
+    /// The reading to hand to the office, from the lines of the file.
+    pub fn next(&mut self, lines: Vec<(Name, Password)>) -> FilePasswords {
+        let names = lines.iter().map(|(name, _)| name);
+        let queue: VecDeque<_> =
+            names.filter(|name| !self.current.contains_key(*name)).cloned().collect();
+        let new_names = NewNames { set: queue.iter().cloned().collect(), queue };
+        let table = Arc::new(lines.into_iter().collect());
+        self.replaced = Some(std::mem::replace(&mut self.current, Arc::clone(&table)));
+        FilePasswords { table, new_names }
+    }
+
+    /// Frees the table that was replaced. To be called once the office has taken
+    /// over the reading after it.
+    pub fn free_replaced(&mut self) {
+        self.replaced = None;
+    }
+}
+
+impl NewNames {
+    pub(crate) fn contains(&self, name: &Name) -> bool {
+        self.set.contains(name)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn take(&mut self) -> Option<Name> {
+        let name = self.queue.pop_front()?;
+        self.set.remove(&name);
+        Some(name)
+    }
+}
