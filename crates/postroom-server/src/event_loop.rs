@@ -384,8 +384,14 @@ impl<S: Store> Server<S> {
     fn has_stopped(&self) -> bool {
         match self.stop {
             Stop::No | Stop::Asked => false,
-            Stop::Until(limit) => self.connections.is_empty() || self.now >= limit,
+            Stop::Until(limit) => self.has_finished() || self.now >= limit,
         }
+    }
+
+    /// Whether no client is left, and all names of the password file are locked: one
+    /// that is gone from the file at the next start must not be open then.
+    fn has_finished(&self) -> bool {
+        self.connections.is_empty() && !self.office.asks_the_store()
     }
 
     /// Takes what the threads have to tell.

@@ -24,6 +24,9 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 /// Lines of a file that takes seconds to work through in a build for tests.
 const LONG_FILE: usize = 200_000;
 
+/// Names that take some time to lock.
+const FILE_AT_A_STOP: usize = 20_000;
+
 /// Answers that are timed once such a file is read.
 const ANSWERS_AFTER_READ: usize = 50;
 
@@ -268,4 +271,19 @@ fn a_long_file_delays_no_session_and_its_names_may_log_in_at_once() {
     assert!(!may_enter_mailbox(&server, "mailbox", &last, None));
     longest = longest.max(time_of_answer(&mut chat));
     assert!(longest < ANSWERED_WITHIN_ALWAYS, "{longest:?}");
+}
+
+#[test]
+fn a_stop_locks_the_names_that_wait_for_it_first() {
+    let folder = TempDir::new().unwrap();
+    let names = || (0..FILE_AT_A_STOP).map(|number| format!("user{number}"));
+    let lines: Vec<_> = names().map(|name| format!("{name} secret\n")).collect();
+    write_passwords(&passwords(folder.path()), &lines.concat());
+    let mut server = LoggedServer::begin(folder, &[], &[]);
+    assert!(server.stop().success());
+    write_passwords(&server.passwords(), "");
+    server.restart();
+    for name in names().skip(FILE_AT_A_STOP - 2) {
+        assert!(!may_enter_mailbox(&server, "mailbox", &name, None), "{name}");
+    }
 }
