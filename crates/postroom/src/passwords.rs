@@ -64,6 +64,7 @@ struct Seen {
 struct Stamp {
     device: u64,
     inode: u64,
+    links: u64,
     bytes: u64,
     /// Seconds and nanoseconds.
     modified: (i64, i64),
@@ -147,12 +148,12 @@ impl PasswordFile {
                 return Ok(None);
             }
             let now = SystemTime::now();
-            let content = read_bounded(file)?;
+            let content = read_bounded(&file)?;
             if !stamp.is_older_than(QUIET_FOR, now) {
                 thread::sleep(QUIET_FOR);
             }
-            // By the path: another file may be in its place.
-            if stamp == Stamp::of(&fs::metadata(&self.path)?) {
+            // The file that was read: another one in its place is for the next read.
+            if stamp.has_content_of(Stamp::of(&file.metadata()?)) {
                 return Ok(self.compare(stamp, now, content));
             }
         }
@@ -207,10 +208,18 @@ impl Stamp {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
+            links: metadata.nlink(),
             bytes: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+
+    /// Whether the file was not written since. To be replaced, which takes a link
+    /// from it, changes its time of change but not its content.
+    fn has_content_of(self, later: Self) -> bool {
+        let changed = if self.links == later.links { later.changed } else { self.changed };
+        self == Self { links: self.links, changed, ..later }
     }
 
     /// Whether the file had its last change this long ago. A file whose times are in
@@ -239,7 +248,7 @@ fn check_kind(metadata: &Metadata) -> io::Result<()> {
     Err(io::Error::other(format!("it is {found}; give the path of a regular file")))
 }
 
-fn read_bounded(file: File) -> io::Result<Vec<u8>> {
+fn read_bounded(file: &File) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
     if content.len() as u64 > FILE_BYTES_MAX {

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -23,6 +24,12 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Lines of a file that takes seconds to work through in a build for tests.
 const LONG_FILE: usize = 200_000;
+
+/// Less than a login waits for a read, and less than a read of a new file takes.
+const REPLACED_EVERY: Duration = Duration::from_millis(10);
+
+/// They take longer than [`NOTICED_WITHIN`].
+const REPLACEMENTS: u32 = 200;
 
 /// Names that take some time to lock.
 const FILE_AT_A_STOP: usize = 20_000;
@@ -286,4 +293,21 @@ fn a_stop_locks_the_names_that_wait_for_it_first() {
     for name in names().skip(FILE_AT_A_STOP - 2) {
         assert!(!may_enter_mailbox(&server, "mailbox", &name, None), "{name}");
     }
+}
+
+#[test]
+fn a_file_that_is_replaced_again_and_again_is_taken_over() {
+    let server = server_with("bob old\n");
+    let (file, other) = (server.passwords(), server.folder().join("other"));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..REPLACEMENTS {
+                write_passwords(&other, &format!("bob new\nuser{number} secret\n"));
+                fs::rename(&other, &file).unwrap();
+                thread::sleep(REPLACED_EVERY);
+            }
+        });
+        assert_noticed(&server, "bob", "new", true);
+    });
+    assert_eq!(count(&server, UNREADABLE), 0, "{}", server.log());
 }
