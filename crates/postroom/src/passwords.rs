@@ -193,8 +193,11 @@ impl PasswordFile {
     fn take_over(&mut self, content: &[u8]) -> FilePasswords {
         let file = self.path.display();
         let (passwords, mistakes) = parse(content);
-        for Mistake { line, what } in mistakes {
+        for Mistake { line, what } in mistakes.first {
             tracing::warn!(%file, line, "{what}; the line is left out");
+        }
+        if mistakes.more > 0 {
+            tracing::warn!(%file, lines = mistakes.more, "more lines are left out");
         }
         let accounts = passwords.len();
         let made_ready = self.tables.next(passwords);

@@ -12,9 +12,32 @@ pub(super) struct Mistake {
     pub(super) what: String,
 }
 
+/// Mistakes that are described; the others are counted. A wrong file may have one in
+/// each line.
+pub(super) const DESCRIBED_MAX: usize = 20;
+
+/// The mistakes of a file.
+#[derive(Debug, Default)]
+pub(super) struct Mistakes {
+    pub(super) first: Vec<Mistake>,
+    /// Further ones.
+    pub(super) more: usize,
+}
+
+impl Mistakes {
+    fn add(&mut self, line: usize, what: impl FnOnce() -> String) {
+        if self.first.len() < DESCRIBED_MAX {
+            self.first.push(Mistake { line, what: what() });
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
 /// Reads the lines; empty ones and those that begin with `#` are left out.
-pub(super) fn parse(content: &[u8]) -> (Vec<(Name, Password)>, Vec<Mistake>) {
-    let (mut passwords, mut mistakes, mut names) = (Vec::new(), Vec::new(), HashSet::new());
+pub(super) fn parse(content: &[u8]) -> (Vec<(Name, Password)>, Mistakes) {
+    let (mut passwords, mut mistakes, mut names) =
+        (Vec::new(), Mistakes::default(), HashSet::new());
     for (line, text) in (1..).zip(content.split(|byte| *byte == b'\n')) {
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         if text.trim_ascii().is_empty() || text.starts_with(b"#") {
@@ -22,10 +45,10 @@ pub(super) fn parse(content: &[u8]) -> (Vec<(Name, Password)>, Vec<Mistake>) {
         }
         match parse_line(text) {
             Ok((name, _)) if !names.insert(name.clone()) => {
-                mistakes.push(Mistake { line, what: format!("{name} has a line already") });
+                mistakes.add(line, || format!("{name} has a line already"));
             }
             Ok(password) => passwords.push(password),
-            Err(what) => mistakes.push(Mistake { line, what }),
+            Err(what) => mistakes.add(line, || what),
         }
     }
     (passwords, mistakes)
@@ -54,8 +77,8 @@ mod tests {
         let names: Vec<_> = passwords.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["jacky", "michael", "last"]);
         assert_eq!(passwords[1].1, Password::from_bytes(b"abc").unwrap());
-        let lines: Vec<_> = mistakes.iter().map(|mistake| mistake.line).collect();
+        let lines: Vec<_> = mistakes.first.iter().map(|mistake| mistake.line).collect();
         assert_eq!(lines, [4, 6, 7, 8]);
-        assert!(mistakes[2].what.contains("already"), "{mistakes:?}");
+        assert!(mistakes.first[2].what.contains("already"), "{mistakes:?}");
     }
 }

@@ -128,6 +128,17 @@ fn a_bad_line_is_reported_with_its_number_and_the_others_are_used() {
 }
 
 #[test]
+fn of_many_bad_lines_the_first_are_reported_and_the_others_counted() {
+    let server = server_with(&format!("bob bobs\n{}", "x\n".repeat(10_000)));
+    let line = server.wait_for_log(&["WARN", "more lines are left out"]);
+    assert!(line.contains("lines=9980"), "{line}");
+    let log = server.log();
+    assert_eq!(log.matches("the line is left out").count(), 20, "{log}");
+    assert!(log.contains("line=2\n") && log.contains("line=21\n"), "{log}");
+    assert!(may_enter_im(&server, "bob", "bobs"));
+}
+
+#[test]
 fn a_file_that_others_may_read_is_warned_about() {
     for (mode, is_warned) in [(0o600, false), (0o640, true), (0o604, true), (0o644, true)] {
         let folder = TempDir::new().unwrap();
