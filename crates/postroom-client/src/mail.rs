@@ -121,56 +121,57 @@ impl Dialogue<'_> {
                     Ok(())
                 }
             },
-            Err(Stop::Failed(error)) => Err(error),
-            Err(Stop::Leave) => {
+            Err(stop) => {
                 if let Some(mailbox) = &mut self.waiting {
                     mailbox.leave();
                 }
-                // A person knows why; a script has to be told.
-                obstacle.filter(|_| !self.input.is_interactive()).map_or(Ok(()), Err)
+                match stop {
+                    Stop::Failed(error) => Err(error),
+                    // A person knows why no name was usable; a script does not.
+                    Stop::Leave => {
+                        obstacle.filter(|_| !self.input.is_interactive()).map_or(Ok(()), Err)
+                    }
+                }
             }
         }
     }
 
     /// Asks for names until one is logged in, and connects once there is one:
-    /// a person may take long to type it. `obstacle` is why the last name was
-    /// not logged in.
+    /// a person may take long to type it. `obstacle` is why the last line was
+    /// not a name.
     fn log_in(&mut self, obstacle: &mut Option<ClientError>) -> Result<Box<dyn Mailbox>, Stop> {
         loop {
             match self.ask("Username: ", parse_name)? {
                 Err(error) => *obstacle = Some(error),
-                Ok(name) => match self.try_name(&name)? {
-                    Ok(mailbox) => return Ok(mailbox),
-                    Err(error) => *obstacle = Some(error),
-                },
+                Ok(name) => {
+                    if let Some(mailbox) = self.try_name(&name)? {
+                        return Ok(mailbox);
+                    }
+                }
             }
         }
     }
 
-    /// Logs in as `name`; a person may try several passwords. The inner error is
-    /// the server's word on the name.
-    fn try_name(&mut self, name: &Name) -> Result<Result<Box<dyn Mailbox>, ClientError>, Stop> {
+    /// Logs in as `name`. A person may try several passwords, and gets `None`
+    /// back to choose another name.
+    ///
+    /// A refused login ends a script: the next line of its input may be a
+    /// password, which must not become the name of a new account.
+    fn try_name(&mut self, name: &Name) -> Result<Option<Box<dyn Mailbox>>, Stop> {
         let mut password = self.password.clone();
         let mut passwords_refused = 0;
         loop {
             let refused = match self.try_login(name, password.as_ref())? {
-                Ok(mailbox) => return Ok(Ok(mailbox)),
+                Ok(mailbox) => return Ok(Some(mailbox)),
                 Err(refused) => refused,
             };
-            if !self.input.is_interactive() {
-                if self.waiting.is_none() {
-                    return Err(refused.into());
-                }
-                self.say(&format_args!("LOGIN ERROR: {refused}"))?;
-                return Ok(Err(refused));
-            }
             passwords_refused += u32::from(password.is_some());
-            if passwords_refused == PASSWORDS_MAX {
+            if !self.input.is_interactive() || passwords_refused == PASSWORDS_MAX {
                 return Err(refused.into());
             }
             password = self.ask_password(name, passwords_refused > 0)?;
             if password.is_none() {
-                return Ok(Err(refused));
+                return Ok(None);
             }
         }
     }

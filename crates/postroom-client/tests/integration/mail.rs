@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_client::{ClientError, MailArguments, ServerAddress, mail_with};
+use postroom_client::{ClientError, ExitStatus, MailArguments, ServerAddress, mail_with};
 
 use crate::fake::{FakeServer, Screen, typed};
 
@@ -106,21 +106,36 @@ fn every_answer_of_the_strict_protocol_is_shown_as_a_sentence() {
 #[test]
 fn the_name_is_asked_for_until_there_is_one() {
     let server = FakeServer::start(|mut peer| {
-        peer.expect("LOGIN carol");
-        peer.say("LOGIN ERROR\n");
         peer.expect("LOGIN bob");
         peer.say("Login successful with new username. Welcome bob\n");
         peer.expect_exit();
     });
-    let (shown, ended) = converse(&arguments(&server.address), "bob smith\n\ncarol\nbob\r\n");
+    let (shown, ended) = converse(&arguments(&server.address), "bob smith\n\nbob\r\n");
     server.finish();
     ended.unwrap();
     let shown: Vec<_> = shown.lines().collect();
     assert!(shown[0].starts_with("\"bob smith\" cannot be used as a name"), "{shown:?}");
     assert!(shown[1].contains("a name is missing"), "{shown:?}");
-    assert!(shown[2].starts_with("LOGIN ERROR: "), "{shown:?}");
-    assert!(shown[2].contains("refused the login as carol"), "{shown:?}");
-    assert_eq!(shown[3], "Login successful with new username. Welcome bob");
+    assert_eq!(shown[2], "Login successful with new username. Welcome bob");
+}
+
+#[test]
+fn a_refused_login_ends_a_script_and_the_rest_of_its_input_is_not_sent() {
+    for verbose in [true, false] {
+        let server = FakeServer::start(move |mut peer| {
+            peer.expect("LOGIN dora");
+            if verbose {
+                peer.say("LOGIN ERROR\n");
+                peer.expect_exit();
+            }
+        });
+        let arguments = MailArguments { strict: !verbose, ..arguments(&server.address) };
+        let (shown, ended) = converse(&arguments, "dora\nMyPass123\nEXIT\n");
+        server.finish();
+        let error = ended.unwrap_err();
+        assert_eq!(error.exit_status(), ExitStatus::NoPermission, "{error}");
+        assert_eq!(shown, "");
+    }
 }
 
 #[test]
@@ -142,25 +157,22 @@ fn a_script_without_a_login_fails_and_one_without_input_does_not() {
 }
 
 #[test]
-fn the_password_of_the_file_goes_before_every_login() {
+fn the_password_of_the_file_goes_before_the_login() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "two words\n").unwrap();
     let server = FakeServer::start(|mut peer| {
         peer.expect("PASS two words");
-        peer.expect("LOGIN carol");
-        peer.say("LOGIN ERROR\n");
-        peer.expect("PASS two words");
         peer.expect("LOGIN bob");
-        peer.say(WELCOME_BOB);
+        peer.say("LOGIN ERROR\n");
         peer.expect_exit();
     });
     let arguments =
         MailArguments { password_file: Some(file.path().into()), ..arguments(&server.address) };
-    let (shown, ended) = converse(&arguments, "carol\nbob\n");
+    let (shown, ended) = converse(&arguments, "bob\n");
     server.finish();
-    ended.unwrap();
-    assert!(shown.contains("the password may be wrong"), "{shown}");
-    assert!(!shown.contains("two words"), "{shown}");
+    let error = ended.unwrap_err().to_string();
+    assert!(error.contains("the password may be wrong"), "{error}");
+    assert!(!error.contains("two words") && !shown.contains("two words"), "{shown}{error}");
 }
 
 #[test]

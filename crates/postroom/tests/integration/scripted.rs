@@ -147,6 +147,25 @@ fn each_failure_has_its_status() {
 }
 
 #[test]
+fn piped_mail_never_makes_an_account_of_a_password() {
+    let folder = TempDir::new().unwrap();
+    let passwords = folder.path().join("passwords");
+    std::fs::write(&passwords, "dora 12345\n").unwrap();
+    let server = Server::with(&["--passwords", passwords.to_str().unwrap()]);
+    for (listener, more) in [("mailbox-verbose", &[][..]), ("mailbox", &["--strict"])] {
+        let port = server.address(listener).port().to_string();
+        let words = [&["mail", "127.0.0.1", &port], more].concat();
+        let output = run(&words, "dora\nMyPass123\nEXIT\n");
+        assert_eq!(output.status.code(), Some(77), "{listener}");
+        assert!(!told(&output).contains("MyPass123"), "{listener}: {}", told(&output));
+    }
+    // An account that exists already would not be new.
+    let port = server.address("mailbox-verbose").port().to_string();
+    let output = run(&["mail", "127.0.0.1", &port], "MyPass123\nEXIT\n");
+    assert!(told(&output).contains("new username. Welcome MyPass123"), "{}", told(&output));
+}
+
+#[test]
 fn the_statuses_are_documented() {
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
     let readme = std::fs::read_to_string(readme).unwrap();
