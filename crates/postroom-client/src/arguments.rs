@@ -27,6 +27,10 @@ pub struct MailArguments {
     #[arg(long)]
     pub strict: bool,
 
+    /// Name to log in as; asked for when left out
+    #[arg(long = "as", value_name = "NAME")]
+    pub name: Option<String>,
+
     /// File that holds the account's password
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,

@@ -65,7 +65,9 @@ fn converse<I: Input>(
     let interrupt = listen().map_err(ClientError::Input)?;
     let mut input = input(interrupt.clone())?;
     let open = || open(arguments, server.clone(), interrupt.clone());
-    let mut dialogue = Dialogue { open: &open, waiting: None, input: &mut input, output, password };
+    let name = arguments.name.clone();
+    let mut dialogue =
+        Dialogue { open: &open, waiting: None, input: &mut input, output, name, password };
     match dialogue.hold() {
         // The answer was not shown: what it was stays open, and unread.
         Err(ClientError::Interrupted) => Ok(()),
@@ -106,6 +108,8 @@ struct Dialogue<'a> {
     waiting: Option<Box<dyn Mailbox>>,
     input: &'a mut dyn Input,
     output: &'a mut dyn Write,
+    /// From the command line, until it was tried.
+    name: Option<String>,
     /// From the password file.
     password: Option<Password>,
 }
@@ -136,12 +140,16 @@ impl Dialogue<'_> {
         }
     }
 
-    /// Asks for names until one is logged in, and connects once there is one:
-    /// a person may take long to type it. `obstacle` is why the last line was
-    /// not a name.
+    /// Tries the name of the command line, then asks for names until one is
+    /// logged in. Connects once there is a name: a person may take long to type
+    /// it. `obstacle` is why the last line was not a name.
     fn log_in(&mut self, obstacle: &mut Option<ClientError>) -> Result<Box<dyn Mailbox>, Stop> {
         loop {
-            match self.ask("Username: ", parse_name)? {
+            let name = match self.name.take() {
+                Some(word) => self.given_name(&word)?,
+                None => self.ask("Username: ", parse_name)?,
+            };
+            match name {
                 Err(error) => *obstacle = Some(error),
                 Ok(name) => {
                     if let Some(mailbox) = self.try_name(&name)? {
@@ -149,6 +157,18 @@ impl Dialogue<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// The name of the command line; a person may type another one.
+    fn given_name(&mut self, word: &str) -> Result<Result<Name, ClientError>, Stop> {
+        match parse_name(word.trim()) {
+            Err(error) if !self.input.is_interactive() => Err(error.into()),
+            Err(error) => {
+                self.say(&error)?;
+                Ok(Err(error))
+            }
+            name => Ok(name),
         }
     }
 

@@ -12,6 +12,7 @@ pub(crate) fn arguments(server: &ServerAddress) -> MailArguments {
         host: server.host().to_owned(),
         port: server.port(),
         strict: false,
+        name: None,
         password_file: None,
         timeout: Duration::from_secs(20),
     }
@@ -136,6 +137,33 @@ fn a_refused_login_ends_a_script_and_the_rest_of_its_input_is_not_sent() {
         assert_eq!(error.exit_status(), ExitStatus::NoPermission, "{error}");
         assert_eq!(shown, "");
     }
+}
+
+#[test]
+fn the_name_of_the_command_line_is_not_asked_for() {
+    for verbose in [true, false] {
+        let server = FakeServer::start(move |mut peer| {
+            peer.expect("LOGIN bob");
+            peer.say(if verbose { WELCOME_BOB } else { "2\n" });
+            peer.expect(if verbose { "READ bob" } else { "READ" });
+            peer.say(if verbose { "No More Unread Messages.\n" } else { "READ ERROR\n" });
+            peer.expect_exit();
+        });
+        let arguments = MailArguments {
+            strict: !verbose,
+            name: Some("bob".to_owned()),
+            ..arguments(&server.address)
+        };
+        let (shown, ended) = converse(&arguments, "READ\n");
+        server.finish();
+        ended.unwrap();
+        assert_eq!(shown.lines().count(), 2, "{shown}");
+    }
+    let nowhere = ServerAddress::new("127.0.0.1", 1);
+    let arguments = MailArguments { name: Some("a b".to_owned()), ..arguments(&nowhere) };
+    let (shown, ended) = converse(&arguments, "bob\n");
+    assert!(matches!(ended, Err(ClientError::Name { .. })), "{ended:?}");
+    assert_eq!(shown, "");
 }
 
 #[test]

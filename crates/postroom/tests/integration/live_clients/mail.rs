@@ -73,3 +73,24 @@ fn ctrl_c_ends_the_wait_for_an_answer() {
     assert!(terminal.end().0.success());
     peer.expect_reset();
 }
+
+#[test]
+fn the_name_of_the_command_line_is_tried_first_and_another_asked_for() {
+    let listener = Listener::new();
+    let arguments = client_arguments("mail", listener.address(), &["--as", "dora"]);
+    let mut terminal = Terminal::start(&arguments);
+    let mut peer = listener.accept();
+    peer.expect("LOGIN dora");
+    peer.say("LOGIN ERROR\n");
+    terminal.wait_for("Password (none for another name): ");
+    terminal.type_keys("\r");
+    terminal.wait_for("Username: ");
+    terminal.type_keys("bob\r");
+    peer.expect("LOGIN bob");
+    peer.say("Login successful with new username. Welcome bob\n");
+    terminal.wait_for(COMMAND);
+    terminal.type_keys("EXIT\r");
+    peer.expect("EXIT");
+    drop(peer);
+    assert!(terminal.end().0.success());
+}
