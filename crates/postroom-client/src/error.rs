@@ -231,11 +231,16 @@ pub enum ClientError {
         /// The server that was given.
         server: ServerAddress,
     },
-    /// The standard input was empty, by mistake perhaps.
+    /// The standard input was empty, perhaps by mistake.
     #[error(
         "nothing was sent: the standard input is empty; add --allow-empty to send an empty message"
     )]
     EmptyInput,
+    /// The same with a line end, as `echo` of an empty variable gives.
+    #[error(
+        "nothing was sent: the standard input is one empty line; add --allow-empty to send an empty message"
+    )]
+    EmptyLine,
     /// A script wants to know that nothing was unread.
     #[error("nothing is unread")]
     NothingUnread,

@@ -48,7 +48,8 @@ fn text(arguments: &SendArguments, input: &mut dyn Read) -> Result<Text, ClientE
     let read = read_bounded(input)?;
     let line = without_line_end(&read);
     if line.is_empty() && !arguments.allow_empty {
-        return Err(ClientError::EmptyInput);
+        let is_nothing = read.is_empty();
+        return Err(if is_nothing { ClientError::EmptyInput } else { ClientError::EmptyLine });
     }
     parse_text(line)
 }

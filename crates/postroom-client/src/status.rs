@@ -72,6 +72,7 @@ impl ClientError {
             Self::BoardRefused { .. }
             | Self::BoardTextTooLong
             | Self::EmptyInput
+            | Self::EmptyLine
             | Self::LineTooLong
             | Self::Password { .. }
             | Self::PasswordSpace { .. }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use postroom_client::{ClientError, SendArguments, ServerAddress, send_from};
+use postroom_client::{ClientError, ExitStatus, SendArguments, ServerAddress, send_from};
 
 use crate::fake::FakeServer;
 
@@ -49,11 +49,16 @@ fn the_text_is_an_argument_or_the_input() {
 
 #[test]
 fn an_empty_input_is_sent_only_where_that_is_wanted() {
-    for input in ["", "\n", "\r\n"] {
+    for (input, told) in [
+        ("", "the standard input is empty;"),
+        ("\n", "the standard input is one empty line;"),
+        ("\r\n", "the standard input is one empty line;"),
+    ] {
         let nowhere = ServerAddress::new("127.0.0.1", 1);
         let ended = send_from(&arguments(&nowhere, None), &mut input.as_bytes());
         let error = ended.unwrap_err();
-        assert!(matches!(error, ClientError::EmptyInput), "{error:?}");
+        assert_eq!(error.exit_status(), ExitStatus::Data);
+        assert!(error.to_string().contains(told), "{input:?}: {error}");
         assert!(error.to_string().contains("--allow-empty"), "{error}");
 
         let server = taking("", "MESSAGE SENT\n");
