@@ -105,6 +105,8 @@ struct Im<'a> {
     password: Option<Password>,
     /// Who is logged in.
     own: Option<Name>,
+    /// Something came that is an answer in this protocol.
+    has_answered: bool,
     /// What is asked for beside passwords: a name, and later a command.
     prompt: Prompt,
 }
@@ -119,6 +121,7 @@ impl<'a> Im<'a> {
             password,
             prompt: Prompt::open("Username: "),
             own: None,
+            has_answered: false,
         }
     }
 
@@ -151,7 +154,10 @@ impl<'a> Im<'a> {
         self.accept()?;
         if self.live.link.has_ended() {
             return Err(match self.state {
-                State::LoggingIn(_) => self.live.link.unanswered(),
+                // A listener of this protocol answers both a login and a farewell.
+                State::LoggingIn(_) | State::Leaving if !self.has_answered => {
+                    self.live.link.unanswered()
+                }
                 _ => self.live.link.gone(),
             });
         }
@@ -198,6 +204,7 @@ impl<'a> Im<'a> {
         let Some(answer) = Answer::parse(line) else {
             return Err(self.unexpected(line));
         };
+        self.has_answered = true;
         match (&self.state, answer.code) {
             (State::LoggingIn(login), 101) => self.logged_in(&login.name.clone())?,
             (State::LoggingIn(login), 102) => self.password_refused(login.clone())?,

@@ -29,6 +29,11 @@ struct Ended {
 }
 
 fn run(server: &Server, client: &str, listener: &str, password: &str) -> Ended {
+    // The name for those that ask.
+    run_with(server, client, listener, password, b"bob\n")
+}
+
+fn run_with(server: &Server, client: &str, listener: &str, password: &str, input: &[u8]) -> Ended {
     let address = server.address(listener);
     let words = client.split(' ').map(|word| {
         word.replace("HOST", &address.ip().to_string())
@@ -42,8 +47,8 @@ fn run(server: &Server, client: &str, listener: &str, password: &str) -> Ended {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The name for those that ask; others may have ended.
-    let _ = child.stdin.take().unwrap().write_all(b"bob\n");
+    // A client that does not read its input may have ended.
+    let _ = child.stdin.take().unwrap().write_all(input);
     let output = child.wait_with_output().unwrap();
     Ended {
         status: output.status.code(),
@@ -79,6 +84,23 @@ fn every_client_names_the_listener_that_it_met() {
             assert_eq!(error.lines().count(), 1, "{what}");
         }
     }
+}
+
+#[test]
+fn a_messenger_without_input_names_the_listener_that_it_met() {
+    let server = Server::start();
+    let run = |listener| run_with(&server, "im HOST PORT", listener, "", b"");
+    for met in PROTOCOLS.into_iter().filter(|met| *met != "im") {
+        let Ended { status, error, .. } = run(met);
+        let told = match met {
+            "mailbox" => "as a mailbox listener does",
+            _ => &format!("speaks the protocol {met}, not im:"),
+        };
+        assert!(error.contains(told), "{met}: {error}");
+        assert_eq!(status, Some(76), "{met}: {error}");
+    }
+    let Ended { status, error, .. } = run("im");
+    assert_eq!((status, error.as_str()), (Some(0), ""));
 }
 
 #[test]

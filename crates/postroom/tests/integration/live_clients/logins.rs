@@ -244,3 +244,21 @@ fn a_server_that_goes_away_is_told_while_a_name_is_typed() {
         assert!(written.contains("has ended the connection"), "{written:?}");
     }
 }
+
+#[test]
+fn a_messenger_that_has_answered_is_not_taken_for_another_listener() {
+    let listener = Listener::new();
+    let mut terminal = Terminal::start(&im_arguments(listener.address(), &["--as", "jacky"]));
+    let mut commands = listener.accept();
+    terminal.wait_for("Password: ");
+    terminal.type_keys("first\r");
+    commands.expect("/login jacky first");
+    commands.say("102 Authentication Failed\n");
+    terminal.wait_for(AGAIN);
+    terminal.type_keys("second\r");
+    commands.expect("/login jacky second");
+    drop(commands);
+    let (status, written) = terminal.end();
+    assert_eq!(status.code(), Some(75), "{written:?}");
+    assert!(written.contains("has ended the connection"), "{written:?}");
+}
