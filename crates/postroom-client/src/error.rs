@@ -182,7 +182,7 @@ pub enum ClientError {
     },
     /// The messenger did not let the name in; its answer leaves open why.
     #[error(
-        "{server} refused the login as {name}: the password may be wrong, the account may be unknown or have no password (the server's postroom account add gives it one), or too many log in just now"
+        "{server} refused the login as {name}: the password may be wrong, the account may not exist or have no password, or there are too many logins at the same time; an account needs a password for im: stop the server, then run `postroom account add NAME` for a new account or `postroom account passwd NAME` for an existing one"
     )]
     MessengerRefused {
         /// The server's address.

@@ -130,5 +130,8 @@ fn a_messenger_login_names_what_may_be_missing() {
     let im = "im HOST PORT --as bob --password-file FILE";
     let Ended { status, error, .. } = run(&server, im, "im", password.to_str().unwrap());
     assert_eq!(status, Some(77));
-    assert!(error.contains("or have no password (the server's postroom account add"), "{error}");
+    for advice in ["have no password", "postroom account add NAME", "postroom account passwd NAME"]
+    {
+        assert!(error.contains(advice), "{advice}: {error}");
+    }
 }
