@@ -172,11 +172,10 @@ pub struct ChatArguments {
 /// Put a text on the board, or fetch the latest
 #[derive(Args, Clone, Debug)]
 #[command(after_help = status::HELP)]
-#[command(group = ArgGroup::new("message").args(["text", "text_from_input"]))]
+#[command(group = ArgGroup::new("direction").args(["upload", "download"]).required(true))]
 pub struct BoardArguments {
     /// Upload: MESSAGE becomes the latest text
-    #[arg(short = 'u', long, required_unless_present = "download", conflicts_with = "download")]
-    #[arg(requires = "message")]
+    #[arg(short = 'u', long)]
     pub upload: bool,
 
     /// Download: print the latest text, or the latest that bears a hashtag
@@ -198,10 +197,11 @@ pub struct BoardArguments {
     /// first -- and a lone -, for the standard input, are not the message. What
     /// follows -- is the message, whatever it is.
     #[arg(value_name = "MESSAGE|#TAG")]
+    #[arg(required_unless_present_any = ["download", "text_from_input"])]
     pub text: Option<String>,
 
     /// The message is `-`: it comes from the standard input
-    #[arg(long, hide = true, conflicts_with = "download")]
+    #[arg(long, hide = true)]
     pub text_from_input: bool,
 
     /// File to add the status reports to; one that cannot be written stops

@@ -25,6 +25,8 @@ pub(crate) fn with_text_last(
     words: impl IntoIterator<Item = OsString>,
     root: &mut clap::Command,
 ) -> Result<Vec<OsString>, clap::Error> {
+    // The errors made here name the whole command: `postroom send`.
+    root.build();
     let mut words = words.into_iter();
     let mut kept: Vec<_> = words.by_ref().take(2).collect();
     let Some(command) = kept.get(1).and_then(|name| root.find_subcommand_mut(name)) else {

@@ -99,7 +99,9 @@ fn request(arguments: &BoardArguments, input: &mut dyn Read) -> Result<String, C
         };
         return Ok(format!("u\n{}\n", text.as_str()));
     }
-    match arguments.text.as_deref() {
+    // A lone hyphen stands for the input only where a message is wanted.
+    let from_input = arguments.text_from_input.then_some("-");
+    match arguments.text.as_deref().or(from_input) {
         // The end of what is sent ends the request.
         None => Ok("d\n".to_owned()),
         Some(word) if Channel::parse(word).is_some() => Ok(format!("d\n{word}\n")),
@@ -170,7 +172,7 @@ mod tests {
             host: "localhost".into(),
             port: 4_404,
             text: text.map(str::to_owned),
-            text_from_input: text.is_none(),
+            text_from_input: upload && text.is_none(),
             report: None,
             timeout: Duration::from_secs(1),
         };

@@ -209,6 +209,32 @@ fn a_board_message_may_look_like_an_option_or_come_from_the_input() {
 }
 
 #[test]
+fn a_wrong_command_line_names_the_options_that_there_are() {
+    for (words, told_words) in [
+        (&["board", "-u", "::1", "4404"][..], "<MESSAGE|#TAG>\n"),
+        (&["board", "::1", "4404", "hi"], "<--upload|--download>\n"),
+        (
+            &["board", "-u", "-d", "::1", "4404", "hi"],
+            "'--upload' cannot be used with '--download'",
+        ),
+        (&["board", "-u", "::1", "4404", "hello", "world"], "'hello world'"),
+        (&["send", "--as", "bob", "al", "hello", "world"], "'hello world'"),
+        (&["send", "--as", "bob", "al", "-", "hello"], "given twice"),
+    ] {
+        let output = run(words, "");
+        assert_eq!(output.status.code(), Some(64), "{words:?}");
+        let told = told(&output);
+        assert!(told.contains(told_words), "{told}");
+        assert!(told.contains(&format!("Usage: postroom {} ", words[0])), "{told}");
+        assert!(!told.contains("text-from-input"), "{told}");
+        assert!(!told.contains("required arguments were not provided:\n  --upload"), "{told}");
+    }
+    let output = run(&["board", "-d", "::1", "4404", "-"], "");
+    assert_eq!(output.status.code(), Some(64));
+    assert!(told(&output).contains("\"-\" is no hashtag"), "{}", told(&output));
+}
+
+#[test]
 fn a_reader_that_has_enough_is_no_error() {
     let server = Server::start();
     // More than a pipe holds, so that the client meets its end.
