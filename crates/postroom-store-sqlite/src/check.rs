@@ -255,6 +255,7 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
     ) -> rusqlite::Result<u64> {
         let (mut count, mut damages) = (0, Damages::unlimited());
         let read = scan(self.connection, table, &mut damages, |key, columns, _| {
+            let columns = columns?;
             count += 1;
             row(self.connection, key, columns)
         });

@@ -95,7 +95,8 @@ fn load_accounts(connection: &Connection, index: &mut Index) -> rusqlite::Result
 
 /// Takes up an account. A damaged password locks it, and so does a damaged name
 /// without a password; with its password it opens under a stand-in name.
-fn load_account(row: &Row<'_>, index: &mut Index, nameless: &mut Vec<AccountId>) -> Read<()> {
+fn load_account(row: Read<&Row<'_>>, index: &mut Index, nameless: &mut Vec<AccountId>) -> Read<()> {
+    let row = row.inspect_err(|_| nameless.push(index.register_damaged()))?;
     let password = record::password(row, 1);
     let (id, found) = match record::name(row, 0).and_then(|name| free(name, index)) {
         Ok(name) => (index.register(name), Ok(())),
@@ -137,7 +138,7 @@ fn in_sequence(id: i64, len: u32) -> Read<u32> {
 fn removed(connection: &Connection, damages: &mut Damages) -> rusqlite::Result<Vec<u64>> {
     let mut removed = Vec::new();
     scan(connection, REMOVALS, damages, |_, row, _| {
-        removed.push(record::sequence(record::integer(row, 0, "message")?, "message")?);
+        removed.push(record::sequence(record::integer(row?, 0, "message")?, "message")?);
         Ok(())
     })?;
     removed.sort_unstable();
@@ -162,6 +163,7 @@ fn load_mailboxes(
             unswept.push(sequence);
             return Ok(());
         }
+        let row = row?;
         let recipient = record::account(row, 0, "recipient")?;
         let sender = record::account(row, 1, "sender")?;
         if recipient.0.max(sender.0) >= index.len() {
@@ -183,7 +185,8 @@ fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result
             damages.note(CHANNELS.name, i64::from(channels.len()), MISSING);
             channels.add_damaged();
         }
-        let channel = record::channel(row, 0).inspect_err(|_| channels.add_damaged())?;
+        let channel = row.and_then(|row| record::channel(row, 0));
+        let channel = channel.inspect_err(|_| channels.add_damaged())?;
         if let Some(other) = channels.find(&channel) {
             channels.add_damaged();
             return Err(format!("its name is that of channel {}", other.0));
@@ -200,6 +203,7 @@ fn load_posts(connection: &Connection, index: &mut Index, posts_max: u32) -> rus
     scan(connection, POSTS, damages, |key, row, _| {
         let number = record::sequence(key, "number")?;
         channels.given_out(number);
+        let row = row?;
         let channel = record::number(row, 0, "channel")?;
         let author = record::author(row, 1)?;
         if channel >= channels.len() || author.is_some_and(|author| author.0 >= accounts) {

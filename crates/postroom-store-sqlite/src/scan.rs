@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::damage::{Damages, is_unreadable, unreadable};
+use crate::record::Read;
 
 /// A table, the column that is its key, and further columns to read.
 #[derive(Clone, Copy, Debug)]
@@ -12,8 +13,12 @@ pub(crate) struct Table {
     pub(crate) columns: &'static str,
 }
 
-/// Passes the rows of a table to `take` in the order of their keys; what `take`
-/// finds wrong is noted as damage, as is what cannot be read.
+/// Passes the keys of a table to `take` in ascending order, each with its row, or
+/// with the reason why the row cannot be read. What `take` returns as wrong is noted
+/// as damage.
+///
+/// Of a range of unreadable rows, `take` gets the last key that may be in it, so
+/// that every key of the table is known to be in use.
 ///
 /// Fails where not even the end of the table can be read: then nothing could be
 /// added to it either.
@@ -21,23 +26,27 @@ pub(crate) fn scan(
     connection: &Connection,
     table: Table,
     damages: &mut Damages,
-    mut take: impl FnMut(i64, &Row<'_>, &mut Damages) -> Result<(), String>,
+    mut take: impl FnMut(i64, Read<&Row<'_>>, &mut Damages) -> Read<()>,
 ) -> rusqlite::Result<()> {
+    let mut take = |key, row: Read<&Row<'_>>| {
+        if let Err(what) = take(key, row, damages) {
+            damages.note(table.name, key, what);
+        }
+    };
     let mut from = Some(i64::MIN);
     while let Some(first) = from {
         let mut next = first;
-        let read = scan_from(connection, table, &mut next, |key, row| {
-            if let Err(what) = take(key, row, damages) {
-                damages.note(table.name, key, what);
-            }
-        });
-        match read {
-            Ok(()) => return Ok(()),
-            Err(error) if is_unreadable(&error) => {
-                from = go_on(connection, table, next, damages, &unreadable(&error))?;
-            }
-            Err(error) => return Err(error),
+        let error = match scan_from(connection, table, &mut next, |key, row| take(key, Ok(row))) {
+            Err(error) if is_unreadable(&error) => error,
+            read => return read,
+        };
+        let lost = lost(connection, table, next)?;
+        let mut what = unreadable(&error);
+        if lost.first < lost.last {
+            what = format!("{what}; nor can those from {} on", lost.first);
         }
+        take(lost.last, Err(what));
+        from = if lost.at_end { None } else { lost.last.checked_add(1) };
     }
     Ok(())
 }
@@ -77,28 +86,28 @@ fn scan_from(
     }
 }
 
-/// Notes what cannot be read at `first`; returns the key to go on from, if there
-/// is one.
-fn go_on(
-    connection: &Connection,
-    table: Table,
+/// Keys whose rows cannot be read.
+struct Lost {
     first: i64,
-    damages: &mut Damages,
-    what: &str,
-) -> rusqlite::Result<Option<i64>> {
+    last: i64,
+    /// Whether the table has none after them.
+    at_end: bool,
+}
+
+/// The keys that are lost where the row at `first` or after it cannot be read.
+fn lost(connection: &Connection, table: Table, first: i64) -> rusqlite::Result<Lost> {
     let Table { name, key, .. } = table;
     let last: Option<i64> =
         connection.query_row(&format!("SELECT max({key}) FROM {name}"), [], |row| row.get(0))?;
-    let Some(last) = last.filter(|last| *last >= first) else {
-        damages.note(name, first, what);
-        return Ok(None);
-    };
-    if let Probe::Row(key) = probe(connection, table, first)? {
+    let first = match probe(connection, table, first)? {
         // Its place is sound, and its content is not.
-        damages.note(name, key, what);
-        return Ok(key.checked_add(1));
-    }
-    let (mut unreadable, mut step) = (first.max(0), 1_i64);
+        Probe::Row(key) => return Ok(Lost { first: key, last: key, at_end: false }),
+        Probe::None | Probe::Unreadable => first.max(0),
+    };
+    let Some(last) = last.filter(|last| *last > first) else {
+        return Ok(Lost { first, last: first, at_end: true });
+    };
+    let (mut unreadable, mut step) = (first, 1_i64);
     let mut readable = loop {
         let at = unreadable.saturating_add(step).min(last);
         if at == last || matches!(probe(connection, table, at)?, Probe::Row(_)) {
@@ -113,8 +122,7 @@ fn go_on(
             Probe::Row(_) | Probe::None => readable = middle,
         }
     }
-    damages.note(name, first.max(0), format!("{what}; nor can those before {readable}"));
-    Ok(Some(readable))
+    Ok(Lost { first, last: unreadable, at_end: false })
 }
 
 /// What is at a key or after it.

@@ -235,6 +235,40 @@ fn overwrite(folder: &TempDir, page: usize, from: usize, bytes: &[u8]) {
     std::fs::write(&path, content).unwrap();
 }
 
+/// Makes the last row of a table of one page unreadable; its key stays sound.
+fn spoil_last_row(folder: &TempDir, table: &str) {
+    let page = pages(folder, table)[0];
+    let content = std::fs::read(database_file(folder.path())).unwrap();
+    let page_content = &content[(page - 1) * PAGE..page * PAGE];
+    assert_eq!(page_content[0], 13, "a leaf of a table");
+    let number =
+        |at: usize| usize::from(u16::from_be_bytes([page_content[at], page_content[at + 1]]));
+    let (header, pointer, cells) = (8, 2, number(3));
+    // The length of the row and its key are a byte each; the row begins with the
+    // length of its header.
+    let row = number(header + pointer * (cells - 1)) + 2;
+    overwrite(folder, page, row, &[0x7f]);
+}
+
+#[test]
+fn the_key_of_an_unreadable_last_row_is_not_given_out_again() {
+    for (table, key) in [("message", 3), ("account", 1), ("channel", 0), ("post", 3)] {
+        let folder = filled();
+        spoil_last_row(&folder, table);
+        let mut seen = Vec::new();
+        for word in ["late", "later"] {
+            let mut store = open(&folder, Limits::default());
+            assert_eq!(damaged(&mut store), [(table, key)]);
+            let id = account(&mut store, "carol");
+            assert_eq!(id, AccountId(2));
+            settle(&mut store, [append(id, "carol", word), post("#new", word)]);
+            assert_eq!(read(&mut store, id, 9), [word], "{table}");
+            seen.push(format!("@board: {word}"));
+            assert_eq!(entries(&mut store, "#new"), seen, "{table}");
+        }
+    }
+}
+
 /// A store whose tables have many pages.
 fn large() -> TempDir {
     let folder = TempDir::new().unwrap();
