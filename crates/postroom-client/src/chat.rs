@@ -36,6 +36,9 @@ const TAKEN: &str = "taken";
 /// The same where no password would help: the account is there already.
 const PRESENT: &str = "That username is taken. Choose another: /setname NAME.";
 
+/// Its answer to a password before a name, which is what this client sends.
+const PASSWORD_KEPT: &str = "Now choose your name with /setname NAME.";
+
 /// Its farewell to who leaves, ...
 const FAREWELL: &str = "You have left the chat";
 
@@ -230,8 +233,10 @@ impl<'a> Chat<'a> {
         {
             return Err(self.live.link.deviation(Deviation::unexpected("a connection", line)));
         }
-        self.live.console.say(&shown(line, self.live.console.colours()))?;
-        self.learn_from(line);
+        if !self.acts_on(line) {
+            self.live.console.say(&shown(line, self.live.console.colours()))?;
+            self.learn_from(line);
+        }
         if line == STOPPED {
             return Err(ClientError::Stopped { server: self.live.link.server().clone() });
         }
@@ -250,6 +255,15 @@ impl<'a> Chat<'a> {
             _ => {}
         }
         Ok(Flow::On)
+    }
+
+    /// Whether the client does itself what the line advises: to a person the
+    /// protocol's commands for a login would be puzzling.
+    fn acts_on(&self, line: &str) -> bool {
+        let State::Entering(entry) = &self.state else { return false };
+        let is_kept = entry.password_open && line == PASSWORD_KEPT;
+        let is_taken = line.contains(TAKEN) && !line.starts_with(ACCEPTED);
+        is_kept || (is_taken && self.live.console.is_interactive())
     }
 
     /// Tries the name of the command line, or asks for one.
@@ -312,6 +326,10 @@ impl<'a> Chat<'a> {
             });
         }
         self.password = None;
+        if line == PRESENT {
+            let told = format!("{} is logged in already; choose another name.", login.name);
+            self.live.console.say(&told)?;
+        }
         if !is_taken || line == PRESENT {
             return self.ask_name();
         }
@@ -320,9 +338,12 @@ impl<'a> Chat<'a> {
             let (server, name) = (self.live.link.server().clone(), login.name);
             return Err(ClientError::LoginRefused { server, name, with_password: true });
         }
-        if with_password {
-            self.live.console.say("The password is wrong.")?;
-        }
+        let told = if with_password {
+            "The password is wrong.".to_owned()
+        } else {
+            format!("{} is taken; if the account is yours, give its password.", login.name)
+        };
+        self.live.console.say(&told)?;
         self.ask_secret(login)
     }
 

@@ -2,7 +2,7 @@
 
 use super::peer::Listener;
 use super::terminal::Terminal;
-use super::{GREETING, RECEIPT, chat_arguments, im_arguments, let_in};
+use super::{AGAIN, GREETING, RECEIPT, chat_arguments, im_arguments, let_in};
 
 fn start(arguments: &[String], kind: Option<&str>) -> Terminal {
     Terminal::start_with(arguments, |command| {
@@ -24,7 +24,7 @@ fn chat_asks_in_lines_and_writes_no_sequences() {
         terminal.type_keys("john\r");
         peer.expect("/setname john");
         peer.say("The name john is taken.\n");
-        terminal.wait_for_rows(&["Password (none for another name):", ""]);
+        terminal.wait_for_rows(&[AGAIN.trim_end(), ""]);
         terminal.type_keys("secret\r");
         peer.expect("/pass secret");
         peer.expect("/setname john");

@@ -2,9 +2,7 @@
 
 use super::peer::Listener;
 use super::terminal::Terminal;
-use super::{GREETING, chat_arguments, client_arguments, im_arguments, let_in};
-
-const AGAIN: &str = "Password (none for another name): ";
+use super::{AGAIN, GREETING, chat_arguments, client_arguments, im_arguments, let_in};
 
 #[test]
 fn im_asks_until_it_is_let_in_and_shows_no_password() {

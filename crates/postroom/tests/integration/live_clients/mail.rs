@@ -1,9 +1,9 @@
 //! The client for mailboxes at a terminal: it edits lines as the live clients
 //! do, and leaves the terminal to its user while an answer is awaited.
 
-use super::client_arguments;
 use super::peer::{Listener, Peer};
 use super::terminal::Terminal;
+use super::{AGAIN, client_arguments};
 
 const COMMAND: &str = "Command (COMPOSE, READ or EXIT): ";
 
@@ -34,7 +34,7 @@ fn lines_are_edited_and_secrets_are_not_shown() {
     let mut peer = listener.accept();
     peer.expect("LOGIN bob");
     peer.say("LOGIN ERROR\n");
-    terminal.wait_for("Password (none for another name): ");
+    terminal.wait_for(AGAIN);
     terminal.type_keys("secret\r");
     peer.expect("PASS secret");
     peer.expect("LOGIN bob");
@@ -82,7 +82,7 @@ fn the_name_of_the_command_line_is_tried_first_and_another_asked_for() {
     let mut peer = listener.accept();
     peer.expect("LOGIN dora");
     peer.say("LOGIN ERROR\n");
-    terminal.wait_for("Password (none for another name): ");
+    terminal.wait_for(AGAIN);
     terminal.type_keys("\r");
     terminal.wait_for("Username: ");
     terminal.type_keys("bob\r");

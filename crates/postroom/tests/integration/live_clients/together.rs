@@ -5,7 +5,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::terminal::Terminal;
-use super::{chat_arguments, im_arguments};
+use super::{AGAIN, chat_arguments, im_arguments};
 use crate::support::{Server, program};
 
 /// A server that knows the passwords of jacky and bob.
@@ -96,4 +96,30 @@ fn a_text_goes_up_to_the_board_and_comes_down() {
     let (status, told) = run(&["-u", "127.0.0.1", &port, &"x".repeat(151)]);
     assert_eq!(status, Some(65));
     assert_eq!(told, "postroom: message length illegal, connection refused.\n");
+}
+
+#[test]
+fn a_login_to_the_room_shows_none_of_the_commands_that_the_client_sends() {
+    let (_folder, server) = server();
+    let address = server.address("chat");
+    let mut bob = Terminal::start(&chat_arguments(address, &["--as", "bob"]));
+    let asked = "bob is taken; if the account is yours, give its password.";
+    bob.wait_for_rows(&[asked, AGAIN.trim_end()]);
+    bob.type_keys("wrong\r");
+    bob.wait_for_rows(&[asked, AGAIN.trim_end(), "The password is wrong.", AGAIN.trim_end()]);
+    bob.type_keys("54321\r");
+    bob.wait_for(&format!("bob@{address}> "));
+
+    let mut mary = Terminal::start(&chat_arguments(address, &["--as", "mary"]));
+    mary.wait_for(&format!("mary@{address}> "));
+    let mut other = Terminal::start(&chat_arguments(address, &["--as", "mary"]));
+    other.wait_for_rows(&["mary is logged in already; choose another name.", "Username:"]);
+    for mut terminal in [bob, mary, other] {
+        terminal.type_keys("/quit\r");
+        let (status, written) = terminal.end();
+        assert!(status.success());
+        let (greeting, rest) = written.split_once("/setname NAME.").unwrap();
+        assert!(greeting.contains("Welcome to Postroom"), "{written:?}");
+        assert!(!rest.contains("/setname") && !rest.contains("/pass"), "{written:?}");
+    }
 }
