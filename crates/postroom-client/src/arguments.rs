@@ -20,7 +20,7 @@ pub struct MailArguments {
 
     /// Port of the server's `mailbox-verbose` listener, with --strict of its
     /// `mailbox` listener
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(value_parser = parse_port)]
     pub port: u16,
 
     /// Speak the strict protocol `mailbox`
@@ -115,7 +115,7 @@ pub struct ReadArguments {
     pub timeout: Duration,
 }
 
-/// Talk with those who are there at the same time
+/// Talk with users who are logged in at the same time
 ///
 /// Without a terminal, commands are lines of the standard input.
 #[derive(Args, Clone, Debug)]
@@ -125,7 +125,7 @@ pub struct ImArguments {
     pub host: String,
 
     /// Port of the server's `im` listener
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(value_parser = parse_port)]
     pub port: u16,
 
     /// Name to log in as; asked for when left out
@@ -153,7 +153,7 @@ pub struct ChatArguments {
     pub host: String,
 
     /// Port of the server's `chat` listener
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(value_parser = parse_port)]
     pub port: u16,
 
     /// Name to be known by; asked for when left out
@@ -186,7 +186,7 @@ pub struct BoardArguments {
     pub host: String,
 
     /// Port of the server's `board` listener
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(value_parser = parse_port)]
     pub port: u16,
 
     /// With -u the message, at most 150 characters; with -d a hashtag
@@ -222,7 +222,7 @@ pub struct ServerAddress {
     port: u16,
 }
 
-/// Why a word is no [`ServerAddress`].
+/// Why a word is not a [`ServerAddress`].
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum ServerAddressError {
     /// No colon, or nothing before it.
@@ -231,7 +231,7 @@ pub enum ServerAddressError {
     /// Several colons outside brackets.
     #[error("an IPv6 address stands in brackets, for example [::1]:4401")]
     Brackets,
-    /// What follows the last colon is no port.
+    /// The port is not a number, or out of range.
     #[error("the port must be a number from 1 to 65535")]
     Port,
 }
@@ -269,10 +269,7 @@ impl FromStr for ServerAddress {
         if host.contains(':') && !bracketed {
             return Err(ServerAddressError::Brackets);
         }
-        match port.parse() {
-            Ok(port @ 1..) => Ok(Self::new(host, port)),
-            _ => Err(ServerAddressError::Port),
-        }
+        Ok(Self::new(host, parse_port(port)?))
     }
 }
 
@@ -284,6 +281,10 @@ impl fmt::Display for ServerAddress {
             write!(formatter, "{}:{}", self.host, self.port)
         }
     }
+}
+
+fn parse_port(word: &str) -> Result<u16, ServerAddressError> {
+    word.parse().ok().filter(|port| *port > 0).ok_or(ServerAddressError::Port)
 }
 
 /// Seconds of the longest time-out, so that a deadline never overflows.

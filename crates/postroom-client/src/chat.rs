@@ -1,5 +1,5 @@
 //! The client for the chat room: what the server says is shown as it comes, and
-//! what is typed is sent, to all where it is no command.
+//! what is typed is sent, to all where it is not a command.
 
 use std::fmt::Display;
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use crate::error::Deviation;
 use crate::input::Typed;
 use crate::listener::protocol_of;
 use crate::live::{Call, Flow, Live, Woken};
-use crate::password::PASSWORDS_MAX;
+use crate::password::{AGAIN, PASSWORDS_MAX};
 use crate::words::{parse_name, parse_text};
 use crate::{ChatArguments, ClientError, LINE_BYTES_MAX, ServerAddress, password};
 
@@ -47,17 +47,22 @@ const STOPPED: &str = "Server has been closed by host";
 
 /// What can be typed, the server's own commands and those of this client.
 const COMMANDS: [CommandHelp; 12] = [
-    command("/all", Operand::Text, "/all TEXT", "to everyone, as a line without a command"),
-    command("/allusers", Operand::None, "/allusers", "who is there"),
-    command("/private", Operand::Name, "/private NAME TEXT", "to one who is there"),
-    command("/join", Operand::Hashtag, "/join #TAG", "see what is said under a hashtag"),
-    command("/leave", Operand::Hashtag, "/leave #TAG", "no longer see it"),
-    command("/say", Operand::Hashtag, "/say #TAG TEXT", "to everyone under a hashtag"),
-    command("/inbox", Operand::None, "/inbox", "how many messages are unread"),
-    command("/read", Operand::None, "/read", "the earliest unread message"),
-    command("/send", Operand::Name, "/send NAME TEXT", "leave a message, also for the absent"),
-    command("/cmd", Operand::None, "/cmd", "the commands of the server"),
-    command("/help", Operand::None, "/help", "this list"),
+    command("/all", Operand::Text, "/all TEXT", "send to everyone, like a line without a command"),
+    command("/allusers", Operand::None, "/allusers", "list the users who are logged in"),
+    command("/private", Operand::Name, "/private NAME TEXT", "send to one user who is logged in"),
+    command("/join", Operand::Hashtag, "/join #TAG", "see the messages with a hashtag"),
+    command("/leave", Operand::Hashtag, "/leave #TAG", "stop seeing them"),
+    command("/say", Operand::Hashtag, "/say #TAG TEXT", "send to everyone who joined a hashtag"),
+    command("/inbox", Operand::None, "/inbox", "count your unread messages"),
+    command("/read", Operand::None, "/read", "read the earliest unread message"),
+    command(
+        "/send",
+        Operand::Name,
+        "/send NAME TEXT",
+        "leave a message in the mailbox of any user",
+    ),
+    command("/cmd", Operand::None, "/cmd", "list the commands of the server"),
+    command("/help", Operand::None, "/help", "show this list"),
     command("/quit", Operand::None, "/quit", "leave"),
 ];
 
@@ -350,7 +355,7 @@ impl<'a> Chat<'a> {
     fn ask_secret(&mut self, login: Login) -> Result<(), ClientError> {
         self.state = State::NamingSecret(login);
         self.live.await_nothing();
-        self.live.console.ask(Some(Prompt::secret("Password (none for another name): ")))
+        self.live.console.ask(Some(Prompt::secret(AGAIN)))
     }
 
     fn take_secret(&mut self, login: Login, typed: &str) -> Result<(), ClientError> {
@@ -403,7 +408,7 @@ impl<'a> Chat<'a> {
 
     /// What can be typed, without asking the server.
     fn help(&mut self) -> Result<(), ClientError> {
-        self.live.console.say("A line that is no command goes to everyone. The commands:")?;
+        self.live.console.say("A line that is not a command goes to everyone. The commands:")?;
         COMMANDS.iter().try_for_each(|command| self.live.console.say(&command.line()))
     }
 

@@ -15,7 +15,7 @@ use crate::{ANSWER_BYTES_MAX, LINE_BYTES_MAX, ServerAddress};
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// The host name has no address.
-    #[error("cannot find the host {host}: {source}; check how it is spelt")]
+    #[error("cannot find the host {host}: {source}; check the spelling")]
     HostUnknown {
         /// The host as it was given.
         host: String,
@@ -30,7 +30,7 @@ pub enum ClientError {
     },
     /// The server could not be reached, or stayed silent, for too long.
     #[error(
-        "{server} did not answer within {} s: the server may be full or busy, or the port be no listener of it; try again later or with a longer --timeout",
+        "{server} did not answer within {} s: the server may be full or busy, or the port is not one of its listeners; try again later or with a longer --timeout",
         timeout.as_secs_f64()
     )]
     TimedOut {
@@ -91,7 +91,7 @@ pub enum ClientError {
         server: ServerAddress,
     },
     /// The server said that it stops.
-    #[error("{server} is shutting down; start again once it is running")]
+    #[error("the server {server} is stopping; connect again when it is back")]
     Stopped {
         /// The server's address.
         server: ServerAddress,
@@ -108,7 +108,7 @@ pub enum ClientError {
     },
     /// The name is another's in the chat room.
     #[error(
-        "{name} is taken at {server}: somebody is there by this name, or it needs its password; use another name or --password-file"
+        "{name} is taken at {server}: somebody is logged in with this name, or it needs a password; use another name or --password-file"
     )]
     NameTaken {
         /// The server's address.
@@ -117,7 +117,7 @@ pub enum ClientError {
         name: Name,
     },
     /// The chat room does not let the name in, for a reason that it told.
-    #[error("{server} did not take the name {name}, as it says above")]
+    #[error("{server} did not take the name {name}, for the reason shown above")]
     NameRefused {
         /// The server's address.
         server: ServerAddress,
@@ -132,7 +132,7 @@ pub enum ClientError {
     },
     /// What was typed cannot be a password in a command.
     #[error(
-        "the password for {name} cannot be used: it has a space, which this protocol ends it at"
+        "the password for {name} cannot be used: this protocol cannot send a password that contains a space"
     )]
     PasswordSpace {
         /// The name to log in as.
@@ -159,7 +159,7 @@ pub enum ClientError {
     #[error("message length illegal, connection refused.")]
     BoardTextTooLong,
     /// What was given as a hashtag is none.
-    #[error("\"{}\" is no hashtag: give # and letters, digits or _, in quotes, for example '#news'", Safe(.word))]
+    #[error("\"{}\" is not a hashtag: give # and letters, digits or _, in quotes, for example '#news'", Safe(.word))]
     Hashtag {
         /// What was given.
         word: String,
@@ -349,9 +349,9 @@ pub(crate) fn refusal_causes(recipient: &Name) -> String {
 
 fn login_advice(with_password: bool) -> &'static str {
     if with_password {
-        "the password may be wrong, the name not allowed, or too many log in just now"
+        "the password may be wrong, the name may not be allowed, or there are too many logins at the same time"
     } else {
-        "the name may need a password, see --password-file, or the server takes no new users or too many log in just now"
+        "the name may need a password (see --password-file), the server may not accept new users, or there are too many logins at the same time"
     }
 }
 

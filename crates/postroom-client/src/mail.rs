@@ -15,7 +15,7 @@ use crate::console::is_dumb;
 use crate::input::{DumbInput, Input, PlainInput, TerminalInput, Typed};
 use crate::interrupt::Interrupt;
 use crate::mailbox::{Mailbox, StrictMailbox, VerboseMailbox};
-use crate::password::PASSWORDS_MAX;
+use crate::password::{AGAIN, PASSWORDS_MAX};
 use crate::words::{parse_name, parse_text};
 use crate::{ClientError, MailArguments, ServerAddress, password};
 
@@ -212,15 +212,15 @@ impl Dialogue<'_> {
         Ok(Err(refused))
     }
 
-    /// Asks until there is a password, or none for another name.
+    /// Asks until there is a password, or `None` to choose another name.
     fn ask_password(&mut self, name: &Name, was_refused: bool) -> Result<Option<Password>, Stop> {
         if was_refused {
-            self.say(&"LOGIN ERROR: the password may be wrong, or too many log in just now.")?;
+            self.say(&"LOGIN ERROR: the password may be wrong, or there are too many logins at the same time.")?;
         } else {
             self.say(&format_args!("LOGIN ERROR: {name} may need a password."))?;
         }
         loop {
-            let error = match self.input.secret("Password (none for another name): ")? {
+            let error = match self.input.secret(AGAIN)? {
                 Typed::End => return Err(Stop::Leave),
                 Typed::Line(typed) if typed.is_empty() => return Ok(None),
                 Typed::Line(typed) => match Password::from_bytes(typed.as_bytes()) {
@@ -254,7 +254,7 @@ impl Dialogue<'_> {
             }
             "EXIT" => Err(Stop::Leave),
             _ => self.say(&format_args!(
-                "\"{}\" is no command: use COMPOSE, READ or EXIT.",
+                "\"{}\" is not a command: use COMPOSE, READ or EXIT.",
                 Safe(command.trim())
             )),
         }

@@ -1,4 +1,4 @@
-//! Passwords: the one that a file holds, and how many a person may try.
+//! Passwords: from a file, and how a person is asked for them.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -11,6 +11,9 @@ use crate::words::without_line_end;
 
 /// Passwords that may be tried for one name, the one of a file included.
 pub(crate) const PASSWORDS_MAX: u32 = 3;
+
+/// Asks for a password after a refused login.
+pub(crate) const AGAIN: &str = "Password (leave empty to choose another name): ";
 
 /// Reads the password in the file at `path`, if one is given.
 pub(crate) fn from_file(path: Option<&Path>) -> Result<Option<Password>, ClientError> {

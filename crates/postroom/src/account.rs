@@ -57,7 +57,7 @@ pub(crate) enum AccountError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Store(#[from] StoreFailure),
-    #[error("\"{name}\" is no name: {cause}")]
+    #[error("\"{name}\" is not a name: {cause}")]
     Name { name: String, cause: NameError },
     #[error("there is an account {name} already; change its password with: {hint}")]
     Exists { name: Name, hint: String },

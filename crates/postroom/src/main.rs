@@ -48,7 +48,7 @@ enum Client {
     Send(SendArguments),
     /// Read messages, for scripts
     Read(ReadArguments),
-    /// Talk with those who are there, at a terminal
+    /// Talk with users who are logged in, at a terminal
     Im(ImArguments),
     /// Talk in the chat room, at a terminal
     Chat(ChatArguments),

@@ -12,11 +12,8 @@ use crate::ClientError;
 use crate::connection::is_transient;
 use crate::console::Prompt;
 use crate::link::Link;
-use crate::password::PASSWORDS_MAX;
+use crate::password::{AGAIN, PASSWORDS_MAX};
 use crate::words::parse_name;
-
-/// Asks for a password after one that was refused.
-const AGAIN: &str = "Password (none for another name): ";
 
 impl Im<'_> {
     /// Tries the name of the command line, or asks for one.

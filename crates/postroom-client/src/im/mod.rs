@@ -267,7 +267,7 @@ impl<'a> Im<'a> {
     fn obey(&mut self, line: &str) -> Result<(), ClientError> {
         match Command::parse(line) {
             Ok(Command::Ask(Asked::To(name), _)) if Some(&name) == self.own.as_ref() => {
-                self.live.console.say("Nothing was sent: you are the one it would be for.")
+                self.live.console.say("Nothing was sent: this is your own name.")
             }
             Ok(Command::Ask(asked, line)) => {
                 self.live.learn_hashtags(&line);

@@ -9,10 +9,10 @@ use crate::{ClientError, LINE_BYTES_MAX};
 
 /// What can be typed.
 pub(crate) const COMMANDS: [CommandHelp; 5] = [
-    command("/to", Operand::Name, "/to NAME TEXT", "to one who is there"),
-    command("/toall", Operand::Text, "/toall TEXT", "to everyone who is there"),
-    command("/list", Operand::None, "/list", "who is there"),
-    command("/help", Operand::None, "/help", "this list"),
+    command("/to", Operand::Name, "/to NAME TEXT", "send to one user who is logged in"),
+    command("/toall", Operand::Text, "/toall TEXT", "send to everyone who is logged in"),
+    command("/list", Operand::None, "/list", "list the users who are logged in"),
+    command("/help", Operand::None, "/help", "show this list"),
     command("/exit", Operand::None, "/exit", "leave"),
 ];
 
@@ -50,12 +50,12 @@ pub(crate) enum Asked {
     List,
 }
 
-/// Why a line is no command.
+/// Why a line is not a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Mistake {
     /// It begins with no command.
     #[error(
-        "\"{}\" is no command: use /to NAME TEXT, /toall TEXT, /list, /help or /exit.", Safe(.0)
+        "\"{}\" is not a command: use /to NAME TEXT, /toall TEXT, /list, /help or /exit.", Safe(.0)
     )]
     Unknown(String),
     /// Something is missing.
@@ -224,11 +224,11 @@ mod tests {
     fn what_is_no_command_is_told_in_one_sentence() {
         assert_eq!(
             mistake("hello there"),
-            "\"hello\" is no command: use /to NAME TEXT, /toall TEXT, /list, /help or /exit."
+            "\"hello\" is not a command: use /to NAME TEXT, /toall TEXT, /list, /help or /exit."
         );
-        assert!(mistake("\u{1b}[2J").starts_with("\"^[[2J\" is no command"));
+        assert!(mistake("\u{1b}[2J").starts_with("\"^[[2J\" is not a command"));
         for line in ["exit now", "/list bob", "/login bob 1", "/TO bob hi"] {
-            assert!(mistake(line).contains("is no command"), "{line}");
+            assert!(mistake(line).contains("is not a command"), "{line}");
         }
         for line in ["/to", "/to bob", "/to bob  "] {
             assert_eq!(mistake(line), "Type /to NAME TEXT.", "{line}");

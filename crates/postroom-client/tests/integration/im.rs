@@ -78,8 +78,8 @@ fn a_script_has_every_answer_before_it_leaves() {
         "Logged in as jacky.\n\
          Delivered to bob.\n\
          Not confirmed by carol: absent or unknown, or no answer in time.\n\
-         \"hello\" is no command: use /to NAME TEXT, /toall TEXT, /list, /help or /exit.\n\
-         Nothing was sent: you are the one it would be for.\n\
+         \"hello\" is not a command: use /to NAME TEXT, /toall TEXT, /list, /help or /exit.\n\
+         Nothing was sent: this is your own name.\n\
          Delivered to everyone.\n\
          Not confirmed by everyone: no answer in time, or the server's disk is full.\n\
          Present: jacky, bob.\n"

@@ -66,7 +66,7 @@ fn every_answer_of_the_verbose_protocol_is_shown() {
          From alice: Hi Bob!\n1 unread message remains.\n\
          From carol: \n0 unread messages remain.\n\
          No More Unread Messages.\n\
-         \"quit\" is no command: use COMPOSE, READ or EXIT.\n"
+         \"quit\" is not a command: use COMPOSE, READ or EXIT.\n"
     );
 }
 

@@ -19,7 +19,7 @@ use terminal::Terminal;
 
 const GREETING: &str = "Welcome to Postroom. Choose a name with /setname NAME.\n";
 /// What asks for a password after a refused login.
-const AGAIN: &str = "Password (none for another name): ";
+const AGAIN: &str = "Password (leave empty to choose another name): ";
 const RECEIPT: &str = "302 Message receipt successful";
 
 /// A client `im` at a terminal, logged in as jacky.

@@ -229,9 +229,17 @@ fn a_wrong_command_line_names_the_options_that_there_are() {
         assert!(!told.contains("text-from-input"), "{told}");
         assert!(!told.contains("required arguments were not provided:\n  --upload"), "{told}");
     }
+    for client in ["mail", "im", "chat", "board"] {
+        for port in ["http", "0", "65536", ""] {
+            let output = run(&[client, "::1", port], "");
+            assert_eq!(output.status.code(), Some(64));
+            let told = told(&output);
+            assert!(told.contains("the port must be a number from 1 to 65535"), "{told}");
+        }
+    }
     let output = run(&["board", "-d", "::1", "4404", "-"], "");
     assert_eq!(output.status.code(), Some(64));
-    assert!(told(&output).contains("\"-\" is no hashtag"), "{}", told(&output));
+    assert!(told(&output).contains("\"-\" is not a hashtag"), "{}", told(&output));
 }
 
 #[test]

@@ -44,14 +44,20 @@ fn a_server_that_stops_says_so() {
     pushes.say("/forceQuit\n");
     let (status, written) = terminal.end();
     assert_eq!(status.code(), Some(75));
-    assert!(complaint(&written).contains("is shutting down"), "{written:?}");
+    assert!(
+        complaint(&written).contains("is stopping; connect again when it is back"),
+        "{written:?}"
+    );
 
     let Chat { terminal, mut peer, .. } = Chat::start();
     peer.say("Server has been closed by host\n");
     let (status, written) = terminal.end();
     assert_eq!(status.code(), Some(75));
     assert!(written.contains("Server has been closed by host"), "{written:?}");
-    assert!(complaint(&written).contains("is shutting down"), "{written:?}");
+    assert!(
+        complaint(&written).contains("is stopping; connect again when it is back"),
+        "{written:?}"
+    );
 }
 
 #[test]

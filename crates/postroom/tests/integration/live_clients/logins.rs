@@ -31,7 +31,7 @@ fn im_asks_until_it_is_let_in_and_shows_no_password() {
     terminal.type_keys("jacky\r");
     terminal.wait_for("Password: ");
     terminal.type_keys("secret word\r");
-    terminal.wait_for_words("it has a space");
+    terminal.wait_for_words("a password that contains a space");
     terminal.wait_for(AGAIN);
     terminal.type_keys("secret\r");
     commands.expect("/login jacky secret");

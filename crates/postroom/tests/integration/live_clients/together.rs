@@ -68,7 +68,7 @@ fn a_server_that_stops_tells_everyone() {
     for terminal in [jacky, mary] {
         let (status, written) = terminal.end();
         assert_eq!(status.code(), Some(75));
-        assert!(written.contains("is shutting down"), "{written:?}");
+        assert!(written.contains("is stopping; connect again when it is back"), "{written:?}");
     }
 }
 
