@@ -2,13 +2,16 @@
 //!
 //! A thread writes it: a reader of the log who has fallen asleep, or a disk that is
 //! full, must not stop the server. Lines that find too many before them are left
-//! out.
+//! out and counted; the log has their number once those before them are written.
 
-use std::io;
+use std::io::{self, Write};
+use std::sync::{Arc, OnceLock};
 
-use tracing::Level;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::fmt;
+use tracing::dispatcher::{self, Dispatch};
+use tracing::{Level, warn};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::fmt::{MakeWriter, fmt};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogFormat;
 
@@ -18,19 +21,85 @@ const WAITING_LINES_MAX: usize = 4_096;
 /// Begins to log events up to this level. What waits is written, if that does not
 /// take long, when the guard is dropped.
 pub(crate) fn start(format: LogFormat, level: Level) -> WorkerGuard {
+    let left_out = Arc::new(OnceLock::new());
+    let output = Output {
+        writer: io::stderr(),
+        // Past the queue, which may be full again.
+        notices: dispatch(format, level, io::stderr),
+        left_out: Arc::clone(&left_out),
+        left_out_told: 0,
+        lines_since_notice: 0,
+    };
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(WAITING_LINES_MAX)
         .thread_name("log")
-        .finish(io::stderr());
+        .finish(output);
+    left_out.get_or_init(|| writer.error_counter());
+    dispatch(format, level, writer).init();
+    guard
+}
+
+fn dispatch<W>(format: LogFormat, level: Level, writer: W) -> Dispatch
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
     let builder = fmt()
         .with_writer(writer)
         .with_max_level(level)
         .with_target(false)
         .log_internal_errors(false);
     match format {
-        LogFormat::Text => builder.with_ansi(false).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Text => builder.with_ansi(false).into(),
+        LogFormat::Json => builder.json().flatten_event(true).into(),
     }
-    guard
+}
+
+/// Where the log's thread writes; it adds notices of lines that were left out.
+#[derive(Debug)]
+struct Output<W> {
+    writer: W,
+    notices: Dispatch,
+    /// Lines left out since the start, once it is known who counts them.
+    left_out: Arc<OnceLock<ErrorCounter>>,
+    /// Those that the notices tell of.
+    left_out_told: usize,
+    lines_since_notice: usize,
+}
+
+impl<W> Output<W> {
+    fn tell_left_out(&mut self) {
+        self.lines_since_notice = 0;
+        let left_out = self.left_out.get().map_or(0, ErrorCounter::dropped_lines);
+        let lines = left_out - self.left_out_told;
+        if lines > 0 {
+            self.left_out_told = left_out;
+            dispatcher::with_default(&self.notices, || {
+                warn!(lines, "lines are left out of the log, which was not read in time");
+            });
+        }
+    }
+}
+
+impl<W: Write> Write for Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    /// Writes a line.
+    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        self.writer.write_all(line)?;
+        self.lines_since_notice += 1;
+        // The queue may never be empty.
+        if self.lines_since_notice >= WAITING_LINES_MAX {
+            self.tell_left_out();
+        }
+        Ok(())
+    }
+
+    /// Called when no line waits.
+    fn flush(&mut self) -> io::Result<()> {
+        self.tell_left_out();
+        self.writer.flush()
+    }
 }
