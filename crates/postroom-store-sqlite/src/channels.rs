@@ -8,6 +8,8 @@ use std::collections::{HashMap, VecDeque};
 
 use postroom_model::Channel;
 
+use crate::index::Reserved;
+
 /// A channel within its store; never reused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct ChannelId(pub(crate) u32);
@@ -17,6 +19,7 @@ pub(crate) struct ChannelId(pub(crate) u32);
 pub(crate) struct Channels {
     kept: Vec<VecDeque<u64>>,
     by_name: HashMap<Channel, ChannelId>,
+    reserved: Reserved,
     last_post: u64,
     /// Kept no longer and still in the table.
     due: VecDeque<u64>,
@@ -44,8 +47,27 @@ impl Channels {
         self.by_name.get(channel).copied()
     }
 
+    /// Never gives this number to a new channel.
+    pub(crate) fn reserve(&mut self, id: ChannelId) {
+        self.reserved.add(id.0);
+    }
+
+    /// Reserves the number if it is not that of a channel.
+    pub(crate) fn reserve_missing(&mut self, id: ChannelId) {
+        if id.0 >= self.len() {
+            self.reserve(id);
+        }
+    }
+
+    /// Gives up the numbers that come next and are reserved.
+    pub(crate) fn skip_reserved(&mut self) {
+        while self.reserved.contains(self.len()) {
+            self.add_damaged();
+        }
+    }
+
     /// Adds a channel under the next number. The caller has seen that it is
-    /// unknown.
+    /// unknown, and has skipped the reserved numbers.
     pub(crate) fn add(&mut self, channel: Channel) -> ChannelId {
         let id = ChannelId(self.len());
         self.by_name.insert(channel, id);

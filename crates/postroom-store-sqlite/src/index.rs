@@ -3,7 +3,7 @@
 //! The truth is on disk; this is a view of it, rebuilt at start. Its changes run
 //! ahead of the commit, so each can be taken back.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
@@ -21,6 +21,7 @@ pub(crate) struct Index {
     by_name: HashTable<AccountId>,
     hasher: RandomState,
     last_sequence: u64,
+    reserved: Reserved,
     pub(crate) channels: Channels,
     pub(crate) presences: Presences,
     pub(crate) damages: Damages,
@@ -31,6 +32,21 @@ pub(crate) struct Account {
     pub(crate) name: Name,
     pub(crate) password: Option<PasswordHash>,
     pub(crate) mailbox: Mailbox,
+}
+
+/// Numbers that records name and that have no record of their own: whose it was
+/// is lost, and no new account or channel may inherit it.
+#[derive(Debug, Default)]
+pub(crate) struct Reserved(HashSet<u32>);
+
+impl Reserved {
+    pub(crate) fn add(&mut self, number: u32) {
+        self.0.insert(number);
+    }
+
+    pub(crate) fn contains(&self, number: u32) -> bool {
+        !self.0.is_empty() && self.0.contains(&number)
+    }
 }
 
 /// The unread messages of an account, by sequence number.
@@ -135,6 +151,7 @@ impl Index {
             by_name: HashTable::with_capacity(accounts),
             hasher: RandomState::new(),
             last_sequence: 0,
+            reserved: Reserved::default(),
             channels: Channels::default(),
             presences: Presences::default(),
             damages: Damages::default(),
@@ -182,8 +199,29 @@ impl Index {
         &mut self.accounts[id.0 as usize]
     }
 
+    /// Never gives this number to a new account.
+    pub(crate) fn reserve(&mut self, id: AccountId) {
+        self.reserved.add(id.0);
+    }
+
+    /// Reserves the numbers that are not those of accounts.
+    pub(crate) fn reserve_missing<'a>(&mut self, ids: impl Iterator<Item = &'a AccountId>) {
+        for id in ids {
+            if self.get(*id).is_none() {
+                self.reserve(*id);
+            }
+        }
+    }
+
+    /// Gives up the numbers that come next and are reserved.
+    pub(crate) fn skip_reserved(&mut self) {
+        while self.reserved.contains(self.len()) {
+            self.register_damaged();
+        }
+    }
+
     /// Adds an account under the next number. The caller has seen that the name
-    /// is unknown.
+    /// is unknown, and has skipped the reserved numbers.
     pub(crate) fn register(&mut self, name: Name) -> AccountId {
         let id = AccountId(self.len());
         let (accounts, hasher) = (&self.accounts, &self.hasher);

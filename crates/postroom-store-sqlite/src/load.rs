@@ -79,7 +79,11 @@ fn load_accounts(connection: &Connection, index: &mut Index) -> rusqlite::Result
     let mut damages = std::mem::take(&mut index.damages);
     let mut nameless = Vec::new();
     scan(connection, ACCOUNTS, &mut damages, |id, row, damages| {
-        let id = in_sequence(id, index.len())?;
+        let id = in_sequence(id, index.len()).inspect_err(|_| {
+            if let Ok(far) = u32::try_from(id) {
+                index.reserve(AccountId(far));
+            }
+        })?;
         while index.len() < id {
             damages.note(ACCOUNTS.name, i64::from(index.len()), MISSING);
             nameless.push(index.register_damaged());
@@ -164,8 +168,10 @@ fn load_mailboxes(
             return Ok(());
         }
         let row = row?;
-        let recipient = record::account(row, 0, "recipient")?;
-        let sender = record::account(row, 1, "sender")?;
+        let recipient = record::account(row, 0, "recipient");
+        let sender = record::account(row, 1, "sender");
+        index.reserve_missing([&recipient, &sender].into_iter().flatten());
+        let (recipient, sender) = (recipient?, sender?);
         if recipient.0.max(sender.0) >= index.len() {
             return Err("its recipient or its sender is not an account".to_owned());
         }
@@ -180,7 +186,11 @@ fn load_mailboxes(
 fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
     let Index { channels, damages, .. } = index;
     scan(connection, CHANNELS, damages, |id, row, damages| {
-        let id = in_sequence(id, channels.len())?;
+        let id = in_sequence(id, channels.len()).inspect_err(|_| {
+            if let Ok(far) = u32::try_from(id) {
+                channels.reserve(ChannelId(far));
+            }
+        })?;
         while channels.len() < id {
             damages.note(CHANNELS.name, i64::from(channels.len()), MISSING);
             channels.add_damaged();
@@ -198,20 +208,27 @@ fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result
 
 /// Takes up the numbers of the posts, `posts_max` of each channel.
 fn load_posts(connection: &Connection, index: &mut Index, posts_max: u32) -> rusqlite::Result<()> {
-    let accounts = index.len();
-    let Index { channels, damages, .. } = index;
-    scan(connection, POSTS, damages, |key, row, _| {
+    let mut damages = std::mem::take(&mut index.damages);
+    scan(connection, POSTS, &mut damages, |key, row, _| {
         let number = record::sequence(key, "number")?;
-        channels.given_out(number);
+        index.channels.given_out(number);
         let row = row?;
-        let channel = record::number(row, 0, "channel")?;
-        let author = record::author(row, 1)?;
-        if channel >= channels.len() || author.is_some_and(|author| author.0 >= accounts) {
+        let channel = record::number(row, 0, "channel").map(ChannelId);
+        let author = record::author(row, 1);
+        index.reserve_missing(author.iter().flatten());
+        if let Ok(channel) = channel {
+            index.channels.reserve_missing(channel);
+        }
+        let (channel, author) = (channel?, author?);
+        let is_author = |author: AccountId| index.get(author).is_some();
+        if channel.0 >= index.channels.len() || !author.is_none_or(is_author) {
             return Err("its channel or its author is missing".to_owned());
         }
-        channels.load(ChannelId(channel), number, posts_max);
+        index.channels.load(channel, number, posts_max);
         Ok(())
-    })
+    })?;
+    index.damages = damages;
+    Ok(())
 }
 
 /// Drops the removals of a round that a stop broke off, once they are many: its

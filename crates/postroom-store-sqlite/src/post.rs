@@ -54,6 +54,7 @@ impl<'a> Transaction<'a> {
         if let Some(known) = self.index.channels.find(channel) {
             return Ok(known);
         }
+        self.index.channels.skip_reserved();
         let id = self.index.channels.add(channel.clone());
         self.undo.push(Undo::Channel(channel.clone()));
         self.connection

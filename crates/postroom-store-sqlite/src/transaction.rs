@@ -399,6 +399,7 @@ impl<'a> Transaction<'a> {
         if self.index.len() >= self.limits.accounts_max {
             return Ok(Err(Outcome::TooManyAccounts));
         }
+        self.index.skip_reserved();
         let account = self.index.register(name.clone());
         self.undo.push(Undo::Register);
         self.connection

@@ -269,6 +269,75 @@ fn the_key_of_an_unreadable_last_row_is_not_given_out_again() {
     }
 }
 
+#[test]
+fn a_lost_account_has_no_heir() {
+    let far = "UPDATE account SET id = 9000000 WHERE id = 2";
+    for change in
+        ["DELETE FROM account WHERE id = 2", "UPDATE account SET id = -3 WHERE id = 2", far]
+    {
+        let folder = filled();
+        let mut store = open(&folder, Limits::default());
+        let victim = account(&mut store, "victim");
+        assert_eq!(victim, AccountId(2));
+        settle(&mut store, [append(AccountId(0), "victim", "secret"), post("#a", "x")]);
+        settle(&mut store, [append(victim, "alice", "from the victim")]);
+        drop(store);
+        damage(&folder, change);
+        damage(&folder, "UPDATE post SET author = 3 WHERE number = 4");
+        // A number that no store can have room for.
+        damage(&folder, &format!("INSERT INTO message VALUES (9, {}, 0, 0, 'x')", u32::MAX));
+        for run in 0..3 {
+            let mut store = open(&folder, Limits::default());
+            assert!(damaged(&mut store).len() > 2, "{change}");
+            let eve = account(&mut store, "eve");
+            assert_eq!(eve, AccountId(4), "{change}, run {run}");
+            assert_eq!(read(&mut store, eve, 9), Vec::<String>::new());
+            let next = account(&mut store, &format!("next{run}"));
+            assert_eq!(next, AccountId(5 + run));
+            settle(&mut store, [append(next, &format!("next{run}"), "hello")]);
+            assert_eq!(read(&mut store, next, 9), ["hello"]);
+        }
+        let mut findings = 0;
+        crate::check(folder.path(), |_| true, |_| findings += 1).unwrap();
+        assert!(findings > 1);
+    }
+}
+
+#[test]
+fn a_lost_channel_has_no_heir() {
+    for change in ["DELETE FROM channel WHERE id = 1", "UPDATE channel SET id = -3 WHERE id = 1"] {
+        let folder = filled();
+        let mut store = open(&folder, Limits::default());
+        settle(&mut store, [post("#lost", "secret")]);
+        drop(store);
+        damage(&folder, change);
+        for run in 1..4 {
+            let mut store = open(&folder, Limits::default());
+            assert!(!damaged(&mut store).is_empty());
+            settle(&mut store, [post("#new", "x")]);
+            assert_eq!(entries(&mut store, "#new"), vec!["@board: x"; run]);
+            assert_eq!(entries(&mut store, "#lost"), Vec::<String>::new());
+        }
+        let mut findings = 0;
+        crate::check(folder.path(), |_| true, |_| findings += 1).unwrap();
+        assert!(findings > 0);
+    }
+}
+
+/// An account's number may be reserved when the group that would have skipped it
+/// fails.
+#[test]
+fn a_reserved_number_is_skipped_once() {
+    let mut index = crate::index::Index::default();
+    index.reserve(AccountId(0));
+    for name in ["bob", "carol"] {
+        index.skip_reserved();
+        assert_eq!(index.register(Name::new(name).unwrap()), AccountId(1));
+        index.undo([crate::index::Undo::Register].into_iter());
+        assert_eq!(index.find(&Name::new(name).unwrap()), None);
+    }
+}
+
 /// A store whose tables have many pages.
 fn large() -> TempDir {
     let folder = TempDir::new().unwrap();
