@@ -340,7 +340,7 @@ fn write_log_in_refusal(answer: &mut Vec<u8>, refusal: LogInRefusal) -> std::io:
             b"That username is taken. Choose another, or give its password with /pass PASSWORD \
               before /setname NAME.\n"
         }
-        LogInRefusal::Busy => b"Too many log in just now. Try again in a moment.\n",
+        LogInRefusal::Busy => b"Too many logins at the same time. Try again in a moment.\n",
         LogInRefusal::NoRoom => {
             b"The server takes no more new users. Choose a name that it knows.\n"
         }
