@@ -36,7 +36,7 @@ pub trait Fixture {
 /// Runs all tests of the contract.
 pub fn check<F: Fixture>(fixture: &mut F) {
     let tests: &[fn(&mut F)] = &[
-        completions_come_in_order_with_their_tickets,
+        completions_come_with_their_tickets,
         a_name_is_one_account_however_it_is_spelt,
         an_unknown_recipient_is_registered,
         a_mailbox_never_holds_more_than_its_capacity,
@@ -87,8 +87,9 @@ impl<S: Store> Desk<S> {
         while completed.len() < expected.len() {
             self.store.settle(Timestamp(1), &mut completed).expect("the store settles");
         }
+        completed.sort_by_key(|completion| completion.ticket.0);
         let tickets: Vec<_> = completed.iter().map(|completion| completion.ticket).collect();
-        assert_eq!(tickets, expected, "completions come in the order of submission");
+        assert_eq!(tickets, expected, "each call is completed once");
         completed.into_iter().map(|completion| completion.receipt.into_inner()).collect()
     }
 
@@ -144,7 +145,7 @@ fn limits(mailbox_capacity: u32) -> Limits {
     Limits { mailbox_capacity, ..Limits::default() }
 }
 
-fn completions_come_in_order_with_their_tickets<F: Fixture>(fixture: &mut F) {
+fn completions_come_with_their_tickets<F: Fixture>(fixture: &mut F) {
     let mut desk = Desk::open(fixture, limits(2));
     let (bob, _) = desk.log_in("bob");
     let outcomes = desk.group([

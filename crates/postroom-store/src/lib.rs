@@ -7,11 +7,14 @@
 //! may let several calls to `settle` pass.
 
 mod call;
-#[cfg(feature = "contract")]
+#[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod memory;
 
 use postroom_model::{MAILBOX_CAPACITY_DEFAULT, Receipt};
 use thiserror::Error;
+
+pub use memory::{MemoryDisk, MemoryStore};
 
 pub use call::{AccountId, AccountSummary, Call, Key, Lease, Outcome, PasswordHash, Presence};
 

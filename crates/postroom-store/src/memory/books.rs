@@ -1,0 +1,321 @@
+//! What a store in memory holds, and what each call does to it: as plainly as it can
+//! be written.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use postroom_model::{
+    Author, Channel, Entry, Name, Page, Position, Post, PostRefusal, Text, Unknown,
+};
+
+use crate::{
+    AccountId, AccountSummary, Call, Key, Lease, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX,
+    PasswordHash, Presence, Timestamp,
+};
+
+/// What is kept when the store is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    accounts: Vec<Account>,
+    channels: Vec<(Channel, VecDeque<Said>)>,
+    last_sequence: u64,
+    last_post: u64,
+}
+
+#[derive(Debug)]
+struct Account {
+    name: Name,
+    password: Option<PasswordHash>,
+    /// Unread messages by sequence number.
+    mailbox: BTreeMap<u64, Message>,
+}
+
+#[derive(Debug)]
+struct Message {
+    sender: AccountId,
+    text: Text,
+    #[expect(dead_code, reason = "kept with a message, and decides nothing")]
+    stored: Timestamp,
+}
+
+/// A post in one channel.
+#[derive(Debug)]
+struct Said {
+    number: u64,
+    post: Arc<Post>,
+}
+
+/// What is forgotten when the store is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    leased: HashSet<(AccountId, u64)>,
+    /// Accounts that are present with the number of their claims, in the order of
+    /// their first claims.
+    present: Vec<(AccountId, u32)>,
+}
+
+impl Session {
+    fn is_present(&self, account: AccountId) -> bool {
+        self.present.iter().any(|(present, _)| *present == account)
+    }
+
+    fn active(&self) -> u32 {
+        u32::try_from(self.present.len()).unwrap_or(u32::MAX)
+    }
+
+    fn claim(&mut self, account: AccountId, alone: bool) -> Outcome {
+        if alone && self.is_present(account) {
+            return Outcome::PresentAlready;
+        }
+        match self.present.iter_mut().find(|(present, _)| *present == account) {
+            Some((_, claims)) => *claims += 1,
+            None => self.present.push((account, 1)),
+        }
+        Outcome::Claimed { presence: Presence::new(account), active: self.active() }
+    }
+
+    fn release(&mut self, account: AccountId, name: Name) -> Outcome {
+        if let Some((_, claims)) = self.present.iter_mut().find(|(present, _)| *present == account)
+        {
+            *claims -= 1;
+        }
+        self.present.retain(|(_, claims)| *claims > 0);
+        Outcome::Released { name, remains: self.is_present(account), active: self.active() }
+    }
+}
+
+impl Books {
+    pub(super) fn is_locked(&self, name: &Name) -> bool {
+        self.find(name).is_some_and(|id| self.account(id).password.is_some())
+    }
+
+    pub(super) fn name(&self, account: AccountId) -> &Name {
+        &self.account(account).name
+    }
+
+    /// Does what a call asks for. On a full disk nothing is stored.
+    pub(super) fn act(
+        &mut self,
+        session: &mut Session,
+        call: Call,
+        limits: Limits,
+        now: Timestamp,
+        is_full: bool,
+    ) -> Outcome {
+        match call {
+            Call::Open { name, key, admits_strangers } => {
+                self.open(&name, &key, admits_strangers, limits, is_full)
+            }
+            Call::Claim { account, alone } => session.claim(account, alone),
+            Call::Release { presence } => {
+                session.release(presence.account(), self.name(presence.account()).clone())
+            }
+            Call::ListPresent => {
+                let present = session.present.iter();
+                Outcome::Present(present.map(|(account, _)| self.name(*account).clone()).collect())
+            }
+            Call::CountUnread { account } => Outcome::Unread(self.unread(account)),
+            Call::Append { .. } | Call::SetPassword { .. } if is_full => Outcome::DiskFull,
+            Call::Append { sender, recipient, text, unknown } => {
+                let message = Message { sender, text, stored: now };
+                self.append(&recipient, message, unknown, limits)
+            }
+            Call::Lease { account } => self.lease(session, account),
+            Call::Confirm { leases } if is_full => give_back(session, &leases),
+            Call::Confirm { leases } => {
+                for lease in &leases {
+                    self.account_mut(lease.account()).mailbox.remove(&lease.sequence());
+                }
+                give_back(session, &leases);
+                Outcome::Confirmed
+            }
+            Call::Return { leases } => give_back(session, &leases),
+            Call::Post { .. } if is_full => Outcome::NotPosted(PostRefusal::DiskFull),
+            Call::Post { post, .. } => self.post(&post, limits),
+            Call::Latest { channel } => {
+                Outcome::Latest(self.said(&channel).back().map(|said| entry(&said.post)))
+            }
+            Call::Timeline { channel, from } => Outcome::Timeline(self.page(&channel, from)),
+            Call::SetPassword { name, password } => self.set_password(&name, password, limits),
+            Call::ListAccounts => Outcome::Accounts(self.summaries()),
+        }
+    }
+
+    fn find(&self, name: &Name) -> Option<AccountId> {
+        let place = self.accounts.iter().position(|account| account.name == *name)?;
+        Some(AccountId(u32::try_from(place).unwrap_or(u32::MAX)))
+    }
+
+    fn account(&self, id: AccountId) -> &Account {
+        &self.accounts[id.0 as usize]
+    }
+
+    fn account_mut(&mut self, id: AccountId) -> &mut Account {
+        &mut self.accounts[id.0 as usize]
+    }
+
+    fn unread(&self, id: AccountId) -> u32 {
+        u32::try_from(self.account(id).mailbox.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The account of a name, and whether this registered it; `None` where there are
+    /// as many as there may be.
+    fn find_or_register(&mut self, name: &Name, limits: Limits) -> Option<(AccountId, bool)> {
+        if let Some(known) = self.find(name) {
+            return Some((known, false));
+        }
+        if self.accounts.len() >= limits.accounts_max as usize {
+            return None;
+        }
+        let account = Account { name: name.clone(), password: None, mailbox: BTreeMap::new() };
+        self.accounts.push(account);
+        self.find(name).map(|id| (id, true))
+    }
+
+    fn open(
+        &mut self,
+        name: &Name,
+        key: &Key,
+        admits_strangers: bool,
+        limits: Limits,
+        is_full: bool,
+    ) -> Outcome {
+        if !admits_strangers && *key != Key::Trusted && !self.is_locked(name) {
+            return Outcome::NotAdmitted;
+        }
+        if is_full && self.find(name).is_none() {
+            return Outcome::DiskFull;
+        }
+        let Some((id, registered)) = self.find_or_register(name, limits) else {
+            return Outcome::TooManyAccounts;
+        };
+        let account = self.account(id);
+        match &account.password {
+            Some(password) if !key.fits(password) => Outcome::Locked { password: password.clone() },
+            _ => {
+                let (name, unread) = (account.name.clone(), self.unread(id));
+                Outcome::Opened { account: id, name, registered, unread }
+            }
+        }
+    }
+
+    fn append(
+        &mut self,
+        recipient: &Name,
+        message: Message,
+        unknown: Unknown,
+        limits: Limits,
+    ) -> Outcome {
+        if unknown == Unknown::Refuse && self.find(recipient).is_none() {
+            return Outcome::UnknownRecipient;
+        }
+        let Some((id, registered)) = self.find_or_register(recipient, limits) else {
+            return Outcome::TooManyAccounts;
+        };
+        let name = self.name(id).clone();
+        let capacity = limits.mailbox_capacity;
+        if self.unread(id) >= capacity {
+            return Outcome::MailboxFull { recipient: name, capacity };
+        }
+        self.last_sequence += 1;
+        let sequence = self.last_sequence;
+        self.account_mut(id).mailbox.insert(sequence, message);
+        Outcome::Appended { recipient: id, name, registered }
+    }
+
+    fn lease(&self, session: &mut Session, id: AccountId) -> Outcome {
+        let mut waiting = self
+            .account(id)
+            .mailbox
+            .iter()
+            .filter(|(sequence, _)| !session.leased.contains(&(id, **sequence)));
+        let Some((sequence, Message { sender, text, .. })) = waiting.next() else {
+            return Outcome::NoneWaits;
+        };
+        let remaining = u32::try_from(waiting.count()).unwrap_or(u32::MAX);
+        session.leased.insert((id, *sequence));
+        let (sender, text) = (self.name(*sender).clone(), text.clone());
+        Outcome::Leased { lease: Lease::new(id, *sequence), sender, text, remaining }
+    }
+
+    fn set_password(&mut self, name: &Name, password: PasswordHash, limits: Limits) -> Outcome {
+        match self.find_or_register(name, limits) {
+            Some((id, registered)) => {
+                self.account_mut(id).password = Some(password);
+                Outcome::PasswordSet { registered }
+            }
+            None => Outcome::TooManyAccounts,
+        }
+    }
+
+    fn summaries(&self) -> Vec<AccountSummary> {
+        let summary = |account: &Account| AccountSummary {
+            name: account.name.clone(),
+            unread: u32::try_from(account.mailbox.len()).unwrap_or(u32::MAX),
+            has_password: account.password.is_some(),
+        };
+        self.accounts.iter().map(summary).collect()
+    }
+
+    fn said(&self, channel: &Channel) -> &VecDeque<Said> {
+        static NOTHING: VecDeque<Said> = VecDeque::new();
+        let found = self.channels.iter().find(|(known, _)| known == channel);
+        found.map_or(&NOTHING, |(_, said)| said)
+    }
+
+    fn post(&mut self, post: &Arc<Post>, limits: Limits) -> Outcome {
+        let is_hashtag = |channel: &&Channel| !channel.is_built_in();
+        let known = self.channels.iter().map(|(channel, _)| channel).filter(is_hashtag);
+        let known: Vec<_> = known.cloned().collect();
+        let new = post.channels.iter().filter(is_hashtag);
+        let new = new.filter(|channel| !known.contains(channel)).count();
+        if new > 0 && known.len() + new > limits.channels_max as usize {
+            return Outcome::NotPosted(PostRefusal::TooManyChannels);
+        }
+        for channel in &post.channels {
+            self.last_post += 1;
+            let said = Said { number: self.last_post, post: Arc::clone(post) };
+            let place = self.channels.iter().position(|(known, _)| known == channel);
+            let place = place.unwrap_or_else(|| {
+                self.channels.push((channel.clone(), VecDeque::new()));
+                self.channels.len() - 1
+            });
+            let kept = &mut self.channels[place].1;
+            kept.push_back(said);
+            if kept.len() > limits.channel_posts as usize {
+                kept.pop_front();
+            }
+        }
+        Outcome::Posted(Arc::clone(post))
+    }
+
+    fn page(&self, channel: &Channel, from: Position) -> Page {
+        let mut page = Page::default();
+        let mut bytes = 0;
+        for said in self.said(channel).iter().filter(|said| said.number >= from.0) {
+            if page.entries.len() == PAGE_ENTRIES_MAX || bytes >= PAGE_BYTES {
+                page.next = Some(Position(said.number));
+                break;
+            }
+            bytes += said.post.text.as_str().len();
+            page.entries.push(entry(&said.post));
+        }
+        page
+    }
+}
+
+fn entry(post: &Post) -> Entry {
+    let author = match &post.author {
+        Author::Account(name) => Author::Account(name.clone()),
+        Author::Board => Author::Board,
+    };
+    Entry { author, text: post.text.clone() }
+}
+
+/// Ends leases: what is still in its mailbox waits again, in its old place.
+fn give_back(session: &mut Session, leases: &[Lease]) -> Outcome {
+    for lease in leases {
+        session.leased.remove(&(lease.account(), lease.sequence()));
+    }
+    Outcome::Returned { account: leases.first().map(Lease::account) }
+}
