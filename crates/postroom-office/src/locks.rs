@@ -155,24 +155,25 @@ mod tests {
     #[test]
     fn a_lock_that_failed_is_tried_again_and_its_name_is_never_open() {
         let mut bench = Bench::new();
-        bench.disk.borrow_mut().is_full = true;
+        assert!(bench.opens("bob", None) && bench.opens("ann", None));
+        bench.disk.set_full(true);
         bench.office.set_passwords(file(&[("bob", "bobs"), ("ann", "anns")]));
         assert!(matches!(told(&mut bench)[..], [News::NotLocked]));
         assert!(bench.opens("bob", Some("bobs")) && !bench.opens("bob", None));
         // The file no longer has bob, and the store never locked the account.
         bench.office.passwords_read(PasswordsRead::Changed(file(&[("ann", "anns")])));
         assert!(told(&mut bench).is_empty(), "told once");
-        assert!(!bench.disk.borrow().is_locked("bob"));
+        assert!(!bench.is_locked("bob"));
         assert!(!bench.opens("bob", None) && !bench.opens("bob", Some("bobs")));
-        bench.disk.borrow_mut().is_full = false;
+        bench.disk.set_full(false);
         bench.office.passwords_read(PasswordsRead::Unreadable);
         assert!(matches!(told(&mut bench)[..], [News::AllLocked]));
-        assert!(bench.disk.borrow().is_locked("bob") && bench.disk.borrow().is_locked("ann"));
+        assert!(bench.is_locked("bob") && bench.is_locked("ann"));
         assert!(!bench.opens("bob", None));
     }
 
     fn locked(bench: &Bench, names: &[String]) -> usize {
-        names.iter().filter(|name| bench.disk.borrow().is_locked(name)).count()
+        names.iter().filter(|name| bench.is_locked(name)).count()
     }
 
     #[test]
@@ -202,11 +203,11 @@ mod tests {
         let mut bench = Bench::new();
         let names: Vec<_> = (0..1_000).map(|number| format!("user{number}")).collect();
         let lines: Vec<_> = names.iter().map(|name| (name.as_str(), "secret")).collect();
-        bench.disk.borrow_mut().is_full = true;
+        bench.disk.set_full(true);
         let mut tables = PasswordTables::default();
         bench.office.use_password_file(tables.next(owned(&lines)));
         bench.settle();
-        bench.disk.borrow_mut().is_full = false;
+        bench.disk.set_full(false);
         // A name that left the file and came back waits no second time.
         for lines in [&lines[1..], &lines[..]] {
             let reading = tables.next(owned(lines));
