@@ -28,7 +28,6 @@ mod report;
 mod scripted;
 mod serve;
 mod support;
-mod telling;
 mod terminal;
 mod time_limits;
 mod transcript;

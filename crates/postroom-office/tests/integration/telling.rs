@@ -2,23 +2,13 @@
 
 use postroom_model::{Author, Channel, Event, Name, PresenceTerms, Reply, Request, Terms, Text};
 use postroom_office::{News, Office, SessionId};
-use postroom_store::{Limits, Timestamp};
-use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
-use tempfile::TempDir;
+use postroom_store::{Limits, MemoryDisk, MemoryStore, Timestamp};
 
-fn office(folder: &TempDir) -> Office<SqliteStore> {
-    let folder = loop {
-        match DataFolder::open(folder.path()) {
-            Ok(folder) => break folder,
-            // A process that another test is just starting is a copy of this one.
-            Err(OpenError::InUse { .. }) => {}
-            Err(error) => panic!("{error}"),
-        }
-    };
-    Office::new(SqliteStore::open(folder, Limits::default()).unwrap().0, 1)
+fn office() -> Office<MemoryStore> {
+    Office::new(MemoryDisk::default().open(Limits::default()), 1)
 }
 
-fn settle(office: &mut Office<SqliteStore>) -> Vec<News> {
+fn settle(office: &mut Office<MemoryStore>) -> Vec<News> {
     let mut news = Vec::new();
     while office.is_unsettled() {
         office.settle(Timestamp(0), &mut news).unwrap();
@@ -26,7 +16,7 @@ fn settle(office: &mut Office<SqliteStore>) -> Vec<News> {
     news
 }
 
-fn enter(office: &mut Office<SqliteStore>, name: &str) -> SessionId {
+fn enter(office: &mut Office<MemoryStore>, name: &str) -> SessionId {
     let session = office.enter();
     let presence = Some(PresenceTerms { alone: true, arrivals: false, mail: false });
     let terms = Terms { admits_strangers: true, presence };
@@ -49,7 +39,7 @@ fn say(words: &str) -> Request {
 }
 
 /// What a session is told of what was said.
-fn heard(office: &Office<SqliteStore>, session: SessionId, news: &[News]) -> Vec<String> {
+fn heard(office: &Office<MemoryStore>, session: SessionId, news: &[News]) -> Vec<String> {
     let mut heard = Vec::new();
     for news in news {
         if let News::Event(audience, Event::Posted(posted)) = news {
@@ -68,8 +58,7 @@ fn heard(office: &Office<SqliteStore>, session: SessionId, news: &[News]) -> Vec
 
 #[test]
 fn who_joins_is_told_of_all_that_is_said_later_and_of_nothing_earlier() {
-    let folder = TempDir::new().unwrap();
-    let mut office = office(&folder);
+    let mut office = office();
     let [ann, ben, cat] = ["ann", "ben", "cat"].map(|name| enter(&mut office, name));
     office.ask(ben, Request::Join(rust()));
     // Only ben is there: what he says himself is told to no one.
