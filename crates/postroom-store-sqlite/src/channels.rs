@@ -104,6 +104,11 @@ impl Channels {
         kept.insert(kept.partition_point(|other| *other < number), number);
     }
 
+    /// The highest number given out.
+    pub(crate) fn last_post(&self) -> u64 {
+        self.last_post
+    }
+
     /// This number was given out, though its post may be damaged.
     pub(crate) fn given_out(&mut self, number: u64) {
         self.last_post = self.last_post.max(number);

@@ -198,9 +198,9 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
             key: "sequence",
             columns: "sender, text, recipient, stored_ms",
         };
-        let accounts = self.accounts;
+        let (accounts, mut last) = (self.accounts, 0);
         self.table(table, |connection, sequence, row| {
-            record::sequence(sequence, "number")?;
+            last = record::sequence(sequence, last, "number")?;
             let (sender, _) = record::message(row)?;
             let recipient = record::account(row, 2, "recipient")?;
             record::integer(row, 3, "time")?;
@@ -212,7 +212,8 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
     fn removals(&mut self) -> rusqlite::Result<u64> {
         let table = Table { name: "removal", key: "position", columns: "message" };
         self.table(table, |_, _, row| {
-            record::sequence(record::integer(row, 0, "message")?, "message").map(drop)
+            let message = record::integer(row, 0, "message")?;
+            u64::try_from(message).map(drop).map_err(|_| record::out_of_range("message"))
         })
     }
 
@@ -234,9 +235,9 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
     fn posts(&mut self) -> rusqlite::Result<u64> {
         let table =
             Table { name: "post", key: "number", columns: "author, text, channel, stored_ms" };
-        let (accounts, channels) = (self.accounts, self.channels);
+        let (accounts, channels, mut last) = (self.accounts, self.channels, 0);
         self.table(table, |connection, number, row| {
-            record::sequence(number, "number")?;
+            last = record::sequence(number, last, "number")?;
             let (author, _) = record::post(row)?;
             let channel = record::number(row, 2, "channel")?;
             record::integer(row, 3, "time")?;

@@ -9,7 +9,7 @@ use postroom_store::{AccountId, PasswordHash};
 use rusqlite::{Connection, Row};
 
 use crate::channels::ChannelId;
-use crate::damage::{Damages, is_unreadable};
+use crate::damage::{self, Damages, is_unreadable};
 use crate::error::OpenError;
 use crate::index::Index;
 use crate::record::{self, Read};
@@ -43,7 +43,13 @@ pub(crate) fn load(
         load_accounts(connection, &mut index)?;
         let removed = removed(connection, &mut index.damages)?;
         let last_sequence = last_sequence(connection, &mut index.damages)?;
-        index.given_out(removed.last().copied().unwrap_or(0).max(last_sequence));
+        index.given_out(last_sequence);
+        for message in &removed {
+            let number = record::sequence(damage::key(*message), index.last_sequence(), "message");
+            if let Ok(number) = number {
+                index.given_out(number);
+            }
+        }
         let unswept = load_mailboxes(connection, &mut index, &removed)?;
         forget_swept(connection, removed.len(), &unswept)?;
         load_channels(connection, &mut index)?;
@@ -63,7 +69,7 @@ fn last_sequence(connection: &Connection, damages: &mut Damages) -> rusqlite::Re
         |row| Ok(record::integer(row, 0, "value")),
     );
     let what = match read {
-        Ok(number) => number.and_then(|number| record::sequence(number, "value")),
+        Ok(number) => number.and_then(|number| record::sequence(number, 0, "value")),
         Err(error) if is_unreadable(&error) => Err(error.to_string()),
         Err(error) => return Err(error),
     };
@@ -142,7 +148,8 @@ fn in_sequence(id: i64, len: u32) -> Read<u32> {
 fn removed(connection: &Connection, damages: &mut Damages) -> rusqlite::Result<Vec<u64>> {
     let mut removed = Vec::new();
     scan(connection, REMOVALS, damages, |_, row, _| {
-        removed.push(record::sequence(record::integer(row?, 0, "message")?, "message")?);
+        let message = record::integer(row?, 0, "message")?;
+        removed.push(u64::try_from(message).map_err(|_| record::out_of_range("message"))?);
         Ok(())
     })?;
     removed.sort_unstable();
@@ -160,7 +167,7 @@ fn load_mailboxes(
     let mut removed = removed.iter().copied().peekable();
     let mut unswept = Vec::new();
     scan(connection, MESSAGES, &mut damages, |key, row, _| {
-        let sequence = record::sequence(key, "number")?;
+        let sequence = record::sequence(key, index.last_sequence(), "number")?;
         index.given_out(sequence);
         while removed.next_if(|earlier| *earlier < sequence).is_some() {}
         if removed.peek() == Some(&sequence) {
@@ -210,7 +217,7 @@ fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result
 fn load_posts(connection: &Connection, index: &mut Index, posts_max: u32) -> rusqlite::Result<()> {
     let mut damages = std::mem::take(&mut index.damages);
     scan(connection, POSTS, &mut damages, |key, row, _| {
-        let number = record::sequence(key, "number")?;
+        let number = record::sequence(key, index.channels.last_post(), "number")?;
         index.channels.given_out(number);
         let row = row?;
         let channel = record::number(row, 0, "channel").map(ChannelId);

@@ -69,14 +69,22 @@ pub(crate) fn password(row: &Row<'_>, column: usize) -> Read<Option<PasswordHash
     .ok_or_else(|| "its password is not a hash, and opens to nobody".to_owned())
 }
 
-/// A sequence number, which others may follow.
-pub(crate) fn sequence(number: i64, what: &str) -> Read<u64> {
-    /// No store ever counts that far; a higher number would leave none to give out.
-    const SEQUENCE_MAX: i64 = i64::MAX / 2;
-    u64::try_from(number).ok().filter(|_| number <= SEQUENCE_MAX).ok_or_else(|| out_of_range(what))
+/// A sequence number; `last` is the highest one known so far.
+///
+/// A number that no store ever counts to would leave none to give out after it, so
+/// it is damaged, and numbers go on below it. But those given out after a high
+/// number that was still accepted must be accepted, too; so the limit rises with
+/// `last`. No store lives long enough to give out as many as lie between.
+pub(crate) fn sequence(number: i64, last: u64, what: &str) -> Read<u64> {
+    const UNREACHED: u64 = i64::MAX as u64 / 2;
+    const HEADROOM: u64 = 1 << 48;
+    u64::try_from(number)
+        .ok()
+        .filter(|number| *number <= last.max(UNREACHED) + HEADROOM)
+        .ok_or_else(|| out_of_range(what))
 }
 
-fn out_of_range(what: &str) -> String {
+pub(crate) fn out_of_range(what: &str) -> String {
     format!("its {what} is not of its range")
 }
 

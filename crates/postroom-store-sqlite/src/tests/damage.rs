@@ -270,6 +270,27 @@ fn the_key_of_an_unreadable_last_row_is_not_given_out_again() {
 }
 
 #[test]
+fn a_number_near_the_end_costs_no_later_message_or_post() {
+    const HALF: i64 = i64::MAX / 2;
+    for number in [HALF - 1, HALF, HALF + 1, HALF + (1 << 48), HALF + (1 << 48) + 1, i64::MAX] {
+        let folder = filled();
+        damage(&folder, &format!("UPDATE message SET sequence = {number} WHERE sequence = 3"));
+        damage(&folder, &format!("UPDATE post SET number = {number} WHERE number = 3"));
+        for run in ["four", "five"] {
+            let mut store = open(&folder, Limits::default());
+            settle(&mut store, [append(AccountId(1), "alice", run), post("#new", run)]);
+        }
+        let mut store = open(&folder, Limits::default());
+        let texts = read(&mut store, AccountId(1), 9);
+        assert_eq!(texts[texts.len() - 2..], ["four", "five"], "{number}");
+        assert_eq!(entries(&mut store, "#new"), ["@board: four", "@board: five"], "{number}");
+        drop(store);
+        let mut store = open(&folder, Limits::default());
+        assert_eq!(read(&mut store, AccountId(1), 9), Vec::<String>::new(), "{number}");
+    }
+}
+
+#[test]
 fn a_lost_account_has_no_heir() {
     let far = "UPDATE account SET id = 9000000 WHERE id = 2";
     for change in
