@@ -24,6 +24,25 @@ pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
+/// Refuses the database of another program, by the header of its file: nothing of
+/// it is changed, and SQLite has not opened it. One in the midst of being made, and
+/// one whose log has all of it, have no mark yet.
+pub(crate) fn refuse_foreign(database: &Path, application_id: i32) -> Result<(), OpenError> {
+    let path = || database.to_path_buf();
+    let header = match File::open(database).and_then(header) {
+        Ok(header) if header.len() == HEADER_BYTES => header,
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(OpenError::Read { path: path(), cause: error });
+        }
+        _ => return Ok(()),
+    };
+    let (mark, version, schema) = (number(&header, 68), number(&header, 60), number(&header, 40));
+    if mark == application_id.cast_unsigned() || (mark, version, schema) == (0, 0, 0) {
+        return Ok(());
+    }
+    Err(OpenError::Foreign { path: path() })
+}
+
 /// Creates the table file if there is none, and makes all files of the store
 /// private; SQLite gives those it creates the mode of the table file.
 ///

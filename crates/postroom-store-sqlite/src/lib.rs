@@ -78,6 +78,7 @@ impl SqliteStore {
     /// store is dropped.
     pub fn open(folder: DataFolder, limits: Limits) -> Result<(Self, Checkpointer), OpenError> {
         let path = folder.database();
+        file::refuse_foreign(&path, schema::APPLICATION_ID)?;
         file::prepare(&path)?;
         let mut connection = schema::connect(&path)?;
         schema::migrate(&mut connection, &path)?;

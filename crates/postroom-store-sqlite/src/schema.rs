@@ -9,7 +9,7 @@ use crate::checkpoint::LOG_BYTES_KEPT;
 use crate::error::OpenError;
 
 /// Marks a file as a store of Postroom: the ASCII letters `Post`.
-const APPLICATION_ID: i32 = 0x506f_7374;
+pub(crate) const APPLICATION_ID: i32 = 0x506f_7374;
 
 /// One step a version: step `n` makes version `n + 1` of version `n`. A step
 /// that was released is never changed.

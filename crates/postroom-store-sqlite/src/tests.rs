@@ -233,6 +233,27 @@ fn a_file_of_another_program_is_left_alone() {
 }
 
 #[test]
+fn a_database_of_another_program_is_left_as_it_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for statements in ["CREATE TABLE x (y)", "PRAGMA user_version = 7", "PRAGMA application_id = 7"]
+    {
+        let folder = TempDir::new().unwrap();
+        let path = database_file(folder.path());
+        Connection::open(&path).unwrap().execute_batch(statements).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let error = SqliteStore::open(DataFolder::open(folder.path()).unwrap(), Limits::default())
+            .unwrap_err();
+        assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
+        assert!(std::fs::read(&path).unwrap() == before, "{statements}");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+        for suffix in ["-wal", "-shm", "-journal"] {
+            assert!(!crate::file::beside(&path, suffix).exists(), "{suffix}");
+        }
+    }
+}
+
+#[test]
 fn a_database_with_other_tables_or_of_a_newer_version_is_refused() {
     let folder = TempDir::new().unwrap();
     let path = database_file(folder.path());
