@@ -4,8 +4,8 @@
 //! `info` is for sessions, `warn` for a limit that was reached, `debug` for requests.
 //! One peer can cause lines at `warn` and `debug` without end, so beyond
 //! [`LINES_A_SECOND_MAX`] of one kind and peer they are counted, and the count is
-//! logged once the second is over. Joins, leaves and logins, failed ones included,
-//! are never left out.
+//! logged once the second is over. That never concerns joins, leaves and logins, failed
+//! ones included.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
