@@ -268,6 +268,15 @@ impl<S: Store> Server<S> {
         }
     }
 
+    /// Logs the ends of the sessions that are left when the server ends.
+    pub(crate) fn log_cut_off(&mut self) {
+        for key in self.seats.keys() {
+            if let Some(seat) = self.seats.remove(key) {
+                self.log_disconnected(&seat, "the server ends (stop.limit_ms)", false);
+            }
+        }
+    }
+
     /// Logs how many lines were left out, although the second is not over.
     pub(crate) fn log_all_left_out(&mut self) {
         self.now += SECOND;

@@ -206,6 +206,7 @@ impl<S: Store> Server<S> {
     /// Serves until a signal asks it to stop, or the store fails.
     pub fn run(mut self) -> Result<(), ServerError> {
         let served = self.serve();
+        self.log_cut_off();
         self.log_all_left_out();
         match &served {
             Ok(()) => self.report(Category::Connection, "server stopped"),

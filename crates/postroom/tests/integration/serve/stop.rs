@@ -9,6 +9,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::accounts::{account, store};
 use super::{VERBOSE, text};
+use crate::logged::LoggedServer;
 use crate::support::{PATIENCE, Server};
 
 /// How long a stop may take.
@@ -130,12 +131,13 @@ fn a_second_signal_stops_at_once() {
 #[test]
 fn the_stop_limit_is_a_setting() {
     let settings = ["--set=connection.drain_limit_ms=60000", "--set=stop.limit_ms=200"];
-    let mut server = Server::with(&settings);
+    let mut server = LoggedServer::start(&[], &settings);
     let lingering = server.log_in("bob");
     let begun = Instant::now();
     assert_eq!(server.stop().code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     drop(lingering);
+    server.wait_for_log(&["disconnected", "account=bob", "stop.limit_ms"]);
 }
 
 #[test]
