@@ -11,7 +11,7 @@
 //! one group of calls; `Sweep` deletes what was read; [`Checkpointer`] moves the
 //! log into the table file on a thread of its caller's. Posts have tables of their
 //! own; of each channel the latest are kept (`Channels`). A damaged record is noted
-//! in `Damages` and set aside; [`check`] finds all of them.
+//! in `Damages` and set aside; [`check()`] finds all of them.
 
 mod channels;
 mod check;
