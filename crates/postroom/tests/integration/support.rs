@@ -301,21 +301,39 @@ impl Client {
             (self.stream().local_addr().unwrap(), self.stream().peer_addr().unwrap());
         socket2::SockRef::from(self.stream()).set_linger(Some(Duration::ZERO)).unwrap();
         drop(self);
-        let begun = Instant::now();
-        while is_connected(theirs.port(), ours.port()) {
-            assert!(begun.elapsed() < PATIENCE, "a reset has no effect");
+        wait_for_end(theirs.port(), ours.port());
+    }
+
+    /// Closes the connection; returns once the operating system has its end, as
+    /// [`reset`](Self::reset) does.
+    pub(crate) fn close(self) {
+        let ends = (self.stream().local_addr(), self.stream().peer_addr());
+        drop(self);
+        // A peer that has reset the connection knows its end.
+        if let (Ok(ours), Ok(theirs)) = ends {
+            wait_for_end(theirs.port(), ours.port());
         }
     }
 }
 
-/// Whether the end of a connection at the port `here` still knows the one at
-/// `there`.
-fn is_connected(here: u16, there: u16) -> bool {
+/// Waits until the socket at the port `here` has the end of the one at `there`.
+fn wait_for_end(here: u16, there: u16) {
+    let begun = Instant::now();
+    while is_open(here, there) {
+        assert!(begun.elapsed() < PATIENCE, "the end of a connection has no effect");
+    }
+}
+
+/// Whether the socket at the port `here` holds the one at `there` for open.
+fn is_open(here: u16, there: u16) -> bool {
+    /// `ESTABLISHED`, `FIN_WAIT1` and `FIN_WAIT2`.
+    const OPEN: [&str; 3] = ["01", "04", "05"];
     let port = |address: &str| u16::from_str_radix(address.rsplit_once(':')?.1, 16).ok();
     std::fs::read_to_string("/proc/self/net/tcp").unwrap().lines().any(|line| {
         let mut words = line.split_whitespace().skip(1);
         let ends = (words.next().and_then(port), words.next().and_then(port));
-        ends == (Some(here), Some(there))
+        let is_open = words.next().is_some_and(|state| OPEN.contains(&state));
+        ends == (Some(here), Some(there)) && is_open
     })
 }
 

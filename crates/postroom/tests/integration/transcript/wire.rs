@@ -143,7 +143,10 @@ impl Stage for Wire {
         let mut all = rest(&client);
         if let Some(back) = self.clients.remove(&format!("{name}.b")) {
             all.extend(rest(&back));
+            back.close();
         }
+        // Before another connection can overtake it.
+        client.close();
         all
     }
 
@@ -159,8 +162,11 @@ impl Stage for Wire {
 
     fn leave(&mut self, client: &str) {
         self.client(client);
-        self.clients.remove(client);
-        self.clients.remove(&format!("{client}.b"));
+        for stream in [client.to_owned(), format!("{client}.b")] {
+            if let Some(client) = self.clients.remove(&stream) {
+                client.close();
+            }
+        }
     }
 
     fn choose(&mut self, client: &str, protocol: &str) {
