@@ -130,7 +130,9 @@ fn a_file_that_changes_while_it_is_read_is_read_again() {
     let log = server.log();
     assert_eq!(log.matches("accounts=1").count(), 2, "{log}");
     assert!(!log.contains("accounts=0"), "{log}");
-    server.kill();
+    // Without strace, which is the child here, the server would go on.
+    kill_process(process, Signal::KILL).unwrap();
+    server.wait();
 }
 
 #[test]
