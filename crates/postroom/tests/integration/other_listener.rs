@@ -1,11 +1,10 @@
 //! Each client at the port of each other listener says which one it met.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::{Server, program};
+use crate::support::{Server, program, run_program};
 
 const PROTOCOLS: [&str; 5] = ["mailbox", "mailbox-verbose", "im", "board", "chat"];
 
@@ -40,16 +39,7 @@ fn run_with(server: &Server, client: &str, listener: &str, password: &str, input
             .replace("PORT", &address.port().to_string())
             .replace("FILE", password)
     });
-    let mut child = Command::new(program())
-        .args(words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A client that does not read its input may have ended.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    let output = child.wait_with_output().unwrap();
+    let output = run_program(words, input);
     Ended {
         status: output.status.code(),
         output: String::from_utf8(output.stdout).unwrap(),

@@ -1,26 +1,15 @@
 //! The clients in scripts: what they take for a message, and the statuses that
 //! they exit with.
 
-use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::{Server, program, wait_for};
+use crate::support::{Server, program, run_program, wait_for};
 
-/// Runs the program with these words and this standard input.
 fn run(words: &[&str], input: &str) -> Output {
-    let mut child = Command::new(program())
-        .args(words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A client that does not read its input may have ended.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
+    run_program(words, input.as_bytes())
 }
 
 fn told(output: &Output) -> String {
