@@ -1,0 +1,136 @@
+//! Keys that do more than insert a character.
+
+use super::{Chat, Im, RECEIPT};
+use crate::harness::terminal::Terminal;
+
+#[test]
+fn ctrl_c_clears_a_line_and_leaves_from_an_empty_one() {
+    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    terminal.type_keys("half a li");
+    terminal.wait_for(&format!("{prompt}half a li"));
+    terminal.type_keys("\u{3}");
+    terminal.wait_for(&prompt);
+    // It is not lost.
+    terminal.type_keys("\u{19}ne\r");
+    peer.expect("/all half a line");
+    terminal.type_keys("\u{3}");
+    peer.expect("/quit");
+    peer.say("You have left the chat\n");
+    assert!(terminal.end().0.success());
+
+    let Im { mut terminal, mut commands, pushes: _kept, prompt } = Im::start();
+    terminal.type_keys("/to bob half");
+    terminal.wait_for(&format!("{prompt}/to bob half"));
+    terminal.type_keys("\u{3}");
+    terminal.wait_for(&prompt);
+    terminal.type_keys("\u{3}");
+    commands.expect("/exit");
+    commands.say("310 Bye bye\n");
+    assert!(terminal.end().0.success());
+}
+
+#[test]
+fn tab_completes_commands_names_and_hashtags() {
+    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    peer.say("Users in chat:\nmary\nbob\nmark has joined (4 users active)\nbob: look at #rust\n");
+    terminal.wait_for_words("look at #rust");
+    terminal.type_keys("/pr\tB\thi\r");
+    peer.expect("/private bob hi");
+    terminal.type_keys("/s\ta\t#\tsafe\r");
+    peer.expect("/say #rust safe");
+
+    terminal.type_keys("/private m\t");
+    terminal.wait_for(&format!("{prompt}/private mar"));
+    terminal.type_keys("\t");
+    terminal.wait_for_rows(&["mark  mary", &format!("{prompt}/private mar")]);
+    terminal.type_keys("y\thi\r");
+    peer.expect("/private mary hi");
+}
+
+#[test]
+fn tab_knows_who_wrote_and_who_was_listed_on_im() {
+    let Im { mut terminal, mut commands, mut pushes, .. } = Im::start();
+    pushes.say("/from mary about #rust\n");
+    pushes.expect(RECEIPT);
+    terminal.type_keys("/to \t#r\t\r");
+    commands.expect("/to mary #rust");
+    commands.say("303 Message delivery successful\n");
+    terminal.type_keys("/l\t\r");
+    commands.expect("/list");
+    commands.say("301 jacky michael\n");
+    terminal.wait_for_words("Present: jacky, michael.");
+    terminal.type_keys("/to mi\thi\r");
+    commands.expect("/to michael hi");
+}
+
+#[test]
+fn words_are_passed_searched_and_brought_back() {
+    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    terminal.type_keys("one two three\u{1b}b\u{1b}b\u{1b}f!\r");
+    peer.expect("/all one two! three");
+    terminal.type_keys("four\r");
+    peer.expect("/all four");
+    terminal.type_keys("\u{12}two");
+    terminal.wait_for_rows(&["(reverse-i-search)`two': one two! three"]);
+    // What comes meanwhile is shown above.
+    peer.say("mary: hi\n");
+    terminal.wait_for_rows(&["mary: hi", "(reverse-i-search)`two': one two! three"]);
+    terminal.type_keys("\u{5}\u{17}\u{17}");
+    terminal.wait_for(&format!("{prompt}one "));
+    terminal.type_keys("\u{19}\u{19}\r");
+    peer.expect("/all one two! two! ");
+}
+
+#[test]
+fn help_is_answered_by_the_client() {
+    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    terminal.type_keys("/help\r");
+    terminal.wait_for_words("/send NAME TEXT");
+    terminal.wait_for_rows(&["/quit                leave", prompt.trim_end()]);
+    terminal.type_keys("hi\r");
+    peer.expect("/all hi");
+
+    let Im { mut terminal, mut commands, pushes: _kept, prompt } = Im::start();
+    terminal.type_keys("/help\r");
+    terminal.wait_for_words("/to NAME TEXT");
+    terminal.wait_for_rows(&["/exit                leave", prompt.trim_end()]);
+    terminal.type_keys("/list\r");
+    commands.expect("/list");
+}
+
+#[test]
+fn a_paste_that_is_too_long_is_told_and_can_be_shortened() {
+    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    terminal.type_keys("\u{1b}[200~short\t");
+    // In pieces, each shown before the next: a terminal holds only some keys.
+    for number in 0..20 {
+        terminal.type_keys(&format!("{}{number:02}", "x".repeat(500)));
+        terminal.wait_for_words(&format!("xxx{number:02}"));
+    }
+    terminal.type_keys("\u{1b}[201~\r");
+    terminal.wait_for_words("Up brings it back");
+    terminal.wait_for(&prompt);
+    terminal.type_keys("\u{1b}[A");
+    terminal.wait_for_words("xxx19");
+    terminal.type_keys("\u{17}\r");
+    peer.expect("/all short ");
+}
+
+#[test]
+fn no_color_takes_nothing_but_the_colours() {
+    let Chat { mut terminal, mut peer, prompt } = Chat::at(|arguments| {
+        Terminal::start_with(arguments, |command| {
+            command.env("NO_COLOR", "1");
+        })
+    });
+    terminal.type_keys("half");
+    terminal.wait_for(&format!("{prompt}half"));
+    peer.say("mary: hi\n");
+    let half = format!("{prompt}half");
+    terminal.wait_for_rows(&["mary: hi", &half]);
+    terminal.type_keys(" a line\r");
+    peer.expect("/all half a line");
+    peer.say("Server has been closed by host\n");
+    let (_, written) = terminal.end();
+    assert!(written.contains("mary: hi") && !written.contains("m\u{1b}[0m"), "{written:?}");
+}

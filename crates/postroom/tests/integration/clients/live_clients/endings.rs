@@ -1,0 +1,158 @@
+//! How the live clients end: in order, or with one sentence and a status; and
+//! always with the terminal as it was.
+
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+
+use super::{Chat, Im, chat_arguments, im_arguments};
+use crate::harness::support::program;
+use crate::harness::terminal::Terminal;
+
+/// The one sentence that begins with the program's name.
+fn complaint(written: &str) -> &str {
+    let sentences: Vec<_> = written.lines().filter(|line| line.contains("postroom: ")).collect();
+    assert_eq!(sentences.len(), 1, "{written:?}");
+    sentences[0]
+}
+
+#[test]
+fn a_server_that_goes_away_is_told_at_once() {
+    let Im { mut terminal, commands, pushes, prompt } = Im::start();
+    terminal.type_keys("half a li");
+    terminal.wait_for(&format!("{prompt}half a li"));
+    drop((commands, pushes));
+    terminal.wait_for_words("has ended the connection");
+    assert!(terminal.is_as_usual());
+    let (status, written) = terminal.end();
+    assert_eq!(status.code(), Some(75));
+    complaint(&written);
+
+    let Chat { mut terminal, peer, .. } = Chat::start();
+    drop(peer);
+    terminal.wait_for_words("has ended the connection");
+    assert!(terminal.is_as_usual());
+    let (status, written) = terminal.end();
+    assert_eq!(status.code(), Some(75));
+    complaint(&written);
+}
+
+#[test]
+fn a_server_that_stops_says_so() {
+    let Im { terminal, mut pushes, commands: _kept, .. } = Im::start();
+    pushes.say("/forceQuit\n");
+    let (status, written) = terminal.end();
+    assert_eq!(status.code(), Some(75));
+    assert!(
+        complaint(&written).contains("is stopping; connect again when it is back"),
+        "{written:?}"
+    );
+
+    let Chat { terminal, mut peer, .. } = Chat::start();
+    peer.say("Server has been closed by host\n");
+    let (status, written) = terminal.end();
+    assert_eq!(status.code(), Some(75));
+    assert!(written.contains("Server has been closed by host"), "{written:?}");
+    assert!(
+        complaint(&written).contains("is stopping; connect again when it is back"),
+        "{written:?}"
+    );
+}
+
+#[test]
+fn without_a_server_one_sentence_says_so() {
+    let address = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    for arguments in [im_arguments(address, &[]), chat_arguments(address, &[])] {
+        let (status, written) = Terminal::start(&arguments).end();
+        assert_eq!(status.code(), Some(75));
+        let expected = format!("{address} refused the connection; check the port");
+        assert!(complaint(&written).contains(&expected), "{written:?}");
+    }
+    let port = address.port().to_string();
+    let output =
+        Command::new(program()).args(["board", "-d", "127.0.0.1", &port]).output().unwrap();
+    assert_eq!(output.status.code(), Some(75));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("refused the connection"));
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn ctrl_c_ctrl_d_and_signals_leave_in_order() {
+    for way in ["\u{3}", "\u{4}", "half\u{3}\u{3}", ""] {
+        let Im { mut terminal, mut commands, pushes, .. } = Im::start();
+        leave(&mut terminal, way);
+        commands.expect("/exit");
+        commands.say("310 Bye bye\n");
+        drop(pushes);
+        terminal.wait_until_as_usual();
+        assert!(terminal.end().0.success(), "{way:?}");
+
+        let Chat { mut terminal, mut peer, .. } = Chat::start();
+        leave(&mut terminal, way);
+        peer.expect("/quit");
+        peer.say("You have left the chat\n");
+        terminal.wait_until_as_usual();
+        assert!(terminal.end().0.success(), "{way:?}");
+    }
+}
+
+fn leave(terminal: &mut Terminal, way: &str) {
+    if way.is_empty() {
+        terminal.signal(Signal::TERM);
+    } else {
+        terminal.type_keys(way);
+    }
+}
+
+#[test]
+fn whoever_presses_ctrl_c_twice_waits_for_nobody() {
+    let Im { mut terminal, mut commands, pushes: _kept, .. } = Im::start();
+    terminal.type_keys("/to bob hi\r");
+    commands.expect("/to bob hi");
+    terminal.type_keys("\u{3}");
+    commands.expect("/exit");
+    terminal.type_keys("\u{3}");
+    assert!(terminal.end().0.success());
+    commands.expect_end();
+}
+
+#[test]
+fn a_stopped_client_goes_on_with_its_line() {
+    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    terminal.type_keys("half");
+    terminal.wait_for(&format!("{prompt}half"));
+    terminal.signal(Signal::STOP);
+    peer.say("mary: hi\n");
+    terminal.signal(Signal::CONT);
+    terminal.wait_for_rows(&["mary: hi", &format!("{prompt}half")]);
+    // Nobody could wake whoever stops alone, so that Ctrl-Z has no effect here.
+    terminal.type_keys("\u{1a} a line\r");
+    peer.expect("/all half a line");
+}
+
+#[test]
+fn in_a_pipe_there_are_no_prompts_and_no_sequences() {
+    let listener = super::Listener::new();
+    let mut child = Command::new(program())
+        .args(chat_arguments(listener.address(), &["--as", "john"]))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut peer = listener.accept();
+    peer.say(super::GREETING);
+    peer.expect("/setname john");
+    peer.say("Username accepted\nmary: hi\n");
+    peer.expect("/quit");
+    peer.say("You have left the chat\n");
+    assert!(crate::harness::support::wait_for(&mut child).success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        format!("{}Username accepted\nmary: hi\nYou have left the chat\n", super::GREETING)
+    );
+}

@@ -1,0 +1,5 @@
+//! The clients: `postroom mail`, `im`, `chat`, `board`, `send` and `read`.
+
+mod live_clients;
+mod other_listener;
+mod scripted;

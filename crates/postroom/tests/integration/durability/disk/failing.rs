@@ -1,0 +1,159 @@
+//! A disk that fails to sync: nothing more is acknowledged, and the server ends.
+
+use std::path::Path;
+use std::process::ExitStatus;
+
+use tempfile::TempDir;
+
+use crate::harness::support::Server;
+use crate::harness::trace::{Call, TracedServer, data};
+use crate::harness::wire::Wire;
+
+/// Syncs counted by the name of the call, as `strace` counts them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Syncs {
+    fsync: usize,
+    fdatasync: usize,
+}
+
+impl Syncs {
+    fn count(calls: &[Call]) -> Self {
+        let count = |name| calls.iter().filter(|call| call.name == name).count();
+        Self { fsync: count("fsync"), fdatasync: count("fdatasync") }
+    }
+}
+
+fn trace_options() -> Vec<String> {
+    ["-e", "trace=fsync,fdatasync,sendto,write,writev,sendmsg", "-y"].map(str::to_owned).into()
+}
+
+/// Makes the first sync fail that comes after so many.
+fn fail_after(syncs: Syncs) -> Vec<String> {
+    let mut options = trace_options();
+    for (name, count) in [("fsync", syncs.fsync), ("fdatasync", syncs.fdatasync)] {
+        options.push("-e".to_owned());
+        options.push(format!("inject={name}:error=EIO:when={}", count + 1));
+    }
+    options
+}
+
+/// Logs in and leaves so many messages, all acknowledged; with `None` nothing.
+fn begin(server: &TracedServer, acknowledged: Option<usize>) -> Wire {
+    let mut wire = Wire::connect(server.address("mailbox")).unwrap();
+    if let Some(count) = acknowledged {
+        wire.send("LOGIN writer\n").unwrap();
+        assert_eq!(wire.line().unwrap(), "0");
+        for number in 0..count {
+            wire.send(&format!("COMPOSE bob\ntext {number}\n")).unwrap();
+            assert_eq!(wire.line().unwrap(), "MESSAGE SENT");
+        }
+    }
+    wire
+}
+
+#[test]
+fn the_first_sync_that_fails_after_the_start_ends_the_server_without_an_acknowledgement() {
+    end_by_failing_sync(None);
+}
+
+#[test]
+fn a_later_sync_that_fails_ends_the_server_and_costs_nothing_that_was_acknowledged() {
+    end_by_failing_sync(Some(0));
+    end_by_failing_sync(Some(3));
+}
+
+fn end_by_failing_sync(acknowledged: Option<usize>) {
+    // How many syncs there are until then is seen in a rehearsal.
+    let folder = TempDir::new().unwrap();
+    let server = TracedServer::start(folder.path(), &trace_options(), &[]);
+    begin(&server, acknowledged);
+    let syncs = Syncs::count(&server.kill());
+    assert!(syncs.fsync + syncs.fdatasync > 0);
+
+    let folder = TempDir::new().unwrap();
+    let server = TracedServer::start(folder.path(), &fail_after(syncs), &[]);
+    let mut other = Wire::connect(server.address("mailbox-verbose")).unwrap();
+    let mut wire = begin(&server, acknowledged);
+    let log_in = if acknowledged.is_some() { "" } else { "LOGIN writer\n" };
+    wire.send(&format!("{log_in}COMPOSE bob\nunsure\nCOMPOSE bob\nunsure too\n")).unwrap();
+    wire.line().expect_err("nothing is acknowledged any more");
+    let _ = other.send("LOGIN other\n");
+    other.line().expect_err("nothing is acknowledged to anyone any more");
+    let (status, errors, calls) = server.wait();
+    assert_has_given_up(status, &errors);
+    let failed = calls.iter().position(Call::was_made_to_fail).expect("no sync has failed");
+    let sent = calls[failed..].iter().find(|call| call.file().starts_with("socket:"));
+    assert!(sent.is_none(), "sent after the failure: {sent:?}");
+
+    let certain: Vec<_> =
+        (0..acknowledged.unwrap_or(0)).map(|number| format!("text {number}")).collect();
+    let found = read_all(folder.path(), "bob");
+    let (kept, others) = found.split_at(certain.len());
+    assert_eq!(kept, certain);
+    assert!(
+        ["unsure", "unsure too"]
+            .starts_with(&others.iter().map(String::as_str).collect::<Vec<_>>()),
+        "{others:?}"
+    );
+}
+
+/// The process has ended by itself and said why, once.
+fn assert_has_given_up(status: ExitStatus, errors: &str) {
+    assert!(status.code().is_some_and(|code| code > 0), "{status}: {errors}");
+    assert!(!errors.contains("panicked"), "{errors}");
+    let said: Vec<_> = errors.lines().filter(|line| line.starts_with("postroom: ")).collect();
+    let [said] = said.as_slice() else { panic!("not one line but {}: {errors}", said.len()) };
+    assert!(said.contains("I/O error") || said.contains("Input/output error"), "{said}");
+    assert_eq!(errors.lines().last(), Some(*said), "{errors}");
+}
+
+/// What a server started on the folder finds in a mailbox.
+fn read_all(folder: &Path, name: &str) -> Vec<String> {
+    let server = Server::in_folder(&data(folder), &[]);
+    let mut reader = server.log_in(name);
+    std::iter::from_fn(|| reader.read()).map(|(_, text)| text).collect()
+}
+
+#[test]
+fn a_sync_that_fails_while_the_log_is_moved_ends_the_server_too() {
+    const BATCH: usize = 64;
+    // The table file is synced once all of the log is in it, which on a busy
+    // machine takes until commits wait for it, at 64 MiB.
+    const BATCHES_MAX: usize = 250;
+    let folder = TempDir::new().unwrap();
+    // An existing store is opened without a sync of its table file.
+    assert!(Server::in_folder(&data(folder.path()), &[]).stop().success());
+    let table = data(folder.path()).join("postroom.db");
+    let mut options = vec!["-P".to_owned(), table.to_string_lossy().into_owned()];
+    options.extend(
+        ["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=1", "-y"]
+            .map(str::to_owned),
+    );
+    let server = TracedServer::start(folder.path(), &options, &[]);
+    let mut wire = begin(&server, Some(0));
+    let text = "x".repeat(8_000);
+    let acknowledged: Vec<usize> = (0..BATCHES_MAX)
+        .map_while(|batch| {
+            let commands: Vec<_> =
+                (0..BATCH).map(|number| format!("COMPOSE box{batch}\n{number} {text}\n")).collect();
+            // Where it breaks off within a batch, the rest is unknown.
+            let _ = wire.send(&commands.concat());
+            let count = (0..BATCH).take_while(|_| wire.line().is_ok()).count();
+            (count > 0).then_some(count)
+        })
+        .collect();
+    assert!(acknowledged.len() < BATCHES_MAX, "the log was never moved");
+    let (status, errors, calls) = server.wait();
+    assert_has_given_up(status, &errors);
+    assert!(calls.iter().any(Call::was_made_to_fail));
+
+    let server = Server::in_folder(&data(folder.path()), &[]);
+    for (batch, acknowledged) in acknowledged.into_iter().enumerate() {
+        let mut reader = server.log_in(&format!("box{batch}"));
+        let found: Vec<_> = std::iter::from_fn(|| reader.read()).map(|(_, text)| text).collect();
+        assert!(acknowledged <= found.len() && found.len() <= BATCH, "{}", found.len());
+        for (number, found) in found.iter().enumerate() {
+            assert_eq!(*found, format!("{number} {text}"));
+        }
+    }
+}

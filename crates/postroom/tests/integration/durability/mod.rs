@@ -1,0 +1,5 @@
+//! What is stored survives: kills, failing disks, random histories.
+
+mod crash;
+mod disk;
+mod model;

@@ -1,0 +1,380 @@
+//! The office over the SQLite store against the model.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Instant;
+
+use postroom_model::{Name, Reply, Request, SendRefusal, Terms, Text, Unknown};
+use postroom_office::{News, Office, SessionId};
+use postroom_store::{Limits, Timestamp};
+use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::mailboxes::{Answer, Mailboxes, NAMES, Person, Visitor};
+use crate::harness::support::PATIENCE;
+
+const CAPACITY: u32 = 4;
+/// Clients at one time.
+const SEATS: usize = 4;
+/// Who has the seats at first; two act for one person.
+const SEATED: [Person; SEATS] = [0, 0, 1, 2];
+/// Histories that are tried.
+const CASES: u32 = 64;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Whoever has the seat leaves, without a word; someone else sits down.
+    LogIn {
+        seat: usize,
+        person: Person,
+        spelling: usize,
+    },
+    Compose {
+        seat: usize,
+        recipient: Person,
+        spelling: usize,
+    },
+    Read {
+        seat: usize,
+    },
+    Confirm {
+        seat: usize,
+    },
+    Leave {
+        seat: usize,
+    },
+    /// Everything asked so far is committed as one group.
+    Settle,
+    /// All who have seats read and confirm all there is.
+    Empty,
+    /// The store is closed and opened again.
+    Reopen,
+    /// The process dies: what is on disk now is what a new one finds.
+    Die,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (seat, person, spelling) = (0..SEATS, 0..NAMES.len(), 0..2_usize);
+    prop_oneof![
+        2 => (seat.clone(), person.clone(), spelling.clone())
+            .prop_map(|(seat, person, spelling)| Step::LogIn { seat, person, spelling }),
+        10 => (seat.clone(), person, spelling)
+            .prop_map(|(seat, recipient, spelling)| Step::Compose { seat, recipient, spelling }),
+        10 => seat.clone().prop_map(|seat| Step::Read { seat }),
+        5 => seat.clone().prop_map(|seat| Step::Confirm { seat }),
+        1 => seat.prop_map(|seat| Step::Leave { seat }),
+        12 => Just(Step::Settle),
+        2 => Just(Step::Empty),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Die),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: CASES,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_office_answers_as_a_simple_model_of_mailboxes_does(
+        steps in prop::collection::vec(step(), 1..120)
+    ) {
+        let mut trial = Trial::new();
+        trial.take_seats();
+        for step in steps {
+            trial.step(step);
+        }
+        trial.finish();
+    }
+}
+
+/// Who sits on a seat.
+#[derive(Clone, Debug)]
+struct Seat {
+    visitor: Visitor,
+    session: SessionId,
+    person: Person,
+    /// A login has been answered.
+    is_member: bool,
+    /// What it was handed since the last settlement and before, unconfirmed.
+    holds: Vec<String>,
+}
+
+/// What was asked and is not settled, as the model will be asked it.
+#[derive(Debug)]
+enum Pending {
+    LogIn { person: Person, spelling: usize },
+    Compose { sender: Person, recipient: Person, spelling: usize, text: String },
+    Read { person: Person },
+    Confirm { texts: Vec<String> },
+    Leave { texts: Vec<String> },
+}
+
+struct Trial {
+    /// Before its folder: the store must be closed first.
+    office: Office<SqliteStore>,
+    folder: TempDir,
+    model: Mailboxes,
+    seats: [Option<Seat>; SEATS],
+    pending: Vec<(Visitor, SessionId, Pending)>,
+    visitors: usize,
+    texts: usize,
+}
+
+/// In memory where there is such a place: nothing here depends on a disk, and
+/// most of the time would be spent waiting for one.
+fn new_folder() -> TempDir {
+    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
+}
+
+/// A process that another test is just starting has the lock for a moment, as it
+/// has everything that is open here.
+fn lock(folder: &Path) -> DataFolder {
+    let begun = Instant::now();
+    loop {
+        match DataFolder::open(folder) {
+            Err(OpenError::InUse { .. }) if begun.elapsed() < PATIENCE => thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
+fn open(folder: &Path) -> Office<SqliteStore> {
+    let limits = Limits { mailbox_capacity: CAPACITY, disk_reserve_bytes: 0, ..Limits::default() };
+    // So little is written that the log need not be moved while the store is open.
+    let (store, _) = SqliteStore::open(lock(folder), limits).unwrap();
+    Office::new(store, 1)
+}
+
+impl Trial {
+    fn new() -> Self {
+        let folder = new_folder();
+        Self {
+            office: open(folder.path()),
+            folder,
+            model: Mailboxes::new(CAPACITY as usize),
+            seats: Default::default(),
+            pending: Vec::new(),
+            visitors: 0,
+            texts: 0,
+        }
+    }
+
+    fn take_seats(&mut self) {
+        for (seat, person) in SEATED.into_iter().enumerate() {
+            self.log_in(seat, person, 0);
+        }
+        self.settle();
+    }
+
+    /// Does one step, or none where it has no sense at present.
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::LogIn { seat, person, spelling } => self.log_in(seat, person, spelling),
+            Step::Compose { seat, recipient, spelling } => {
+                self.compose(seat, recipient, spelling);
+            }
+            Step::Read { seat } => {
+                if let Some(Seat { visitor, session, person, .. }) = self.member(seat) {
+                    self.office.ask(session, Request::Read);
+                    self.pending.push((visitor, session, Pending::Read { person }));
+                }
+            }
+            Step::Confirm { seat } => {
+                if let Some(Seat { visitor, session, holds, .. }) = self.member(seat) {
+                    self.office.ask(session, Request::Confirm);
+                    self.pending.push((visitor, session, Pending::Confirm { texts: holds }));
+                    self.seats[seat].as_mut().unwrap().holds.clear();
+                }
+            }
+            Step::Leave { seat } => self.leave(seat),
+            Step::Settle => self.settle(),
+            Step::Empty => self.empty(),
+            Step::Reopen => self.reopen(),
+            Step::Die => self.die(),
+        }
+    }
+
+    fn empty(&mut self) {
+        for seat in 0..SEATS {
+            for _ in 0..CAPACITY {
+                self.step(Step::Read { seat });
+            }
+            self.settle();
+            self.step(Step::Confirm { seat });
+        }
+        self.settle();
+    }
+
+    fn member(&self, seat: usize) -> Option<Seat> {
+        self.seats[seat].clone().filter(|seat| seat.is_member)
+    }
+
+    fn log_in(&mut self, seat: usize, person: Person, spelling: usize) {
+        self.leave(seat);
+        let session = self.office.enter();
+        self.visitors += 1;
+        let visitor = self.visitors;
+        let name = Name::new(NAMES[person][spelling]).unwrap();
+        self.office.ask(session, Request::LogIn { name, password: None, terms: Terms::VISIT });
+        self.pending.push((visitor, session, Pending::LogIn { person, spelling }));
+        let is_member = false;
+        self.seats[seat] = Some(Seat { visitor, session, person, is_member, holds: Vec::new() });
+    }
+
+    fn compose(&mut self, seat: usize, recipient: Person, spelling: usize) {
+        let Some(Seat { visitor, session, person: sender, .. }) = self.member(seat) else {
+            return;
+        };
+        self.texts += 1;
+        let text = format!("text {}", self.texts);
+        let name = Name::new(NAMES[recipient][spelling]).unwrap();
+        let body = Text::from_bytes(text.as_bytes()).unwrap();
+        let unknown = Unknown::Register;
+        self.office.ask(session, Request::Compose { recipient: name, text: body, unknown });
+        let asked = Pending::Compose { sender, recipient, spelling, text };
+        self.pending.push((visitor, session, asked));
+    }
+
+    fn leave(&mut self, seat: usize) {
+        if let Some(Seat { visitor, session, holds, .. }) = self.seats[seat].take() {
+            self.office.leave(session);
+            self.pending.push((visitor, session, Pending::Leave { texts: holds }));
+        }
+    }
+
+    /// Commits what was asked, and compares all answers with the model's.
+    fn settle(&mut self) {
+        let mut expected: HashMap<SessionId, Vec<Answer>> = HashMap::new();
+        for (visitor, session, pending) in std::mem::take(&mut self.pending) {
+            let answer = self.ask_model(visitor, pending);
+            if let Some(answer) = answer
+                && self.is_here(visitor)
+            {
+                expected.entry(session).or_default().push(answer);
+            }
+        }
+        // A message handed to someone who has left goes back once that is seen.
+        let here: Vec<_> = self.seats.iter().flatten().map(|seat| seat.visitor).collect();
+        (1..=self.visitors)
+            .filter(|visitor| !here.contains(visitor))
+            .for_each(|visitor| self.model.put_back_all(visitor));
+        let mut news = Vec::new();
+        while self.office.is_unsettled() {
+            self.office.settle(Timestamp(0), &mut news).unwrap();
+        }
+        let mut actual: HashMap<SessionId, Vec<Answer>> = HashMap::new();
+        for news in news {
+            let News::Reply(session, reply) = news else {
+                panic!("no one is present, and yet there is an event: {news:?}");
+            };
+            let answer = answer(reply);
+            self.note(session, &answer);
+            actual.entry(session).or_default().push(answer);
+        }
+        assert_eq!(actual, expected);
+    }
+
+    fn ask_model(&mut self, visitor: Visitor, pending: Pending) -> Option<Answer> {
+        Some(match pending {
+            Pending::LogIn { person, spelling } => self.model.log_in(person, spelling),
+            Pending::Compose { sender, recipient, spelling, text } => {
+                self.model.compose(sender, recipient, spelling, &text)
+            }
+            Pending::Read { person } => self.model.read(visitor, person),
+            Pending::Confirm { texts } => self.model.confirm(visitor, &texts),
+            Pending::Leave { texts } => {
+                self.model.put_back(visitor, &texts);
+                return None;
+            }
+        })
+    }
+
+    fn is_here(&self, visitor: Visitor) -> bool {
+        self.seats.iter().flatten().any(|seat| seat.visitor == visitor)
+    }
+
+    fn note(&mut self, session: SessionId, answer: &Answer) {
+        let Some(seat) = self.seats.iter_mut().flatten().find(|seat| seat.session == session)
+        else {
+            return;
+        };
+        match answer {
+            Answer::LoggedIn { .. } => seat.is_member = true,
+            Answer::Message { text, .. } => seat.holds.push(text.clone()),
+            _ => {}
+        }
+    }
+
+    /// What was not settled was never asked; what was held waits again.
+    fn forget_sessions(&mut self) {
+        self.pending.clear();
+        self.seats = Default::default();
+        self.model.restart();
+    }
+
+    fn reopen(&mut self) {
+        self.forget_sessions();
+        // The old store must give up its folder first.
+        let elsewhere = new_folder();
+        self.office = open(elsewhere.path());
+        self.office = open(self.folder.path());
+        self.take_seats();
+    }
+
+    /// A copy of the files of the open store is what a kill leaves behind.
+    fn die(&mut self) {
+        self.forget_sessions();
+        let copy = new_folder();
+        for entry in fs::read_dir(self.folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        }
+        self.office = open(copy.path());
+        self.folder = copy;
+        self.take_seats();
+    }
+
+    /// Whatever has happened, all mailboxes hold what the model's hold.
+    fn finish(mut self) {
+        self.settle();
+        self.die();
+        for person in 0..NAMES.len() {
+            self.log_in(0, person, 0);
+            self.settle();
+            for _ in 0..=CAPACITY {
+                self.step(Step::Read { seat: 0 });
+            }
+            let content = self.model.content(person);
+            self.settle();
+            let held = &self.seats[0].as_ref().unwrap().holds;
+            assert!(content.iter().map(|(_, text)| text).eq(held), "{content:?} {held:?}");
+        }
+    }
+}
+
+fn answer(reply: Reply) -> Answer {
+    match reply {
+        Reply::LoggedIn { name, registered, unread } => {
+            Answer::LoggedIn { name: name.to_string(), registered, unread: unread as usize }
+        }
+        Reply::Sent(receipt) => Answer::Sent { registered: receipt.get().registered },
+        Reply::NotSent(SendRefusal::MailboxFull { recipient, capacity }) => {
+            assert_eq!(capacity, CAPACITY);
+            Answer::Full { recipient: recipient.to_string() }
+        }
+        Reply::Delivered(delivery) => Answer::Message {
+            sender: delivery.sender.to_string(),
+            text: delivery.text.as_str().to_owned(),
+            remaining: delivery.remaining as usize,
+        },
+        Reply::NothingUnread => Answer::Nothing,
+        Reply::Confirmed(_) => Answer::Confirmed,
+        other => panic!("nothing should come to {other:?}"),
+    }
+}

@@ -1,0 +1,397 @@
+//! A server under test and a client that speaks to it.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// How long a test waits for what should come at once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Variables of the environment that are for tests.
+const TEST_VARIABLES: [&str; 2] = ["POSTROOM_CRASH_KILLS", "POSTROOM_CRASH_SEED"];
+
+/// The program under test.
+pub(crate) fn program() -> PathBuf {
+    env!("CARGO_BIN_EXE_postroom").into()
+}
+
+/// Fails with what to do where a program that a test needs is missing.
+pub(crate) fn need(program: &str, package: &str) {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).status();
+    assert!(
+        found.is_ok_and(|status| status.success()),
+        "this test needs the program {program}; install the package {package}"
+    );
+}
+
+/// Runs the program with these words and this standard input to its end.
+pub(crate) fn run_program(
+    words: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    input: &[u8],
+) -> Output {
+    let mut child = Command::new(program())
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A client that does not read its input may have ended.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+/// A running server with a data folder of its own, killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    listeners: Vec<(String, SocketAddr)>,
+    launcher: Vec<String>,
+    arguments: Vec<String>,
+    data: PathBuf,
+    /// Kept while the server may be restarted.
+    _folder: Option<TempDir>,
+}
+
+impl Server {
+    /// Starts a server that speaks all protocols, each on a free port.
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn with(arguments: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let data = folder.path().join("data");
+        Self::begin(Some(folder), &[], &data, arguments)
+    }
+
+    /// A server in a folder that the test keeps.
+    pub(crate) fn in_folder(data: &Path, arguments: &[&str]) -> Self {
+        Self::through(&[], data, arguments)
+    }
+
+    /// The same by way of another program, which must turn into the one that
+    /// its arguments name.
+    pub(crate) fn through(launcher: &[String], data: &Path, arguments: &[&str]) -> Self {
+        Self::begin(None, launcher, data, arguments)
+    }
+
+    fn begin(
+        folder: Option<TempDir>,
+        launcher: &[String],
+        data: &Path,
+        arguments: &[&str],
+    ) -> Self {
+        let launcher = launcher.to_vec();
+        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let (child, listeners) = launch(&mut command_through(&launcher, data, &arguments));
+        Self { child, listeners, launcher, arguments, data: data.to_path_buf(), _folder: folder }
+    }
+
+    /// Starts it again, after [`kill`](Self::kill) or [`stop`](Self::stop), on
+    /// new ports.
+    pub(crate) fn restart(&mut self) {
+        let mut command = command_through(&self.launcher, &self.data, &self.arguments);
+        (self.child, self.listeners) = launch(&mut command);
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn address(&self, protocol: &str) -> SocketAddr {
+        let found = self.listeners.iter().find(|(name, _)| name == protocol);
+        found.unwrap_or_else(|| panic!("no listener for {protocol}")).1
+    }
+
+    pub(crate) fn connect(&self, protocol: &str) -> Client {
+        Client::connect(self.address(protocol))
+    }
+
+    /// A client of `mailbox`, logged in.
+    pub(crate) fn log_in(&self, name: &str) -> Client {
+        let mut client = self.connect("mailbox");
+        client.send(&format!("LOGIN {name}\n"));
+        client.line().parse::<u32>().expect("the answer to LOGIN is a number");
+        client
+    }
+
+    /// Asks the server to stop and waits until it has.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Ends the server at once, as a power cut would end its process.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for the server to end by itself.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        wait_for(&mut self.child)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The command that starts a server; it takes free ports unless told otherwise.
+pub(crate) fn command(data: &Path, arguments: &[String]) -> Command {
+    command_through(&[], data, arguments)
+}
+
+/// The same, with the words of a launcher before it.
+pub(crate) fn command_through(launcher: &[String], data: &Path, arguments: &[String]) -> Command {
+    let mut command = match launcher {
+        [] => Command::new(program()),
+        [launcher, its_arguments @ ..] => {
+            let mut command = Command::new(launcher);
+            command.args(its_arguments).arg(program());
+            command
+        }
+    };
+    // What the tests are told is no setting of the server's.
+    for variable in TEST_VARIABLES {
+        command.env_remove(variable);
+    }
+    command.arg("serve").arg("--data").arg(data);
+    if !arguments.iter().any(|argument| argument.starts_with("--listen")) {
+        for protocol in ["mailbox", "mailbox-verbose", "im", "board", "chat"] {
+            command.arg(format!("--listen={protocol}=127.0.0.1:0"));
+        }
+    }
+    command.args(arguments);
+    command
+}
+
+/// Starts a server and waits until it is ready; returns its listeners.
+pub(crate) fn launch(command: &mut Command) -> (Child, Vec<(String, SocketAddr)>) {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut listeners = Vec::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    loop {
+        let mut line = String::new();
+        assert!(output.read_line(&mut line).unwrap() > 0, "the server ended before it was ready");
+        let Some((protocol, address)) = line.trim_end().split_once(' ') else {
+            assert_eq!(line, "ready\n");
+            return (child, listeners);
+        };
+        listeners.push((protocol.to_owned(), address.parse().unwrap()));
+    }
+}
+
+/// Waits for a process to end, no longer than [`PATIENCE`].
+pub(crate) fn wait_for(child: &mut Child) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the process does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The one child of a process: the server that `strace` runs.
+pub(crate) fn only_child(parent: u32) -> Pid {
+    let children = format!("/proc/{parent}/task/{parent}/children");
+    let children = std::fs::read_to_string(children).unwrap();
+    Pid::from_raw(children.trim().parse().expect("it has one child")).unwrap()
+}
+
+/// One connection.
+pub(crate) struct Client {
+    input: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { input: BufReader::new(stream) }
+    }
+
+    /// Takes the connection that the server opens.
+    pub(crate) fn accept(listener: &TcpListener) -> Self {
+        let begun = Instant::now();
+        listener.set_nonblocking(true).unwrap();
+        loop {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(false).unwrap();
+                    return Self::over(stream);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => panic!("{error}"),
+            }
+            assert!(begun.elapsed() < PATIENCE, "the server does not dial");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        self.input.get_ref()
+    }
+
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.input.into_inner()
+    }
+
+    pub(crate) fn send(&mut self, text: &str) {
+        self.send_bytes(text.as_bytes());
+    }
+
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.input.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// The next line, its end left out.
+    pub(crate) fn line(&mut self) -> String {
+        self.try_line().unwrap()
+    }
+
+    /// The same, or why there is none.
+    pub(crate) fn try_line(&mut self) -> Result<String, String> {
+        let mut line = String::new();
+        self.input.read_line(&mut line).map_err(|error| error.to_string())?;
+        if line.pop() == Some('\n') {
+            Ok(line)
+        } else {
+            Err(format!("the connection ended after {line:?}"))
+        }
+    }
+
+    /// Sends a command and returns the line that answers it.
+    pub(crate) fn ask(&mut self, command: &str) -> String {
+        self.send(&format!("{command}\n"));
+        self.line()
+    }
+
+    /// COMPOSE of the protocol `mailbox`.
+    pub(crate) fn compose(&mut self, recipient: &str, text: &str) -> String {
+        self.send(&format!("COMPOSE {recipient}\n{text}\n"));
+        self.line()
+    }
+
+    /// READ of the protocol `mailbox`: the sender and the text.
+    pub(crate) fn read(&mut self) -> Option<(String, String)> {
+        match self.ask("READ") {
+            error if error == "READ ERROR" => None,
+            sender => Some((sender, self.line())),
+        }
+    }
+
+    /// Everything up to the server's orderly end of the connection.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.input.read_to_string(&mut rest).unwrap();
+        rest
+    }
+
+    /// Ends the client's side and keeps reading.
+    pub(crate) fn end(&mut self) {
+        self.stream().shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Resets the connection.
+    ///
+    /// Returns once the operating system has the reset: on a busy machine with
+    /// several processors a later connection may else overtake it.
+    pub(crate) fn reset(self) {
+        let (ours, theirs) =
+            (self.stream().local_addr().unwrap(), self.stream().peer_addr().unwrap());
+        socket2::SockRef::from(self.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(self);
+        wait_for_end(theirs.port(), ours.port());
+    }
+
+    /// Closes the connection; returns once the operating system has its end, as
+    /// [`reset`](Self::reset) does.
+    pub(crate) fn close(self) {
+        let ends = (self.stream().local_addr(), self.stream().peer_addr());
+        drop(self);
+        // A peer that has reset the connection knows its end.
+        if let (Ok(ours), Ok(theirs)) = ends {
+            wait_for_end(theirs.port(), ours.port());
+        }
+    }
+}
+
+/// Waits until the socket at the port `here` has the end of the one at `there`.
+fn wait_for_end(here: u16, there: u16) {
+    let begun = Instant::now();
+    while is_open(here, there) {
+        assert!(begun.elapsed() < PATIENCE, "the end of a connection has no effect");
+    }
+}
+
+/// Whether the socket at the port `here` holds the one at `there` for open.
+fn is_open(here: u16, there: u16) -> bool {
+    /// `ESTABLISHED`, `FIN_WAIT1` and `FIN_WAIT2`.
+    const OPEN: [&str; 3] = ["01", "04", "05"];
+    let port = |address: &str| u16::from_str_radix(address.rsplit_once(':')?.1, 16).ok();
+    std::fs::read_to_string("/proc/self/net/tcp").unwrap().lines().any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let ends = (words.next().and_then(port), words.next().and_then(port));
+        let is_open = words.next().is_some_and(|state| OPEN.contains(&state));
+        ends == (Some(here), Some(there)) && is_open
+    })
+}
+
+/// Choices that a seed decides (`SplitMix64`).
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.number() % end
+    }
+
+    /// A place in a list of this length.
+    pub(crate) fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap()
+    }
+
+    /// Yes, once in `times`.
+    pub(crate) fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+}

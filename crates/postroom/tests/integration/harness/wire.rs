@@ -1,0 +1,57 @@
+//! A connection that may break at any moment.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::harness::support::PATIENCE;
+
+/// A line was cut off: the server is gone, and what it meant is unknown.
+fn broken() -> io::Error {
+    io::ErrorKind::UnexpectedEof.into()
+}
+
+pub(crate) struct Wire {
+    input: BufReader<TcpStream>,
+}
+
+impl Wire {
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { input: BufReader::new(stream) })
+    }
+
+    pub(crate) fn send(&mut self, lines: &str) -> io::Result<()> {
+        self.input.get_mut().write_all(lines.as_bytes())
+    }
+
+    pub(crate) fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.input.read_line(&mut line).inspect_err(|error| {
+            assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "the server does not answer");
+        })?;
+        match line.pop() {
+            Some('\n') => Ok(line),
+            _ => Err(broken()),
+        }
+    }
+
+    /// Half-closes: ends this side and keeps reading.
+    pub(crate) fn end(&self) -> io::Result<()> {
+        self.input.get_ref().shutdown(Shutdown::Write)
+    }
+
+    /// Ends this side, as a client does that has all it wants, and waits for the
+    /// server's end.
+    pub(crate) fn finish(mut self) {
+        let _ = self.end();
+        let _ = self.input.read_to_end(&mut Vec::new());
+    }
+
+    pub(crate) fn reset(self) {
+        let socket = socket2::SockRef::from(self.input.get_ref());
+        let _ = socket.set_linger(Some(Duration::ZERO));
+    }
+}

@@ -1,0 +1,226 @@
+//! Limits of those who are present: who does not read or confirm is not waited for.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+
+use crate::harness::logged::LoggedServer;
+use crate::harness::messenger::{
+    DELIVERED, Messenger, NOT_CONNECTED, NOT_DELIVERED, is_silent, log_in, port_of, was_not_dialled,
+};
+use crate::harness::support::Client;
+use crate::protocols::presence::enter;
+
+/// Channels that a session may be in, `#lobby` left out.
+const CHANNELS_MAX: usize = 64;
+
+/// Far more pushes than may wait.
+const PUSHES_MAX: usize = 2_000;
+
+/// A client whose system takes little before the server has to wait.
+fn narrow(address: SocketAddr) -> Client {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.connect(&address.into()).unwrap();
+    Client::over(socket.into())
+}
+
+/// A member of `chat` that is such a client.
+fn enter_narrow(address: SocketAddr, name: &str) -> Client {
+    let mut client = narrow(address);
+    client.line();
+    assert!(client.ask(&format!("/setname {name}")).contains("accepted"));
+    client
+}
+
+#[test]
+fn a_member_that_stops_reading_loses_its_connection_and_the_others_go_on() {
+    let server = LoggedServer::start(&[], &["--set=connection.output_bytes_max=65536"]);
+    let mut ann = enter(&server, "ann");
+    let slow = enter_narrow(server.address("chat"), "slow");
+    let mut carl = enter(&server, "carl");
+    assert!(ann.line().starts_with("slow has joined"));
+    assert!(ann.line().starts_with("carl has joined"));
+    let text = "x".repeat(8_000);
+    let left = "slow has left (2 users active)";
+    let (mut posts, mut has_left) = (0, false);
+    while !has_left {
+        ann.send(&format!("/all {posts} {text}\n"));
+        // No one else misses anything.
+        let mut line = carl.line();
+        if line == left {
+            has_left = true;
+            line = carl.line();
+        }
+        assert_eq!(line, format!("ann: {posts} {text}"));
+        posts += 1;
+        assert!(posts < 10_000, "it is waited for without an end");
+    }
+    assert_eq!(ann.line(), left);
+    assert_eq!(ann.ask("/inbox"), "You have 0 unread messages.");
+    drop(slow);
+}
+
+#[test]
+fn a_reader_of_the_board_that_stops_reading_loses_its_connection() {
+    let server = LoggedServer::start(&[], &["--set=connection.output_bytes_max=65536"]);
+    let mut slow = narrow(server.address("board"));
+    slow.send("s\n#tag\n");
+    let mut quick = server.connect("board");
+    quick.send("s\n#tag\n");
+    let mut ann = enter(&server, "ann");
+    let text = "x".repeat(8_000);
+    let mut posts = 0;
+    while !server.log().contains("reads too slowly") {
+        assert_eq!(ann.ask(&format!("/say #tag {posts} {text}")), "Said in #tag.");
+        assert_eq!(quick.line(), format!("ann: {posts} {text}"));
+        posts += 1;
+        assert!(posts < 10_000, "it is waited for without an end");
+    }
+    assert_eq!(ann.ask("/say #tag last"), "Said in #tag.");
+    assert_eq!(quick.line(), "ann: last");
+    drop(slow);
+}
+
+#[test]
+fn what_a_member_of_chat_has_not_taken_is_not_delivered() {
+    let limit = Duration::from_secs(1);
+    let server = LoggedServer::start(&["bob"], &["--set=im.confirm_limit_ms=1000"]);
+    let mut bob = log_in(&server, "bob");
+    let mut slow = enter_narrow(server.address("chat"), "slow");
+    assert_eq!(bob.ask("/to slow hi"), DELIVERED);
+    let mut ann = enter(&server, "ann");
+    let text = "x".repeat(8_000);
+    for _ in 0..20 {
+        ann.send(&format!("/all {text}\n"));
+    }
+    assert_eq!(ann.ask("/inbox"), "You have 0 unread messages.");
+    let begun = Instant::now();
+    assert_eq!(bob.ask("/to slow are you there?"), NOT_DELIVERED);
+    assert!(begun.elapsed() >= limit, "{:?}", begun.elapsed());
+    // It was not lost, only late.
+    let mut line = String::new();
+    while line != "bob(private): are you there?" {
+        line = slow.line();
+    }
+    assert_eq!(bob.ask("/to slow and now?"), DELIVERED);
+}
+
+#[test]
+fn a_client_that_confirms_nothing_is_logged_out_once_too_much_waits_for_it() {
+    let server = LoggedServer::start(&["bob"], &[]);
+    let mut bob = Messenger::enter(&server, "bob");
+    let mut ann = enter(&server, "ann");
+    let mut carl = enter(&server, "carl");
+    assert!(ann.line().starts_with("carl has joined"));
+    let mut pushes = 0;
+    let mut line = String::new();
+    while line != "bob has left (2 users active)" {
+        assert!(pushes < PUSHES_MAX, "it is waited for without an end");
+        line = ann.ask(&format!("/private bob {pushes}\n/inbox"));
+        pushes += 1;
+    }
+    assert!(pushes > 100, "{pushes} are not too many");
+    assert_eq!(bob.a.rest(), "");
+    // One push was under way, and nothing after it.
+    assert_eq!(bob.b.line(), "/from ann 0");
+    assert!(bob.b.try_line().is_err());
+    assert_eq!(carl.line(), "bob has left (2 users active)");
+    carl.send("/private ann hi\n");
+    let mut line = ann.line();
+    while line != "carl(private): hi" {
+        assert!(line == "User not found" || line.starts_with("You have"), "{line}");
+        line = ann.line();
+    }
+    // It can come again, and what it missed is gone.
+    let bob = Messenger::enter(&server, "bob");
+    assert!(is_silent(bob.b.stream()));
+}
+
+#[test]
+fn a_member_may_be_in_64_channels() {
+    let server = LoggedServer::start(&[], &[]);
+    let mut ann = enter(&server, "ann");
+    for number in 0..CHANNELS_MAX {
+        assert_eq!(ann.ask(&format!("/join #c{number}")), format!("You are in #c{number} now."));
+    }
+    let refusal = ann.ask("/join #more");
+    assert!(refusal.contains("#more") && !refusal.contains("now"), "{refusal}");
+    assert_eq!(ann.ask("/join #C0"), "You are in #c0 now.");
+    let mut carl = enter(&server, "carl");
+    assert!(ann.line().starts_with("carl has joined"));
+    assert_eq!(carl.ask("/say #more hi"), "Said in #more.");
+    assert_eq!(carl.ask("/say #c63 hi"), "Said in #c63.");
+    assert_eq!(ann.line(), "carl(#c63): hi");
+    assert_eq!(ann.ask("/leave #c5"), "You have left #c5.");
+    assert_eq!(ann.ask("/join #more"), "You are in #more now.");
+    assert_eq!(carl.ask("/say #more hi"), "Said in #more.");
+    assert_eq!(ann.line(), "carl(#more): hi");
+}
+
+#[test]
+fn both_streams_count_as_connections() {
+    let server = LoggedServer::start(&["bob", "jacky"], &["--set=connection.max=3"]);
+    let mut bob = Messenger::enter(&server, "bob");
+    let mut jacky = log_in(&server, "jacky");
+    let mut waiting = server.connect("chat");
+    assert!(is_silent(waiting.stream()), "served though there is no place");
+    assert_eq!(jacky.ask("/list"), "301 bob jacky");
+    assert_eq!(bob.a.ask("/exit"), "310 Bye bye");
+    drop(bob);
+    assert!(waiting.line().contains("/setname"));
+}
+
+#[test]
+fn where_there_is_no_place_no_client_is_dialled() {
+    let server =
+        LoggedServer::start(&["bob"], &["--set=connection.max=1", "--set=im.dial_limit_ms=100"]);
+    let mut bob = log_in(&server, "bob");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    assert_eq!(bob.ask(&port_of(&listener)), NOT_CONNECTED);
+    assert!(was_not_dialled(&listener));
+    assert_eq!(bob.ask("/list"), "301 bob");
+}
+
+#[test]
+fn many_who_come_and_go_leave_no_one_behind() {
+    const VISITORS: usize = 8;
+    let server = LoggedServer::start(&[], &["--set=chat.announce=false"]);
+    let mut observer = enter(&server, "observer");
+    thread::scope(|scope| {
+        for visitor in 0..VISITORS {
+            let server = &server;
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let mut client = enter(server, &format!("v{visitor}r{round}"));
+                    client.stream().write_all(b"/all hi\n/join #a\n").unwrap();
+                    match round % 3 {
+                        0 => client.reset(),
+                        1 => drop(client),
+                        _ => {
+                            client.send("/quit\n");
+                            assert!(client.rest().ends_with("You have left the chat\n"));
+                        }
+                    }
+                }
+            });
+        }
+    });
+    crate::harness::logged::wait_until("all are absent", || {
+        observer.send("/allusers\n");
+        let mut names = Vec::new();
+        observer.send("/nonsense\n");
+        loop {
+            let line = observer.line();
+            if line.starts_with("Unknown command") {
+                return names == ["Users in chat:", "observer"];
+            }
+            if !line.contains(": ") {
+                names.push(line);
+            }
+        }
+    });
+}

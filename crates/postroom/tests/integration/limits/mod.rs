@@ -1,0 +1,6 @@
+//! Clients that send too much, too little, the wrong thing or nothing.
+
+mod bad_input;
+mod crowd;
+mod cut;
+mod time_limits;

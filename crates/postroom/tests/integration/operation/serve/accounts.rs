@@ -1,0 +1,178 @@
+//! `postroom account`: accounts with passwords, while no server runs.
+
+use std::fs;
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use super::{VERBOSE, folder, run, text};
+use crate::harness::support::{Server, program};
+
+/// Runs `postroom account`: whether it succeeded, and what it said.
+pub(super) fn account(data: &Path, arguments: &[&str]) -> (bool, String, String) {
+    account_typing(data, arguments, "")
+}
+
+fn account_typing(data: &Path, arguments: &[&str], typed: &str) -> (bool, String, String) {
+    let mut input = tempfile::tempfile().unwrap();
+    input.write_all(typed.as_bytes()).unwrap();
+    input.rewind().unwrap();
+    let output = run(&[&["account"], arguments].concat(), |command| {
+        command.arg("--data").arg(data).stdin(input);
+    });
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+/// A folder with a new store.
+pub(super) fn store() -> (TempDir, PathBuf) {
+    let (folder, data) = folder();
+    assert!(Server::in_folder(&data, &[]).stop().success());
+    (folder, data)
+}
+
+#[test]
+fn accounts_are_added_changed_and_listed() {
+    let (_folder, data) = store();
+    assert_eq!(account(&data, &["list"]), (true, String::new(), String::new()));
+    let added = account_typing(&data, &["add", "Dora"], "secret\n");
+    let said = "added the account Dora; only its password opens it\n".to_owned();
+    assert_eq!(added, (true, said, String::new()));
+    let mut server = Server::in_folder(&data, &[]);
+    assert_eq!(server.log_in("bob").compose("dora", "hello"), "MESSAGE SENT");
+    let mut dora = server.connect("mailbox");
+    dora.send("PASS secret\n");
+    assert_eq!(dora.ask("LOGIN dora"), "1");
+    assert_eq!(server.connect(VERBOSE).ask("LOGIN dora"), "LOGIN ERROR");
+    drop(dora);
+    server.stop();
+    let changed = account_typing(&data, &["passwd", "dora"], "other\n");
+    let said = "changed the password of the account Dora\n".to_owned();
+    assert_eq!(changed, (true, said, String::new()));
+    // An open account can be given one, too.
+    let (done, said, _) = account_typing(&data, &["passwd", "bob"], "bobs");
+    assert!(done);
+    assert_eq!(said, "gave the account bob a password; only that opens it\n");
+    let listed = account(&data, &["list"]);
+    assert_eq!(listed.1, "Dora\t1\tpassword\nbob\t0\tpassword\n");
+    server.restart();
+    let mut dora = server.connect(VERBOSE);
+    dora.send("PASS secret\n");
+    assert_eq!(dora.ask("LOGIN dora"), "LOGIN ERROR");
+    dora.send("PASS other\n");
+    assert_eq!(
+        dora.ask("LOGIN dora"),
+        "Login successful. Welcome Dora. You have 1 unread messages."
+    );
+    let mut bob = server.connect("mailbox");
+    bob.send("LOGIN bob\n");
+    assert_eq!(bob.rest(), "");
+}
+
+#[test]
+fn what_cannot_be_done_with_an_account_is_told_in_one_sentence() {
+    let (folder, data) = store();
+    assert!(account_typing(&data, &["add", "dora"], "secret\n").0);
+    let missing = folder.path().join("missing");
+    for (arguments, typed, named) in [
+        (&["add", "Dora"][..], "other\n", "passwd dora"),
+        (&["passwd", "erik"], "other\n", "add erik"),
+        (&["add", "two words"], "other\n", "two words"),
+        (&["add", "erik"], "", "password"),
+        (&["add", "erik"], "\n", "password"),
+        (&["add", "erik"], "a\u{7}b\n", "password"),
+        (&["add", "erik", "--password-file", text(&missing)], "", "missing"),
+    ] {
+        let (done, stdout, stderr) = account_typing(&data, arguments, typed);
+        assert!(!done && stdout.is_empty(), "{arguments:?}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        let found = stderr.to_lowercase().contains(&named.to_lowercase());
+        assert!(stderr.starts_with("postroom: ") && found, "{arguments:?}: {stderr}");
+        assert!(!stderr.contains("a\u{7}b"), "{stderr}");
+    }
+    assert_eq!(account(&data, &["list"]).1, "dora\t0\tpassword\n");
+}
+
+#[test]
+fn accounts_are_left_alone_while_a_server_runs() {
+    let server = Server::start();
+    for arguments in [&["list"][..], &["add", "dora"], &["passwd", "dora"]] {
+        let (done, stdout, stderr) = account_typing(server.data(), arguments, "secret\n");
+        assert!(!done && stdout.is_empty(), "{arguments:?}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.contains("in use"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_folder_without_a_store_is_told_and_left_alone() {
+    let (folder, data) = folder();
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    for place in [&data, &empty, &data.join("further"), &file] {
+        for arguments in [&["list"][..], &["add", "dora"], &["passwd", "dora"]] {
+            let (done, stdout, stderr) = account_typing(place, arguments, "secret\n");
+            assert!(!done && stdout.is_empty(), "{arguments:?}");
+            assert_eq!(stderr.lines().count(), 1, "{stderr}");
+            let no_store = format!("there is no store in {}", place.display());
+            assert!(stderr.contains(&no_store) && stderr.contains("--data"), "{stderr}");
+        }
+    }
+    assert!(!data.exists());
+    assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
+}
+
+#[test]
+fn a_hint_is_a_command_for_the_same_store() {
+    let (folder, data) = store();
+    let odd = folder.path().join("it's odd");
+    fs::rename(&data, &odd).unwrap();
+    let config = folder.path().join("postroom.toml");
+    fs::write(&config, "").unwrap();
+    let hinted = |arguments: &[&str]| {
+        let (done, _, stderr) = account_typing(&odd, arguments, "secret\n");
+        assert!(!done, "{arguments:?}");
+        let (_, hint) = stderr.trim_end().split_once(" with: postroom ").unwrap();
+        hint.to_owned()
+    };
+    let hint = hinted(&["passwd", "dora", "--config", text(&config)]);
+    // As a person would, in a shell.
+    let typed = |hint: &str| {
+        let output = run_in_shell(&format!("echo secret | \"$0\" {hint}"));
+        assert!(output.status.success(), "{hint}: {output:?}");
+    };
+    assert!(hint.contains("account add dora") && hint.contains(text(&config)), "{hint}");
+    typed(&hint);
+    typed(&hinted(&["add", "dora"]));
+}
+
+fn run_in_shell(line: &str) -> Output {
+    Command::new("sh").args(["-c", line]).arg(program()).output().unwrap()
+}
+
+#[test]
+fn a_password_file_that_overrides_a_password_is_told() {
+    let (folder, data) = store();
+    let passwords = folder.path().join("passwords");
+    fs::write(&passwords, "Dora 12345\n").unwrap();
+    let config = folder.path().join("postroom.toml");
+    fs::write(&config, format!("passwords = \"{}\"\n", passwords.display())).unwrap();
+    let said = |arguments: &[&str]| {
+        let arguments = [arguments, &["--config", text(&config)]].concat();
+        let (done, stdout, stderr) = account_typing(&data, &arguments, "secret\n");
+        assert!(done && stderr.is_empty(), "{stderr}");
+        assert_eq!(stdout.lines().count(), 1, "{stdout}");
+        stdout
+    };
+    let names_it = format!("the password file {} names it", passwords.display());
+    assert!(said(&["add", "dora"]).contains(&names_it));
+    assert!(said(&["passwd", "dora"]).contains(&names_it));
+    assert!(!said(&["add", "erik"]).contains("password file"));
+    assert!(!said(&["passwd", "erik"]).contains("password file"));
+    fs::remove_file(&passwords).unwrap();
+    assert!(said(&["passwd", "dora"]).contains("cannot read the password file"));
+}

@@ -1,0 +1,82 @@
+//! What the clients written for the first server of seed 004, and telnet, do.
+
+use std::io::{Read, Write};
+
+use crate::harness::logged::LoggedServer;
+use crate::harness::support::Client;
+use crate::protocols::presence::enter;
+
+/// All that comes up to the end, once this has been sent.
+fn all_after(client: &mut Client, lines: &str) -> String {
+    client.send(lines);
+    client.rest()
+}
+
+#[test]
+fn what_telnet_offers_is_refused_and_never_shown() {
+    let server = LoggedServer::start(&[], &[]);
+    let mut mary = enter(&server, "mary");
+    let telnet = server.connect("chat");
+    // What telnet offers at its start, and its answer to Ctrl-C.
+    let mut socket = telnet.stream();
+    socket.write_all(b"\xff\xfd\x03/setname john\r\n\xff\xf4\xff\xfd\x06").unwrap();
+    socket.write_all(b"/all h\xff\xfb\x18ello\r\n/quit\r\n").unwrap();
+    let mut said = Vec::new();
+    socket.read_to_end(&mut said).unwrap();
+    for refusal in [b"\xff\xfc\x03", b"\xff\xfc\x06", b"\xff\xfe\x18"] {
+        let at = said.windows(3).position(|bytes| bytes == refusal).unwrap();
+        said.drain(at..at + 3);
+    }
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("Username accepted") && said.ends_with("You have left the chat\n"));
+    assert!(!said.contains('\r'), "{said:?}");
+    assert_eq!(mary.line(), "john has joined (2 users active)");
+    assert_eq!(mary.line(), "john: hello");
+}
+
+#[test]
+fn the_last_lines_are_those_that_the_original_client_looks_for() {
+    let mut server = LoggedServer::start(&[], &[]);
+    let mut stranger = server.connect("chat");
+    let said = all_after(&mut stranger, "hello\r\n/quit\r\n");
+    assert_eq!(said.lines().count(), 3, "{said}");
+    assert!(said.ends_with("\nYou have left the chat\n") && !said.contains('\r'), "{said:?}");
+    let mut john = enter(&server, "john");
+    let commands = "/allusers\r\n/cmd\r\n/join #a\r\n/say #a hi\r\n/private mary hi\r\n/quit\r\n";
+    let said = all_after(&mut john, commands);
+    assert!(said.starts_with("Users in chat:\njohn\n"), "{said}");
+    assert!(said.ends_with("\nUser not found\nYou have left the chat\n"), "{said}");
+    assert!(!said.contains('\r'), "{said:?}");
+    let mut members = [enter(&server, "john"), server.connect("chat")];
+    assert!(members[1].line().contains("/setname"));
+    server.signal(rustix::process::Signal::TERM);
+    for member in &mut members {
+        assert_eq!(member.rest(), "Server has been closed by host\n");
+    }
+    drop(members);
+    assert!(server.wait().success());
+}
+
+#[test]
+fn the_log_tells_who_comes_and_goes_and_how_many_are_there() {
+    let server = LoggedServer::start(&[], &[]);
+    let john = enter(&server, "john");
+    server.wait_for_log(&["User has joined", "name=john", "active=1"]);
+    let mary = enter(&server, "mary");
+    server.wait_for_log(&["User has joined", "name=mary", "active=2"]);
+    drop(john);
+    server.wait_for_log(&["User has left", "name=john", "active=1"]);
+    drop(mary);
+    server.wait_for_log(&["User has left", "name=mary", "active=0"]);
+}
+
+#[test]
+fn what_one_says_is_heard_in_its_order() {
+    let server = LoggedServer::start(&[], &[]);
+    let mut ann = enter(&server, "ann");
+    let mut carl = enter(&server, "carl");
+    // In one packet, and some of it has to be stored first.
+    ann.send("/all one\n/private carl two\n/all three\n");
+    let heard = [carl.line(), carl.line(), carl.line()];
+    assert_eq!(heard, ["ann: one", "ann(private): two", "ann: three"]);
+}

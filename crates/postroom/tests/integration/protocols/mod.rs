@@ -1,0 +1,11 @@
+//! What each listener answers.
+
+mod board;
+mod chat;
+mod control_characters;
+mod habits;
+mod im;
+pub(crate) mod presence;
+mod race;
+mod reading;
+mod transcripts;
