@@ -2,11 +2,10 @@
 
 use std::process::Command;
 
+use postroom_protocol::PROTOCOLS;
 use tempfile::TempDir;
 
 use crate::harness::support::{Server, program, run_program};
-
-const PROTOCOLS: [&str; 5] = ["mailbox", "mailbox-verbose", "im", "board", "chat"];
 
 /// A client, the protocol that it speaks, and its words where HOST, PORT and
 /// FILE stand for the server and a password file.
@@ -20,6 +19,11 @@ const CLIENTS: [(&str, &str); 8] = [
     ("board", "board -d HOST PORT"),
     ("chat", "chat HOST PORT --as bob"),
 ];
+
+/// The listeners of all protocols but a client's own.
+fn listeners_but(own: &str) -> impl Iterator<Item = &'static str> {
+    PROTOCOLS.iter().map(|protocol| protocol.name).filter(move |name| *name != own)
+}
 
 struct Ended {
     status: Option<i32>,
@@ -54,7 +58,7 @@ fn every_client_names_the_listener_that_it_met() {
     std::fs::write(&password, "12345\n").unwrap();
     let server = Server::start();
     for (own, client) in CLIENTS {
-        for met in PROTOCOLS.into_iter().filter(|met| *met != own) {
+        for met in listeners_but(own) {
             let Ended { status, output, error } =
                 run(&server, client, met, password.to_str().unwrap());
             let what = format!("{client} at {met}: {output}{error}");
@@ -80,7 +84,7 @@ fn every_client_names_the_listener_that_it_met() {
 fn a_messenger_without_input_names_the_listener_that_it_met() {
     let server = Server::start();
     let run = |listener| run_with(&server, "im HOST PORT", listener, "", b"");
-    for met in PROTOCOLS.into_iter().filter(|met| *met != "im") {
+    for met in listeners_but("im") {
         let Ended { status, error, .. } = run(met);
         let told = match met {
             "mailbox" => "as a mailbox listener does",

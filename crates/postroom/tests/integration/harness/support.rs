@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use postroom_protocol::PROTOCOLS;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -177,8 +178,8 @@ pub(crate) fn command_through(launcher: &[String], data: &Path, arguments: &[Str
     }
     command.arg("serve").arg("--data").arg(data);
     if !arguments.iter().any(|argument| argument.starts_with("--listen")) {
-        for protocol in ["mailbox", "mailbox-verbose", "im", "board", "chat"] {
-            command.arg(format!("--listen={protocol}=127.0.0.1:0"));
+        for protocol in PROTOCOLS {
+            command.arg(format!("--listen={}=127.0.0.1:0", protocol.name));
         }
     }
     command.args(arguments);

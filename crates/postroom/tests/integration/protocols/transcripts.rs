@@ -1,5 +1,11 @@
-//! The transcripts of `crates/postroom-protocol/transcripts`, played without
-//! input and output and over TCP, with what is sent cut in every way.
+//! Plays the transcripts of all protocols: without I/O at every split, over TCP at
+//! some.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use postroom_protocol::PROTOCOLS;
 
 use crate::harness::transcript::{Cut, Quiet, Settling, Transcript, Wire, play};
 
@@ -7,7 +13,12 @@ use crate::harness::transcript::{Cut, Quiet, Settling, Transcript, Wire, play};
 /// the places where the buffers and limits of the server end.
 const DENSE_CUTS: usize = 160;
 const SPARSE_CUTS: &[usize] = &[1_023, 1_024, 1_025, 4_096, 8_191, 8_192, 8_193, 8_194];
+/// Cuts over TCP, where each takes time: lines together, bytes alone, and lines
+/// cut within the first word, behind it and further on.
+const TCP_CUTS: [Cut; 6] =
+    [Cut::Turns, Cut::Pipelined, Cut::Bytes, Cut::At(1), Cut::At(6), Cut::At(13)];
 
+/// The cuts that need no I/O.
 fn cuts(transcript: &Transcript) -> Vec<Cut> {
     let length = transcript.longest_line();
     let dense = 1..length.min(DENSE_CUTS);
@@ -19,28 +30,49 @@ fn cuts(transcript: &Transcript) -> Vec<Cut> {
     positions.into_iter().map(Cut::At).chain([Cut::Turns, Cut::Pipelined, Cut::Bytes]).collect()
 }
 
-fn play_quietly(protocol: &str, settling: Settling) {
-    for transcript in Transcript::all(protocol) {
-        for cut in cuts(&transcript) {
-            play(&transcript, Quiet::start(&transcript, settling), cut);
+/// Plays each at every split.
+fn play_quietly(settling: Settling) {
+    for_each_transcript(|transcript| {
+        for cut in cuts(transcript) {
+            play(transcript, Quiet::start(transcript, settling), cut);
         }
-    }
+    });
 }
 
-/// Most of the time is spent waiting for disks and pauses, so several are played
-/// at one time.
-fn play_over_tcp(protocol: &str, cuts: &[Cut]) {
+/// Plays the transcripts of all protocols, several at one time: most of the time
+/// over TCP is spent waiting for disks and pauses.
+fn for_each_transcript(play: impl Fn(&Transcript) + Sync) {
     const AT_ONCE: usize = 4;
-    let transcripts = Transcript::all(protocol);
+    let transcripts: Vec<_> =
+        PROTOCOLS.iter().flat_map(|protocol| Transcript::all(protocol.name)).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(transcript) = transcripts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            play(transcript);
+        }
+    };
     std::thread::scope(|scope| {
-        for share in transcripts.chunks(transcripts.len().div_ceil(AT_ONCE)) {
-            scope.spawn(move || {
-                for transcript in share {
-                    for cut in cuts.iter().filter(|cut| is_worth_its_pauses(transcript, **cut)) {
-                        play(transcript, Wire::start(transcript), *cut);
-                    }
-                }
-            });
+        for _ in 0..AT_ONCE {
+            scope.spawn(work);
+        }
+    });
+}
+
+#[test]
+fn every_protocol_answers_its_transcripts_at_every_split() {
+    play_quietly(Settling::Each);
+}
+
+#[test]
+fn every_protocol_answers_its_transcripts_at_every_split_with_late_commits() {
+    play_quietly(Settling::Late);
+}
+
+#[test]
+fn every_protocol_answers_its_transcripts_over_tcp() {
+    for_each_transcript(|transcript| {
+        for cut in TCP_CUTS.iter().filter(|cut| is_worth_its_pauses(transcript, **cut)) {
+            play(transcript, Wire::start(transcript), *cut);
         }
     });
 }
@@ -51,86 +83,14 @@ fn is_worth_its_pauses(transcript: &Transcript, cut: Cut) -> bool {
 }
 
 #[test]
-fn mailbox_answers_its_transcripts_at_every_split() {
-    play_quietly("mailbox", Settling::Each);
-}
-
-#[test]
-fn mailbox_answers_its_transcripts_at_every_split_with_late_commits() {
-    play_quietly("mailbox", Settling::Late);
-}
-
-#[test]
-fn mailbox_verbose_answers_its_transcripts_at_every_split() {
-    play_quietly("mailbox-verbose", Settling::Each);
-}
-
-#[test]
-fn mailbox_verbose_answers_its_transcripts_at_every_split_with_late_commits() {
-    play_quietly("mailbox-verbose", Settling::Late);
-}
-
-#[test]
-fn mailbox_answers_its_transcripts_over_tcp() {
-    play_over_tcp("mailbox", &[Cut::Turns, Cut::Pipelined]);
-}
-
-#[test]
-fn mailbox_answers_its_transcripts_over_tcp_in_small_packets() {
-    play_over_tcp("mailbox", &[Cut::Bytes, Cut::At(1), Cut::At(6), Cut::At(9)]);
-}
-
-#[test]
-fn mailbox_verbose_answers_its_transcripts_over_tcp() {
-    play_over_tcp("mailbox-verbose", &[Cut::Turns, Cut::Pipelined]);
-}
-
-#[test]
-fn mailbox_verbose_answers_its_transcripts_over_tcp_in_small_packets() {
-    play_over_tcp("mailbox-verbose", &[Cut::Bytes, Cut::At(1), Cut::At(6), Cut::At(13)]);
-}
-
-#[test]
-fn im_answers_its_transcripts_at_every_split() {
-    play_quietly("im", Settling::Each);
-}
-
-#[test]
-fn im_answers_its_transcripts_at_every_split_with_late_commits() {
-    play_quietly("im", Settling::Late);
-}
-
-#[test]
-fn im_answers_its_transcripts_over_tcp() {
-    play_over_tcp("im", &[Cut::Turns, Cut::Bytes, Cut::Pipelined]);
-}
-
-#[test]
-fn board_answers_its_transcripts_at_every_split() {
-    play_quietly("board", Settling::Each);
-}
-
-#[test]
-fn board_answers_its_transcripts_at_every_split_with_late_commits() {
-    play_quietly("board", Settling::Late);
-}
-
-#[test]
-fn board_answers_its_transcripts_over_tcp() {
-    play_over_tcp("board", &[Cut::Turns, Cut::Bytes, Cut::At(1), Cut::At(2), Cut::Pipelined]);
-}
-
-#[test]
-fn chat_answers_its_transcripts_at_every_split() {
-    play_quietly("chat", Settling::Each);
-}
-
-#[test]
-fn chat_answers_its_transcripts_at_every_split_with_late_commits() {
-    play_quietly("chat", Settling::Late);
-}
-
-#[test]
-fn chat_answers_its_transcripts_over_tcp() {
-    play_over_tcp("chat", &[Cut::Turns, Cut::Bytes, Cut::Pipelined]);
+fn each_protocol_has_its_transcripts_and_its_page() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let found = |folder: &str| {
+        let entries = std::fs::read_dir(root.join(folder)).unwrap();
+        let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+        entries.map(|entry| stem(entry.unwrap().path())).collect::<BTreeSet<_>>()
+    };
+    let protocols = PROTOCOLS.iter().map(|protocol| protocol.name.to_owned()).collect();
+    assert_eq!(found("crates/postroom-protocol/transcripts"), protocols);
+    assert_eq!(found("docs/protocols"), protocols);
 }
