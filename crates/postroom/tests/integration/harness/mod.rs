@@ -1,6 +1,7 @@
 //! What the tests share: servers, clients, terminals, networks, disks and the
 //! player of transcripts.
 
+pub(crate) mod fallible;
 pub(crate) mod logged;
 pub(crate) mod messenger;
 pub(crate) mod network;
@@ -11,4 +12,3 @@ pub(crate) mod support;
 pub(crate) mod terminal;
 pub(crate) mod trace;
 pub(crate) mod transcript;
-pub(crate) mod wire;

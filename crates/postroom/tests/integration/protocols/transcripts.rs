@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use postroom_protocol::PROTOCOLS;
 
-use crate::harness::transcript::{Cut, Quiet, Settling, Transcript, Wire, play};
+use crate::harness::transcript::{Cut, Quiet, Settling, TcpStage, Transcript, play};
 
 /// Positions at which each line is cut in two: all up to here, and those around
 /// the places where the buffers and limits of the server end.
@@ -72,7 +72,7 @@ fn every_protocol_answers_its_transcripts_at_every_split_with_late_commits() {
 fn every_protocol_answers_its_transcripts_over_tcp() {
     for_each_transcript(|transcript| {
         for cut in TCP_CUTS.iter().filter(|cut| is_worth_its_pauses(transcript, **cut)) {
-            play(transcript, Wire::start(transcript), *cut);
+            play(transcript, TcpStage::start(transcript), *cut);
         }
     });
 }

@@ -11,8 +11,8 @@ use super::trigger::Seen;
 use super::work::{END_OF_TEXT, Scene};
 use super::{MAILBOXES, PASSWORD, PUSHED};
 
+use crate::harness::fallible::FallibleConnection;
 use crate::harness::support::{PATIENCE, Random};
-use crate::harness::wire::Wire;
 
 const RECEIPT: &str = "302 Message receipt successful\n";
 
@@ -59,8 +59,8 @@ impl<'a> Receiver<'a> {
 
     /// Logs in, perhaps before the server knows that the connection before this
     /// one has ended, and lets the server dial.
-    fn enter(&self) -> io::Result<(Wire, Back)> {
-        let mut front = Wire::connect(self.scene.address("im"))?;
+    fn enter(&self) -> io::Result<(FallibleConnection, Back)> {
+        let mut front = FallibleConnection::connect(self.scene.address("im"))?;
         loop {
             front.send(&format!("/login {} {PASSWORD}\n", MAILBOXES[self.mailbox]))?;
             match front.line()?.as_str() {
@@ -75,7 +75,11 @@ impl<'a> Receiver<'a> {
     }
 
     /// Receives, and breaks off at last.
-    fn receive_until_the_end(&mut self, mut front: Wire, mut back: Back) -> io::Result<()> {
+    fn receive_until_the_end(
+        &mut self,
+        mut front: FallibleConnection,
+        mut back: Back,
+    ) -> io::Result<()> {
         loop {
             let Some(text) = self.receive(&mut back)? else {
                 self.log.push(Event::BrokenOff { halfway: true });
@@ -154,7 +158,7 @@ impl<'a> Receiver<'a> {
     }
 
     /// Ends the connection in one of the ways there are.
-    fn break_off(&mut self, front: Wire, back: Back) {
+    fn break_off(&mut self, front: FallibleConnection, back: Back) {
         if let Some(last) = &mut self.last {
             last.is_connected = false;
         }

@@ -10,8 +10,8 @@ use super::record::Letter;
 use super::trigger::Seen;
 use super::work::Scene;
 
+use crate::harness::fallible::FallibleConnection;
 use crate::harness::support::Random;
-use crate::harness::wire::Wire;
 
 /// Authors of uploads whose answer is not awaited: each is one of its own, since
 /// such uploads may overtake each other.
@@ -69,21 +69,21 @@ impl<'a> Talker<'a> {
     fn speak_for_ever(&mut self) -> io::Result<()> {
         let name = format!("speaker{}", self.number);
         loop {
-            let mut wire = self.enter(&name)?;
+            let mut connection = self.enter(&name)?;
             // Who has joined is shown what others say; anyone may speak.
             (0..CHANNELS).for_each(|channel| self.begin_sight(Some(channel), false));
             for channel in 0..CHANNELS {
                 if self.random.once_in(2) {
-                    self.join(&mut wire, channel)?;
+                    self.join(&mut connection, channel)?;
                 }
             }
             while !self.random.once_in(16) {
-                let said = self.say(&mut wire, &name)?;
-                self.hear_answers(&mut wire, said)?;
+                let said = self.say(&mut connection, &name)?;
+                self.hear_answers(&mut connection, said)?;
             }
             // Gone before the answers come.
-            self.say(&mut wire, &name)?;
-            wire.reset();
+            self.say(&mut connection, &name)?;
+            connection.reset();
         }
     }
 
@@ -91,40 +91,40 @@ impl<'a> Talker<'a> {
         let name = format!("listener{}", self.number);
         loop {
             let channel = self.random.index(CHANNELS);
-            let mut wire = self.enter(&name)?;
+            let mut connection = self.enter(&name)?;
             // Those of the other channel stay empty.
             for of in 0..CHANNELS {
                 self.begin_sight(Some(of), true);
             }
-            self.join(&mut wire, channel)?;
+            self.join(&mut connection, channel)?;
             while !self.random.once_in(64) {
-                let line = wire.line()?;
+                let line = connection.line()?;
                 assert!(self.is_post(&line), "{line}");
             }
-            wire.reset();
+            connection.reset();
         }
     }
 
     /// In the chat, under a name that is perhaps still taken by the connection
     /// before this one.
-    fn enter(&mut self, name: &str) -> io::Result<Wire> {
-        let mut wire = Wire::connect(self.scene.address("chat"))?;
-        wire.line()?;
+    fn enter(&mut self, name: &str) -> io::Result<FallibleConnection> {
+        let mut connection = FallibleConnection::connect(self.scene.address("chat"))?;
+        connection.line()?;
         loop {
-            wire.send(&format!("/setname {name}\n"))?;
-            let answer = wire.line()?;
+            connection.send(&format!("/setname {name}\n"))?;
+            let answer = connection.line()?;
             if answer.starts_with("Username accepted.") {
-                return Ok(wire);
+                return Ok(connection);
             }
             assert!(answer.contains(" is taken."), "{answer}");
         }
     }
 
-    fn join(&mut self, wire: &mut Wire, channel: usize) -> io::Result<()> {
+    fn join(&mut self, connection: &mut FallibleConnection, channel: usize) -> io::Result<()> {
         let tag = self.scene.tag(channel);
-        wire.send(&format!("/join {tag}\n"))?;
+        connection.send(&format!("/join {tag}\n"))?;
         loop {
-            let line = wire.line()?;
+            let line = connection.line()?;
             if !self.is_post(&line) {
                 assert_eq!(line, format!("You are in {tag} now."));
                 return Ok(());
@@ -133,7 +133,11 @@ impl<'a> Talker<'a> {
     }
 
     /// Says some things at once; returns them in their order.
-    fn say(&mut self, wire: &mut Wire, name: &str) -> io::Result<VecDeque<(usize, String)>> {
+    fn say(
+        &mut self,
+        connection: &mut FallibleConnection,
+        name: &str,
+    ) -> io::Result<VecDeque<(usize, String)>> {
         let mut commands = String::new();
         let mut said = VecDeque::new();
         for _ in 0..=self.random.below(4) {
@@ -149,17 +153,17 @@ impl<'a> Talker<'a> {
             self.log.events.push(PostEvent::Asked { post, author, at, channels });
             said.push_back((channel, text));
         }
-        wire.send(&commands)?;
+        connection.send(&commands)?;
         Ok(said)
     }
 
     fn hear_answers(
         &mut self,
-        wire: &mut Wire,
+        connection: &mut FallibleConnection,
         mut said: VecDeque<(usize, String)>,
     ) -> io::Result<()> {
         while let Some((channel, _)) = said.front() {
-            let line = wire.line()?;
+            let line = connection.line()?;
             if self.is_post(&line) {
                 continue;
             }
@@ -203,20 +207,24 @@ impl<'a> Talker<'a> {
     fn upload_for_ever(&mut self) -> io::Result<()> {
         loop {
             let is_hasty = self.random.once_in(12);
-            let mut wire = Wire::connect(self.scene.address("board"))?;
-            let text = self.upload(&mut wire, is_hasty)?;
+            let mut connection = FallibleConnection::connect(self.scene.address("board"))?;
+            let text = self.upload(&mut connection, is_hasty)?;
             if is_hasty {
                 // As the original client does, which closes without reading.
                 continue;
             }
-            assert_eq!(wire.line()?, "operation success");
+            assert_eq!(connection.line()?, "operation success");
             self.scene.trigger.saw(Seen::Posted);
             self.acknowledged(text);
         }
     }
 
     /// Sends an upload with one hashtag or with both.
-    fn upload(&mut self, wire: &mut Wire, is_hasty: bool) -> io::Result<String> {
+    fn upload(
+        &mut self,
+        connection: &mut FallibleConnection,
+        is_hasty: bool,
+    ) -> io::Result<String> {
         let at = self.scene.now();
         let mut channels = vec![self.random.index(CHANNELS)];
         if self.random.once_in(3) {
@@ -230,8 +238,8 @@ impl<'a> Talker<'a> {
         let post = Letter { sender: BOARD.to_owned(), text: text.clone() };
         let author = if is_hasty { HASTY_AUTHORS + at } else { self.number };
         self.log.events.push(PostEvent::Asked { post, author, at, channels });
-        wire.send(&format!("u\n{text}\n"))?;
-        wire.end()?;
+        connection.send(&format!("u\n{text}\n"))?;
+        connection.end()?;
         Ok(text)
     }
 
@@ -239,16 +247,16 @@ impl<'a> Talker<'a> {
         loop {
             let channel = (!whole_board).then(|| self.random.index(CHANNELS));
             let tag = channel.map_or("", |channel| self.scene.tag(channel));
-            let mut wire = Wire::connect(self.scene.address("board"))?;
-            wire.send(&format!("s\n{tag}\n"))?;
+            let mut connection = FallibleConnection::connect(self.scene.address("board"))?;
+            connection.send(&format!("s\n{tag}\n"))?;
             self.begin_sight(channel, true);
             let sight = self.log.sights.len() - 1;
             while !self.random.once_in(64) {
-                let line = wire.line()?;
+                let line = connection.line()?;
                 let (author, text) = line.split_once(": ").unwrap();
                 self.shown(sight, author, text);
             }
-            wire.reset();
+            connection.reset();
         }
     }
 }

@@ -14,8 +14,8 @@ use super::talk::{PARTS, Talker};
 use super::trigger::{Moment, Seen, Trigger};
 use super::{FULL, MAILBOXES, MIXED, PUSHED, log_in};
 
+use crate::harness::fallible::FallibleConnection;
 use crate::harness::support::{Random, Server};
-use crate::harness::wire::Wire;
 
 /// The last character of every message, and nowhere else in one.
 pub(super) const END_OF_TEXT: char = '!';
@@ -188,26 +188,31 @@ impl<'a> Client<'a> {
         self.log
     }
 
-    fn log_in(&self, name: &str) -> io::Result<Wire> {
+    fn log_in(&self, name: &str) -> io::Result<FallibleConnection> {
         let protocol = if self.verbose { "mailbox-verbose" } else { "mailbox" };
-        let mut wire = Wire::connect(self.scene.address(protocol))?;
-        wire.send(&log_in(name))?;
-        wire.line()?;
-        Ok(wire)
+        let mut connection = FallibleConnection::connect(self.scene.address(protocol))?;
+        connection.send(&log_in(name))?;
+        connection.line()?;
+        Ok(connection)
     }
 
     fn write_for_ever(&mut self) -> io::Result<()> {
         let name = format!("writer{}", self.number);
-        let mut wire = self.log_in(&name)?;
+        let mut connection = self.log_in(&name)?;
         loop {
             let depth = 1 + self.random.below(4);
             let mailboxes = (0..depth).map(|_| self.random.index(MAILBOXES.len())).collect();
-            self.write(&mut wire, &name, mailboxes)?;
+            self.write(&mut connection, &name, mailboxes)?;
         }
     }
 
     /// Sends a text to each of the mailboxes, all at once.
-    fn write(&mut self, wire: &mut Wire, name: &str, mailboxes: Vec<usize>) -> io::Result<()> {
+    fn write(
+        &mut self,
+        connection: &mut FallibleConnection,
+        name: &str,
+        mailboxes: Vec<usize>,
+    ) -> io::Result<()> {
         let mut commands = String::new();
         let mut texts = Vec::new();
         for mailbox in mailboxes {
@@ -224,9 +229,9 @@ impl<'a> Client<'a> {
             self.log.push(Event::Asked { mailbox, author: self.number, number, letter });
             texts.push(text);
         }
-        wire.send(&commands)?;
+        connection.send(&commands)?;
         for text in texts {
-            let answer = wire.line()?;
+            let answer = connection.line()?;
             if answer.starts_with("MESSAGE SENT") {
                 self.scene.trigger.saw(Seen::Acknowledged);
                 self.log.push(Event::Acknowledged { text });
@@ -246,42 +251,46 @@ impl<'a> Client<'a> {
 
     fn read_for_ever(&mut self, mailbox: usize) -> io::Result<()> {
         loop {
-            let wire = self.log_in(MAILBOXES[mailbox])?;
-            self.read_until_the_end(wire, mailbox)?;
+            let connection = self.log_in(MAILBOXES[mailbox])?;
+            self.read_until_the_end(connection, mailbox)?;
         }
     }
 
     /// Reads in all the ways there are, and leaves at last.
-    fn read_until_the_end(&mut self, mut wire: Wire, mailbox: usize) -> io::Result<()> {
+    fn read_until_the_end(
+        &mut self,
+        mut connection: FallibleConnection,
+        mailbox: usize,
+    ) -> io::Result<()> {
         let mut held = Vec::new();
         let read = self.read_command(MAILBOXES[mailbox]);
         loop {
             match self.random.below(20) {
                 // A reader that vanishes.
                 0 => {
-                    wire.reset();
+                    connection.reset();
                     return Ok(());
                 }
                 1 => {
                     self.perhaps_confirmed(&held);
-                    wire.finish();
+                    connection.finish();
                     return Ok(());
                 }
                 // Leaves behind what it never saw.
                 2 => {
                     self.perhaps_confirmed(&held);
-                    wire.send(&format!("{read}{read}EXIT\n"))?;
-                    wire.reset();
+                    connection.send(&format!("{read}{read}EXIT\n"))?;
+                    connection.reset();
                     return Ok(());
                 }
-                3 => self.read(&mut wire, mailbox, &read, 2, &mut held)?,
+                3 => self.read(&mut connection, mailbox, &read, 2, &mut held)?,
                 // Confirms and takes nothing new.
-                4 => self.write_or_ask(&mut wire, mailbox, &mut held)?,
-                _ => self.read(&mut wire, mailbox, &read, 1, &mut held)?,
+                4 => self.write_or_ask(&mut connection, mailbox, &mut held)?,
+                _ => self.read(&mut connection, mailbox, &read, 1, &mut held)?,
             }
             let is_slow = mailbox == FULL;
             if held.is_empty() || is_slow {
-                self.write_or_ask(&mut wire, mailbox, &mut held)?;
+                self.write_or_ask(&mut connection, mailbox, &mut held)?;
             }
         }
     }
@@ -294,20 +303,20 @@ impl<'a> Client<'a> {
     /// had arrived, and its answer that this is on disk.
     fn read(
         &mut self,
-        wire: &mut Wire,
+        connection: &mut FallibleConnection,
         mailbox: usize,
         read: &str,
         times: usize,
         held: &mut Vec<String>,
     ) -> io::Result<()> {
         self.perhaps_confirmed(held);
-        wire.send(&read.repeat(times))?;
+        connection.send(&read.repeat(times))?;
         for number in 0..times {
-            let answer = wire.line()?;
+            let answer = connection.line()?;
             if number == 0 {
                 self.confirmed(held);
             }
-            if let Some(letter) = self.letter(wire, answer)? {
+            if let Some(letter) = self.letter(connection, answer)? {
                 self.scene.workload.check_not_confirmed(&letter);
                 self.scene.trigger.saw(Seen::HandedOut);
                 self.log.push(Event::HandedOut { mailbox, letter: letter.clone() });
@@ -318,12 +327,16 @@ impl<'a> Client<'a> {
     }
 
     /// The letter that an answer to READ begins.
-    fn letter(&self, wire: &mut Wire, answer: String) -> io::Result<Option<Letter>> {
+    fn letter(
+        &self,
+        connection: &mut FallibleConnection,
+        answer: String,
+    ) -> io::Result<Option<Letter>> {
         if answer == "READ ERROR" || answer == "No More Unread Messages." {
             return Ok(None);
         }
         if !self.verbose {
-            return Ok(Some(Letter { sender: answer, text: wire.line()? }));
+            return Ok(Some(Letter { sender: answer, text: connection.line()? }));
         }
         let mut words = answer.splitn(3, ' ').skip(1).map(str::to_owned);
         let sender = words.next().unwrap();
@@ -333,16 +346,16 @@ impl<'a> Client<'a> {
     /// Something else than READ, which proves as much.
     fn write_or_ask(
         &mut self,
-        wire: &mut Wire,
+        connection: &mut FallibleConnection,
         mailbox: usize,
         held: &mut Vec<String>,
     ) -> io::Result<()> {
         self.perhaps_confirmed(held);
         if self.verbose && self.random.once_in(2) {
-            wire.send("what now?\n")?;
-            assert_eq!(wire.line()?, "UNKNOWN COMMAND");
+            connection.send("what now?\n")?;
+            assert_eq!(connection.line()?, "UNKNOWN COMMAND");
         } else {
-            self.write(wire, MAILBOXES[mailbox], vec![mailbox])?;
+            self.write(connection, MAILBOXES[mailbox], vec![mailbox])?;
         }
         self.confirmed(held);
         Ok(())

@@ -6,10 +6,10 @@ use std::path::Path;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use crate::harness::fallible::FallibleConnection;
 use crate::harness::logged::{LoggedServer, wait_until};
 use crate::harness::support::Server;
 use crate::harness::trace::{Call, TracedServer, data};
-use crate::harness::wire::Wire;
 
 /// What no log may show.
 const SECRET: &str = "a text that is nobody else's business";
@@ -129,7 +129,7 @@ fn a_part_of_the_disk_that_cannot_be_read_costs_what_is_there() {
     // performance does: with the log of a server that was killed.
     for _ in 0..2 {
         let rehearsal = TracedServer::start(folder.path(), &options, &[]);
-        let mut alice = Wire::connect(rehearsal.address("mailbox")).unwrap();
+        let mut alice = FallibleConnection::connect(rehearsal.address("mailbox")).unwrap();
         alice.send("LOGIN alice\n").unwrap();
         assert_eq!(alice.line().unwrap(), "2");
         rehearsal.kill();
@@ -138,7 +138,7 @@ fn a_part_of_the_disk_that_cannot_be_read_costs_what_is_there() {
 
     options.extend(["-e".to_owned(), format!("inject=pread64:error=EIO:when={}", reads + 1)]);
     let server = TracedServer::start(folder.path(), &options, &[]);
-    let mut alice = Wire::connect(server.address("mailbox")).unwrap();
+    let mut alice = FallibleConnection::connect(server.address("mailbox")).unwrap();
     alice.send("LOGIN alice\n").unwrap();
     assert_eq!(alice.line().unwrap(), "2");
     alice.send("READ\n").unwrap();

@@ -5,9 +5,9 @@ use std::process::ExitStatus;
 
 use tempfile::TempDir;
 
+use crate::harness::fallible::FallibleConnection;
 use crate::harness::support::Server;
 use crate::harness::trace::{Call, TracedServer, data};
-use crate::harness::wire::Wire;
 
 /// Syncs counted by the name of the call, as `strace` counts them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,17 +38,17 @@ fn fail_after(syncs: Syncs) -> Vec<String> {
 }
 
 /// Logs in and leaves so many messages, all acknowledged; with `None` nothing.
-fn begin(server: &TracedServer, acknowledged: Option<usize>) -> Wire {
-    let mut wire = Wire::connect(server.address("mailbox")).unwrap();
+fn begin(server: &TracedServer, acknowledged: Option<usize>) -> FallibleConnection {
+    let mut connection = FallibleConnection::connect(server.address("mailbox")).unwrap();
     if let Some(count) = acknowledged {
-        wire.send("LOGIN writer\n").unwrap();
-        assert_eq!(wire.line().unwrap(), "0");
+        connection.send("LOGIN writer\n").unwrap();
+        assert_eq!(connection.line().unwrap(), "0");
         for number in 0..count {
-            wire.send(&format!("COMPOSE bob\ntext {number}\n")).unwrap();
-            assert_eq!(wire.line().unwrap(), "MESSAGE SENT");
+            connection.send(&format!("COMPOSE bob\ntext {number}\n")).unwrap();
+            assert_eq!(connection.line().unwrap(), "MESSAGE SENT");
         }
     }
-    wire
+    connection
 }
 
 #[test]
@@ -72,11 +72,11 @@ fn end_by_failing_sync(acknowledged: Option<usize>) {
 
     let folder = TempDir::new().unwrap();
     let server = TracedServer::start(folder.path(), &fail_after(syncs), &[]);
-    let mut other = Wire::connect(server.address("mailbox-verbose")).unwrap();
-    let mut wire = begin(&server, acknowledged);
+    let mut other = FallibleConnection::connect(server.address("mailbox-verbose")).unwrap();
+    let mut connection = begin(&server, acknowledged);
     let log_in = if acknowledged.is_some() { "" } else { "LOGIN writer\n" };
-    wire.send(&format!("{log_in}COMPOSE bob\nunsure\nCOMPOSE bob\nunsure too\n")).unwrap();
-    wire.line().expect_err("nothing is acknowledged any more");
+    connection.send(&format!("{log_in}COMPOSE bob\nunsure\nCOMPOSE bob\nunsure too\n")).unwrap();
+    connection.line().expect_err("nothing is acknowledged any more");
     let _ = other.send("LOGIN other\n");
     other.line().expect_err("nothing is acknowledged to anyone any more");
     let (status, errors, calls) = server.wait();
@@ -130,15 +130,15 @@ fn a_sync_that_fails_while_the_log_is_moved_ends_the_server_too() {
             .map(str::to_owned),
     );
     let server = TracedServer::start(folder.path(), &options, &[]);
-    let mut wire = begin(&server, Some(0));
+    let mut connection = begin(&server, Some(0));
     let text = "x".repeat(8_000);
     let acknowledged: Vec<usize> = (0..BATCHES_MAX)
         .map_while(|batch| {
             let commands: Vec<_> =
                 (0..BATCH).map(|number| format!("COMPOSE box{batch}\n{number} {text}\n")).collect();
             // Where it breaks off within a batch, the rest is unknown.
-            let _ = wire.send(&commands.concat());
-            let count = (0..BATCH).take_while(|_| wire.line().is_ok()).count();
+            let _ = connection.send(&commands.concat());
+            let count = (0..BATCH).take_while(|_| connection.line().is_ok()).count();
             (count > 0).then_some(count)
         })
         .collect();

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
+use crate::harness::fallible::FallibleConnection;
 use crate::harness::small_disk::SmallDisk;
 use crate::harness::support::{Client, Server};
-use crate::harness::wire::Wire;
 
 /// What the server keeps free for reading unless it is told otherwise.
 const RESERVE_BYTES: u64 = 16 << 20;
@@ -185,9 +185,9 @@ fn writing_resumes_when_another_program_gives_room_back() {
 fn register_until_refused(server: &Server) -> Vec<String> {
     const NAMES_MAX: usize = 50_000;
     let names = (0..NAMES_MAX).map(|number| format!("name{number}")).map_while(|name| {
-        let mut wire = Wire::connect(server.address("mailbox")).unwrap();
-        wire.send(&format!("LOGIN {name}\n")).unwrap();
-        let answer = wire.line().ok()?;
+        let mut connection = FallibleConnection::connect(server.address("mailbox")).unwrap();
+        connection.send(&format!("LOGIN {name}\n")).unwrap();
+        let answer = connection.line().ok()?;
         assert_eq!(answer, "0");
         Some(name)
     });
@@ -201,14 +201,14 @@ fn register_until_refused(server: &Server) -> Vec<String> {
 fn check_keeps_what_it_cannot_remove(server: &Server, sent: &Sent) {
     for (name, texts) in &sent.boxes {
         for _ in 0..2 {
-            let mut wire = Wire::connect(server.address("mailbox")).unwrap();
-            wire.send(&format!("LOGIN {name}\n")).unwrap();
-            assert_eq!(wire.line().unwrap(), count(texts));
-            wire.send("READ\n").unwrap();
-            assert_eq!(wire.line().unwrap(), "writer");
-            assert_eq!(wire.line().unwrap(), texts[0]);
-            wire.send("READ\n").unwrap();
-            wire.line().expect_err("an answer although the removal is not on disk");
+            let mut connection = FallibleConnection::connect(server.address("mailbox")).unwrap();
+            connection.send(&format!("LOGIN {name}\n")).unwrap();
+            assert_eq!(connection.line().unwrap(), count(texts));
+            connection.send("READ\n").unwrap();
+            assert_eq!(connection.line().unwrap(), "writer");
+            assert_eq!(connection.line().unwrap(), texts[0]);
+            connection.send("READ\n").unwrap();
+            connection.line().expect_err("an answer although the removal is not on disk");
         }
     }
 }

@@ -39,14 +39,14 @@
 
 mod play;
 mod quiet;
-mod wire;
+mod tcp;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use play::{Cut, Stage, play};
 pub(crate) use quiet::{Quiet, Settling};
-pub(crate) use wire::Wire;
+pub(crate) use tcp::TcpStage;
 
 /// One file of lines.
 #[derive(Debug)]

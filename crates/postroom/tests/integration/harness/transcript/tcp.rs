@@ -1,4 +1,4 @@
-//! The stage over TCP: the program itself.
+//! Plays transcripts over TCP, against the program itself.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use super::{Stage, Transcript};
 use crate::harness::support::{Client, Server, program};
 
-/// A server and the clients that are connected to it.
-pub(crate) struct Wire {
+/// A server and the clients of a transcript that are connected to it.
+pub(crate) struct TcpStage {
     server: Server,
     protocols: BTreeMap<String, String>,
     protocol: String,
@@ -25,7 +25,7 @@ pub(crate) struct Wire {
     _folder: TempDir,
 }
 
-impl Wire {
+impl TcpStage {
     pub(crate) fn start(transcript: &Transcript) -> Self {
         let folder = TempDir::new().unwrap();
         let data = folder.path().join("data");
@@ -119,7 +119,7 @@ fn rest(client: &Client) -> Vec<u8> {
     rest
 }
 
-impl Stage for Wire {
+impl Stage for TcpStage {
     fn send(&mut self, client: &str, parts: &[&[u8]]) {
         self.let_time_pass();
         let client = self.client(client);

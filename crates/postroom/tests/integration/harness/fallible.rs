@@ -1,4 +1,4 @@
-//! A connection that may break at any moment.
+//! A connection whose calls return errors: the server may be killed at any moment.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use crate::harness::support::PATIENCE;
 
-/// A line was cut off: the server is gone, and what it meant is unknown.
+/// The error for a line that was cut off: the server is gone.
 fn broken() -> io::Error {
     io::ErrorKind::UnexpectedEof.into()
 }
 
-pub(crate) struct Wire {
+pub(crate) struct FallibleConnection {
     input: BufReader<TcpStream>,
 }
 
-impl Wire {
+impl FallibleConnection {
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
