@@ -1,9 +1,11 @@
 //! What the tests share: servers, clients, terminals, networks, disks and the
 //! player of transcripts.
 
+pub(crate) mod chat;
+pub(crate) mod client;
 pub(crate) mod fallible;
+pub(crate) mod im;
 pub(crate) mod logged;
-pub(crate) mod messenger;
 pub(crate) mod network;
 pub(crate) mod peer;
 pub(crate) mod screen;

@@ -1,8 +1,8 @@
 //! A server under test and a client that speaks to it.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use postroom_protocol::PROTOCOLS;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+pub(crate) use super::client::Client;
 
 /// How long a test waits for what should come at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -219,150 +221,6 @@ pub(crate) fn only_child(parent: u32) -> Pid {
     let children = format!("/proc/{parent}/task/{parent}/children");
     let children = std::fs::read_to_string(children).unwrap();
     Pid::from_raw(children.trim().parse().expect("it has one child")).unwrap()
-}
-
-/// One connection.
-pub(crate) struct Client {
-    input: BufReader<TcpStream>,
-}
-
-impl Client {
-    pub(crate) fn connect(address: SocketAddr) -> Self {
-        Self::over(TcpStream::connect(address).unwrap())
-    }
-
-    pub(crate) fn over(stream: TcpStream) -> Self {
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self { input: BufReader::new(stream) }
-    }
-
-    /// Takes the connection that the server opens.
-    pub(crate) fn accept(listener: &TcpListener) -> Self {
-        let begun = Instant::now();
-        listener.set_nonblocking(true).unwrap();
-        loop {
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    stream.set_nonblocking(false).unwrap();
-                    return Self::over(stream);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(error) => panic!("{error}"),
-            }
-            assert!(begun.elapsed() < PATIENCE, "the server does not dial");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    pub(crate) fn stream(&self) -> &TcpStream {
-        self.input.get_ref()
-    }
-
-    pub(crate) fn into_stream(self) -> TcpStream {
-        self.input.into_inner()
-    }
-
-    pub(crate) fn send(&mut self, text: &str) {
-        self.send_bytes(text.as_bytes());
-    }
-
-    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
-        self.input.get_mut().write_all(bytes).unwrap();
-    }
-
-    /// The next line, its end left out.
-    pub(crate) fn line(&mut self) -> String {
-        self.try_line().unwrap()
-    }
-
-    /// The same, or why there is none.
-    pub(crate) fn try_line(&mut self) -> Result<String, String> {
-        let mut line = String::new();
-        self.input.read_line(&mut line).map_err(|error| error.to_string())?;
-        if line.pop() == Some('\n') {
-            Ok(line)
-        } else {
-            Err(format!("the connection ended after {line:?}"))
-        }
-    }
-
-    /// Sends a command and returns the line that answers it.
-    pub(crate) fn ask(&mut self, command: &str) -> String {
-        self.send(&format!("{command}\n"));
-        self.line()
-    }
-
-    /// COMPOSE of the protocol `mailbox`.
-    pub(crate) fn compose(&mut self, recipient: &str, text: &str) -> String {
-        self.send(&format!("COMPOSE {recipient}\n{text}\n"));
-        self.line()
-    }
-
-    /// READ of the protocol `mailbox`: the sender and the text.
-    pub(crate) fn read(&mut self) -> Option<(String, String)> {
-        match self.ask("READ") {
-            error if error == "READ ERROR" => None,
-            sender => Some((sender, self.line())),
-        }
-    }
-
-    /// Everything up to the server's orderly end of the connection.
-    pub(crate) fn rest(&mut self) -> String {
-        let mut rest = String::new();
-        self.input.read_to_string(&mut rest).unwrap();
-        rest
-    }
-
-    /// Ends the client's side and keeps reading.
-    pub(crate) fn end(&mut self) {
-        self.stream().shutdown(Shutdown::Write).unwrap();
-    }
-
-    /// Resets the connection.
-    ///
-    /// Returns once the operating system has the reset: on a busy machine with
-    /// several processors a later connection may else overtake it.
-    pub(crate) fn reset(self) {
-        let (ours, theirs) =
-            (self.stream().local_addr().unwrap(), self.stream().peer_addr().unwrap());
-        socket2::SockRef::from(self.stream()).set_linger(Some(Duration::ZERO)).unwrap();
-        drop(self);
-        wait_for_end(theirs.port(), ours.port());
-    }
-
-    /// Closes the connection; returns once the operating system has its end, as
-    /// [`reset`](Self::reset) does.
-    pub(crate) fn close(self) {
-        let ends = (self.stream().local_addr(), self.stream().peer_addr());
-        drop(self);
-        // A peer that has reset the connection knows its end.
-        if let (Ok(ours), Ok(theirs)) = ends {
-            wait_for_end(theirs.port(), ours.port());
-        }
-    }
-}
-
-/// Waits until the socket at the port `here` has the end of the one at `there`.
-fn wait_for_end(here: u16, there: u16) {
-    let begun = Instant::now();
-    while is_open(here, there) {
-        assert!(begun.elapsed() < PATIENCE, "the end of a connection has no effect");
-    }
-}
-
-/// Whether the socket at the port `here` holds the one at `there` for open.
-fn is_open(here: u16, there: u16) -> bool {
-    /// `ESTABLISHED`, `FIN_WAIT1` and `FIN_WAIT2`.
-    const OPEN: [&str; 3] = ["01", "04", "05"];
-    let port = |address: &str| u16::from_str_radix(address.rsplit_once(':')?.1, 16).ok();
-    std::fs::read_to_string("/proc/self/net/tcp").unwrap().lines().any(|line| {
-        let mut words = line.split_whitespace().skip(1);
-        let ends = (words.next().and_then(port), words.next().and_then(port));
-        let is_open = words.next().is_some_and(|state| OPEN.contains(&state));
-        ends == (Some(here), Some(there)) && is_open
-    })
 }
 
 /// Choices that a seed decides (`SplitMix64`).

@@ -2,11 +2,8 @@
 //! nothing of it is stored or shown, and that it costs the server nothing.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
-
-use socket2::{Domain, Socket, Type};
+use std::io::Write;
+use std::net::TcpStream;
 
 use crate::harness::support::{Client, Server};
 
@@ -351,42 +348,23 @@ fn many_full_sentences_in_one_go_are_answered_in_order() {
     writing.join().unwrap().unwrap();
 }
 
-/// A client that takes little before the server has to wait, and that gives up
-/// writing when nothing is taken for a while.
-fn narrow(address: SocketAddr) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(4_096).unwrap();
-    socket.connect(&address.into()).unwrap();
-    socket.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
-    socket.into()
-}
-
 #[test]
 fn a_client_that_sends_and_never_reads_is_not_taken_from_and_costs_no_memory() {
     const LIMIT: usize = 256 << 20;
     let server = Server::start();
     let before = memory_peak(&server);
-    let mut client = narrow(server.address(VERBOSE));
+    let mut client = Client::connect_with_small_buffer(server.address(VERBOSE));
     let line = b"what this means is known to its writer alone, if at all........\n";
-    let lines = line.repeat(1_024);
-    let mut sent = 0;
-    while sent < LIMIT
-        // From where the last write ended, which may be within a line.
-        && let Ok(length) = client.write(&lines[sent % line.len()..])
-    {
-        sent += length;
-    }
+    let sent = client.write_until_stuck(line, LIMIT);
     assert!(sent < LIMIT, "the server takes commands whose answers no one reads");
     assert_memory_gain(&server, before);
     // Others are served, and once it reads it gets every answer.
     assert_eq!(server.log_in("bob").read(), None);
-    client.shutdown(std::net::Shutdown::Write).unwrap();
-    let mut answers = Vec::new();
-    client.read_to_end(&mut answers).unwrap();
+    client.end();
+    let answers = client.rest();
     let complete = sent / line.len();
-    let answers = String::from_utf8(answers).unwrap();
     assert!(answers.lines().all(|answer| answer == "UNKNOWN COMMAND"));
-    let partial = usize::from(sent % line.len() > 0);
+    let partial = usize::from(!sent.is_multiple_of(line.len()));
     let answers = answers.lines().count();
     let expected = complete..=complete + partial;
     assert!(expected.contains(&answers), "{answers} answers, not {expected:?}");
@@ -405,9 +383,9 @@ fn answers_much_longer_than_their_commands_wait_for_their_reader_on_the_disk() {
         }
     }
     let before = memory_peak(&server);
-    let mut bob = narrow(server.address("mailbox"));
-    bob.write_all(b"LOGIN bob\n").unwrap();
-    bob.write_all(&b"READ\n".repeat(MESSAGES)).unwrap();
+    let mut bob = Client::connect_with_small_buffer(server.address("mailbox"));
+    bob.send("LOGIN bob\n");
+    bob.send(&"READ\n".repeat(MESSAGES));
     // Others are served all the while, and after the server has gone through
     // what bob sent.
     for _ in 0..100 {

@@ -1,18 +1,16 @@
 //! Limits of those who are present: who does not read or confirm is not waited for.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Socket, Type};
-
-use crate::harness::logged::LoggedServer;
-use crate::harness::messenger::{
-    DELIVERED, Messenger, NOT_CONNECTED, NOT_DELIVERED, is_silent, log_in, port_of, was_not_dialled,
+use crate::harness::chat::{enter, read_greeting, set_name};
+use crate::harness::im::{
+    DELIVERED, ImClient, NOT_CONNECTED, NOT_DELIVERED, log_in, port_of, was_not_dialled,
 };
-use crate::harness::support::Client;
-use crate::protocols::presence::enter;
+use crate::harness::logged::LoggedServer;
+use crate::harness::support::{Client, Server};
 
 /// Channels that a session may be in, `#lobby` left out.
 const CHANNELS_MAX: usize = 64;
@@ -20,19 +18,11 @@ const CHANNELS_MAX: usize = 64;
 /// Far more pushes than may wait.
 const PUSHES_MAX: usize = 2_000;
 
-/// A client whose system takes little before the server has to wait.
-fn narrow(address: SocketAddr) -> Client {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(4_096).unwrap();
-    socket.connect(&address.into()).unwrap();
-    Client::over(socket.into())
-}
-
-/// A member of `chat` that is such a client.
-fn enter_narrow(address: SocketAddr, name: &str) -> Client {
-    let mut client = narrow(address);
-    client.line();
-    assert!(client.ask(&format!("/setname {name}")).contains("accepted"));
+/// A member of `chat` with a small receive buffer.
+fn enter_with_small_buffer(server: &Server, name: &str) -> Client {
+    let mut client = Client::connect_with_small_buffer(server.address("chat"));
+    read_greeting(&mut client);
+    set_name(&mut client, name);
     client
 }
 
@@ -40,7 +30,7 @@ fn enter_narrow(address: SocketAddr, name: &str) -> Client {
 fn a_member_that_stops_reading_loses_its_connection_and_the_others_go_on() {
     let server = LoggedServer::start(&[], &["--set=connection.output_bytes_max=65536"]);
     let mut ann = enter(&server, "ann");
-    let slow = enter_narrow(server.address("chat"), "slow");
+    let slow = enter_with_small_buffer(&server, "slow");
     let mut carl = enter(&server, "carl");
     assert!(ann.line().starts_with("slow has joined"));
     assert!(ann.line().starts_with("carl has joined"));
@@ -67,7 +57,7 @@ fn a_member_that_stops_reading_loses_its_connection_and_the_others_go_on() {
 #[test]
 fn a_reader_of_the_board_that_stops_reading_loses_its_connection() {
     let server = LoggedServer::start(&[], &["--set=connection.output_bytes_max=65536"]);
-    let mut slow = narrow(server.address("board"));
+    let mut slow = Client::connect_with_small_buffer(server.address("board"));
     slow.send("s\n#tag\n");
     let mut quick = server.connect("board");
     quick.send("s\n#tag\n");
@@ -90,7 +80,7 @@ fn what_a_member_of_chat_has_not_taken_is_not_delivered() {
     let limit = Duration::from_secs(1);
     let server = LoggedServer::start(&["bob"], &["--set=im.confirm_limit_ms=1000"]);
     let mut bob = log_in(&server, "bob");
-    let mut slow = enter_narrow(server.address("chat"), "slow");
+    let mut slow = enter_with_small_buffer(&server, "slow");
     assert_eq!(bob.ask("/to slow hi"), DELIVERED);
     let mut ann = enter(&server, "ann");
     let text = "x".repeat(8_000);
@@ -112,7 +102,7 @@ fn what_a_member_of_chat_has_not_taken_is_not_delivered() {
 #[test]
 fn a_client_that_confirms_nothing_is_logged_out_once_too_much_waits_for_it() {
     let server = LoggedServer::start(&["bob"], &[]);
-    let mut bob = Messenger::enter(&server, "bob");
+    let mut bob = ImClient::enter(&server, "bob");
     let mut ann = enter(&server, "ann");
     let mut carl = enter(&server, "carl");
     assert!(ann.line().starts_with("carl has joined"));
@@ -136,8 +126,8 @@ fn a_client_that_confirms_nothing_is_logged_out_once_too_much_waits_for_it() {
         line = ann.line();
     }
     // It can come again, and what it missed is gone.
-    let bob = Messenger::enter(&server, "bob");
-    assert!(is_silent(bob.b.stream()));
+    let bob = ImClient::enter(&server, "bob");
+    assert!(bob.b.is_silent());
 }
 
 #[test]
@@ -164,10 +154,10 @@ fn a_member_may_be_in_64_channels() {
 #[test]
 fn both_streams_count_as_connections() {
     let server = LoggedServer::start(&["bob", "jacky"], &["--set=connection.max=3"]);
-    let mut bob = Messenger::enter(&server, "bob");
+    let mut bob = ImClient::enter(&server, "bob");
     let mut jacky = log_in(&server, "jacky");
     let mut waiting = server.connect("chat");
-    assert!(is_silent(waiting.stream()), "served though there is no place");
+    assert!(waiting.is_silent(), "served though there is no place");
     assert_eq!(jacky.ask("/list"), "301 bob jacky");
     assert_eq!(bob.a.ask("/exit"), "310 Bye bye");
     drop(bob);

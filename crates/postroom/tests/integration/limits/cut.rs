@@ -3,11 +3,11 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use crate::harness::chat::enter;
+use crate::harness::im::{CONNECTED, LOGGED_IN, login, port_of};
 use crate::harness::logged::LoggedServer;
-use crate::harness::messenger::{CONNECTED, LOGGED_IN, is_silent, login, port_of};
 use crate::harness::network::{in_its_own_network, set_loopback};
 use crate::harness::support::Client;
-use crate::protocols::presence::enter;
 
 const LIMIT: &str = "--set=connection.peer_dead_after_ms=15000";
 
@@ -27,7 +27,7 @@ fn clients_whose_network_is_cut_are_absent() {
         let b = Client::accept(&listener);
         let mary = enter(&server, "mary");
         // All that was said is acknowledged: nothing but silence tells.
-        assert!([&bob, &b, &mary].iter().all(|client| is_silent(client.stream())));
+        assert!([&bob, &b, &mary].iter().all(|client| client.is_silent()));
         set_loopback("down");
         let cut = Instant::now();
         // Nothing but its log can be had of the server now.
@@ -51,10 +51,10 @@ fn words_to_a_dead_peer_do_not_keep_it_alive() {
         // The probes of the others come later.
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_millis(1_500) {
-            assert!(is_silent(bob.stream()));
+            assert!(bob.is_silent());
         }
         let mary = enter(&server, "mary");
-        assert!(is_silent(mary.stream()));
+        assert!(mary.is_silent());
         set_loopback("down");
         let cut = Instant::now();
         wait_for_departure(&server, "bob", cut);

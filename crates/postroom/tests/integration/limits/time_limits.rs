@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{SockRef, Socket};
 
 use crate::harness::logged::LoggedServer;
 use crate::harness::support::{Client, PATIENCE, Server};
@@ -34,21 +34,6 @@ fn wait_for_sockets(server: &Server, most: usize) {
         assert!(begun.elapsed() < PATIENCE, "the server keeps a socket");
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// A client that takes little before the server has to wait.
-fn narrow(address: SocketAddr) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(4_096).unwrap();
-    socket.connect(&address.into()).unwrap();
-    socket.into()
-}
-
-/// Writes until the server has taken nothing for a while.
-fn write_until_stuck(mut stream: &TcpStream, line: &[u8]) {
-    stream.set_write_timeout(Some(SHORT)).unwrap();
-    let lines = line.repeat(1_024);
-    while stream.write(&lines).is_ok() {}
 }
 
 #[test]
@@ -97,23 +82,15 @@ fn beyond_a_quarter_of_the_connections_the_longest_waiting_login_is_ended() {
     assert!(is_open(&third));
 }
 
-/// Connects from another address of the loopback network.
-fn connect_from(address: [u8; 4], server: &Server, protocol: &str) -> Client {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from((address, 0)).into()).unwrap();
-    socket.connect(&server.address(protocol).into()).unwrap();
-    Client::over(socket.into())
-}
-
 #[test]
 fn whoever_opens_many_connections_loses_its_own() {
     let server = server_for_two();
-    let mut honest = connect_from([127, 0, 0, 2], &server, "chat");
+    let mut honest = Client::connect_from([127, 0, 0, 2], server.address("chat"));
     assert!(honest.line().starts_with("Welcome"));
     // The one that has waited longest is honest; it is not of the address with most.
     let rude: Vec<_> = (0..20)
         .map(|_| {
-            let mut client = connect_from([127, 0, 0, 3], &server, "chat");
+            let mut client = Client::connect_from([127, 0, 0, 3], server.address("chat"));
             assert!(client.line().starts_with("Welcome"));
             client
         })
@@ -263,8 +240,8 @@ fn what_a_dropped_client_still_sends_does_not_cost_it_its_answers() {
 fn a_client_that_never_reads_is_given_up_with_its_connection_alone() {
     let server = Server::with(&["--set=connection.peer_dead_after_ms=15000"]);
     let listening = sockets(&server);
-    let stuck = narrow(server.address(VERBOSE));
-    write_until_stuck(&stuck, b"LOGIN two words that are no name\n");
+    let stuck = Client::connect_with_small_buffer(server.address(VERBOSE));
+    stuck.write_until_stuck(b"LOGIN two words that are no name\n", usize::MAX);
     assert_eq!(server.log_in("bob").ask("READ"), "READ ERROR");
     wait_for_sockets(&server, listening);
 }
@@ -371,8 +348,8 @@ fn listeners_take_turns_where_connections_wait() {
 #[test]
 fn an_evicted_connection_that_reads_nothing_frees_its_place() {
     let server = LoggedServer::start(&[], &["--set=connection.max=3"]);
-    let stuck = narrow(server.address(VERBOSE));
-    write_until_stuck(&stuck, b"no command\n");
+    let stuck = Client::connect_with_small_buffer(server.address(VERBOSE));
+    stuck.write_until_stuck(b"no command\n", usize::MAX);
     let mut second = server.connect("mailbox");
     assert_eq!(second.ask("LOGIN bob"), "0");
     let mut third = server.connect("chat");

@@ -3,8 +3,8 @@
 
 use std::net::TcpListener;
 
+use crate::harness::im::{LOGGED_IN, NOT_CONNECTED, log_in, login, port_of};
 use crate::harness::logged::{LoggedServer, wait_until};
-use crate::harness::messenger::{LOGGED_IN, NOT_CONNECTED, log_in, login, port_of};
 use crate::harness::support::Client;
 
 /// Everything is logged, so that nothing secret can hide at a lower level.

@@ -11,8 +11,9 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
 
+use crate::harness::chat::enter;
+use crate::harness::im::LOGGED_IN;
 use crate::harness::logged::{LoggedServer, passwords, wait_until, write_passwords};
-use crate::harness::messenger::LOGGED_IN;
 use crate::harness::support::{Client, command, only_child, wait_for};
 use crate::operation::passwords::{may_enter_im, may_enter_mailbox, server_with};
 
@@ -256,9 +257,7 @@ fn time_of_answer(chat: &mut Client) -> Duration {
 #[test]
 fn a_long_file_delays_no_session_and_its_names_may_log_in_at_once() {
     let server = server_with("bob old\n");
-    let mut chat = server.connect("chat");
-    chat.line();
-    assert!(chat.ask("/setname idle").starts_with("Username accepted"));
+    let mut chat = enter(&server, "idle");
     let users = (0..LONG_FILE).map(|number| format!("user{number} secret\n"));
     let lines: Vec<_> = users.chain(["bob new\n".to_owned()]).collect();
     write_passwords(&server.passwords(), &lines.concat());

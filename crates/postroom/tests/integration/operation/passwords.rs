@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::harness::im::{LOGGED_IN, NOT_LOGGED_IN};
 use crate::harness::logged::{LoggedServer, passwords, wait_until, write_passwords};
-use crate::harness::messenger::{LOGGED_IN, NOT_LOGGED_IN};
 use crate::harness::support::{PATIENCE, Server};
 
 const BOTH: [&str; 2] = ["mailbox", "mailbox-verbose"];

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use crate::harness::logged::{LoggedServer, wait_until};
-use crate::harness::messenger::receive_once;
 use crate::harness::support::{Client, Server};
 
 fn request(server: &Server, request: &str) -> Client {
@@ -62,8 +61,8 @@ fn each_answer_comes_whole_with_one_receive_call() {
     ] {
         let client = server.connect("board");
         client.stream().write_all(request.as_bytes()).unwrap();
-        assert_eq!(receive_once(client.stream()), answer);
-        assert_eq!(receive_once(client.stream()), "", "it closes then");
+        assert_eq!(client.receive_once(), answer);
+        assert_eq!(client.receive_once(), "", "it closes then");
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::io::{Read, Write};
 
+use crate::harness::chat::{connect, enter};
 use crate::harness::logged::LoggedServer;
 use crate::harness::support::Client;
-use crate::protocols::presence::enter;
 
 /// All that comes up to the end, once this has been sent.
 fn all_after(client: &mut Client, lines: &str) -> String {
@@ -47,8 +47,7 @@ fn the_last_lines_are_those_that_the_original_client_looks_for() {
     assert!(said.starts_with("Users in chat:\njohn\n"), "{said}");
     assert!(said.ends_with("\nUser not found\nYou have left the chat\n"), "{said}");
     assert!(!said.contains('\r'), "{said:?}");
-    let mut members = [enter(&server, "john"), server.connect("chat")];
-    assert!(members[1].line().contains("/setname"));
+    let mut members = [enter(&server, "john"), connect(&server)];
     server.signal(rustix::process::Signal::TERM);
     for member in &mut members {
         assert_eq!(member.rest(), "Server has been closed by host\n");

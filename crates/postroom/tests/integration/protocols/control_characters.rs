@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use crate::harness::chat::enter;
+use crate::harness::im::{DELIVERED, ImClient};
 use crate::harness::logged::LoggedServer;
-use crate::harness::messenger::{DELIVERED, Messenger};
 use crate::harness::support::{Client, Server};
-use crate::protocols::presence::enter;
 
 /// Colours, a window's title, C1, backspaces, marks of direction, and a line end
 /// that is none.
@@ -89,7 +89,7 @@ fn a_message_left_at_any_counter_is_harmless_at_each() {
     let mut two = server.connect("mailbox-verbose");
     assert!(two.ask("LOGIN two").contains("3 unread"));
     let mut three = enter(&server, "three");
-    let mut bob = Messenger::enter(&server, "bob");
+    let mut bob = ImClient::enter(&server, "bob");
     for (left, writer) in [(2, "ann"), (1, "carl"), (0, "dora")] {
         assert_eq!(one.read(), Some((writer.to_owned(), SHOWN.to_owned())));
         assert_eq!(two.ask("READ two"), format!("{left} {writer} {SHOWN}"));
@@ -105,7 +105,7 @@ fn a_message_left_at_any_counter_is_harmless_at_each() {
 fn what_is_said_is_harmless_on_chat_im_and_board() {
     for format in FORMATS {
         let (server, folder) = talkative(format);
-        let mut bob = Messenger::enter(&server, "bob");
+        let mut bob = ImClient::enter(&server, "bob");
         let mut ann = enter(&server, "ann");
         let mut carl = enter(&server, "carl");
         assert_eq!(ann.line(), "carl has joined (3 users active)");

@@ -3,19 +3,11 @@
 
 use std::time::Duration;
 
-use crate::harness::support::{Client, PATIENCE, Server};
+use crate::harness::support::{PATIENCE, Server};
 
 const VERBOSE: &str = "mailbox-verbose";
 const WELCOME: &str = "Login successful with new username. Welcome bob";
 const NONE: &str = "No More Unread Messages.";
-
-/// Whether the server says nothing for three times the pause it was given.
-fn is_silent(client: &Client, pause: Duration) -> bool {
-    client.stream().set_read_timeout(Some(3 * pause)).unwrap();
-    let silent = client.stream().peek(&mut [0]).is_err();
-    client.stream().set_read_timeout(Some(PATIENCE)).unwrap();
-    silent
-}
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -115,7 +107,7 @@ fn a_longer_command_is_not_ended_by_a_pause() {
     assert_eq!(bob.line(), WELCOME);
     let text = "x".repeat(1_025 - "COMPOSE bob bob ".len());
     bob.send(&format!("COMPOSE bob bob {text}"));
-    assert!(is_silent(&bob, SHORT));
+    assert!(bob.is_silent_for(3 * SHORT));
     bob.send("yz\n");
     assert_eq!(bob.line(), "MESSAGE SENT SUCCESSFULLY.");
     assert_eq!(bob.ask("READ bob"), format!("0 bob {text}yz"));
@@ -127,7 +119,7 @@ fn a_client_that_has_sent_one_line_feed_is_no_longer_paused() {
     let mut bob = server.connect(VERBOSE);
     assert_eq!(bob.ask("LOGIN bob"), WELCOME);
     bob.send("READ b");
-    assert!(is_silent(&bob, SHORT));
+    assert!(bob.is_silent_for(3 * SHORT));
     assert_eq!(bob.ask("ob"), NONE);
     // Also where the line feed came after commands without one.
     let mut bob = server.connect(VERBOSE);
@@ -135,7 +127,7 @@ fn a_client_that_has_sent_one_line_feed_is_no_longer_paused() {
     bob.line();
     assert_eq!(bob.ask("READ bob"), NONE);
     bob.send("READ b");
-    assert!(is_silent(&bob, SHORT));
+    assert!(bob.is_silent_for(3 * SHORT));
     assert_eq!(bob.ask("ob"), NONE);
 }
 
@@ -159,10 +151,10 @@ fn mailbox_does_not_know_the_pause() {
     let server = server_with_short_pause();
     let mut bob = server.connect("mailbox");
     bob.send("LOGIN bo");
-    assert!(is_silent(&bob, SHORT));
+    assert!(bob.is_silent_for(3 * SHORT));
     assert_eq!(bob.ask("b"), "0");
     bob.send("COMPOSE bob\nHi th");
-    assert!(is_silent(&bob, SHORT));
+    assert!(bob.is_silent_for(3 * SHORT));
     assert_eq!(bob.ask("ere"), "MESSAGE SENT");
     // Nor does the end of the client's side make a command of half a line.
     bob.send("READ");

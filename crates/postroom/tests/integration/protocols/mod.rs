@@ -5,7 +5,7 @@ mod chat;
 mod control_characters;
 mod habits;
 mod im;
-pub(crate) mod presence;
+mod presence;
 mod race;
 mod reading;
 mod transcripts;

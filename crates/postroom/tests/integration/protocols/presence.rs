@@ -7,27 +7,13 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::harness::chat::{self, enter};
+use crate::harness::im::{ImClient, LOGGED_IN, LOGGED_IN_ALREADY, log_in, login};
 use crate::harness::logged::{LoggedServer, password};
-use crate::harness::messenger::{LOGGED_IN, LOGGED_IN_ALREADY, Messenger, log_in, login};
 use crate::harness::support::{Client, Server};
 
 /// Time in which a client that is gone must be absent.
 const ABSENT_WITHIN: Duration = Duration::from_secs(1);
-
-/// A client of `chat` that has been greeted.
-fn greeted(server: &Server) -> Client {
-    let mut client = server.connect("chat");
-    assert!(client.line().contains("/setname"));
-    client
-}
-
-/// A client of `chat` with a name.
-pub(crate) fn enter(server: &Server, name: &str) -> Client {
-    let mut client = greeted(server);
-    let answer = client.ask(&format!("/setname {name}"));
-    assert!(answer.starts_with("Username accepted"), "{answer}");
-    client
-}
 
 /// Who is present, as a client of `chat` is told.
 fn present(client: &mut Client) -> Vec<String> {
@@ -50,7 +36,7 @@ enum Way {
 impl Way {
     fn connect(self, server: &Server) -> Client {
         let mut client = match self {
-            Self::Chat | Self::ChatWithPassword => greeted(server),
+            Self::Chat | Self::ChatWithPassword => chat::connect(server),
             Self::Im => server.connect("im"),
         };
         if let Self::ChatWithPassword = self {
@@ -136,7 +122,7 @@ fn of_many_that_want_one_name_one_has_it() {
     const RACERS: usize = 12;
     let server = LoggedServer::start(&[], &[]);
     for _ in 0..10 {
-        let mut clients: Vec<_> = (0..RACERS).map(|_| greeted(&server)).collect();
+        let mut clients: Vec<_> = (0..RACERS).map(|_| chat::connect(&server)).collect();
         let start = Barrier::new(RACERS);
         let winners = thread::scope(|scope| {
             let racers: Vec<_> = clients
@@ -261,7 +247,7 @@ fn a_client_of_im_whose_stream_a_is_gone_is_absent_within_a_second() {
     for way in ALL_WAYS {
         assert_soon(
             || {
-                let Messenger { a, mut b } = Messenger::enter(&server, "mary");
+                let ImClient { a, mut b } = ImClient::enter(&server, "mary");
                 let took = time_to_be_absent(&mut observer, "mary", || vanish(a, way));
                 // The server ends the other stream too.
                 assert!(b.try_line().is_err());
@@ -279,7 +265,7 @@ fn a_client_of_im_whose_stream_b_is_gone_is_absent_within_a_second() {
     for way in ALL_WAYS {
         assert_soon(
             || {
-                let Messenger { mut a, b } = Messenger::enter(&server, "mary");
+                let ImClient { mut a, b } = ImClient::enter(&server, "mary");
                 let took = time_to_be_absent(&mut observer, "mary", || vanish(b, way));
                 assert_eq!(a.rest(), "");
                 took
@@ -316,23 +302,23 @@ fn a_session_that_ends_during_its_login_is_never_present() {
     let login = format!("/pass {}\n/setname mary\n", password("mary"));
     for _ in 0..10 {
         // A check of the password takes longer than the reset.
-        let mut client = greeted(&server);
+        let mut client = chat::connect(&server);
         client.send(&login);
         client.reset();
     }
     assert_never_came(&server, &mut observer);
     // One that ends only its side is answered, and leaves with the answer.
-    let mut client = greeted(&server);
+    let mut client = chat::connect(&server);
     client.send(&login);
     client.end();
     assert!(client.rest().lines().last().unwrap().starts_with("Username accepted"));
     assert_never_came(&server, &mut observer);
-    let mut client = greeted(&server);
+    let mut client = chat::connect(&server);
     client.send("/setname observer\n");
     client.end();
     assert!(client.rest().contains("taken"));
     // What follows the login needs presence.
-    let mut client = greeted(&server);
+    let mut client = chat::connect(&server);
     client.send(&format!("{login}/all hello\n"));
     client.end();
     client.rest();

@@ -10,8 +10,8 @@ use rusqlite::Connection;
 
 use super::accounts::store;
 use super::{folder, run, text};
+use crate::harness::im::log_in;
 use crate::harness::logged::LoggedServer;
-use crate::harness::messenger::log_in;
 use crate::harness::support::Server;
 
 /// Runs `postroom check`: its status and what it said.

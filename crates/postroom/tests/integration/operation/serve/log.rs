@@ -10,6 +10,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::folder;
+use crate::harness::chat;
 use crate::harness::support::{Client, PATIENCE, command, launch, wait_for};
 
 /// Together they are more lines than a pipe and the server hold.
@@ -34,8 +35,8 @@ fn begin_with(format: &str, log: Stdio) -> (tempfile::TempDir, Child, SocketAddr
 /// Comes and goes, which is four lines of the log.
 fn come_and_go(address: SocketAddr) {
     let mut client = Client::connect(address);
-    client.line();
-    assert!(client.ask("/setname bob").starts_with("Username accepted"));
+    chat::read_greeting(&mut client);
+    chat::set_name(&mut client, "bob");
     assert_eq!(client.ask("/quit"), "You have left the chat");
 }
 

@@ -5,12 +5,11 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use socket2::{Domain, Socket, Type};
 
 use super::accounts::{account, store};
 use super::{VERBOSE, text};
 use crate::harness::logged::LoggedServer;
-use crate::harness::support::{PATIENCE, Server};
+use crate::harness::support::{Client, PATIENCE, Server};
 
 /// How long a stop may take.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -56,13 +55,8 @@ fn a_stop_does_not_wait_for_clients_that_do_not_leave() {
 #[test]
 fn a_stop_does_not_wait_for_a_client_that_does_not_read() {
     let mut server = Server::start();
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(4_096).unwrap();
-    socket.connect(&server.address(VERBOSE).into()).unwrap();
-    socket.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
-    let mut stuck = std::net::TcpStream::from(socket);
-    let lines = b"whatever this line may mean\n".repeat(1_024);
-    while stuck.write(&lines).is_ok() {}
+    let stuck = Client::connect_with_small_buffer(server.address(VERBOSE));
+    stuck.write_until_stuck(b"no command\n", usize::MAX);
     let begun = Instant::now();
     assert_eq!(server.stop().code(), Some(0));
     assert!(begun.elapsed() < STOP_LIMIT, "{:?}", begun.elapsed());

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::harness::logged::{LoggedServer, wait_until};
-use crate::harness::messenger::{
-    CONNECTED, LOGGED_IN, NOT_CONNECTED, dial, is_silent, log_in, login, port_of, was_not_dialled,
+use crate::harness::im::{
+    CONNECTED, LOGGED_IN, NOT_CONNECTED, dial, log_in, login, port_of, was_not_dialled,
 };
+use crate::harness::logged::{LoggedServer, wait_until};
 use crate::harness::network::{add_link_local_address, in_its_own_network, limit_ports};
 use crate::harness::support::Client;
 
@@ -116,7 +116,7 @@ fn one_dial_follows_the_other() {
     let mut bob = log_in(&server, "bob");
     let begun = Instant::now();
     bob.send(&format!("{}\n{}\n/list\n", dial(hole.address()), port_of(&listener)));
-    assert!(is_silent(bob.stream()) && was_not_dialled(&listener));
+    assert!(bob.is_silent() && was_not_dialled(&listener));
     assert!(begun.elapsed() < 5 * LIMIT, "the machine is too slow to tell");
     assert_eq!(bob.line(), NOT_CONNECTED);
     assert_eq!(bob.line(), CONNECTED);
@@ -133,16 +133,8 @@ fn a_client_that_is_connected_back_is_dialled_no_more() {
     assert_eq!(bob.ask(&port_of(&second)), NOT_CONNECTED);
     assert!(was_not_dialled(&second));
     let b = Client::accept(&first);
-    assert!(is_silent(b.stream()));
+    assert!(b.is_silent());
     assert_eq!(bob.ask("/list"), "301 bob");
-}
-
-/// Connects from another address of the loopback network.
-fn connect_from(address: Ipv4Addr, to: SocketAddr) -> Client {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from((address, 0)).into()).unwrap();
-    socket.connect(&to.into()).unwrap();
-    Client::over(socket.into())
 }
 
 #[test]
@@ -151,7 +143,7 @@ fn only_the_address_that_a_client_comes_from_is_dialled() {
     let elsewhere = Ipv4Addr::new(127, 0, 0, 9);
     let here = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = here.local_addr().unwrap().port();
-    let mut bob = connect_from(elsewhere, server.address("im"));
+    let mut bob = Client::connect_from(elsewhere, server.address("im"));
     assert_eq!(bob.ask(&login("bob")), LOGGED_IN);
     assert_not_connected(&mut bob, &port_of(&here));
     assert!(was_not_dialled(&here));
@@ -251,7 +243,7 @@ fn a_client_that_listens_late_is_reached() {
     let (socket, closed) = closed_port();
     let mut bob = log_in(&server, "bob");
     bob.send(&format!("{}\n", dial(closed)));
-    assert!(is_silent(bob.stream()), "refused, and tried again");
+    assert!(bob.is_silent(), "refused, and tried again");
     socket.listen(1).unwrap();
     assert_eq!(bob.line(), CONNECTED);
     let mut b = Client::accept(&socket.into());

@@ -6,11 +6,11 @@ mod pushes;
 
 use std::io::{Read, Write};
 
-use crate::harness::logged::LoggedServer;
-use crate::harness::messenger::{
-    BYE, CONNECTED, DELIVERED, LOGGED_IN, LOGGED_IN_ALREADY, Messenger, NOT_DELIVERED,
-    NOT_LOGGED_IN, is_silent, log_in, login, receive_once,
+use crate::harness::im::{
+    BYE, CONNECTED, DELIVERED, ImClient, LOGGED_IN, LOGGED_IN_ALREADY, NOT_DELIVERED,
+    NOT_LOGGED_IN, log_in, login,
 };
+use crate::harness::logged::LoggedServer;
 use crate::harness::support::Client;
 
 const USERS: [&str; 3] = ["jacky", "bob", "michael"];
@@ -21,17 +21,17 @@ fn three_users_talk_as_in_the_appendix() {
     let mut stranger = server.connect("im");
     assert_eq!(stranger.ask("/login jacky 1234"), NOT_LOGGED_IN);
     assert_eq!(stranger.ask("/list"), "401 Unrecognized message");
-    let [mut jacky, mut bob, mut michael] = USERS.map(|user| Messenger::enter(&server, user));
+    let [mut jacky, mut bob, mut michael] = USERS.map(|user| ImClient::enter(&server, user));
     assert_eq!(stranger.ask(&login("jacky")), LOGGED_IN_ALREADY);
     assert_eq!(jacky.a.ask("/list"), "301 jacky bob michael");
 
     jacky.a.send("/to bob Hello there\n");
     assert_eq!(bob.receive(), "/from jacky Hello there");
     assert_eq!(jacky.a.line(), DELIVERED);
-    assert!(is_silent(michael.b.stream()));
+    assert!(michael.b.is_silent());
     bob.a.send("/toall At 3pm?\n");
     assert_eq!(jacky.receive(), "/broadcast bob At 3pm?");
-    assert!(is_silent(bob.a.stream()), "303 before all have confirmed");
+    assert!(bob.a.is_silent(), "303 before all have confirmed");
     assert_eq!(michael.receive(), "/broadcast bob At 3pm?");
     assert_eq!(bob.a.line(), DELIVERED);
     assert_eq!(jacky.a.ask("/to jacky myself"), NOT_DELIVERED);
@@ -49,7 +49,7 @@ fn three_users_talk_as_in_the_appendix() {
 fn whoever_says_bye_can_wait_for_stream_b_to_end_before_closing_a() {
     let server = LoggedServer::start(&["bob"], &[]);
     for word in ["/exit", "exit", "quit", "logout", "logoff", "bye"] {
-        let Messenger { mut a, mut b } = Messenger::enter(&server, "bob");
+        let ImClient { mut a, mut b } = ImClient::enter(&server, "bob");
         assert_eq!(a.ask(word), BYE, "{word}");
         assert_eq!(b.rest(), "", "{word}");
         drop(b);
@@ -60,7 +60,7 @@ fn whoever_says_bye_can_wait_for_stream_b_to_end_before_closing_a() {
 #[test]
 fn when_the_server_stops_stream_b_is_told_and_both_end() {
     let mut server = LoggedServer::start(&["bob", "jacky"], &[]);
-    let Messenger { mut a, mut b } = Messenger::enter(&server, "bob");
+    let ImClient { mut a, mut b } = ImClient::enter(&server, "bob");
     let mut single = log_in(&server, "jacky");
     server.signal(rustix::process::Signal::TERM);
     assert_eq!(b.rest(), "/forceQuit\n");
@@ -72,7 +72,7 @@ fn when_the_server_stops_stream_b_is_told_and_both_end() {
 /// What one receive call gives for a request.
 fn reply_to(client: &Client, request: &str) -> String {
     client.stream().write_all(request.as_bytes()).unwrap();
-    receive_once(client.stream())
+    client.receive_once()
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn each_reply_comes_whole_with_one_receive_call_and_without_a_carriage_return() 
         (format!("{}x", login("bob")), NOT_LOGGED_IN),
         (login("bob"), LOGGED_IN),
         (login("bob"), LOGGED_IN_ALREADY),
-        (crate::harness::messenger::port_of(&listener), CONNECTED),
+        (crate::harness::im::port_of(&listener), CONNECTED),
         ("/list".to_owned(), "301 bob"),
         ("/to jacky hi".to_owned(), NOT_DELIVERED),
         ("/toall hi".to_owned(), DELIVERED),

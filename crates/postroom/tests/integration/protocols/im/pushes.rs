@@ -3,11 +3,10 @@
 use std::io::Write;
 use std::thread;
 
-use crate::harness::logged::LoggedServer;
-use crate::harness::messenger::{
-    CONNECTED, DELIVERED, Messenger, NOT_DELIVERED, RECEIVED, is_silent, log_in, port_of,
-    receive_once,
+use crate::harness::im::{
+    CONNECTED, DELIVERED, ImClient, NOT_DELIVERED, RECEIVED, log_in, port_of,
 };
+use crate::harness::logged::LoggedServer;
 use crate::harness::support::{Client, Server};
 
 /// Bytes of the longest push.
@@ -21,7 +20,7 @@ fn confirm_without_line_feed(b: &mut Client) {
 #[test]
 fn a_receipt_needs_no_line_feed() {
     let server = LoggedServer::start(&["bob", "jacky"], &[]);
-    let mut bob = Messenger::enter(&server, "bob");
+    let mut bob = ImClient::enter(&server, "bob");
     let mut jacky = log_in(&server, "jacky");
     for text in ["one", "two"] {
         jacky.send(&format!("/to bob {text}\n"));
@@ -35,7 +34,7 @@ fn a_receipt_needs_no_line_feed() {
 fn two_pushes_are_never_under_way_together() {
     let senders = ["ann", "carl", "dora", "erik"];
     let server = LoggedServer::start(&[&senders[..], &["bob"]].concat(), &[]);
-    let bob = Messenger::enter(&server, "bob");
+    let bob = ImClient::enter(&server, "bob");
     let mut writer = server.log_in("writer");
     assert_eq!(writer.compose("bob", "from the mailbox"), "MESSAGE SENT");
     let mut expected = vec!["/from writer from the mailbox\n".to_owned()];
@@ -47,8 +46,8 @@ fn two_pushes_are_never_under_way_together() {
         });
         let mut pushes = Vec::new();
         while pushes.len() < expected.len() {
-            pushes.push(receive_once(bob.b.stream()));
-            assert!(is_silent(bob.b.stream()), "another came before the receipt");
+            pushes.push(bob.b.receive_once());
+            assert!(bob.b.is_silent(), "another came before the receipt");
             bob.b.stream().write_all(RECEIVED.as_bytes()).unwrap();
         }
         pushes.sort();
@@ -73,21 +72,21 @@ fn a_long_message_is_pushed_in_pieces_and_gone_after_the_last_receipt() {
     let text: String = "zwölf Boxkämpfer 日本 🎉 ".repeat(70);
     assert!(text.len() > 2_048);
     assert_eq!(server.log_in("writer").compose("bob", &text), "MESSAGE SENT");
-    let mut bob = Messenger::enter(&server, "bob");
+    let mut bob = ImClient::enter(&server, "bob");
     let mut pieces = String::new();
     while pieces.len() < text.len() {
         assert_eq!(unread(&server, "bob-secret", "bob"), "1", "removed before its last receipt");
-        let push = receive_once(bob.b.stream());
+        let push = bob.b.receive_once();
         assert!(push.len() <= PUSH_BYTES_MAX, "{} bytes", push.len());
         pieces.push_str(push.strip_prefix("/from writer ").unwrap().strip_suffix('\n').unwrap());
-        assert!(is_silent(bob.b.stream()), "another piece before the receipt");
+        assert!(bob.b.is_silent(), "another piece before the receipt");
         confirm_without_line_feed(&mut bob.b);
     }
     assert_eq!(pieces, text);
     crate::harness::logged::wait_until("the message is gone", || {
         unread(&server, "bob-secret", "bob") == "0"
     });
-    assert!(is_silent(bob.b.stream()));
+    assert!(bob.b.is_silent());
 }
 
 #[test]
@@ -96,7 +95,7 @@ fn a_message_that_was_not_wholly_confirmed_comes_again() {
     let text = "x".repeat(1_500);
     assert_eq!(server.log_in("writer").compose("bob", &text), "MESSAGE SENT");
     for _ in 0..2 {
-        let mut bob = Messenger::enter(&server, "bob");
+        let mut bob = ImClient::enter(&server, "bob");
         let first = bob.receive();
         assert!(first.starts_with("/from writer xxx"));
         let second = bob.b.line();
@@ -129,16 +128,16 @@ fn who_accepts_and_stays_silent_is_connected_and_hears_nothing() {
 fn a_late_receipt_settles_the_oldest_push_alone() {
     let server =
         LoggedServer::start(&["bob", "carl", "jacky"], &["--set=im.confirm_limit_ms=2500"]);
-    let mut bob = Messenger::enter(&server, "bob");
+    let mut bob = ImClient::enter(&server, "bob");
     let [mut jacky, mut carl] = ["jacky", "carl"].map(|name| log_in(&server, name));
     assert_eq!(jacky.ask("/to bob one"), NOT_DELIVERED);
     assert_eq!(bob.b.line(), "/from jacky one");
     carl.send("/to bob two\n");
-    assert!(is_silent(bob.b.stream()), "a second push is under way");
+    assert!(bob.b.is_silent(), "a second push is under way");
     bob.b.send(&format!("{RECEIVED}\n"));
     assert_eq!(bob.b.line(), "/from carl two");
-    assert!(is_silent(carl.stream()), "the late receipt counts for another push");
+    assert!(carl.is_silent(), "the late receipt counts for another push");
     bob.b.send(&format!("{RECEIVED}\n"));
     assert_eq!(carl.line(), DELIVERED);
-    assert!(is_silent(jacky.stream()));
+    assert!(jacky.is_silent());
 }

@@ -1,11 +1,10 @@
-//! A client of `im` as the original is: it opens a port of its own for stream b.
+//! A client of `im`, as the original is: it listens on a port of its own for
+//! stream b.
 
-use std::io::Read;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::net::{SocketAddr, TcpListener};
 
 use crate::harness::logged::password;
-use crate::harness::support::{Client, PATIENCE, Server};
+use crate::harness::support::{Client, Server};
 
 pub(crate) const LOGGED_IN: &str = "101 Authentication successful";
 pub(crate) const NOT_LOGGED_IN: &str = "102 Authentication Failed";
@@ -17,17 +16,14 @@ pub(crate) const DELIVERED: &str = "303 Message delivery successful";
 pub(crate) const NOT_DELIVERED: &str = "304 Message delivery failed";
 pub(crate) const BYE: &str = "310 Bye bye";
 
-/// Long enough for what was sent on loopback to have come.
-const SILENCE: Duration = Duration::from_millis(100);
-
-/// Both streams of a user who is present.
-pub(crate) struct Messenger {
+/// Both streams of a user who is logged in.
+pub(crate) struct ImClient {
     pub(crate) a: Client,
     pub(crate) b: Client,
 }
 
-impl Messenger {
-    /// Logs in and takes the connection back.
+impl ImClient {
+    /// Logs in and accepts stream b.
     pub(crate) fn enter(server: &Server, name: &str) -> Self {
         let mut a = log_in(server, name);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -35,7 +31,7 @@ impl Messenger {
         Self { a, b: Client::accept(&listener) }
     }
 
-    /// Takes a push and confirms it.
+    /// Reads a push and confirms it.
     pub(crate) fn receive(&mut self) -> String {
         let push = self.b.line();
         self.b.send(&format!("{RECEIVED}\n"));
@@ -55,28 +51,13 @@ pub(crate) fn login(name: &str) -> String {
     format!("/login {name} {}", password(name))
 }
 
-/// The command that has a listener dialled.
+/// The command that asks the server to dial a listener.
 pub(crate) fn port_of(listener: &TcpListener) -> String {
     dial(listener.local_addr().unwrap())
 }
 
 pub(crate) fn dial(address: SocketAddr) -> String {
     format!("/port {}", address.port())
-}
-
-/// What one receive call gives, as text.
-pub(crate) fn receive_once(mut stream: &TcpStream) -> String {
-    let mut buffer = [0; 8_192];
-    let length = stream.read(&mut buffer).unwrap();
-    String::from_utf8(buffer[..length].to_vec()).unwrap()
-}
-
-/// Whether nothing has come, and nothing comes for a while.
-pub(crate) fn is_silent(stream: &TcpStream) -> bool {
-    stream.set_read_timeout(Some(SILENCE)).unwrap();
-    let silent = stream.peek(&mut [0]).is_err();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    silent
 }
 
 /// Whether no connection waits to be accepted.

@@ -1,0 +1,210 @@
+//! A client of any listener.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::support::PATIENCE;
+
+/// Long enough for what was sent on loopback to have come.
+const SILENCE: Duration = Duration::from_millis(100);
+/// A server that takes nothing for so long waits for its client to read.
+const STUCK: Duration = Duration::from_millis(300);
+const RECEIVE_BUFFER_BYTES: usize = 4_096;
+
+/// One connection.
+pub(crate) struct Client {
+    input: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    /// Connects from another address of the loopback network.
+    pub(crate) fn connect_from(address: impl Into<IpAddr>, to: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::new(address.into(), 0).into()).unwrap();
+        socket.connect(&to.into()).unwrap();
+        Self::over(socket.into())
+    }
+
+    /// Connects with a small receive buffer, so that what the server sends is soon
+    /// waiting in the server.
+    pub(crate) fn connect_with_small_buffer(to: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).unwrap();
+        socket.connect(&to.into()).unwrap();
+        Self::over(socket.into())
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { input: BufReader::new(stream) }
+    }
+
+    /// Takes the connection that the server opens.
+    pub(crate) fn accept(listener: &TcpListener) -> Self {
+        let begun = Instant::now();
+        listener.set_nonblocking(true).unwrap();
+        loop {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(false).unwrap();
+                    return Self::over(stream);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => panic!("{error}"),
+            }
+            assert!(begun.elapsed() < PATIENCE, "the server does not dial");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        self.input.get_ref()
+    }
+
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.input.into_inner()
+    }
+
+    pub(crate) fn send(&mut self, text: &str) {
+        self.send_bytes(text.as_bytes());
+    }
+
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.input.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// The next line, its end left out.
+    pub(crate) fn line(&mut self) -> String {
+        self.try_line().unwrap()
+    }
+
+    /// The same, or why there is none.
+    pub(crate) fn try_line(&mut self) -> Result<String, String> {
+        let mut line = String::new();
+        self.input.read_line(&mut line).map_err(|error| error.to_string())?;
+        if line.pop() == Some('\n') {
+            Ok(line)
+        } else {
+            Err(format!("the connection ended after {line:?}"))
+        }
+    }
+
+    /// What one receive call returns, as text.
+    pub(crate) fn receive_once(&self) -> String {
+        let mut buffer = [0; 8_192];
+        let length = self.stream().read(&mut buffer).unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    }
+
+    /// Whether nothing has come, and nothing comes for a while.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.is_silent_for(SILENCE)
+    }
+
+    pub(crate) fn is_silent_for(&self, time: Duration) -> bool {
+        self.stream().set_read_timeout(Some(time)).unwrap();
+        let is_silent = self.stream().peek(&mut [0]).is_err();
+        self.stream().set_read_timeout(Some(PATIENCE)).unwrap();
+        is_silent
+    }
+
+    /// Writes a line again and again until the server has taken nothing for a
+    /// while, and no more than this many bytes; returns how many it took.
+    pub(crate) fn write_until_stuck(&self, line: &[u8], bytes_max: usize) -> usize {
+        self.stream().set_write_timeout(Some(STUCK)).unwrap();
+        let lines = line.repeat(1_024);
+        let mut sent = 0;
+        // The last write may have ended within a line.
+        while sent < bytes_max
+            && let Ok(length) = self.stream().write(&lines[sent % line.len()..])
+        {
+            sent += length;
+        }
+        sent
+    }
+
+    /// Sends a command and returns the line that answers it.
+    pub(crate) fn ask(&mut self, command: &str) -> String {
+        self.send(&format!("{command}\n"));
+        self.line()
+    }
+
+    /// COMPOSE of the protocol `mailbox`.
+    pub(crate) fn compose(&mut self, recipient: &str, text: &str) -> String {
+        self.send(&format!("COMPOSE {recipient}\n{text}\n"));
+        self.line()
+    }
+
+    /// READ of the protocol `mailbox`: the sender and the text.
+    pub(crate) fn read(&mut self) -> Option<(String, String)> {
+        match self.ask("READ") {
+            error if error == "READ ERROR" => None,
+            sender => Some((sender, self.line())),
+        }
+    }
+
+    /// Everything up to the server's orderly end of the connection.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.input.read_to_string(&mut rest).unwrap();
+        rest
+    }
+
+    /// Ends the client's side and keeps reading.
+    pub(crate) fn end(&mut self) {
+        self.stream().shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Resets the connection.
+    ///
+    /// Returns once the operating system has the reset: on a busy machine with
+    /// several processors a later connection may else overtake it.
+    pub(crate) fn reset(self) {
+        let (ours, theirs) =
+            (self.stream().local_addr().unwrap(), self.stream().peer_addr().unwrap());
+        SockRef::from(self.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(self);
+        wait_for_end(theirs.port(), ours.port());
+    }
+
+    /// Closes the connection; returns once the operating system has its end, as
+    /// [`reset`](Self::reset) does.
+    pub(crate) fn close(self) {
+        let ends = (self.stream().local_addr(), self.stream().peer_addr());
+        drop(self);
+        // A peer that has reset the connection knows its end.
+        if let (Ok(ours), Ok(theirs)) = ends {
+            wait_for_end(theirs.port(), ours.port());
+        }
+    }
+}
+
+/// Waits until the socket at the port `here` has the end of the one at `there`.
+fn wait_for_end(here: u16, there: u16) {
+    let begun = Instant::now();
+    while is_open(here, there) {
+        assert!(begun.elapsed() < PATIENCE, "the end of a connection has no effect");
+    }
+}
+
+/// Whether the socket at the port `here` holds the one at `there` for open.
+fn is_open(here: u16, there: u16) -> bool {
+    /// `ESTABLISHED`, `FIN_WAIT1` and `FIN_WAIT2`.
+    const OPEN: [&str; 3] = ["01", "04", "05"];
+    let port = |address: &str| u16::from_str_radix(address.rsplit_once(':')?.1, 16).ok();
+    std::fs::read_to_string("/proc/self/net/tcp").unwrap().lines().any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let ends = (words.next().and_then(port), words.next().and_then(port));
+        let is_open = words.next().is_some_and(|state| OPEN.contains(&state));
+        ends == (Some(here), Some(there)) && is_open
+    })
+}
