@@ -3,14 +3,14 @@
 
 pub(crate) mod chat;
 pub(crate) mod client;
+pub(crate) mod fake_server;
 pub(crate) mod fallible;
 pub(crate) mod im;
 pub(crate) mod logged;
 pub(crate) mod network;
-pub(crate) mod peer;
 pub(crate) mod screen;
 pub(crate) mod small_disk;
+pub(crate) mod strace;
 pub(crate) mod support;
 pub(crate) mod terminal;
-pub(crate) mod trace;
 pub(crate) mod transcript;

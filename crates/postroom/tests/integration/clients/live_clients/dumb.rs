@@ -1,7 +1,7 @@
 //! The live clients at a terminal that obeys no control sequences.
 
 use super::{AGAIN, GREETING, RECEIPT, chat_arguments, im_arguments, let_in};
-use crate::harness::peer::Listener;
+use crate::harness::fake_server::FakeServer;
 use crate::harness::terminal::Terminal;
 
 fn start(arguments: &[String], kind: Option<&str>) -> Terminal {
@@ -16,9 +16,9 @@ fn start(arguments: &[String], kind: Option<&str>) -> Terminal {
 #[test]
 fn chat_asks_in_lines_and_writes_no_sequences() {
     for kind in [Some("dumb"), Some(""), None] {
-        let listener = Listener::new();
-        let mut terminal = start(&chat_arguments(listener.address(), &[]), kind);
-        let mut peer = listener.accept();
+        let server = FakeServer::new();
+        let mut terminal = start(&chat_arguments(server.address(), &[]), kind);
+        let mut peer = server.accept();
         peer.say(GREETING);
         terminal.wait_for_rows(&[GREETING.trim_end(), "Username:", ""]);
         terminal.type_keys("john\r");
@@ -47,10 +47,10 @@ fn chat_asks_in_lines_and_writes_no_sequences() {
 
 #[test]
 fn im_asks_in_lines_and_writes_no_sequences() {
-    let listener = Listener::new();
-    let arguments = im_arguments(listener.address(), &["--as", "jacky"]);
+    let server = FakeServer::new();
+    let arguments = im_arguments(server.address(), &["--as", "jacky"]);
     let mut terminal = start(&arguments, Some("dumb"));
-    let mut commands = listener.accept();
+    let mut commands = server.accept();
     terminal.wait_for_rows(&["Password:", ""]);
     terminal.type_keys("12345\r");
     commands.expect("/login jacky 12345");
@@ -69,10 +69,10 @@ fn im_asks_in_lines_and_writes_no_sequences() {
 
 #[test]
 fn the_terminal_is_put_back_when_a_password_is_not_typed() {
-    let listener = Listener::new();
-    let arguments = im_arguments(listener.address(), &["--as", "jacky"]);
+    let server = FakeServer::new();
+    let arguments = im_arguments(server.address(), &["--as", "jacky"]);
     let mut terminal = start(&arguments, Some("dumb"));
-    let mut commands = listener.accept();
+    let mut commands = server.accept();
     terminal.wait_for_rows(&["Password:", ""]);
     assert!(!terminal.is_as_usual());
     terminal.type_keys("\u{3}");

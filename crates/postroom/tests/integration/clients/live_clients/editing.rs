@@ -1,11 +1,11 @@
 //! Keys that do more than insert a character.
 
-use super::{Chat, Im, RECEIPT};
+use super::{ChatTerminal, ImTerminal, RECEIPT};
 use crate::harness::terminal::Terminal;
 
 #[test]
 fn ctrl_c_clears_a_line_and_leaves_from_an_empty_one() {
-    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    let ChatTerminal { mut terminal, mut peer, prompt } = ChatTerminal::start();
     terminal.type_keys("half a li");
     terminal.wait_for(&format!("{prompt}half a li"));
     terminal.type_keys("\u{3}");
@@ -18,7 +18,7 @@ fn ctrl_c_clears_a_line_and_leaves_from_an_empty_one() {
     peer.say("You have left the chat\n");
     assert!(terminal.end().0.success());
 
-    let Im { mut terminal, mut commands, pushes: _kept, prompt } = Im::start();
+    let ImTerminal { mut terminal, mut commands, pushes: _kept, prompt } = ImTerminal::start();
     terminal.type_keys("/to bob half");
     terminal.wait_for(&format!("{prompt}/to bob half"));
     terminal.type_keys("\u{3}");
@@ -31,7 +31,7 @@ fn ctrl_c_clears_a_line_and_leaves_from_an_empty_one() {
 
 #[test]
 fn tab_completes_commands_names_and_hashtags() {
-    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    let ChatTerminal { mut terminal, mut peer, prompt } = ChatTerminal::start();
     peer.say("Users in chat:\nmary\nbob\nmark has joined (4 users active)\nbob: look at #rust\n");
     terminal.wait_for_words("look at #rust");
     terminal.type_keys("/pr\tB\thi\r");
@@ -49,7 +49,7 @@ fn tab_completes_commands_names_and_hashtags() {
 
 #[test]
 fn tab_knows_who_wrote_and_who_was_listed_on_im() {
-    let Im { mut terminal, mut commands, mut pushes, .. } = Im::start();
+    let ImTerminal { mut terminal, mut commands, mut pushes, .. } = ImTerminal::start();
     pushes.say("/from mary about #rust\n");
     pushes.expect(RECEIPT);
     terminal.type_keys("/to \t#r\t\r");
@@ -65,7 +65,7 @@ fn tab_knows_who_wrote_and_who_was_listed_on_im() {
 
 #[test]
 fn words_are_passed_searched_and_brought_back() {
-    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    let ChatTerminal { mut terminal, mut peer, prompt } = ChatTerminal::start();
     terminal.type_keys("one two three\u{1b}b\u{1b}b\u{1b}f!\r");
     peer.expect("/all one two! three");
     terminal.type_keys("four\r");
@@ -83,14 +83,14 @@ fn words_are_passed_searched_and_brought_back() {
 
 #[test]
 fn help_is_answered_by_the_client() {
-    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    let ChatTerminal { mut terminal, mut peer, prompt } = ChatTerminal::start();
     terminal.type_keys("/help\r");
     terminal.wait_for_words("/send NAME TEXT");
     terminal.wait_for_rows(&["/quit                leave", prompt.trim_end()]);
     terminal.type_keys("hi\r");
     peer.expect("/all hi");
 
-    let Im { mut terminal, mut commands, pushes: _kept, prompt } = Im::start();
+    let ImTerminal { mut terminal, mut commands, pushes: _kept, prompt } = ImTerminal::start();
     terminal.type_keys("/help\r");
     terminal.wait_for_words("/to NAME TEXT");
     terminal.wait_for_rows(&["/exit                leave", prompt.trim_end()]);
@@ -100,7 +100,7 @@ fn help_is_answered_by_the_client() {
 
 #[test]
 fn a_paste_that_is_too_long_is_told_and_can_be_shortened() {
-    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    let ChatTerminal { mut terminal, mut peer, prompt } = ChatTerminal::start();
     terminal.type_keys("\u{1b}[200~short\t");
     // In pieces, each shown before the next: a terminal holds only some keys.
     for number in 0..20 {
@@ -118,7 +118,7 @@ fn a_paste_that_is_too_long_is_told_and_can_be_shortened() {
 
 #[test]
 fn no_color_takes_nothing_but_the_colours() {
-    let Chat { mut terminal, mut peer, prompt } = Chat::at(|arguments| {
+    let ChatTerminal { mut terminal, mut peer, prompt } = ChatTerminal::at(|arguments| {
         Terminal::start_with(arguments, |command| {
             command.env("NO_COLOR", "1");
         })

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use super::{Chat, Im, chat_arguments, im_arguments};
+use super::{ChatTerminal, ImTerminal, chat_arguments, im_arguments};
 use crate::harness::support::program;
 use crate::harness::terminal::Terminal;
 
@@ -19,7 +19,7 @@ fn complaint(written: &str) -> &str {
 
 #[test]
 fn a_server_that_goes_away_is_told_at_once() {
-    let Im { mut terminal, commands, pushes, prompt } = Im::start();
+    let ImTerminal { mut terminal, commands, pushes, prompt } = ImTerminal::start();
     terminal.type_keys("half a li");
     terminal.wait_for(&format!("{prompt}half a li"));
     drop((commands, pushes));
@@ -29,7 +29,7 @@ fn a_server_that_goes_away_is_told_at_once() {
     assert_eq!(status.code(), Some(75));
     complaint(&written);
 
-    let Chat { mut terminal, peer, .. } = Chat::start();
+    let ChatTerminal { mut terminal, peer, .. } = ChatTerminal::start();
     drop(peer);
     terminal.wait_for_words("has ended the connection");
     assert!(terminal.is_as_usual());
@@ -40,7 +40,7 @@ fn a_server_that_goes_away_is_told_at_once() {
 
 #[test]
 fn a_server_that_stops_says_so() {
-    let Im { terminal, mut pushes, commands: _kept, .. } = Im::start();
+    let ImTerminal { terminal, mut pushes, commands: _kept, .. } = ImTerminal::start();
     pushes.say("/forceQuit\n");
     let (status, written) = terminal.end();
     assert_eq!(status.code(), Some(75));
@@ -49,7 +49,7 @@ fn a_server_that_stops_says_so() {
         "{written:?}"
     );
 
-    let Chat { terminal, mut peer, .. } = Chat::start();
+    let ChatTerminal { terminal, mut peer, .. } = ChatTerminal::start();
     peer.say("Server has been closed by host\n");
     let (status, written) = terminal.end();
     assert_eq!(status.code(), Some(75));
@@ -83,7 +83,7 @@ fn without_a_server_one_sentence_says_so() {
 #[test]
 fn ctrl_c_ctrl_d_and_signals_leave_in_order() {
     for way in ["\u{3}", "\u{4}", "half\u{3}\u{3}", ""] {
-        let Im { mut terminal, mut commands, pushes, .. } = Im::start();
+        let ImTerminal { mut terminal, mut commands, pushes, .. } = ImTerminal::start();
         leave(&mut terminal, way);
         commands.expect("/exit");
         commands.say("310 Bye bye\n");
@@ -91,7 +91,7 @@ fn ctrl_c_ctrl_d_and_signals_leave_in_order() {
         terminal.wait_until_as_usual();
         assert!(terminal.end().0.success(), "{way:?}");
 
-        let Chat { mut terminal, mut peer, .. } = Chat::start();
+        let ChatTerminal { mut terminal, mut peer, .. } = ChatTerminal::start();
         leave(&mut terminal, way);
         peer.expect("/quit");
         peer.say("You have left the chat\n");
@@ -110,7 +110,7 @@ fn leave(terminal: &mut Terminal, way: &str) {
 
 #[test]
 fn whoever_presses_ctrl_c_twice_waits_for_nobody() {
-    let Im { mut terminal, mut commands, pushes: _kept, .. } = Im::start();
+    let ImTerminal { mut terminal, mut commands, pushes: _kept, .. } = ImTerminal::start();
     terminal.type_keys("/to bob hi\r");
     commands.expect("/to bob hi");
     terminal.type_keys("\u{3}");
@@ -122,7 +122,7 @@ fn whoever_presses_ctrl_c_twice_waits_for_nobody() {
 
 #[test]
 fn a_stopped_client_goes_on_with_its_line() {
-    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    let ChatTerminal { mut terminal, mut peer, prompt } = ChatTerminal::start();
     terminal.type_keys("half");
     terminal.wait_for(&format!("{prompt}half"));
     terminal.signal(Signal::STOP);
@@ -136,14 +136,14 @@ fn a_stopped_client_goes_on_with_its_line() {
 
 #[test]
 fn in_a_pipe_there_are_no_prompts_and_no_sequences() {
-    let listener = super::Listener::new();
+    let server = super::FakeServer::new();
     let mut child = Command::new(program())
-        .args(chat_arguments(listener.address(), &["--as", "john"]))
+        .args(chat_arguments(server.address(), &["--as", "john"]))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut peer = listener.accept();
+    let mut peer = server.accept();
     peer.say(super::GREETING);
     peer.expect("/setname john");
     peer.say("Username accepted\nmary: hi\n");

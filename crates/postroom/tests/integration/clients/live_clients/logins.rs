@@ -1,14 +1,14 @@
 //! Names and passwords asked for at a terminal.
 
 use super::{AGAIN, GREETING, chat_arguments, client_arguments, im_arguments, let_in};
-use crate::harness::peer::Listener;
+use crate::harness::fake_server::FakeServer;
 use crate::harness::terminal::Terminal;
 
 #[test]
 fn im_asks_until_it_is_let_in_and_shows_no_password() {
-    let listener = Listener::new();
-    let mut terminal = Terminal::start(&im_arguments(listener.address(), &[]));
-    let mut commands = listener.accept();
+    let server = FakeServer::new();
+    let mut terminal = Terminal::start(&im_arguments(server.address(), &[]));
+    let mut commands = server.accept();
     terminal.wait_for("Username: ");
     terminal.type_keys("a:b\r");
     terminal.wait_for_words("cannot be used as a name");
@@ -36,7 +36,7 @@ fn im_asks_until_it_is_let_in_and_shows_no_password() {
     terminal.type_keys("secret\r");
     commands.expect("/login jacky secret");
     let _pushes = let_in(&mut commands);
-    terminal.wait_for(&format!("jacky@{}> ", listener.address()));
+    terminal.wait_for(&format!("jacky@{}> ", server.address()));
     terminal.type_keys("/exit\r");
     commands.expect("/exit");
     commands.say("310 Bye bye\n");
@@ -47,9 +47,9 @@ fn im_asks_until_it_is_let_in_and_shows_no_password() {
 
 #[test]
 fn chat_asks_for_a_password_where_a_name_is_taken() {
-    let listener = Listener::new();
-    let mut terminal = Terminal::start(&chat_arguments(listener.address(), &["--as", "john"]));
-    let mut peer = listener.accept();
+    let server = FakeServer::new();
+    let mut terminal = Terminal::start(&chat_arguments(server.address(), &["--as", "john"]));
+    let mut peer = server.accept();
     peer.say(GREETING);
     peer.expect("/setname john");
     peer.say("The name john is taken.\n");
@@ -70,7 +70,7 @@ fn chat_asks_for_a_password_where_a_name_is_taken() {
     terminal.type_keys("jim\r");
     peer.expect("/setname jim");
     peer.say("Username accepted\n");
-    terminal.wait_for(&format!("jim@{}> ", listener.address()));
+    terminal.wait_for(&format!("jim@{}> ", server.address()));
     peer.say("Server has been closed by host\n");
     let (_, written) = terminal.end();
     assert!(!written.contains("secret"), "{written:?}");
@@ -92,9 +92,9 @@ const WRONG: [&str; 3] = ["first", "second", "third"];
 
 #[test]
 fn im_leaves_after_three_wrong_passwords() {
-    let listener = Listener::new();
-    let mut terminal = Terminal::start(&im_arguments(listener.address(), &["--as", "jacky"]));
-    let mut commands = listener.accept();
+    let server = FakeServer::new();
+    let mut terminal = Terminal::start(&im_arguments(server.address(), &["--as", "jacky"]));
+    let mut commands = server.accept();
     for (password, prompt) in WRONG.iter().zip(["Password: ", AGAIN, AGAIN]) {
         terminal.wait_for(prompt);
         terminal.type_keys(&format!("{password}\r"));
@@ -106,9 +106,9 @@ fn im_leaves_after_three_wrong_passwords() {
 
 #[test]
 fn chat_leaves_after_three_wrong_passwords() {
-    let listener = Listener::new();
-    let mut terminal = Terminal::start(&chat_arguments(listener.address(), &["--as", "john"]));
-    let mut peer = listener.accept();
+    let server = FakeServer::new();
+    let mut terminal = Terminal::start(&chat_arguments(server.address(), &["--as", "john"]));
+    let mut peer = server.accept();
     peer.say(GREETING);
     peer.expect("/setname john");
     for password in WRONG {
@@ -125,14 +125,14 @@ fn chat_leaves_after_three_wrong_passwords() {
 #[test]
 fn mail_leaves_after_three_wrong_passwords() {
     for kind in ["xterm", "dumb"] {
-        let listener = Listener::new();
-        let arguments = client_arguments("mail", listener.address(), &[]);
+        let server = FakeServer::new();
+        let arguments = client_arguments("mail", server.address(), &[]);
         let mut terminal = Terminal::start_with(&arguments, |command| {
             command.env("TERM", kind);
         });
         terminal.wait_for("Username: ");
         terminal.type_keys("bob\r");
-        let mut peer = listener.accept();
+        let mut peer = server.accept();
         peer.expect("LOGIN bob");
         for password in WRONG {
             peer.say("LOGIN ERROR\n");
@@ -148,16 +148,16 @@ fn mail_leaves_after_three_wrong_passwords() {
 
 #[test]
 fn strict_mail_connects_again_after_a_wrong_password() {
-    let listener = Listener::new();
-    let arguments = client_arguments("mail", listener.address(), &["--strict"]);
+    let server = FakeServer::new();
+    let arguments = client_arguments("mail", server.address(), &["--strict"]);
     let mut terminal = Terminal::start(&arguments);
     terminal.wait_for("Username: ");
     terminal.type_keys("bob\r");
-    listener.accept().expect("LOGIN bob");
+    server.accept().expect("LOGIN bob");
     for password in WRONG {
         terminal.wait_for(AGAIN);
         terminal.type_keys(&format!("{password}\r"));
-        let mut peer = listener.accept();
+        let mut peer = server.accept();
         peer.expect(&format!("PASS {password}"));
         peer.expect("LOGIN bob");
     }
@@ -166,9 +166,9 @@ fn strict_mail_connects_again_after_a_wrong_password() {
 
 #[test]
 fn a_password_typed_twice_is_neither_shown_nor_sent_as_words() {
-    let listener = Listener::new();
-    let mut terminal = Terminal::start(&im_arguments(listener.address(), &["--as", "jacky"]));
-    let mut commands = listener.accept();
+    let server = FakeServer::new();
+    let mut terminal = Terminal::start(&im_arguments(server.address(), &["--as", "jacky"]));
+    let mut commands = server.accept();
     terminal.wait_for("Password: ");
     terminal.type_keys("secret\r");
     commands.expect("/login jacky secret");
@@ -178,7 +178,7 @@ fn a_password_typed_twice_is_neither_shown_nor_sent_as_words() {
     commands.expect("/login jacky secret");
     terminal.type_keys("secret\rsec");
     let _pushes = let_in(&mut commands);
-    let prompt = format!("jacky@{}> ", listener.address());
+    let prompt = format!("jacky@{}> ", server.address());
     terminal.wait_for(&prompt);
     terminal.type_keys("\u{1b}[A/list\r");
     commands.expect("/list");
@@ -193,14 +193,14 @@ fn a_password_typed_twice_is_neither_shown_nor_sent_as_words() {
 #[test]
 fn mail_shows_no_password_that_is_typed_twice() {
     for kind in ["xterm", "dumb"] {
-        let listener = Listener::new();
-        let arguments = client_arguments("mail", listener.address(), &[]);
+        let server = FakeServer::new();
+        let arguments = client_arguments("mail", server.address(), &[]);
         let mut terminal = Terminal::start_with(&arguments, |command| {
             command.env("TERM", kind);
         });
         terminal.wait_for("Username: ");
         terminal.type_keys("bob\r");
-        let mut peer = listener.accept();
+        let mut peer = server.accept();
         peer.expect("LOGIN bob");
         peer.say("LOGIN ERROR\n");
         terminal.wait_for(AGAIN);
@@ -226,11 +226,11 @@ fn mail_shows_no_password_that_is_typed_twice() {
 #[test]
 fn a_server_that_goes_away_is_told_while_a_name_is_typed() {
     for arguments in [im_arguments, chat_arguments] {
-        let listener = Listener::new();
-        let mut terminal = Terminal::start(&arguments(listener.address(), &[]));
-        let mut peer = listener.accept();
+        let server = FakeServer::new();
+        let mut terminal = Terminal::start(&arguments(server.address(), &[]));
+        let mut peer = server.accept();
         peer.say("");
-        if arguments(listener.address(), &[])[0] == "chat" {
+        if arguments(server.address(), &[])[0] == "chat" {
             peer.say(GREETING);
         }
         terminal.wait_for("Username: ");
@@ -245,9 +245,9 @@ fn a_server_that_goes_away_is_told_while_a_name_is_typed() {
 
 #[test]
 fn a_messenger_that_has_answered_is_not_taken_for_another_listener() {
-    let listener = Listener::new();
-    let mut terminal = Terminal::start(&im_arguments(listener.address(), &["--as", "jacky"]));
-    let mut commands = listener.accept();
+    let server = FakeServer::new();
+    let mut terminal = Terminal::start(&im_arguments(server.address(), &["--as", "jacky"]));
+    let mut commands = server.accept();
     terminal.wait_for("Password: ");
     terminal.type_keys("first\r");
     commands.expect("/login jacky first");

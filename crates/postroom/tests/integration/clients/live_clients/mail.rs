@@ -2,21 +2,21 @@
 //! do, and leaves the terminal to its user while an answer is awaited.
 
 use super::{AGAIN, client_arguments};
-use crate::harness::peer::{Listener, Peer};
+use crate::harness::fake_server::{FakeServer, ServerEnd};
 use crate::harness::terminal::Terminal;
 
 const COMMAND: &str = "Command (COMPOSE, READ or EXIT): ";
 
 /// The client at a terminal of this kind, logged in as bob.
-fn start(kind: &str) -> (Terminal, Peer) {
-    let listener = Listener::new();
-    let arguments = client_arguments("mail", listener.address(), &[]);
+fn start(kind: &str) -> (Terminal, ServerEnd) {
+    let server = FakeServer::new();
+    let arguments = client_arguments("mail", server.address(), &[]);
     let mut terminal = Terminal::start_with(&arguments, |command| {
         command.env("TERM", kind);
     });
     terminal.wait_for("Username: ");
     terminal.type_keys("bob\r");
-    let mut peer = listener.accept();
+    let mut peer = server.accept();
     peer.expect("LOGIN bob");
     peer.say("Login successful with new username. Welcome bob\n");
     terminal.wait_for(COMMAND);
@@ -25,13 +25,13 @@ fn start(kind: &str) -> (Terminal, Peer) {
 
 #[test]
 fn lines_are_edited_and_secrets_are_not_shown() {
-    let listener = Listener::new();
-    let mut terminal = Terminal::start(&client_arguments("mail", listener.address(), &[]));
+    let server = FakeServer::new();
+    let mut terminal = Terminal::start(&client_arguments("mail", server.address(), &[]));
     terminal.wait_for("Username: ");
     // A name may take long: there is no connection before it.
-    listener.assert_unused();
+    server.assert_unused();
     terminal.type_keys("bb\u{1b}[Do\r");
-    let mut peer = listener.accept();
+    let mut peer = server.accept();
     peer.expect("LOGIN bob");
     peer.say("LOGIN ERROR\n");
     terminal.wait_for(AGAIN);
@@ -76,10 +76,10 @@ fn ctrl_c_ends_the_wait_for_an_answer() {
 
 #[test]
 fn the_name_of_the_command_line_is_tried_first_and_another_asked_for() {
-    let listener = Listener::new();
-    let arguments = client_arguments("mail", listener.address(), &["--as", "dora"]);
+    let server = FakeServer::new();
+    let arguments = client_arguments("mail", server.address(), &["--as", "dora"]);
     let mut terminal = Terminal::start(&arguments);
-    let mut peer = listener.accept();
+    let mut peer = server.accept();
     peer.expect("LOGIN dora");
     peer.say("LOGIN ERROR\n");
     terminal.wait_for(AGAIN);

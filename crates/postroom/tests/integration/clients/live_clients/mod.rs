@@ -1,5 +1,5 @@
-//! The clients as a person meets them: the program at a real terminal, mostly
-//! against a server that does what the test says.
+//! The clients at a real terminal, mostly connected to a server that the test
+//! plays.
 
 mod dumb;
 mod editing;
@@ -11,7 +11,7 @@ mod typing;
 
 use std::net::SocketAddr;
 
-use crate::harness::peer::{Listener, Peer};
+use crate::harness::fake_server::{FakeServer, ServerEnd};
 use crate::harness::terminal::Terminal;
 
 const GREETING: &str = "Welcome to Postroom. Choose a name with /setname NAME.\n";
@@ -20,64 +20,64 @@ const AGAIN: &str = "Password (leave empty to choose another name): ";
 const RECEIPT: &str = "302 Message receipt successful";
 
 /// A client `im` at a terminal, logged in as jacky.
-struct Im {
+struct ImTerminal {
     terminal: Terminal,
-    commands: Peer,
-    pushes: Peer,
+    commands: ServerEnd,
+    pushes: ServerEnd,
     /// What stands before what is typed.
     prompt: String,
 }
 
-impl Im {
+impl ImTerminal {
     fn start() -> Self {
         Self::at(|address| Terminal::start(&im_arguments(address, &["--as", "jacky"])))
     }
 
     fn at(open: impl FnOnce(SocketAddr) -> Terminal) -> Self {
-        let listener = Listener::new();
-        let mut terminal = open(listener.address());
-        let mut commands = listener.accept();
+        let server = FakeServer::new();
+        let mut terminal = open(server.address());
+        let mut commands = server.accept();
         terminal.wait_for("Password: ");
         terminal.type_keys("12345\r");
         commands.expect("/login jacky 12345");
         let pushes = let_in(&mut commands);
-        let prompt = format!("jacky@{}> ", listener.address());
+        let prompt = format!("jacky@{}> ", server.address());
         terminal.wait_for(&prompt);
         Self { terminal, commands, pushes, prompt }
     }
 }
 
 /// Says that the password was right and connects back.
-fn let_in(commands: &mut Peer) -> Peer {
+fn let_in(commands: &mut ServerEnd) -> ServerEnd {
     commands.say("101 Authentication successful\n");
     let line = commands.line();
     let port = line.strip_prefix("/port ").unwrap().parse().unwrap();
-    let pushes = Peer::dial(SocketAddr::from(([127, 0, 0, 1], port)));
+    let pushes = ServerEnd::dial(SocketAddr::from(([127, 0, 0, 1], port)));
     commands.say("201 Build connection successful\n");
     pushes
 }
 
 /// A client `chat` at a terminal, in the room as john.
-struct Chat {
+struct ChatTerminal {
     terminal: Terminal,
-    peer: Peer,
+    peer: ServerEnd,
     /// What stands before what is typed.
     prompt: String,
 }
 
-impl Chat {
+impl ChatTerminal {
     fn start() -> Self {
         Self::at(Terminal::start)
     }
 
     fn at(open: impl FnOnce(&[String]) -> Terminal) -> Self {
-        let listener = Listener::new();
-        let mut terminal = open(&chat_arguments(listener.address(), &["--as", "john"]));
-        let mut peer = listener.accept();
+        let server = FakeServer::new();
+        let mut terminal = open(&chat_arguments(server.address(), &["--as", "john"]));
+        let mut peer = server.accept();
         peer.say(GREETING);
         peer.expect("/setname john");
         peer.say("Username accepted\n");
-        let prompt = format!("john@{}> ", listener.address());
+        let prompt = format!("john@{}> ", server.address());
         terminal.wait_for(&prompt);
         Self { terminal, peer, prompt }
     }

@@ -1,11 +1,11 @@
 //! What is being typed when a message comes is still there after it.
 
-use super::{Chat, Im, RECEIPT};
+use super::{ChatTerminal, ImTerminal, RECEIPT};
 use crate::harness::terminal::Terminal;
 
 #[test]
 fn a_message_comes_above_the_line_that_is_typed() {
-    let Im { mut terminal, mut commands, mut pushes, prompt } = Im::start();
+    let ImTerminal { mut terminal, mut commands, mut pushes, prompt } = ImTerminal::start();
     terminal.type_keys("/to bob Hel");
     terminal.wait_for(&format!("{prompt}/to bob Hel"));
 
@@ -28,7 +28,7 @@ fn a_message_comes_above_the_line_that_is_typed() {
 
 #[test]
 fn a_message_comes_above_a_line_of_several_rows() {
-    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    let ChatTerminal { mut terminal, mut peer, prompt } = ChatTerminal::start();
     // The prompt and this fill two rows to their last column.
     let line: String = ('a'..='z').cycle().take(120 - prompt.len()).collect();
     let (first, second) = line.split_at(60 - prompt.len());
@@ -47,7 +47,7 @@ fn a_message_comes_above_a_line_of_several_rows() {
 
 #[test]
 fn the_place_in_the_line_is_kept() {
-    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    let ChatTerminal { mut terminal, mut peer, prompt } = ChatTerminal::start();
     terminal.type_keys("hllo\u{1b}[D\u{1b}[D\u{1b}[D");
     let row = format!("{prompt}hllo");
     terminal.wait_for_rows(&[&row]);
@@ -61,7 +61,7 @@ fn the_place_in_the_line_is_kept() {
 
 #[test]
 fn a_line_survives_another_width() {
-    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    let ChatTerminal { mut terminal, mut peer, prompt } = ChatTerminal::start();
     let half = "half a line";
     terminal.type_keys(half);
     terminal.wait_for(&format!("{prompt}{half}"));
@@ -75,7 +75,7 @@ fn a_line_survives_another_width() {
 
 #[test]
 fn lines_come_back_from_the_history() {
-    let Chat { mut terminal, mut peer, prompt } = Chat::start();
+    let ChatTerminal { mut terminal, mut peer, prompt } = ChatTerminal::start();
     terminal.type_keys("first\rsecond\r");
     peer.expect("/all first");
     peer.expect("/all second");
@@ -91,7 +91,7 @@ fn lines_come_back_from_the_history() {
 fn names_have_colours_where_they_are_wanted() {
     let message = "mary: \u{1b}[31mhi\n";
     for is_wanted in [true, false] {
-        let Chat { mut terminal, mut peer, .. } = Chat::at(|arguments| {
+        let ChatTerminal { mut terminal, mut peer, .. } = ChatTerminal::at(|arguments| {
             Terminal::start_with(arguments, |command| {
                 if !is_wanted {
                     command.env("NO_COLOR", "1");

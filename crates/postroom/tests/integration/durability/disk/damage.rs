@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use crate::harness::fallible::FallibleConnection;
 use crate::harness::logged::{LoggedServer, wait_until};
+use crate::harness::strace::{SystemCall, TracedServer, data};
 use crate::harness::support::Server;
-use crate::harness::trace::{Call, TracedServer, data};
 
 /// What no log may show.
 const SECRET: &str = "a text that is nobody else's business";
@@ -146,7 +146,7 @@ fn a_part_of_the_disk_that_cannot_be_read_costs_what_is_there() {
     wait_until("the damage is told", || {
         told(&fs::read_to_string(folder.path().join("errors")).unwrap(), "message", 1) == 1
     });
-    assert!(server.kill().iter().any(Call::was_made_to_fail));
+    assert!(server.kill().iter().any(SystemCall::was_made_to_fail));
     let server = Server::in_folder(&data(folder.path()), &[]);
     let mut alice = server.log_in("alice");
     assert_eq!(alice.read().unwrap().1, long, "its row has stayed");

@@ -6,8 +6,8 @@ use std::process::ExitStatus;
 use tempfile::TempDir;
 
 use crate::harness::fallible::FallibleConnection;
+use crate::harness::strace::{SystemCall, TracedServer, data};
 use crate::harness::support::Server;
-use crate::harness::trace::{Call, TracedServer, data};
 
 /// Syncs counted by the name of the call, as `strace` counts them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,7 +17,7 @@ struct Syncs {
 }
 
 impl Syncs {
-    fn count(calls: &[Call]) -> Self {
+    fn count(calls: &[SystemCall]) -> Self {
         let count = |name| calls.iter().filter(|call| call.name == name).count();
         Self { fsync: count("fsync"), fdatasync: count("fdatasync") }
     }
@@ -81,7 +81,7 @@ fn end_by_failing_sync(acknowledged: Option<usize>) {
     other.line().expect_err("nothing is acknowledged to anyone any more");
     let (status, errors, calls) = server.wait();
     assert_has_given_up(status, &errors);
-    let failed = calls.iter().position(Call::was_made_to_fail).expect("no sync has failed");
+    let failed = calls.iter().position(SystemCall::was_made_to_fail).expect("no sync has failed");
     let sent = calls[failed..].iter().find(|call| call.file().starts_with("socket:"));
     assert!(sent.is_none(), "sent after the failure: {sent:?}");
 
@@ -145,7 +145,7 @@ fn a_sync_that_fails_while_the_log_is_moved_ends_the_server_too() {
     assert!(acknowledged.len() < BATCHES_MAX, "the log was never moved");
     let (status, errors, calls) = server.wait();
     assert_has_given_up(status, &errors);
-    assert!(calls.iter().any(Call::was_made_to_fail));
+    assert!(calls.iter().any(SystemCall::was_made_to_fail));
 
     let server = Server::in_folder(&data(folder.path()), &[]);
     for (batch, acknowledged) in acknowledged.into_iter().enumerate() {

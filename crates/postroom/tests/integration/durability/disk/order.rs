@@ -6,8 +6,8 @@ use std::thread;
 
 use tempfile::TempDir;
 
+use crate::harness::strace::{SystemCall, TracedServer, parse};
 use crate::harness::support::Client;
-use crate::harness::trace::{Call, TracedServer, parse};
 
 const CLIENTS: usize = 4;
 const ROUNDS: usize = 24;
@@ -63,7 +63,7 @@ fn send(client: &mut Client, number: usize, verbose: bool) {
 /// Sees that each `MESSAGE SENT` began to be written after a sync of the log had
 /// ended well that began after the text had been written there; how many there
 /// were.
-fn check_acknowledgements(calls: &[Call]) -> Result<usize, String> {
+fn check_acknowledgements(calls: &[SystemCall]) -> Result<usize, String> {
     let mut written = HashMap::new();
     for call in log_writes(calls) {
         for text in texts(&call.arguments) {
@@ -93,21 +93,21 @@ fn check_acknowledgements(calls: &[Call]) -> Result<usize, String> {
     Ok(covered)
 }
 
-fn log_writes(calls: &[Call]) -> impl Iterator<Item = &Call> {
+fn log_writes(calls: &[SystemCall]) -> impl Iterator<Item = &SystemCall> {
     calls.iter().filter(|call| call.name == "pwrite64" && call.file().ends_with("-wal"))
 }
 
-fn log_syncs(calls: &[Call]) -> impl Iterator<Item = &Call> {
+fn log_syncs(calls: &[SystemCall]) -> impl Iterator<Item = &SystemCall> {
     calls
         .iter()
         .filter(|call| call.is_sync() && call.has_succeeded() && call.file().ends_with("-wal"))
 }
 
-fn is_socket(call: &Call) -> bool {
+fn is_socket(call: &SystemCall) -> bool {
     call.file().starts_with("socket:") || call.file().starts_with("TCP")
 }
 
-fn is_receive(call: &Call) -> bool {
+fn is_receive(call: &SystemCall) -> bool {
     call.name.starts_with("re")
 }
 
@@ -147,7 +147,7 @@ fn the_answer_after_a_message_leaves_after_a_sync_of_its_removal() {
 
 /// Sees that after each READ that proves something the log is written and, after
 /// that, synced before the answer begins to be written; how many there were.
-fn check_removals(calls: &[Call]) -> Result<usize, String> {
+fn check_removals(calls: &[SystemCall]) -> Result<usize, String> {
     let mut handed_out: HashMap<&str, bool> = HashMap::new();
     let mut removals = 0;
     for receive in calls.iter().filter(|call| is_socket(call) && is_receive(call)) {
@@ -175,7 +175,7 @@ fn check_removals(calls: &[Call]) -> Result<usize, String> {
 }
 
 /// An exchange with one message, its sync left out or too late.
-fn exchange(middle: &[&str]) -> Vec<Call> {
+fn exchange(middle: &[&str]) -> Vec<SystemCall> {
     let mut lines = vec![r#"7 recvfrom(9<socket:[1]>, "COMPOSE bob\n<0-1>\n", 65536, 0) = 18"#];
     lines.extend_from_slice(middle);
     parse(&lines.join("\n"))

@@ -58,21 +58,21 @@ fn folder() -> (TempDir, PathBuf) {
     (folder, data)
 }
 
-/// A server whose output the test reads to its end.
-struct Heard {
+/// A server whose standard output and standard error are captured.
+struct CapturedServer {
     child: Child,
     stdout: String,
 }
 
-impl Heard {
+impl CapturedServer {
     fn start(command: &mut Command) -> Self {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut heard = Self { child, stdout: String::new() };
-        heard.hear_until_ready();
-        heard
+        let mut server = Self { child, stdout: String::new() };
+        server.read_until_ready();
+        server
     }
 
-    fn hear_until_ready(&mut self) {
+    fn read_until_ready(&mut self) {
         let stdout = self.child.stdout.as_mut().unwrap();
         let mut byte = [0];
         while !self.stdout.ends_with("ready\n") {
@@ -88,7 +88,7 @@ impl Heard {
         address
     }
 
-    /// Stops it; everything it wrote to standard output and standard error.
+    /// Stops it and returns its standard output and standard error.
     fn stop(mut self) -> (String, String) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         assert!(wait_for(&mut self.child).success());
@@ -99,7 +99,7 @@ impl Heard {
     }
 }
 
-impl Drop for Heard {
+impl Drop for CapturedServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -114,11 +114,11 @@ fn standard_output_is_one_line_a_listener_and_ready() {
         "--listen=mailbox=127.0.0.1:0",
         "--listen=mailbox=localhost:0",
     ];
-    let heard = Heard::start(&mut command(&data, &listeners.map(str::to_owned)));
-    let mut client = Client::connect(heard.address(VERBOSE).parse().unwrap());
+    let server = CapturedServer::start(&mut command(&data, &listeners.map(str::to_owned)));
+    let mut client = Client::connect(server.address(VERBOSE).parse().unwrap());
     assert_eq!(client.ask("HELP"), "UNKNOWN COMMAND");
     drop(client);
-    let (stdout, _) = heard.stop();
+    let (stdout, _) = server.stop();
     let lines: Vec<_> = stdout.lines().collect();
     let [first, second, third, "ready"] = lines[..] else { panic!("{stdout}") };
     for (line, protocol) in [(first, VERBOSE), (second, "mailbox"), (third, "mailbox")] {
@@ -281,8 +281,8 @@ fn capacity(data: &Path, arguments: &[&str], variable: Option<&str>) -> usize {
     if let Some(value) = variable {
         command.env("POSTROOM_MAILBOX_CAPACITY", value);
     }
-    let heard = Heard::start(&mut command);
-    let mut client = Client::connect(heard.address("mailbox").parse().unwrap());
+    let server = CapturedServer::start(&mut command);
+    let mut client = Client::connect(server.address("mailbox").parse().unwrap());
     let name = format!("n{}", arguments.len() + 10 * usize::from(variable.is_some()));
     client.ask(&format!("LOGIN {name}"));
     let mut taken = 0;
@@ -314,11 +314,11 @@ fn listeners_and_the_folder_may_come_from_the_file() {
     fs::write(&file, format!("data = \"{}\"\n{listen}\n", text(&data))).unwrap();
     let mut command = Command::new(program());
     command.args(["serve", "--config", text(&file)]);
-    let heard = Heard::start(&mut command);
-    assert_eq!(heard.stdout.lines().count(), 2);
-    heard.address("mailbox");
+    let server = CapturedServer::start(&mut command);
+    assert_eq!(server.stdout.lines().count(), 2);
+    server.address("mailbox");
     assert!(data.join("postroom.db").exists());
-    heard.stop();
+    server.stop();
 }
 
 #[test]
@@ -339,8 +339,8 @@ fn the_data_folder_is_for_its_owner_alone() {
 #[test]
 fn the_log_is_an_object_a_line_where_that_is_wanted() {
     let (_folder, data) = folder();
-    let heard = Heard::start(&mut command(&data, &["--log-format=json".to_owned()]));
-    let (stdout, stderr) = heard.stop();
+    let server = CapturedServer::start(&mut command(&data, &["--log-format=json".to_owned()]));
+    let (stdout, stderr) = server.stop();
     assert!(stdout.ends_with("ready\n"));
     assert!(stderr.lines().count() >= 2, "{stderr}");
     for line in stderr.lines() {
@@ -348,8 +348,8 @@ fn the_log_is_an_object_a_line_where_that_is_wanted() {
         assert!(event["level"].is_string() && event["message"].is_string(), "{line}");
     }
     let (_folder, data) = self::folder();
-    let heard = Heard::start(&mut command(&data, &["--set=log.level=error".to_owned()]));
-    assert_eq!(heard.stop().1, "");
+    let server = CapturedServer::start(&mut command(&data, &["--set=log.level=error".to_owned()]));
+    assert_eq!(server.stop().1, "");
 }
 
 fn script(name: &str) -> Command {
@@ -370,9 +370,9 @@ fn the_script_opens_the_server_to_the_address_that_it_is_given() {
         let (_folder, data) = folder();
         let mut start = script("startServer.sh");
         start.args(arguments).args(["--data", text(&data)]);
-        let heard = Heard::start(&mut start);
-        assert!(heard.address(VERBOSE).starts_with(address), "{arguments:?}: {}", heard.stdout);
-        heard.stop();
+        let server = CapturedServer::start(&mut start);
+        assert!(server.address(VERBOSE).starts_with(address), "{arguments:?}: {}", server.stdout);
+        server.stop();
     }
 }
 
@@ -381,9 +381,9 @@ fn the_scripts_start_a_server_and_a_client() {
     let (_folder, data) = folder();
     let mut start = script("startServer.sh");
     start.args(["0", "--data", text(&data)]);
-    let heard = Heard::start(&mut start);
-    assert_eq!(heard.stdout.lines().count(), 2);
-    let (host, port) = heard.address(VERBOSE).split_once(':').unwrap();
+    let server = CapturedServer::start(&mut start);
+    assert_eq!(server.stdout.lines().count(), 2);
+    let (host, port) = server.address(VERBOSE).split_once(':').unwrap();
     let mut client = script("startClient.sh");
     client.args([host, port]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut client = client.spawn().unwrap();
@@ -392,7 +392,7 @@ fn the_scripts_start_a_server_and_a_client() {
     client.stdout.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(wait_for(&mut client).success());
     assert!(said.contains("Login successful with new username. Welcome bob"), "{said}");
-    heard.stop();
+    server.stop();
     for (name, arguments) in [
         ("startServer.sh", &[][..]),
         ("startServer.sh", &["http"]),

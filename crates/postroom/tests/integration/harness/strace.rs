@@ -1,4 +1,4 @@
-//! A server whose system calls are traced, and their trace.
+//! A server under `strace`, and its system calls.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -40,31 +40,31 @@ impl TracedServer {
         self.listeners.iter().find(|(name, _)| name == protocol).unwrap().1
     }
 
-    /// Kills the server and returns what was traced.
-    pub(crate) fn kill(mut self) -> Vec<Call> {
+    /// Kills the server and returns its system calls.
+    pub(crate) fn kill(mut self) -> Vec<SystemCall> {
         kill_process(self.server, Signal::KILL).unwrap();
         wait_for(&mut self.strace);
         self.calls()
     }
 
-    /// Waits for the server to end by itself; returns how it did, what it said
-    /// on standard error and what was traced.
-    pub(crate) fn wait(mut self) -> (ExitStatus, String, Vec<Call>) {
-        // strace ends as the program does that it traces.
+    /// Waits for the server to end by itself; returns its status, its standard
+    /// error and its system calls.
+    pub(crate) fn wait(mut self) -> (ExitStatus, String, Vec<SystemCall>) {
+        // strace exits with the status of the server.
         let status = wait_for(&mut self.strace);
         (status, fs::read_to_string(&self.errors).unwrap(), self.calls())
     }
 
-    fn calls(&self) -> Vec<Call> {
-        // What was sent may end within a character.
+    fn calls(&self) -> Vec<SystemCall> {
+        // strace may cut a text within a character.
         parse(&String::from_utf8_lossy(&fs::read(&self.trace).unwrap()))
     }
 }
 
 impl Drop for TracedServer {
     fn drop(&mut self) {
-        // Without its child strace ends by itself. Once it has been waited for,
-        // the number may be another's.
+        // strace ends when the server does. After a wait another process may have
+        // its id.
         if self.strace.try_wait().is_ok_and(|status| status.is_none()) {
             let _ = kill_process(self.server, Signal::KILL);
             let _ = self.strace.wait();
@@ -79,7 +79,7 @@ pub(crate) fn data(folder: &Path) -> PathBuf {
 
 /// A finished system call.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct SystemCall {
     pub(crate) name: String,
     pub(crate) arguments: String,
     /// What it returned, and the error's name where it failed.
@@ -89,7 +89,7 @@ pub(crate) struct Call {
     pub(crate) ended: usize,
 }
 
-impl Call {
+impl SystemCall {
     /// The file or socket of its first argument, as `-y` shows it.
     pub(crate) fn file(&self) -> &str {
         let (_, rest) = self.arguments.split_once('<').unwrap_or_default();
@@ -110,7 +110,7 @@ impl Call {
 }
 
 /// Reads a trace of `strace -f`. Calls that did not end are left out.
-pub(crate) fn parse(trace: &str) -> Vec<Call> {
+pub(crate) fn parse(trace: &str) -> Vec<SystemCall> {
     let mut calls = Vec::new();
     let mut unfinished: HashMap<&str, (usize, &str, &str)> = HashMap::new();
     for (place, line) in trace.lines().enumerate() {
@@ -132,9 +132,9 @@ pub(crate) fn parse(trace: &str) -> Vec<Call> {
     calls
 }
 
-fn call(name: &str, rest: &str, begun: usize, ended: usize) -> Option<Call> {
+fn call(name: &str, rest: &str, begun: usize, ended: usize) -> Option<SystemCall> {
     // The last one: texts may hold anything.
     let (arguments, result) = rest.rsplit_once(" = ")?;
     let (name, arguments, result) = (name.to_owned(), arguments.to_owned(), result.to_owned());
-    Some(Call { name, arguments, result, begun, ended })
+    Some(SystemCall { name, arguments, result, begun, ended })
 }

@@ -1,4 +1,4 @@
-//! The server's ends of a client's connections.
+//! A server that a test plays: it accepts a client and sends what the test says.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,10 +7,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::harness::support::PATIENCE;
 
-/// A port that a client connects to.
-pub(crate) struct Listener(TcpListener);
+/// A port that clients connect to.
+pub(crate) struct FakeServer(TcpListener);
 
-impl Listener {
+impl FakeServer {
     pub(crate) fn new() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").unwrap())
     }
@@ -19,25 +19,25 @@ impl Listener {
         self.0.local_addr().unwrap()
     }
 
-    /// No client may have connected.
+    /// Fails if a client has connected.
     #[track_caller]
     pub(crate) fn assert_unused(&self) {
         let mut polled = [PollFd::new(&self.0, PollFlags::IN)];
         assert_eq!(poll(&mut polled, Some(&Timespec::default())).unwrap(), 0);
     }
 
-    pub(crate) fn accept(&self) -> Peer {
+    pub(crate) fn accept(&self) -> ServerEnd {
         let mut polled = [PollFd::new(&self.0, PollFlags::IN)];
         let ready = poll(&mut polled, Some(&Timespec::try_from(PATIENCE).unwrap())).unwrap();
         assert_eq!(ready, 1, "the client does not connect");
-        Peer::new(self.0.accept().unwrap().0)
+        ServerEnd::new(self.0.accept().unwrap().0)
     }
 }
 
-/// One connection, line by line.
-pub(crate) struct Peer(BufReader<TcpStream>);
+/// The server's end of one connection, read line by line.
+pub(crate) struct ServerEnd(BufReader<TcpStream>);
 
-impl Peer {
+impl ServerEnd {
     fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self(BufReader::new(stream))
@@ -56,7 +56,7 @@ impl Peer {
         line
     }
 
-    /// The client's next line must be this.
+    /// Fails unless the client's next line is this one.
     #[track_caller]
     pub(crate) fn expect(&mut self, line: &str) {
         assert_eq!(self.line(), line);
@@ -66,7 +66,7 @@ impl Peer {
         self.0.get_mut().write_all(text.as_bytes()).unwrap();
     }
 
-    /// The client must send nothing more and end.
+    /// Fails unless the client sends nothing more and ends the connection.
     #[track_caller]
     pub(crate) fn expect_end(&mut self) {
         let mut rest = String::new();
@@ -74,7 +74,7 @@ impl Peer {
         assert_eq!(rest, "");
     }
 
-    /// The client must send nothing more and reset the connection.
+    /// Fails unless the client sends nothing more and resets the connection.
     #[track_caller]
     pub(crate) fn expect_reset(&mut self) {
         let error = self.0.read_to_end(&mut Vec::new()).unwrap_err();
