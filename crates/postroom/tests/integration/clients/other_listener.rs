@@ -1,11 +1,9 @@
 //! Each client at the port of each other listener says which one it met.
 
-use std::process::Command;
-
 use postroom_protocol::PROTOCOLS;
 use tempfile::TempDir;
 
-use crate::harness::support::{Server, program, run_program};
+use crate::harness::support::{Server, run_program};
 
 /// A client, the protocol that it speaks, and its words where HOST, PORT and
 /// FILE stand for the server and a password file.
@@ -103,7 +101,7 @@ fn the_words_of_other_listeners_are_fine_as_a_text_on_the_board() {
     let port = server.address("board").port().to_string();
     for text in ["UNKNOWN COMMAND", "LOGIN ERROR", "401 Unrecognized message", "error: x", "3"] {
         let run = |words: &[&str]| {
-            let output = Command::new(program()).arg("board").args(words).output().unwrap();
+            let output = run_program([&["board"], words].concat(), b"");
             assert!(output.status.success(), "{words:?}");
             String::from_utf8(output.stdout).unwrap()
         };

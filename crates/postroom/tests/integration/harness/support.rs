@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use postroom_protocol::PROTOCOLS;
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 pub(crate) use super::client::Client;
 
@@ -48,6 +48,23 @@ pub(crate) fn run_program(
     // A client that does not read its input may have ended.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
+}
+
+/// Adds an account with a password to the data folder of a server that is stopped.
+pub(crate) fn add_account(data: &Path, name: &str, password: &str) {
+    let mut file = NamedTempFile::new().unwrap();
+    writeln!(file, "{password}").unwrap();
+    let words = [
+        OsStr::new("account"),
+        "add".as_ref(),
+        name.as_ref(),
+        "--data".as_ref(),
+        data.as_ref(),
+        "--password-file".as_ref(),
+        file.path().as_ref(),
+    ];
+    let output = run_program(words, b"");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A running server with a data folder of its own, killed when dropped.

@@ -78,6 +78,13 @@ impl Terminal {
         });
     }
 
+    /// Waits for a prompt and types a line.
+    #[track_caller]
+    pub(crate) fn answer(&mut self, prompt: &str, line: &str) {
+        self.wait_for(prompt);
+        self.type_keys(&format!("{line}\r"));
+    }
+
     /// Waits until a row holds this.
     #[track_caller]
     pub(crate) fn wait_for_words(&mut self, words: &str) {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::harness::logged::{LoggedServer, wait_until};
-use crate::harness::support::{PATIENCE, Server, command, only_child, program, wait_for};
+use crate::harness::support::{PATIENCE, Server, command, only_child, run_program, wait_for};
 
 fn report_argument(path: &Path) -> String {
     format!("--report={}", path.display())
@@ -176,8 +176,7 @@ fn server_and_clients_share_one_file_in_whole_lines() {
     let upload = || {
         for _ in 0..ROUNDS {
             let arguments = ["board", &report_of_client, "-u", "127.0.0.1", &port, &text];
-            let status = Command::new(program()).args(arguments).stdout(Stdio::null()).status();
-            assert!(status.unwrap().success());
+            assert!(run_program(arguments, b"").status.success());
         }
     };
     thread::scope(|scope| (0..CLIENTS).for_each(|_| drop(scope.spawn(upload))));

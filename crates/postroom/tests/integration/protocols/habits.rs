@@ -74,29 +74,26 @@ fn a_carriage_return_before_the_line_feed_is_dropped() {
     assert_eq!(bob.rest(), "");
 }
 
-#[test]
-fn a_carriage_return_at_a_pause_is_dropped() {
+/// Bob sends himself a text in commands that end with this and a pause.
+fn assert_pauses_end_commands(end: &str, text: &str) {
     let server = server_with_short_pause();
     let mut bob = server.connect(VERBOSE);
-    bob.send("LOGIN bob\r");
+    bob.send(&format!("LOGIN bob{end}"));
     assert_eq!(bob.line(), WELCOME);
-    bob.send("COMPOSE bob bob Hi\r");
+    bob.send(&format!("COMPOSE bob bob {text}{end}"));
     assert_eq!(bob.line(), "MESSAGE SENT SUCCESSFULLY.");
-    bob.send("READ bob\r");
-    assert_eq!(bob.line(), "0 bob Hi");
+    bob.send(&format!("READ bob{end}"));
+    assert_eq!(bob.line(), format!("0 bob {text}"));
+}
+
+#[test]
+fn a_carriage_return_at_a_pause_is_dropped() {
+    assert_pauses_end_commands("\r", "Hi");
 }
 
 #[test]
 fn a_command_of_1024_bytes_is_ended_by_a_pause() {
-    let server = server_with_short_pause();
-    let mut bob = server.connect(VERBOSE);
-    bob.send("LOGIN bob");
-    assert_eq!(bob.line(), WELCOME);
-    let text = "x".repeat(1_024 - "COMPOSE bob bob ".len());
-    bob.send(&format!("COMPOSE bob bob {text}"));
-    assert_eq!(bob.line(), "MESSAGE SENT SUCCESSFULLY.");
-    bob.send("READ bob");
-    assert_eq!(bob.line(), format!("0 bob {text}"));
+    assert_pauses_end_commands("", &"x".repeat(1_024 - "COMPOSE bob bob ".len()));
 }
 
 #[test]

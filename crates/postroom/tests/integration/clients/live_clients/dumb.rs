@@ -1,6 +1,8 @@
 //! The live clients at a terminal that obeys no control sequences.
 
-use super::{AGAIN, GREETING, RECEIPT, chat_arguments, im_arguments, let_in};
+use super::{
+    AGAIN, GREETING, RECEIPT, answer_exit, answer_quit, chat_arguments, im_arguments, let_in,
+};
 use crate::harness::fake_server::FakeServer;
 use crate::harness::terminal::Terminal;
 
@@ -36,8 +38,7 @@ fn chat_asks_in_lines_and_writes_no_sequences() {
         peer.say("mary: well\n");
         terminal.wait_for_rows(&["mary: hi", "hello", "mary: well", ""]);
         terminal.type_keys("/quit\r");
-        peer.expect("/quit");
-        peer.say("You have left the chat\n");
+        answer_quit(&mut peer);
         let (status, written) = terminal.end();
         assert!(status.success(), "{written:?}");
         assert!(!written.contains('\u{1b}') && !written.contains("secret"), "{written:?}");
@@ -60,8 +61,7 @@ fn im_asks_in_lines_and_writes_no_sequences() {
     pushes.expect(RECEIPT);
     terminal.wait_for_rows(&["bob: hi", ""]);
     terminal.type_keys("/exit\r");
-    commands.expect("/exit");
-    commands.say("310 Bye bye\n");
+    answer_exit(&mut commands);
     let (status, written) = terminal.end();
     assert!(status.success(), "{written:?}");
     assert!(!written.contains('\u{1b}') && !written.contains("12345"), "{written:?}");
@@ -76,8 +76,7 @@ fn the_terminal_is_put_back_when_a_password_is_not_typed() {
     terminal.wait_for_rows(&["Password:", ""]);
     assert!(!terminal.is_as_usual());
     terminal.type_keys("\u{3}");
-    commands.expect("/exit");
-    commands.say("310 Bye bye\n");
+    answer_exit(&mut commands);
     terminal.wait_until_as_usual();
     assert!(terminal.end().0.success());
 }

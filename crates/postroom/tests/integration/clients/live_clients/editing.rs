@@ -1,6 +1,6 @@
 //! Keys that do more than insert a character.
 
-use super::{ChatTerminal, ImTerminal, RECEIPT};
+use super::{ChatTerminal, ImTerminal, RECEIPT, answer_exit, answer_quit};
 use crate::harness::terminal::Terminal;
 
 #[test]
@@ -14,8 +14,7 @@ fn ctrl_c_clears_a_line_and_leaves_from_an_empty_one() {
     terminal.type_keys("\u{19}ne\r");
     peer.expect("/all half a line");
     terminal.type_keys("\u{3}");
-    peer.expect("/quit");
-    peer.say("You have left the chat\n");
+    answer_quit(&mut peer);
     assert!(terminal.end().0.success());
 
     let ImTerminal { mut terminal, mut commands, pushes: _kept, prompt } = ImTerminal::start();
@@ -24,8 +23,7 @@ fn ctrl_c_clears_a_line_and_leaves_from_an_empty_one() {
     terminal.type_keys("\u{3}");
     terminal.wait_for(&prompt);
     terminal.type_keys("\u{3}");
-    commands.expect("/exit");
-    commands.say("310 Bye bye\n");
+    answer_exit(&mut commands);
     assert!(terminal.end().0.success());
 }
 

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use super::{ChatTerminal, ImTerminal, chat_arguments, im_arguments};
-use crate::harness::support::program;
+use super::{ChatTerminal, ImTerminal, answer_exit, answer_quit, chat_arguments, im_arguments};
+use crate::harness::support::{program, run_program};
 use crate::harness::terminal::Terminal;
 
 /// The one sentence that begins with the program's name.
@@ -73,8 +73,7 @@ fn without_a_server_one_sentence_says_so() {
         assert!(complaint(&written).contains(&expected), "{written:?}");
     }
     let port = address.port().to_string();
-    let output =
-        Command::new(program()).args(["board", "-d", "127.0.0.1", &port]).output().unwrap();
+    let output = run_program(["board", "-d", "127.0.0.1", &port], b"");
     assert_eq!(output.status.code(), Some(75));
     assert!(String::from_utf8_lossy(&output.stderr).contains("refused the connection"));
     assert!(output.stdout.is_empty());
@@ -85,16 +84,14 @@ fn ctrl_c_ctrl_d_and_signals_leave_in_order() {
     for way in ["\u{3}", "\u{4}", "half\u{3}\u{3}", ""] {
         let ImTerminal { mut terminal, mut commands, pushes, .. } = ImTerminal::start();
         leave(&mut terminal, way);
-        commands.expect("/exit");
-        commands.say("310 Bye bye\n");
+        answer_exit(&mut commands);
         drop(pushes);
         terminal.wait_until_as_usual();
         assert!(terminal.end().0.success(), "{way:?}");
 
         let ChatTerminal { mut terminal, mut peer, .. } = ChatTerminal::start();
         leave(&mut terminal, way);
-        peer.expect("/quit");
-        peer.say("You have left the chat\n");
+        answer_quit(&mut peer);
         terminal.wait_until_as_usual();
         assert!(terminal.end().0.success(), "{way:?}");
     }
@@ -147,8 +144,7 @@ fn in_a_pipe_there_are_no_prompts_and_no_sequences() {
     peer.say(super::GREETING);
     peer.expect("/setname john");
     peer.say("Username accepted\nmary: hi\n");
-    peer.expect("/quit");
-    peer.say("You have left the chat\n");
+    answer_quit(&mut peer);
     assert!(crate::harness::support::wait_for(&mut child).success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(

@@ -1,6 +1,9 @@
 //! Names and passwords asked for at a terminal.
 
-use super::{AGAIN, GREETING, chat_arguments, client_arguments, im_arguments, let_in};
+use super::{
+    AGAIN, GREETING, answer_exit, chat_arguments, client_arguments, expect_password, im_arguments,
+    let_in, log_in_to_mail,
+};
 use crate::harness::fake_server::FakeServer;
 use crate::harness::terminal::Terminal;
 
@@ -9,37 +12,27 @@ fn im_asks_until_it_is_let_in_and_shows_no_password() {
     let server = FakeServer::new();
     let mut terminal = Terminal::start(&im_arguments(server.address(), &[]));
     let mut commands = server.accept();
-    terminal.wait_for("Username: ");
-    terminal.type_keys("a:b\r");
+    terminal.answer("Username: ", "a:b");
     terminal.wait_for_words("cannot be used as a name");
-    terminal.wait_for("Username: ");
-    terminal.type_keys("jacky\r");
-    terminal.wait_for("Password: ");
-    terminal.type_keys("secret\r");
+    terminal.answer("Username: ", "jacky");
+    terminal.answer("Password: ", "secret");
     commands.expect("/login jacky secret");
     commands.say("102 Authentication Failed\n");
-    terminal.wait_for(AGAIN);
-    terminal.type_keys("\r");
-    terminal.wait_for("Username: ");
-    terminal.type_keys("jacky\r");
-    terminal.wait_for("Password: ");
-    terminal.type_keys("secret\r");
+    terminal.answer(AGAIN, "");
+    terminal.answer("Username: ", "jacky");
+    terminal.answer("Password: ", "secret");
     commands.expect("/login jacky secret");
     commands.say("103 You are already logged in\n");
     terminal.wait_for_words("is logged in at");
-    terminal.wait_for("Username: ");
-    terminal.type_keys("jacky\r");
-    terminal.wait_for("Password: ");
-    terminal.type_keys("secret word\r");
+    terminal.answer("Username: ", "jacky");
+    terminal.answer("Password: ", "secret word");
     terminal.wait_for_words("a password that contains a space");
-    terminal.wait_for(AGAIN);
-    terminal.type_keys("secret\r");
+    terminal.answer(AGAIN, "secret");
     commands.expect("/login jacky secret");
     let _pushes = let_in(&mut commands);
     terminal.wait_for(&format!("jacky@{}> ", server.address()));
     terminal.type_keys("/exit\r");
-    commands.expect("/exit");
-    commands.say("310 Bye bye\n");
+    answer_exit(&mut commands);
     let (status, written) = terminal.end();
     assert!(status.success());
     assert!(!written.contains("secret"), "{written:?}");
@@ -53,21 +46,17 @@ fn chat_asks_for_a_password_where_a_name_is_taken() {
     peer.say(GREETING);
     peer.expect("/setname john");
     peer.say("The name john is taken.\n");
-    terminal.wait_for(AGAIN);
-    terminal.type_keys("secret\r");
+    terminal.answer(AGAIN, "secret");
     peer.expect("/pass secret");
     peer.expect("/setname john");
     peer.say("The name john is taken.\n");
     terminal.wait_for_words("The password is wrong.");
-    terminal.wait_for(AGAIN);
-    terminal.type_keys("\r");
-    terminal.wait_for("Username: ");
-    terminal.type_keys("mary\r");
+    terminal.answer(AGAIN, "");
+    terminal.answer("Username: ", "mary");
     peer.expect("/setname mary");
     // No password would help.
     peer.say("That username is taken. Choose another: /setname NAME.\n");
-    terminal.wait_for("Username: ");
-    terminal.type_keys("jim\r");
+    terminal.answer("Username: ", "jim");
     peer.expect("/setname jim");
     peer.say("Username accepted\n");
     terminal.wait_for(&format!("jim@{}> ", server.address()));
@@ -76,19 +65,19 @@ fn chat_asks_for_a_password_where_a_name_is_taken() {
     assert!(!written.contains("secret"), "{written:?}");
 }
 
-/// What a client at a terminal ends with after three wrong passwords.
-fn assert_left(terminal: Terminal, passwords: &[&str]) {
+const WRONG: [&str; 3] = ["first", "second", "third"];
+
+/// Checks how a client ends after three wrong passwords.
+fn assert_left(terminal: Terminal) {
     let (status, written) = terminal.end();
     assert_eq!(status.code(), Some(77), "{written:?}");
     assert!(written.contains("refused the login as") || written.contains("at login as"));
-    for password in passwords {
+    for password in WRONG {
         assert!(!written.contains(password), "{written:?}");
     }
     let asked = written.rsplit("Password").next().unwrap();
     assert!(!asked.contains("Username"), "{written:?}");
 }
-
-const WRONG: [&str; 3] = ["first", "second", "third"];
 
 #[test]
 fn im_leaves_after_three_wrong_passwords() {
@@ -96,12 +85,11 @@ fn im_leaves_after_three_wrong_passwords() {
     let mut terminal = Terminal::start(&im_arguments(server.address(), &["--as", "jacky"]));
     let mut commands = server.accept();
     for (password, prompt) in WRONG.iter().zip(["Password: ", AGAIN, AGAIN]) {
-        terminal.wait_for(prompt);
-        terminal.type_keys(&format!("{password}\r"));
+        terminal.answer(prompt, password);
         commands.expect(&format!("/login jacky {password}"));
         commands.say("102 Authentication Failed\n");
     }
-    assert_left(terminal, &WRONG);
+    assert_left(terminal);
 }
 
 #[test]
@@ -113,36 +101,25 @@ fn chat_leaves_after_three_wrong_passwords() {
     peer.expect("/setname john");
     for password in WRONG {
         peer.say("The name john is taken.\n");
-        terminal.wait_for(AGAIN);
-        terminal.type_keys(&format!("{password}\r"));
+        terminal.answer(AGAIN, password);
         peer.expect(&format!("/pass {password}"));
         peer.expect("/setname john");
     }
     peer.say("The name john is taken.\n");
-    assert_left(terminal, &WRONG);
+    assert_left(terminal);
 }
 
 #[test]
 fn mail_leaves_after_three_wrong_passwords() {
     for kind in ["xterm", "dumb"] {
-        let server = FakeServer::new();
-        let arguments = client_arguments("mail", server.address(), &[]);
-        let mut terminal = Terminal::start_with(&arguments, |command| {
-            command.env("TERM", kind);
-        });
-        terminal.wait_for("Username: ");
-        terminal.type_keys("bob\r");
-        let mut peer = server.accept();
-        peer.expect("LOGIN bob");
+        let (mut terminal, mut peer) = log_in_to_mail(kind);
         for password in WRONG {
             peer.say("LOGIN ERROR\n");
-            terminal.wait_for(AGAIN);
-            terminal.type_keys(&format!("{password}\r"));
-            peer.expect(&format!("PASS {password}"));
-            peer.expect("LOGIN bob");
+            terminal.answer(AGAIN, password);
+            expect_password(&mut peer, password);
         }
         peer.say("LOGIN ERROR\n");
-        assert_left(terminal, &WRONG);
+        assert_left(terminal);
     }
 }
 
@@ -151,17 +128,14 @@ fn strict_mail_connects_again_after_a_wrong_password() {
     let server = FakeServer::new();
     let arguments = client_arguments("mail", server.address(), &["--strict"]);
     let mut terminal = Terminal::start(&arguments);
-    terminal.wait_for("Username: ");
-    terminal.type_keys("bob\r");
+    terminal.answer("Username: ", "bob");
     server.accept().expect("LOGIN bob");
     for password in WRONG {
-        terminal.wait_for(AGAIN);
-        terminal.type_keys(&format!("{password}\r"));
+        terminal.answer(AGAIN, password);
         let mut peer = server.accept();
-        peer.expect(&format!("PASS {password}"));
-        peer.expect("LOGIN bob");
+        expect_password(&mut peer, password);
     }
-    assert_left(terminal, &WRONG);
+    assert_left(terminal);
 }
 
 #[test]
@@ -169,8 +143,7 @@ fn a_password_typed_twice_is_neither_shown_nor_sent_as_words() {
     let server = FakeServer::new();
     let mut terminal = Terminal::start(&im_arguments(server.address(), &["--as", "jacky"]));
     let mut commands = server.accept();
-    terminal.wait_for("Password: ");
-    terminal.type_keys("secret\r");
+    terminal.answer("Password: ", "secret");
     commands.expect("/login jacky secret");
     // The answer takes its time, and the second line comes before it.
     terminal.type_keys("secret\rsec");
@@ -185,32 +158,20 @@ fn a_password_typed_twice_is_neither_shown_nor_sent_as_words() {
     commands.say("301 jacky\n");
     terminal.wait_for_rows(&["Present: jacky.", prompt.trim_end()]);
     terminal.type_keys("/exit\r");
-    commands.expect("/exit");
-    commands.say("310 Bye bye\n");
+    answer_exit(&mut commands);
     assert!(!terminal.end().1.contains("secret"));
 }
 
 #[test]
 fn mail_shows_no_password_that_is_typed_twice() {
     for kind in ["xterm", "dumb"] {
-        let server = FakeServer::new();
-        let arguments = client_arguments("mail", server.address(), &[]);
-        let mut terminal = Terminal::start_with(&arguments, |command| {
-            command.env("TERM", kind);
-        });
-        terminal.wait_for("Username: ");
-        terminal.type_keys("bob\r");
-        let mut peer = server.accept();
-        peer.expect("LOGIN bob");
+        let (mut terminal, mut peer) = log_in_to_mail(kind);
         peer.say("LOGIN ERROR\n");
-        terminal.wait_for(AGAIN);
-        terminal.type_keys("secret\r");
-        peer.expect("PASS secret");
-        peer.expect("LOGIN bob");
+        terminal.answer(AGAIN, "secret");
+        expect_password(&mut peer, "secret");
         terminal.type_keys("secret\r");
         peer.say("LOGIN ERROR\n");
-        peer.expect("PASS secret");
-        peer.expect("LOGIN bob");
+        expect_password(&mut peer, "secret");
         terminal.type_keys("secret\rsec");
         peer.say("Login successful. Welcome bob. You have 0 unread messages.\n");
         terminal.wait_for("Command (COMPOSE, READ or EXIT): ");
@@ -248,12 +209,10 @@ fn a_messenger_that_has_answered_is_not_taken_for_another_listener() {
     let server = FakeServer::new();
     let mut terminal = Terminal::start(&im_arguments(server.address(), &["--as", "jacky"]));
     let mut commands = server.accept();
-    terminal.wait_for("Password: ");
-    terminal.type_keys("first\r");
+    terminal.answer("Password: ", "first");
     commands.expect("/login jacky first");
     commands.say("102 Authentication Failed\n");
-    terminal.wait_for(AGAIN);
-    terminal.type_keys("second\r");
+    terminal.answer(AGAIN, "second");
     commands.expect("/login jacky second");
     drop(commands);
     let (status, written) = terminal.end();

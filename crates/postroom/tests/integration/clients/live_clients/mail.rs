@@ -1,7 +1,7 @@
 //! The client for mailboxes at a terminal: it edits lines as the live clients
 //! do, and leaves the terminal to its user while an answer is awaited.
 
-use super::{AGAIN, client_arguments};
+use super::{AGAIN, client_arguments, expect_password, log_in_to_mail};
 use crate::harness::fake_server::{FakeServer, ServerEnd};
 use crate::harness::terminal::Terminal;
 
@@ -9,15 +9,7 @@ const COMMAND: &str = "Command (COMPOSE, READ or EXIT): ";
 
 /// The client at a terminal of this kind, logged in as bob.
 fn start(kind: &str) -> (Terminal, ServerEnd) {
-    let server = FakeServer::new();
-    let arguments = client_arguments("mail", server.address(), &[]);
-    let mut terminal = Terminal::start_with(&arguments, |command| {
-        command.env("TERM", kind);
-    });
-    terminal.wait_for("Username: ");
-    terminal.type_keys("bob\r");
-    let mut peer = server.accept();
-    peer.expect("LOGIN bob");
+    let (mut terminal, mut peer) = log_in_to_mail(kind);
     peer.say("Login successful with new username. Welcome bob\n");
     terminal.wait_for(COMMAND);
     (terminal, peer)
@@ -34,10 +26,8 @@ fn lines_are_edited_and_secrets_are_not_shown() {
     let mut peer = server.accept();
     peer.expect("LOGIN bob");
     peer.say("LOGIN ERROR\n");
-    terminal.wait_for(AGAIN);
-    terminal.type_keys("secret\r");
-    peer.expect("PASS secret");
-    peer.expect("LOGIN bob");
+    terminal.answer(AGAIN, "secret");
+    expect_password(&mut peer, "secret");
     peer.say("Login successful. Welcome bob. You have 0 unread messages.\n");
     terminal.wait_for(COMMAND);
     terminal.type_keys("\u{4}");
@@ -82,14 +72,11 @@ fn the_name_of_the_command_line_is_tried_first_and_another_asked_for() {
     let mut peer = server.accept();
     peer.expect("LOGIN dora");
     peer.say("LOGIN ERROR\n");
-    terminal.wait_for(AGAIN);
-    terminal.type_keys("\r");
-    terminal.wait_for("Username: ");
-    terminal.type_keys("bob\r");
+    terminal.answer(AGAIN, "");
+    terminal.answer("Username: ", "bob");
     peer.expect("LOGIN bob");
     peer.say("Login successful with new username. Welcome bob\n");
-    terminal.wait_for(COMMAND);
-    terminal.type_keys("EXIT\r");
+    terminal.answer(COMMAND, "EXIT");
     peer.expect("EXIT");
     drop(peer);
     assert!(terminal.end().0.success());

@@ -15,7 +15,7 @@ use crate::harness::fake_server::{FakeServer, ServerEnd};
 use crate::harness::terminal::Terminal;
 
 const GREETING: &str = "Welcome to Postroom. Choose a name with /setname NAME.\n";
-/// What asks for a password after a refused login.
+/// The prompt after a refused login.
 const AGAIN: &str = "Password (leave empty to choose another name): ";
 const RECEIPT: &str = "302 Message receipt successful";
 
@@ -24,7 +24,7 @@ struct ImTerminal {
     terminal: Terminal,
     commands: ServerEnd,
     pushes: ServerEnd,
-    /// What stands before what is typed.
+    /// The prompt before what is typed.
     prompt: String,
 }
 
@@ -37,8 +37,7 @@ impl ImTerminal {
         let server = FakeServer::new();
         let mut terminal = open(server.address());
         let mut commands = server.accept();
-        terminal.wait_for("Password: ");
-        terminal.type_keys("12345\r");
+        terminal.answer("Password: ", "12345");
         commands.expect("/login jacky 12345");
         let pushes = let_in(&mut commands);
         let prompt = format!("jacky@{}> ", server.address());
@@ -47,7 +46,7 @@ impl ImTerminal {
     }
 }
 
-/// Says that the password was right and connects back.
+/// Accepts the password and dials stream b.
 fn let_in(commands: &mut ServerEnd) -> ServerEnd {
     commands.say("101 Authentication successful\n");
     let line = commands.line();
@@ -61,7 +60,7 @@ fn let_in(commands: &mut ServerEnd) -> ServerEnd {
 struct ChatTerminal {
     terminal: Terminal,
     peer: ServerEnd,
-    /// What stands before what is typed.
+    /// The prompt before what is typed.
     prompt: String,
 }
 
@@ -81,6 +80,37 @@ impl ChatTerminal {
         terminal.wait_for(&prompt);
         Self { terminal, peer, prompt }
     }
+}
+
+/// The client `mail` at a terminal of this kind, once it has sent the name bob.
+fn log_in_to_mail(kind: &str) -> (Terminal, ServerEnd) {
+    let server = FakeServer::new();
+    let arguments = client_arguments("mail", server.address(), &[]);
+    let mut terminal = Terminal::start_with(&arguments, |command| {
+        command.env("TERM", kind);
+    });
+    terminal.answer("Username: ", "bob");
+    let mut peer = server.accept();
+    peer.expect("LOGIN bob");
+    (terminal, peer)
+}
+
+/// Expects a password from `mail`, and the name again.
+fn expect_password(peer: &mut ServerEnd, password: &str) {
+    peer.expect(&format!("PASS {password}"));
+    peer.expect("LOGIN bob");
+}
+
+/// Expects `/exit` from `im` and answers it.
+fn answer_exit(commands: &mut ServerEnd) {
+    commands.expect("/exit");
+    commands.say("310 Bye bye\n");
+}
+
+/// Expects `/quit` from `chat` and answers it.
+fn answer_quit(peer: &mut ServerEnd) {
+    peer.expect("/quit");
+    peer.say("You have left the chat\n");
 }
 
 fn im_arguments(address: SocketAddr, more: &[&str]) -> Vec<String> {

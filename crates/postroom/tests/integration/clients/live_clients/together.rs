@@ -1,11 +1,9 @@
 //! Two people at their terminals, with the real server between them.
 
-use std::process::Command;
-
 use tempfile::TempDir;
 
 use super::{AGAIN, chat_arguments, im_arguments};
-use crate::harness::support::{Server, program};
+use crate::harness::support::{Server, run_program};
 use crate::harness::terminal::Terminal;
 
 /// A server that knows the passwords of jacky and bob.
@@ -20,8 +18,7 @@ fn server() -> (TempDir, Server) {
 fn log_in(server: &Server, name: &str, password: &str) -> (Terminal, String) {
     let address = server.address("im");
     let mut terminal = Terminal::start(&im_arguments(address, &["--as", name]));
-    terminal.wait_for("Password: ");
-    terminal.type_keys(&format!("{password}\r"));
+    terminal.answer("Password: ", password);
     let prompt = format!("{name}@{address}> ");
     terminal.wait_for(&prompt);
     (terminal, prompt)
@@ -77,7 +74,7 @@ fn a_text_goes_up_to_the_board_and_comes_down() {
     let server = Server::start();
     let port = server.address("board").port().to_string();
     let run = |arguments: &[&str]| {
-        let output = Command::new(program()).arg("board").args(arguments).output().unwrap();
+        let output = run_program([&["board"], arguments].concat(), b"");
         let told = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(told).unwrap())
     };

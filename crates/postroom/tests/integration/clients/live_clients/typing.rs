@@ -1,6 +1,6 @@
 //! What is being typed when a message comes is still there after it.
 
-use super::{ChatTerminal, ImTerminal, RECEIPT};
+use super::{ChatTerminal, ImTerminal, RECEIPT, answer_quit};
 use crate::harness::terminal::Terminal;
 
 #[test]
@@ -102,8 +102,7 @@ fn names_have_colours_where_they_are_wanted() {
         peer.say(message);
         terminal.wait_for_words("mary: ^[[31mhi");
         terminal.type_keys("/quit\r");
-        peer.expect("/quit");
-        peer.say("You have left the chat\n");
+        answer_quit(&mut peer);
         let (_, written) = terminal.end();
         let coloured = written.matches("mmary\u{1b}[0m: ^[[31mhi").count();
         assert_eq!(coloured, if is_wanted { 2 } else { 0 }, "{written:?}");

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::{Stage, Transcript};
-use crate::harness::support::{Client, Server, program};
+use crate::harness::support::{Client, Server, add_account};
 
 /// A server and the clients of a transcript that are connected to it.
 pub(crate) struct TcpStage {
@@ -79,21 +78,6 @@ impl TcpStage {
         }
         self.server.connect(self.protocols.get(name).unwrap_or(&self.protocol))
     }
-}
-
-fn add_account(data: &std::path::Path, name: &str, password: &str) {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    writeln!(file, "{password}").unwrap();
-    let status = Command::new(program())
-        .args(["account", "add", name, "--data"])
-        .arg(data)
-        .arg("--password-file")
-        .arg(file.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(status.success());
 }
 
 /// The next line, byte by byte: a line of `chat` may hold bytes that are no text.

@@ -11,7 +11,7 @@ use super::{VERBOSE, folder, run, text};
 use crate::harness::support::{Server, program};
 
 /// Runs `postroom account`: whether it succeeded, and what it said.
-pub(super) fn account(data: &Path, arguments: &[&str]) -> (bool, String, String) {
+fn account(data: &Path, arguments: &[&str]) -> (bool, String, String) {
     account_typing(data, arguments, "")
 }
 

@@ -1,15 +1,14 @@
 //! How a server stops.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::accounts::{account, store};
-use super::{VERBOSE, text};
+use super::VERBOSE;
+use super::accounts::store;
 use crate::harness::logged::LoggedServer;
-use crate::harness::support::{Client, PATIENCE, Server};
+use crate::harness::support::{Client, PATIENCE, Server, add_account};
 
 /// How long a stop may take.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -65,10 +64,8 @@ fn a_stop_does_not_wait_for_a_client_that_does_not_read() {
 
 #[test]
 fn a_stop_does_not_wait_for_all_passwords_to_be_checked() {
-    let (folder, data) = store();
-    let password = folder.path().join("password");
-    fs::write(&password, "secret\n").unwrap();
-    assert!(account(&data, &["add", "dora", "--password-file", text(&password)]).0);
+    let (_folder, data) = store();
+    add_account(&data, "dora", "secret");
     let mut server = Server::in_folder(&data, &["--set=accounts.password_checks_max=2000"]);
     let clients: Vec<_> = (0..600)
         .map(|_| {
