@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Channel, Name, Post, Receipt, Safe, Text};
+use crate::{Channel, Committed, Name, Post, Safe, Text};
 
 /// Something that happened elsewhere and is a session's business.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub enum Event {
 /// A post as it is seen in one channel. It is on disk.
 #[derive(Debug)]
 pub struct Posted {
-    post: Receipt<Arc<Post>>,
+    post: Committed<Arc<Post>>,
     /// Which of its channels.
     pub channel: Channel,
     /// Set where someone waits until it is heard.
@@ -34,7 +34,7 @@ pub struct Posted {
 
 impl Posted {
     /// The post in each of its channels.
-    pub fn in_each(post: &Receipt<Arc<Post>>, mark: Option<Mark>) -> impl Iterator<Item = Self> {
+    pub fn in_each(post: &Committed<Arc<Post>>, mark: Option<Mark>) -> impl Iterator<Item = Self> {
         let shown: Arc<str> = Safe(post.get().text.as_str()).to_string().into();
         post.get().channels.iter().map(move |channel| Self {
             post: post.derive(Arc::clone),

@@ -4,23 +4,22 @@
 //! clock or randomness. All other layers know this one; it knows none of them.
 
 mod channel;
-mod counter;
+mod committed;
 mod event;
 mod name;
 mod password;
-mod receipt;
+mod reply;
+mod request;
 mod safe;
 mod text;
 
 pub use channel::{Author, CHANNEL_BYTES_MAX, Channel, Entry, HASHTAGS_MAX, Page, Position, Post};
-pub use counter::{
-    Composed, Delivery, LogInRefusal, NotTold, Notice, PostRefusal, PresenceTerms, Reply, Request,
-    SendRefusal, Terms, Unknown,
-};
+pub use committed::{Batch, Committed, CommittedBatch};
 pub use event::{Attendee, Event, Mark, Posted, Told};
 pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
-pub use receipt::{Batch, Receipt, Receipts};
+pub use reply::{ComposeRefusal, Composed, Delivery, LogInRefusal, NotTold, PostRefusal, Reply};
+pub use request::{Notice, PresenceTerms, Request, Terms, Unknown};
 pub use safe::{Safe, push_safe};
 pub use text::{Text, TextError};
 

@@ -7,7 +7,7 @@ use postroom_store::PasswordHash;
 
 use crate::file_passwords::Table;
 use crate::password::{self, Checker};
-use crate::visit::SessionId;
+use crate::visit::SessionKey;
 
 /// Checks of one account that may wait: further logins are refused.
 const CHECKS_PER_ACCOUNT_MAX: usize = 16;
@@ -16,7 +16,7 @@ const CHECKS_PER_ACCOUNT_MAX: usize = 16;
 /// elsewhere and says [`Office::checked`](crate::Office::checked).
 #[derive(Debug)]
 pub struct Check {
-    session: SessionId,
+    session: SessionKey,
     name: Name,
     given: Option<Password>,
     against: Against,
@@ -36,7 +36,7 @@ pub(crate) enum Against {
 /// A check done.
 #[derive(Debug)]
 pub struct Checked {
-    pub(crate) session: SessionId,
+    pub(crate) session: SessionKey,
     pub(crate) name: Name,
     pub(crate) verdict: Verdict,
 }
@@ -53,7 +53,7 @@ pub(crate) enum Verdict {
 
 impl Check {
     pub(crate) fn new(
-        session: SessionId,
+        session: SessionKey,
         name: Name,
         given: Option<Password>,
         against: Against,
@@ -110,7 +110,7 @@ impl Checks {
     }
 
     /// Takes the earliest check whose session is still there.
-    pub(crate) fn take(&mut self, is_there: impl Fn(SessionId) -> bool) -> Option<Check> {
+    pub(crate) fn take(&mut self, is_there: impl Fn(SessionKey) -> bool) -> Option<Check> {
         while let Some(check) = self.waiting.pop_front() {
             if is_there(check.session) {
                 return Some(check);

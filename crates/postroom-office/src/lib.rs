@@ -21,7 +21,7 @@ mod visit;
 
 use std::collections::VecDeque;
 
-use postroom_model::{Channel, Composed, Delivery, LogInRefusal, Reply, Request, SendRefusal};
+use postroom_model::{Channel, ComposeRefusal, Composed, Delivery, LogInRefusal, Reply, Request};
 use postroom_store::{Call, Completion, Outcome, Store, StoreFailure, Ticket, Timestamp};
 use slab::Slab;
 
@@ -35,7 +35,7 @@ pub use check::{Check, Checked};
 pub use file_passwords::{FilePasswords, PasswordTables};
 pub use news::{Audience, Member, Moment, News};
 pub use password_file::{PasswordRead, PasswordsRead};
-pub use visit::SessionId;
+pub use visit::SessionKey;
 
 /// Accounts, mailboxes and channels, as sessions see them.
 #[derive(Debug)]
@@ -51,14 +51,14 @@ pub struct Office<S> {
     /// Set where passwords come from a file.
     file: Option<PasswordFile>,
     /// Sessions whose login has only to claim the presence of its account.
-    claims: Vec<SessionId>,
+    claims: Vec<SessionKey>,
     completions: Vec<Completion>,
     /// Calls that the store was given, and those that it has completed.
     submitted: u64,
     completed: u64,
     /// What needs no call, but came after calls that are not completed: so many
     /// must be first.
-    deferred: VecDeque<(u64, SessionId, Request)>,
+    deferred: VecDeque<(u64, SessionKey, Request)>,
     /// Something was submitted since the last settlement.
     unsettled: bool,
 }
@@ -88,16 +88,16 @@ impl<S: Store> Office<S> {
     }
 
     /// Begins a session, which acts for no one yet.
-    pub fn enter(&mut self) -> SessionId {
+    pub fn enter(&mut self) -> SessionKey {
         let generation = self.next_generation;
         self.next_generation = generation.wrapping_add(1);
         let key = self.visits.insert(Visit::new(generation));
-        SessionId::new(key, generation)
+        SessionKey::new(key, generation)
     }
 
     /// Takes a request of a session; its reply comes from a later
     /// [`settle`](Self::settle).
-    pub fn ask(&mut self, session: SessionId, request: Request) {
+    pub fn ask(&mut self, session: SessionKey, request: Request) {
         let needs_no_call =
             matches!(request, Request::Tell { .. } | Request::Join(_) | Request::Leave(_));
         if needs_no_call && self.completed < self.submitted {
@@ -107,7 +107,7 @@ impl<S: Store> Office<S> {
         }
     }
 
-    fn act(&mut self, session: SessionId, request: Request) {
+    fn act(&mut self, session: SessionKey, request: Request) {
         let Some(visit) = self.visits.get_mut(session.key()) else {
             return;
         };
@@ -117,9 +117,9 @@ impl<S: Store> Office<S> {
                 self.log_in(session, name, password, terms);
             }
             (Request::Compose { recipient, text, unknown }, Some(sender)) => {
-                self.submit(session, Call::Append { sender, recipient, text, unknown });
+                self.submit(session, Call::Compose { sender, recipient, text, unknown });
             }
-            (Request::Read, Some(account)) => self.submit(session, Call::Lease { account }),
+            (Request::Read, Some(account)) => self.submit(session, Call::Read { account }),
             (Request::Confirm, Some(_)) => {
                 let leases = std::mem::take(&mut visit.leases);
                 self.submit(session, Call::Confirm { leases });
@@ -128,11 +128,11 @@ impl<S: Store> Office<S> {
                 self.submit(session, Call::CountUnread { account });
             }
             (Request::ListPresent, Some(_)) => self.submit(session, Call::ListPresent),
-            (Request::Post { channels, text, heard }, _) => {
-                self.post(session, channels, text, heard);
+            (Request::Post { channels, text, awaits_delivery }, _) => {
+                self.post(session, channels, text, awaits_delivery);
             }
-            (Request::Tell { recipient, text, heard }, Some(_)) => {
-                self.tell(session, &recipient, text, heard);
+            (Request::Tell { recipient, text, awaits_delivery }, Some(_)) => {
+                self.tell(session, &recipient, text, awaits_delivery);
             }
             (Request::Join(channel), _) => self.join(session, channel),
             (Request::Leave(channel), _) => self.part(session, &channel),
@@ -151,7 +151,7 @@ impl<S: Store> Office<S> {
 
     /// Ends the presence of a session's account, and its part in channels: its
     /// client has said farewell and may only prove yet what it read.
-    pub fn depart(&mut self, session: SessionId) {
+    pub fn depart(&mut self, session: SessionKey) {
         let Some(visit) = self.visit(session) else {
             return;
         };
@@ -167,7 +167,7 @@ impl<S: Store> Office<S> {
         match standing {
             Standing::Attending(attendance) => {
                 self.live.leave(session, &attendance);
-                self.hears_no_more(session, attendance.account);
+                self.awaits_no_more_from(session, attendance.account);
                 self.submit(session, Call::Release { presence: attendance.presence });
             }
             Standing::Entering(entrance) => self.enters_no_more(session, &entrance),
@@ -176,7 +176,7 @@ impl<S: Store> Office<S> {
     }
 
     /// Ends a session; what it was handed and has not confirmed is unread again.
-    pub fn leave(&mut self, session: SessionId) {
+    pub fn leave(&mut self, session: SessionKey) {
         self.depart(session);
         if let Some(visit) = self.visits.try_remove(session.key())
             && !visit.leases.is_empty()
@@ -223,7 +223,7 @@ impl<S: Store> Office<S> {
     }
 
     /// Appends the sessions that an event concerns.
-    pub fn audience(&self, audience: &Audience, sessions: &mut Vec<SessionId>) {
+    pub fn audience(&self, audience: &Audience, sessions: &mut Vec<SessionKey>) {
         sessions.extend(self.live.iter(audience));
     }
 
@@ -241,32 +241,32 @@ impl<S: Store> Office<S> {
 
     /// Takes back words that are still to be passed on, if a session waits until
     /// they are heard.
-    fn take_deferred(&mut self, session: SessionId) -> bool {
-        let is_it = |(_, other, request): &(u64, SessionId, Request)| {
-            *other == session && matches!(request, Request::Tell { heard: true, .. })
+    fn take_deferred(&mut self, session: SessionKey) -> bool {
+        let is_it = |(_, other, request): &(u64, SessionKey, Request)| {
+            *other == session && matches!(request, Request::Tell { awaits_delivery: true, .. })
         };
         let place = self.deferred.iter().position(is_it);
         place.and_then(|place| self.deferred.remove(place)).is_some()
     }
 
-    fn submit(&mut self, session: SessionId, call: Call) {
+    fn submit(&mut self, session: SessionKey, call: Call) {
         self.unsettled = true;
         self.submitted += 1;
         self.store.submit(session.into(), call);
     }
 
-    fn visit(&mut self, session: SessionId) -> Option<&mut Visit> {
+    fn visit(&mut self, session: SessionKey) -> Option<&mut Visit> {
         let visit = self.visits.get_mut(session.key())?;
         (visit.generation == session.generation()).then_some(visit)
     }
 
-    fn reply(&mut self, session: SessionId, reply: Reply) {
+    fn reply(&mut self, session: SessionKey, reply: Reply) {
         self.news.push(News::Reply(session, reply));
     }
 
     fn complete(&mut self, completion: Completion) {
-        let session = SessionId::from(completion.ticket);
-        let receipt = completion.receipt;
+        let session = SessionKey::from(completion.ticket);
+        let receipt = completion.outcome;
         if self.locks.has(session) {
             self.lock_ended(session, receipt.get());
             return;
@@ -277,10 +277,10 @@ impl<S: Store> Office<S> {
                 self.posted(session, &post);
                 return;
             }
-            Outcome::Appended { recipient, name, registered } => {
+            Outcome::Composed { recipient, name, registered } => {
                 self.tell_of_mail(*recipient);
                 let composed = Composed { recipient: name.clone(), registered: *registered };
-                Reply::Sent(receipt.map(|_| composed))
+                Reply::Composed(receipt.map(|_| composed))
             }
             Outcome::Confirmed => Reply::Confirmed(receipt.map(drop)),
             Outcome::Released { name, remains, active } => {
@@ -300,7 +300,7 @@ impl<S: Store> Office<S> {
     }
 
     /// The reply for what needs no proof of its own, if there is one already.
-    fn outcome(&mut self, session: SessionId, outcome: Outcome) -> Option<Reply> {
+    fn outcome(&mut self, session: SessionKey, outcome: Outcome) -> Option<Reply> {
         if self.visit(session).is_none() {
             return self.outcome_for_no_one(session, outcome);
         }
@@ -312,25 +312,25 @@ impl<S: Store> Office<S> {
             Outcome::NotAdmitted => self.not_admitted(session),
             Outcome::Claimed { presence, active } => self.claimed(session, presence, active),
             Outcome::PresentAlready => self.refused(session, LogInRefusal::Present),
-            Outcome::Leased { lease, sender, text, remaining } => {
+            Outcome::Read { lease, sender, text, remaining } => {
                 self.visit(session)?.leases.push(lease);
-                Some(Reply::Delivered(Delivery { sender, text, remaining }))
+                Some(Reply::Read(Delivery { sender, text, remaining }))
             }
-            Outcome::NoneWaits => Some(Reply::NothingUnread),
+            Outcome::NothingUnread => Some(Reply::NothingUnread),
             Outcome::Unread(messages) => Some(Reply::Unread(messages)),
             Outcome::Present(names) => self.present(session, names),
             Outcome::Latest(entry) => Some(Reply::Latest(entry)),
             Outcome::Timeline(page) => Some(Reply::Timeline(page)),
             Outcome::MailboxFull { recipient, capacity } => {
-                Some(Reply::NotSent(SendRefusal::MailboxFull { recipient, capacity }))
+                Some(Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity }))
             }
-            Outcome::UnknownRecipient => Some(Reply::NotSent(SendRefusal::Unknown)),
-            Outcome::DiskFull => self.no_room(session, SendRefusal::DiskFull),
-            Outcome::TooManyAccounts => self.no_room(session, SendRefusal::TooManyAccounts),
+            Outcome::UnknownRecipient => Some(Reply::NotComposed(ComposeRefusal::Unknown)),
+            Outcome::DiskFull => self.no_room(session, ComposeRefusal::DiskFull),
+            Outcome::TooManyAccounts => self.no_room(session, ComposeRefusal::TooManyAccounts),
             Outcome::NotPosted(refusal) => Some(self.not_posted(session, refusal)),
             Outcome::Returned { .. } => Some(Reply::NotConfirmed),
             // Not asked for by sessions, or answered with their receipts.
-            Outcome::Appended { .. }
+            Outcome::Composed { .. }
             | Outcome::Confirmed
             | Outcome::Posted(_)
             | Outcome::Released { .. }
@@ -340,9 +340,9 @@ impl<S: Store> Office<S> {
     }
 
     /// What is handed to a session that has left meanwhile goes back.
-    fn outcome_for_no_one(&mut self, session: SessionId, outcome: Outcome) -> Option<Reply> {
+    fn outcome_for_no_one(&mut self, session: SessionKey, outcome: Outcome) -> Option<Reply> {
         match outcome {
-            Outcome::Leased { lease, .. } => {
+            Outcome::Read { lease, .. } => {
                 self.submit(session, Call::Return { leases: vec![lease] });
             }
             // It was never told of.
@@ -356,6 +356,6 @@ impl<S: Store> Office<S> {
 }
 
 /// The ticket of what the office asks for itself, locks excepted.
-fn own() -> SessionId {
-    SessionId::from(Ticket(u64::MAX))
+fn own() -> SessionKey {
+    SessionKey::from(Ticket(u64::MAX))
 }

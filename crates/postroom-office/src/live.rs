@@ -10,7 +10,7 @@ use postroom_model::{Channel, Name};
 use postroom_store::AccountId;
 
 use crate::news::{Audience, Member, Moment};
-use crate::visit::{Attendance, SessionId};
+use crate::visit::{Attendance, SessionKey};
 
 /// Sessions by channel and by account.
 #[derive(Debug, Default)]
@@ -18,18 +18,18 @@ pub(crate) struct Live {
     channels: HashMap<Channel, Vec<Member>>,
     /// The latest that was said or joined.
     now: Moment,
-    accounts: HashMap<AccountId, Vec<SessionId>>,
+    accounts: HashMap<AccountId, Vec<SessionKey>>,
     names: HashMap<Name, AccountId>,
     /// Who wants to be told who comes and goes.
-    arrivals: Vec<SessionId>,
+    arrivals: Vec<SessionKey>,
     /// Who wants to be told of mail, of all accounts.
-    mail: HashMap<AccountId, Vec<SessionId>>,
+    mail: HashMap<AccountId, Vec<SessionKey>>,
     /// Who waits until something is heard.
-    waiting: Vec<SessionId>,
+    waiting: Vec<SessionKey>,
 }
 
 impl Live {
-    pub(crate) fn enter(&mut self, session: SessionId, attendance: &Attendance) {
+    pub(crate) fn enter(&mut self, session: SessionKey, attendance: &Attendance) {
         let account = attendance.account;
         self.accounts.entry(account).or_default().push(session);
         self.names.insert(attendance.name.clone(), account);
@@ -42,7 +42,7 @@ impl Live {
         self.join(session, Channel::lobby());
     }
 
-    pub(crate) fn leave(&mut self, session: SessionId, attendance: &Attendance) {
+    pub(crate) fn leave(&mut self, session: SessionKey, attendance: &Attendance) {
         let account = attendance.account;
         if remove(&mut self.accounts, &account, session) {
             self.names.remove(&attendance.name);
@@ -58,21 +58,21 @@ impl Live {
     }
 
     /// Notes that a session waits until something is heard.
-    pub(crate) fn wait(&mut self, session: SessionId) {
+    pub(crate) fn wait(&mut self, session: SessionKey) {
         self.waiting.push(session);
     }
 
     /// Notes that it does not any more.
-    pub(crate) fn wait_no_more(&mut self, session: SessionId) {
+    pub(crate) fn wait_no_more(&mut self, session: SessionKey) {
         remove_one(&mut self.waiting, session);
     }
 
     /// The sessions that wait until something is heard.
-    pub(crate) fn waiting(&self) -> &[SessionId] {
+    pub(crate) fn waiting(&self) -> &[SessionKey] {
         &self.waiting
     }
 
-    pub(crate) fn join(&mut self, session: SessionId, channel: Channel) {
+    pub(crate) fn join(&mut self, session: SessionKey, channel: Channel) {
         let since = self.tick();
         self.channels.entry(channel).or_default().push(Member { session, since });
     }
@@ -83,7 +83,7 @@ impl Live {
         self.now
     }
 
-    pub(crate) fn part(&mut self, session: SessionId, channel: &Channel) {
+    pub(crate) fn part(&mut self, session: SessionKey, channel: &Channel) {
         if let Some(members) = self.channels.get_mut(channel) {
             members.retain(|member| member.session != session);
             if members.is_empty() {
@@ -103,7 +103,7 @@ impl Live {
     }
 
     /// The sessions that want to be told of mail for an account.
-    pub(crate) fn mail(&self, account: AccountId) -> &[SessionId] {
+    pub(crate) fn mail(&self, account: AccountId) -> &[SessionKey] {
         self.mail.get(&account).map_or(&[], Vec::as_slice)
     }
 
@@ -116,8 +116,8 @@ impl Live {
     pub(crate) fn iter<'a>(
         &'a self,
         audience: &'a Audience,
-    ) -> impl Iterator<Item = SessionId> + 'a {
-        let (sessions, members, except): (&[SessionId], &[Member], _) = match audience {
+    ) -> impl Iterator<Item = SessionKey> + 'a {
+        let (sessions, members, except): (&[SessionKey], &[Member], _) = match audience {
             Audience::Session(session) => (std::slice::from_ref(session), &[], None),
             Audience::Account(account) => (list(&self.accounts, account), &[], None),
             Audience::Channel { channel, except, .. } => {
@@ -137,18 +137,18 @@ impl Live {
 }
 
 fn list<'a, K: Eq + std::hash::Hash>(
-    lists: &'a HashMap<K, Vec<SessionId>>,
+    lists: &'a HashMap<K, Vec<SessionKey>>,
     key: &K,
-) -> &'a [SessionId] {
+) -> &'a [SessionKey] {
     lists.get(key).map_or(&[], Vec::as_slice)
 }
 
 /// Removes a session from a list, and the list where it is empty then; whether
 /// it was.
 fn remove<K: Eq + std::hash::Hash>(
-    lists: &mut HashMap<K, Vec<SessionId>>,
+    lists: &mut HashMap<K, Vec<SessionKey>>,
     key: &K,
-    session: SessionId,
+    session: SessionKey,
 ) -> bool {
     let Some(list) = lists.get_mut(key) else {
         return false;
@@ -161,7 +161,7 @@ fn remove<K: Eq + std::hash::Hash>(
     is_empty
 }
 
-fn remove_one(list: &mut Vec<SessionId>, session: SessionId) {
+fn remove_one(list: &mut Vec<SessionKey>, session: SessionKey) {
     if let Some(at) = list.iter().position(|other| *other == session) {
         list.swap_remove(at);
     }

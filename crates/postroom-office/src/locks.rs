@@ -11,7 +11,7 @@ use postroom_store::{Call, Outcome, PasswordHash, Store};
 
 use crate::file_passwords::NewNames;
 use crate::password::FROM_FILE;
-use crate::visit::SessionId;
+use crate::visit::SessionKey;
 use crate::{News, Office};
 
 /// Failed locks that are tried again at one time. A full disk refuses each, and
@@ -33,7 +33,7 @@ pub(crate) struct Locks {
     waiting: VecDeque<NewNames>,
     /// Names whose lock is under way or has failed.
     unlocked: HashSet<Name>,
-    under_way: HashMap<SessionId, Name>,
+    under_way: HashMap<SessionKey, Name>,
     failed: VecDeque<Name>,
     last_number: u32,
     /// The operator knows that some have failed.
@@ -68,21 +68,21 @@ impl Locks {
     }
 
     /// Whether a ticket is that of a lock.
-    pub(crate) fn has(&self, ticket: SessionId) -> bool {
+    pub(crate) fn has(&self, ticket: SessionKey) -> bool {
         self.under_way.contains_key(&ticket)
     }
 
-    fn begin(&mut self, name: Name) -> SessionId {
+    fn begin(&mut self, name: Name) -> SessionKey {
         // The office's other calls have the last number.
         self.last_number = (self.last_number + 1) % u32::MAX;
-        let ticket = SessionId::new(KEY, self.last_number);
+        let ticket = SessionKey::new(KEY, self.last_number);
         self.unlocked.insert(name.clone());
         self.under_way.insert(ticket, name);
         ticket
     }
 
     /// Takes the result of a lock; returns what to tell the operator, if anything.
-    fn end(&mut self, ticket: SessionId, is_locked: bool) -> Option<News> {
+    fn end(&mut self, ticket: SessionKey, is_locked: bool) -> Option<News> {
         let name = self.under_way.remove(&ticket)?;
         if is_locked {
             self.unlocked.remove(&name);
@@ -125,7 +125,7 @@ impl<S: Store> Office<S> {
     }
 
     /// Takes the result of a lock.
-    pub(crate) fn lock_ended(&mut self, ticket: SessionId, outcome: &Outcome) {
+    pub(crate) fn lock_ended(&mut self, ticket: SessionKey, outcome: &Outcome) {
         let is_locked = matches!(outcome, Outcome::PasswordSet { .. });
         self.news.extend(self.locks.end(ticket, is_locked));
     }

@@ -1,18 +1,18 @@
 //! Logging in: opening an account, checking its password, becoming present.
 
-use postroom_model::{Attendee, Event, LogInRefusal, Name, Password, Reply, SendRefusal, Terms};
+use postroom_model::{Attendee, ComposeRefusal, Event, LogInRefusal, Name, Password, Reply, Terms};
 use postroom_store::{Call, Key, PasswordHash, Presence, Store};
 
 use crate::check::{Against, Check, Checked, Verdict};
 use crate::file_passwords::FilePasswords;
 use crate::news::{Audience, News};
-use crate::visit::{Attendance, Entrance, Opened, SessionId, Standing};
+use crate::visit::{Attendance, Entrance, Opened, SessionKey, Standing};
 use crate::{Office, own};
 
 impl<S: Store> Office<S> {
     pub(crate) fn log_in(
         &mut self,
-        session: SessionId,
+        session: SessionKey,
         name: Name,
         password: Option<Password>,
         terms: Terms,
@@ -30,7 +30,7 @@ impl<S: Store> Office<S> {
     }
 
     /// Goes on with a login, on the passwords that are in force now.
-    pub(crate) fn admit(&mut self, session: SessionId) {
+    pub(crate) fn admit(&mut self, session: SessionKey) {
         let Some(entrance) = self.entrance(session) else {
             return;
         };
@@ -44,26 +44,26 @@ impl<S: Store> Office<S> {
     }
 
     /// Forgets a login whose session has ended.
-    pub(crate) fn enters_no_more(&mut self, session: SessionId, entrance: &Entrance) {
+    pub(crate) fn enters_no_more(&mut self, session: SessionKey, entrance: &Entrance) {
         if let (Some(file), Some(since)) = (&mut self.file, entrance.waits_since) {
             file.remove(since, session);
         }
     }
 
-    fn open(&mut self, session: SessionId, name: Name, key: Key, terms: Terms) {
+    fn open(&mut self, session: SessionKey, name: Name, key: Key, terms: Terms) {
         let admits_strangers = terms.admits_strangers;
         self.submit(session, Call::Open { name, key, admits_strangers });
     }
 
     /// The login of a session, if one is under way.
-    pub(crate) fn entrance(&mut self, session: SessionId) -> Option<&mut Entrance> {
+    pub(crate) fn entrance(&mut self, session: SessionKey) -> Option<&mut Entrance> {
         match &mut self.visit(session)?.standing {
             Standing::Entering(entrance) => Some(entrance),
             _ => None,
         }
     }
 
-    pub(crate) fn opened(&mut self, session: SessionId, opened: Opened) -> Option<Reply> {
+    pub(crate) fn opened(&mut self, session: SessionKey, opened: Opened) -> Option<Reply> {
         let account = opened.account;
         let visit = self.visit(session)?;
         match &mut visit.standing {
@@ -103,7 +103,7 @@ impl<S: Store> Office<S> {
 
     /// Takes the list of accounts that are present, for a session that asked for it
     /// or for a login that is only to be answered.
-    pub(crate) fn present(&mut self, session: SessionId, names: Vec<Name>) -> Option<Reply> {
+    pub(crate) fn present(&mut self, session: SessionKey, names: Vec<Name>) -> Option<Reply> {
         let Some(entrance) = self.entrance(session) else {
             return Some(Reply::Present(names));
         };
@@ -117,7 +117,7 @@ impl<S: Store> Office<S> {
     }
 
     /// The client has ended its side, and its login is the last of its requests.
-    pub(crate) fn ends(&mut self, session: SessionId) {
+    pub(crate) fn ends(&mut self, session: SessionKey) {
         if let Some(entrance) = self.entrance(session) {
             entrance.is_ending = true;
         }
@@ -125,7 +125,7 @@ impl<S: Store> Office<S> {
 
     pub(crate) fn claimed(
         &mut self,
-        session: SessionId,
+        session: SessionKey,
         presence: Presence,
         active: u32,
     ) -> Option<Reply> {
@@ -153,29 +153,33 @@ impl<S: Store> Office<S> {
         Some(logged_in(opened))
     }
 
-    pub(crate) fn departed(&mut self, session: SessionId, name: Name, active: u32) {
+    pub(crate) fn departed(&mut self, session: SessionKey, name: Name, active: u32) {
         let departed = Event::Departed(Attendee { name, active });
         self.news.push(News::Event(Audience::Arrivals { except: session }, departed));
     }
 
-    pub(crate) fn locked(&mut self, session: SessionId, password: PasswordHash) -> Option<Reply> {
+    pub(crate) fn locked(&mut self, session: SessionKey, password: PasswordHash) -> Option<Reply> {
         self.check(session, Against::Stored(password));
         None
     }
 
-    pub(crate) fn not_admitted(&mut self, session: SessionId) -> Option<Reply> {
+    pub(crate) fn not_admitted(&mut self, session: SessionKey) -> Option<Reply> {
         self.check(session, Against::Nothing);
         None
     }
 
-    pub(crate) fn no_room(&mut self, session: SessionId, refusal: SendRefusal) -> Option<Reply> {
+    pub(crate) fn no_room(
+        &mut self,
+        session: SessionKey,
+        refusal: ComposeRefusal,
+    ) -> Option<Reply> {
         match self.entrance(session) {
             Some(_) => self.refused(session, LogInRefusal::NoRoom),
-            None => Some(Reply::NotSent(refusal)),
+            None => Some(Reply::NotComposed(refusal)),
         }
     }
 
-    fn check(&mut self, session: SessionId, against: Against) {
+    fn check(&mut self, session: SessionKey, against: Against) {
         let Some(entrance) = self.entrance(session) else {
             return;
         };
@@ -187,7 +191,7 @@ impl<S: Store> Office<S> {
         }
     }
 
-    pub(crate) fn refused(&mut self, session: SessionId, refusal: LogInRefusal) -> Option<Reply> {
+    pub(crate) fn refused(&mut self, session: SessionKey, refusal: LogInRefusal) -> Option<Reply> {
         self.visit(session)?.standing = Standing::Stranger;
         Some(Reply::LogInRefused(refusal))
     }
@@ -244,7 +248,7 @@ mod tests {
     use crate::tests::Bench;
 
     /// The ways in which a session ends.
-    const ENDS: [fn(&mut Bench, SessionId); 3] = [
+    const ENDS: [fn(&mut Bench, SessionKey); 3] = [
         |bench, session| bench.office.leave(session),
         |bench, session| bench.office.depart(session),
         |bench, session| bench.office.note(session, Notice::Ending),

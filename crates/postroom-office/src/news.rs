@@ -3,13 +3,13 @@
 use postroom_model::{Channel, Event, Reply};
 use postroom_store::{AccountId, Damaged};
 
-use crate::visit::SessionId;
+use crate::visit::SessionKey;
 
 /// Something to be told, in the order in which it happened.
 #[derive(Debug)]
 pub enum News {
     /// To the session that asked.
-    Reply(SessionId, Reply),
+    Reply(SessionKey, Reply),
     /// To whom it concerns when it is told: see
     /// [`Office::audience`](crate::Office::audience).
     Event(Audience, Event),
@@ -32,7 +32,7 @@ pub enum News {
 #[derive(Clone, Debug)]
 pub enum Audience {
     /// One session.
-    Session(SessionId),
+    Session(SessionKey),
     /// All sessions of an account that is present.
     Account(AccountId),
     /// All sessions that were in a channel when something was said there, but one.
@@ -40,14 +40,14 @@ pub enum Audience {
         /// The channel.
         channel: Channel,
         /// The session that knows already.
-        except: SessionId,
+        except: SessionKey,
         /// When it was said.
         at: Moment,
     },
     /// All sessions that want to be told who comes and goes, but one.
     Arrivals {
         /// The session that knows already.
-        except: SessionId,
+        except: SessionKey,
     },
 }
 
@@ -60,7 +60,7 @@ pub struct Moment(pub(crate) u64);
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
     /// The session.
-    pub session: SessionId,
+    pub session: SessionKey,
     /// When it joined.
     pub since: Moment,
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use postroom_store::Store;
 
-use crate::visit::SessionId;
+use crate::visit::SessionKey;
 use crate::{FilePasswords, News, Office};
 
 /// How long a read counts as recent, from its begin.
@@ -42,9 +42,9 @@ pub enum PasswordsRead {
 #[derive(Debug, Default)]
 pub(crate) struct PasswordFile {
     /// Logins asked for since the office was last told the time.
-    newcomers: Vec<SessionId>,
+    newcomers: Vec<SessionKey>,
     /// Logins that wait, each with the time since when: at most one a session.
-    waiting: BTreeSet<(Instant, SessionId)>,
+    waiting: BTreeSet<(Instant, SessionKey)>,
     under_way: Option<UnderWay>,
     /// When the last read that has ended began.
     last_begun: Option<Instant>,
@@ -60,7 +60,7 @@ struct UnderWay {
 }
 
 impl PasswordFile {
-    pub(crate) fn add(&mut self, session: SessionId) {
+    pub(crate) fn add(&mut self, session: SessionKey) {
         self.newcomers.push(session);
     }
 
@@ -69,7 +69,7 @@ impl PasswordFile {
     }
 
     /// Forgets a login that has waited since then.
-    pub(crate) fn remove(&mut self, since: Instant, session: SessionId) {
+    pub(crate) fn remove(&mut self, since: Instant, session: SessionKey) {
         self.waiting.remove(&(since, session));
     }
 
@@ -80,7 +80,7 @@ impl PasswordFile {
         is_late || is_fresh || since + WAIT_MAX <= now
     }
 
-    fn take_admitted(&mut self, now: Instant) -> Option<SessionId> {
+    fn take_admitted(&mut self, now: Instant) -> Option<SessionKey> {
         let (since, session) = *self.waiting.first()?;
         self.admits(since, now).then(|| {
             self.waiting.pop_first();
@@ -200,7 +200,7 @@ mod tests {
     }
 
     impl Bench {
-        fn is_answered(&mut self, session: SessionId) -> bool {
+        fn is_answered(&mut self, session: SessionKey) -> bool {
             self.settle();
             self.answer(session).is_some()
         }

@@ -4,19 +4,19 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use postroom_model::{
-    Channel, Event, Name, NotTold, Notice, Post, PostRefusal, Posted, Receipt, Reply, Text, Told,
+    Channel, Committed, Event, Name, NotTold, Notice, Post, PostRefusal, Posted, Reply, Text, Told,
 };
 use postroom_store::{AccountId, Call, Store};
 
 use crate::Office;
 use crate::news::{Audience, News};
-use crate::visit::{self, Awaited, SessionId, Waiting};
+use crate::visit::{self, Awaited, SessionKey, Waiting};
 
 /// Channels that one session may be in, `#lobby` left out.
 const CHANNELS_PER_SESSION_MAX: usize = 64;
 
 impl<S: Store> Office<S> {
-    pub(crate) fn join(&mut self, session: SessionId, channel: Channel) {
+    pub(crate) fn join(&mut self, session: SessionKey, channel: Channel) {
         let Some(visit) = self.visit(session) else {
             return;
         };
@@ -32,7 +32,7 @@ impl<S: Store> Office<S> {
         self.reply(session, reply);
     }
 
-    pub(crate) fn part(&mut self, session: SessionId, channel: &Channel) {
+    pub(crate) fn part(&mut self, session: SessionKey, channel: &Channel) {
         let Some(visit) = self.visit(session) else {
             return;
         };
@@ -46,16 +46,16 @@ impl<S: Store> Office<S> {
 
     pub(crate) fn post(
         &mut self,
-        session: SessionId,
+        session: SessionKey,
         channels: Vec<Channel>,
         text: Text,
-        heard: bool,
+        awaits_delivery: bool,
     ) {
         let Some(visit) = self.visit(session) else {
             return;
         };
         let mut attendance = visit.attendance();
-        if let Some(attendance) = attendance.as_mut().filter(|_| heard) {
+        if let Some(attendance) = attendance.as_mut().filter(|_| awaits_delivery) {
             let mark = attendance.next_mark(session);
             attendance.awaited = Some(Awaited { mark, what: Waiting::ToBeStored });
         }
@@ -66,7 +66,7 @@ impl<S: Store> Office<S> {
     }
 
     /// The post is on disk: whoever is in its channels is to see it.
-    pub(crate) fn posted(&mut self, session: SessionId, post: &Receipt<Arc<Post>>) {
+    pub(crate) fn posted(&mut self, session: SessionKey, post: &Committed<Arc<Post>>) {
         let awaited = self.stored(session);
         let mark = match &awaited {
             Some(Awaited { mark, what: Waiting::ToBeStored }) => Some(*mark),
@@ -87,36 +87,42 @@ impl<S: Store> Office<S> {
         let receipt = post.derive(|_| ());
         match (awaited, mark, heard_in) {
             (_, Some(mark), Some(audience)) => {
-                let what = Waiting::ToBeHeard { receipt, missing, audience };
+                let what = Waiting::ToBeDelivered { receipt, missing, audience };
                 self.wait(session, Awaited { mark, what });
             }
-            (Some(_), None, _) => self.reply(session, Reply::Unheard(receipt)),
+            (Some(_), None, _) => self.reply(session, Reply::Undelivered(receipt)),
             _ if self.visit(session).is_some() => self.reply(session, Reply::Posted(receipt)),
             _ => {}
         }
     }
 
     /// What the session waits for, if its post, just stored, is to be heard.
-    fn stored(&mut self, session: SessionId) -> Option<Awaited> {
+    fn stored(&mut self, session: SessionKey) -> Option<Awaited> {
         let attendance = self.visit(session)?.attendance()?;
         attendance.awaited.take_if(|awaited| {
             matches!(awaited.what, Waiting::ToBeStored | Waiting::ToBeStoredOnly)
         })
     }
 
-    fn wait(&mut self, session: SessionId, awaited: Awaited) {
+    fn wait(&mut self, session: SessionKey, awaited: Awaited) {
         if let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) {
             attendance.awaited = Some(awaited);
             self.live.wait(session);
         }
     }
 
-    pub(crate) fn not_posted(&mut self, session: SessionId, refusal: PostRefusal) -> Reply {
+    pub(crate) fn not_posted(&mut self, session: SessionKey, refusal: PostRefusal) -> Reply {
         self.stored(session);
         Reply::NotPosted(refusal)
     }
 
-    pub(crate) fn tell(&mut self, session: SessionId, recipient: &Name, text: Text, heard: bool) {
+    pub(crate) fn tell(
+        &mut self,
+        session: SessionKey,
+        recipient: &Name,
+        text: Text,
+        awaits_delivery: bool,
+    ) {
         let found = self.live.find(recipient);
         let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) else {
             return;
@@ -126,7 +132,7 @@ impl<S: Store> Office<S> {
             return;
         };
         let sender = attendance.name.clone();
-        let mark = heard.then(|| attendance.next_mark(session));
+        let mark = awaits_delivery.then(|| attendance.next_mark(session));
         // Before the reply: whoever speaks to itself and leaves at once still sees it.
         let told = Event::Told(Told { sender, text, mark });
         self.news.push(News::Event(Audience::Account(account), told));
@@ -145,27 +151,29 @@ impl<S: Store> Office<S> {
     }
 
     /// Takes a notice of a session.
-    pub fn note(&mut self, session: SessionId, notice: Notice) {
+    pub fn note(&mut self, session: SessionKey, notice: Notice) {
         match notice {
-            Notice::Heard(mark) => self.heard(mark.into(), |awaited| match &mut awaited.what {
-                _ if awaited.mark != mark => false,
-                Waiting::ToBeStored | Waiting::ToBeStoredOnly => false,
-                Waiting::ToBeHeard { missing, .. } => {
-                    missing.remove(&session);
-                    missing.is_empty()
-                }
-                Waiting::Reply { .. } => true,
-            }),
+            Notice::Delivered(mark) => {
+                self.delivered(mark.into(), |awaited| match &mut awaited.what {
+                    _ if awaited.mark != mark => false,
+                    Waiting::ToBeStored | Waiting::ToBeStoredOnly => false,
+                    Waiting::ToBeDelivered { missing, .. } => {
+                        missing.remove(&session);
+                        missing.is_empty()
+                    }
+                    Waiting::Reply { .. } => true,
+                })
+            }
             Notice::Abandon => self.abandon(session),
             Notice::Ending => self.ends(session),
         }
     }
 
     /// A session is there no more: no one waits until it hears anything.
-    pub(crate) fn hears_no_more(&mut self, session: SessionId, account: AccountId) {
+    pub(crate) fn awaits_no_more_from(&mut self, session: SessionKey, account: AccountId) {
         for waiting in self.live.waiting().to_vec() {
-            self.heard(waiting, |awaited| match &mut awaited.what {
-                Waiting::ToBeHeard { missing, .. } => {
+            self.delivered(waiting, |awaited| match &mut awaited.what {
+                Waiting::ToBeDelivered { missing, .. } => {
                     missing.remove(&session) && missing.is_empty()
                 }
                 _ => false,
@@ -185,12 +193,12 @@ impl<S: Store> Office<S> {
     }
 
     /// Answers a session that waits, if what it waits for has been heard by now.
-    fn heard(&mut self, session: SessionId, is_all: impl FnOnce(&mut Awaited) -> bool) {
+    fn delivered(&mut self, session: SessionKey, is_all: impl FnOnce(&mut Awaited) -> bool) {
         let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) else {
             return;
         };
         let reply = match attendance.awaited.take_if(is_all).map(|awaited| awaited.what) {
-            Some(Waiting::ToBeHeard { receipt, .. }) => Reply::Posted(receipt),
+            Some(Waiting::ToBeDelivered { receipt, .. }) => Reply::Posted(receipt),
             Some(Waiting::Reply { .. }) => Reply::Told,
             Some(Waiting::ToBeStored | Waiting::ToBeStoredOnly) | None => return,
         };
@@ -198,9 +206,9 @@ impl<S: Store> Office<S> {
         self.reply(session, reply);
     }
 
-    fn abandon(&mut self, session: SessionId) {
+    fn abandon(&mut self, session: SessionKey) {
         if self.take_deferred(session) {
-            return self.reply(session, Reply::NotTold(NotTold::Unheard));
+            return self.reply(session, Reply::NotTold(NotTold::Undelivered));
         }
         let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) else {
             return;
@@ -213,9 +221,11 @@ impl<S: Store> Office<S> {
                 attendance.awaited = Some(Awaited { mark, what: Waiting::ToBeStoredOnly });
                 return;
             }
-            Waiting::ToBeHeard { receipt, audience, .. } => (audience, Reply::Unheard(receipt)),
+            Waiting::ToBeDelivered { receipt, audience, .. } => {
+                (audience, Reply::Undelivered(receipt))
+            }
             Waiting::Reply { recipient } => {
-                (Audience::Account(recipient), Reply::NotTold(NotTold::Unheard))
+                (Audience::Account(recipient), Reply::NotTold(NotTold::Undelivered))
             }
         };
         self.live.wait_no_more(session);

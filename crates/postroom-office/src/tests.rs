@@ -7,7 +7,7 @@ use postroom_model::{Name, Password, PresenceTerms, Reply, Request, Terms};
 use postroom_store::{Call, Limits, MemoryDisk, MemoryStore, Timestamp};
 
 use crate::password::Checker;
-use crate::{FilePasswords, News, Office, PasswordTables, SessionId};
+use crate::{FilePasswords, News, Office, PasswordTables, SessionKey};
 
 /// An office, its store's disk and its news.
 pub(crate) struct Bench {
@@ -58,7 +58,7 @@ impl Bench {
     }
 
     /// Asks to log in, and to be present.
-    pub(crate) fn ask_to_enter(&mut self, name: &str, given: Option<&str>) -> SessionId {
+    pub(crate) fn ask_to_enter(&mut self, name: &str, given: Option<&str>) -> SessionKey {
         let session = self.office.enter();
         let presence = Some(PresenceTerms { alone: true, arrivals: false, mail: false });
         let terms = Terms { admits_strangers: true, presence };
@@ -68,7 +68,7 @@ impl Bench {
     }
 
     /// What a session was answered, if it was.
-    pub(crate) fn answer(&self, session: SessionId) -> Option<&Reply> {
+    pub(crate) fn answer(&self, session: SessionKey) -> Option<&Reply> {
         self.news.iter().find_map(|news| match news {
             News::Reply(to, reply) if *to == session => Some(reply),
             _ => None,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Author, Channel, Mark, Name, Password, Post, PresenceTerms, Receipt, Terms, Text,
+    Author, Channel, Committed, Mark, Name, Password, Post, PresenceTerms, Terms, Text,
 };
 use postroom_store::{AccountId, Lease, Presence, Ticket};
 
@@ -19,9 +19,9 @@ use crate::news::Audience;
 
 /// A session within its office; never used for another one.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct SessionId(u64);
+pub struct SessionKey(u64);
 
-impl SessionId {
+impl SessionKey {
     pub(crate) fn new(key: usize, generation: u32) -> Self {
         // The table cannot have more places than the process has descriptors.
         let key = u32::try_from(key).unwrap_or(u32::MAX);
@@ -44,19 +44,19 @@ impl SessionId {
     }
 }
 
-impl From<Mark> for SessionId {
+impl From<Mark> for SessionKey {
     fn from(mark: Mark) -> Self {
         Self(mark.session)
     }
 }
 
-impl From<SessionId> for Ticket {
-    fn from(session: SessionId) -> Self {
+impl From<SessionKey> for Ticket {
+    fn from(session: SessionKey) -> Self {
         Self(session.0)
     }
 }
 
-impl From<Ticket> for SessionId {
+impl From<Ticket> for SessionKey {
     fn from(ticket: Ticket) -> Self {
         Self(ticket.0)
     }
@@ -130,7 +130,7 @@ pub(crate) enum Waiting {
     /// The post is not on disk yet, and no one waits any more until it is heard.
     ToBeStoredOnly,
     /// These sessions have not heard the post.
-    ToBeHeard { receipt: Receipt<()>, missing: HashSet<SessionId>, audience: Audience },
+    ToBeDelivered { receipt: Committed<()>, missing: HashSet<SessionKey>, audience: Audience },
     /// The words were passed on to an account.
     Reply { recipient: AccountId },
 }
@@ -159,7 +159,7 @@ impl Visit {
 
 impl Attendance {
     /// The next mark of this session.
-    pub(crate) fn next_mark(&mut self, session: SessionId) -> Mark {
+    pub(crate) fn next_mark(&mut self, session: SessionKey) -> Mark {
         self.last_mark = self.last_mark.wrapping_add(1);
         session.mark(self.last_mark)
     }

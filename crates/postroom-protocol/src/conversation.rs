@@ -28,7 +28,7 @@ pub const PIPELINE_MAX: u32 = 128;
 
 /// Time in which what a client said must be heard once it has ended its side: it
 /// may be gone, and must not seem present for much longer.
-const HEARING_LIMIT_AT_END: Duration = Duration::from_millis(250);
+const DELIVERY_LIMIT_AT_END: Duration = Duration::from_millis(250);
 
 /// Bytes of the longest answer to a request: a message, made safe, and its sender.
 const DELIVERY_BYTES_MAX: usize = 17 << 10;
@@ -113,7 +113,7 @@ pub struct Conversation<D> {
     /// The latest request is `AskAlone`.
     alone: bool,
     /// The latest request is given up when it is not heard in time.
-    hearing: bool,
+    awaits_delivery: bool,
     /// What has to wait until nothing is outstanding.
     held: Option<Step>,
     /// Messages handed out and not proved to have arrived.
@@ -150,7 +150,7 @@ impl<D: Dialogue> Conversation<D> {
             outstanding: 0,
             reads: 0,
             alone: false,
-            hearing: false,
+            awaits_delivery: false,
             held: None,
             unproved: 0,
             proof: false,
@@ -176,8 +176,8 @@ impl<D: Dialogue> Conversation<D> {
         match self.phase {
             Phase::Open => {
                 self.phase = Phase::Ending;
-                if self.hearing {
-                    outputs.timers.push((Timer::Hearing, Some(HEARING_LIMIT_AT_END)));
+                if self.awaits_delivery {
+                    outputs.timers.push((Timer::Delivery, Some(DELIVERY_LIMIT_AT_END)));
                 }
                 if proved {
                     self.confirm(outputs);
@@ -228,8 +228,8 @@ impl<D: Dialogue> Conversation<D> {
         if matches!(self.phase, Phase::Closed(_)) {
             return;
         }
-        if std::mem::take(&mut self.hearing) {
-            outputs.timers.push((Timer::Hearing, None));
+        if std::mem::take(&mut self.awaits_delivery) {
+            outputs.timers.push((Timer::Delivery, None));
         }
         answer(self, outputs);
         if self.outstanding == 0 {
@@ -259,10 +259,10 @@ impl<D: Dialogue> Conversation<D> {
     }
 
     fn answer(&mut self, reply: Reply, outputs: &mut Outputs) {
-        if let Reply::Delivered(_) | Reply::NothingUnread = reply {
+        if let Reply::Read(_) | Reply::NothingUnread = reply {
             self.reads -= 1;
         }
-        if let Reply::Delivered(_) = reply {
+        if let Reply::Read(_) = reply {
             self.unproved += 1;
         }
         let was_logged_in = self.dialogue.is_logged_in();
@@ -282,8 +282,8 @@ impl<D: Dialogue> Conversation<D> {
                 self.say_farewell(DropReason::LogInLimit, outputs);
             }
             Timer::LogIn => {}
-            Timer::Hearing => {
-                if self.hearing {
+            Timer::Delivery => {
+                if self.awaits_delivery {
                     outputs.notices.push(Notice::Abandon);
                 }
             }
@@ -351,10 +351,10 @@ impl<D: Dialogue> Conversation<D> {
             Step::AskWithin(request, limit) => {
                 self.ask(request, outputs);
                 self.alone = true;
-                self.hearing = true;
+                self.awaits_delivery = true;
                 let is_ending = self.phase == Phase::Ending;
-                let limit = if is_ending { limit.min(HEARING_LIMIT_AT_END) } else { limit };
-                outputs.timers.push((Timer::Hearing, Some(limit)));
+                let limit = if is_ending { limit.min(DELIVERY_LIMIT_AT_END) } else { limit };
+                outputs.timers.push((Timer::Delivery, Some(limit)));
             }
             Step::Dial(dial) => {
                 self.outstanding += 1;

@@ -76,12 +76,12 @@ pub enum Timer {
     /// The silence that ends a command without a line feed.
     Pause,
     /// The time in which something said must be heard.
-    Hearing,
+    Delivery,
 }
 
 impl Timer {
     /// All there are.
-    pub const ALL: [Self; 3] = [Self::LogIn, Self::Pause, Self::Hearing];
+    pub const ALL: [Self; 3] = [Self::LogIn, Self::Pause, Self::Delivery];
 }
 
 /// What a session wants done.
@@ -98,7 +98,7 @@ pub struct Outputs {
     pub notices: Vec<Notice>,
     /// Each is heard once the peer's operating system has acknowledged all bytes
     /// so far of the client's connection.
-    pub heard_once_acknowledged: Vec<Mark>,
+    pub delivered_once_acknowledged: Vec<Mark>,
     /// Timers to be set, or with `None` stopped; the last word on a timer counts.
     pub timers: Vec<(Timer, Option<Duration>)>,
     /// Open a connection back to the client; answered by [`Input::Dialled`].
@@ -234,7 +234,7 @@ pub struct Settings {
     /// taken.
     pub output_bytes_max: usize,
     /// Time in which what is said on `im` must be heard.
-    pub hearing_limit: Duration,
+    pub delivery_limit: Duration,
     /// The word before a broadcast on `im`, its slash included.
     pub broadcast_verb: Arc<str>,
     /// Whether `im` leaves in the mailbox what is said to someone absent.
@@ -251,7 +251,7 @@ impl Default for Settings {
             pause: Duration::from_millis(300),
             paused_bytes_max: 1_024,
             output_bytes_max: 256 << 10,
-            hearing_limit: Duration::from_secs(5),
+            delivery_limit: Duration::from_secs(5),
             broadcast_verb: "/broadcast".into(),
             stores_for_absent: false,
             announces: true,

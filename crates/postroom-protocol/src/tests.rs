@@ -57,7 +57,7 @@ const WORDS: &[&[u8]] = &[
 enum Happening {
     Bytes(usize),
     BackBytes(usize),
-    Receipt,
+    Committed,
     Post,
     Told,
     Mail,
@@ -81,7 +81,7 @@ fn hostile() -> Text {
     Text::from_bytes("\u{1b}[2J\u{9b}31m\u{8}\u{202e}evil\r".as_bytes()).unwrap()
 }
 
-fn receipt<T: std::fmt::Debug>(outcome: T) -> postroom_model::Receipt<T> {
+fn receipt<T: std::fmt::Debug>(outcome: T) -> postroom_model::Committed<T> {
     let mut batch = Batch::new();
     batch.push(outcome);
     batch.commit(|| Ok::<_, ()>(())).unwrap().next().unwrap()
@@ -92,9 +92,9 @@ fn reply(request: Request) -> Reply {
     match request {
         Request::LogIn { name, .. } => Reply::LoggedIn { name, registered: false, unread: 1 },
         Request::Compose { recipient, .. } => {
-            Reply::Sent(receipt(Composed { recipient, registered: false }))
+            Reply::Composed(receipt(Composed { recipient, registered: false }))
         }
-        Request::Read => Reply::Delivered(Delivery { sender: bob, text: hostile(), remaining: 0 }),
+        Request::Read => Reply::Read(Delivery { sender: bob, text: hostile(), remaining: 0 }),
         Request::Confirm => Reply::Confirmed(receipt(())),
         Request::CountUnread => Reply::Unread(1),
         Request::ListPresent => Reply::Present(vec![bob]),

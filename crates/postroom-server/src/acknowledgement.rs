@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use postroom_model::{Mark, Notice};
-use postroom_office::SessionId;
+use postroom_office::SessionKey;
 use postroom_store::Store;
 
 use crate::event_loop::Server;
@@ -18,7 +18,7 @@ pub(crate) struct Watch {
     /// The last byte of it.
     position: u64,
     /// Who hears it.
-    session: SessionId,
+    session: SessionKey,
     mark: Mark,
     /// No one waits for it any longer.
     until: Instant,
@@ -26,9 +26,9 @@ pub(crate) struct Watch {
 
 impl<S: Store> Server<S> {
     /// Watches until the peer has acknowledged all bytes so far.
-    pub(crate) fn watch(&mut self, connection: usize, session: SessionId, mark: Mark) {
+    pub(crate) fn watch(&mut self, connection: usize, session: SessionKey, mark: Mark) {
         let position = self.connections[connection].position();
-        let until = self.now + self.settings.session.hearing_limit;
+        let until = self.now + self.settings.session.delivery_limit;
         self.watches.push(Watch { connection, position, session, mark, until });
     }
 
@@ -39,7 +39,7 @@ impl<S: Store> Server<S> {
             let connection = connections.get(watch.connection);
             let is_heard = connection.is_some_and(|peer| peer.has_acknowledged(watch.position));
             if is_heard {
-                office.note(watch.session, Notice::Heard(watch.mark));
+                office.note(watch.session, Notice::Delivered(watch.mark));
             }
             !is_heard && connection.is_some() && now < watch.until
         });

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use postroom_model::{LogInRefusal, Name, PostRefusal, Reply, Request, SendRefusal};
+use postroom_model::{ComposeRefusal, LogInRefusal, Name, PostRefusal, Reply, Request};
 use postroom_protocol::{Category, Report};
 use postroom_store::Store;
 use tracing::field::display;
@@ -48,13 +48,12 @@ impl Limit {
     /// The limit that a reply tells of, if any.
     fn of(reply: &Reply) -> Option<Self> {
         Some(match reply {
-            Reply::NotSent(SendRefusal::MailboxFull { recipient, capacity }) => {
+            Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity }) => {
                 Self::MailboxFull { recipient: recipient.clone(), capacity: *capacity }
             }
-            Reply::NotSent(SendRefusal::DiskFull) | Reply::NotPosted(PostRefusal::DiskFull) => {
-                Self::DiskFull
-            }
-            Reply::NotSent(SendRefusal::TooManyAccounts)
+            Reply::NotComposed(ComposeRefusal::DiskFull)
+            | Reply::NotPosted(PostRefusal::DiskFull) => Self::DiskFull,
+            Reply::NotComposed(ComposeRefusal::TooManyAccounts)
             | Reply::LogInRefused(LogInRefusal::NoRoom) => Self::TooManyAccounts,
             Reply::NotPosted(PostRefusal::TooManyChannels) => Self::TooManyHashtags,
             Reply::LogInRefused(LogInRefusal::Busy) => Self::TooManyPasswordChecks,

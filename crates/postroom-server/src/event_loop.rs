@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use postroom_office::{
-    FilePasswords, Member, News, Office, PasswordRead, PasswordsRead, SessionId,
+    FilePasswords, Member, News, Office, PasswordRead, PasswordsRead, SessionKey,
 };
 use postroom_protocol::{Category, Outputs, Report};
 use postroom_store::{Store, StoreFailure};
@@ -76,7 +76,7 @@ pub struct Server<S> {
     /// Whom they are told.
     pub(crate) members: Vec<Member>,
     /// Whom an event is told.
-    pub(crate) audience: Vec<SessionId>,
+    pub(crate) audience: Vec<SessionKey>,
     pub(crate) outputs: Outputs,
     /// Empty buffers for answers: an idle connection keeps none.
     pub(crate) spare: SpareBuffers,

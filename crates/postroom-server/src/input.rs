@@ -1,7 +1,7 @@
 //! Taking bytes, ends and deadlines to the sessions.
 
 use postroom_model::Request;
-use postroom_office::SessionId;
+use postroom_office::SessionKey;
 use postroom_protocol::{Input, Outputs, Session, Stream, Timer};
 use postroom_store::Store;
 
@@ -101,7 +101,7 @@ impl<S: Store> Server<S> {
             match deadline {
                 Deadline::LogIn(key) => self.elapsed(key, Timer::LogIn),
                 Deadline::Pause(key) => self.elapsed(key, Timer::Pause),
-                Deadline::Hearing(key) => self.elapsed(key, Timer::Hearing),
+                Deadline::Delivery(key) => self.elapsed(key, Timer::Delivery),
                 Deadline::Dial(key) => self.dial_limit_passed(key),
                 Deadline::Redial(key) => self.redial(key),
                 Deadline::Accept => self.accept_again(),
@@ -180,7 +180,7 @@ impl<S: Store> Server<S> {
             self.before_login.remove(session);
             self.office.depart(visit);
         }
-        for mark in outputs.heard_once_acknowledged.drain(..) {
+        for mark in outputs.delivered_once_acknowledged.drain(..) {
             self.watch(front, visit, mark);
         }
         for report in outputs.reports.drain(..) {
@@ -192,7 +192,7 @@ impl<S: Store> Server<S> {
         }
     }
 
-    fn ask(&mut self, visit: SessionId, outputs: &mut Outputs) {
+    fn ask(&mut self, visit: SessionKey, outputs: &mut Outputs) {
         for request in outputs.requests.drain(..) {
             self.log_request(visit.key(), &request);
             if let Request::LogIn { .. } = request {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use postroom_office::SessionId;
+use postroom_office::SessionKey;
 use postroom_protocol::{Protocol, Session, Timer};
 use smol_str::SmolStr;
 
@@ -12,7 +12,7 @@ use crate::dial::Dialling;
 
 pub(crate) struct Seat {
     pub(crate) session: Box<dyn Session>,
-    pub(crate) visit: SessionId,
+    pub(crate) visit: SessionKey,
     pub(crate) protocol: &'static Protocol,
     pub(crate) peer: PeerAddress,
     /// The account that it has logged in as, or else tried last; for the log.
@@ -81,7 +81,7 @@ impl Seats {
     }
 
     /// The seat of a session, which may have left.
-    pub(crate) fn find(&self, session: SessionId) -> Option<&Seat> {
+    pub(crate) fn find(&self, session: SessionKey) -> Option<&Seat> {
         self.get(session.key()).filter(|seat| seat.visit == session)
     }
 

@@ -7,7 +7,7 @@
 use std::io;
 
 use postroom_model::{Attendee, Event, Reply};
-use postroom_office::{Audience, Member, Moment, News, SessionId};
+use postroom_office::{Audience, Member, Moment, News, SessionKey};
 use postroom_protocol::Input;
 use postroom_store::{Damaged, Store};
 
@@ -21,7 +21,7 @@ const GATHERED_BYTES_MAX: usize = 64 << 10;
 /// A post that is still to be told.
 pub(crate) struct Untold {
     /// Who knows it already.
-    except: SessionId,
+    except: SessionKey,
     at: Moment,
     event: Event,
 }
@@ -48,7 +48,7 @@ impl<S: Store> Server<S> {
         self.tell_posts();
     }
 
-    fn tell_reply(&mut self, session: SessionId, reply: Reply) {
+    fn tell_reply(&mut self, session: SessionKey, reply: Reply) {
         let Some(front) = self.seats.find(session).map(|seat| seat.front) else {
             return;
         };
@@ -126,7 +126,7 @@ impl<S: Store> Server<S> {
     }
 
     /// The client's connection of a session that is open still.
-    fn open_front(&self, session: SessionId) -> Option<usize> {
+    fn open_front(&self, session: SessionKey) -> Option<usize> {
         let front = self.seats.find(session)?.front;
         (self.connections[front].phase == Phase::Open).then_some(front)
     }

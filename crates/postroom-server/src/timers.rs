@@ -10,7 +10,7 @@ use postroom_protocol::Timer;
 pub(crate) enum Deadline {
     LogIn(usize),
     Pause(usize),
-    Hearing(usize),
+    Delivery(usize),
     /// A dial is answered.
     Dial(usize),
     /// A refused dial is tried again.
@@ -29,7 +29,7 @@ impl Deadline {
         match timer {
             Timer::LogIn => Self::LogIn(key),
             Timer::Pause => Self::Pause(key),
-            Timer::Hearing => Self::Hearing(key),
+            Timer::Delivery => Self::Delivery(key),
         }
     }
 }

@@ -132,7 +132,7 @@ impl SqliteStore {
                     completed.extend(
                         tickets
                             .zip(receipts)
-                            .map(|(ticket, receipt)| Completion { ticket, receipt }),
+                            .map(|(ticket, outcome)| Completion { ticket, outcome }),
                     );
                     return Ok(());
                 }
@@ -166,7 +166,7 @@ fn stored_bytes(call: &Call) -> Option<u64> {
     /// The row's other columns, and what of a page stays empty behind it.
     const ROW_BYTES: usize = 64;
     let (rows, text) = match call {
-        Call::Append { text, .. } => (1, text),
+        Call::Compose { text, .. } => (1, text),
         Call::Post { post, .. } => (post.channels.len(), &post.text),
         _ => return None,
     };

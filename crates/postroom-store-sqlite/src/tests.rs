@@ -39,7 +39,7 @@ fn settle(store: &mut SqliteStore, calls: impl IntoIterator<Item = Call>) -> Vec
     }
     let mut completed: Vec<Completion> = Vec::new();
     store.settle(Timestamp(1), &mut completed).unwrap();
-    completed.into_iter().map(|completion| completion.receipt.into_inner()).collect()
+    completed.into_iter().map(|completion| completion.outcome.into_inner()).collect()
 }
 
 fn account(store: &mut SqliteStore, name: &str) -> AccountId {
@@ -53,7 +53,7 @@ fn account(store: &mut SqliteStore, name: &str) -> AccountId {
 
 fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
     let text = Text::from_bytes(words.as_bytes()).unwrap();
-    Call::Append {
+    Call::Compose {
         sender,
         recipient: Name::new(recipient).unwrap(),
         text,
@@ -66,8 +66,8 @@ fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
 fn read(store: &mut SqliteStore, account: AccountId, count: usize) -> Vec<String> {
     let mut texts = Vec::new();
     let mut leases = Vec::new();
-    for outcome in settle(store, (0..count).map(|_| Call::Lease { account })) {
-        if let Outcome::Leased { lease, text, .. } = outcome {
+    for outcome in settle(store, (0..count).map(|_| Call::Read { account })) {
+        if let Outcome::Read { lease, text, .. } = outcome {
             leases.push(lease);
             texts.push(text.as_str().to_owned());
         }

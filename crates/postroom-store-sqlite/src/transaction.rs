@@ -1,6 +1,6 @@
 //! One group of calls as one transaction.
 
-use postroom_model::{Batch, Name, Receipts, Text, Unknown};
+use postroom_model::{Batch, CommittedBatch, Name, Text, Unknown};
 use postroom_store::{
     AccountId, Call, Key, Lease, Limits, Outcome, PasswordHash, Presence, Timestamp,
 };
@@ -102,7 +102,7 @@ impl<'a> Transaction<'a> {
         calls: impl Iterator<Item = &'a Call> + Clone,
         sweep: &mut Sweep,
         outcomes: &'o mut Batch<Outcome>,
-    ) -> rusqlite::Result<Receipts<'o, Outcome>> {
+    ) -> rusqlite::Result<CommittedBatch<'o, Outcome>> {
         let connection = self.connection;
         let done = self.run_calls(calls, outcomes).and_then(|()| self.sweep(sweep));
         let committed = done.and_then(|swept| {
@@ -148,7 +148,7 @@ impl<'a> Transaction<'a> {
     fn find_recipients(&self, calls: impl Iterator<Item = &'a Call>) -> Vec<Option<AccountId>> {
         calls
             .map(|call| match call {
-                Call::Append { recipient, .. } => self.index.find(recipient),
+                Call::Compose { recipient, .. } => self.index.find(recipient),
                 _ => None,
             })
             .collect()
@@ -191,7 +191,7 @@ impl<'a> Transaction<'a> {
             Call::Post { author, post } => self.post(*author, post),
             Call::Latest { channel } => self.latest(channel),
             Call::Timeline { channel, from } => self.timeline(channel, *from),
-            Call::Append { sender, recipient, text, unknown } => {
+            Call::Compose { sender, recipient, text, unknown } => {
                 // Perhaps registered by this very group.
                 let known = known.or_else(|| self.index.find(recipient));
                 if known.is_none() && *unknown == Unknown::Refuse {
@@ -199,7 +199,7 @@ impl<'a> Transaction<'a> {
                 }
                 self.append(*sender, recipient, known, text)
             }
-            Call::Lease { account } => self.lease(*account),
+            Call::Read { account } => self.lease(*account),
             Call::Confirm { leases } => self.confirm(leases),
             Call::Return { leases } => Ok(self.give_back(leases)),
             Call::SetPassword { name, password } => self.set_password(name, password),
@@ -280,7 +280,7 @@ impl<'a> Transaction<'a> {
         self.index.account_mut(account).mailbox.append(sequence);
         self.rows.push(Row { sequence, recipient: account, sender, text });
         self.undo.push(Undo::Append(account));
-        Ok(Outcome::Appended { recipient: account, name, registered })
+        Ok(Outcome::Composed { recipient: account, name, registered })
     }
 
     fn lease(&mut self, account: AccountId) -> rusqlite::Result<Outcome> {
@@ -298,9 +298,9 @@ impl<'a> Transaction<'a> {
             let remaining = mailbox.waiting();
             self.undo.push(Undo::Lease(account, sequence));
             let lease = Lease::new(account, sequence);
-            return Ok(Outcome::Leased { lease, sender, text, remaining });
+            return Ok(Outcome::Read { lease, sender, text, remaining });
         }
-        Ok(Outcome::NoneWaits)
+        Ok(Outcome::NothingUnread)
     }
 
     /// The sender and the text of a message; `None` where it is damaged.

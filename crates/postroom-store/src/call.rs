@@ -37,7 +37,7 @@ pub enum Call {
     /// Tells who is present, in the order of their first claims.
     ListPresent,
     /// Adds a message to a mailbox if there is room.
-    Append {
+    Compose {
         /// Who writes.
         sender: AccountId,
         /// Whose mailbox.
@@ -48,7 +48,7 @@ pub enum Call {
         unknown: Unknown,
     },
     /// Takes the earliest message that waits, so that no one else gets it.
-    Lease {
+    Read {
         /// Whose mailbox.
         account: AccountId,
     },
@@ -192,8 +192,8 @@ pub enum Outcome {
     Latest(Option<Entry>),
     /// `Timeline`: the entries.
     Timeline(Page),
-    /// `Append`: the message is stored.
-    Appended {
+    /// `Compose`: the message is stored.
+    Composed {
         /// Whose mailbox it is in.
         recipient: AccountId,
         /// The name of that account as first registered.
@@ -201,17 +201,17 @@ pub enum Outcome {
         /// Whether the recipient was registered by it.
         registered: bool,
     },
-    /// `Append`: no one knows the recipient, which was not to be registered.
+    /// `Compose`: no one knows the recipient, which was not to be registered.
     UnknownRecipient,
-    /// `Append`: the mailbox holds as much as it may.
+    /// `Compose`: the mailbox holds as much as it may.
     MailboxFull {
         /// The recipient as first registered.
         recipient: Name,
         /// Messages that a mailbox holds.
         capacity: u32,
     },
-    /// `Lease`: the earliest message that waited.
-    Leased {
+    /// `Read`: the earliest message that waited.
+    Read {
         /// To be confirmed or returned.
         lease: Lease,
         /// Who wrote it.
@@ -221,8 +221,8 @@ pub enum Outcome {
         /// Messages that still wait, leased ones left out.
         remaining: u32,
     },
-    /// `Lease`: none waits.
-    NoneWaits,
+    /// `Read`: none waits.
+    NothingUnread,
     /// `Confirm`: the messages are gone.
     Confirmed,
     /// `Return`: the messages wait again. `Confirm`: the disk had no room even

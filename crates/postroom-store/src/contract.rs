@@ -90,7 +90,7 @@ impl<S: Store> Desk<S> {
         completed.sort_by_key(|completion| completion.ticket.0);
         let tickets: Vec<_> = completed.iter().map(|completion| completion.ticket).collect();
         assert_eq!(tickets, expected, "each call is completed once");
-        completed.into_iter().map(|completion| completion.receipt.into_inner()).collect()
+        completed.into_iter().map(|completion| completion.outcome.into_inner()).collect()
     }
 
     fn call(&mut self, call: Call) -> Outcome {
@@ -112,11 +112,11 @@ impl<S: Store> Desk<S> {
 
     /// Leases the earliest message: the lease, its text and how many remain.
     fn lease(&mut self, account: AccountId) -> Option<(Lease, String, u32)> {
-        match self.call(Call::Lease { account }) {
-            Outcome::Leased { lease, text, remaining, .. } => {
+        match self.call(Call::Read { account }) {
+            Outcome::Read { lease, text, remaining, .. } => {
                 Some((lease, text.as_str().to_owned(), remaining))
             }
-            Outcome::NoneWaits => None,
+            Outcome::NothingUnread => None,
             other => panic!("a lease is answered by {other:?}"),
         }
     }
@@ -138,7 +138,7 @@ fn name(spelling: &str) -> Name {
 
 fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
     let text = Text::from_bytes(words.as_bytes()).expect("a text of a test is one");
-    Call::Append { sender, recipient: name(recipient), text, unknown: Unknown::Register }
+    Call::Compose { sender, recipient: name(recipient), text, unknown: Unknown::Register }
 }
 
 fn limits(mailbox_capacity: u32) -> Limits {
@@ -150,7 +150,7 @@ fn completions_come_with_their_tickets<F: Fixture>(fixture: &mut F) {
     let (bob, _) = desk.log_in("bob");
     let outcomes = desk.group([
         append(bob, "alice", "one"),
-        Call::Lease { account: bob },
+        Call::Read { account: bob },
         append(bob, "alice", "two"),
         append(bob, "alice", "three"),
     ]);
@@ -158,9 +158,9 @@ fn completions_come_with_their_tickets<F: Fixture>(fixture: &mut F) {
         matches!(
             &outcomes[..],
             [
-                Outcome::Appended { registered: true, .. },
-                Outcome::NoneWaits,
-                Outcome::Appended { registered: false, .. },
+                Outcome::Composed { registered: true, .. },
+                Outcome::NothingUnread,
+                Outcome::Composed { registered: false, .. },
                 Outcome::MailboxFull { capacity: 2, .. },
             ]
         ),
@@ -188,9 +188,9 @@ fn an_unknown_recipient_is_registered<F: Fixture>(fixture: &mut F) {
     let mut desk = Desk::open(fixture, limits(9));
     let (bob, _) = desk.log_in("bob");
     let outcome = desk.append(bob, "carol", "hi");
-    assert!(matches!(outcome, Outcome::Appended { registered: true, .. }), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::Composed { registered: true, .. }), "{outcome:?}");
     let outcome = desk.append(bob, "Carol", "hi");
-    assert!(matches!(outcome, Outcome::Appended { registered: false, .. }), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::Composed { registered: false, .. }), "{outcome:?}");
     match desk.call(Call::Open { name: name("CAROL"), key: Key::None, admits_strangers: true }) {
         Outcome::Opened { name, registered: false, unread: 2, .. } => {
             assert_eq!(name.as_str(), "carol");
@@ -280,17 +280,17 @@ fn a_group_sees_its_own_changes<F: Fixture>(fixture: &mut F) {
     let mut outcomes = desk.group([
         append(bob, "bob", "one"),
         append(bob, "bob", "two"),
-        Call::Lease { account: bob },
+        Call::Read { account: bob },
         append(bob, "new", "three"),
         Call::Open { name: name("new"), key: Key::None, admits_strangers: true },
-        Call::Lease { account: bob },
+        Call::Read { account: bob },
     ]);
     match &outcomes[4] {
         Outcome::Opened { registered: false, unread: 1, .. } => {}
         other => panic!("{other:?}"),
     }
     match (outcomes.pop(), outcomes.swap_remove(2)) {
-        (Some(Outcome::Leased { text: two, .. }), Outcome::Leased { text: one, .. }) => {
+        (Some(Outcome::Read { text: two, .. }), Outcome::Read { text: one, .. }) => {
             assert_eq!((one.as_str(), two.as_str()), ("one", "two"));
         }
         other => panic!("{other:?}"),
@@ -438,7 +438,7 @@ fn run_against_model<F: Fixture>(fixture: &mut F, steps: &[Step]) {
                 let words = format!("message {next_number}");
                 let mailbox = model.entry(accounts[recipient]).or_default();
                 match desk.append(accounts[0], PEOPLE[recipient], &words) {
-                    Outcome::Appended { .. } => mailbox.waiting.push_back((next_number, words)),
+                    Outcome::Composed { .. } => mailbox.waiting.push_back((next_number, words)),
                     Outcome::MailboxFull { .. } => assert_eq!(mailbox.unread(), CAPACITY as usize),
                     other => panic!("{other:?}"),
                 }

@@ -2,7 +2,7 @@
 //!
 //! Each [`Call`] is atomic. Calls are asynchronous in the plainest way: they go
 //! in with a [`Ticket`], and what they came to comes out with the same ticket,
-//! wrapped in a [`Receipt`] that only a finished commit can make. A store on
+//! wrapped in a [`Committed`] that only a finished commit can make. A store on
 //! this machine completes them within [`Store::settle`]; one across a network
 //! may let several calls to `settle` pass.
 
@@ -11,7 +11,7 @@ mod call;
 pub mod contract;
 mod memory;
 
-use postroom_model::{MAILBOX_CAPACITY_DEFAULT, Receipt};
+use postroom_model::{Committed, MAILBOX_CAPACITY_DEFAULT};
 use thiserror::Error;
 
 pub use memory::{MemoryDisk, MemoryStore};
@@ -67,7 +67,7 @@ pub struct Completion {
     /// The ticket that the call was submitted with.
     pub ticket: Ticket,
     /// Proof that it is on disk, where it changed anything there.
-    pub receipt: Receipt<Outcome>,
+    pub outcome: Committed<Outcome>,
 }
 
 /// Tells the completions of a store apart; means something to its caller alone.

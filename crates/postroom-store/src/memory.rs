@@ -135,7 +135,7 @@ impl Store for MemoryStore {
         // Memory is on disk at once.
         let receipts = outcomes.commit(|| Ok::<_, StoreFailure>(()))?;
         let completions = tickets.into_iter().zip(receipts);
-        completed.extend(completions.map(|(ticket, receipt)| Completion { ticket, receipt }));
+        completed.extend(completions.map(|(ticket, outcome)| Completion { ticket, outcome }));
         Ok(())
     }
 
@@ -152,8 +152,8 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
         Call::Open { name, .. } | Call::SetPassword { name, .. } => {
             vec![Subject::Account(name.clone())]
         }
-        Call::Append { recipient, .. } => vec![Subject::Account(recipient.clone())],
-        Call::Lease { account: id } | Call::CountUnread { account: id } => account(*id),
+        Call::Compose { recipient, .. } => vec![Subject::Account(recipient.clone())],
+        Call::Read { account: id } | Call::CountUnread { account: id } => account(*id),
         Call::Confirm { leases } | Call::Return { leases } => of_leases(leases),
         Call::Claim { .. } | Call::Release { .. } | Call::ListPresent => vec![Subject::Presence],
         Call::Post { post, .. } => {
@@ -220,7 +220,7 @@ mod tests {
     fn append(recipient: &str, words: &str) -> Call {
         let (recipient, text) = (Name::new(recipient).unwrap(), Text::from_bytes(words.as_bytes()));
         let (sender, text) = (AccountId(0), text.unwrap());
-        Call::Append { sender, recipient, text, unknown: Unknown::Register }
+        Call::Compose { sender, recipient, text, unknown: Unknown::Register }
     }
 
     /// Settles once; the numbers of the calls that completed.
@@ -237,7 +237,7 @@ mod tests {
         store.submit(Ticket(0), open("bob"));
         assert_eq!(settle(&mut store), [0]);
         disk.delay(
-            |call| matches!(call, Call::Append { recipient, .. } if recipient.as_str() == "bob"),
+            |call| matches!(call, Call::Compose { recipient, .. } if recipient.as_str() == "bob"),
         );
         let calls = [append("bob", "one"), append("ann", "two"), open("bob"), open("ann")];
         for (number, call) in (1..).zip(calls) {
@@ -261,7 +261,7 @@ mod tests {
         }
         store.settle(Timestamp(0), &mut completed).unwrap();
         let outcomes: Vec<_> =
-            completed.iter().map(|completion| completion.receipt.get()).collect();
+            completed.iter().map(|completion| completion.outcome.get()).collect();
         assert!(
             matches!(
                 outcomes[..],

@@ -263,5 +263,5 @@ fn call(store: &mut SqliteStore, call: Call) -> Result<Outcome, AccountError> {
     store.submit(Ticket(0), call);
     store.settle(Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)), &mut completed)?;
     let completion = completed.pop().expect("this store completes each call as it settles");
-    Ok(completion.receipt.into_inner())
+    Ok(completion.outcome.into_inner())
 }

@@ -210,7 +210,7 @@ impl Default for Im {
             broadcast_verb: server.session.broadcast_verb.to_string(),
             offline: Offline::Refuse,
             dial_back: DialBack::Auto,
-            confirm_limit_ms: millis(server.session.hearing_limit),
+            confirm_limit_ms: millis(server.session.delivery_limit),
             dial_limit_ms: millis(server.dial_limit),
         }
     }
@@ -406,7 +406,7 @@ impl Config {
                 pause: Duration::from_millis(connection.pause_ms),
                 paused_bytes_max: connection.paused_bytes_max,
                 output_bytes_max: connection.output_bytes_max,
-                hearing_limit: Duration::from_millis(self.im.confirm_limit_ms),
+                delivery_limit: Duration::from_millis(self.im.confirm_limit_ms),
                 broadcast_verb: self.im.broadcast_verb.as_str().into(),
                 stores_for_absent: matches!(self.im.offline, Offline::Store),
                 announces: self.chat.announce,

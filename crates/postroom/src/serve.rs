@@ -165,14 +165,14 @@ fn empty_board(store: &mut SqliteStore) -> Result<(), StoreFailure> {
     let mut completed = Vec::new();
     store.submit(Ticket(0), Call::Latest { channel: Channel::board() });
     store.settle(now, &mut completed)?;
-    let is_empty = completed.drain(..).all(|completion| match completion.receipt.get() {
+    let is_empty = completed.drain(..).all(|completion| match completion.outcome.get() {
         Outcome::Latest(Some(entry)) => entry.text.as_str().is_empty(),
         _ => true,
     });
     if !is_empty {
         store.submit(Ticket(0), Call::Post { author: None, post });
         store.settle(now, &mut completed)?;
-        if completed.iter().any(|done| matches!(done.receipt.get(), Outcome::NotPosted(_))) {
+        if completed.iter().any(|done| matches!(done.outcome.get(), Outcome::NotPosted(_))) {
             tracing::warn!("the disk is too full to empty the board; its latest text stays");
         }
     }

@@ -1,7 +1,7 @@
 //! Who is told what is said, where several things happen in one group.
 
 use postroom_model::{Author, Channel, Event, Name, PresenceTerms, Reply, Request, Terms, Text};
-use postroom_office::{News, Office, SessionId};
+use postroom_office::{News, Office, SessionKey};
 use postroom_store::{Limits, MemoryDisk, MemoryStore, Timestamp};
 
 fn office() -> Office<MemoryStore> {
@@ -16,7 +16,7 @@ fn settle(office: &mut Office<MemoryStore>) -> Vec<News> {
     news
 }
 
-fn enter(office: &mut Office<MemoryStore>, name: &str) -> SessionId {
+fn enter(office: &mut Office<MemoryStore>, name: &str) -> SessionKey {
     let session = office.enter();
     let presence = Some(PresenceTerms { alone: true, arrivals: false, mail: false });
     let terms = Terms { admits_strangers: true, presence };
@@ -35,11 +35,11 @@ fn rust() -> Channel {
 
 fn say(words: &str) -> Request {
     let text = Text::from_bytes(words.as_bytes()).unwrap();
-    Request::Post { channels: vec![rust()], text, heard: false }
+    Request::Post { channels: vec![rust()], text, awaits_delivery: false }
 }
 
 /// What a session is told of what was said.
-fn heard(office: &Office<MemoryStore>, session: SessionId, news: &[News]) -> Vec<String> {
+fn delivered(office: &Office<MemoryStore>, session: SessionKey, news: &[News]) -> Vec<String> {
     let mut heard = Vec::new();
     for news in news {
         if let News::Event(audience, Event::Posted(posted)) = news {

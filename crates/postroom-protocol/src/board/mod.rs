@@ -177,7 +177,7 @@ fn upload(bytes: &[u8]) -> Result<(Asked, Request), Refusal> {
     }
     // `#lobby` in a text is plain text, which `Channel::hashtags` leaves out.
     let channels = [Channel::board()].into_iter().chain(Channel::hashtags(text.as_str())).collect();
-    let request = Request::Post { channels, text: text.clone(), heard: false };
+    let request = Request::Post { channels, text: text.clone(), awaits_delivery: false };
     Ok((Asked::Upload { text }, request))
 }
 
@@ -418,7 +418,7 @@ impl Session for Board {
             Input::Written => self.next_page(outputs),
             Input::Stop => self.stop(outputs),
             Input::Event(_)
-            | Input::Elapsed(Timer::Hearing)
+            | Input::Elapsed(Timer::Delivery)
             | Input::Dialled(_)
             | Input::Bytes { .. }
             | Input::End { .. } => {}

@@ -16,9 +16,9 @@ use std::collections::VecDeque;
 use std::io::Write as _;
 
 use postroom_model::{
-    Attendee, Author, Channel, Delivery, Event, LogInRefusal, Name, NotTold, Notice, Password,
-    PostRefusal, Posted, PresenceTerms, Reply, Request, SendRefusal, Terms, Text, Told, Unknown,
-    push_safe,
+    Attendee, Author, Channel, ComposeRefusal, Delivery, Event, LogInRefusal, Name, NotTold,
+    Notice, Password, PostRefusal, Posted, PresenceTerms, Reply, Request, Terms, Text, Told,
+    Unknown, push_safe,
 };
 
 use crate::conversation::{Conversation, Dialogue, Next, Step};
@@ -171,7 +171,10 @@ impl Room {
             }
             Command::Private { name, text } => match Name::from_bytes(name) {
                 Ok(recipient) => with_text(text, |text| {
-                    self.ask(Asked::Private, Request::Tell { recipient, text, heard: false })
+                    self.ask(
+                        Asked::Private,
+                        Request::Tell { recipient, text, awaits_delivery: false },
+                    )
                 }),
                 Err(_) => answer(NOT_FOUND),
             },
@@ -211,7 +214,7 @@ fn answer(answer: impl Into<Cow<'static, str>>) -> Step {
 }
 
 fn post(channel: Channel, text: Text) -> Request {
-    Request::Post { channels: vec![channel], text, heard: false }
+    Request::Post { channels: vec![channel], text, awaits_delivery: false }
 }
 
 fn with_text(text: &[u8], step: impl FnOnce(Text) -> Step) -> Step {
@@ -273,17 +276,17 @@ impl Dialogue for Room {
         let is_in = matches!(self.state, State::Member);
         match event {
             Event::Posted(Posted { mark, .. }) if !is_in => {
-                outputs.notices.extend(mark.map(Notice::Heard));
+                outputs.notices.extend(mark.map(Notice::Delivered));
             }
             _ if !is_in => {}
             Event::Posted(posted) => {
                 push_post(&mut outputs.front, posted);
                 // Only who speaks the protocol that waits has to say so.
-                outputs.notices.extend(posted.mark.map(Notice::Heard));
+                outputs.notices.extend(posted.mark.map(Notice::Delivered));
             }
             Event::Told(told) => {
                 push_told(&mut outputs.front, told);
-                outputs.heard_once_acknowledged.extend(told.mark);
+                outputs.delivered_once_acknowledged.extend(told.mark);
             }
             Event::Arrived(attendee) => push_attendee(&mut outputs.front, attendee, "joined"),
             Event::Departed(attendee) => push_attendee(&mut outputs.front, attendee, "left"),
@@ -308,7 +311,7 @@ fn write_answer(answer: &mut Vec<u8>, asked: &Asked, reply: Reply) -> std::io::R
         }
         (Asked::Enter, Reply::LogInRefused(refusal)) => write_log_in_refusal(answer, refusal),
         (_, Reply::NotPosted(refusal)) => write_post_refusal(answer, refusal),
-        (_, Reply::NotTold(NotTold::Absent | NotTold::Unheard)) => {
+        (_, Reply::NotTold(NotTold::Absent | NotTold::Undelivered)) => {
             answer.write_all(NOT_FOUND.as_bytes())
         }
         (Asked::AllUsers, Reply::Present(names)) => write_users(answer, &names),
@@ -322,12 +325,14 @@ fn write_answer(answer: &mut Vec<u8>, asked: &Asked, reply: Reply) -> std::io::R
         }
         (Asked::Say(channel), Reply::Posted(_)) => writeln!(answer, "Said in {channel}."),
         (Asked::Inbox, Reply::Unread(count)) => writeln!(answer, "You have {}.", unread(count)),
-        (Asked::Read, Reply::Delivered(delivery)) => write_delivery(answer, &delivery),
+        (Asked::Read, Reply::Read(delivery)) => write_delivery(answer, &delivery),
         (Asked::Read, Reply::NothingUnread) => writeln!(answer, "You have no unread messages."),
-        (Asked::Send(_), Reply::Sent(receipt)) => {
+        (Asked::Send(_), Reply::Composed(receipt)) => {
             writeln!(answer, "Message left for {}.", receipt.get().recipient)
         }
-        (Asked::Send(name), Reply::NotSent(refusal)) => write_send_refusal(answer, name, &refusal),
+        (Asked::Send(name), Reply::NotComposed(refusal)) => {
+            write_send_refusal(answer, name, &refusal)
+        }
         // What was said to others is answered by silence.
         _ => Ok(()),
     }
@@ -357,16 +362,16 @@ fn write_post_refusal(answer: &mut Vec<u8>, refusal: PostRefusal) -> std::io::Re
 fn write_send_refusal(
     answer: &mut Vec<u8>,
     name: &Name,
-    refusal: &SendRefusal,
+    refusal: &ComposeRefusal,
 ) -> std::io::Result<()> {
     match refusal {
-        SendRefusal::MailboxFull { recipient, capacity } => {
+        ComposeRefusal::MailboxFull { recipient, capacity } => {
             writeln!(answer, "No message was left: {recipient} has {} already.", unread(*capacity))
         }
-        SendRefusal::DiskFull => {
+        ComposeRefusal::DiskFull => {
             writeln!(answer, "No message was left for {name}: the server's disk is full.")
         }
-        SendRefusal::TooManyAccounts | SendRefusal::Unknown => {
+        ComposeRefusal::TooManyAccounts | ComposeRefusal::Unknown => {
             writeln!(answer, "No message was left: {name} is new, and the server takes no more.")
         }
     }

@@ -52,7 +52,7 @@ const TERMS: Terms = Terms {
 pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let counter = Counter {
         state: State::Stranger,
-        hearing_limit: settings.hearing_limit,
+        delivery_limit: settings.delivery_limit,
         stores_for_absent: settings.stores_for_absent,
         said: None,
     };
@@ -99,7 +99,7 @@ impl Messenger {
         } else {
             // Broadcasts are for those who have their back stream; no one is to
             // wait for the others.
-            outputs.notices.extend(posted.mark.map(Notice::Heard));
+            outputs.notices.extend(posted.mark.map(Notice::Delivered));
             Ok(())
         }
     }
@@ -116,7 +116,7 @@ impl Session for Messenger {
                 self.conversation.drop_client(DropReason::BackStreamEnded, outputs);
             }
             Input::Reply(
-                reply @ (Reply::Delivered(_)
+                reply @ (Reply::Read(_)
                 | Reply::NothingUnread
                 | Reply::Confirmed(_)
                 | Reply::NotConfirmed),
@@ -151,7 +151,7 @@ impl Session for Messenger {
 #[derive(Debug)]
 struct Counter {
     state: State,
-    hearing_limit: Duration,
+    delivery_limit: Duration,
     stores_for_absent: bool,
     /// What was said last, where it may have to be stored.
     said: Option<(Name, Text)>,
@@ -189,8 +189,8 @@ impl Counter {
             (Command::ToAll(text), State::Member { .. }) => match Text::from_bytes(text) {
                 Ok(text) => {
                     let channels = vec![Channel::lobby()];
-                    let post = Request::Post { channels, text, heard: true };
-                    Step::AskWithin(post, self.hearing_limit)
+                    let post = Request::Post { channels, text, awaits_delivery: true };
+                    Step::AskWithin(post, self.delivery_limit)
                 }
                 Err(_) => answer(NOT_DELIVERED),
             },
@@ -212,7 +212,10 @@ impl Counter {
 
     fn tell(&mut self, recipient: Name, text: Text) -> Step {
         self.said = self.stores_for_absent.then(|| (recipient.clone(), text.clone()));
-        Step::AskWithin(Request::Tell { recipient, text, heard: true }, self.hearing_limit)
+        Step::AskWithin(
+            Request::Tell { recipient, text, awaits_delivery: true },
+            self.delivery_limit,
+        )
     }
 
     fn logged_in(&mut self, reply: &Reply) -> &'static str {
@@ -262,7 +265,7 @@ impl Dialogue for Counter {
                 push_list(answer, &names);
                 return Next::Continue;
             }
-            Reply::Told | Reply::Posted(_) | Reply::Sent(_) => DELIVERED,
+            Reply::Told | Reply::Posted(_) | Reply::Composed(_) => DELIVERED,
             Reply::NotTold(NotTold::Absent) => match self.said.take() {
                 Some((recipient, text)) => {
                     let unknown = Unknown::Refuse;

@@ -143,7 +143,7 @@ impl Pushes {
     /// Takes the reply to a request of this file's.
     pub(super) fn reply(&mut self, reply: Reply, outputs: &mut Outputs) {
         match reply {
-            Reply::Delivered(Delivery { sender, text, .. }) => {
+            Reply::Read(Delivery { sender, text, .. }) => {
                 let shown = Safe(text.as_str()).to_string();
                 let push = Push::new(Origin::Mailbox, "/from", sender.as_str(), shown);
                 self.waiting_bytes += push.bytes();
@@ -191,7 +191,7 @@ impl Pushes {
             return;
         }
         match push.origin {
-            Origin::Live(mark) => outputs.notices.extend(mark.map(Notice::Heard)),
+            Origin::Live(mark) => outputs.notices.extend(mark.map(Notice::Delivered)),
             Origin::Mailbox => outputs.requests.push(Request::Confirm),
         }
         self.in_flight = None;
@@ -257,11 +257,11 @@ mod tests {
         let sender = Name::new("bob").unwrap();
         let text = Text::from_bytes(b"two").unwrap();
         let delivery = Delivery { sender, text, remaining: 0 };
-        pushes.reply(Reply::Delivered(delivery), &mut outputs);
+        pushes.reply(Reply::Read(delivery), &mut outputs);
         outputs.requests.clear();
         assert_eq!(std::mem::take(&mut outputs.back), b"/from ann one\n");
         pushes.bytes(b"302\n302\n", &mut outputs);
-        assert_eq!(outputs.notices, [Notice::Heard(mark)]);
+        assert_eq!(outputs.notices, [Notice::Delivered(mark)]);
         assert_eq!(outputs.back, b"/from bob two\n");
         pushes.bytes(b"302\n", &mut outputs);
         assert!(outputs.requests.is_empty(), "it was not written yet");

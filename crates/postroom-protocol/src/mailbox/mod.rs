@@ -93,9 +93,9 @@ impl Dialogue for Mailbox {
                 // Writing to memory does not fail.
                 let _ = writeln!(answer, "{unread}");
             }
-            Reply::Sent(_) => answer.extend_from_slice(b"MESSAGE SENT\n"),
-            Reply::NotSent(_) => answer.extend_from_slice(FAILED.as_bytes()),
-            Reply::Delivered(delivery) => {
+            Reply::Composed(_) => answer.extend_from_slice(b"MESSAGE SENT\n"),
+            Reply::NotComposed(_) => answer.extend_from_slice(FAILED.as_bytes()),
+            Reply::Read(delivery) => {
                 answer.extend_from_slice(delivery.sender.as_str().as_bytes());
                 answer.push(b'\n');
                 push_safe(answer, delivery.text.as_str());

@@ -14,7 +14,7 @@ mod command;
 use std::io::Write as _;
 
 use postroom_model::{
-    Delivery, Name, Password, Reply, Request, SendRefusal, Terms, Text, Unknown, push_safe,
+    ComposeRefusal, Delivery, Name, Password, Reply, Request, Terms, Text, Unknown, push_safe,
 };
 
 use crate::conversation::{Conversation, Dialogue, Next, PauseRule, Step};
@@ -129,12 +129,12 @@ impl Dialogue for MailboxVerbose {
                 self.state = State::Stranger { password: None };
                 answer.write_all(LOGIN_ERROR.as_bytes())
             }
-            Reply::Sent(receipt) if receipt.get().registered => {
+            Reply::Composed(receipt) if receipt.get().registered => {
                 answer.write_all(b"MESSAGE SENT SUCCESSFULLY TO NEW USER.\n")
             }
-            Reply::Sent(_) => answer.write_all(b"MESSAGE SENT SUCCESSFULLY.\n"),
-            Reply::NotSent(refusal) => write_refusal(answer, &refusal),
-            Reply::Delivered(delivery) => write_delivery(answer, &delivery),
+            Reply::Composed(_) => answer.write_all(b"MESSAGE SENT SUCCESSFULLY.\n"),
+            Reply::NotComposed(refusal) => write_refusal(answer, &refusal),
+            Reply::Read(delivery) => write_delivery(answer, &delivery),
             Reply::NothingUnread => answer.write_all(b"No More Unread Messages.\n"),
             // Not asked for here, or not answered.
             _ => Ok(()),
@@ -160,14 +160,14 @@ fn write_welcome(
     }
 }
 
-fn write_refusal(answer: &mut Vec<u8>, refusal: &SendRefusal) -> std::io::Result<()> {
+fn write_refusal(answer: &mut Vec<u8>, refusal: &ComposeRefusal) -> std::io::Result<()> {
     match refusal {
-        SendRefusal::MailboxFull { recipient, capacity } => writeln!(
+        ComposeRefusal::MailboxFull { recipient, capacity } => writeln!(
             answer,
             "MESSAGE FAILED. UNREAD MESSAGE IS MORE THAN {capacity} FOR THE USERNAME <{recipient}>."
         ),
-        SendRefusal::DiskFull => writeln!(answer, "MESSAGE FAILED. The server's disk is full."),
-        SendRefusal::TooManyAccounts | SendRefusal::Unknown => {
+        ComposeRefusal::DiskFull => writeln!(answer, "MESSAGE FAILED. The server's disk is full."),
+        ComposeRefusal::TooManyAccounts | ComposeRefusal::Unknown => {
             writeln!(answer, "MESSAGE FAILED. The server takes no more new users.")
         }
     }

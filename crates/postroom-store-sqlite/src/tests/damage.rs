@@ -55,14 +55,14 @@ fn a_damaged_text_costs_its_message_at_each_reading() {
             let mut store = open(&folder, Limits { mailbox_capacity: 3, ..Limits::default() });
             let alice = account(&mut store, "alice");
             assert_eq!(damaged(&mut store), [], "texts are not read at start");
-            let leased = settle(&mut store, [Call::Lease { account: alice }]).pop();
-            let Some(Outcome::Leased { lease, text, remaining: 1, .. }) = leased else {
+            let leased = settle(&mut store, [Call::Read { account: alice }]).pop();
+            let Some(Outcome::Read { lease, text, remaining: 1, .. }) = leased else {
                 panic!("{leased:?}")
             };
             assert_eq!(text.as_str(), "two");
             assert_eq!(unread(&mut store, alice), 2);
             let sent = settle(&mut store, [append(alice, "alice", "four")]);
-            assert!(matches!(sent[..], [Outcome::Appended { .. }]), "{sent:?}");
+            assert!(matches!(sent[..], [Outcome::Composed { .. }]), "{sent:?}");
             assert_eq!(read(&mut store, alice, 5), ["four"]);
             settle(&mut store, [Call::Return { leases: vec![lease] }]);
             assert_eq!(damaged(&mut store), [("message", 1), ("message", 3)]);
@@ -429,15 +429,15 @@ fn attempt(store: &mut SqliteStore, calls: impl IntoIterator<Item = Call>) -> Op
     }
     let mut completed: Vec<Completion> = Vec::new();
     store.settle(Timestamp(1), &mut completed).ok()?;
-    Some(completed.into_iter().map(|completion| completion.receipt.into_inner()).collect())
+    Some(completed.into_iter().map(|completion| completion.outcome.into_inner()).collect())
 }
 
 /// Reads and writes all that there is, as far as the damage allows; whether it did
 /// to the end.
 fn use_up(store: &mut SqliteStore) -> Option<usize> {
     let mut leases = Vec::new();
-    for outcome in attempt(store, (0..1_000).map(|_| Call::Lease { account: AccountId(0) }))? {
-        if let Outcome::Leased { lease, .. } = outcome {
+    for outcome in attempt(store, (0..1_000).map(|_| Call::Read { account: AccountId(0) }))? {
+        if let Outcome::Read { lease, .. } = outcome {
             leases.push(lease);
         }
     }

@@ -192,7 +192,7 @@ pub(super) fn strangers_are_admitted_where_they_are<F: Fixture>(fixture: &mut F)
     desk.call(append(bob, "bob", "hi"));
     let text = Text::from_bytes(b"hi").expect("a text");
     let to_no_one =
-        Call::Append { sender: bob, recipient: name("carol"), text, unknown: Unknown::Refuse };
+        Call::Compose { sender: bob, recipient: name("carol"), text, unknown: Unknown::Refuse };
     assert!(matches!(desk.call(to_no_one), Outcome::UnknownRecipient));
     assert!(matches!(desk.call(Call::CountUnread { account: bob }), Outcome::Unread(1)));
     let open = |spelling: &str, key: Key| Call::Open {

@@ -115,12 +115,12 @@ impl Books {
                 Outcome::Present(present.map(|(account, _)| self.name(*account).clone()).collect())
             }
             Call::CountUnread { account } => Outcome::Unread(self.unread(account)),
-            Call::Append { .. } | Call::SetPassword { .. } if is_full => Outcome::DiskFull,
-            Call::Append { sender, recipient, text, unknown } => {
+            Call::Compose { .. } | Call::SetPassword { .. } if is_full => Outcome::DiskFull,
+            Call::Compose { sender, recipient, text, unknown } => {
                 let message = Message { sender, text, stored: now };
                 self.append(&recipient, message, unknown, limits)
             }
-            Call::Lease { account } => self.lease(session, account),
+            Call::Read { account } => self.lease(session, account),
             Call::Confirm { leases } if is_full => give_back(session, &leases),
             Call::Confirm { leases } => {
                 for lease in &leases {
@@ -220,7 +220,7 @@ impl Books {
         self.last_sequence += 1;
         let sequence = self.last_sequence;
         self.account_mut(id).mailbox.insert(sequence, message);
-        Outcome::Appended { recipient: id, name, registered }
+        Outcome::Composed { recipient: id, name, registered }
     }
 
     fn lease(&self, session: &mut Session, id: AccountId) -> Outcome {
@@ -230,12 +230,12 @@ impl Books {
             .iter()
             .filter(|(sequence, _)| !session.leased.contains(&(id, **sequence)));
         let Some((sequence, Message { sender, text, .. })) = waiting.next() else {
-            return Outcome::NoneWaits;
+            return Outcome::NothingUnread;
         };
         let remaining = u32::try_from(waiting.count()).unwrap_or(u32::MAX);
         session.leased.insert((id, *sequence));
         let (sender, text) = (self.name(*sender).clone(), text.clone());
-        Outcome::Leased { lease: Lease::new(id, *sequence), sender, text, remaining }
+        Outcome::Read { lease: Lease::new(id, *sequence), sender, text, remaining }
     }
 
     fn set_password(&mut self, name: &Name, password: PasswordHash, limits: Limits) -> Outcome {

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use postroom_model::{Name, Reply, Request, SendRefusal, Terms, Text, Unknown};
-use postroom_office::{News, Office, SessionId};
+use postroom_model::{ComposeRefusal, Name, Reply, Request, Terms, Text, Unknown};
+use postroom_office::{News, Office, SessionKey};
 use postroom_store::{Limits, Timestamp};
 use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
 use proptest::prelude::*;
@@ -97,7 +97,7 @@ proptest! {
 #[derive(Clone, Debug)]
 struct Seat {
     visitor: Visitor,
-    session: SessionId,
+    session: SessionKey,
     person: Person,
     /// A login has been answered.
     is_member: bool,
@@ -121,7 +121,7 @@ struct Trial {
     folder: TempDir,
     model: Mailboxes,
     seats: [Option<Seat>; SEATS],
-    pending: Vec<(Visitor, SessionId, Pending)>,
+    pending: Vec<(Visitor, SessionKey, Pending)>,
     visitors: usize,
     texts: usize,
 }
@@ -250,7 +250,7 @@ impl Trial {
 
     /// Commits what was asked, and compares all answers with the model's.
     fn settle(&mut self) {
-        let mut expected: HashMap<SessionId, Vec<Answer>> = HashMap::new();
+        let mut expected: HashMap<SessionKey, Vec<Answer>> = HashMap::new();
         for (visitor, session, pending) in std::mem::take(&mut self.pending) {
             let answer = self.ask_model(visitor, pending);
             if let Some(answer) = answer
@@ -268,7 +268,7 @@ impl Trial {
         while self.office.is_unsettled() {
             self.office.settle(Timestamp(0), &mut news).unwrap();
         }
-        let mut actual: HashMap<SessionId, Vec<Answer>> = HashMap::new();
+        let mut actual: HashMap<SessionKey, Vec<Answer>> = HashMap::new();
         for news in news {
             let News::Reply(session, reply) = news else {
                 panic!("no one is present, and yet there is an event: {news:?}");
@@ -299,7 +299,7 @@ impl Trial {
         self.seats.iter().flatten().any(|seat| seat.visitor == visitor)
     }
 
-    fn note(&mut self, session: SessionId, answer: &Answer) {
+    fn note(&mut self, session: SessionKey, answer: &Answer) {
         let Some(seat) = self.seats.iter_mut().flatten().find(|seat| seat.session == session)
         else {
             return;
@@ -363,12 +363,12 @@ fn answer(reply: Reply) -> Answer {
         Reply::LoggedIn { name, registered, unread } => {
             Answer::LoggedIn { name: name.to_string(), registered, unread: unread as usize }
         }
-        Reply::Sent(receipt) => Answer::Sent { registered: receipt.get().registered },
-        Reply::NotSent(SendRefusal::MailboxFull { recipient, capacity }) => {
+        Reply::Composed(receipt) => Answer::Sent { registered: receipt.get().registered },
+        Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity }) => {
             assert_eq!(capacity, CAPACITY);
             Answer::Full { recipient: recipient.to_string() }
         }
-        Reply::Delivered(delivery) => Answer::Message {
+        Reply::Read(delivery) => Answer::Message {
             sender: delivery.sender.to_string(),
             text: delivery.text.as_str().to_owned(),
             remaining: delivery.remaining as usize,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use postroom_model::{Mark, Name, Notice, Reply};
 use postroom_office::password::Checker;
-use postroom_office::{Audience, News, Office, SessionId};
+use postroom_office::{Audience, News, Office, SessionKey};
 use postroom_protocol::{Close, Dial, Input, Outputs, Protocol, Session, Settings, Stream, Timer};
 use postroom_store::{Limits, Timestamp};
 use postroom_store_sqlite::SqliteStore;
@@ -47,7 +47,7 @@ pub(crate) struct Quiet {
 
 struct Client {
     session: Box<dyn Session>,
-    visit: SessionId,
+    visit: SessionKey,
     /// Answers that the client has not looked at.
     output: VecDeque<u8>,
     /// The same of the stream that the server opened.
@@ -98,7 +98,7 @@ fn settings(transcript: &Transcript) -> Settings {
     Settings {
         login_limit: millis("connection.login_limit_ms").unwrap_or(standard.login_limit),
         pause: millis("connection.pause_ms").unwrap_or(standard.pause),
-        hearing_limit: millis("im.confirm_limit_ms").unwrap_or(standard.hearing_limit),
+        delivery_limit: millis("im.confirm_limit_ms").unwrap_or(standard.delivery_limit),
         broadcast_verb: transcript
             .setting("im.broadcast_verb")
             .map_or(standard.broadcast_verb, Into::into),
@@ -188,7 +188,7 @@ impl Quiet {
             Some(back) => back.extend(outputs.back),
             None => assert!(outputs.back.is_empty(), "there is no second stream yet"),
         }
-        client.unheard.extend(outputs.heard_once_acknowledged);
+        client.unheard.extend(outputs.delivered_once_acknowledged);
         for (timer, after) in outputs.timers {
             let number = Timer::ALL.iter().position(|known| *known == timer).unwrap();
             match after {
@@ -236,18 +236,18 @@ impl Quiet {
         let office = self.office.as_mut().expect("the office is open");
         for client in self.clients.values_mut().filter(|client| client.output.is_empty()) {
             for mark in client.unheard.drain(..) {
-                office.note(client.visit, Notice::Heard(mark));
+                office.note(client.visit, Notice::Delivered(mark));
             }
         }
     }
 
-    fn reply(&mut self, visit: SessionId, reply: Reply) {
+    fn reply(&mut self, visit: SessionKey, reply: Reply) {
         if let Some(name) = self.name_of(visit) {
             self.feed(&name, Input::Reply(reply));
         }
     }
 
-    fn name_of(&self, visit: SessionId) -> Option<String> {
+    fn name_of(&self, visit: SessionKey) -> Option<String> {
         let found = self.clients.iter().find(|(_, client)| client.visit == visit);
         found.map(|(name, _)| name.clone())
     }

@@ -1,9 +1,9 @@
-//! Receipts: proof that something is on disk.
+//! Committed outcomes: proof that something is on disk.
 //!
 //! What a group of changes came to is collected in a [`Batch`]. Only
 //! [`Batch::commit`], and only after the commit it was given has succeeded,
-//! turns each outcome into a [`Receipt`]; there is no other way to build one.
-//! An acknowledgement that asks for a receipt can therefore not be written
+//! turns each outcome into a [`Committed`]; there is no other way to build one.
+//! An acknowledgement that asks for a `Committed` outcome can therefore not be written
 //! before its data is safe.
 
 /// Outcomes of changes that no commit has made durable yet.
@@ -14,7 +14,7 @@ pub struct Batch<T> {
 
 /// An outcome that a finished commit covers.
 #[derive(Debug, Eq, PartialEq)]
-pub struct Receipt<T>(T);
+pub struct Committed<T>(T);
 
 impl<T> Batch<T> {
     /// An empty batch.
@@ -29,7 +29,7 @@ impl<T> Batch<T> {
     }
 
     /// Runs the commit that makes all outcomes durable and gives out their
-    /// receipts, in the order of the changes.
+    /// outcomes, in the order of the changes.
     ///
     /// For store implementations alone: `commit` must return `Ok` only after the
     /// data is on disk.
@@ -38,9 +38,9 @@ impl<T> Batch<T> {
     pub fn commit<E>(
         &mut self,
         commit: impl FnOnce() -> Result<(), E>,
-    ) -> Result<Receipts<'_, T>, E> {
+    ) -> Result<CommittedBatch<'_, T>, E> {
         commit()?;
-        Ok(Receipts(self.outcomes.drain(..)))
+        Ok(CommittedBatch(self.outcomes.drain(..)))
     }
 
     /// Forgets outcomes that will not come to pass.
@@ -55,27 +55,27 @@ impl<T> Default for Batch<T> {
     }
 }
 
-/// The receipts of one commit, in the order of its changes.
+/// The outcomes of one commit, in the order of its changes.
 #[derive(Debug)]
-pub struct Receipts<'a, T>(std::vec::Drain<'a, T>);
+pub struct CommittedBatch<'a, T>(std::vec::Drain<'a, T>);
 
-impl<T> Iterator for Receipts<'_, T> {
-    type Item = Receipt<T>;
+impl<T> Iterator for CommittedBatch<'_, T> {
+    type Item = Committed<T>;
 
-    fn next(&mut self) -> Option<Receipt<T>> {
-        self.0.next().map(Receipt)
+    fn next(&mut self) -> Option<Committed<T>> {
+        self.0.next().map(Committed)
     }
 }
 
-impl<T> Receipt<T> {
+impl<T> Committed<T> {
     /// What was committed.
     pub fn get(&self) -> &T {
         &self.0
     }
 
     /// The same proof for something else that follows from the outcome.
-    pub fn derive<U>(&self, view: impl FnOnce(&T) -> U) -> Receipt<U> {
-        Receipt(view(&self.0))
+    pub fn derive<U>(&self, view: impl FnOnce(&T) -> U) -> Committed<U> {
+        Committed(view(&self.0))
     }
 
     /// Gives up the proof for the outcome itself.
@@ -84,8 +84,8 @@ impl<T> Receipt<T> {
     }
 
     /// Keeps the proof for a part, or another view, of the outcome.
-    pub fn map<U>(self, view: impl FnOnce(T) -> U) -> Receipt<U> {
-        Receipt(view(self.0))
+    pub fn map<U>(self, view: impl FnOnce(T) -> U) -> Committed<U> {
+        Committed(view(self.0))
     }
 }
 
@@ -94,18 +94,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_commit_makes_no_receipt() {
+    fn a_failed_commit_gives_out_no_outcome() {
         let mut batch = Batch::new();
         batch.push("stored");
         assert_eq!(batch.commit(|| Err::<(), _>("disk gone")).err(), Some("disk gone"));
     }
 
     #[test]
-    fn receipts_come_in_the_order_of_the_changes() {
+    fn outcomes_come_in_the_order_of_the_changes() {
         let mut batch = Batch::new();
         batch.push(1);
         batch.push(2);
-        let receipts: Vec<_> = batch.commit(|| Ok::<_, ()>(())).unwrap().collect();
-        assert_eq!(receipts, [Receipt(1), Receipt(2)]);
+        let outcomes: Vec<_> = batch.commit(|| Ok::<_, ()>(())).unwrap().collect();
+        assert_eq!(outcomes, [Committed(1), Committed(2)]);
     }
 }
