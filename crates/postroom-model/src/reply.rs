@@ -48,6 +48,11 @@ pub enum Reply {
     NotJoined,
     /// The session is not in the channel any more; was it?
     Left(bool),
+    /// The store cannot carry the request out at present: nothing happened.
+    Unavailable,
+    /// The store cannot say whether the request was carried out. The session ends
+    /// without an answer to it.
+    Unknown,
     /// The latest entry of the channel, if there is any.
     Latest(Option<Entry>),
     /// A part of the channel's timeline.

@@ -22,7 +22,7 @@ mod visit;
 use std::collections::VecDeque;
 
 use postroom_model::{Channel, ComposeRefusal, Composed, Delivery, LogInRefusal, Reply, Request};
-use postroom_store::{Call, Completion, Outcome, Store, StoreFailure, Ticket, Timestamp};
+use postroom_store::{Call, Completion, End, Outcome, Store, StoreFailure, Ticket, Timestamp};
 use slab::Slab;
 
 use check::Checks;
@@ -266,7 +266,10 @@ impl<S: Store> Office<S> {
 
     fn complete(&mut self, completion: Completion) {
         let session = SessionKey::from(completion.ticket);
-        let receipt = completion.outcome;
+        let End::Done(receipt) = completion.end else {
+            // Its replies come with the next step.
+            return;
+        };
         if self.locks.has(session) {
             self.lock_ended(session, receipt.get());
             return;

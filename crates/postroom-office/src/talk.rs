@@ -162,7 +162,7 @@ impl<S: Store> Office<S> {
                         missing.is_empty()
                     }
                     Waiting::Reply { .. } => true,
-                })
+                });
             }
             Notice::Abandon => self.abandon(session),
             Notice::Ending => self.ends(session),

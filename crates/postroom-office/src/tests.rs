@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use postroom_model::{Name, Password, PresenceTerms, Reply, Request, Terms};
-use postroom_store::{Call, Limits, MemoryDisk, MemoryStore, Timestamp};
+use postroom_store::{Call, Fate, Limits, MemoryDisk, MemoryStore, Timestamp};
 
 use crate::password::Checker;
 use crate::{FilePasswords, News, Office, PasswordTables, SessionKey};
@@ -27,9 +27,9 @@ impl Bench {
     pub(crate) fn count_claims(&self) -> Rc<Cell<u32>> {
         let claims = Rc::new(Cell::new(0));
         let counter = Rc::clone(&claims);
-        self.disk.delay(move |call| {
+        self.disk.decide(move |call| {
             counter.set(counter.get() + u32::from(matches!(call, Call::Claim { .. })));
-            false
+            Fate::CarriedOut
         });
         claims
     }

@@ -57,7 +57,7 @@ const WORDS: &[&[u8]] = &[
 enum Happening {
     Bytes(usize),
     BackBytes(usize),
-    Committed,
+    DeliveryReceipt,
     Post,
     Told,
     Mail,
@@ -68,7 +68,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     let happening = prop_oneof![
         12 => (0..WORDS.len()).prop_map(Happening::Bytes),
         2 => (0..WORDS.len()).prop_map(Happening::BackBytes),
-        2 => Just(Happening::Receipt),
+        2 => Just(Happening::DeliveryReceipt),
         1 => Just(Happening::Post),
         1 => Just(Happening::Told),
         1 => Just(Happening::Mail),
@@ -172,7 +172,7 @@ impl Bench {
             _ if self.is_closed => {}
             Happening::Bytes(word) => self.bytes(WORDS[word], part),
             Happening::BackBytes(word) => self.back_bytes(WORDS[word]),
-            Happening::Receipt => self.back_bytes(b"302\n"),
+            Happening::DeliveryReceipt => self.back_bytes(b"302\n"),
             Happening::Post => self.feed(Input::Event(&posted())),
             Happening::Told => self.feed(Input::Event(&Event::Told(told(None)))),
             Happening::Mail => self.feed(Input::Event(&Event::Mail)),

@@ -38,7 +38,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use postroom_model::Batch;
 use postroom_store::{
-    Call, Completion, Damaged, Limits, Outcome, Store, StoreFailure, Ticket, Timestamp,
+    Call, Completion, Damaged, End, Job, Limits, Outcome, Store, StoreFailure, Ticket, Timestamp,
 };
 use rusqlite::Connection;
 
@@ -67,6 +67,7 @@ pub struct SqliteStore {
     limits: Limits,
     submitted: Vec<(Ticket, Call)>,
     outcomes: Batch<Outcome>,
+    completed: Vec<Completion>,
     folder: DataFolder,
 }
 
@@ -106,6 +107,7 @@ impl SqliteStore {
             limits,
             submitted: Vec::new(),
             outcomes: Batch::new(),
+            completed: Vec::new(),
             folder,
         };
         Ok((store, checkpointer))
@@ -130,9 +132,10 @@ impl SqliteStore {
                 Ok(receipts) => {
                     let tickets = group.iter().map(|(ticket, _)| *ticket);
                     completed.extend(
-                        tickets
-                            .zip(receipts)
-                            .map(|(ticket, outcome)| Completion { ticket, outcome }),
+                        tickets.zip(receipts).map(|(ticket, outcome)| Completion {
+                            ticket,
+                            end: End::Done(outcome),
+                        }),
                     );
                     return Ok(());
                 }
@@ -184,28 +187,54 @@ impl SqliteStore {
     }
 }
 
+/// A group of calls, which the store itself holds and carries out as it finishes.
+#[derive(Debug)]
+pub struct CommitJob {
+    now: Timestamp,
+}
+
+/// A job that has run.
+#[derive(Debug)]
+pub struct CommitJobDone {
+    now: Timestamp,
+}
+
+impl Job for CommitJob {
+    type Done = CommitJobDone;
+
+    fn run(self) -> CommitJobDone {
+        CommitJobDone { now: self.now }
+    }
+}
+
 impl Store for SqliteStore {
+    type Job = CommitJob;
+
     fn submit(&mut self, ticket: Ticket, call: Call) {
         self.submitted.push((ticket, call));
     }
 
-    fn settle(
-        &mut self,
-        now: Timestamp,
-        completed: &mut Vec<Completion>,
-    ) -> Result<(), StoreFailure> {
-        if self.submitted.is_empty() {
-            return Ok(());
-        }
+    fn next_job(&mut self, now: Timestamp) -> Option<CommitJob> {
+        (!self.submitted.is_empty()).then_some(CommitJob { now })
+    }
+
+    fn finish(&mut self, CommitJobDone { now }: CommitJobDone) -> Result<(), StoreFailure> {
         self.checkpoints.check()?;
         // Both keep their memory from group to group.
         let mut group = std::mem::take(&mut self.submitted);
         let mut outcomes = std::mem::take(&mut self.outcomes);
-        self.run(&group, now, &mut outcomes, completed).map_err(|error| self.failure(error))?;
+        let mut completed = std::mem::take(&mut self.completed);
+        self.run(&group, now, &mut outcomes, &mut completed)
+            .map_err(|error| self.failure(error))?;
         group.clear();
         self.outcomes = outcomes;
+        self.completed = completed;
         self.submitted = group;
         self.checkpoints.tend(&self.connection, self.log_pages.load(Ordering::Relaxed))
+    }
+
+    fn take_completions(&mut self, completions: &mut Vec<Completion>) {
+        completions.append(&mut self.completed);
     }
 
     fn take_damaged(&mut self) -> Vec<Damaged> {

@@ -39,7 +39,7 @@ fn settle(store: &mut SqliteStore, calls: impl IntoIterator<Item = Call>) -> Vec
     }
     let mut completed: Vec<Completion> = Vec::new();
     store.settle(Timestamp(1), &mut completed).unwrap();
-    completed.into_iter().map(|completion| completion.outcome.into_inner()).collect()
+    completed.into_iter().filter_map(Completion::into_outcome).collect()
 }
 
 fn account(store: &mut SqliteStore, name: &str) -> AccountId {

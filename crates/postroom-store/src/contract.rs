@@ -90,7 +90,8 @@ impl<S: Store> Desk<S> {
         completed.sort_by_key(|completion| completion.ticket.0);
         let tickets: Vec<_> = completed.iter().map(|completion| completion.ticket).collect();
         assert_eq!(tickets, expected, "each call is completed once");
-        completed.into_iter().map(|completion| completion.outcome.into_inner()).collect()
+        let outcome = |done: Completion| done.into_outcome().expect("each call is carried out");
+        completed.into_iter().map(outcome).collect()
     }
 
     fn call(&mut self, call: Call) -> Outcome {

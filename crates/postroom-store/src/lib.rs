@@ -1,10 +1,13 @@
 //! The store: what must stay true even when several servers share it.
 //!
-//! Each [`Call`] is atomic. Calls are asynchronous in the plainest way: they go
-//! in with a [`Ticket`], and what they came to comes out with the same ticket,
-//! wrapped in a [`Committed`] that only a finished commit can make. A store on
-//! this machine completes them within [`Store::settle`]; one across a network
-//! may let several calls to `settle` pass.
+//! Each [`Call`] is atomic. The store does no work of its own accord: it hands out
+//! groups of calls as [jobs](Store::next_job), which its driver runs where it likes,
+//! and takes their results back. So a slow disk, or a network, delays what it stores
+//! and nothing else.
+//!
+//! What changes the disk comes out [committed](Committed), which only a finished commit
+//! can make. The other calls are answered from what is committed; nothing uncommitted
+//! is ever shown.
 
 mod call;
 #[cfg(any(test, feature = "contract"))]
@@ -14,7 +17,7 @@ mod memory;
 use postroom_model::{Committed, MAILBOX_CAPACITY_DEFAULT};
 use thiserror::Error;
 
-pub use memory::{MemoryDisk, MemoryStore};
+pub use memory::{Fate, MemoryDisk, MemoryStore};
 
 pub use call::{AccountId, AccountSummary, Call, Key, Lease, Outcome, PasswordHash, Presence};
 
@@ -25,28 +28,60 @@ pub const PAGE_ENTRIES_MAX: usize = 64;
 pub const PAGE_BYTES: usize = 64 << 10;
 
 /// Durable accounts, mailboxes and channels, and who is present.
+///
+/// Calls that store or read messages of one account take effect, and complete, in the
+/// order of their submission; so do those of one channel. Others complete in any
+/// order. [`Call::Claim`], [`Call::Release`], [`Call::ListPresent`],
+/// [`Call::CountUnread`] and [`Call::Open`] of a known account are answered from what
+/// is committed and wait for no other call.
 pub trait Store {
-    /// Adds a call to the group that the next [`settle`](Self::settle) commits.
-    ///
-    /// Calls take effect in the order in which they are submitted.
+    /// A group of calls to be committed.
+    type Job: Job;
+
+    /// Takes a call. Its ticket is unique among the calls that are not completed.
     fn submit(&mut self, ticket: Ticket, call: Call);
 
-    /// Commits what was submitted as one group and appends what has been
-    /// completed, in the order of submission, to `completed`.
+    /// The next group to be committed, if there is one and it need not wait for one
+    /// under way.
     ///
-    /// `now` is kept with new messages and decides nothing. After an error
-    /// nothing more is acknowledged: the store can no longer say what is on
-    /// disk, and the process must end.
-    fn settle(
-        &mut self,
-        now: Timestamp,
-        completed: &mut Vec<Completion>,
-    ) -> Result<(), StoreFailure>;
+    /// `now` is kept with new messages and decides nothing.
+    fn next_job(&mut self, now: Timestamp) -> Option<Self::Job>;
+
+    /// Takes the result of a job.
+    ///
+    /// After an error nothing more is acknowledged: the store can no longer say what
+    /// is on disk, and the process must end.
+    fn finish(&mut self, done: <Self::Job as Job>::Done) -> Result<(), StoreFailure>;
+
+    /// Appends the completions since the last call to `completions`.
+    fn take_completions(&mut self, completions: &mut Vec<Completion>);
 
     /// The records found to be damaged since the last call, each named once.
     ///
     /// The store has set them aside and goes on without them.
     fn take_damaged(&mut self) -> Vec<Damaged>;
+
+    /// Runs jobs here until none is left. For programs that wait for the disk.
+    fn settle(
+        &mut self,
+        now: Timestamp,
+        completions: &mut Vec<Completion>,
+    ) -> Result<(), StoreFailure> {
+        while let Some(job) = self.next_job(now) {
+            self.finish(job.run())?;
+        }
+        self.take_completions(completions);
+        Ok(())
+    }
+}
+
+/// Work of a store that may wait for the disk. It may run on any thread.
+pub trait Job: Send + 'static {
+    /// What it came to.
+    type Done: Send + 'static;
+
+    /// Does the work.
+    fn run(self) -> Self::Done;
 }
 
 /// A record that cannot be read as what it should be. It stays on disk as it is.
@@ -61,17 +96,42 @@ pub struct Damaged {
     pub what: String,
 }
 
-/// What a call came to, and which call it was.
+/// How a call ended, and which call it was.
 #[derive(Debug)]
 pub struct Completion {
     /// The ticket that the call was submitted with.
     pub ticket: Ticket,
-    /// Proof that it is on disk, where it changed anything there.
-    pub outcome: Committed<Outcome>,
+    /// How it ended.
+    pub end: End,
 }
 
-/// Tells the completions of a store apart; means something to its caller alone.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// How a call ended.
+#[derive(Debug)]
+pub enum End {
+    /// With this outcome. Where the call changed something, that is on disk.
+    Done(Committed<Outcome>),
+    /// It was not carried out: nothing was stored. Never the end of a
+    /// [`Call::Return`] or [`Call::Release`], which the store carries out later.
+    Unavailable,
+    /// The store cannot say whether it was carried out. Only the end of a call that
+    /// stores something: [`Call::Open`], [`Call::Compose`], [`Call::Confirm`],
+    /// [`Call::Post`] and [`Call::SetPassword`].
+    Unknown,
+}
+
+impl Completion {
+    /// The outcome, where the call has one.
+    #[must_use]
+    pub fn into_outcome(self) -> Option<Outcome> {
+        match self.end {
+            End::Done(outcome) => Some(outcome.into_inner()),
+            End::Unavailable | End::Unknown => None,
+        }
+    }
+}
+
+/// Tells the calls of a store apart; means something to its caller alone.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Ticket(pub u64);
 
 /// Milliseconds since 1970-01-01 00:00 UTC.

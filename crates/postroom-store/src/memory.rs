@@ -1,22 +1,24 @@
 //! A store in memory, for tests: it does what every store must do, and its test
-//! decides when.
+//! decides when, and how calls end.
 //!
 //! What a store keeps is on a [`MemoryDisk`], which outlives it: to restart, drop the
-//! store and open another one on the same disk. A test can make calls late
-//! ([`MemoryDisk::delay`]), so that they complete in any order that a store across a
-//! network may choose: calls that concern the same account or channel complete in the
-//! order of their submission, others in any. It can also make the disk full.
+//! store and open another one on the same disk. A test can decide the [`Fate`] of each
+//! call ([`MemoryDisk::decide`]): late, refused, unavailable or unknown. Any number of
+//! jobs may be under way, and may finish in any order; calls that concern the same
+//! account or channel keep theirs. A test can also make the disk full.
 
 mod books;
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 
-use postroom_model::{Batch, Channel, Name};
+use postroom_model::{Batch, Channel, Committed, Name};
 
-use crate::{Call, Completion, Damaged, Lease, Limits, Store, StoreFailure, Ticket, Timestamp};
+use crate::{
+    Call, Completion, Damaged, End, Job, Lease, Limits, Outcome, Store, StoreFailure, Ticket,
+    Timestamp,
+};
 
 use books::{Books, Session};
 
@@ -28,11 +30,27 @@ pub struct MemoryDisk(Rc<RefCell<Disk>>);
 struct Disk {
     books: Books,
     is_full: bool,
-    /// Says of a call whether it waits for a later settlement.
-    delay: Option<Delay>,
+    decide: Option<Decide>,
 }
 
-type Delay = Box<dyn FnMut(&Call) -> bool>;
+type Decide = Box<dyn FnMut(&Call) -> Fate>;
+
+/// What becomes of a call that could be carried out now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fate {
+    /// It is carried out.
+    CarriedOut,
+    /// It waits for a later job, and with it those behind it that concern the same
+    /// account or channel.
+    Late,
+    /// It ends as [`End::Unavailable`].
+    Unavailable,
+    /// It ends as [`End::Unknown`].
+    Unknown {
+        /// Whether it was carried out.
+        carried_out: bool,
+    },
+}
 
 impl fmt::Debug for Disk {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,12 +59,25 @@ impl fmt::Debug for Disk {
     }
 }
 
+impl Disk {
+    fn fate(&mut self, call: &Call) -> Fate {
+        self.decide.as_mut().map_or(Fate::CarriedOut, |decide| decide(call))
+    }
+}
+
 impl MemoryDisk {
     /// Opens the store that is kept here; the one before must have been dropped.
     #[must_use]
     pub fn open(&self, limits: Limits) -> MemoryStore {
-        let (disk, session) = (self.clone(), Session::default());
-        MemoryStore { disk, session, limits, waiting: VecDeque::new() }
+        MemoryStore {
+            disk: self.clone(),
+            session: Session::default(),
+            limits,
+            waiting: Vec::new(),
+            under_way: Vec::new(),
+            last_job: 0,
+            completions: Vec::new(),
+        }
     }
 
     /// While the disk is full, nothing is stored.
@@ -54,16 +85,15 @@ impl MemoryDisk {
         self.0.borrow_mut().is_full = is_full;
     }
 
-    /// From now on each settlement asks `is_late` of each call that could complete.
-    /// One that is late waits for the next settlement, and with it those behind it
-    /// that concern the same account or channel.
-    pub fn delay(&self, is_late: impl FnMut(&Call) -> bool + 'static) {
-        self.0.borrow_mut().delay = Some(Box::new(is_late));
+    /// From now on `decide` says what becomes of each call. It is asked of a late call
+    /// again.
+    pub fn decide(&self, decide: impl FnMut(&Call) -> Fate + 'static) {
+        self.0.borrow_mut().decide = Some(Box::new(decide));
     }
 
-    /// From now on every settlement completes all calls.
-    pub fn hurry(&self) {
-        self.0.borrow_mut().delay = None;
+    /// From now on every call is carried out.
+    pub fn carry_out(&self) {
+        self.0.borrow_mut().decide = None;
     }
 
     /// Whether an account has a password.
@@ -79,68 +109,166 @@ pub struct MemoryStore {
     disk: MemoryDisk,
     session: Session,
     limits: Limits,
-    waiting: VecDeque<(Ticket, Call)>,
+    waiting: Vec<Waiting>,
+    under_way: Vec<UnderWay>,
+    last_job: u64,
+    completions: Vec<Completion>,
 }
 
-/// What a call concerns. Calls that share a subject complete in their order.
+#[derive(Debug)]
+struct Waiting {
+    ticket: Ticket,
+    call: Call,
+}
+
+/// A group that was handed out as a job.
+#[derive(Debug)]
+struct UnderWay {
+    job: u64,
+    now: Timestamp,
+    calls: Vec<(Waiting, Fate)>,
+}
+
+/// A group of calls, which the store itself holds.
+#[derive(Debug)]
+#[must_use = "its calls complete when its result comes back"]
+pub struct MemoryJob(u64);
+
+/// A job that has run.
+#[derive(Debug)]
+pub struct MemoryJobDone(u64);
+
+impl Job for MemoryJob {
+    type Done = MemoryJobDone;
+
+    fn run(self) -> MemoryJobDone {
+        MemoryJobDone(self.0)
+    }
+}
+
+/// What a call concerns. Calls that share a subject keep their order.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Subject {
     Account(Name),
     Channel(Channel),
-    /// Who is present.
-    Presence,
 }
 
 impl MemoryStore {
-    /// Takes the calls that complete now, each behind none that it must wait for.
-    fn take_due(&mut self, disk: &mut Disk) -> Vec<(Ticket, Call)> {
-        let (mut due, mut late) = (Vec::new(), VecDeque::new());
-        let mut blocked: Vec<Subject> = Vec::new();
-        for (ticket, call) in std::mem::take(&mut self.waiting) {
-            let subjects = subjects(&call, &disk.books);
+    /// Takes the calls that may be carried out now, each behind none that it must wait
+    /// for.
+    fn take_due(&mut self, disk: &mut Disk) -> Vec<(Waiting, Fate)> {
+        let (mut due, mut late) = (Vec::new(), Vec::new());
+        let under_way = self.under_way.iter().flat_map(|group| &group.calls);
+        let mut blocked: Vec<Subject> =
+            under_way.flat_map(|(waiting, _)| subjects(&waiting.call, &disk.books)).collect();
+        for waiting in std::mem::take(&mut self.waiting) {
+            let subjects = subjects(&waiting.call, &disk.books);
             let is_blocked = subjects.iter().any(|subject| blocked.contains(subject));
-            let mut is_late =
-                |call: &Call| disk.delay.as_mut().is_some_and(|is_late| is_late(call));
-            if is_blocked || is_late(&call) {
+            let fate = if is_blocked { Fate::Late } else { disk.fate(&waiting.call) };
+            if fate == Fate::Late {
                 blocked.extend(subjects);
-                late.push_back((ticket, call));
+                late.push(waiting);
             } else {
-                due.push((ticket, call));
+                due.push((waiting, fate));
             }
         }
         self.waiting = late;
         due
     }
+
+    fn end(&mut self, disk: &mut Disk, waiting: Waiting, fate: Fate, now: Timestamp) {
+        let Waiting { ticket, call } = waiting;
+        let (session, limits) = (&mut self.session, self.limits);
+        let mut act = |call| disk.books.act(session, call, limits, now, disk.is_full);
+        let end = match fate {
+            Fate::Unavailable | Fate::Unknown { carried_out: false } => {
+                give_back(&mut act, call);
+                if fate == Fate::Unavailable { End::Unavailable } else { End::Unknown }
+            }
+            Fate::Unknown { carried_out: true } => {
+                act(call);
+                End::Unknown
+            }
+            Fate::CarriedOut | Fate::Late => End::Done(committed(act(call))),
+        };
+        self.completions.push(Completion { ticket, end });
+    }
+}
+
+/// Messages whose removal is not carried out wait again.
+fn give_back(act: &mut impl FnMut(Call) -> Outcome, call: Call) {
+    if let Call::Confirm { leases } = call {
+        act(Call::Return { leases });
+    }
+}
+
+/// Memory is on disk at once.
+fn committed(outcome: Outcome) -> Committed<Outcome> {
+    let mut batch = Batch::new();
+    batch.push(outcome);
+    let committed = batch.commit(|| Ok::<_, StoreFailure>(()));
+    committed.ok().and_then(|mut committed| committed.next()).expect("one was pushed")
 }
 
 impl Store for MemoryStore {
-    fn submit(&mut self, ticket: Ticket, call: Call) {
-        self.waiting.push_back((ticket, call));
-    }
+    type Job = MemoryJob;
 
-    fn settle(
-        &mut self,
-        now: Timestamp,
-        completed: &mut Vec<Completion>,
-    ) -> Result<(), StoreFailure> {
+    fn submit(&mut self, ticket: Ticket, call: Call) {
         let disk = self.disk.clone();
         let disk = &mut *disk.0.borrow_mut();
-        let mut outcomes = Batch::new();
-        let due = self.take_due(disk);
-        let tickets: Vec<_> = due.iter().map(|(ticket, _)| *ticket).collect();
-        for (_, call) in due {
-            let limits = self.limits;
-            outcomes.push(disk.books.act(&mut self.session, call, limits, now, disk.is_full));
+        let waiting = Waiting { ticket, call };
+        if needs_a_job(&waiting.call, &disk.books) {
+            self.waiting.push(waiting);
+            return;
         }
-        // Memory is on disk at once.
-        let receipts = outcomes.commit(|| Ok::<_, StoreFailure>(()))?;
-        let completions = tickets.into_iter().zip(receipts);
-        completed.extend(completions.map(|(ticket, outcome)| Completion { ticket, outcome }));
+        match disk.fate(&waiting.call) {
+            Fate::Late => self.waiting.push(waiting),
+            fate => self.end(disk, waiting, fate, Timestamp(0)),
+        }
+    }
+
+    fn next_job(&mut self, now: Timestamp) -> Option<MemoryJob> {
+        let disk = self.disk.clone();
+        let calls = self.take_due(&mut disk.0.borrow_mut());
+        if calls.is_empty() {
+            return None;
+        }
+        self.last_job += 1;
+        let job = self.last_job;
+        self.under_way.push(UnderWay { job, now, calls });
+        Some(MemoryJob(job))
+    }
+
+    fn finish(&mut self, done: MemoryJobDone) -> Result<(), StoreFailure> {
+        let disk = self.disk.clone();
+        let disk = &mut *disk.0.borrow_mut();
+        let place = self.under_way.iter().position(|group| group.job == done.0);
+        let UnderWay { now, calls, .. } =
+            self.under_way.swap_remove(place.expect("a job finishes once"));
+        for (waiting, fate) in calls {
+            self.end(disk, waiting, fate, now);
+        }
         Ok(())
+    }
+
+    fn take_completions(&mut self, completions: &mut Vec<Completion>) {
+        completions.append(&mut self.completions);
     }
 
     fn take_damaged(&mut self) -> Vec<Damaged> {
         Vec::new()
+    }
+}
+
+/// Whether a call stores something or reads the disk.
+fn needs_a_job(call: &Call, books: &Books) -> bool {
+    match call {
+        Call::Claim { .. }
+        | Call::Release { .. }
+        | Call::ListPresent
+        | Call::CountUnread { .. } => false,
+        Call::Open { name, .. } => !books.is_known(name),
+        _ => true,
     }
 }
 
@@ -149,20 +277,24 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
     let of_leases =
         |leases: &[Lease]| leases.first().map_or_else(Vec::new, |lease| account(lease.account()));
     match call {
+        Call::Open { name, .. } if books.is_known(name) => Vec::new(),
         Call::Open { name, .. } | Call::SetPassword { name, .. } => {
             vec![Subject::Account(name.clone())]
         }
         Call::Compose { recipient, .. } => vec![Subject::Account(recipient.clone())],
-        Call::Read { account: id } | Call::CountUnread { account: id } => account(*id),
+        Call::Read { account: id } => account(*id),
         Call::Confirm { leases } | Call::Return { leases } => of_leases(leases),
-        Call::Claim { .. } | Call::Release { .. } | Call::ListPresent => vec![Subject::Presence],
         Call::Post { post, .. } => {
             post.channels.iter().map(|channel| Subject::Channel(channel.clone())).collect()
         }
         Call::Latest { channel } | Call::Timeline { channel, .. } => {
             vec![Subject::Channel(channel.clone())]
         }
-        Call::ListAccounts => Vec::new(),
+        Call::Claim { .. }
+        | Call::Release { .. }
+        | Call::ListPresent
+        | Call::CountUnread { .. }
+        | Call::ListAccounts => Vec::new(),
     }
 }
 
@@ -189,9 +321,9 @@ mod tests {
             self.disk = MemoryDisk::default();
             if let Some(seed) = self.seed {
                 let state = Cell::new(seed);
-                self.disk.delay(move |_| {
+                self.disk.decide(move |_| {
                     state.set(state.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-                    state.get() >> 63 == 0
+                    if state.get() >> 63 == 0 { Fate::Late } else { Fate::CarriedOut }
                 });
             }
         }
@@ -236,15 +368,17 @@ mod tests {
         let mut store = disk.open(Limits::default());
         store.submit(Ticket(0), open("bob"));
         assert_eq!(settle(&mut store), [0]);
-        disk.delay(
-            |call| matches!(call, Call::Compose { recipient, .. } if recipient.as_str() == "bob"),
-        );
-        let calls = [append("bob", "one"), append("ann", "two"), open("bob"), open("ann")];
+        disk.decide(|call| match call {
+            Call::Compose { recipient, .. } if recipient.as_str() == "bob" => Fate::Late,
+            _ => Fate::CarriedOut,
+        });
+        let calls = [append("bob", "one"), append("ann", "two"), append("bob", "three")];
         for (number, call) in (1..).zip(calls) {
             store.submit(Ticket(number), call);
         }
-        assert_eq!(settle(&mut store), [2, 4]);
-        disk.hurry();
+        store.submit(Ticket(4), open("bob"));
+        assert_eq!(settle(&mut store), [4, 2]);
+        disk.carry_out();
         assert_eq!(settle(&mut store), [1, 3]);
     }
 
@@ -256,12 +390,12 @@ mod tests {
         settle(&mut store);
         disk.set_full(true);
         let mut completed = Vec::new();
-        for call in [append("bob", "one"), open("new"), open("bob")] {
-            store.submit(Ticket(1), call);
+        for (number, call) in (1..).zip([append("bob", "one"), open("new"), open("bob")]) {
+            store.submit(Ticket(number), call);
         }
         store.settle(Timestamp(0), &mut completed).unwrap();
-        let outcomes: Vec<_> =
-            completed.iter().map(|completion| completion.outcome.get()).collect();
+        completed.sort_by_key(|completion| completion.ticket.0);
+        let outcomes: Vec<_> = completed.into_iter().filter_map(Completion::into_outcome).collect();
         assert!(
             matches!(
                 outcomes[..],

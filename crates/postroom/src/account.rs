@@ -262,6 +262,6 @@ fn call(store: &mut SqliteStore, call: Call) -> Result<Outcome, AccountError> {
     let mut completed: Vec<Completion> = Vec::new();
     store.submit(Ticket(0), call);
     store.settle(Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)), &mut completed)?;
-    let completion = completed.pop().expect("this store completes each call as it settles");
-    Ok(completion.outcome.into_inner())
+    let outcome = completed.pop().and_then(Completion::into_outcome);
+    Ok(outcome.expect("this store carries out each call"))
 }

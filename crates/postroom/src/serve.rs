@@ -13,7 +13,7 @@ use postroom_server::{
     BoundListener, CaughtSignals, ListenError, ListenerAddress, Parts, Passwords, Server,
     ServerError, ServerSettings, bind, raise_descriptor_limit,
 };
-use postroom_store::{Call, Outcome, Store as _, StoreFailure, Ticket, Timestamp};
+use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket, Timestamp};
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
 use thiserror::Error;
 
@@ -165,14 +165,15 @@ fn empty_board(store: &mut SqliteStore) -> Result<(), StoreFailure> {
     let mut completed = Vec::new();
     store.submit(Ticket(0), Call::Latest { channel: Channel::board() });
     store.settle(now, &mut completed)?;
-    let is_empty = completed.drain(..).all(|completion| match completion.outcome.get() {
-        Outcome::Latest(Some(entry)) => entry.text.as_str().is_empty(),
+    let is_empty = completed.drain(..).all(|completion| match completion.into_outcome() {
+        Some(Outcome::Latest(Some(entry))) => entry.text.as_str().is_empty(),
         _ => true,
     });
     if !is_empty {
         store.submit(Ticket(0), Call::Post { author: None, post });
         store.settle(now, &mut completed)?;
-        if completed.iter().any(|done| matches!(done.outcome.get(), Outcome::NotPosted(_))) {
+        let mut outcomes = completed.into_iter().filter_map(Completion::into_outcome);
+        if outcomes.any(|outcome| matches!(outcome, Outcome::NotPosted(_))) {
             tracing::warn!("the disk is too full to empty the board; its latest text stays");
         }
     }

@@ -39,7 +39,7 @@ fn say(words: &str) -> Request {
 }
 
 /// What a session is told of what was said.
-fn delivered(office: &Office<MemoryStore>, session: SessionKey, news: &[News]) -> Vec<String> {
+fn heard(office: &Office<MemoryStore>, session: SessionKey, news: &[News]) -> Vec<String> {
     let mut heard = Vec::new();
     for news in news {
         if let News::Event(audience, Event::Posted(posted)) = news {

@@ -429,7 +429,7 @@ fn attempt(store: &mut SqliteStore, calls: impl IntoIterator<Item = Call>) -> Op
     }
     let mut completed: Vec<Completion> = Vec::new();
     store.settle(Timestamp(1), &mut completed).ok()?;
-    Some(completed.into_iter().map(|completion| completion.outcome.into_inner()).collect())
+    Some(completed.into_iter().filter_map(Completion::into_outcome).collect())
 }
 
 /// Reads and writes all that there is, as far as the damage allows; whether it did

@@ -89,6 +89,10 @@ impl Books {
         self.find(name).is_some_and(|id| self.account(id).password.is_some())
     }
 
+    pub(super) fn is_known(&self, name: &Name) -> bool {
+        self.find(name).is_some()
+    }
+
     pub(super) fn name(&self, account: AccountId) -> &Name {
         &self.account(account).name
     }
