@@ -20,11 +20,11 @@ use std::time::Duration;
 
 use postroom_model::{Event, Notice, Reply, Request};
 
-use crate::line::{Line, LineBuffer};
+use crate::line::{Line, LineDecoder};
 use crate::session::{Close, Dial, DropReason, Input, Outputs, Session, Settings, Stream, Timer};
 
 /// Requests that a session may have under way; further lines wait.
-pub const PIPELINE_MAX: u32 = 128;
+pub(crate) const PIPELINE_MAX: u32 = 128;
 
 /// Time in which what a client said must be heard once it has ended its side: it
 /// may be gone, and must not seem present for much longer.
@@ -34,7 +34,7 @@ const DELIVERY_LIMIT_AT_END: Duration = Duration::from_millis(250);
 const DELIVERY_BYTES_MAX: usize = 17 << 10;
 
 /// What a protocol's lines and the office's replies mean.
-pub trait Dialogue {
+pub(crate) trait Dialogue {
     /// Takes a line from the client.
     fn line(&mut self, line: Line<'_>) -> Step;
 
@@ -58,7 +58,7 @@ pub trait Dialogue {
 
 /// What follows from a line.
 #[derive(Debug)]
-pub enum Step {
+pub(crate) enum Step {
     /// Nothing to answer.
     Silence,
     /// A request, answered when its reply comes.
@@ -81,7 +81,7 @@ pub enum Step {
 
 /// What follows from a reply.
 #[derive(Debug)]
-pub enum Next {
+pub(crate) enum Next {
     /// The conversation goes on.
     Continue,
     /// Another request, whose reply is the answer.
@@ -92,18 +92,18 @@ pub enum Next {
 
 /// How commands of a client that never sends a line feed end.
 #[derive(Clone, Copy, Debug)]
-pub struct PauseRule {
+pub(crate) struct PauseRule {
     /// The silence after which a command has ended.
-    pub after: Duration,
+    pub(crate) after: Duration,
     /// Bytes of the longest command that can end so.
-    pub bytes_max: usize,
+    pub(crate) bytes_max: usize,
 }
 
 /// A session made of a [`Dialogue`].
 #[derive(Debug)]
-pub struct Conversation<D> {
+pub(crate) struct Conversation<D> {
     dialogue: D,
-    lines: LineBuffer,
+    lines: LineDecoder,
     output_bytes_max: usize,
     pause: Option<PauseRule>,
     /// Requests without a reply.
@@ -135,7 +135,7 @@ enum Phase {
 
 impl<D: Dialogue> Conversation<D> {
     /// Begins a conversation, with the time to log in running.
-    pub fn begin(
+    pub(crate) fn begin(
         dialogue: D,
         settings: &Settings,
         pause: Option<PauseRule>,
@@ -144,7 +144,7 @@ impl<D: Dialogue> Conversation<D> {
         outputs.timers.push((Timer::LogIn, Some(settings.login_limit)));
         Self {
             dialogue,
-            lines: LineBuffer::new(settings.line_bytes_max),
+            lines: LineDecoder::new(settings.line_bytes_max),
             output_bytes_max: settings.output_bytes_max,
             pause,
             outstanding: 0,
@@ -190,17 +190,17 @@ impl<D: Dialogue> Conversation<D> {
     }
 
     /// The protocol's own part.
-    pub fn dialogue(&self) -> &D {
+    pub(crate) fn dialogue(&self) -> &D {
         &self.dialogue
     }
 
     /// Whether the connection has been ended.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed(_))
     }
 
     /// Ends the connection for a reason of the server's.
-    pub fn drop_client(&mut self, reason: DropReason, outputs: &mut Outputs) {
+    pub(crate) fn drop_client(&mut self, reason: DropReason, outputs: &mut Outputs) {
         self.close(Close::Dropped(reason), outputs);
     }
 

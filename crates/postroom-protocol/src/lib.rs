@@ -1,16 +1,15 @@
 //! The protocols, each a state machine without socket, clock or task.
 //!
 //! A driver feeds a [`Session`] with bytes, replies of the office and elapsed
-//! deadlines, and does what its [`Outputs`] ask. Protocols never know each
-//! other; what those of one line in, one answer out share is in
-//! [`conversation`]. To add a protocol, add its folder and its line in
-//! [`PROTOCOLS`].
+//! timers, and carries out what its [`Outputs`] ask for. Protocols never import
+//! each other. What the line protocols share, from cutting lines to answering in
+//! their order, is in `conversation.rs`; the board has a state machine of its own.
 
 mod board;
 mod chat;
-pub mod conversation;
+mod conversation;
 mod im;
-pub mod line;
+mod line;
 mod mailbox;
 mod mailbox_verbose;
 mod session;

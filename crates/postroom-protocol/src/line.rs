@@ -5,7 +5,7 @@
 /// Holds at most one line and what came with its end; of a line too long only
 /// the fact is kept.
 #[derive(Debug)]
-pub struct LineBuffer {
+pub(crate) struct LineDecoder {
     bytes: Vec<u8>,
     /// Where the next line begins in `bytes`.
     start: usize,
@@ -18,46 +18,42 @@ pub struct LineBuffer {
 
 /// What stands between two line feeds.
 #[derive(Debug, Eq, PartialEq)]
-pub enum Line<'a> {
+pub(crate) enum Line<'a> {
     /// The bytes of the line, its end (LF or CR LF) left out.
     Whole(&'a [u8]),
     /// Longer than allowed; reported once, as soon as it is known.
     TooLong,
 }
 
-impl LineBuffer {
-    /// A buffer for lines of at most `line_bytes_max` bytes, their ends left out.
-    #[must_use]
-    pub fn new(line_bytes_max: usize) -> Self {
+impl LineDecoder {
+    /// A decoder of lines of at most `line_bytes_max` bytes, their ends left out.
+    pub(crate) fn new(line_bytes_max: usize) -> Self {
         Self { bytes: Vec::new(), start: 0, searched: 0, line_bytes_max, skipping: false }
     }
 
     /// Whether it holds more than any line may have, so that the next one has to
     /// be taken before more is added.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.bytes.len() - self.start > self.line_bytes_max + 1
     }
 
     /// Whether it holds nothing that has not been taken.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.start == self.bytes.len()
     }
 
     /// Whether all complete lines have been taken.
-    #[must_use]
-    pub fn partial_only(&self) -> bool {
+    pub(crate) fn partial_only(&self) -> bool {
         memchr::memchr(b'\n', &self.bytes[self.searched..]).is_none()
     }
 
     /// Adds bytes as they were received.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Takes the next line, if it is complete or known to be too long.
-    pub fn next_line(&mut self) -> Option<Line<'_>> {
+    pub(crate) fn next_line(&mut self) -> Option<Line<'_>> {
         if self.skipping && !self.skip() {
             return None;
         }
@@ -73,28 +69,27 @@ impl LineBuffer {
     }
 
     /// Takes what has come of a line without its end, if there is any.
-    pub fn take_partial(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn take_partial(&mut self) -> Option<Vec<u8>> {
         let partial = self.partial()?.to_vec();
         self.release();
         Some(partial)
     }
 
     /// Takes everything that was not taken as a line, line feeds included.
-    pub fn take_all(&mut self) -> Vec<u8> {
+    pub(crate) fn take_all(&mut self) -> Vec<u8> {
         let all = if self.skipping { Vec::new() } else { self.bytes.split_off(self.start) };
         self.release();
         all
     }
 
     /// What has come of a line without its end, all complete lines being taken.
-    #[must_use]
-    pub fn partial(&self) -> Option<&[u8]> {
+    pub(crate) fn partial(&self) -> Option<&[u8]> {
         (!self.skipping && self.start < self.bytes.len()).then(|| &self.bytes[self.start..])
     }
 
     /// Gives memory back that holds no bytes any more. To be called when the
     /// connection goes idle.
-    pub fn shrink(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         if self.is_empty() {
             self.release();
         } else if self.start > 0 {
@@ -151,22 +146,22 @@ mod tests {
 
     /// The lines of `input` as they come when it is received in `parts`.
     fn lines(input: &[u8], parts: &[usize]) -> Vec<Option<Vec<u8>>> {
-        let mut buffer = LineBuffer::new(8);
+        let mut decoder = LineDecoder::new(8);
         let mut lines = Vec::new();
         let mut rest = input;
         let mut parts = parts.iter().copied().cycle();
         while !rest.is_empty() {
             let (part, tail) = rest.split_at(parts.next().unwrap_or(1).clamp(1, rest.len()));
             rest = tail;
-            buffer.push(part);
-            while let Some(line) = buffer.next_line() {
+            decoder.push(part);
+            while let Some(line) = decoder.next_line() {
                 lines.push(match line {
                     Line::Whole(line) => Some(line.to_vec()),
                     Line::TooLong => None,
                 });
             }
-            buffer.shrink();
-            assert!(buffer.bytes.capacity() <= 64, "{}", buffer.bytes.capacity());
+            decoder.shrink();
+            assert!(decoder.bytes.capacity() <= 64, "{}", decoder.bytes.capacity());
         }
         lines
     }

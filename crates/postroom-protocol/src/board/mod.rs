@@ -23,7 +23,7 @@ use postroom_model::{
     Request, Safe, Text,
 };
 
-use crate::line::{Line, LineBuffer};
+use crate::line::{Line, LineDecoder};
 use crate::session::{
     Category, Close, DropReason, Input, Outputs, Report, Session, Settings, Stream, Timer,
 };
@@ -38,7 +38,7 @@ pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Sessi
     outputs.timers.push((Timer::LogIn, Some(settings.login_limit)));
     Box::new(Board {
         state: State::Letter,
-        lines: LineBuffer::new(settings.line_bytes_max),
+        lines: LineDecoder::new(settings.line_bytes_max),
         text_bytes_max: settings.line_bytes_max + "\r\n".len(),
         pause: settings.pause,
     })
@@ -47,7 +47,7 @@ pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Sessi
 #[derive(Debug)]
 struct Board {
     state: State,
-    lines: LineBuffer,
+    lines: LineDecoder,
     /// Bytes of a text and its line end.
     text_bytes_max: usize,
     pause: Duration,
