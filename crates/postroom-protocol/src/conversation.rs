@@ -21,7 +21,18 @@ use std::time::Duration;
 use postroom_model::{Event, Notice, Reply, Request};
 
 use crate::line::{Line, LineDecoder};
-use crate::session::{Close, Dial, DropReason, Input, Outputs, Session, Settings, Stream, Timer};
+use crate::session::{
+    Close, Dial, DropReason, Input, Login, Outputs, Session, Settings, Stream, Timer,
+};
+
+/// The time to log in.
+const LOG_IN: Timer = Timer::ALL[0];
+
+/// The silence that ends a command without a line feed.
+const PAUSE: Timer = Timer::ALL[1];
+
+/// The time in which the client of another session must confirm a delivery.
+const DELIVERY: Timer = Timer::ALL[2];
 
 /// Requests that a session may have under way; further lines wait.
 pub(crate) const PIPELINE_MAX: u32 = 128;
@@ -141,7 +152,8 @@ impl<D: Dialogue> Conversation<D> {
         pause: Option<PauseRule>,
         outputs: &mut Outputs,
     ) -> Self {
-        outputs.timers.push((Timer::LogIn, Some(settings.login_limit)));
+        outputs.timers.push((LOG_IN, Some(settings.login_limit)));
+        outputs.login = Some(Login::Awaited);
         Self {
             dialogue,
             lines: LineDecoder::new(settings.line_bytes_max),
@@ -177,7 +189,7 @@ impl<D: Dialogue> Conversation<D> {
             Phase::Open => {
                 self.phase = Phase::Ending;
                 if self.awaits_delivery {
-                    outputs.timers.push((Timer::Delivery, Some(DELIVERY_LIMIT_AT_END)));
+                    outputs.timers.push((DELIVERY, Some(DELIVERY_LIMIT_AT_END)));
                 }
                 if proved {
                     self.confirm(outputs);
@@ -229,7 +241,7 @@ impl<D: Dialogue> Conversation<D> {
             return;
         }
         if std::mem::take(&mut self.awaits_delivery) {
-            outputs.timers.push((Timer::Delivery, None));
+            outputs.timers.push((DELIVERY, None));
         }
         answer(self, outputs);
         if self.outstanding == 0 {
@@ -265,34 +277,34 @@ impl<D: Dialogue> Conversation<D> {
         if let Reply::Read(_) = reply {
             self.unproved += 1;
         }
-        let was_logged_in = self.dialogue.is_logged_in();
+        let is_login = matches!(reply, Reply::LoggedIn { .. } | Reply::LogInRefused(_));
         match self.dialogue.reply(reply, &mut outputs.front) {
             Next::Continue => {}
             Next::AskAlone(request) => self.ask(request, outputs),
             Next::Close(close) => self.close(close, outputs),
         }
-        if !was_logged_in && self.dialogue.is_logged_in() {
-            outputs.timers.push((Timer::LogIn, None));
+        if is_login {
+            let is_logged_in = self.dialogue.is_logged_in();
+            outputs.login = Some(if is_logged_in { Login::Done } else { Login::Awaited });
+            if is_logged_in {
+                outputs.timers.push((LOG_IN, None));
+            }
         }
     }
 
     fn elapsed(&mut self, timer: Timer, outputs: &mut Outputs) {
         match timer {
-            Timer::LogIn if !self.dialogue.is_logged_in() => {
+            LOG_IN if !self.dialogue.is_logged_in() => {
                 self.say_farewell(DropReason::LogInLimit, outputs);
             }
-            Timer::LogIn => {}
-            Timer::Delivery => {
-                if self.awaits_delivery {
-                    outputs.notices.push(Notice::Abandon);
-                }
-            }
-            Timer::Pause => {
+            DELIVERY if self.awaits_delivery => outputs.notices.push(Notice::Abandon),
+            PAUSE => {
                 if let Some(step) = self.end_partial() {
                     self.take(step, outputs);
                 }
                 self.proceed(outputs);
             }
+            _ => {}
         }
     }
 
@@ -354,7 +366,7 @@ impl<D: Dialogue> Conversation<D> {
                 self.awaits_delivery = true;
                 let is_ending = self.phase == Phase::Ending;
                 let limit = if is_ending { limit.min(DELIVERY_LIMIT_AT_END) } else { limit };
-                outputs.timers.push((Timer::Delivery, Some(limit)));
+                outputs.timers.push((DELIVERY, Some(limit)));
             }
             Step::Dial(dial) => {
                 self.outstanding += 1;
@@ -373,6 +385,9 @@ impl<D: Dialogue> Conversation<D> {
     fn ask(&mut self, request: Request, outputs: &mut Outputs) {
         self.outstanding += 1;
         self.reads += usize::from(matches!(request, Request::Read));
+        if let Request::LogIn { .. } = request {
+            outputs.login = Some(Login::UnderWay);
+        }
         outputs.requests.push(request);
     }
 
@@ -404,7 +419,7 @@ impl<D: Dialogue> Conversation<D> {
     fn watch_pause(&mut self, outputs: &mut Outputs) {
         if let Some(rule) = self.pause {
             let waits = self.lines.partial().is_some_and(|partial| partial.len() <= rule.bytes_max);
-            outputs.timers.push((Timer::Pause, waits.then_some(rule.after)));
+            outputs.timers.push((PAUSE, waits.then_some(rule.after)));
         }
     }
 }

@@ -19,7 +19,8 @@ mod tests;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 pub use session::{
-    Category, Close, Dial, DropReason, Input, Outputs, Report, Session, Settings, Stream, Timer,
+    Category, Close, Dial, DropReason, Input, Login, Outputs, Report, Session, Settings, Stream,
+    Timer,
 };
 
 /// A protocol that a listener can speak.

@@ -68,20 +68,33 @@ pub enum Input<'a> {
     Stop,
 }
 
-/// The timers of a session.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Timer {
-    /// The time to log in.
-    LogIn,
-    /// The silence that ends a command without a line feed.
-    Pause,
-    /// The time in which something said must be heard.
-    Delivery,
-}
+/// One of a session's timers. What it is for, only its session knows.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Timer(u8);
 
 impl Timer {
-    /// All there are.
-    pub const ALL: [Self; 3] = [Self::LogIn, Self::Pause, Self::Delivery];
+    /// All that a session may have.
+    pub const ALL: [Self; 3] = [Self(0), Self(1), Self(2)];
+
+    /// Its place in [`ALL`](Self::ALL).
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
+/// Whether a session's client has logged in. The driver limits how many sessions
+/// wait for a login.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Login {
+    /// The client has not logged in: the session counts, and may be evicted. It keeps
+    /// its age when this follows [`UnderWay`](Self::UnderWay): the login failed.
+    Awaited,
+    /// A login waits for its reply, which comes in a bounded time: the session neither
+    /// counts nor may be evicted.
+    UnderWay,
+    /// The client has logged in, or asked for all that it may ask without a login.
+    Done,
 }
 
 /// What a session wants done.
@@ -101,6 +114,8 @@ pub struct Outputs {
     pub delivered_once_acknowledged: Vec<Mark>,
     /// Timers to be set, or with `None` stopped; the last word on a timer counts.
     pub timers: Vec<(Timer, Option<Duration>)>,
+    /// Set at the session's begin, and whenever it changes.
+    pub login: Option<Login>,
     /// Open a connection back to the client; answered by [`Input::Dialled`].
     pub dial: Option<Dial>,
     /// What the operator's report is to say.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use postroom_model::{
-    Attendee, Author, Batch, Channel, Composed, Delivery, Event, Mark, Name, Page, Post, Posted,
-    Reply, Request, Text, Told,
+    Attendee, Author, Batch, Channel, Composed, Delivery, Event, LogInRefusal, Mark, Name, Page,
+    Post, Posted, Reply, Request, Text, Told,
 };
 use proptest::prelude::*;
 
@@ -210,6 +210,43 @@ fn is_safe(text: &str) -> bool {
     text.chars().all(|character| {
         matches!(character, '\n' | '\t') || !(character.is_control() || character == '\u{202e}')
     })
+}
+
+/// The driver counts the sessions that wait for a login, and evicts the oldest of them.
+#[test]
+fn a_session_says_how_far_its_login_is() {
+    for protocol in PROTOCOLS.iter().filter(|protocol| protocol.name != "board") {
+        let mut outputs = Outputs::default();
+        let mut session = (protocol.begin)(&Settings::default(), &mut outputs);
+        assert_eq!(outputs.login.take(), Some(Login::Awaited), "{}", protocol.name);
+        let line = prelude(protocol).split_inclusive(|byte| *byte == b'\n').next().unwrap();
+        let log_in = Input::Bytes { stream: Stream::Front, bytes: line, proof: false };
+        session.input(log_in, &mut outputs);
+        assert_eq!(outputs.login.take(), Some(Login::UnderWay), "{}", protocol.name);
+        let refused = Reply::LogInRefused(LogInRefusal::Password);
+        session.input(Input::Reply(refused), &mut outputs);
+        assert_eq!(outputs.login.take(), Some(Login::Awaited), "{}", protocol.name);
+        if outputs.close.is_some() {
+            continue;
+        }
+        let log_in = Input::Bytes { stream: Stream::Front, bytes: line, proof: false };
+        session.input(log_in, &mut outputs);
+        session.input(Input::Reply(reply(outputs.requests.pop().unwrap())), &mut outputs);
+        assert_eq!(outputs.login, Some(Login::Done), "{}", protocol.name);
+    }
+}
+
+#[test]
+fn a_complete_request_to_the_board_counts_as_a_login() {
+    let board = Protocol::find("board").unwrap();
+    let mut outputs = Outputs::default();
+    let mut session = (board.begin)(&Settings::default(), &mut outputs);
+    assert_eq!(outputs.login.take(), Some(Login::Awaited));
+    for (bytes, login) in [(&b"t\n"[..], None), (b"#rust\n", Some(Login::Done))] {
+        let input = Input::Bytes { stream: Stream::Front, bytes, proof: false };
+        session.input(input, &mut outputs);
+        assert_eq!(outputs.login, login);
+    }
 }
 
 /// Two who come in one turn: each is let in before it is told of the other.

@@ -184,7 +184,7 @@ impl<S: Store> Server<S> {
 
     fn clear_deadlines(&mut self, session: usize, seat: &mut Seat) {
         for timer in Timer::ALL {
-            let deadline = Deadline::of_session(timer, session);
+            let deadline = Deadline::Session(session, timer);
             self.timers.set(seat.deadlines.timer(timer), deadline, None);
         }
     }

@@ -50,9 +50,14 @@ impl BeforeLogin {
         self.waiting.len()
     }
 
-    pub(crate) fn add(&mut self, session: usize, network: Network) {
-        self.last_arrival += 1;
-        self.wait(session, network, self.last_arrival);
+    /// The session has just begun, or its login has failed: then it waits in its old
+    /// place.
+    pub(crate) fn await_login(&mut self, session: usize, network: Network) {
+        let (network, arrival) = self.logging_in.remove(&session).unwrap_or_else(|| {
+            self.last_arrival += 1;
+            (network, self.last_arrival)
+        });
+        self.wait(session, network, arrival);
     }
 
     /// The session has logged in, or is gone.
@@ -65,13 +70,6 @@ impl BeforeLogin {
     pub(crate) fn begin_login(&mut self, session: usize) {
         if let Some(place) = self.stop_waiting(session) {
             self.logging_in.insert(session, place);
-        }
-    }
-
-    /// The login was refused: the session waits in its old place.
-    pub(crate) fn login_refused(&mut self, session: usize) {
-        if let Some((network, arrival)) = self.logging_in.remove(&session) {
-            self.wait(session, network, arrival);
         }
     }
 
@@ -166,18 +164,17 @@ mod tests {
                     }
                     3 if !logging_in.is_empty() => {
                         let refused = logging_in.remove(usize::from(of) % logging_in.len());
-                        before_login.login_refused(refused.0);
+                        before_login.await_login(refused.0, network(refused.1));
                         model.push(refused);
                         model.sort_unstable();
                     }
                     4 if !logging_in.is_empty() => {
                         let (gone, _) = logging_in.remove(usize::from(of) % logging_in.len());
                         before_login.remove(gone);
-                        before_login.login_refused(gone);
                     }
                     _ => {
                         model.push((session, of));
-                        before_login.add(session, network(of));
+                        before_login.await_login(session, network(of));
                     }
                 }
                 prop_assert_eq!(before_login.len(), model.len());

@@ -2,7 +2,7 @@
 
 use postroom_model::Request;
 use postroom_office::SessionKey;
-use postroom_protocol::{Input, Outputs, Session, Stream, Timer};
+use postroom_protocol::{Input, Login, Outputs, Session, Stream, Timer};
 use postroom_store::Store;
 
 use crate::connection::{Connection, Ending, Peer, Phase, Taken};
@@ -99,9 +99,7 @@ impl<S: Store> Server<S> {
     pub(crate) fn pass_deadlines(&mut self) {
         while let Some(deadline) = self.timers.take_passed(self.now) {
             match deadline {
-                Deadline::LogIn(key) => self.elapsed(key, Timer::LogIn),
-                Deadline::Pause(key) => self.elapsed(key, Timer::Pause),
-                Deadline::Delivery(key) => self.elapsed(key, Timer::Delivery),
+                Deadline::Session(key, timer) => self.elapsed(key, timer),
                 Deadline::Dial(key) => self.dial_limit_passed(key),
                 Deadline::Redial(key) => self.redial(key),
                 Deadline::Accept => self.accept_again(),
@@ -195,9 +193,6 @@ impl<S: Store> Server<S> {
     fn ask(&mut self, visit: SessionKey, outputs: &mut Outputs) {
         for request in outputs.requests.drain(..) {
             self.log_request(visit.key(), &request);
-            if let Request::LogIn { .. } = request {
-                self.before_login.begin_login(visit.key());
-            }
             self.office.ask(visit, request);
         }
     }
@@ -208,14 +203,14 @@ impl<S: Store> Server<S> {
         };
         for (timer, after) in outputs.timers.drain(..) {
             let at = after.map(|after| self.now + after);
-            let deadline = Deadline::of_session(timer, session);
+            let deadline = Deadline::Session(session, timer);
             self.timers.set(seat.deadlines.timer(timer), deadline, at);
-            // The time to log in runs for as long as a session has not.
-            match (timer, at) {
-                (Timer::LogIn, Some(_)) => self.before_login.add(session, seat.peer.ip.into()),
-                (Timer::LogIn, None) => self.before_login.remove(session),
-                _ => {}
-            }
+        }
+        match outputs.login.take() {
+            Some(Login::Awaited) => self.before_login.await_login(session, seat.peer.ip.into()),
+            Some(Login::UnderWay) => self.before_login.begin_login(session),
+            Some(Login::Done) => self.before_login.remove(session),
+            None => {}
         }
     }
 

@@ -55,7 +55,7 @@ pub(crate) struct SeatDeadlines([Option<Instant>; Timer::ALL.len()]);
 
 impl SeatDeadlines {
     pub(crate) fn timer(&mut self, timer: Timer) -> &mut Option<Instant> {
-        &mut self.0[timer as usize]
+        &mut self.0[timer.index()]
     }
 }
 

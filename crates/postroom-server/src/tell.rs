@@ -58,9 +58,6 @@ impl<S: Store> Server<S> {
         {
             seat.account = Some(name.into());
         }
-        if let Reply::LogInRefused(_) = reply {
-            self.before_login.login_refused(session.key());
-        }
         self.log_reply(session.key(), &reply);
         self.feed(session.key(), Input::Reply(reply));
         if waits {

@@ -8,9 +8,8 @@ use postroom_protocol::Timer;
 /// What a deadline is for, and the key of whose it is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Deadline {
-    LogIn(usize),
-    Pause(usize),
-    Delivery(usize),
+    /// A timer of a session.
+    Session(usize, Timer),
     /// A dial is answered.
     Dial(usize),
     /// A refused dial is tried again.
@@ -21,17 +20,6 @@ pub(crate) enum Deadline {
     Accept,
     /// Logins wait no longer for the password file.
     Passwords,
-}
-
-impl Deadline {
-    /// A timer of the session with this key.
-    pub(crate) fn of_session(timer: Timer, key: usize) -> Self {
-        match timer {
-            Timer::LogIn => Self::LogIn(key),
-            Timer::Pause => Self::Pause(key),
-            Timer::Delivery => Self::Delivery(key),
-        }
-    }
 }
 
 /// All deadlines in the order of their times: at most five a session, one a
@@ -84,15 +72,15 @@ mod tests {
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut timers = Timers::default();
         let (mut log_in, mut pause, mut drain) = (None, None, None);
-        timers.set(&mut log_in, Deadline::LogIn(1), Some(after(60)));
-        timers.set(&mut pause, Deadline::Pause(1), Some(after(1)));
-        timers.set(&mut pause, Deadline::Pause(1), Some(after(3)));
+        timers.set(&mut log_in, Deadline::Session(1, Timer::ALL[0]), Some(after(60)));
+        timers.set(&mut pause, Deadline::Session(1, Timer::ALL[1]), Some(after(1)));
+        timers.set(&mut pause, Deadline::Session(1, Timer::ALL[1]), Some(after(3)));
         timers.set(&mut drain, Deadline::Drain(2), Some(after(2)));
         assert_eq!(timers.next_in(after(1)), Some(Duration::from_secs(1)));
         assert_eq!(timers.take_passed(after(1)), None);
         assert_eq!(timers.take_passed(after(5)), Some(Deadline::Drain(2)));
-        assert_eq!(timers.take_passed(after(5)), Some(Deadline::Pause(1)));
-        timers.set(&mut log_in, Deadline::LogIn(1), None);
+        assert_eq!(timers.take_passed(after(5)), Some(Deadline::Session(1, Timer::ALL[1])));
+        timers.set(&mut log_in, Deadline::Session(1, Timer::ALL[0]), None);
         assert_eq!(timers.take_passed(after(100)), None);
         assert_eq!(timers.next_in(start), None);
     }

@@ -25,17 +25,24 @@ use postroom_model::{
 
 use crate::line::{Line, LineDecoder};
 use crate::session::{
-    Category, Close, DropReason, Input, Outputs, Report, Session, Settings, Stream, Timer,
+    Category, Close, DropReason, Input, Login, Outputs, Report, Session, Settings, Stream, Timer,
 };
 
 /// What is shown while there is no latest text.
 const EMPTY: &str = "Empty Message";
 
+/// The time to make a complete request.
+const LOG_IN: Timer = Timer::ALL[0];
+
+/// The silence that ends a request.
+const PAUSE: Timer = Timer::ALL[1];
+
 const SUCCESS: &str = "operation success\n";
 
 /// Begins a session.
 pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
-    outputs.timers.push((Timer::LogIn, Some(settings.login_limit)));
+    outputs.timers.push((LOG_IN, Some(settings.login_limit)));
+    outputs.login = Some(Login::Awaited);
     Box::new(Board {
         state: State::Letter,
         lines: LineDecoder::new(settings.line_bytes_max),
@@ -253,7 +260,7 @@ impl Board {
             State::Upload { text } => !text.is_empty(),
             _ => false,
         };
-        outputs.timers.push((Timer::Pause, ends.then_some(self.pause)));
+        outputs.timers.push((PAUSE, ends.then_some(self.pause)));
     }
 
     /// The request has ended, by the end of input or a silence.
@@ -283,7 +290,8 @@ impl Board {
             Ok((asked, request)) => {
                 outputs.requests.push(request);
                 self.state = State::Asked { request: asked };
-                outputs.timers.push((Timer::LogIn, None));
+                outputs.timers.push((LOG_IN, None));
+                outputs.login = Some(Login::Done);
             }
             Err(refusal) => self.refuse(refusal, outputs),
         }
@@ -399,8 +407,8 @@ impl Session for Board {
                 }
                 self.watch_silence(outputs);
             }
-            Input::Elapsed(Timer::Pause) => self.end_request(outputs),
-            Input::Elapsed(Timer::LogIn) => {
+            Input::Elapsed(PAUSE) => self.end_request(outputs),
+            Input::Elapsed(LOG_IN) => {
                 if matches!(
                     self.state,
                     State::Letter | State::Operand { .. } | State::Upload { .. }
@@ -418,7 +426,7 @@ impl Session for Board {
             Input::Written => self.next_page(outputs),
             Input::Stop => self.stop(outputs),
             Input::Event(_)
-            | Input::Elapsed(Timer::Delivery)
+            | Input::Elapsed(_)
             | Input::Dialled(_)
             | Input::Bytes { .. }
             | Input::End { .. } => {}
