@@ -21,9 +21,8 @@ use std::time::Duration;
 use postroom_model::{Event, Notice, Reply, Request};
 
 use crate::line::{Line, LineDecoder};
-use crate::session::{
-    Close, Dial, DropReason, Input, Login, Outputs, Session, Settings, Stream, Timer,
-};
+use crate::session::{Close, Dial, DropReason, Input, Login, Outputs, Session, Stream, Timer};
+use crate::settings::Settings;
 
 /// The time to log in.
 const LOG_IN: Timer = Timer::ALL[0];

@@ -12,55 +12,28 @@ mod im;
 mod line;
 mod mailbox;
 mod mailbox_verbose;
+mod protocol;
 mod session;
+mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-
+pub use chat::settings::ChatSettings;
+pub use im::settings::ImSettings;
+pub use protocol::Protocol;
 pub use session::{
-    Category, Close, Dial, DropReason, Input, Login, Outputs, Report, Session, Settings, Stream,
-    Timer,
+    Category, Close, Dial, DropReason, Input, Login, Outputs, Report, Session, Stream, Timer,
 };
+pub use settings::Settings;
 
-/// A protocol that a listener can speak.
-#[derive(Clone, Copy, Debug)]
-pub struct Protocol {
-    /// What it is called in the configuration and on the command line.
-    pub name: &'static str,
-    /// The port on the loopback address where it is found unless configured
-    /// otherwise.
-    pub default_port: u16,
-    /// Whether the operator's report tells when a client is gone.
-    pub reports: bool,
-    /// Begins a session for a connection just accepted.
-    pub begin: fn(&Settings, &mut Outputs) -> Box<dyn Session>,
-}
-
-/// All protocols there are, in the order in which listeners are told.
-pub const PROTOCOLS: &[Protocol] = &[
-    Protocol { name: "mailbox", default_port: 4401, reports: false, begin: mailbox::begin },
-    Protocol {
-        name: "mailbox-verbose",
-        default_port: 4402,
-        reports: false,
-        begin: mailbox_verbose::begin,
-    },
-    Protocol { name: "im", default_port: 4403, reports: false, begin: im::begin },
-    Protocol { name: "board", default_port: 4404, reports: true, begin: board::begin },
-    Protocol { name: "chat", default_port: 4405, reports: false, begin: chat::begin },
-];
+/// All protocols, in the order in which their listeners are listed.
+pub const PROTOCOLS: &[Protocol] =
+    &[mailbox::PROTOCOL, mailbox_verbose::PROTOCOL, im::PROTOCOL, board::PROTOCOL, chat::PROTOCOL];
 
 impl Protocol {
     /// The protocol of this name.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
         PROTOCOLS.iter().find(|protocol| protocol.name == name)
-    }
-
-    /// Where it is found unless configured otherwise.
-    #[must_use]
-    pub fn default_address(&self) -> SocketAddr {
-        SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.default_port).into()
     }
 }

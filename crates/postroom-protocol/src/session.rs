@@ -1,6 +1,5 @@
 //! What a session takes in and gives out.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_model::{Event, Mark, Name, Notice, Reply, Request, Text};
@@ -230,46 +229,6 @@ impl Category {
             Self::General => "GENERAL",
             Self::Error => "ERROR",
             Self::Connection => "CONNECTION",
-        }
-    }
-}
-
-/// What all sessions are told at their begin.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Settings {
-    /// Bytes of an input line, its end left out.
-    pub line_bytes_max: usize,
-    /// Time from the connection to a successful login.
-    pub login_limit: Duration,
-    /// Silence that ends a command of a client that sends no line feeds.
-    pub pause: Duration,
-    /// Bytes of the longest command that such a silence ends.
-    pub paused_bytes_max: usize,
-    /// Bytes of answers that may wait for the peer before no more of its lines are
-    /// taken.
-    pub output_bytes_max: usize,
-    /// Time in which what is said on `im` must be heard.
-    pub delivery_limit: Duration,
-    /// The word before a broadcast on `im`, its slash included.
-    pub broadcast_verb: Arc<str>,
-    /// Whether `im` leaves in the mailbox what is said to someone absent.
-    pub stores_for_absent: bool,
-    /// Whether `chat` tells who comes and goes.
-    pub announces: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            line_bytes_max: 8_192,
-            login_limit: Duration::from_hours(1),
-            pause: Duration::from_millis(300),
-            paused_bytes_max: 1_024,
-            output_bytes_max: 256 << 10,
-            delivery_limit: Duration::from_secs(5),
-            broadcast_verb: "/broadcast".into(),
-            stores_for_absent: false,
-            announces: true,
         }
     }
 }

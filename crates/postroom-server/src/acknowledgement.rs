@@ -28,7 +28,7 @@ impl<S: Store> Server<S> {
     /// Watches until the peer has acknowledged all bytes so far.
     pub(crate) fn watch(&mut self, connection: usize, session: SessionKey, mark: Mark) {
         let position = self.connections[connection].position();
-        let until = self.now + self.settings.session.delivery_limit;
+        let until = self.now + self.settings.session.im.delivery_limit;
         self.watches.push(Watch { connection, position, session, mark, until });
     }
 

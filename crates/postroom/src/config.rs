@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use postroom_model::MAILBOX_CAPACITY_DEFAULT;
-use postroom_protocol::Settings;
+use postroom_protocol::{ChatSettings, ImSettings, Settings};
 use postroom_server::{KeepAlive, Proof, ServerSettings};
 use postroom_store::Limits;
 use serde::{Deserialize, Serialize};
@@ -207,10 +207,10 @@ impl Default for Im {
     fn default() -> Self {
         let server = ServerSettings::default();
         Self {
-            broadcast_verb: server.session.broadcast_verb.to_string(),
+            broadcast_verb: server.session.im.broadcast_verb.to_string(),
             offline: Offline::Refuse,
             dial_back: DialBack::Auto,
-            confirm_limit_ms: millis(server.session.delivery_limit),
+            confirm_limit_ms: millis(server.session.im.delivery_limit),
             dial_limit_ms: millis(server.dial_limit),
         }
     }
@@ -224,7 +224,7 @@ impl Default for Board {
 
 impl Default for Chat {
     fn default() -> Self {
-        Self { announce: ServerSettings::default().session.announces }
+        Self { announce: ServerSettings::default().session.chat.announces }
     }
 }
 
@@ -406,10 +406,12 @@ impl Config {
                 pause: Duration::from_millis(connection.pause_ms),
                 paused_bytes_max: connection.paused_bytes_max,
                 output_bytes_max: connection.output_bytes_max,
-                delivery_limit: Duration::from_millis(self.im.confirm_limit_ms),
-                broadcast_verb: self.im.broadcast_verb.as_str().into(),
-                stores_for_absent: matches!(self.im.offline, Offline::Store),
-                announces: self.chat.announce,
+                im: ImSettings {
+                    delivery_limit: Duration::from_millis(self.im.confirm_limit_ms),
+                    broadcast_verb: self.im.broadcast_verb.as_str().into(),
+                    stores_for_absent: matches!(self.im.offline, Offline::Store),
+                },
+                chat: ChatSettings { announces: self.chat.announce },
             },
             connections_max: connection.max,
             drain_limit: Duration::from_millis(connection.drain_limit_ms),

@@ -24,9 +24,11 @@ use postroom_model::{
 };
 
 use crate::line::{Line, LineDecoder};
+use crate::protocol::Protocol;
 use crate::session::{
-    Category, Close, DropReason, Input, Login, Outputs, Report, Session, Settings, Stream, Timer,
+    Category, Close, DropReason, Input, Login, Outputs, Report, Session, Stream, Timer,
 };
+use crate::settings::Settings;
 
 /// What is shown while there is no latest text.
 const EMPTY: &str = "Empty Message";
@@ -39,8 +41,11 @@ const PAUSE: Timer = Timer::ALL[1];
 
 const SUCCESS: &str = "operation success\n";
 
-/// Begins a session.
-pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+/// The protocol, as a listener needs to know it.
+pub(crate) const PROTOCOL: Protocol =
+    Protocol { name: "board", default_port: 4404, reports: true, begin };
+
+fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     outputs.timers.push((LOG_IN, Some(settings.login_limit)));
     outputs.login = Some(Login::Awaited);
     Box::new(Board {

@@ -9,6 +9,7 @@
 //! ```
 
 mod command;
+pub(crate) mod settings;
 mod telnet;
 
 use std::borrow::Cow;
@@ -23,7 +24,9 @@ use postroom_model::{
 
 use crate::conversation::{Conversation, Dialogue, Next, Step};
 use crate::line::Line;
-use crate::session::{DropReason, Input, Outputs, Session, Settings, Stream};
+use crate::protocol::Protocol;
+use crate::session::{DropReason, Input, Outputs, Session, Stream};
+use crate::settings::Settings;
 
 use command::{COMMANDS, Command, Mistake};
 use telnet::Telnet;
@@ -41,8 +44,11 @@ const EVICTED: &str =
 /// Names that `/allusers` tells; of more it tells how many.
 const LISTED_MAX: usize = 2_000;
 
-/// Begins a session.
-pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+/// The protocol, as a listener needs to know it.
+pub(crate) const PROTOCOL: Protocol =
+    Protocol { name: "chat", default_port: 4405, reports: false, begin };
+
+fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let room = Room {
         state: State::Stranger { password: None },
         asked: VecDeque::new(),
@@ -50,7 +56,7 @@ pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Sessi
             admits_strangers: true,
             presence: Some(PresenceTerms {
                 alone: true,
-                arrivals: settings.announces,
+                arrivals: settings.chat.announces,
                 mail: false,
             }),
         },

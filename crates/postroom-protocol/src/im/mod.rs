@@ -12,6 +12,7 @@
 mod command;
 mod push;
 mod receipt;
+pub(crate) mod settings;
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -24,7 +25,9 @@ use postroom_model::{
 
 use crate::conversation::{Conversation, Dialogue, Next, Step};
 use crate::line::Line;
-use crate::session::{Dial, DropReason, Input, Outputs, Session, Settings, Stream};
+use crate::protocol::Protocol;
+use crate::session::{Dial, DropReason, Input, Outputs, Session, Stream};
+use crate::settings::Settings;
 
 use command::{Command, credentials};
 use push::{Overflow, Pushes};
@@ -48,18 +51,21 @@ const TERMS: Terms = Terms {
     presence: Some(PresenceTerms { alone: true, arrivals: false, mail: true }),
 };
 
-/// Begins a session.
-pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+/// The protocol, as a listener needs to know it.
+pub(crate) const PROTOCOL: Protocol =
+    Protocol { name: "im", default_port: 4403, reports: false, begin };
+
+fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let counter = Counter {
         state: State::Stranger,
-        delivery_limit: settings.delivery_limit,
-        stores_for_absent: settings.stores_for_absent,
+        delivery_limit: settings.im.delivery_limit,
+        stores_for_absent: settings.im.stores_for_absent,
         said: None,
     };
     Box::new(Messenger {
         conversation: Conversation::begin(counter, settings, None, outputs),
         pushes: Pushes::new(settings.output_bytes_max),
-        broadcast_verb: Arc::clone(&settings.broadcast_verb),
+        broadcast_verb: Arc::clone(&settings.im.broadcast_verb),
     })
 }
 

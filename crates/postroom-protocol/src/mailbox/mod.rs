@@ -16,15 +16,20 @@ use postroom_model::{Name, NameError, Password, Reply, Request, Terms, Text, Unk
 
 use crate::conversation::{Conversation, Dialogue, Next, Step};
 use crate::line::Line;
-use crate::session::{Close, DropReason, Outputs, Session, Settings};
+use crate::protocol::Protocol;
+use crate::session::{Close, DropReason, Outputs, Session};
+use crate::settings::Settings;
 
 use command::Command;
 
 const DROP: Step = Step::Close(Close::Dropped(DropReason::RuleBroken));
 const FAILED: &str = "MESSAGE FAILED\n";
 
-/// Begins a session.
-pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+/// The protocol, as a listener needs to know it.
+pub(crate) const PROTOCOL: Protocol =
+    Protocol { name: "mailbox", default_port: 4401, reports: false, begin };
+
+fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Mailbox { state: State::Stranger { password: None } };
     Box::new(Conversation::begin(dialogue, settings, None, outputs))
 }

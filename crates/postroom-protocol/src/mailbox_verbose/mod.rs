@@ -19,15 +19,20 @@ use postroom_model::{
 
 use crate::conversation::{Conversation, Dialogue, Next, PauseRule, Step};
 use crate::line::Line;
-use crate::session::{Close, Outputs, Session, Settings};
+use crate::protocol::Protocol;
+use crate::session::{Close, Outputs, Session};
+use crate::settings::Settings;
 
 use command::Command;
 
 const LOGIN_ERROR: &str = "LOGIN ERROR\n";
 const UNKNOWN: &str = "UNKNOWN COMMAND\n";
 
-/// Begins a session.
-pub(crate) fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+/// The protocol, as a listener needs to know it.
+pub(crate) const PROTOCOL: Protocol =
+    Protocol { name: "mailbox-verbose", default_port: 4402, reports: false, begin };
+
+fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = MailboxVerbose { state: State::Stranger { password: None } };
     let pause = PauseRule { after: settings.pause, bytes_max: settings.paused_bytes_max };
     Box::new(Conversation::begin(dialogue, settings, Some(pause), outputs))

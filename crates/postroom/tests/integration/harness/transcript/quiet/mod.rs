@@ -1,6 +1,7 @@
 //! The stage without input and output: sessions and the office, with the
 //! server's part played by the test.
 
+mod settings;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -15,6 +16,7 @@ use postroom_store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
 use super::{Stage, Transcript};
+use settings::{limits, millis, settings};
 use store::{empty_board, open, set_password, temporary_folder};
 
 /// When requests are committed and answered.
@@ -79,43 +81,6 @@ fn stream(name: &str) -> (&str, Stream) {
     match name.strip_suffix(".b") {
         Some(client) => (client, Stream::Back),
         None => (name, Stream::Front),
-    }
-}
-
-/// A setting that is a number.
-fn number(transcript: &Transcript, key: &str) -> Option<u32> {
-    transcript.setting(key).map(|value| value.parse().unwrap())
-}
-
-/// A setting that is a time.
-fn millis(transcript: &Transcript, key: &str) -> Option<Duration> {
-    number(transcript, key).map(|value| Duration::from_millis(value.into()))
-}
-
-fn settings(transcript: &Transcript) -> Settings {
-    let millis = |key| millis(transcript, key);
-    let standard = Settings::default();
-    Settings {
-        login_limit: millis("connection.login_limit_ms").unwrap_or(standard.login_limit),
-        pause: millis("connection.pause_ms").unwrap_or(standard.pause),
-        delivery_limit: millis("im.confirm_limit_ms").unwrap_or(standard.delivery_limit),
-        broadcast_verb: transcript
-            .setting("im.broadcast_verb")
-            .map_or(standard.broadcast_verb, Into::into),
-        stores_for_absent: transcript.setting("im.offline") == Some("store"),
-        announces: transcript.setting("chat.announce") != Some("false"),
-        ..Settings::default()
-    }
-}
-
-fn limits(transcript: &Transcript) -> Limits {
-    let number = |key| number(transcript, key);
-    Limits {
-        mailbox_capacity: number("mailbox.capacity").unwrap_or(Limits::default().mailbox_capacity),
-        accounts_max: number("accounts.max").unwrap_or(Limits::default().accounts_max),
-        channels_max: number("channels.max").unwrap_or(Limits::default().channels_max),
-        channel_posts: number("channels.posts").unwrap_or(Limits::default().channel_posts),
-        disk_reserve_bytes: 0,
     }
 }
 

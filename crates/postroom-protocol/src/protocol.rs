@@ -1,0 +1,27 @@
+//! What a listener needs to know of its protocol.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use crate::session::{Outputs, Session};
+use crate::settings::Settings;
+
+/// A protocol that a listener can speak.
+#[derive(Clone, Copy, Debug)]
+pub struct Protocol {
+    /// Its name in the configuration and on the command line.
+    pub name: &'static str,
+    /// Its port on the loopback address unless configured otherwise.
+    pub default_port: u16,
+    /// Whether the operator's report has a line when a client is gone.
+    pub reports: bool,
+    /// Begins a session for a connection just accepted.
+    pub begin: fn(&Settings, &mut Outputs) -> Box<dyn Session>,
+}
+
+impl Protocol {
+    /// Its address unless configured otherwise.
+    #[must_use]
+    pub fn default_address(&self) -> SocketAddr {
+        SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.default_port).into()
+    }
+}
