@@ -4,24 +4,15 @@
 //! lines, keeps answers in the order of the lines although the office's replies
 //! come later, sees which lines prove that earlier messages arrived, and keeps
 //! the time limits. A [`Dialogue`] says what the lines mean.
-//!
-//! ```text
-//!          line            Ask: on at once, up to PIPELINE_MAX
-//!  Open ─────────▶ Step ─▶ AskAlone, AskWithin, Dial: the next line waits
-//!                          Answer, Leave, Close: wait until all replies came
-//!  Open ──Close──▶ Closed
-//!  Open ──end of input──▶ Ending ──all answered──▶ Closed
-//!  Open ──the server stops──▶ Stopping ──all replies come──▶ Closed
-//!  Open ──evicted, or the time to log in is over──▶ Closed
-//! ```
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use postroom_model::{Event, Notice, Reply, Request};
+use postroom_model::{Notice, Reply, Request};
 
+use crate::dialogue::{Dialogue, Next, PauseRule, Step};
 use crate::line::{Line, LineDecoder};
-use crate::session::{Close, Dial, DropReason, Input, Login, Outputs, Session, Stream, Timer};
+use crate::pending::{Entry, Kind, Pending};
+use crate::session::{Close, DropReason, Input, Login, Outputs, Session, Stream, Timer};
 use crate::settings::Settings;
 
 /// The time to log in.
@@ -30,173 +21,87 @@ const LOG_IN: Timer = Timer::ALL[0];
 /// The silence that ends a command without a line feed.
 const PAUSE: Timer = Timer::ALL[1];
 
-/// The time in which the client of another session must confirm a delivery.
+/// The time in which a delivery receipt must come.
 const DELIVERY: Timer = Timer::ALL[2];
 
 /// Requests that a session may have under way; further lines wait.
-pub(crate) const PIPELINE_MAX: u32 = 128;
+const PIPELINE_MAX: usize = 128;
 
-/// Time in which what a client said must be heard once it has ended its side: it
+/// The longest wait for a delivery receipt once the client has ended its side: it
 /// may be gone, and must not seem present for much longer.
 const DELIVERY_LIMIT_AT_END: Duration = Duration::from_millis(250);
 
 /// Bytes of the longest answer to a request: a message, made safe, and its sender.
 const DELIVERY_BYTES_MAX: usize = 17 << 10;
 
-/// What a protocol's lines and the office's replies mean.
-pub(crate) trait Dialogue {
-    /// Takes a line from the client.
-    fn line(&mut self, line: Line<'_>) -> Step;
-
-    /// Takes the reply to the earliest request that has none, and appends the
-    /// answer to it.
-    fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next;
-
-    /// Whether the client has logged in: then it may be silent for ever.
-    fn is_logged_in(&self) -> bool;
-
-    /// Takes what happened elsewhere.
-    fn event(&mut self, _event: &Event, _outputs: &mut Outputs) {}
-
-    /// Takes what came of a dial, and appends the answer to it.
-    fn dialled(&mut self, _is_connected: bool, _answer: &mut Vec<u8>) {}
-
-    /// The last words when the server ends the connection of a client that has
-    /// done nothing wrong.
-    fn farewell(&mut self, _reason: DropReason, _answer: &mut Vec<u8>) {}
-}
-
-/// What follows from a line.
-#[derive(Debug)]
-pub(crate) enum Step {
-    /// Nothing to answer.
-    Silence,
-    /// A request, answered when its reply comes.
-    Ask(Request),
-    /// A request that decides what the next line means.
-    AskAlone(Request),
-    /// The same, to be given up when it is not heard in this time.
-    AskWithin(Request, Duration),
-    /// A connection back to the client, without which the next line has no
-    /// meaning.
-    Dial(Dial),
-    /// An answer, its line end included.
-    Answer(Cow<'static, str>),
-    /// An answer, its line end included, and then the end that the client asked
-    /// for.
-    Leave(&'static str),
-    /// The end of the connection.
-    Close(Close),
-}
-
-/// What follows from a reply.
-#[derive(Debug)]
-pub(crate) enum Next {
-    /// The conversation goes on.
-    Continue,
-    /// Another request, whose reply is the answer.
-    AskAlone(Request),
-    /// The connection ends after the answer.
-    Close(Close),
-}
-
-/// How commands of a client that never sends a line feed end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PauseRule {
-    /// The silence after which a command has ended.
-    pub(crate) after: Duration,
-    /// Bytes of the longest command that can end so.
-    pub(crate) bytes_max: usize,
-}
-
 /// A session made of a [`Dialogue`].
 #[derive(Debug)]
-pub(crate) struct Conversation<D> {
+pub(crate) struct Conversation<D: Dialogue> {
     dialogue: D,
     lines: LineDecoder,
     output_bytes_max: usize,
-    pause: Option<PauseRule>,
-    /// Requests without a reply.
-    outstanding: u32,
-    /// How many of them hand out a message.
-    reads: usize,
-    /// The latest request is `AskAlone`.
-    alone: bool,
-    /// The latest request is given up when it is not heard in time.
-    awaits_delivery: bool,
-    /// What has to wait until nothing is outstanding.
-    held: Option<Step>,
-    /// Messages handed out and not proved to have arrived.
-    unproved: u32,
-    /// The bytes just taken prove it, if they complete a line.
-    proof: bool,
-    phase: Phase,
+    pending: Pending<D::Asked>,
+    intake: Intake<D::Asked>,
+    proof: Proof,
+    /// The client has ended its side; what it sent is still being answered.
+    is_ending: bool,
+    is_logged_in: bool,
+    /// A client that has sent a line feed ends all its commands so.
+    sends_line_feeds: bool,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Phase {
-    Open,
-    /// The client's side has ended; what it sent is still being answered.
-    Ending,
-    /// The server stops; what was asked is still being answered.
-    Stopping,
+/// What a conversation takes from its client.
+///
+/// ```text
+///  Lines ──AskAlone, AskWithin, Dial──▶ Replies ──all replies are in──▶ Lines
+///  Lines ──any other step but Ask, while replies are due──▶ Step ──all are in──▶ the step, as from Lines
+///  Lines, Step ──the server stops, while replies are due──▶ Stopping ──all are in, the step──▶ Closed
+///  any but Closed ──Close, a limit, a stop with no reply due or in Replies──▶ Closed
+///  Lines ──the client has ended its side, and all is answered──▶ Closed
+/// ```
+#[derive(Debug)]
+enum Intake<A> {
+    /// Lines, each asking at once, up to [`PIPELINE_MAX`] requests.
+    Lines,
+    /// Nothing until all replies are in: the last request decides what the next
+    /// line means.
+    Replies,
+    /// Nothing until all replies are in, and then this first: its answer must not
+    /// overtake theirs.
+    Step(Box<Step<A>>),
+    /// Nothing more, since the server stops. Replies are still answered, and so is
+    /// the step that was to follow them.
+    Stopping(Option<Box<Step<A>>>),
+    /// Nothing more: the connection has been ended.
     Closed(Close),
+}
+
+/// Whether the client has proved to have the messages handed out to it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Proof {
+    /// No message is without proof.
+    NotDue,
+    /// The next line or end may prove it.
+    Due,
+    /// The bytes just taken prove it, if they complete a line.
+    InNextLine,
 }
 
 impl<D: Dialogue> Conversation<D> {
     /// Begins a conversation, with the time to log in running.
-    pub(crate) fn begin(
-        dialogue: D,
-        settings: &Settings,
-        pause: Option<PauseRule>,
-        outputs: &mut Outputs,
-    ) -> Self {
+    pub(crate) fn begin(dialogue: D, settings: &Settings, outputs: &mut Outputs) -> Self {
         outputs.timers.push((LOG_IN, Some(settings.login_limit)));
         outputs.login = Some(Login::Awaited);
         Self {
             dialogue,
             lines: LineDecoder::new(settings.line_bytes_max),
             output_bytes_max: settings.output_bytes_max,
-            pause,
-            outstanding: 0,
-            reads: 0,
-            alone: false,
-            awaits_delivery: false,
-            held: None,
-            unproved: 0,
-            proof: false,
-            phase: Phase::Open,
-        }
-    }
-
-    fn bytes(&mut self, bytes: &[u8], proof: bool, outputs: &mut Outputs) {
-        if self.phase != Phase::Open {
-            return;
-        }
-        self.proof = proof && self.outstanding == 0;
-        self.lines.push(bytes);
-        if self.pause.is_some() && memchr::memchr(b'\n', bytes).is_some() {
-            self.pause = None;
-        }
-        self.proceed(outputs);
-        self.watch_pause(outputs);
-    }
-
-    fn end(&mut self, proof: bool, outputs: &mut Outputs) {
-        let proved = proof && self.outstanding == 0 && self.unproved > 0;
-        match self.phase {
-            Phase::Open => {
-                self.phase = Phase::Ending;
-                if self.awaits_delivery {
-                    outputs.timers.push((DELIVERY, Some(DELIVERY_LIMIT_AT_END)));
-                }
-                if proved {
-                    self.confirm(outputs);
-                }
-                self.proceed(outputs);
-            }
-            Phase::Closed(Close::Asked) if proved => self.confirm(outputs),
-            Phase::Ending | Phase::Stopping | Phase::Closed(_) => {}
+            pending: Pending::default(),
+            intake: Intake::Lines,
+            proof: Proof::NotDue,
+            is_ending: false,
+            is_logged_in: false,
+            sends_line_feeds: false,
         }
     }
 
@@ -207,7 +112,7 @@ impl<D: Dialogue> Conversation<D> {
 
     /// Whether the connection has been ended.
     pub(crate) fn is_closed(&self) -> bool {
-        matches!(self.phase, Phase::Closed(_))
+        matches!(self.intake, Intake::Closed(_))
     }
 
     /// Ends the connection for a reason of the server's.
@@ -215,41 +120,102 @@ impl<D: Dialogue> Conversation<D> {
         self.close(Close::Dropped(reason), outputs);
     }
 
-    fn stop(&mut self, outputs: &mut Outputs) {
-        // A login under way has no answer that anyone could rely on.
-        if self.outstanding == 0 || self.alone {
-            self.say_farewell(DropReason::Stop, outputs);
-        } else if !matches!(self.phase, Phase::Closed(_)) {
-            self.phase = Phase::Stopping;
+    /// Asks for the owner of the conversation, which also takes the reply: see
+    /// [`take_aside`](Self::take_aside).
+    pub(crate) fn ask_aside(&mut self, request: Request, outputs: &mut Outputs) {
+        self.pending.push(Entry::Aside);
+        outputs.requests.push(request);
+    }
+
+    /// Whether the reply just come is to what the owner asked. To be called once a
+    /// reply.
+    pub(crate) fn take_aside(&mut self) -> bool {
+        self.pending.pop_if(|entry| matches!(entry, Entry::Aside)).is_some()
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.intake, Intake::Lines | Intake::Replies | Intake::Step(_))
+    }
+
+    fn bytes(&mut self, bytes: &[u8], proof: bool, outputs: &mut Outputs) {
+        if !self.is_open() || self.is_ending {
+            return;
         }
+        if self.proof != Proof::NotDue {
+            let is_proof = proof && self.pending.is_empty();
+            self.proof = if is_proof { Proof::InNextLine } else { Proof::Due };
+        }
+        self.lines.push(bytes);
+        self.sends_line_feeds = self.sends_line_feeds || memchr::memchr(b'\n', bytes).is_some();
+        self.proceed(outputs);
+        self.watch_pause(outputs);
+    }
+
+    fn end(&mut self, proof: bool, outputs: &mut Outputs) {
+        let is_proved = proof && self.pending.is_empty() && self.proof != Proof::NotDue;
+        if self.is_open() && !self.is_ending {
+            self.is_ending = true;
+            if self.pending.awaits_delivery() {
+                outputs.timers.push((DELIVERY, Some(DELIVERY_LIMIT_AT_END)));
+            }
+            if is_proved {
+                self.confirm(outputs);
+            }
+            self.proceed(outputs);
+        } else if is_proved && matches!(self.intake, Intake::Closed(Close::Asked)) {
+            self.confirm(outputs);
+        }
+    }
+
+    fn stop(&mut self, outputs: &mut Outputs) {
+        self.intake = match std::mem::replace(&mut self.intake, Intake::Lines) {
+            Intake::Lines if !self.pending.is_empty() => Intake::Stopping(None),
+            Intake::Step(step) => Intake::Stopping(Some(step)),
+            // A login under way has no answer that anyone could rely on.
+            Intake::Lines | Intake::Replies => {
+                return self.say_farewell(DropReason::Stop, outputs);
+            }
+            ended => ended,
+        };
     }
 
     fn reply(&mut self, reply: Reply, outputs: &mut Outputs) {
-        self.settled(outputs, |this, outputs| match reply {
-            Reply::Confirmed(_) => {}
-            // What was read could not be removed: the next answer must not leave.
-            Reply::NotConfirmed => this.drop_client(DropReason::NotRemoved, outputs),
-            reply => this.answer(reply, outputs),
-        });
-    }
-
-    /// Takes what one of the requests under way came to.
-    fn settled(&mut self, outputs: &mut Outputs, answer: impl FnOnce(&mut Self, &mut Outputs)) {
-        self.outstanding -= 1;
-        if matches!(self.phase, Phase::Closed(_)) {
+        let Some(entry) = self.pending.pop_if(|entry| !matches!(entry, Entry::Dial)) else {
+            return;
+        };
+        if self.is_closed() {
             return;
         }
-        if std::mem::take(&mut self.awaits_delivery) {
-            outputs.timers.push((DELIVERY, None));
+        match (entry, reply) {
+            (Entry::Asked(asked, kind), reply) => self.answer(asked, kind, reply, outputs),
+            (Entry::Confirm, Reply::Confirmed(_)) | (Entry::Aside | Entry::Dial, _) => {}
+            // What was read could not be removed: the next answer must not leave.
+            (Entry::Confirm, _) => self.drop_client(DropReason::NotRemoved, outputs),
         }
-        answer(self, outputs);
-        if self.outstanding == 0 {
-            self.alone = false;
-            if let Some(step) = self.held.take() {
-                self.step(step, outputs);
-            }
-            if self.phase == Phase::Stopping {
-                self.say_farewell(DropReason::Stop, outputs);
+        self.settled(outputs);
+    }
+
+    fn dialled(&mut self, is_connected: bool, outputs: &mut Outputs) {
+        let entry = self.pending.pop_if(|entry| matches!(entry, Entry::Dial));
+        if entry.is_some() && !self.is_closed() {
+            self.dialogue.dialled(is_connected, &mut outputs.front);
+            self.settled(outputs);
+        }
+    }
+
+    /// A request has been answered.
+    fn settled(&mut self, outputs: &mut Outputs) {
+        if self.pending.is_empty() {
+            match std::mem::replace(&mut self.intake, Intake::Lines) {
+                Intake::Lines | Intake::Replies => {}
+                Intake::Step(step) => self.step(*step, outputs),
+                Intake::Stopping(step) => {
+                    if let Some(step) = step {
+                        self.step(*step, outputs);
+                    }
+                    self.say_farewell(DropReason::Stop, outputs);
+                }
+                closed @ Intake::Closed(_) => self.intake = closed,
             }
         }
         self.proceed(outputs);
@@ -257,46 +223,35 @@ impl<D: Dialogue> Conversation<D> {
     }
 
     fn say_farewell(&mut self, reason: DropReason, outputs: &mut Outputs) {
-        if !matches!(self.phase, Phase::Closed(_)) {
+        if !self.is_closed() {
             self.dialogue.farewell(reason, &mut outputs.front);
             self.drop_client(reason, outputs);
         }
     }
 
-    fn dialled(&mut self, is_connected: bool, outputs: &mut Outputs) {
-        self.settled(outputs, |this, outputs| {
-            this.dialogue.dialled(is_connected, &mut outputs.front);
-        });
-    }
-
-    fn answer(&mut self, reply: Reply, outputs: &mut Outputs) {
-        if let Reply::Read(_) | Reply::NothingUnread = reply {
-            self.reads -= 1;
-        }
-        if let Reply::Read(_) = reply {
-            self.unproved += 1;
-        }
-        let is_login = matches!(reply, Reply::LoggedIn { .. } | Reply::LogInRefused(_));
-        match self.dialogue.reply(reply, &mut outputs.front) {
-            Next::Continue => {}
-            Next::AskAlone(request) => self.ask(request, outputs),
-            Next::Close(close) => self.close(close, outputs),
-        }
-        if is_login {
-            let is_logged_in = self.dialogue.is_logged_in();
-            outputs.login = Some(if is_logged_in { Login::Done } else { Login::Awaited });
-            if is_logged_in {
+    fn answer(&mut self, asked: D::Asked, kind: Kind, reply: Reply, outputs: &mut Outputs) {
+        match (kind, &reply) {
+            (Kind::LogIn, Reply::LoggedIn { .. }) => {
+                self.is_logged_in = true;
+                outputs.login = Some(Login::Done);
                 outputs.timers.push((LOG_IN, None));
             }
+            (Kind::LogIn, _) => outputs.login = Some(Login::Awaited),
+            (Kind::Read, Reply::Read(_)) => self.proof = Proof::Due,
+            (Kind::AwaitsDelivery, _) => outputs.timers.push((DELIVERY, None)),
+            (Kind::Plain | Kind::Read, _) => {}
+        }
+        match self.dialogue.reply(asked, reply, &mut outputs.front) {
+            Next::Continue => {}
+            Next::AskAlone(asked, request) => self.ask(asked, request, outputs),
+            Next::Close(close) => self.close(close, outputs),
         }
     }
 
     fn elapsed(&mut self, timer: Timer, outputs: &mut Outputs) {
         match timer {
-            LOG_IN if !self.dialogue.is_logged_in() => {
-                self.say_farewell(DropReason::LogInLimit, outputs);
-            }
-            DELIVERY if self.awaits_delivery => outputs.notices.push(Notice::Abandon),
+            LOG_IN if !self.is_logged_in => self.say_farewell(DropReason::LogInLimit, outputs),
+            DELIVERY if self.pending.awaits_delivery() => outputs.notices.push(Notice::Abandon),
             PAUSE => {
                 if let Some(step) = self.end_partial() {
                     self.take(step, outputs);
@@ -312,64 +267,60 @@ impl<D: Dialogue> Conversation<D> {
         while self.may_take_a_line() && self.has_room_for_an_answer(outputs) {
             let step = match self.lines.next_line() {
                 Some(line) => Some(self.dialogue.line(line)),
-                None if self.phase == Phase::Ending => self.end_partial(),
+                None if self.is_ending => self.end_partial(),
                 None => None,
             };
             let Some(step) = step else {
                 self.lines.shrink();
-                if self.phase == Phase::Ending && self.outstanding == 0 {
+                if self.is_ending && self.pending.is_empty() {
                     self.close(Close::Asked, outputs);
                 }
                 return;
             };
             self.take(step, outputs);
         }
-        if self.phase == Phase::Ending && self.alone && self.lines.is_empty() {
+        if self.is_ending && matches!(self.intake, Intake::Replies) && self.lines.is_empty() {
             outputs.notices.push(Notice::Ending);
         }
+    }
+
+    fn may_take_a_line(&self) -> bool {
+        matches!(self.intake, Intake::Lines) && self.pending.len() < PIPELINE_MAX
     }
 
     /// Whether what waits for the peer, and the messages asked for, leave room for
     /// more.
     fn has_room_for_an_answer(&self, outputs: &Outputs) -> bool {
-        outputs.front.len() + self.reads * DELIVERY_BYTES_MAX <= self.output_bytes_max
-    }
-
-    fn may_take_a_line(&self) -> bool {
-        matches!(self.phase, Phase::Open | Phase::Ending)
-            && self.held.is_none()
-            && !self.alone
-            && self.outstanding < PIPELINE_MAX
+        outputs.front.len() + self.pending.reads() * DELIVERY_BYTES_MAX <= self.output_bytes_max
     }
 
     /// Takes what follows from a line just received.
-    fn take(&mut self, step: Step, outputs: &mut Outputs) {
-        if std::mem::take(&mut self.proof) && self.unproved > 0 {
+    fn take(&mut self, step: Step<D::Asked>, outputs: &mut Outputs) {
+        if self.proof == Proof::InNextLine {
             self.confirm(outputs);
         }
         self.step(step, outputs);
     }
 
-    fn step(&mut self, step: Step, outputs: &mut Outputs) {
+    fn step(&mut self, step: Step<D::Asked>, outputs: &mut Outputs) {
         match step {
             Step::Silence => {}
-            Step::Ask(request) => self.ask(request, outputs),
-            Step::AskAlone(request) => {
-                self.ask(request, outputs);
-                self.alone = true;
+            Step::Ask(asked, request) => self.ask(asked, request, outputs),
+            Step::AskAlone(asked, request) => {
+                self.ask(asked, request, outputs);
+                self.intake = Intake::Replies;
             }
-            later if self.outstanding > 0 => self.held = Some(later),
-            Step::AskWithin(request, limit) => {
-                self.ask(request, outputs);
-                self.alone = true;
-                self.awaits_delivery = true;
-                let is_ending = self.phase == Phase::Ending;
-                let limit = if is_ending { limit.min(DELIVERY_LIMIT_AT_END) } else { limit };
+            later if !self.pending.is_empty() => self.intake = Intake::Step(Box::new(later)),
+            Step::AskWithin(asked, request, limit) => {
+                self.pending.push(Entry::Asked(asked, Kind::AwaitsDelivery));
+                outputs.requests.push(request);
+                self.intake = Intake::Replies;
+                let limit = if self.is_ending { limit.min(DELIVERY_LIMIT_AT_END) } else { limit };
                 outputs.timers.push((DELIVERY, Some(limit)));
             }
             Step::Dial(dial) => {
-                self.outstanding += 1;
-                self.alone = true;
+                self.pending.push(Entry::Dial);
+                self.intake = Intake::Replies;
                 outputs.dial = Some(dial);
             }
             Step::Answer(answer) => outputs.front.extend_from_slice(answer.as_bytes()),
@@ -381,32 +332,41 @@ impl<D: Dialogue> Conversation<D> {
         }
     }
 
-    fn ask(&mut self, request: Request, outputs: &mut Outputs) {
-        self.outstanding += 1;
-        self.reads += usize::from(matches!(request, Request::Read));
-        if let Request::LogIn { .. } = request {
-            outputs.login = Some(Login::UnderWay);
-        }
+    fn ask(&mut self, asked: D::Asked, request: Request, outputs: &mut Outputs) {
+        let kind = match request {
+            Request::LogIn { .. } => {
+                outputs.login = Some(Login::UnderWay);
+                Kind::LogIn
+            }
+            Request::Read => Kind::Read,
+            _ => Kind::Plain,
+        };
+        self.pending.push(Entry::Asked(asked, kind));
         outputs.requests.push(request);
     }
 
     fn confirm(&mut self, outputs: &mut Outputs) {
-        self.unproved = 0;
-        self.ask(Request::Confirm, outputs);
+        self.proof = Proof::NotDue;
+        self.pending.push(Entry::Confirm);
+        outputs.requests.push(Request::Confirm);
     }
 
     fn close(&mut self, close: Close, outputs: &mut Outputs) {
-        if !matches!(self.phase, Phase::Closed(_)) {
-            self.phase = Phase::Closed(close);
-            self.held = None;
+        if !self.is_closed() {
+            self.intake = Intake::Closed(close);
             outputs.close = Some(close);
         }
     }
 
+    /// How commands of this client end, if not by line feeds.
+    fn pause(&self) -> Option<PauseRule> {
+        self.dialogue.pause().filter(|_| !self.sends_line_feeds)
+    }
+
     /// What follows from the command of a client that sends no line feeds, once
     /// it has ended otherwise.
-    fn end_partial(&mut self) -> Option<Step> {
-        let rule = self.pause?;
+    fn end_partial(&mut self) -> Option<Step<D::Asked>> {
+        let rule = self.pause()?;
         if !self.may_take_a_line() || self.lines.partial()?.len() > rule.bytes_max {
             return None;
         }
@@ -416,7 +376,7 @@ impl<D: Dialogue> Conversation<D> {
     }
 
     fn watch_pause(&mut self, outputs: &mut Outputs) {
-        if let Some(rule) = self.pause {
+        if let Some(rule) = self.pause() {
             let waits = self.lines.partial().is_some_and(|partial| partial.len() <= rule.bytes_max);
             outputs.timers.push((PAUSE, waits.then_some(rule.after)));
         }
@@ -434,7 +394,7 @@ impl<D: Dialogue> Session for Conversation<D> {
             Input::Bytes { .. } | Input::End { .. } => {}
             Input::Reply(reply) => self.reply(reply, outputs),
             Input::Event(event) => {
-                if matches!(self.phase, Phase::Open | Phase::Ending) {
+                if self.is_open() {
                     self.dialogue.event(event, outputs);
                 }
             }
@@ -447,11 +407,11 @@ impl<D: Dialogue> Session for Conversation<D> {
     }
 
     fn awaits_proof(&self) -> bool {
-        self.unproved > 0
+        self.proof != Proof::NotDue
     }
 
     fn takes_bytes(&self) -> bool {
-        self.phase == Phase::Open && !self.lines.is_full() && self.lines.partial_only()
+        self.is_open() && !self.is_ending && !self.lines.is_full() && self.lines.partial_only()
     }
 }
 
@@ -463,17 +423,15 @@ mod tests {
     struct Slow;
 
     impl Dialogue for Slow {
-        fn line(&mut self, _: Line<'_>) -> Step {
-            Step::AskAlone(Request::CountUnread)
+        type Asked = ();
+
+        fn line(&mut self, _: Line<'_>) -> Step<()> {
+            Step::AskAlone((), Request::CountUnread)
         }
 
-        fn reply(&mut self, _: Reply, answer: &mut Vec<u8>) -> Next {
+        fn reply(&mut self, (): (), _: Reply, answer: &mut Vec<u8>) -> Next<()> {
             answer.extend_from_slice(b"ok\n");
             Next::Continue
-        }
-
-        fn is_logged_in(&self) -> bool {
-            true
         }
     }
 
@@ -481,7 +439,7 @@ mod tests {
     fn while_a_reply_is_awaited_no_more_is_taken_than_a_line() {
         let mut outputs = Outputs::default();
         let settings = Settings::default();
-        let mut session = Conversation::begin(Slow, &settings, None, &mut outputs);
+        let mut session = Conversation::begin(Slow, &settings, &mut outputs);
         session.input(
             Input::Bytes { stream: Stream::Front, bytes: b"first\n", proof: false },
             &mut outputs,

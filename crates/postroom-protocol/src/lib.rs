@@ -8,10 +8,12 @@
 mod board;
 mod chat;
 mod conversation;
+mod dialogue;
 mod im;
 mod line;
 mod mailbox;
 mod mailbox_verbose;
+mod pending;
 mod protocol;
 mod session;
 mod settings;

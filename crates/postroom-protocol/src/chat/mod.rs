@@ -2,8 +2,7 @@
 //!
 //! ```text
 //!  Stranger ──/pass──▶ Stranger
-//!  Stranger ──/setname──▶ Entering ──LoggedIn──▶ Member
-//!                                  ──refused──▶ Stranger
+//!  Stranger ──/setname──▶ Stranger ──LoggedIn──▶ Member
 //!  Member ──commands──▶ Member
 //!  /quit ends the connection; anything else is answered and changes nothing
 //! ```
@@ -13,7 +12,6 @@ pub(crate) mod settings;
 mod telnet;
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::io::Write as _;
 
 use postroom_model::{
@@ -22,7 +20,8 @@ use postroom_model::{
     Unknown, push_safe,
 };
 
-use crate::conversation::{Conversation, Dialogue, Next, Step};
+use crate::conversation::Conversation;
+use crate::dialogue::{Dialogue, Next};
 use crate::line::Line;
 use crate::protocol::Protocol;
 use crate::session::{DropReason, Input, Outputs, Session, Stream};
@@ -51,7 +50,6 @@ pub(crate) const PROTOCOL: Protocol =
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let room = Room {
         state: State::Stranger { password: None },
-        asked: VecDeque::new(),
         terms: Terms {
             admits_strangers: true,
             presence: Some(PresenceTerms {
@@ -62,7 +60,7 @@ fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
         },
     };
     outputs.front.extend_from_slice(GREETING.as_bytes());
-    let conversation = Conversation::begin(room, settings, None, outputs);
+    let conversation = Conversation::begin(room, settings, outputs);
     Box::new(Chat { conversation, telnet: Telnet::default() })
 }
 
@@ -103,17 +101,16 @@ impl Session for Chat {
 #[derive(Debug)]
 struct Room {
     state: State,
-    /// What has no reply yet, in the order of the requests.
-    asked: VecDeque<Asked>,
     terms: Terms,
 }
 
 #[derive(Debug)]
 enum State {
     Stranger { password: Option<Password> },
-    Entering,
     Member,
 }
+
+type Step = crate::dialogue::Step<Asked>;
 
 /// What a request was for, so that its answer can name it.
 #[derive(Debug)]
@@ -127,7 +124,7 @@ enum Asked {
     Say(Channel),
     Inbox,
     Read,
-    Send(Name),
+    Send(Box<Name>),
 }
 
 impl Room {
@@ -147,20 +144,18 @@ impl Room {
                     Err(error) => answer(format!("That is no password: {error}.\n")),
                 }
             }
-            (_, State::Stranger { .. } | State::Entering) => answer(ASK_NAME),
+            (_, State::Stranger { .. }) => answer(ASK_NAME),
             (Command::SetName { .. } | Command::Pass { .. }, State::Member) => {
                 answer("You have a name already; /quit and come again for another.\n")
             }
-            (command, State::Member) => self.member_command(command),
+            (command, State::Member) => Self::member_command(command),
         }
     }
 
     fn enter(&mut self, word: &[u8], password: Option<Password>) -> Step {
         match Name::from_bytes(word) {
             Ok(name) => {
-                self.state = State::Entering;
-                self.asked.push_back(Asked::Enter);
-                Step::AskAlone(Request::LogIn { name, password, terms: self.terms })
+                Step::AskAlone(Asked::Enter, Request::LogIn { name, password, terms: self.terms })
             }
             Err(error) => {
                 answer(format!("That is no username: {error}. Choose another: /setname NAME.\n"))
@@ -168,16 +163,16 @@ impl Room {
         }
     }
 
-    fn member_command(&mut self, command: Command<'_>) -> Step {
+    fn member_command(command: Command<'_>) -> Step {
         match command {
             Command::Help => answer(COMMANDS),
-            Command::AllUsers => self.ask(Asked::AllUsers, Request::ListPresent),
+            Command::AllUsers => Step::Ask(Asked::AllUsers, Request::ListPresent),
             Command::All { text } => {
-                with_text(text, |text| self.ask(Asked::All, post(Channel::lobby(), text)))
+                with_text(text, |text| Step::Ask(Asked::All, post(Channel::lobby(), text)))
             }
             Command::Private { name, text } => match Name::from_bytes(name) {
                 Ok(recipient) => with_text(text, |text| {
-                    self.ask(
+                    Step::Ask(
                         Asked::Private,
                         Request::Tell { recipient, text, awaits_delivery: false },
                     )
@@ -185,20 +180,20 @@ impl Room {
                 Err(_) => answer(NOT_FOUND),
             },
             Command::Join { tag } => with_tag(tag, |channel| {
-                self.ask(Asked::Join(channel.clone()), Request::Join(channel))
+                Step::Ask(Asked::Join(channel.clone()), Request::Join(channel))
             }),
             Command::Leave { tag } => with_tag(tag, |channel| {
-                self.ask(Asked::Leave(channel.clone()), Request::Leave(channel))
+                Step::Ask(Asked::Leave(channel.clone()), Request::Leave(channel))
             }),
             Command::Say { tag, text } => with_tag(tag, |channel| {
-                with_text(text, |text| self.ask(Asked::Say(channel.clone()), post(channel, text)))
+                with_text(text, |text| Step::Ask(Asked::Say(channel.clone()), post(channel, text)))
             }),
-            Command::Inbox => self.ask(Asked::Inbox, Request::CountUnread),
-            Command::Read => self.ask(Asked::Read, Request::Read),
+            Command::Inbox => Step::Ask(Asked::Inbox, Request::CountUnread),
+            Command::Read => Step::Ask(Asked::Read, Request::Read),
             Command::Send { name, text } => match Name::from_bytes(name) {
                 Ok(recipient) => with_text(text, |text| {
-                    self.ask(
-                        Asked::Send(recipient.clone()),
+                    Step::Ask(
+                        Asked::Send(recipient.clone().into()),
                         Request::Compose { recipient, text, unknown: Unknown::Register },
                     )
                 }),
@@ -207,11 +202,6 @@ impl Room {
             // Taken care of by whoever calls this.
             Command::SetName { .. } | Command::Pass { .. } | Command::Quit => Step::Silence,
         }
-    }
-
-    fn ask(&mut self, asked: Asked, request: Request) -> Step {
-        self.asked.push_back(asked);
-        Step::Ask(request)
     }
 }
 
@@ -243,6 +233,8 @@ fn with_tag(tag: &[u8], step: impl FnOnce(Channel) -> Step) -> Step {
 }
 
 impl Dialogue for Room {
+    type Asked = Asked;
+
     fn line(&mut self, line: Line<'_>) -> Step {
         let is_stranger = !matches!(self.state, State::Member);
         match line {
@@ -258,22 +250,13 @@ impl Dialogue for Room {
         }
     }
 
-    fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next {
-        if let Some(asked) = self.asked.pop_front() {
-            if let Asked::Enter = asked {
-                self.state = match reply {
-                    Reply::LoggedIn { .. } => State::Member,
-                    _ => State::Stranger { password: None },
-                };
-            }
-            // Writing to memory does not fail.
-            let _ = write_answer(answer, &asked, reply);
+    fn reply(&mut self, asked: Asked, reply: Reply, answer: &mut Vec<u8>) -> Next<Asked> {
+        if let Reply::LoggedIn { .. } = reply {
+            self.state = State::Member;
         }
+        // Writing to memory does not fail.
+        let _ = write_answer(answer, &asked, reply);
         Next::Continue
-    }
-
-    fn is_logged_in(&self) -> bool {
-        matches!(self.state, State::Member)
     }
 
     fn event(&mut self, event: &Event, outputs: &mut Outputs) {

@@ -2,8 +2,7 @@
 //! that the server opens back to the client.
 //!
 //! ```text
-//!  Stranger ──/login──▶ Entering ──LoggedIn──▶ Member, without a back stream
-//!                                 ──refused──▶ Stranger
+//!  Stranger ──/login──▶ Stranger ──LoggedIn──▶ Member, without a back stream
 //!  Member ──/port──▶ dialled ──▶ Member, with a back stream: `Pushes` begin
 //!  Member ──/list, /to, /toall──▶ Member
 //!  an exit, or the end of either stream, ends the session
@@ -23,7 +22,8 @@ use postroom_model::{
     Request, Safe, Terms, Text, Unknown,
 };
 
-use crate::conversation::{Conversation, Dialogue, Next, Step};
+use crate::conversation::Conversation;
+use crate::dialogue::{Dialogue, Next};
 use crate::line::Line;
 use crate::protocol::Protocol;
 use crate::session::{Dial, DropReason, Input, Outputs, Session, Stream};
@@ -60,10 +60,9 @@ fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
         state: State::Stranger,
         delivery_limit: settings.im.delivery_limit,
         stores_for_absent: settings.im.stores_for_absent,
-        said: None,
     };
     Box::new(Messenger {
-        conversation: Conversation::begin(counter, settings, None, outputs),
+        conversation: Conversation::begin(counter, settings, outputs),
         pushes: Pushes::new(settings.output_bytes_max),
         broadcast_verb: Arc::clone(&settings.im.broadcast_verb),
     })
@@ -86,7 +85,7 @@ impl Messenger {
                 self.pushes.add("/from", told.sender.as_str(), &shown, told.mark, outputs)
             }
             Event::Mail => {
-                self.pushes.mail(outputs);
+                self.pushes.mail();
                 Ok(())
             }
             Event::Withdrawn(mark) => {
@@ -121,12 +120,9 @@ impl Session for Messenger {
             Input::End { stream: Stream::Back, .. } => {
                 self.conversation.drop_client(DropReason::BackStreamEnded, outputs);
             }
-            Input::Reply(
-                reply @ (Reply::Read(_)
-                | Reply::NothingUnread
-                | Reply::Confirmed(_)
-                | Reply::NotConfirmed),
-            ) => self.pushes.reply(reply, outputs),
+            Input::Reply(reply) if self.conversation.take_aside() => {
+                self.pushes.reply(reply, outputs);
+            }
             Input::Event(event) => {
                 if let Err(Overflow) = self.event(event, outputs) {
                     self.conversation.drop_client(DropReason::Unresponsive, outputs);
@@ -140,6 +136,11 @@ impl Session for Messenger {
         }
         if !self.pushes.is_open() && self.conversation.dialogue().has_back_stream() {
             self.pushes.open(outputs);
+        }
+        if !self.conversation.is_closed()
+            && let Some(request) = self.pushes.take_request()
+        {
+            self.conversation.ask_aside(request, outputs);
         }
     }
 
@@ -159,14 +160,27 @@ struct Counter {
     state: State,
     delivery_limit: Duration,
     stores_for_absent: bool,
-    /// What was said last, where it may have to be stored.
-    said: Option<(Name, Text)>,
+}
+
+type Step = crate::dialogue::Step<Asked>;
+
+/// What a request was for.
+#[derive(Debug)]
+enum Asked {
+    LogIn,
+    List,
+    /// What to leave in the mailbox of a recipient who is absent, if anything.
+    To {
+        unless_told: Option<Box<(Name, Text)>>,
+    },
+    ToAll,
+    /// What could not be told is left in the mailbox.
+    Store,
 }
 
 #[derive(Debug)]
 enum State {
     Stranger,
-    Entering,
     Member { name: Name, has_back_stream: bool },
 }
 
@@ -178,14 +192,14 @@ impl Counter {
     fn command(&mut self, command: Command<'_>) -> Step {
         match (command, &self.state) {
             (Command::Exit, _) => Step::Leave(BYE),
-            (Command::LogIn(words), State::Stranger) => self.log_in(words),
+            (Command::LogIn(words), State::Stranger) => Self::log_in(words),
             (Command::LogIn(_), _) => answer(LOGGED_IN_ALREADY),
-            (_, State::Stranger | State::Entering) => answer(UNRECOGNIZED),
+            (_, State::Stranger) => answer(UNRECOGNIZED),
             (Command::Port(port), State::Member { name, has_back_stream: false }) => {
                 dial(port, name)
             }
             (Command::Port(_), State::Member { .. }) => answer(NOT_CONNECTED),
-            (Command::List, State::Member { .. }) => Step::Ask(Request::ListPresent),
+            (Command::List, State::Member { .. }) => Step::Ask(Asked::List, Request::ListPresent),
             (Command::To { name: to, text }, State::Member { name, .. }) => {
                 match (Name::from_bytes(to), Text::from_bytes(text)) {
                     (Ok(to), Ok(text)) if to != *name => self.tell(to, text),
@@ -196,47 +210,41 @@ impl Counter {
                 Ok(text) => {
                     let channels = vec![Channel::lobby()];
                     let post = Request::Post { channels, text, awaits_delivery: true };
-                    Step::AskWithin(post, self.delivery_limit)
+                    Step::AskWithin(Asked::ToAll, post, self.delivery_limit)
                 }
                 Err(_) => answer(NOT_DELIVERED),
             },
         }
     }
 
-    fn log_in(&mut self, words: &[u8]) -> Step {
+    fn log_in(words: &[u8]) -> Step {
         let found = credentials(words).and_then(|(name, password)| {
             Some((Name::from_bytes(name).ok()?, Password::from_bytes(password).ok()?))
         });
         match found {
             Some((name, password)) => {
-                self.state = State::Entering;
-                Step::AskAlone(Request::LogIn { name, password: Some(password), terms: TERMS })
+                let password = Some(password);
+                Step::AskAlone(Asked::LogIn, Request::LogIn { name, password, terms: TERMS })
             }
             None => answer(NOT_LOGGED_IN),
         }
     }
 
-    fn tell(&mut self, recipient: Name, text: Text) -> Step {
-        self.said = self.stores_for_absent.then(|| (recipient.clone(), text.clone()));
-        Step::AskWithin(
-            Request::Tell { recipient, text, awaits_delivery: true },
-            self.delivery_limit,
-        )
+    fn tell(&self, recipient: Name, text: Text) -> Step {
+        let said = || (recipient.clone(), text.clone()).into();
+        let unless_told = self.stores_for_absent.then(said);
+        let tell = Request::Tell { recipient, text, awaits_delivery: true };
+        Step::AskWithin(Asked::To { unless_told }, tell, self.delivery_limit)
     }
 
-    fn logged_in(&mut self, reply: &Reply) -> &'static str {
+    fn logged_in(&mut self, reply: Reply) -> &'static str {
         match reply {
             Reply::LoggedIn { name, .. } => {
-                self.state = State::Member { name: name.clone(), has_back_stream: false };
+                self.state = State::Member { name, has_back_stream: false };
                 LOGGED_IN
             }
-            refused => {
-                self.state = State::Stranger;
-                match refused {
-                    Reply::LogInRefused(LogInRefusal::Present) => LOGGED_IN_ALREADY,
-                    _ => NOT_LOGGED_IN,
-                }
-            }
+            Reply::LogInRefused(LogInRefusal::Present) => LOGGED_IN_ALREADY,
+            _ => NOT_LOGGED_IN,
         }
     }
 }
@@ -254,6 +262,8 @@ fn dial(port: &[u8], account: &Name) -> Step {
 }
 
 impl Dialogue for Counter {
+    type Asked = Asked;
+
     fn line(&mut self, line: Line<'_>) -> Step {
         match line {
             Line::Whole(line) => match Command::parse(line) {
@@ -264,29 +274,24 @@ impl Dialogue for Counter {
         }
     }
 
-    fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next {
-        let code = match reply {
-            Reply::LoggedIn { .. } | Reply::LogInRefused(_) => self.logged_in(&reply),
-            Reply::Present(names) => {
+    fn reply(&mut self, asked: Asked, reply: Reply, answer: &mut Vec<u8>) -> Next<Asked> {
+        let code = match (asked, reply) {
+            (Asked::LogIn, reply) => self.logged_in(reply),
+            (Asked::List, Reply::Present(names)) => {
                 push_list(answer, &names);
                 return Next::Continue;
             }
-            Reply::Told | Reply::Posted(_) | Reply::Composed(_) => DELIVERED,
-            Reply::NotTold(NotTold::Absent) => match self.said.take() {
-                Some((recipient, text)) => {
-                    let unknown = Unknown::Refuse;
-                    return Next::AskAlone(Request::Compose { recipient, text, unknown });
-                }
-                None => NOT_DELIVERED,
-            },
+            (Asked::To { unless_told: Some(said) }, Reply::NotTold(NotTold::Absent)) => {
+                let (recipient, text) = *said;
+                let unknown = Unknown::Refuse;
+                let compose = Request::Compose { recipient, text, unknown };
+                return Next::AskAlone(Asked::Store, compose);
+            }
+            (_, Reply::Told | Reply::Posted(_) | Reply::Composed(_)) => DELIVERED,
             _ => NOT_DELIVERED,
         };
         answer.extend_from_slice(code.as_bytes());
         Next::Continue
-    }
-
-    fn is_logged_in(&self) -> bool {
-        matches!(self.state, State::Member { .. })
     }
 
     fn dialled(&mut self, is_connected: bool, answer: &mut Vec<u8>) {

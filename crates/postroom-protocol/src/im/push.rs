@@ -31,7 +31,7 @@ pub(super) struct Pushes {
     waiting_bytes_max: usize,
     /// Pushes that gave way since the client last answered.
     given_up: usize,
-    in_flight: Option<Push>,
+    in_flight: Option<Box<Push>>,
     mail: Mail,
     receipts: Receipts,
 }
@@ -58,7 +58,9 @@ enum Mail {
     None,
     /// Some may wait.
     Some,
-    /// The earliest was asked for, or is being pushed, or confirmed.
+    /// The client has the earliest: it is to be removed.
+    Received,
+    /// The earliest was asked for, or is being pushed, or removed.
     UnderWay,
 }
 
@@ -133,14 +135,25 @@ impl Pushes {
     }
 
     /// A message waits in the mailbox.
-    pub(super) fn mail(&mut self, outputs: &mut Outputs) {
+    pub(super) fn mail(&mut self) {
         if self.mail == Mail::None {
             self.mail = Mail::Some;
-            self.proceed(outputs);
         }
     }
 
-    /// Takes the reply to a request of this file's.
+    /// The next request to the office, if there is one to be made.
+    pub(super) fn take_request(&mut self) -> Option<Request> {
+        let request = match self.mail {
+            Mail::Received => Request::Confirm,
+            // Live words go first.
+            Mail::Some if self.is_open && self.in_flight.is_none() => Request::Read,
+            _ => return None,
+        };
+        self.mail = Mail::UnderWay;
+        Some(request)
+    }
+
+    /// Takes the reply to such a request.
     pub(super) fn reply(&mut self, reply: Reply, outputs: &mut Outputs) {
         match reply {
             Reply::Read(Delivery { sender, text, .. }) => {
@@ -192,7 +205,7 @@ impl Pushes {
         }
         match push.origin {
             Origin::Live(mark) => outputs.notices.extend(mark.map(Notice::Delivered)),
-            Origin::Mailbox => outputs.requests.push(Request::Confirm),
+            Origin::Mailbox => self.mail = Mail::Received,
         }
         self.in_flight = None;
         self.proceed(outputs);
@@ -206,10 +219,7 @@ impl Pushes {
         if let Some(mut push) = self.waiting.pop_front() {
             self.waiting_bytes -= push.bytes();
             push.send(outputs);
-            self.in_flight = Some(push);
-        } else if self.mail == Mail::Some {
-            self.mail = Mail::UnderWay;
-            outputs.requests.push(Request::Read);
+            self.in_flight = Some(push.into());
         }
     }
 }
@@ -253,21 +263,21 @@ mod tests {
         let (mut outputs, mut pushes) = (Outputs::default(), Pushes::new(10_000));
         let mark = Mark { session: 1, number: 1 };
         pushes.open(&mut outputs);
+        assert!(matches!(pushes.take_request(), Some(Request::Read)));
         pushes.add("/from", "ann", "one", Some(mark), &mut outputs).unwrap();
         let sender = Name::new("bob").unwrap();
         let text = Text::from_bytes(b"two").unwrap();
         let delivery = Delivery { sender, text, remaining: 0 };
         pushes.reply(Reply::Read(delivery), &mut outputs);
-        outputs.requests.clear();
         assert_eq!(std::mem::take(&mut outputs.back), b"/from ann one\n");
         pushes.bytes(b"302\n302\n", &mut outputs);
         assert_eq!(outputs.notices, [Notice::Delivered(mark)]);
         assert_eq!(outputs.back, b"/from bob two\n");
         pushes.bytes(b"302\n", &mut outputs);
-        assert!(outputs.requests.is_empty(), "it was not written yet");
+        assert!(pushes.take_request().is_none(), "it was not written yet");
         outputs.back.clear();
         pushes.bytes(b"302\n", &mut outputs);
-        assert!(matches!(outputs.requests[..], [Request::Confirm]));
+        assert!(matches!(pushes.take_request(), Some(Request::Confirm)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Stranger ──PASS──▶ Stranger
-//!  Stranger ──LOGIN──▶ Entering ──LoggedIn──▶ Member
+//!  Stranger ──LOGIN──▶ Stranger ──LoggedIn──▶ Member
 //!  Member ──COMPOSE name──▶ Writing ──any line──▶ Member
 //!  Member ──READ──▶ Member
 //!  anything else, and EXIT, ends the connection
@@ -14,7 +14,8 @@ use std::io::Write as _;
 
 use postroom_model::{Name, NameError, Password, Reply, Request, Terms, Text, Unknown, push_safe};
 
-use crate::conversation::{Conversation, Dialogue, Next, Step};
+use crate::conversation::Conversation;
+use crate::dialogue::{Dialogue, Next, Step};
 use crate::line::Line;
 use crate::protocol::Protocol;
 use crate::session::{Close, DropReason, Outputs, Session};
@@ -22,7 +23,7 @@ use crate::settings::Settings;
 
 use command::Command;
 
-const DROP: Step = Step::Close(Close::Dropped(DropReason::RuleBroken));
+const DROP: Step<()> = Step::Close(Close::Dropped(DropReason::RuleBroken));
 const FAILED: &str = "MESSAGE FAILED\n";
 
 /// The protocol, as a listener needs to know it.
@@ -31,7 +32,7 @@ pub(crate) const PROTOCOL: Protocol =
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Mailbox { state: State::Stranger { password: None } };
-    Box::new(Conversation::begin(dialogue, settings, None, outputs))
+    Box::new(Conversation::begin(dialogue, settings, outputs))
 }
 
 #[derive(Debug)]
@@ -42,13 +43,12 @@ struct Mailbox {
 #[derive(Debug)]
 enum State {
     Stranger { password: Option<Password> },
-    Entering,
     Member,
     Writing { recipient: Result<Name, NameError> },
 }
 
 impl Mailbox {
-    fn command(&mut self, line: &[u8]) -> Option<Step> {
+    fn command(&mut self, line: &[u8]) -> Option<Step<()>> {
         match (Command::parse(line)?, &mut self.state) {
             (Command::Pass(given), State::Stranger { password }) => {
                 *password = Some(Password::from_bytes(given).ok()?);
@@ -56,23 +56,22 @@ impl Mailbox {
             }
             (Command::LogIn(name), State::Stranger { password }) => {
                 let (name, password) = (Name::from_bytes(name).ok()?, password.take());
-                self.state = State::Entering;
-                Some(Step::AskAlone(Request::LogIn { name, password, terms: Terms::VISIT }))
+                Some(Step::AskAlone((), Request::LogIn { name, password, terms: Terms::VISIT }))
             }
             (Command::Compose(recipient), State::Member) => {
                 self.state = State::Writing { recipient: Name::from_bytes(recipient) };
                 Some(Step::Silence)
             }
-            (Command::Read, State::Member) => Some(Step::Ask(Request::Read)),
+            (Command::Read, State::Member) => Some(Step::Ask((), Request::Read)),
             (Command::Exit, State::Member) => Some(Step::Close(Close::Asked)),
             _ => None,
         }
     }
 
-    fn body(recipient: Result<Name, NameError>, line: &[u8]) -> Step {
+    fn body(recipient: Result<Name, NameError>, line: &[u8]) -> Step<()> {
         match (recipient, Text::from_bytes(line)) {
             (Ok(recipient), Ok(text)) => {
-                Step::Ask(Request::Compose { recipient, text, unknown: Unknown::Register })
+                Step::Ask((), Request::Compose { recipient, text, unknown: Unknown::Register })
             }
             _ => Step::Answer(FAILED.into()),
         }
@@ -80,7 +79,10 @@ impl Mailbox {
 }
 
 impl Dialogue for Mailbox {
-    fn line(&mut self, line: Line<'_>) -> Step {
+    /// A reply says by itself what it answers.
+    type Asked = ();
+
+    fn line(&mut self, line: Line<'_>) -> Step<()> {
         let Line::Whole(line) = line else { return DROP };
         match std::mem::replace(&mut self.state, State::Member) {
             State::Writing { recipient } => Self::body(recipient, line),
@@ -91,7 +93,7 @@ impl Dialogue for Mailbox {
         }
     }
 
-    fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next {
+    fn reply(&mut self, (): (), reply: Reply, answer: &mut Vec<u8>) -> Next<()> {
         match reply {
             Reply::LoggedIn { unread, .. } => {
                 self.state = State::Member;
@@ -112,9 +114,5 @@ impl Dialogue for Mailbox {
             _ => {}
         }
         Next::Continue
-    }
-
-    fn is_logged_in(&self) -> bool {
-        matches!(self.state, State::Member | State::Writing { .. })
     }
 }

@@ -3,8 +3,7 @@
 //!
 //! ```text
 //!  Stranger ──PASS──▶ Stranger
-//!  Stranger ──LOGIN──▶ Entering ──LoggedIn──▶ Member
-//!                               ──refused──▶ Stranger
+//!  Stranger ──LOGIN──▶ Stranger ──LoggedIn──▶ Member
 //!  Member ──COMPOSE, READ──▶ Member
 //!  EXIT ends the connection; anything else is answered and changes nothing
 //! ```
@@ -17,7 +16,8 @@ use postroom_model::{
     ComposeRefusal, Delivery, Name, Password, Reply, Request, Terms, Text, Unknown, push_safe,
 };
 
-use crate::conversation::{Conversation, Dialogue, Next, PauseRule, Step};
+use crate::conversation::Conversation;
+use crate::dialogue::{Dialogue, Next, PauseRule, Step};
 use crate::line::Line;
 use crate::protocol::Protocol;
 use crate::session::{Close, Outputs, Session};
@@ -33,51 +33,50 @@ pub(crate) const PROTOCOL: Protocol =
     Protocol { name: "mailbox-verbose", default_port: 4402, reports: false, begin };
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
-    let dialogue = MailboxVerbose { state: State::Stranger { password: None } };
     let pause = PauseRule { after: settings.pause, bytes_max: settings.paused_bytes_max };
-    Box::new(Conversation::begin(dialogue, settings, Some(pause), outputs))
+    let dialogue = MailboxVerbose { state: State::Stranger { password: None }, pause };
+    Box::new(Conversation::begin(dialogue, settings, outputs))
 }
 
 #[derive(Debug)]
 struct MailboxVerbose {
     state: State,
+    pause: PauseRule,
 }
 
 #[derive(Debug)]
 enum State {
     Stranger { password: Option<Password> },
-    Entering,
     Member { name: Name },
 }
 
 impl MailboxVerbose {
-    fn command(&mut self, command: &Command<'_>) -> Step {
+    fn command(&mut self, command: &Command<'_>) -> Step<()> {
         match *command {
             Command::Pass(given) => self.pass(given),
             Command::LogIn(name) => self.log_in(name),
             Command::Compose { name, recipient, text } if self.is(name) => compose(recipient, text),
-            Command::Read { name } if self.is(name) => Step::Ask(Request::Read),
+            Command::Read { name } if self.is(name) => Step::Ask((), Request::Read),
             Command::Compose { .. } | Command::Read { .. } => Step::Answer(LOGIN_ERROR.into()),
             Command::Exit => Step::Close(Close::Asked),
         }
     }
 
-    fn pass(&mut self, given: &[u8]) -> Step {
+    fn pass(&mut self, given: &[u8]) -> Step<()> {
         match &mut self.state {
             State::Stranger { password } => {
                 *password = Password::from_bytes(given).ok();
                 Step::Silence
             }
-            State::Entering | State::Member { .. } => Step::Answer(UNKNOWN.into()),
+            State::Member { .. } => Step::Answer(UNKNOWN.into()),
         }
     }
 
-    fn log_in(&mut self, name: &[u8]) -> Step {
+    fn log_in(&mut self, name: &[u8]) -> Step<()> {
         match (&mut self.state, Name::from_bytes(name)) {
             (State::Stranger { password }, Ok(name)) => {
                 let password = password.take();
-                self.state = State::Entering;
-                Step::AskAlone(Request::LogIn { name, password, terms: Terms::VISIT })
+                Step::AskAlone((), Request::LogIn { name, password, terms: Terms::VISIT })
             }
             _ => Step::Answer(LOGIN_ERROR.into()),
         }
@@ -87,16 +86,16 @@ impl MailboxVerbose {
     fn is(&self, name: &[u8]) -> bool {
         match &self.state {
             State::Member { name: own } => Name::from_bytes(name).is_ok_and(|name| name == *own),
-            State::Stranger { .. } | State::Entering => false,
+            State::Stranger { .. } => false,
         }
     }
 }
 
-fn compose(recipient: &[u8], text: &[u8]) -> Step {
+fn compose(recipient: &[u8], text: &[u8]) -> Step<()> {
     let refused = |error: String| Step::Answer(format!("MESSAGE FAILED. {error}.\n").into());
     match (Name::from_bytes(recipient), Text::from_bytes(text)) {
         (Ok(recipient), Ok(text)) => {
-            Step::Ask(Request::Compose { recipient, text, unknown: Unknown::Register })
+            Step::Ask((), Request::Compose { recipient, text, unknown: Unknown::Register })
         }
         (Err(error), _) => refused(capitalised(&error.to_string())),
         (_, Err(error)) => refused(capitalised(&error.to_string())),
@@ -112,7 +111,10 @@ fn capitalised(sentence: &str) -> String {
 }
 
 impl Dialogue for MailboxVerbose {
-    fn line(&mut self, line: Line<'_>) -> Step {
+    /// A reply says by itself what it answers.
+    type Asked = ();
+
+    fn line(&mut self, line: Line<'_>) -> Step<()> {
         match line {
             Line::Whole(line) => match Command::parse(line) {
                 Some(command) => self.command(&command),
@@ -122,7 +124,7 @@ impl Dialogue for MailboxVerbose {
         }
     }
 
-    fn reply(&mut self, reply: Reply, answer: &mut Vec<u8>) -> Next {
+    fn reply(&mut self, (): (), reply: Reply, answer: &mut Vec<u8>) -> Next<()> {
         // Writing to memory does not fail.
         let _ = match reply {
             Reply::LoggedIn { name, registered, unread } => {
@@ -130,10 +132,7 @@ impl Dialogue for MailboxVerbose {
                 self.state = State::Member { name };
                 written
             }
-            Reply::LogInRefused(_) => {
-                self.state = State::Stranger { password: None };
-                answer.write_all(LOGIN_ERROR.as_bytes())
-            }
+            Reply::LogInRefused(_) => answer.write_all(LOGIN_ERROR.as_bytes()),
             Reply::Composed(receipt) if receipt.get().registered => {
                 answer.write_all(b"MESSAGE SENT SUCCESSFULLY TO NEW USER.\n")
             }
@@ -147,8 +146,8 @@ impl Dialogue for MailboxVerbose {
         Next::Continue
     }
 
-    fn is_logged_in(&self) -> bool {
-        matches!(self.state, State::Member { .. })
+    fn pause(&self) -> Option<PauseRule> {
+        Some(self.pause)
     }
 }
 

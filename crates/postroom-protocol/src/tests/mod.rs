@@ -249,6 +249,17 @@ fn a_complete_request_to_the_board_counts_as_a_login() {
     }
 }
 
+/// Most sessions are idle, and there are thousands.
+#[test]
+fn an_idle_session_is_small() {
+    for protocol in PROTOCOLS {
+        let session = (protocol.begin)(&Settings::default(), &mut Outputs::default());
+        let bytes_max = if protocol.name == "im" { 328 } else { 176 };
+        let bytes = size_of_val(&*session);
+        assert!(bytes <= bytes_max, "a session of {} has {bytes} bytes", protocol.name);
+    }
+}
+
 /// Two who come in one turn: each is let in before it is told of the other.
 #[test]
 fn nothing_of_others_is_shown_before_the_answer_to_the_login() {
