@@ -189,6 +189,9 @@ impl<D: Dialogue> Conversation<D> {
         match (entry, reply) {
             (Entry::Asked(asked, kind), reply) => self.answer(asked, kind, reply, outputs),
             (Entry::Confirm, Reply::Confirmed(_)) | (Entry::Aside | Entry::Dial, _) => {}
+            (Entry::Confirm, Reply::Unknown) => {
+                self.drop_client(DropReason::OutcomeUnknown, outputs);
+            }
             // What was read could not be removed: the next answer must not leave.
             (Entry::Confirm, _) => self.drop_client(DropReason::NotRemoved, outputs),
         }
@@ -241,7 +244,12 @@ impl<D: Dialogue> Conversation<D> {
             (Kind::AwaitsDelivery, _) => outputs.timers.push((DELIVERY, None)),
             (Kind::Plain | Kind::Read, _) => {}
         }
-        match self.dialogue.reply(asked, reply, &mut outputs.front) {
+        let answer = &mut outputs.front;
+        let next = match reply {
+            Reply::Unknown => self.dialogue.outcome_unknown(asked, answer),
+            reply => self.dialogue.reply(asked, reply, answer),
+        };
+        match next {
             Next::Continue => {}
             Next::AskAlone(asked, request) => self.ask(asked, request, outputs),
             Next::Close(close) => self.close(close, outputs),

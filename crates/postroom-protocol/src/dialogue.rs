@@ -25,6 +25,12 @@ pub(crate) trait Dialogue {
         answer: &mut Vec<u8>,
     ) -> Next<Self::Asked>;
 
+    /// The store cannot say whether a request was carried out: the connection ends
+    /// without an answer, unless the protocol has one for that.
+    fn outcome_unknown(&mut self, _asked: Self::Asked, _answer: &mut Vec<u8>) -> Next<Self::Asked> {
+        Next::Close(Close::Dropped(DropReason::OutcomeUnknown))
+    }
+
     /// How commands end if the client never sends a line feed.
     fn pause(&self) -> Option<PauseRule> {
         None

@@ -156,6 +156,8 @@ pub enum DropReason {
     Evicted,
     /// What was read could not be removed from the mailbox.
     NotRemoved,
+    /// The store cannot say whether a request was carried out.
+    OutcomeUnknown,
     /// The client answers none of the pushes that it is sent.
     Unresponsive,
     /// The connection that the server opened back has ended.
@@ -173,18 +175,25 @@ impl DropReason {
             Self::LogInRefused => "the login was refused",
             Self::LogInLimit => "no login within connection.login_limit_ms",
             Self::Evicted => "too many connections wait to log in",
-            Self::NotRemoved => "the disk is too full to remove what was read",
+            Self::NotRemoved => {
+                "what was read cannot be removed: the disk is full or the store unavailable"
+            }
+            Self::OutcomeUnknown => "the store cannot say whether a request was carried out",
             Self::Unresponsive => "the client answers no pushes",
             Self::BackStreamEnded => "the connection back to the client has ended",
             Self::Stop => "the server stops",
         }
     }
 
-    /// Whether a limit was reached, rather than a session ended.
+    /// Whether an operator should know: a limit was reached, or the store failed.
     #[must_use]
     pub fn is_a_limit(self) -> bool {
         match self {
-            Self::LogInLimit | Self::Evicted | Self::NotRemoved | Self::Unresponsive => true,
+            Self::LogInLimit
+            | Self::Evicted
+            | Self::NotRemoved
+            | Self::OutcomeUnknown
+            | Self::Unresponsive => true,
             Self::RuleBroken | Self::LogInRefused | Self::BackStreamEnded | Self::Stop => false,
         }
     }

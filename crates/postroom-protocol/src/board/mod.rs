@@ -121,6 +121,7 @@ enum Refusal {
     Hashtag,
     DiskFull,
     TooManyHashtags,
+    Unavailable,
 }
 
 impl Refusal {
@@ -133,6 +134,7 @@ impl Refusal {
             Self::Hashtag => "hashtag illegal",
             Self::DiskFull => "disk full",
             Self::TooManyHashtags => "too many hashtags",
+            Self::Unavailable => "server unavailable",
         }
     }
 }
@@ -345,6 +347,8 @@ impl Board {
             (State::Asked { request: Asked::Timeline { channel } }, Reply::Timeline(page)) => {
                 self.page(channel, &page, outputs);
             }
+            (_, Reply::Unavailable) => self.refuse(Refusal::Unavailable, outputs),
+            (_, Reply::Unknown) => self.drop_client(DropReason::OutcomeUnknown, outputs),
             (_, Reply::Joined) => self.state = State::Streaming,
             // Nothing else is asked for.
             (_, _) => self.drop_client(DropReason::RuleBroken, outputs),

@@ -322,9 +322,26 @@ fn write_answer(answer: &mut Vec<u8>, asked: &Asked, reply: Reply) -> std::io::R
         (Asked::Send(name), Reply::NotComposed(refusal)) => {
             write_send_refusal(answer, name, &refusal)
         }
-        // What was said to others is answered by silence.
-        _ => Ok(()),
+        // The others see what was said; that is the answer.
+        (Asked::All | Asked::Private, Reply::Posted(_) | Reply::Told) => Ok(()),
+        (asked, _) => write_unavailable(answer, asked),
     }
+}
+
+fn write_unavailable(answer: &mut Vec<u8>, asked: &Asked) -> std::io::Result<()> {
+    match asked {
+        Asked::Enter => write!(answer, "You cannot come in at present."),
+        Asked::All | Asked::Private | Asked::Say(_) => {
+            write!(answer, "Nothing was said: the server cannot take it at present.")
+        }
+        Asked::Send(name) => {
+            write!(answer, "No message was left for {name}: the server cannot store it at present.")
+        }
+        Asked::AllUsers | Asked::Join(_) | Asked::Leave(_) | Asked::Inbox | Asked::Read => {
+            write!(answer, "The server cannot do that at present.")
+        }
+    }?;
+    answer.write_all(b" Try again in a moment.\n")
 }
 
 fn write_log_in_refusal(answer: &mut Vec<u8>, refusal: LogInRefusal) -> std::io::Result<()> {

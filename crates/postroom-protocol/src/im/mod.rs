@@ -26,7 +26,7 @@ use crate::conversation::Conversation;
 use crate::dialogue::{Dialogue, Next};
 use crate::line::Line;
 use crate::protocol::Protocol;
-use crate::session::{Dial, DropReason, Input, Outputs, Session, Stream};
+use crate::session::{Close, Dial, DropReason, Input, Outputs, Session, Stream};
 use crate::settings::Settings;
 
 use command::{Command, credentials};
@@ -120,9 +120,12 @@ impl Session for Messenger {
             Input::End { stream: Stream::Back, .. } => {
                 self.conversation.drop_client(DropReason::BackStreamEnded, outputs);
             }
-            Input::Reply(reply) if self.conversation.take_aside() => {
-                self.pushes.reply(reply, outputs);
-            }
+            Input::Reply(reply) if self.conversation.take_aside() => match reply {
+                Reply::Unknown => {
+                    self.conversation.drop_client(DropReason::OutcomeUnknown, outputs);
+                }
+                reply => self.pushes.reply(reply, outputs),
+            },
             Input::Event(event) => {
                 if let Err(Overflow) = self.event(event, outputs) {
                     self.conversation.drop_client(DropReason::Unresponsive, outputs);
@@ -292,6 +295,17 @@ impl Dialogue for Counter {
         };
         answer.extend_from_slice(code.as_bytes());
         Next::Continue
+    }
+
+    fn outcome_unknown(&mut self, asked: Asked, answer: &mut Vec<u8>) -> Next<Asked> {
+        match asked {
+            // 304 means unconfirmed, perhaps delivered: just what is known.
+            Asked::To { .. } | Asked::ToAll | Asked::Store => {
+                answer.extend_from_slice(NOT_DELIVERED.as_bytes());
+                Next::Continue
+            }
+            Asked::LogIn | Asked::List => Next::Close(Close::Dropped(DropReason::OutcomeUnknown)),
+        }
     }
 
     fn dialled(&mut self, is_connected: bool, answer: &mut Vec<u8>) {

@@ -163,8 +163,8 @@ impl Pushes {
                 self.waiting.push_back(push);
             }
             Reply::Confirmed(_) => self.mail = Mail::Some,
-            // Without the room to note a removal the same message would come
-            // again and again.
+            // Without the room to note a removal, or while the store is unavailable,
+            // the same message would come again and again.
             _ => self.mail = Mail::None,
         }
         self.proceed(outputs);

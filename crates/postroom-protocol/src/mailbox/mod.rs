@@ -23,7 +23,7 @@ use crate::settings::Settings;
 
 use command::Command;
 
-const DROP: Step<()> = Step::Close(Close::Dropped(DropReason::RuleBroken));
+const DROP: Step<Asked> = Step::Close(Close::Dropped(DropReason::RuleBroken));
 const FAILED: &str = "MESSAGE FAILED\n";
 
 /// The protocol, as a listener needs to know it.
@@ -47,8 +47,16 @@ enum State {
     Writing { recipient: Result<Name, NameError> },
 }
 
+/// What a request was for.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    LogIn,
+    Compose,
+    Read,
+}
+
 impl Mailbox {
-    fn command(&mut self, line: &[u8]) -> Option<Step<()>> {
+    fn command(&mut self, line: &[u8]) -> Option<Step<Asked>> {
         match (Command::parse(line)?, &mut self.state) {
             (Command::Pass(given), State::Stranger { password }) => {
                 *password = Some(Password::from_bytes(given).ok()?);
@@ -56,33 +64,36 @@ impl Mailbox {
             }
             (Command::LogIn(name), State::Stranger { password }) => {
                 let (name, password) = (Name::from_bytes(name).ok()?, password.take());
-                Some(Step::AskAlone((), Request::LogIn { name, password, terms: Terms::VISIT }))
+                Some(Step::AskAlone(
+                    Asked::LogIn,
+                    Request::LogIn { name, password, terms: Terms::VISIT },
+                ))
             }
             (Command::Compose(recipient), State::Member) => {
                 self.state = State::Writing { recipient: Name::from_bytes(recipient) };
                 Some(Step::Silence)
             }
-            (Command::Read, State::Member) => Some(Step::Ask((), Request::Read)),
+            (Command::Read, State::Member) => Some(Step::Ask(Asked::Read, Request::Read)),
             (Command::Exit, State::Member) => Some(Step::Close(Close::Asked)),
             _ => None,
         }
     }
 
-    fn body(recipient: Result<Name, NameError>, line: &[u8]) -> Step<()> {
+    fn body(recipient: Result<Name, NameError>, line: &[u8]) -> Step<Asked> {
         match (recipient, Text::from_bytes(line)) {
-            (Ok(recipient), Ok(text)) => {
-                Step::Ask((), Request::Compose { recipient, text, unknown: Unknown::Register })
-            }
+            (Ok(recipient), Ok(text)) => Step::Ask(
+                Asked::Compose,
+                Request::Compose { recipient, text, unknown: Unknown::Register },
+            ),
             _ => Step::Answer(FAILED.into()),
         }
     }
 }
 
 impl Dialogue for Mailbox {
-    /// A reply says by itself what it answers.
-    type Asked = ();
+    type Asked = Asked;
 
-    fn line(&mut self, line: Line<'_>) -> Step<()> {
+    fn line(&mut self, line: Line<'_>) -> Step<Asked> {
         let Line::Whole(line) = line else { return DROP };
         match std::mem::replace(&mut self.state, State::Member) {
             State::Writing { recipient } => Self::body(recipient, line),
@@ -93,25 +104,25 @@ impl Dialogue for Mailbox {
         }
     }
 
-    fn reply(&mut self, (): (), reply: Reply, answer: &mut Vec<u8>) -> Next<()> {
-        match reply {
-            Reply::LoggedIn { unread, .. } => {
+    fn reply(&mut self, asked: Asked, reply: Reply, answer: &mut Vec<u8>) -> Next<Asked> {
+        match (asked, reply) {
+            (Asked::LogIn, Reply::LoggedIn { unread, .. }) => {
                 self.state = State::Member;
                 // Writing to memory does not fail.
                 let _ = writeln!(answer, "{unread}");
             }
-            Reply::Composed(_) => answer.extend_from_slice(b"MESSAGE SENT\n"),
-            Reply::NotComposed(_) => answer.extend_from_slice(FAILED.as_bytes()),
-            Reply::Read(delivery) => {
+            (Asked::LogIn, _) => {
+                return Next::Close(Close::Dropped(DropReason::LogInRefused));
+            }
+            (Asked::Compose, Reply::Composed(_)) => answer.extend_from_slice(b"MESSAGE SENT\n"),
+            (Asked::Compose, _) => answer.extend_from_slice(FAILED.as_bytes()),
+            (Asked::Read, Reply::Read(delivery)) => {
                 answer.extend_from_slice(delivery.sender.as_str().as_bytes());
                 answer.push(b'\n');
                 push_safe(answer, delivery.text.as_str());
                 answer.push(b'\n');
             }
-            Reply::NothingUnread => answer.extend_from_slice(b"READ ERROR\n"),
-            Reply::LogInRefused(_) => return Next::Close(Close::Dropped(DropReason::LogInRefused)),
-            // Not asked for here, or not answered.
-            _ => {}
+            (Asked::Read, _) => answer.extend_from_slice(b"READ ERROR\n"),
         }
         Next::Continue
     }

@@ -28,6 +28,9 @@ use command::Command;
 const LOGIN_ERROR: &str = "LOGIN ERROR\n";
 const UNKNOWN: &str = "UNKNOWN COMMAND\n";
 
+const NOT_STORED: &str = "MESSAGE FAILED. The server cannot store messages at present.\n";
+const NOT_READ: &str = "MESSAGE FAILED. The server cannot read messages at present.\n";
+
 /// The protocol, as a listener needs to know it.
 pub(crate) const PROTOCOL: Protocol =
     Protocol { name: "mailbox-verbose", default_port: 4402, reports: false, begin };
@@ -50,19 +53,27 @@ enum State {
     Member { name: Name },
 }
 
+/// What a request was for.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    LogIn,
+    Compose,
+    Read,
+}
+
 impl MailboxVerbose {
-    fn command(&mut self, command: &Command<'_>) -> Step<()> {
+    fn command(&mut self, command: &Command<'_>) -> Step<Asked> {
         match *command {
             Command::Pass(given) => self.pass(given),
             Command::LogIn(name) => self.log_in(name),
             Command::Compose { name, recipient, text } if self.is(name) => compose(recipient, text),
-            Command::Read { name } if self.is(name) => Step::Ask((), Request::Read),
+            Command::Read { name } if self.is(name) => Step::Ask(Asked::Read, Request::Read),
             Command::Compose { .. } | Command::Read { .. } => Step::Answer(LOGIN_ERROR.into()),
             Command::Exit => Step::Close(Close::Asked),
         }
     }
 
-    fn pass(&mut self, given: &[u8]) -> Step<()> {
+    fn pass(&mut self, given: &[u8]) -> Step<Asked> {
         match &mut self.state {
             State::Stranger { password } => {
                 *password = Password::from_bytes(given).ok();
@@ -72,11 +83,11 @@ impl MailboxVerbose {
         }
     }
 
-    fn log_in(&mut self, name: &[u8]) -> Step<()> {
+    fn log_in(&mut self, name: &[u8]) -> Step<Asked> {
         match (&mut self.state, Name::from_bytes(name)) {
             (State::Stranger { password }, Ok(name)) => {
                 let password = password.take();
-                Step::AskAlone((), Request::LogIn { name, password, terms: Terms::VISIT })
+                Step::AskAlone(Asked::LogIn, Request::LogIn { name, password, terms: Terms::VISIT })
             }
             _ => Step::Answer(LOGIN_ERROR.into()),
         }
@@ -91,12 +102,13 @@ impl MailboxVerbose {
     }
 }
 
-fn compose(recipient: &[u8], text: &[u8]) -> Step<()> {
+fn compose(recipient: &[u8], text: &[u8]) -> Step<Asked> {
     let refused = |error: String| Step::Answer(format!("MESSAGE FAILED. {error}.\n").into());
     match (Name::from_bytes(recipient), Text::from_bytes(text)) {
-        (Ok(recipient), Ok(text)) => {
-            Step::Ask((), Request::Compose { recipient, text, unknown: Unknown::Register })
-        }
+        (Ok(recipient), Ok(text)) => Step::Ask(
+            Asked::Compose,
+            Request::Compose { recipient, text, unknown: Unknown::Register },
+        ),
         (Err(error), _) => refused(capitalised(&error.to_string())),
         (_, Err(error)) => refused(capitalised(&error.to_string())),
     }
@@ -111,10 +123,9 @@ fn capitalised(sentence: &str) -> String {
 }
 
 impl Dialogue for MailboxVerbose {
-    /// A reply says by itself what it answers.
-    type Asked = ();
+    type Asked = Asked;
 
-    fn line(&mut self, line: Line<'_>) -> Step<()> {
+    fn line(&mut self, line: Line<'_>) -> Step<Asked> {
         match line {
             Line::Whole(line) => match Command::parse(line) {
                 Some(command) => self.command(&command),
@@ -124,24 +135,26 @@ impl Dialogue for MailboxVerbose {
         }
     }
 
-    fn reply(&mut self, (): (), reply: Reply, answer: &mut Vec<u8>) -> Next<()> {
+    fn reply(&mut self, asked: Asked, reply: Reply, answer: &mut Vec<u8>) -> Next<Asked> {
         // Writing to memory does not fail.
-        let _ = match reply {
-            Reply::LoggedIn { name, registered, unread } => {
+        let _ = match (asked, reply) {
+            (Asked::LogIn, Reply::LoggedIn { name, registered, unread }) => {
                 let written = write_welcome(answer, &name, registered, unread);
                 self.state = State::Member { name };
                 written
             }
-            Reply::LogInRefused(_) => answer.write_all(LOGIN_ERROR.as_bytes()),
-            Reply::Composed(receipt) if receipt.get().registered => {
+            (Asked::LogIn, _) => answer.write_all(LOGIN_ERROR.as_bytes()),
+            (Asked::Compose, Reply::Composed(composed)) if composed.get().registered => {
                 answer.write_all(b"MESSAGE SENT SUCCESSFULLY TO NEW USER.\n")
             }
-            Reply::Composed(_) => answer.write_all(b"MESSAGE SENT SUCCESSFULLY.\n"),
-            Reply::NotComposed(refusal) => write_refusal(answer, &refusal),
-            Reply::Read(delivery) => write_delivery(answer, &delivery),
-            Reply::NothingUnread => answer.write_all(b"No More Unread Messages.\n"),
-            // Not asked for here, or not answered.
-            _ => Ok(()),
+            (Asked::Compose, Reply::Composed(_)) => {
+                answer.write_all(b"MESSAGE SENT SUCCESSFULLY.\n")
+            }
+            (Asked::Compose, Reply::NotComposed(refusal)) => write_refusal(answer, &refusal),
+            (Asked::Compose, _) => answer.write_all(NOT_STORED.as_bytes()),
+            (Asked::Read, Reply::Read(delivery)) => write_delivery(answer, &delivery),
+            (Asked::Read, Reply::NothingUnread) => answer.write_all(b"No More Unread Messages.\n"),
+            (Asked::Read, _) => answer.write_all(NOT_READ.as_bytes()),
         };
         Next::Continue
     }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use postroom_model::{
-    Attendee, Author, Batch, Channel, Composed, Delivery, Event, LogInRefusal, Mark, Name, Page,
-    Post, Posted, Reply, Request, Text, Told,
+    Attendee, Author, Batch, Channel, Composed, Delivery, Event, LogInRefusal, Mark, Name, NotTold,
+    Page, Post, Posted, Reply, Request, Text, Told,
 };
 use proptest::prelude::*;
 
 use super::*;
+
+mod endings;
 
 /// What clients say, and what they should not.
 const WORDS: &[&[u8]] = &[
@@ -118,16 +120,31 @@ fn posted() -> Event {
 struct Bench {
     session: Box<dyn Session>,
     outputs: Outputs,
+    /// How the office replies.
+    reply: fn(Request) -> Reply,
     front: Vec<u8>,
     back: Vec<u8>,
-    is_closed: bool,
+    close: Option<Close>,
+    reports: Vec<Report>,
 }
 
 impl Bench {
     fn begin(protocol: &Protocol) -> Self {
         let mut outputs = Outputs::default();
         let session = (protocol.begin)(&Settings::default(), &mut outputs);
-        Self { session, outputs, front: Vec::new(), back: Vec::new(), is_closed: false }
+        Self {
+            session,
+            outputs,
+            reply,
+            front: Vec::new(),
+            back: Vec::new(),
+            close: None,
+            reports: Vec::new(),
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.close.is_some()
     }
 
     fn feed(&mut self, input: Input<'_>) {
@@ -140,12 +157,13 @@ impl Bench {
         loop {
             self.front.append(&mut self.outputs.front);
             self.back.append(&mut self.outputs.back);
-            self.is_closed |= self.outputs.close.take().is_some();
+            self.reports.append(&mut self.outputs.reports);
+            self.close = self.close.or(self.outputs.close.take());
             let input = if !self.outputs.requests.is_empty() {
-                Input::Reply(reply(self.outputs.requests.remove(0)))
+                Input::Reply((self.reply)(self.outputs.requests.remove(0)))
             } else if self.outputs.dial.take().is_some() {
                 Input::Dialled(true)
-            } else if !self.is_closed && !self.session.takes_bytes() {
+            } else if !self.is_closed() && !self.session.takes_bytes() {
                 Input::Written
             } else {
                 return;
@@ -156,7 +174,7 @@ impl Bench {
 
     fn bytes(&mut self, bytes: &[u8], part: usize) {
         for bytes in bytes.chunks(part) {
-            if !self.is_closed {
+            if !self.is_closed() {
                 self.feed(Input::Bytes { stream: Stream::Front, bytes, proof: false });
             }
         }
@@ -169,7 +187,7 @@ impl Bench {
     fn happen(&mut self, happening: Happening, part: usize) {
         let told = |mark| Told { sender: Name::new("eve").unwrap(), text: hostile(), mark };
         match happening {
-            _ if self.is_closed => {}
+            _ if self.is_closed() => {}
             Happening::Bytes(word) => self.bytes(WORDS[word], part),
             Happening::BackBytes(word) => self.back_bytes(WORDS[word]),
             Happening::DeliveryReceipt => self.back_bytes(b"302\n"),
@@ -318,7 +336,7 @@ proptest! {
             whole.bytes(&input, input.len().max(1));
             parts.bytes(&input, part);
             prop_assert_eq!(shown(&whole.front), shown(&parts.front), "{}", protocol.name);
-            prop_assert_eq!(whole.is_closed, parts.is_closed);
+            prop_assert_eq!(whole.close, parts.close);
         }
     }
 }
