@@ -7,17 +7,16 @@
 //!  /quit ends the connection; anything else is answered and changes nothing
 //! ```
 
+mod answer;
 mod command;
 pub(crate) mod settings;
 mod telnet;
 
 use std::borrow::Cow;
-use std::io::Write as _;
 
 use postroom_model::{
-    Attendee, Author, Channel, ComposeRefusal, Delivery, Event, LogInRefusal, Name, NotTold,
-    Notice, Password, PostRefusal, Posted, PresenceTerms, Reply, Request, Terms, Text, Told,
-    Unknown, push_safe,
+    Channel, Event, Name, Notice, Password, Posted, PresenceTerms, Reply, Request, Terms, Text,
+    Unknown,
 };
 
 use crate::conversation::Conversation;
@@ -27,21 +26,18 @@ use crate::protocol::Protocol;
 use crate::session::{DropReason, Input, Outputs, Session, Stream};
 use crate::settings::Settings;
 
+use answer::{Asked, NOT_FOUND, push_attendee, push_post, push_told, write_answer};
 use command::{COMMANDS, Command, Mistake};
 use telnet::Telnet;
 
 const GREETING: &str = "Welcome to Postroom. Choose a name with /setname NAME.\n";
 const ASK_NAME: &str = "Choose a name first: /setname NAME (or /quit).\n";
 const UNKNOWN: &str = "Unknown command. Type /cmd for the commands.\n";
-const NOT_FOUND: &str = "User not found\n";
 const LEFT: &str = "You have left the chat\n";
 const CLOSED: &str = "Server has been closed by host\n";
 const TOO_LATE: &str = "Disconnected: you chose no name in time. Connect again.\n";
 const EVICTED: &str =
     "Disconnected: too many connections wait to choose a name. Connect again later.\n";
-
-/// Names that `/allusers` tells; of more it tells how many.
-const LISTED_MAX: usize = 2_000;
 
 /// The protocol, as a listener needs to know it.
 pub(crate) const PROTOCOL: Protocol =
@@ -111,21 +107,6 @@ enum State {
 }
 
 type Step = crate::dialogue::Step<Asked>;
-
-/// What a request was for, so that its answer can name it.
-#[derive(Debug)]
-enum Asked {
-    Enter,
-    AllUsers,
-    All,
-    Private,
-    Join(Channel),
-    Leave(Channel),
-    Say(Channel),
-    Inbox,
-    Read,
-    Send(Box<Name>),
-}
 
 impl Room {
     fn command(&mut self, command: Command<'_>) -> Step {
@@ -291,144 +272,4 @@ impl Dialogue for Room {
         };
         answer.extend_from_slice(farewell.as_bytes());
     }
-}
-
-fn write_answer(answer: &mut Vec<u8>, asked: &Asked, reply: Reply) -> std::io::Result<()> {
-    match (asked, reply) {
-        (Asked::Enter, Reply::LoggedIn { name, .. }) => {
-            writeln!(answer, "Username accepted. Welcome, {name}; type /cmd for the commands.")
-        }
-        (Asked::Enter, Reply::LogInRefused(refusal)) => write_log_in_refusal(answer, refusal),
-        (_, Reply::NotPosted(refusal)) => write_post_refusal(answer, refusal),
-        (_, Reply::NotTold(NotTold::Absent | NotTold::Undelivered)) => {
-            answer.write_all(NOT_FOUND.as_bytes())
-        }
-        (Asked::AllUsers, Reply::Present(names)) => write_users(answer, &names),
-        (Asked::Join(channel), Reply::Joined) => writeln!(answer, "You are in {channel} now."),
-        (Asked::Join(channel), Reply::NotJoined) => {
-            writeln!(answer, "You are in too many channels to join {channel}; /leave one first.")
-        }
-        (Asked::Leave(channel), Reply::Left(true)) => writeln!(answer, "You have left {channel}."),
-        (Asked::Leave(channel), Reply::Left(false)) => {
-            writeln!(answer, "You are not in {channel}.")
-        }
-        (Asked::Say(channel), Reply::Posted(_)) => writeln!(answer, "Said in {channel}."),
-        (Asked::Inbox, Reply::Unread(count)) => writeln!(answer, "You have {}.", unread(count)),
-        (Asked::Read, Reply::Read(delivery)) => write_delivery(answer, &delivery),
-        (Asked::Read, Reply::NothingUnread) => writeln!(answer, "You have no unread messages."),
-        (Asked::Send(_), Reply::Composed(receipt)) => {
-            writeln!(answer, "Message left for {}.", receipt.get().recipient)
-        }
-        (Asked::Send(name), Reply::NotComposed(refusal)) => {
-            write_send_refusal(answer, name, &refusal)
-        }
-        // The others see what was said; that is the answer.
-        (Asked::All | Asked::Private, Reply::Posted(_) | Reply::Told) => Ok(()),
-        (asked, _) => write_unavailable(answer, asked),
-    }
-}
-
-fn write_unavailable(answer: &mut Vec<u8>, asked: &Asked) -> std::io::Result<()> {
-    match asked {
-        Asked::Enter => write!(answer, "You cannot come in at present."),
-        Asked::All | Asked::Private | Asked::Say(_) => {
-            write!(answer, "Nothing was said: the server cannot take it at present.")
-        }
-        Asked::Send(name) => {
-            write!(answer, "No message was left for {name}: the server cannot store it at present.")
-        }
-        Asked::AllUsers | Asked::Join(_) | Asked::Leave(_) | Asked::Inbox | Asked::Read => {
-            write!(answer, "The server cannot do that at present.")
-        }
-    }?;
-    answer.write_all(b" Try again in a moment.\n")
-}
-
-fn write_log_in_refusal(answer: &mut Vec<u8>, refusal: LogInRefusal) -> std::io::Result<()> {
-    answer.write_all(match refusal {
-        LogInRefusal::Present => b"That username is taken. Choose another: /setname NAME.\n",
-        LogInRefusal::Password => {
-            b"That username is taken. Choose another, or give its password with /pass PASSWORD \
-              before /setname NAME.\n"
-        }
-        LogInRefusal::Busy => b"Too many logins at the same time. Try again in a moment.\n",
-        LogInRefusal::NoRoom => {
-            b"The server takes no more new users. Choose a name that it knows.\n"
-        }
-    })
-}
-
-fn write_post_refusal(answer: &mut Vec<u8>, refusal: PostRefusal) -> std::io::Result<()> {
-    answer.write_all(match refusal {
-        PostRefusal::DiskFull => b"Nothing was said: the server's disk is full.\n",
-        PostRefusal::TooManyChannels => b"Nothing was said: the server takes no new hashtags.\n",
-    })
-}
-
-fn write_send_refusal(
-    answer: &mut Vec<u8>,
-    name: &Name,
-    refusal: &ComposeRefusal,
-) -> std::io::Result<()> {
-    match refusal {
-        ComposeRefusal::MailboxFull { recipient, capacity } => {
-            writeln!(answer, "No message was left: {recipient} has {} already.", unread(*capacity))
-        }
-        ComposeRefusal::DiskFull => {
-            writeln!(answer, "No message was left for {name}: the server's disk is full.")
-        }
-        ComposeRefusal::TooManyAccounts | ComposeRefusal::Unknown => {
-            writeln!(answer, "No message was left: {name} is new, and the server takes no more.")
-        }
-    }
-}
-
-fn unread(count: u32) -> String {
-    if count == 1 { "1 unread message".to_owned() } else { format!("{count} unread messages") }
-}
-
-fn write_users(answer: &mut Vec<u8>, names: &[Name]) -> std::io::Result<()> {
-    answer.write_all(b"Users in chat:\n")?;
-    for name in names.iter().take(LISTED_MAX) {
-        writeln!(answer, "{name}")?;
-    }
-    match names.len().saturating_sub(LISTED_MAX) {
-        0 => Ok(()),
-        more => writeln!(answer, "(and {more} more)"),
-    }
-}
-
-fn write_delivery(answer: &mut Vec<u8>, delivery: &Delivery) -> std::io::Result<()> {
-    write!(answer, "from {}: ", delivery.sender)?;
-    push_safe(answer, delivery.text.as_str());
-    answer.write_all(b"\n")
-}
-
-fn push_post(line: &mut Vec<u8>, posted: &Posted) {
-    match &posted.post().author {
-        Author::Account(name) => line.extend_from_slice(name.as_str().as_bytes()),
-        board @ Author::Board => line.extend_from_slice(board.to_string().as_bytes()),
-    }
-    if !posted.channel.is_lobby() {
-        line.extend_from_slice(b"(#");
-        line.extend_from_slice(posted.channel.as_str().as_bytes());
-        line.push(b')');
-    }
-    line.extend_from_slice(b": ");
-    line.extend_from_slice(posted.shown().as_bytes());
-    line.push(b'\n');
-}
-
-fn push_told(line: &mut Vec<u8>, told: &Told) {
-    line.extend_from_slice(told.sender.as_str().as_bytes());
-    line.extend_from_slice(b"(private): ");
-    push_safe(line, told.text.as_str());
-    line.push(b'\n');
-}
-
-fn push_attendee(line: &mut Vec<u8>, attendee: &Attendee, what: &str) {
-    let Attendee { name, active } = attendee;
-    let users = if *active == 1 { "user" } else { "users" };
-    // Writing to memory does not fail.
-    let _ = writeln!(line, "{name} has {what} ({active} {users} active)");
 }
