@@ -12,15 +12,30 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("postroom-store-sqlite", &["postroom-model", "postroom-store"]),
     ("postroom-office", &["postroom-model", "postroom-store"]),
     (
-        "postroom-server",
+        "postroom-engine",
         &["postroom-model", "postroom-office", "postroom-protocol", "postroom-store"],
+    ),
+    (
+        "postroom-server",
+        &[
+            "postroom-engine",
+            "postroom-model",
+            "postroom-office",
+            "postroom-protocol",
+            "postroom-store",
+        ],
     ),
     ("postroom-client", &["postroom-model"]),
 ];
 
 /// Crates that must not see a runtime or a socket.
-const BELOW_SERVER: &[&str] =
-    &["postroom-model", "postroom-protocol", "postroom-store", "postroom-office"];
+const BELOW_SERVER: &[&str] = &[
+    "postroom-model",
+    "postroom-protocol",
+    "postroom-store",
+    "postroom-office",
+    "postroom-engine",
+];
 const RUNTIMES: &[&str] = &["mio", "tokio", "socket2", "signal-hook", "rusqlite"];
 
 /// The one file of the server that may start threads.

@@ -77,12 +77,39 @@ pub struct Attendee {
     pub active: u32,
 }
 
-/// Tells apart what someone waits to be heard; means something to the office
-/// alone.
+/// Asks for a delivery receipt: the session that gets the line answers with it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Mark {
-    /// The session that waits.
-    pub session: u64,
-    /// Which of the things that it waited for.
+    /// The session that waits for the receipt.
+    pub session: SessionKey,
+    /// Which of the lines that it waited for.
     pub number: u32,
+}
+
+/// A session: one client's use of a listener, over one connection or two. No other
+/// session ever has the same key.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SessionKey {
+    index: u32,
+    generation: u32,
+}
+
+impl SessionKey {
+    /// For the office alone: the key of the session at a place in its table.
+    #[must_use]
+    pub fn new(index: u32, generation: u32) -> Self {
+        Self { index, generation }
+    }
+
+    /// The place in tables of sessions. No other session has it at the same time.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// Tells apart the sessions that have one place in turn.
+    #[must_use]
+    pub fn generation(self) -> u32 {
+        self.generation
+    }
 }

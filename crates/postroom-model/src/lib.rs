@@ -15,7 +15,7 @@ mod text;
 
 pub use channel::{Author, CHANNEL_BYTES_MAX, Channel, Entry, HASHTAGS_MAX, Page, Position, Post};
 pub use committed::{Batch, Committed, CommittedBatch};
-pub use event::{Attendee, Event, Mark, Posted, Told};
+pub use event::{Attendee, Event, Mark, Posted, SessionKey, Told};
 pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
 pub use reply::{ComposeRefusal, Composed, Delivery, LogInRefusal, NotTold, PostRefusal, Reply};

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use postroom_model::{Name, Password};
 use postroom_store::PasswordHash;
 
+use crate::calls::RequestKey;
 use crate::file_passwords::Table;
 use crate::password::{self, Checker};
-use crate::visit::SessionKey;
 
 /// Checks of one account that may wait: further logins are refused.
 const CHECKS_PER_ACCOUNT_MAX: usize = 16;
@@ -16,7 +16,7 @@ const CHECKS_PER_ACCOUNT_MAX: usize = 16;
 /// elsewhere and says [`Office::checked`](crate::Office::checked).
 #[derive(Debug)]
 pub struct Check {
-    session: SessionKey,
+    login: RequestKey,
     name: Name,
     given: Option<Password>,
     against: Against,
@@ -36,7 +36,7 @@ pub(crate) enum Against {
 /// A check done.
 #[derive(Debug)]
 pub struct Checked {
-    pub(crate) session: SessionKey,
+    pub(crate) login: RequestKey,
     pub(crate) name: Name,
     pub(crate) verdict: Verdict,
 }
@@ -53,12 +53,12 @@ pub(crate) enum Verdict {
 
 impl Check {
     pub(crate) fn new(
-        session: SessionKey,
+        login: RequestKey,
         name: Name,
         given: Option<Password>,
         against: Against,
     ) -> Self {
-        Self { session, name, given, against }
+        Self { login, name, given, against }
     }
 
     /// Does the work: some ten milliseconds and 19 MiB of memory. Every check costs
@@ -81,7 +81,7 @@ impl Check {
             }
             Against::Stored(_) | Against::File(_) | Against::Nothing => Verdict::Wrong,
         };
-        Checked { session: self.session, name: self.name, verdict }
+        Checked { login: self.login, name: self.name, verdict }
     }
 }
 
@@ -109,10 +109,10 @@ impl Checks {
         has_room
     }
 
-    /// Takes the earliest check whose session is still there.
-    pub(crate) fn take(&mut self, is_there: impl Fn(SessionKey) -> bool) -> Option<Check> {
+    /// Takes the earliest check whose login is still under way.
+    pub(crate) fn take(&mut self, is_under_way: impl Fn(RequestKey) -> bool) -> Option<Check> {
         while let Some(check) = self.waiting.pop_front() {
-            if is_there(check.session) {
+            if is_under_way(check.login) {
                 return Some(check);
             }
         }

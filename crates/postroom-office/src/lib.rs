@@ -1,51 +1,57 @@
-//! The office: what happens behind all counters.
+//! The office: what happens behind all listeners.
 //!
-//! It composes the atomic calls of the [`Store`] into what sessions ask for, tells
-//! sessions what happens elsewhere, and keeps only what belongs to a session:
-//! which account it acts for, which messages it was handed and which channels it
-//! is in. It owns no thread and no clock; its driver checks passwords, see
-//! [`Check`], and reads the password file, see [`PasswordRead`].
+//! It composes the atomic calls of the [`Store`] into what sessions ask for, says what
+//! happens elsewhere to the sessions that it concerns, and keeps only what belongs to a
+//! session: which account it acts for, which messages it was handed and which channels
+//! it is in. It owns no thread and no clock; its driver runs the store's jobs, checks
+//! passwords, see [`Check`], and reads the password file, see [`PasswordRead`].
 
+mod calls;
 mod check;
+mod completion;
 mod file_passwords;
 mod live;
 mod locks;
 mod login;
-mod news;
+mod output;
 pub mod password;
 mod password_file;
+mod requests;
+mod session;
 mod talk;
 #[cfg(test)]
 mod tests;
-mod visit;
 
 use std::collections::VecDeque;
 
-use postroom_model::{Channel, ComposeRefusal, Composed, Delivery, LogInRefusal, Reply, Request};
-use postroom_store::{Call, Completion, End, Outcome, Store, StoreFailure, Ticket, Timestamp};
+use postroom_model::{LogInRefusal, Reply, Request, SessionKey};
+use postroom_store::{Call, Completion, Job, Store, StoreFailure, Timestamp};
 use slab::Slab;
 
+use calls::{Calls, Origin, RequestKey};
 use check::Checks;
 use live::Live;
 use locks::Locks;
 use password_file::PasswordFile;
-use visit::{Standing, Visit};
+use requests::Due;
+use session::{Identity, Session, SpareWork};
 
 pub use check::{Check, Checked};
 pub use file_passwords::{FilePasswords, PasswordTables};
-pub use news::{Audience, Member, Moment, News};
+pub use output::{Operator, Output, Posts};
 pub use password_file::{PasswordRead, PasswordsRead};
-pub use visit::SessionKey;
 
 /// Accounts, mailboxes and channels, as sessions see them.
 #[derive(Debug)]
 pub struct Office<S> {
     store: S,
-    visits: Slab<Visit>,
-    /// Distinguishes the sessions that use one place of `visits` in turn.
+    sessions: Slab<Session>,
+    /// Distinguishes the sessions that use one place of `sessions` in turn.
     next_generation: u32,
+    spare: SpareWork,
+    calls: Calls,
     live: Live,
-    news: Vec<News>,
+    outputs: VecDeque<Output>,
     checks: Checks,
     locks: Locks,
     /// Set where passwords come from a file.
@@ -53,14 +59,13 @@ pub struct Office<S> {
     /// Sessions whose login has only to claim the presence of its account.
     claims: Vec<SessionKey>,
     completions: Vec<Completion>,
-    /// Calls that the store was given, and those that it has completed.
-    submitted: u64,
-    completed: u64,
-    /// What needs no call, but came after calls that are not completed: so many
-    /// must be first.
-    deferred: VecDeque<(u64, SessionKey, Request)>,
-    /// Something was submitted since the last settlement.
-    unsettled: bool,
+    /// The store was given calls since it was last asked for a job.
+    has_submitted: bool,
+    /// The store had no job for the last calls: it may have one after the one under
+    /// way.
+    is_held: bool,
+    /// Jobs whose results have not come back.
+    jobs_under_way: usize,
 }
 
 impl<S: Store> Office<S> {
@@ -68,22 +73,24 @@ impl<S: Store> Office<S> {
     /// their password to be checked.
     pub fn new(mut store: S, checks_max: usize) -> Self {
         // What was found to be damaged when the store was opened.
-        let news = store.take_damaged().into_iter().map(News::Damaged).collect();
+        let damaged = store.take_damaged().into_iter();
+        let outputs = damaged.map(|record| Output::Operator(Operator::Damaged(record))).collect();
         Self {
             store,
-            visits: Slab::new(),
+            sessions: Slab::new(),
             next_generation: 0,
+            spare: SpareWork::default(),
+            calls: Calls::default(),
             live: Live::default(),
-            news,
+            outputs,
             checks: Checks::new(checks_max),
             locks: Locks::default(),
             file: None,
             claims: Vec::new(),
             completions: Vec::new(),
-            submitted: 0,
-            completed: 0,
-            deferred: VecDeque::new(),
-            unsettled: false,
+            has_submitted: false,
+            is_held: false,
+            jobs_under_way: 0,
         }
     }
 
@@ -91,274 +98,222 @@ impl<S: Store> Office<S> {
     pub fn enter(&mut self) -> SessionKey {
         let generation = self.next_generation;
         self.next_generation = generation.wrapping_add(1);
-        let key = self.visits.insert(Visit::new(generation));
-        SessionKey::new(key, generation)
+        let index = self.sessions.insert(Session::new(generation));
+        // There are never as many sessions as numbers of 32 bits.
+        SessionKey::new(u32::try_from(index).unwrap_or(u32::MAX), generation)
     }
 
-    /// Takes a request of a session; its reply comes from a later
-    /// [`settle`](Self::settle).
+    /// Takes a request of a session; its reply is a later [`Output`].
     pub fn ask(&mut self, session: SessionKey, request: Request) {
-        let needs_no_call =
-            matches!(request, Request::Tell { .. } | Request::Join(_) | Request::Leave(_));
-        if needs_no_call && self.completed < self.submitted {
-            self.deferred.push_back((self.submitted, session, request));
+        let Some(record) = find(&mut self.sessions, session) else {
+            return;
+        };
+        let work = record.work_or(&mut self.spare);
+        let needs_no_commit = match &request {
+            Request::Tell { .. }
+            | Request::Join(_)
+            | Request::Leave(_)
+            | Request::CountUnread
+            | Request::ListPresent => true,
+            Request::LogIn { .. }
+            | Request::Compose { .. }
+            | Request::Read
+            | Request::Confirm
+            | Request::Post { .. }
+            | Request::Latest(_)
+            | Request::Timeline { .. } => false,
+        };
+        if needs_no_commit && !work.requests.is_empty() {
+            work.requests.defer(request);
         } else {
-            self.act(session, request);
+            let number = work.requests.begin();
+            self.act(RequestKey { session, number }, request);
         }
     }
 
-    fn act(&mut self, session: SessionKey, request: Request) {
-        let Some(visit) = self.visits.get_mut(session.key()) else {
+    fn act(&mut self, key: RequestKey, request: Request) {
+        let session = key.session;
+        let Some(record) = find(&mut self.sessions, session) else {
             return;
         };
-        let account = visit.account();
+        let account = record.account();
         match (request, account) {
             (Request::LogIn { name, password, terms }, None) => {
-                self.log_in(session, name, password, terms);
+                self.log_in(key, name, password, terms);
             }
             (Request::Compose { recipient, text, unknown }, Some(sender)) => {
-                self.submit(session, Call::Compose { sender, recipient, text, unknown });
+                self.submit_request(key, Call::Compose { sender, recipient, text, unknown });
             }
-            (Request::Read, Some(account)) => self.submit(session, Call::Read { account }),
+            (Request::Read, Some(account)) => self.submit_request(key, Call::Read { account }),
             (Request::Confirm, Some(_)) => {
-                let leases = std::mem::take(&mut visit.leases);
-                self.submit(session, Call::Confirm { leases });
+                let leases = record.work().map(|work| std::mem::take(&mut work.leases));
+                let leases = leases.unwrap_or_default();
+                self.submit_request(key, Call::Confirm { leases });
             }
             (Request::CountUnread, Some(account)) => {
-                self.submit(session, Call::CountUnread { account });
+                self.submit_request(key, Call::CountUnread { account });
             }
-            (Request::ListPresent, Some(_)) => self.submit(session, Call::ListPresent),
+            (Request::ListPresent, Some(_)) => self.submit_request(key, Call::ListPresent),
             (Request::Post { channels, text, awaits_delivery }, _) => {
-                self.post(session, channels, text, awaits_delivery);
+                self.post(key, channels, text, awaits_delivery);
             }
             (Request::Tell { recipient, text, awaits_delivery }, Some(_)) => {
-                self.tell(session, &recipient, text, awaits_delivery);
+                self.tell(key, &recipient, text, awaits_delivery);
             }
-            (Request::Join(channel), _) => self.join(session, channel),
-            (Request::Leave(channel), _) => self.part(session, &channel),
-            (Request::Latest(channel), _) => self.submit(session, Call::Latest { channel }),
+            (Request::Join(channel), _) => self.join(key, channel),
+            (Request::Leave(channel), _) => self.leave_channel(key, &channel),
+            (Request::Latest(channel), _) => self.submit_request(key, Call::Latest { channel }),
             (Request::Timeline { channel, from }, _) => {
-                self.submit(session, Call::Timeline { channel, from });
+                self.submit_request(key, Call::Timeline { channel, from });
             }
-            // A session that asks out of turn is a defect of its protocol's; it
-            // gets nothing.
+            // A session that asks out of turn is a defect of its protocol.
             _ => {
                 debug_assert!(false, "a request out of turn");
-                self.reply(session, Reply::LogInRefused(LogInRefusal::Password));
+                self.resolve(key, Reply::LogInRefused(LogInRefusal::Password));
             }
         }
     }
 
-    /// Ends the presence of a session's account, and its part in channels: its
-    /// client has said farewell and may only prove yet what it read.
+    /// Ends the presence of a session's account, and its part in channels: its client
+    /// has closed the session and may only prove yet what it read. The presence ends
+    /// once the requests so far are completed.
     pub fn depart(&mut self, session: SessionKey) {
-        let Some(visit) = self.visit(session) else {
+        let Some(record) = find(&mut self.sessions, session) else {
             return;
         };
-        let account = visit.account();
-        let channels = std::mem::take(&mut visit.channels);
-        let standing = match account {
-            Some(account) => std::mem::replace(&mut visit.standing, Standing::Member(account)),
-            None => std::mem::replace(&mut visit.standing, Standing::Stranger),
-        };
-        for channel in &channels {
-            self.live.part(session, channel);
-        }
-        match standing {
-            Standing::Attending(attendance) => {
-                self.live.leave(session, &attendance);
-                self.awaits_no_more_from(session, attendance.account);
-                self.submit(session, Call::Release { presence: attendance.presence });
+        let after = record.account().map_or(Identity::Anonymous, Identity::LoggedIn);
+        let before = std::mem::replace(&mut record.identity, after);
+        if let Some(work) = record.work() {
+            for channel in work.channels.drain(..) {
+                self.live.leave_channel(session, &channel);
             }
-            Standing::Entering(entrance) => self.enters_no_more(session, &entrance),
-            Standing::Stranger | Standing::Member(_) => {}
         }
+        match before {
+            Identity::Present(present) => self.end_presence(session, *present),
+            Identity::LoggingIn(login) => self.end_login(session, &login),
+            Identity::Anonymous | Identity::LoggedIn(_) => {}
+        }
+        self.advance(session);
     }
 
     /// Ends a session; what it was handed and has not confirmed is unread again.
     pub fn leave(&mut self, session: SessionKey) {
         self.depart(session);
-        if let Some(visit) = self.visits.try_remove(session.key())
-            && !visit.leases.is_empty()
-        {
-            self.submit(session, Call::Return { leases: visit.leases });
+        let Some(record) = find(&mut self.sessions, session) else {
+            return;
+        };
+        record.has_ended = true;
+        let leases = record.work().map(|work| std::mem::take(&mut work.leases));
+        if let Some(leases) = leases.filter(|leases| !leases.is_empty()) {
+            self.submit(Origin::HandBack, Call::Return { leases });
         }
+        self.advance(session);
     }
 
-    /// Commits what was asked and appends what there is to tell, replies to one
-    /// session in the order of its requests.
-    ///
-    /// After an error nothing more may be told.
-    pub fn settle(&mut self, now: Timestamp, news: &mut Vec<News>) -> Result<(), StoreFailure> {
+    /// Goes on with what waits for nothing but the rest of a turn, takes what the store
+    /// has completed, and returns the next group to be committed, if there is one to
+    /// run now.
+    pub fn next_job(&mut self, now: Timestamp) -> Option<S::Job> {
         self.submit_claims();
         self.submit_locks();
-        self.unsettled = false;
-        let mut completions = std::mem::take(&mut self.completions);
-        self.store.settle(now, &mut completions)?;
-        self.news.extend(self.store.take_damaged().into_iter().map(News::Damaged));
-        for completion in completions.drain(..) {
-            self.complete(completion);
-            self.completed += 1;
-            self.act_on_deferred();
-        }
-        self.completions = completions;
-        news.append(&mut self.news);
+        self.take_completions();
+        let job = self.store.next_job(now);
+        self.is_held |= std::mem::take(&mut self.has_submitted) && job.is_none();
+        self.jobs_under_way += usize::from(job.is_some());
+        job
+    }
+
+    /// Takes the result of a job.
+    ///
+    /// After an error nothing more may be told.
+    pub fn finish(&mut self, done: <S::Job as Job>::Done) -> Result<(), StoreFailure> {
+        self.store.finish(done)?;
+        self.jobs_under_way -= 1;
+        self.has_submitted |= std::mem::take(&mut self.is_held);
+        let damaged = self.store.take_damaged().into_iter();
+        self.outputs.extend(damaged.map(|record| Output::Operator(Operator::Damaged(record))));
+        self.take_completions();
         Ok(())
     }
 
-    /// Whether something was asked, or happened, since the last settlement began.
-    pub fn is_unsettled(&self) -> bool {
+    /// Takes what is next to be told.
+    pub fn take_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Whether [`next_job`](Self::next_job) has something to do.
+    pub fn has_work(&self) -> bool {
         let has_newcomers = self.file.as_ref().is_some_and(PasswordFile::has_newcomers);
-        self.asks_the_store() || !self.news.is_empty() || has_newcomers
+        self.asks_the_store() || !self.outputs.is_empty() || has_newcomers
     }
 
-    /// Whether the next settlement has something to ask of the store.
+    /// Whether the store has nothing to do, and nothing is to be asked of it.
+    pub fn is_idle(&self) -> bool {
+        !self.asks_the_store() && self.jobs_under_way == 0
+    }
+
+    /// Whether there is something to ask of the store.
     pub fn asks_the_store(&self) -> bool {
-        self.unsettled || self.locks.has_waiting()
+        self.has_submitted || !self.claims.is_empty() || self.locks.has_waiting()
     }
 
-    /// The sessions in a channel.
-    pub fn members(&self, channel: &Channel) -> &[Member] {
-        self.live.members(channel)
+    fn submit_request(&mut self, key: RequestKey, call: Call) {
+        self.submit(Origin::Request(key), call);
     }
 
-    /// Appends the sessions that an event concerns.
-    pub fn audience(&self, audience: &Audience, sessions: &mut Vec<SessionKey>) {
-        sessions.extend(self.live.iter(audience));
+    fn submit(&mut self, origin: Origin, call: Call) {
+        self.has_submitted = true;
+        let ticket = self.calls.begin(origin);
+        self.store.submit(ticket, call);
     }
 
-    /// Does what was asked after calls that are completed by now.
-    fn act_on_deferred(&mut self) {
-        while let Some((calls, ..)) = self.deferred.front()
-            && *calls <= self.completed
-            && let Some((_, session, request)) = self.deferred.pop_front()
+    fn session(&mut self, session: SessionKey) -> Option<&mut Session> {
+        find(&mut self.sessions, session)
+    }
+
+    /// Gives a request its reply, and passes on all replies of the session that are due.
+    fn resolve(&mut self, key: RequestKey, reply: Reply) {
+        let work = find(&mut self.sessions, key.session).and_then(Session::work);
+        if let Some(work) = work {
+            work.requests.resolve(key.number, reply);
+            self.advance(key.session);
+        }
+    }
+
+    /// Passes on what is due in a session, and forgets a session that has ended and has
+    /// nothing left to do.
+    fn advance(&mut self, session: SessionKey) {
+        while let Some(record) = find(&mut self.sessions, session)
+            && let Some(due) = record.work().and_then(|work| work.requests.take_due())
         {
-            if self.visit(session).is_some() {
-                self.act(session, request);
+            match due {
+                Due::Reply(_) if record.has_ended => {}
+                Due::Reply(reply) => self.outputs.push_back(Output::Reply(session, reply)),
+                Due::Request(number, request) => self.act(RequestKey { session, number }, request),
             }
         }
+        self.settle_down(session);
     }
 
-    /// Takes back words that are still to be passed on, if a session waits until
-    /// they are heard.
-    fn take_deferred(&mut self, session: SessionKey) -> bool {
-        let is_it = |(_, other, request): &(u64, SessionKey, Request)| {
-            *other == session && matches!(request, Request::Tell { awaits_delivery: true, .. })
-        };
-        let place = self.deferred.iter().position(is_it);
-        place.and_then(|place| self.deferred.remove(place)).is_some()
-    }
-
-    fn submit(&mut self, session: SessionKey, call: Call) {
-        self.unsettled = true;
-        self.submitted += 1;
-        self.store.submit(session.into(), call);
-    }
-
-    fn visit(&mut self, session: SessionKey) -> Option<&mut Visit> {
-        let visit = self.visits.get_mut(session.key())?;
-        (visit.generation == session.generation()).then_some(visit)
-    }
-
-    fn reply(&mut self, session: SessionKey, reply: Reply) {
-        self.news.push(News::Reply(session, reply));
-    }
-
-    fn complete(&mut self, completion: Completion) {
-        let session = SessionKey::from(completion.ticket);
-        let End::Done(receipt) = completion.end else {
-            // Its replies come with the next step.
+    /// Does what waits until a session has no request under way.
+    fn settle_down(&mut self, session: SessionKey) {
+        let Some(record) = find(&mut self.sessions, session) else {
             return;
         };
-        if self.locks.has(session) {
-            self.lock_ended(session, receipt.get());
-            return;
+        if record.has_no_requests() {
+            let release = record.work().and_then(|work| work.release.take());
+            record.rest(&mut self.spare);
+            if record.has_ended {
+                self.sessions.remove(session.index());
+            }
+            if let Some(presence) = release {
+                self.submit(Origin::Release(session), Call::Release { presence });
+            }
         }
-        let reply = match receipt.get() {
-            Outcome::Posted(post) => {
-                let post = receipt.derive(|_| post.clone());
-                self.posted(session, &post);
-                return;
-            }
-            Outcome::Composed { recipient, name, registered } => {
-                self.tell_of_mail(*recipient);
-                let composed = Composed { recipient: name.clone(), registered: *registered };
-                Reply::Composed(receipt.map(|_| composed))
-            }
-            Outcome::Confirmed => Reply::Confirmed(receipt.map(drop)),
-            Outcome::Released { name, remains, active } => {
-                if !*remains && session != own() {
-                    self.departed(session, name.clone(), *active);
-                }
-                return;
-            }
-            _ => match self.outcome(session, receipt.into_inner()) {
-                Some(reply) => reply,
-                None => return,
-            },
-        };
-        if self.visit(session).is_some() {
-            self.reply(session, reply);
-        }
-    }
-
-    /// The reply for what needs no proof of its own, if there is one already.
-    fn outcome(&mut self, session: SessionKey, outcome: Outcome) -> Option<Reply> {
-        if self.visit(session).is_none() {
-            return self.outcome_for_no_one(session, outcome);
-        }
-        match outcome {
-            Outcome::Opened { account, name, registered, unread } => {
-                self.opened(session, visit::Opened { account, name, registered, unread })
-            }
-            Outcome::Locked { password } => self.locked(session, password),
-            Outcome::NotAdmitted => self.not_admitted(session),
-            Outcome::Claimed { presence, active } => self.claimed(session, presence, active),
-            Outcome::PresentAlready => self.refused(session, LogInRefusal::Present),
-            Outcome::Read { lease, sender, text, remaining } => {
-                self.visit(session)?.leases.push(lease);
-                Some(Reply::Read(Delivery { sender, text, remaining }))
-            }
-            Outcome::NothingUnread => Some(Reply::NothingUnread),
-            Outcome::Unread(messages) => Some(Reply::Unread(messages)),
-            Outcome::Present(names) => self.present(session, names),
-            Outcome::Latest(entry) => Some(Reply::Latest(entry)),
-            Outcome::Timeline(page) => Some(Reply::Timeline(page)),
-            Outcome::MailboxFull { recipient, capacity } => {
-                Some(Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity }))
-            }
-            Outcome::UnknownRecipient => Some(Reply::NotComposed(ComposeRefusal::Unknown)),
-            Outcome::DiskFull => self.no_room(session, ComposeRefusal::DiskFull),
-            Outcome::TooManyAccounts => self.no_room(session, ComposeRefusal::TooManyAccounts),
-            Outcome::NotPosted(refusal) => Some(self.not_posted(session, refusal)),
-            Outcome::Returned { .. } => Some(Reply::NotConfirmed),
-            // Not asked for by sessions, or answered with their receipts.
-            Outcome::Composed { .. }
-            | Outcome::Confirmed
-            | Outcome::Posted(_)
-            | Outcome::Released { .. }
-            | Outcome::PasswordSet { .. }
-            | Outcome::Accounts(_) => None,
-        }
-    }
-
-    /// What is handed to a session that has left meanwhile goes back.
-    fn outcome_for_no_one(&mut self, session: SessionKey, outcome: Outcome) -> Option<Reply> {
-        match outcome {
-            Outcome::Read { lease, .. } => {
-                self.submit(session, Call::Return { leases: vec![lease] });
-            }
-            // It was never told of.
-            Outcome::Claimed { presence, .. } => self.submit(own(), Call::Release { presence }),
-            // It is unread again, and someone else may be waiting for it.
-            Outcome::Returned { account: Some(account) } => self.tell_of_mail(account),
-            _ => {}
-        }
-        None
     }
 }
 
-/// The ticket of what the office asks for itself, locks excepted.
-fn own() -> SessionKey {
-    SessionKey::from(Ticket(u64::MAX))
+fn find(sessions: &mut Slab<Session>, session: SessionKey) -> Option<&mut Session> {
+    let record = sessions.get_mut(session.index())?;
+    (record.generation == session.generation()).then_some(record)
 }

@@ -1,63 +1,62 @@
 //! Which session is where at this moment: who is in a channel, and which sessions
 //! an account that is present has.
 //!
-//! It is about the sessions of this server alone. Who is present at all, and what
-//! was said in a channel, only the store knows.
+//! This state is per server; other servers never see it. Who is present at all, and
+//! what was posted, only the store knows.
 
 use std::collections::HashMap;
 
-use postroom_model::{Channel, Name};
+use postroom_model::{Channel, Name, SessionKey};
 use postroom_store::AccountId;
 
-use crate::news::{Audience, Member, Moment};
-use crate::visit::{Attendance, SessionKey};
+use crate::session::Present;
 
 /// Sessions by channel and by account.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
-    channels: HashMap<Channel, Vec<Member>>,
-    /// The latest that was said or joined.
-    now: Moment,
+    channels: HashMap<Channel, Vec<SessionKey>>,
+    /// Counts the changes of `channels`.
+    changes: u64,
     accounts: HashMap<AccountId, Vec<SessionKey>>,
     names: HashMap<Name, AccountId>,
-    /// Who wants to be told who comes and goes.
+    /// Sessions that are told who comes and goes.
     arrivals: Vec<SessionKey>,
-    /// Who wants to be told of mail, of all accounts.
+    /// Sessions that are told of mail, by account.
     mail: HashMap<AccountId, Vec<SessionKey>>,
-    /// Who waits until something is heard.
+    /// Sessions that wait for delivery receipts.
     waiting: Vec<SessionKey>,
 }
 
 impl Live {
-    pub(crate) fn enter(&mut self, session: SessionKey, attendance: &Attendance) {
-        let account = attendance.account;
+    pub(crate) fn enter(&mut self, session: SessionKey, present: &Present) {
+        let account = present.account;
         self.accounts.entry(account).or_default().push(session);
-        self.names.insert(attendance.name.clone(), account);
-        if attendance.interests.arrivals {
+        self.names.insert(present.name.clone(), account);
+        if present.interests.arrivals {
             self.arrivals.push(session);
         }
-        if attendance.interests.mail {
+        if present.interests.mail {
             self.mail.entry(account).or_default().push(session);
         }
         self.join(session, Channel::lobby());
     }
 
-    pub(crate) fn leave(&mut self, session: SessionKey, attendance: &Attendance) {
-        let account = attendance.account;
+    pub(crate) fn leave(&mut self, session: SessionKey, present: &Present) {
+        let account = present.account;
         if remove(&mut self.accounts, &account, session) {
-            self.names.remove(&attendance.name);
+            self.names.remove(&present.name);
         }
-        if attendance.interests.arrivals {
+        if present.interests.arrivals {
             remove_one(&mut self.arrivals, session);
         }
-        if attendance.interests.mail {
+        if present.interests.mail {
             remove(&mut self.mail, &account, session);
         }
-        self.part(session, &Channel::lobby());
+        self.leave_channel(session, &Channel::lobby());
         self.wait_no_more(session);
     }
 
-    /// Notes that a session waits until something is heard.
+    /// Notes that a session waits for delivery receipts.
     pub(crate) fn wait(&mut self, session: SessionKey) {
         self.waiting.push(session);
     }
@@ -67,29 +66,29 @@ impl Live {
         remove_one(&mut self.waiting, session);
     }
 
-    /// The sessions that wait until something is heard.
+    /// The sessions that wait for delivery receipts.
     pub(crate) fn waiting(&self) -> &[SessionKey] {
         &self.waiting
     }
 
     pub(crate) fn join(&mut self, session: SessionKey, channel: Channel) {
-        let since = self.tick();
-        self.channels.entry(channel).or_default().push(Member { session, since });
+        self.changes += 1;
+        self.channels.entry(channel).or_default().push(session);
     }
 
-    /// The next moment.
-    pub(crate) fn tick(&mut self) -> Moment {
-        self.now.0 += 1;
-        self.now
-    }
-
-    pub(crate) fn part(&mut self, session: SessionKey, channel: &Channel) {
+    pub(crate) fn leave_channel(&mut self, session: SessionKey, channel: &Channel) {
+        self.changes += 1;
         if let Some(members) = self.channels.get_mut(channel) {
-            members.retain(|member| member.session != session);
+            members.retain(|member| *member != session);
             if members.is_empty() {
                 self.channels.remove(channel);
             }
         }
+    }
+
+    /// Changes whenever a session joins or leaves a channel.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// The account of this name, if it is present here.
@@ -108,39 +107,19 @@ impl Live {
     }
 
     /// The sessions in a channel.
-    pub(crate) fn members(&self, channel: &Channel) -> &[Member] {
+    pub(crate) fn members(&self, channel: &Channel) -> &[SessionKey] {
         self.channels.get(channel).map_or(&[], Vec::as_slice)
     }
 
-    /// The sessions that an event concerns.
-    pub(crate) fn iter<'a>(
-        &'a self,
-        audience: &'a Audience,
-    ) -> impl Iterator<Item = SessionKey> + 'a {
-        let (sessions, members, except): (&[SessionKey], &[Member], _) = match audience {
-            Audience::Session(session) => (std::slice::from_ref(session), &[], None),
-            Audience::Account(account) => (list(&self.accounts, account), &[], None),
-            Audience::Channel { channel, except, .. } => {
-                (&[], self.members(channel), Some(*except))
-            }
-            Audience::Arrivals { except } => (&self.arrivals, &[], Some(*except)),
-        };
-        let at = match audience {
-            Audience::Channel { at, .. } => *at,
-            _ => self.now,
-        };
-        let members = members.iter().filter(move |member| member.since < at);
-        let members = members.map(|member| member.session);
-        let sessions = sessions.iter().copied().chain(members);
-        sessions.filter(move |session| Some(*session) != except)
+    /// The sessions of an account that is present.
+    pub(crate) fn sessions(&self, account: AccountId) -> &[SessionKey] {
+        self.accounts.get(&account).map_or(&[], Vec::as_slice)
     }
-}
 
-fn list<'a, K: Eq + std::hash::Hash>(
-    lists: &'a HashMap<K, Vec<SessionKey>>,
-    key: &K,
-) -> &'a [SessionKey] {
-    lists.get(key).map_or(&[], Vec::as_slice)
+    /// The sessions that are told who comes and goes, but one.
+    pub(crate) fn arrivals_but(&self, except: SessionKey) -> Vec<SessionKey> {
+        self.arrivals.iter().copied().filter(|session| *session != except).collect()
+    }
 }
 
 /// Removes a session from a list, and the list where it is empty then; whether

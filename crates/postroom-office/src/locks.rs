@@ -4,26 +4,24 @@
 //! from the file. Where the store has no room for a lock, the office refuses the
 //! name itself once the file no longer has it, and tries the lock again.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 use postroom_model::Name;
-use postroom_store::{Call, Outcome, PasswordHash, Store};
+use postroom_store::{Call, End, Outcome, PasswordHash, Store};
 
+use crate::Office;
+use crate::calls::Origin;
 use crate::file_passwords::NewNames;
+use crate::output::{Operator, Output};
 use crate::password::FROM_FILE;
-use crate::visit::SessionKey;
-use crate::{News, Office};
 
 /// Failed locks that are tried again at one time. A full disk refuses each, and
 /// logins must not wait for all of them.
 const RETRIES_MAX: usize = 64;
 
-/// Names that are locked in one settlement, which all sessions wait for. The other
-/// names of a long file wait; the office refuses them itself meanwhile.
-const LOCKS_PER_SETTLEMENT_MAX: usize = 256;
-
-/// The key in all tickets of locks, which no session has.
-const KEY: usize = u32::MAX as usize;
+/// Names that are locked in one group, which all sessions wait for. The other names
+/// of a long file wait; the office refuses them itself meanwhile.
+const LOCKS_PER_GROUP_MAX: usize = 256;
 
 /// The locks that the store has not confirmed.
 #[derive(Debug, Default)]
@@ -33,9 +31,8 @@ pub(crate) struct Locks {
     waiting: VecDeque<NewNames>,
     /// Names whose lock is under way or has failed.
     unlocked: HashSet<Name>,
-    under_way: HashMap<SessionKey, Name>,
+    under_way: usize,
     failed: VecDeque<Name>,
-    last_number: u32,
     /// The operator knows that some have failed.
     is_reported: bool,
 }
@@ -67,23 +64,14 @@ impl Locks {
         name
     }
 
-    /// Whether a ticket is that of a lock.
-    pub(crate) fn has(&self, ticket: SessionKey) -> bool {
-        self.under_way.contains_key(&ticket)
-    }
-
-    fn begin(&mut self, name: Name) -> SessionKey {
-        // The office's other calls have the last number.
-        self.last_number = (self.last_number + 1) % u32::MAX;
-        let ticket = SessionKey::new(KEY, self.last_number);
-        self.unlocked.insert(name.clone());
-        self.under_way.insert(ticket, name);
-        ticket
+    fn begin(&mut self, name: Name) {
+        self.unlocked.insert(name);
+        self.under_way += 1;
     }
 
     /// Takes the result of a lock; returns what to tell the operator, if anything.
-    fn end(&mut self, ticket: SessionKey, is_locked: bool) -> Option<News> {
-        let name = self.under_way.remove(&ticket)?;
+    fn end(&mut self, name: Name, is_locked: bool) -> Option<Operator> {
+        self.under_way -= 1;
         if is_locked {
             self.unlocked.remove(&name);
         } else {
@@ -92,11 +80,11 @@ impl Locks {
         match (is_locked, self.is_reported) {
             (false, false) => {
                 self.is_reported = true;
-                Some(News::NotLocked)
+                Some(Operator::NotLocked)
             }
             (true, true) if self.unlocked.is_empty() && self.waiting.is_empty() => {
                 self.is_reported = false;
-                Some(News::AllLocked)
+                Some(Operator::AllLocked)
             }
             _ => None,
         }
@@ -104,9 +92,13 @@ impl Locks {
 }
 
 impl<S: Store> Office<S> {
-    /// Has the store lock names of the password file that wait for it.
+    /// Has the store lock names of the password file that wait for it, once the store
+    /// is done with those before.
     pub(crate) fn submit_locks(&mut self) {
-        for _ in 0..LOCKS_PER_SETTLEMENT_MAX {
+        if self.locks.under_way > 0 {
+            return;
+        }
+        for _ in 0..LOCKS_PER_GROUP_MAX {
             let Some(name) = self.locks.take_waiting() else {
                 return;
             };
@@ -119,15 +111,18 @@ impl<S: Store> Office<S> {
 
     /// Has the store lock a name of the password file.
     fn lock(&mut self, name: Name) {
-        let ticket = self.locks.begin(name.clone());
+        self.locks.begin(name.clone());
         let password = PasswordHash(FROM_FILE.into());
-        self.submit(ticket, Call::SetPassword { name, password });
+        self.submit(Origin::Lock(name.clone()), Call::SetPassword { name, password });
     }
 
     /// Takes the result of a lock.
-    pub(crate) fn lock_ended(&mut self, ticket: SessionKey, outcome: &Outcome) {
-        let is_locked = matches!(outcome, Outcome::PasswordSet { .. });
-        self.news.extend(self.locks.end(ticket, is_locked));
+    pub(crate) fn lock_ended(&mut self, name: Name, end: &End) {
+        let is_locked = match end {
+            End::Done(outcome) => matches!(outcome.get(), Outcome::PasswordSet { .. }),
+            End::Unavailable | End::Unknown => false,
+        };
+        self.outputs.extend(self.locks.end(name, is_locked).map(Output::Operator));
     }
 
     /// Tries locks again that have failed.
@@ -146,10 +141,14 @@ mod tests {
     use crate::tests::{Bench, file, owned};
     use crate::{PasswordTables, PasswordsRead};
 
-    fn told(bench: &mut Bench) -> Vec<News> {
+    fn told(bench: &mut Bench) -> Vec<Operator> {
         bench.settle();
-        let operators = |news: &News| matches!(news, News::NotLocked | News::AllLocked);
-        std::mem::take(&mut bench.news).into_iter().filter(operators).collect()
+        let outputs = std::mem::take(&mut bench.outputs).into_iter();
+        let operator = outputs.filter_map(|output| match output {
+            Output::Operator(told) => Some(told),
+            _ => None,
+        });
+        operator.collect()
     }
 
     #[test]
@@ -158,7 +157,7 @@ mod tests {
         assert!(bench.opens("bob", None) && bench.opens("ann", None));
         bench.disk.set_full(true);
         bench.office.set_passwords(file(&[("bob", "bobs"), ("ann", "anns")]));
-        assert!(matches!(told(&mut bench)[..], [News::NotLocked]));
+        assert!(matches!(told(&mut bench)[..], [Operator::NotLocked]));
         assert!(bench.opens("bob", Some("bobs")) && !bench.opens("bob", None));
         // The file no longer has bob, and the store never locked the account.
         bench.office.passwords_read(PasswordsRead::Changed(file(&[("ann", "anns")])));
@@ -167,7 +166,7 @@ mod tests {
         assert!(!bench.opens("bob", None) && !bench.opens("bob", Some("bobs")));
         bench.disk.set_full(false);
         bench.office.passwords_read(PasswordsRead::Unreadable);
-        assert!(matches!(told(&mut bench)[..], [News::AllLocked]));
+        assert!(matches!(told(&mut bench)[..], [Operator::AllLocked]));
         assert!(bench.is_locked("bob") && bench.is_locked("ann"));
         assert!(!bench.opens("bob", None));
     }
@@ -184,15 +183,15 @@ mod tests {
         let mut tables = PasswordTables::default();
         bench.office.use_password_file(tables.next(owned(&lines)));
         bench.settle_once();
-        assert_eq!(locked(&bench, &names), LOCKS_PER_SETTLEMENT_MAX);
+        assert_eq!(locked(&bench, &names), LOCKS_PER_GROUP_MAX);
         // The file no longer has most of them, and one comes back.
         bench.office.passwords_read(PasswordsRead::Changed(tables.next(owned(&lines[..1]))));
         bench.office.passwords_read(PasswordsRead::Changed(tables.next(owned(&lines[998..]))));
         let last = Name::new(&names[997]).unwrap();
         assert!(bench.office.locks.is_missing(&last));
         bench.settle_once();
-        assert_eq!(locked(&bench, &names), 2 * LOCKS_PER_SETTLEMENT_MAX);
-        assert!(bench.office.locks.is_missing(&last) && bench.office.is_unsettled());
+        assert_eq!(locked(&bench, &names), 2 * LOCKS_PER_GROUP_MAX);
+        assert!(bench.office.locks.is_missing(&last) && bench.office.has_work());
         bench.settle();
         assert_eq!(locked(&bench, &names), names.len());
         assert!(!bench.office.locks.is_missing(&last) && !bench.office.locks.has_waiting());

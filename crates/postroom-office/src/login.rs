@@ -1,28 +1,31 @@
 //! Logging in: opening an account, checking its password, becoming present.
 
-use postroom_model::{Attendee, ComposeRefusal, Event, LogInRefusal, Name, Password, Reply, Terms};
+use postroom_model::{
+    Attendee, ComposeRefusal, Event, LogInRefusal, Name, Password, Reply, SessionKey, Terms,
+};
 use postroom_store::{Call, Key, PasswordHash, Presence, Store};
 
+use crate::calls::RequestKey;
 use crate::check::{Against, Check, Checked, Verdict};
 use crate::file_passwords::FilePasswords;
-use crate::news::{Audience, News};
-use crate::visit::{Attendance, Entrance, Opened, SessionKey, Standing};
-use crate::{Office, own};
+use crate::output::Output;
+use crate::session::{Identity, LogIn, Opened, Present, Stage};
+use crate::{Office, find};
 
 impl<S: Store> Office<S> {
     pub(crate) fn log_in(
         &mut self,
-        session: SessionKey,
+        RequestKey { session, number }: RequestKey,
         name: Name,
         password: Option<Password>,
         terms: Terms,
     ) {
-        let Some(visit) = self.visit(session) else {
+        let Some(record) = self.session(session) else {
             return;
         };
-        let entrance =
-            Entrance { name, password, terms, waits_since: None, is_ending: false, opened: None };
-        visit.standing = Standing::Entering(Box::new(entrance));
+        let (waits_since, is_ending, opened) = (None, false, None);
+        let login = LogIn { number, name, password, terms, waits_since, is_ending, opened };
+        record.identity = Identity::LoggingIn(Box::new(login));
         match &mut self.file {
             Some(file) => file.add(session),
             None => self.admit(session),
@@ -31,64 +34,66 @@ impl<S: Store> Office<S> {
 
     /// Goes on with a login, on the passwords that are in force now.
     pub(crate) fn admit(&mut self, session: SessionKey) {
-        let Some(entrance) = self.entrance(session) else {
+        let Some(login) = self.login(session) else {
             return;
         };
-        entrance.waits_since = None;
-        let (name, terms) = (entrance.name.clone(), entrance.terms);
+        login.waits_since = None;
+        let (number, name, terms) = (login.number, login.name.clone(), login.terms);
+        let key = RequestKey { session, number };
         match self.checks.secret(&name).cloned() {
-            Some(secret) => self.check(session, Against::File(secret)),
-            None if self.locks.is_missing(&name) => self.check(session, Against::Nothing),
-            None => self.open(session, name, Key::None, terms),
+            Some(secret) => self.check(key, Against::File(secret)),
+            None if self.locks.is_missing(&name) => self.check(key, Against::Nothing),
+            None => self.open(key, name, Key::None, terms),
         }
     }
 
     /// Forgets a login whose session has ended.
-    pub(crate) fn enters_no_more(&mut self, session: SessionKey, entrance: &Entrance) {
-        if let (Some(file), Some(since)) = (&mut self.file, entrance.waits_since) {
+    pub(crate) fn end_login(&mut self, session: SessionKey, login: &LogIn) {
+        if let (Some(file), Some(since)) = (&mut self.file, login.waits_since) {
             file.remove(since, session);
+        }
+        // Whatever its calls come to is not told.
+        if let Some(work) = self.session(session).and_then(|record| record.work()) {
+            work.requests.clear();
         }
     }
 
-    fn open(&mut self, session: SessionKey, name: Name, key: Key, terms: Terms) {
+    fn open(&mut self, key: RequestKey, name: Name, password: Key, terms: Terms) {
         let admits_strangers = terms.admits_strangers;
-        self.submit(session, Call::Open { name, key, admits_strangers });
+        self.submit_request(key, Call::Open { name, key: password, admits_strangers });
     }
 
     /// The login of a session, if one is under way.
-    pub(crate) fn entrance(&mut self, session: SessionKey) -> Option<&mut Entrance> {
-        match &mut self.visit(session)?.standing {
-            Standing::Entering(entrance) => Some(entrance),
+    pub(crate) fn login(&mut self, session: SessionKey) -> Option<&mut LogIn> {
+        match &mut self.session(session)?.identity {
+            Identity::LoggingIn(login) => Some(login),
             _ => None,
         }
     }
 
-    pub(crate) fn opened(&mut self, session: SessionKey, opened: Opened) -> Option<Reply> {
+    pub(crate) fn opened(&mut self, key: RequestKey, opened: Opened) -> Option<Reply> {
         let account = opened.account;
-        let visit = self.visit(session)?;
-        match &mut visit.standing {
-            Standing::Entering(entrance) => {
-                if entrance.terms.presence.is_none() {
-                    visit.standing = Standing::Member(account);
-                    return Some(logged_in(opened));
-                }
-                entrance.opened = Some(opened);
-                self.claims.push(session);
-                self.unsettled = true;
-                None
-            }
-            // Its login is over.
-            _ => None,
+        let record = self.session(key.session)?;
+        // Otherwise its login is over.
+        let Identity::LoggingIn(login) = &mut record.identity else {
+            return None;
+        };
+        if login.terms.presence.is_none() {
+            record.identity = Identity::LoggedIn(account);
+            return Some(logged_in(opened));
         }
+        login.opened = Some(opened);
+        self.claims.push(key.session);
+        None
     }
 
-    /// Claims the presence of accounts for the sessions that are still there when
-    /// the next group is committed. A session that has only to be answered yet
-    /// claims nothing; it looks whether it could.
+    /// Claims the presence of accounts for the sessions that are still there at the end
+    /// of a turn. A session that has only to be answered yet claims nothing; it looks
+    /// whether it could.
     pub(crate) fn submit_claims(&mut self) {
         for session in std::mem::take(&mut self.claims) {
-            let Some(Entrance { terms, opened: Some(opened), is_ending, .. }) =
-                self.entrance(session)
+            let Some(LogIn { number, terms, opened: Some(opened), is_ending, .. }) =
+                self.login(session)
             else {
                 continue;
             };
@@ -97,130 +102,145 @@ impl<S: Store> Office<S> {
                 true => Call::ListPresent,
                 false => Call::Claim { account: opened.account, alone },
             };
-            self.submit(session, call);
+            let key = RequestKey { session, number: *number };
+            self.submit_request(key, call);
         }
     }
 
     /// Takes the list of accounts that are present, for a session that asked for it
     /// or for a login that is only to be answered.
-    pub(crate) fn present(&mut self, session: SessionKey, names: Vec<Name>) -> Option<Reply> {
-        let Some(entrance) = self.entrance(session) else {
+    pub(crate) fn present(&mut self, key: RequestKey, names: Vec<Name>) -> Option<Reply> {
+        let Some(login) = self.login(key.session) else {
             return Some(Reply::Present(names));
         };
-        let opened = entrance.opened.take()?;
-        let alone = entrance.terms.presence.is_some_and(|presence| presence.alone);
+        let opened = login.opened.take()?;
+        let alone = login.terms.presence.is_some_and(|presence| presence.alone);
         if alone && names.contains(&opened.name) {
-            return self.refused(session, LogInRefusal::Present);
+            return self.refused(key.session, LogInRefusal::Present);
         }
-        self.visit(session)?.standing = Standing::Member(opened.account);
+        self.session(key.session)?.identity = Identity::LoggedIn(opened.account);
         Some(logged_in(opened))
     }
 
-    /// The client has ended its side, and its login is the last of its requests.
+    /// The client has half-closed, and its login is the last of its requests.
     pub(crate) fn ends(&mut self, session: SessionKey) {
-        if let Some(entrance) = self.entrance(session) {
-            entrance.is_ending = true;
+        if let Some(login) = self.login(session) {
+            login.is_ending = true;
         }
     }
 
     pub(crate) fn claimed(
         &mut self,
-        session: SessionKey,
+        key: RequestKey,
         presence: Presence,
         active: u32,
     ) -> Option<Reply> {
-        let entrance = self.entrance(session);
-        let claim =
-            entrance.and_then(|entrance| Some((entrance.terms.presence?, entrance.opened.take()?)));
+        let session = key.session;
+        let login = self.login(session);
+        let claim = login.and_then(|login| Some((login.terms.presence?, login.opened.take()?)));
         let Some((interests, opened)) = claim else {
-            // It is no one's: the name must be free again.
-            self.submit(own(), Call::Release { presence });
+            // The session has ended meanwhile: the name must be free again.
+            self.hand_back(presence);
             return None;
         };
-        let name = opened.name.clone();
-        let attendance = Attendance {
-            account: opened.account,
-            name: name.clone(),
-            presence,
-            interests,
-            awaited: None,
-            last_mark: 0,
-        };
-        self.live.enter(session, &attendance);
-        self.visit(session)?.standing = Standing::Attending(Box::new(attendance));
+        let (account, name) = (opened.account, opened.name.clone());
+        let (awaited, last_mark) = (None, 0);
+        let present =
+            Present { account, name: name.clone(), presence, interests, awaited, last_mark };
+        self.live.enter(session, &present);
+        self.session(session)?.identity = Identity::Present(Box::new(present));
         let arrived = Event::Arrived(Attendee { name, active });
-        self.news.push(News::Event(Audience::Arrivals { except: session }, arrived));
+        let sessions = self.live.arrivals_but(session);
+        self.outputs.push_back(Output::Event(sessions, arrived));
         Some(logged_in(opened))
     }
 
-    pub(crate) fn departed(&mut self, session: SessionKey, name: Name, active: u32) {
-        let departed = Event::Departed(Attendee { name, active });
-        self.news.push(News::Event(Audience::Arrivals { except: session }, departed));
+    /// Ends the presence of a session's account as soon as its requests are completed.
+    pub(crate) fn end_presence(&mut self, session: SessionKey, present: Present) {
+        self.live.leave(session, &present);
+        let Some(record) = find(&mut self.sessions, session) else {
+            return;
+        };
+        let work = record.work_or(&mut self.spare);
+        if let Some(awaited) = present.awaited {
+            // What is stored but not posted yet is answered by its completion.
+            match awaited.stage {
+                Stage::Storing { .. } => {}
+                Stage::Posted { committed, .. } => {
+                    work.requests.resolve(awaited.number, Reply::Undelivered(committed));
+                }
+                Stage::Told { .. } => work.requests.resolve(awaited.number, Reply::Told),
+            }
+        }
+        work.release = Some(present.presence);
+        self.awaits_no_more_from(session, present.account);
     }
 
-    pub(crate) fn locked(&mut self, session: SessionKey, password: PasswordHash) -> Option<Reply> {
-        self.check(session, Against::Stored(password));
+    pub(crate) fn locked(&mut self, key: RequestKey, password: PasswordHash) -> Option<Reply> {
+        self.check(key, Against::Stored(password));
         None
     }
 
-    pub(crate) fn not_admitted(&mut self, session: SessionKey) -> Option<Reply> {
-        self.check(session, Against::Nothing);
+    pub(crate) fn not_admitted(&mut self, key: RequestKey) -> Option<Reply> {
+        self.check(key, Against::Nothing);
         None
     }
 
-    pub(crate) fn no_room(
-        &mut self,
-        session: SessionKey,
-        refusal: ComposeRefusal,
-    ) -> Option<Reply> {
-        match self.entrance(session) {
-            Some(_) => self.refused(session, LogInRefusal::NoRoom),
+    pub(crate) fn no_room(&mut self, key: RequestKey, refusal: ComposeRefusal) -> Option<Reply> {
+        match self.login(key.session) {
+            Some(_) => self.refused(key.session, LogInRefusal::NoRoom),
             None => Some(Reply::NotComposed(refusal)),
         }
     }
 
-    fn check(&mut self, session: SessionKey, against: Against) {
-        let Some(entrance) = self.entrance(session) else {
+    fn check(&mut self, key: RequestKey, against: Against) {
+        let Some(login) = self.login(key.session) else {
             return;
         };
-        let (name, given) = (entrance.name.clone(), entrance.password.take());
-        if !self.checks.add(Check::new(session, name, given, against))
-            && let Some(reply) = self.refused(session, LogInRefusal::Busy)
+        let (name, given) = (login.name.clone(), login.password.take());
+        if !self.checks.add(Check::new(key, name, given, against))
+            && let Some(reply) = self.refused(key.session, LogInRefusal::Busy)
         {
-            self.reply(session, reply);
+            self.resolve(key, reply);
         }
     }
 
     pub(crate) fn refused(&mut self, session: SessionKey, refusal: LogInRefusal) -> Option<Reply> {
-        self.visit(session)?.standing = Standing::Stranger;
+        self.session(session)?.identity = Identity::Anonymous;
         Some(Reply::LogInRefused(refusal))
     }
 
-    /// Takes a password that has to be checked; those of sessions that have left
-    /// are not checked any more.
+    /// Takes a password that has to be checked; those of sessions that have ended are
+    /// not checked any more.
     pub fn take_check(&mut self) -> Option<Check> {
-        let visits = &self.visits;
-        self.checks.take(|session| {
-            visits.get(session.key()).is_some_and(|visit| visit.generation == session.generation())
+        let sessions = &self.sessions;
+        self.checks.take(|check| {
+            let record = sessions.get(check.session.index());
+            record.is_some_and(|record| match &record.identity {
+                Identity::LoggingIn(login) => {
+                    record.generation == check.session.generation() && login.number == check.number
+                }
+                _ => false,
+            })
         })
     }
 
     /// Takes the result of a check.
-    pub fn checked(&mut self, checked: Checked) {
-        let Checked { session, name, verdict } = checked;
-        let key = match verdict {
+    pub fn checked(&mut self, Checked { login: key, name, verdict }: Checked) {
+        let password = match verdict {
             Verdict::Wrong => None,
             Verdict::FitsStored(hash) => Some(Key::Verified(hash)),
             Verdict::FitsFile => Some(Key::Trusted),
         };
-        let Some(terms) = self.entrance(session).map(|entrance| entrance.terms) else {
+        let login = self.login(key.session).filter(|login| login.number == key.number);
+        let Some(terms) = login.map(|login| login.terms) else {
             return;
         };
-        match key {
-            Some(key) => self.open(session, name, key, terms),
+        match password {
+            Some(password) => self.open(key, name, password, terms),
             None => {
-                if let Some(reply) = self.refused(session, LogInRefusal::Password) {
-                    self.reply(session, reply);
+                if let Some(reply) = self.refused(key.session, LogInRefusal::Password) {
+                    self.resolve(key, reply);
                 }
             }
         }
@@ -266,8 +286,8 @@ mod tests {
                 end(&mut bench, session);
                 bench.settle();
                 assert_eq!(claims.get(), 0, "end {number} after {settled}");
-                let told = bench.news.iter().any(|news| matches!(news, News::Event(..)));
-                assert!(!told, "{:?}", bench.news);
+                let told = bench.outputs.iter().any(|output| matches!(output, Output::Event(..)));
+                assert!(!told, "{:?}", bench.outputs);
                 // The name is free.
                 assert!(bench.opens("bob", None));
             }

@@ -9,10 +9,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use postroom_model::SessionKey;
 use postroom_store::Store;
 
-use crate::visit::SessionKey;
-use crate::{FilePasswords, News, Office};
+use crate::output::{Operator, Output};
+use crate::{FilePasswords, Office};
 
 /// How long a read counts as recent, from its begin.
 const FRESH_FOR: Duration = Duration::from_millis(500);
@@ -136,7 +137,7 @@ impl<S: Store> Office<S> {
         if let Some(file) = &mut self.file {
             file.is_asked = true;
             if file.under_way.as_ref().is_some_and(|under_way| under_way.is_late) {
-                self.news.push(News::PasswordsLate);
+                self.outputs.push_back(Output::Operator(Operator::PasswordsLate));
             }
         }
     }
@@ -149,11 +150,11 @@ impl<S: Store> Office<S> {
         let file = self.file.as_mut()?;
         let newcomers = std::mem::take(&mut file.newcomers);
         if file.note_late(now) {
-            self.news.push(News::PasswordsLate);
+            self.outputs.push_back(Output::Operator(Operator::PasswordsLate));
         }
         for session in newcomers {
-            if let Some(entrance) = self.entrance(session) {
-                entrance.waits_since = Some(now);
+            if let Some(login) = self.login(session) {
+                login.waits_since = Some(now);
                 self.file.as_mut()?.waiting.insert((now, session));
             }
         }
@@ -171,7 +172,7 @@ impl<S: Store> Office<S> {
     /// Takes the result of a read.
     pub fn passwords_read(&mut self, read: PasswordsRead) {
         if self.file.as_mut().is_some_and(PasswordFile::end) {
-            self.news.push(News::PasswordsInTime);
+            self.outputs.push_back(Output::Operator(Operator::PasswordsInTime));
         }
         self.retry_locks();
         if let PasswordsRead::Changed(passwords) = read {
@@ -254,22 +255,34 @@ mod tests {
         assert!(!bench.is_answered(first));
         assert_eq!(bench.office.tend_logins(at(1_000)), None);
         assert!(bench.is_answered(first));
-        assert!(matches!(bench.news[..], [News::PasswordsLate, ..]), "{:?}", bench.news);
+        assert!(
+            matches!(bench.outputs[..], [Output::Operator(Operator::PasswordsLate), ..]),
+            "{:?}",
+            bench.outputs
+        );
         bench.office.leave(first);
         assert!(!bench.opens_at("bob", "new", at(1_500)));
         assert_eq!(bench.office.logins_wait_until(), None);
         // The operator asks in vain and is told so.
-        bench.news.clear();
+        bench.outputs.clear();
         bench.office.ask_for_passwords();
         assert_eq!(bench.office.tend_logins(at(2_000)), None);
         bench.settle();
-        assert!(matches!(bench.news[..], [News::PasswordsLate]), "{:?}", bench.news);
-        bench.news.clear();
+        assert!(
+            matches!(bench.outputs[..], [Output::Operator(Operator::PasswordsLate)]),
+            "{:?}",
+            bench.outputs
+        );
+        bench.outputs.clear();
         bench.ends(&[("bob", "old")]);
         assert_eq!(bench.office.tend_logins(at(9_000)), Some(PasswordRead { is_asked: true }));
         bench.ends(&[("bob", "new")]);
         bench.settle();
-        assert!(matches!(bench.news[..], [News::PasswordsInTime]), "{:?}", bench.news);
+        assert!(
+            matches!(bench.outputs[..], [Output::Operator(Operator::PasswordsInTime)]),
+            "{:?}",
+            bench.outputs
+        );
         assert!(bench.opens_at("bob", "new", at(9_001)));
     }
 

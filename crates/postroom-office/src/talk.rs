@@ -1,152 +1,172 @@
-//! Talking: posts in channels, live words, and who has heard them.
+//! Talking: posts in channels, live lines, and their delivery receipts.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use postroom_model::{
-    Channel, Committed, Event, Name, NotTold, Notice, Post, PostRefusal, Posted, Reply, Text, Told,
+    Channel, Committed, Event, Mark, Name, NotTold, Notice, Post, Posted, Reply, SessionKey, Text,
+    Told,
 };
 use postroom_store::{AccountId, Call, Store};
 
 use crate::Office;
-use crate::news::{Audience, News};
-use crate::visit::{self, Awaited, SessionKey, Waiting};
+use crate::calls::RequestKey;
+use crate::output::{Output, Posts};
+use crate::session::{self, Awaited, Stage};
 
 /// Channels that one session may be in, `#lobby` left out.
 const CHANNELS_PER_SESSION_MAX: usize = 64;
 
 impl<S: Store> Office<S> {
-    pub(crate) fn join(&mut self, session: SessionKey, channel: Channel) {
-        let Some(visit) = self.visit(session) else {
+    pub(crate) fn join(&mut self, key: RequestKey, channel: Channel) {
+        let Some(work) = self.session(key.session).and_then(|record| record.work()) else {
             return;
         };
-        let reply = if visit.channels.contains(&channel) {
+        let reply = if work.channels.contains(&channel) {
             Reply::Joined
-        } else if visit.channels.len() == CHANNELS_PER_SESSION_MAX {
+        } else if work.channels.len() == CHANNELS_PER_SESSION_MAX {
             Reply::NotJoined
         } else {
-            visit.channels.push(channel.clone());
-            self.live.join(session, channel);
+            work.channels.push(channel.clone());
+            self.live.join(key.session, channel);
             Reply::Joined
         };
-        self.reply(session, reply);
+        self.resolve(key, reply);
     }
 
-    pub(crate) fn part(&mut self, session: SessionKey, channel: &Channel) {
-        let Some(visit) = self.visit(session) else {
+    pub(crate) fn leave_channel(&mut self, key: RequestKey, channel: &Channel) {
+        let Some(work) = self.session(key.session).and_then(|record| record.work()) else {
             return;
         };
-        let place = visit.channels.iter().position(|joined| joined == channel);
+        let place = work.channels.iter().position(|joined| joined == channel);
         if let Some(place) = place {
-            visit.channels.swap_remove(place);
-            self.live.part(session, channel);
+            work.channels.swap_remove(place);
+            self.live.leave_channel(key.session, channel);
         }
-        self.reply(session, Reply::Left(place.is_some()));
+        self.resolve(key, Reply::Left(place.is_some()));
     }
 
     pub(crate) fn post(
         &mut self,
-        session: SessionKey,
+        key: RequestKey,
         channels: Vec<Channel>,
         text: Text,
         awaits_delivery: bool,
     ) {
-        let Some(visit) = self.visit(session) else {
+        let Some(record) = self.session(key.session) else {
             return;
         };
-        let mut attendance = visit.attendance();
-        if let Some(attendance) = attendance.as_mut().filter(|_| awaits_delivery) {
-            let mark = attendance.next_mark(session);
-            attendance.awaited = Some(Awaited { mark, what: Waiting::ToBeStored });
+        let mut present = record.present();
+        if let Some(present) = present.as_mut().filter(|_| awaits_delivery) {
+            let mark = present.next_mark(key.session);
+            let stage = Stage::Storing { is_abandoned: false };
+            present.awaited = Some(Awaited { number: key.number, mark, stage });
         }
-        let attendance = attendance.as_deref();
-        let author = attendance.map(|attendance| attendance.account);
-        let post = visit::post(attendance, channels, text);
-        self.submit(session, Call::Post { author, post });
+        let present = present.as_deref();
+        let author = present.map(|present| present.account);
+        let post = session::post(present, channels, text);
+        self.submit_request(key, Call::Post { author, post });
     }
 
-    /// The post is on disk: whoever is in its channels is to see it.
-    pub(crate) fn posted(&mut self, session: SessionKey, post: &Committed<Arc<Post>>) {
-        let awaited = self.stored(session);
-        let mark = match &awaited {
-            Some(Awaited { mark, what: Waiting::ToBeStored }) => Some(*mark),
-            _ => None,
+    /// The post is on disk: it goes to the members of its channels.
+    pub(crate) fn posted(&mut self, key: RequestKey, post: &Committed<Arc<Post>>) {
+        let (mark, is_abandoned) = match self.stored(key) {
+            Some((mark, is_abandoned)) => (Some(mark), is_abandoned),
+            None => (None, false),
         };
-        let (mut missing, mut heard_in) = (HashSet::new(), None);
-        for posted in Posted::in_each(post, mark) {
-            let (channel, at) = (posted.channel.clone(), self.live.tick());
-            let audience = Audience::Channel { channel, except: session, at };
-            if self.live.iter(&audience).next().is_some() {
-                if mark.is_some() {
-                    missing.extend(self.live.iter(&audience));
-                }
-                heard_in = Some(audience.clone());
-                self.news.push(News::Event(audience, Event::Posted(posted)));
+        let awaited = mark.filter(|_| !is_abandoned);
+        let (mut members, mut has_members) = (Vec::new(), false);
+        for posted in Posted::in_each(post, awaited) {
+            let others = self.live.members(&posted.channel);
+            let mut others = others.iter().copied().filter(|member| *member != key.session);
+            if awaited.is_some() {
+                members.extend(others.clone());
+            }
+            if others.next().is_some() {
+                has_members = true;
+                self.push_post(key.session, posted);
             }
         }
-        let receipt = post.derive(|_| ());
-        match (awaited, mark, heard_in) {
-            (_, Some(mark), Some(audience)) => {
-                let what = Waiting::ToBeDelivered { receipt, missing, audience };
-                self.wait(session, Awaited { mark, what });
+        let committed = post.derive(|_| ());
+        match awaited {
+            Some(mark) if has_members => {
+                let missing: HashSet<_> = members.iter().copied().collect();
+                self.wait(key, mark, Stage::Posted { committed, members, missing });
             }
-            (Some(_), None, _) => self.reply(session, Reply::Undelivered(receipt)),
-            _ if self.visit(session).is_some() => self.reply(session, Reply::Posted(receipt)),
-            _ => {}
+            _ if is_abandoned => self.resolve(key, Reply::Undelivered(committed)),
+            _ => self.resolve(key, Reply::Posted(committed)),
         }
     }
 
-    /// What the session waits for, if its post, just stored, is to be heard.
-    fn stored(&mut self, session: SessionKey) -> Option<Awaited> {
-        let attendance = self.visit(session)?.attendance()?;
-        attendance.awaited.take_if(|awaited| {
-            matches!(awaited.what, Waiting::ToBeStored | Waiting::ToBeStoredOnly)
-        })
+    /// Adds a post to those before it in its channel, as long as nothing else has
+    /// happened and the members are the same.
+    fn push_post(&mut self, author: SessionKey, posted: Posted) {
+        let changes = self.live.changes();
+        if let Some(Output::Posts(posts)) = self.outputs.back_mut()
+            && posts.changes == changes
+            && posts.is_in(&posted.channel)
+        {
+            posts.posts.push((author, Event::Posted(posted)));
+            return;
+        }
+        let members = self.live.members(&posted.channel).to_vec();
+        let posts = Posts { members, posts: vec![(author, Event::Posted(posted))], changes };
+        self.outputs.push_back(Output::Posts(posts));
     }
 
-    fn wait(&mut self, session: SessionKey, awaited: Awaited) {
-        if let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) {
-            attendance.awaited = Some(awaited);
-            self.live.wait(session);
+    /// The mark of a post that was being stored, and whether its sender has given up
+    /// waiting for its delivery.
+    pub(crate) fn stored(&mut self, key: RequestKey) -> Option<(Mark, bool)> {
+        let present = self.session(key.session)?.present()?;
+        let awaited = present.awaited.take_if(|awaited| {
+            awaited.number == key.number && matches!(awaited.stage, Stage::Storing { .. })
+        })?;
+        match awaited.stage {
+            Stage::Storing { is_abandoned } => Some((awaited.mark, is_abandoned)),
+            Stage::Posted { .. } | Stage::Told { .. } => None,
         }
     }
 
-    pub(crate) fn not_posted(&mut self, session: SessionKey, refusal: PostRefusal) -> Reply {
-        self.stored(session);
-        Reply::NotPosted(refusal)
+    fn wait(&mut self, key: RequestKey, mark: Mark, stage: Stage) {
+        if let Some(present) = self.session(key.session).and_then(|record| record.present()) {
+            present.awaited = Some(Awaited { number: key.number, mark, stage });
+            self.live.wait(key.session);
+        }
     }
 
     pub(crate) fn tell(
         &mut self,
-        session: SessionKey,
+        key: RequestKey,
         recipient: &Name,
         text: Text,
         awaits_delivery: bool,
     ) {
         let found = self.live.find(recipient);
-        let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) else {
+        let Some(present) = self.session(key.session).and_then(|record| record.present()) else {
+            // The session is closed, and nobody waits for the reply.
+            self.resolve(key, Reply::NotTold(NotTold::Absent));
             return;
         };
         let Some(account) = found else {
-            self.reply(session, Reply::NotTold(NotTold::Absent));
+            self.resolve(key, Reply::NotTold(NotTold::Absent));
             return;
         };
-        let sender = attendance.name.clone();
-        let mark = awaits_delivery.then(|| attendance.next_mark(session));
-        // Before the reply: whoever speaks to itself and leaves at once still sees it.
+        let sender = present.name.clone();
+        let mark = awaits_delivery.then(|| present.next_mark(key.session));
+        let sessions = self.live.sessions(account).to_vec();
+        // Before the reply: a session that speaks to itself and leaves still sees it.
         let told = Event::Told(Told { sender, text, mark });
-        self.news.push(News::Event(Audience::Account(account), told));
+        self.outputs.push_back(Output::Event(sessions.clone(), told));
         match mark {
-            Some(mark) => {
-                self.wait(session, Awaited { mark, what: Waiting::Reply { recipient: account } });
-            }
-            None => self.reply(session, Reply::Told),
+            Some(mark) => self.wait(key, mark, Stage::Told { recipient: account, sessions }),
+            None => self.resolve(key, Reply::Told),
         }
     }
 
     pub(crate) fn tell_of_mail(&mut self, recipient: AccountId) {
-        for session in self.live.mail(recipient) {
-            self.news.push(News::Event(Audience::Session(*session), Event::Mail));
+        let sessions = self.live.mail(recipient);
+        if !sessions.is_empty() {
+            self.outputs.push_back(Output::Event(sessions.to_vec(), Event::Mail));
         }
     }
 
@@ -154,14 +174,14 @@ impl<S: Store> Office<S> {
     pub fn note(&mut self, session: SessionKey, notice: Notice) {
         match notice {
             Notice::Delivered(mark) => {
-                self.delivered(mark.into(), |awaited| match &mut awaited.what {
+                self.delivered(mark.session, |awaited| match &mut awaited.stage {
                     _ if awaited.mark != mark => false,
-                    Waiting::ToBeStored | Waiting::ToBeStoredOnly => false,
-                    Waiting::ToBeDelivered { missing, .. } => {
+                    Stage::Storing { .. } => false,
+                    Stage::Posted { missing, .. } => {
                         missing.remove(&session);
                         missing.is_empty()
                     }
-                    Waiting::Reply { .. } => true,
+                    Stage::Told { .. } => true,
                 });
             }
             Notice::Abandon => self.abandon(session),
@@ -169,67 +189,66 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// A session is there no more: no one waits until it hears anything.
+    /// A session is gone: nobody waits for its delivery receipts.
     pub(crate) fn awaits_no_more_from(&mut self, session: SessionKey, account: AccountId) {
         for waiting in self.live.waiting().to_vec() {
-            self.delivered(waiting, |awaited| match &mut awaited.what {
-                Waiting::ToBeDelivered { missing, .. } => {
-                    missing.remove(&session) && missing.is_empty()
-                }
+            self.delivered(waiting, |awaited| match &mut awaited.stage {
+                Stage::Posted { missing, .. } => missing.remove(&session) && missing.is_empty(),
+                Stage::Storing { .. } | Stage::Told { .. } => false,
+            });
+            let present = self.session(waiting).and_then(|record| record.present());
+            let is_for_it = present.is_some_and(|present| match &present.awaited {
+                Some(Awaited { stage: Stage::Told { recipient, .. }, .. }) => *recipient == account,
                 _ => false,
             });
-            let is_for_it = self.visit(waiting).and_then(|visit| visit.attendance()).is_some_and(
-                |attendance| match &attendance.awaited {
-                    Some(Awaited { what: Waiting::Reply { recipient }, .. }) => {
-                        *recipient == account
-                    }
-                    _ => false,
-                },
-            );
             if is_for_it && !self.live.is_here(account) {
                 self.abandon(waiting);
             }
         }
     }
 
-    /// Answers a session that waits, if what it waits for has been heard by now.
+    /// Answers a session that waits, if all delivery receipts have come by now.
     fn delivered(&mut self, session: SessionKey, is_all: impl FnOnce(&mut Awaited) -> bool) {
-        let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) else {
+        let Some(present) = self.session(session).and_then(|record| record.present()) else {
             return;
         };
-        let reply = match attendance.awaited.take_if(is_all).map(|awaited| awaited.what) {
-            Some(Waiting::ToBeDelivered { receipt, .. }) => Reply::Posted(receipt),
-            Some(Waiting::Reply { .. }) => Reply::Told,
-            Some(Waiting::ToBeStored | Waiting::ToBeStoredOnly) | None => return,
+        let Some(Awaited { number, stage, .. }) = present.awaited.take_if(is_all) else {
+            return;
+        };
+        let reply = match stage {
+            Stage::Posted { committed, .. } => Reply::Posted(committed),
+            Stage::Told { .. } => Reply::Told,
+            Stage::Storing { .. } => return,
         };
         self.live.wait_no_more(session);
-        self.reply(session, reply);
+        self.resolve(RequestKey { session, number }, reply);
     }
 
     fn abandon(&mut self, session: SessionKey) {
-        if self.take_deferred(session) {
-            return self.reply(session, Reply::NotTold(NotTold::Undelivered));
+        let Some(record) = self.session(session) else {
+            return;
+        };
+        if let Some(number) = record.work().and_then(|work| work.requests.deferred_delivery()) {
+            let reply = Reply::NotTold(NotTold::Undelivered);
+            return self.resolve(RequestKey { session, number }, reply);
         }
-        let Some(attendance) = self.visit(session).and_then(|visit| visit.attendance()) else {
+        let Some(present) = record.present() else {
             return;
         };
-        let Some(Awaited { mark, what }) = attendance.awaited.take() else {
+        if let Some(Awaited { stage: Stage::Storing { is_abandoned }, .. }) = &mut present.awaited {
+            *is_abandoned = true;
+            return;
+        }
+        let Some(Awaited { number, mark, stage }) = present.awaited.take() else {
             return;
         };
-        let (audience, reply) = match what {
-            Waiting::ToBeStored | Waiting::ToBeStoredOnly => {
-                attendance.awaited = Some(Awaited { mark, what: Waiting::ToBeStoredOnly });
-                return;
-            }
-            Waiting::ToBeDelivered { receipt, audience, .. } => {
-                (audience, Reply::Undelivered(receipt))
-            }
-            Waiting::Reply { recipient } => {
-                (Audience::Account(recipient), Reply::NotTold(NotTold::Undelivered))
-            }
+        let (sessions, reply) = match stage {
+            Stage::Posted { committed, members, .. } => (members, Reply::Undelivered(committed)),
+            Stage::Told { sessions, .. } => (sessions, Reply::NotTold(NotTold::Undelivered)),
+            Stage::Storing { .. } => return,
         };
         self.live.wait_no_more(session);
-        self.news.push(News::Event(audience, Event::Withdrawn(mark)));
-        self.reply(session, reply);
+        self.outputs.push_back(Output::Event(sessions, Event::Withdrawn(mark)));
+        self.resolve(RequestKey { session, number }, reply);
     }
 }

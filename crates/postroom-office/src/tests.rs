@@ -3,24 +3,24 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use postroom_model::{Name, Password, PresenceTerms, Reply, Request, Terms};
-use postroom_store::{Call, Fate, Limits, MemoryDisk, MemoryStore, Timestamp};
+use postroom_model::{Name, Password, PresenceTerms, Reply, Request, SessionKey, Terms};
+use postroom_store::{Call, Fate, Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 
 use crate::password::Checker;
-use crate::{FilePasswords, News, Office, PasswordTables, SessionKey};
+use crate::{FilePasswords, Office, Output, PasswordTables};
 
-/// An office, its store's disk and its news.
+/// An office, its store's disk and what it has put out.
 pub(crate) struct Bench {
     pub(crate) office: Office<MemoryStore>,
     pub(crate) disk: MemoryDisk,
-    pub(crate) news: Vec<News>,
+    pub(crate) outputs: Vec<Output>,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
         let disk = MemoryDisk::default();
         let store = disk.open(Limits::default());
-        Self { office: Office::new(store, 16), disk, news: Vec::new() }
+        Self { office: Office::new(store, 16), disk, outputs: Vec::new() }
     }
 
     /// The number of claims from now on.
@@ -40,7 +40,10 @@ impl Bench {
 
     /// Commits once.
     pub(crate) fn settle_once(&mut self) {
-        self.office.settle(Timestamp(0), &mut self.news).unwrap();
+        if let Some(job) = self.office.next_job(Timestamp(0)) {
+            self.office.finish(job.run()).unwrap();
+        }
+        self.outputs.extend(std::iter::from_fn(|| self.office.take_output()));
     }
 
     /// Commits and checks passwords until nothing is left to do.
@@ -50,7 +53,7 @@ impl Bench {
                 let checked = check.run(&mut Checker::default());
                 self.office.checked(checked);
             }
-            if !self.office.is_unsettled() {
+            if !self.office.has_work() {
                 return;
             }
             self.settle_once();
@@ -69,8 +72,8 @@ impl Bench {
 
     /// What a session was answered, if it was.
     pub(crate) fn answer(&self, session: SessionKey) -> Option<&Reply> {
-        self.news.iter().find_map(|news| match news {
-            News::Reply(to, reply) if *to == session => Some(reply),
+        self.outputs.iter().find_map(|output| match output {
+            Output::Reply(to, reply) if *to == session => Some(reply),
             _ => None,
         })
     }

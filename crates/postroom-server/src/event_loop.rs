@@ -1,124 +1,55 @@
-//! The event loop: waits, takes, commits, answers.
+//! The event loop: waits for sockets, gives the engine what came, runs the store's
+//! jobs, and does what the engine puts out.
 
-use std::collections::VecDeque;
-use std::io;
-use std::time::{Duration, Instant};
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use postroom_office::{
-    FilePasswords, Member, News, Office, PasswordRead, PasswordsRead, SessionKey,
-};
-use postroom_protocol::{Category, Outputs, Report};
-use postroom_store::{Store, StoreFailure};
+use postroom_engine::{Broken, ConnectionKey, Engine, Output};
+use postroom_protocol::{Category, Report};
+use postroom_store::{Job as _, Store, StoreFailure, Timestamp};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-use slab::Slab;
 
-use crate::acknowledgement::Watch;
-use crate::audit::Counts;
-use crate::before_login::BeforeLogin;
-use crate::connection::{Buffer, Connection, Ending, Peer, Phase};
-use crate::dial::Failures;
-use crate::listener::BoundListener;
-use crate::seat::Seats;
+use crate::connection::{Connections, Peer};
+use crate::listener::{BoundListener, KeepAlive};
+use crate::log_line;
+use crate::parts::{Parts, Passwords, Reporter};
 use crate::signals::CaughtSignals;
-use crate::spare::SpareBuffers;
-use crate::tell::Untold;
-use crate::threads::{self, Threads};
-use crate::timers::{Deadline, Timers};
+use crate::threads::{Threads, Told};
+use crate::transport::Transport as _;
 use crate::{ServerError, ServerSettings};
 
-const NEWS: Token = Token(0);
+const THREADS: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const FIRST_LISTENER: usize = 2;
-pub(crate) const FIRST_CONNECTION: usize = 1 << 16;
+const FIRST_CONNECTION: usize = 1 << 16;
 
-/// Bytes taken from a connection before the others have their turn.
-const TAKE_BYTES: usize = 64 << 10;
+/// Bytes read from a connection before the others have their turn.
+const READ_BYTES: usize = 64 << 10;
 /// Events taken in one turn.
 const EVENTS: usize = 1_024;
 
 /// A server with all its listeners open.
-pub struct Server<S> {
-    pub(crate) settings: ServerSettings,
-    pub(crate) poll: Poll,
+pub struct Server<S: Store> {
+    pub(crate) engine: Engine<S>,
+    stop_limit: Duration,
+    pub(crate) keep_alive: KeepAlive,
+    poll: Poll,
     signals: CaughtSignals,
-    pub(crate) threads: Threads,
+    threads: Threads,
     pub(crate) listeners: Vec<Listening>,
     /// When connections are accepted again after a shortage.
-    pub(crate) accept_again: Option<Instant>,
-    /// Connections wait since there are as many as there may be.
-    pub(crate) is_full: bool,
+    pub(crate) accept_again_at: Option<Instant>,
     /// The listener that a connection was last accepted from.
     pub(crate) next_listener: usize,
-    /// Connections that were evicted before their login and may still be drained.
-    pub(crate) evicted: VecDeque<usize>,
-    pub(crate) office: Office<S>,
-    pub(crate) connections: Slab<Connection>,
-    pub(crate) seats: Seats,
-    pub(crate) before_login: BeforeLogin,
-    /// Lines of the log in this second.
-    pub(crate) line_counts: Counts,
-    /// What is heard once it is acknowledged.
-    pub(crate) watches: Vec<Watch>,
-    pub(crate) dial_failures: Failures,
-    pub(crate) reporter: Box<dyn Reporter>,
-    pub(crate) timers: Timers,
-    pub(crate) passwords_deadline: Option<Instant>,
+    pub(crate) connections: Connections,
+    /// Connections that may have bytes to be read.
+    readable: Vec<ConnectionKey>,
+    reporter: Box<dyn Reporter>,
     /// The time at which this turn began.
     pub(crate) now: Instant,
-    /// Connections with bytes to be taken.
-    pub(crate) readable: Vec<usize>,
-    /// Connections with answers to be written, or to be ended.
-    pub(crate) unflushed: Vec<usize>,
-    pub(crate) news: Vec<News>,
-    /// Posts in one channel that are still to be told.
-    pub(crate) posts: Vec<Untold>,
-    /// Whom they are told.
-    pub(crate) members: Vec<Member>,
-    /// Whom an event is told.
-    pub(crate) audience: Vec<SessionKey>,
-    pub(crate) outputs: Outputs,
-    /// Empty buffers for answers: an idle connection keeps none.
-    pub(crate) spare: SpareBuffers,
-    pub(crate) buffer: Box<[u8]>,
+    buffer: Box<[u8]>,
     stop: Stop,
-}
-
-/// What a server is made of.
-pub struct Parts<S> {
-    /// The limits.
-    pub settings: ServerSettings,
-    /// Where everything is kept.
-    pub store: S,
-    /// Where it listens.
-    pub listeners: Vec<BoundListener>,
-    /// The signals, caught since before the listeners were opened.
-    pub signals: CaughtSignals,
-    /// Passwords that the store does not have, if there are any.
-    pub passwords: Option<Passwords>,
-    /// The operator's report.
-    pub reporter: Box<dyn Reporter>,
-}
-
-/// Passwords of a password file.
-pub struct Passwords {
-    /// What it says at the start.
-    pub first: FilePasswords,
-    /// Reads it again.
-    pub source: Box<dyn PasswordSource>,
-}
-
-/// A password file, read on a thread of its own: it may be slow or hang.
-pub trait PasswordSource: Send {
-    /// Reads it if it has changed, and writes to the log what the operator must
-    /// know.
-    fn read(&mut self, read: PasswordRead) -> PasswordsRead;
-}
-
-/// The operator's report.
-pub trait Reporter {
-    /// Adds a line; what goes wrong with that stops nothing.
-    fn report(&mut self, report: &Report);
 }
 
 /// How far a stop has come.
@@ -149,6 +80,7 @@ impl<S: Store> Server<S> {
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> Result<Self, ServerError> {
         let Parts { settings, store, listeners, mut signals, passwords, reporter } = parts;
+        let ServerSettings { engine: settings, stop_limit, keep_alive } = settings;
         let poll = Poll::new().map_err(refused("watch sockets"))?;
         let registry = poll.registry();
         signals.register(registry, SIGNALS).map_err(refused("catch signals"))?;
@@ -159,44 +91,30 @@ impl<S: Store> Server<S> {
                 .map_err(refused("watch a listener"))?;
             listening.push(Listening { bound, waiting: true });
         }
-        let waker = Waker::new(registry, NEWS).map_err(refused("wake the server"))?;
-        let mut office = Office::new(store, settings.password_checks_max);
+        let waker = Waker::new(registry, THREADS).map_err(refused("wake the server"))?;
+        let now = Instant::now();
+        let mut engine = Engine::new(now, settings, store);
         let source = passwords.map(|Passwords { first, source }| {
-            office.use_password_file(first);
+            engine.use_password_file(first);
             source
         });
         let threads =
             Threads::start(waker, source, housekeeping).map_err(refused("start a thread"))?;
         let mut server = Self {
-            office,
-            settings,
+            engine,
+            stop_limit,
+            keep_alive,
             poll,
             signals,
             threads,
             listeners: listening,
-            accept_again: None,
-            is_full: false,
+            accept_again_at: None,
             next_listener: 0,
-            evicted: VecDeque::new(),
-            connections: Slab::new(),
-            seats: Seats::default(),
-            before_login: BeforeLogin::default(),
-            line_counts: Counts::default(),
-            watches: Vec::new(),
-            dial_failures: Failures::default(),
-            reporter,
-            timers: Timers::default(),
-            passwords_deadline: None,
-            now: Instant::now(),
+            connections: Connections::default(),
             readable: Vec::new(),
-            unflushed: Vec::new(),
-            news: Vec::new(),
-            posts: Vec::new(),
-            members: Vec::new(),
-            audience: Vec::new(),
-            outputs: Outputs::default(),
-            spare: SpareBuffers::default(),
-            buffer: vec![0; TAKE_BYTES].into_boxed_slice(),
+            reporter,
+            now,
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
             stop: Stop::No,
         };
         server.report(Category::General, "server started");
@@ -206,14 +124,14 @@ impl<S: Store> Server<S> {
     /// Serves until a signal asks it to stop, or the store fails.
     pub fn run(mut self) -> Result<(), ServerError> {
         let served = self.serve();
-        self.log_cut_off();
-        self.log_all_left_out();
+        self.engine.cut_off();
+        self.log_the_rest();
         match &served {
             Ok(()) => self.report(Category::Connection, "server stopped"),
             Err(error) => self.report(Category::Error, &format!("server failed: {error}")),
         }
         // The store closes its file and calls off its housekeeping.
-        drop(self.office);
+        drop(self.engine);
         self.threads.join();
         served
     }
@@ -225,23 +143,20 @@ impl<S: Store> Server<S> {
             self.take_events(&events);
             self.gather(&mut events)?;
             self.begin_stop();
-            self.pass_deadlines();
-            self.read_news()?;
-            self.tend_logins();
-            self.settle()?;
-            // What those that are here have sent was taken by now: none is ended whose
-            // login has come.
-            self.evict_before_login();
+            self.engine.time_passed(self.now);
+            self.take_from_threads()?;
+            self.read_passwords();
+            self.commit()?;
+            self.perform();
+            self.engine.evict_before_login(self.now);
             self.accept();
             self.check_passwords();
-            self.flush();
             self.ask_for_acknowledgements();
-            self.log_left_out();
         }
         Ok(())
     }
 
-    pub(crate) fn report(&mut self, category: Category, what: &str) {
+    fn report(&mut self, category: Category, what: &str) {
         self.reporter.report(&Report::new(category, what));
     }
 
@@ -249,13 +164,13 @@ impl<S: Store> Server<S> {
         for event in events {
             self.event(event);
         }
-        self.take_input();
+        self.read();
     }
 
     /// Takes what has come while input was taken: before a sync, one more look
     /// costs less than one more group.
     fn gather(&mut self, events: &mut Events) -> Result<(), ServerError> {
-        if self.office.asks_the_store() {
+        if self.engine.asks_the_store() {
             self.poll_for(events, Some(Duration::ZERO))?;
             self.take_events(events);
         }
@@ -264,21 +179,18 @@ impl<S: Store> Server<S> {
 
     /// Waits until there is something to do.
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
-        let busy = !self.readable.is_empty()
-            || !self.unflushed.is_empty()
-            || self.office.is_unsettled()
-            || self.may_accept();
+        let busy = !self.readable.is_empty() || self.engine.has_work() || self.may_accept();
         let timeout = if busy {
             Some(Duration::ZERO)
         } else {
             let stop = match self.stop {
                 Stop::No => None,
-                Stop::Asked => Some(Duration::ZERO),
-                Stop::Until(limit) => Some(limit.saturating_duration_since(self.now)),
+                Stop::Asked => Some(self.now),
+                Stop::Until(limit) => Some(limit),
             };
-            let line_counts = self.line_counts.over_in(self.now);
-            let next = [self.timers.next_in(self.now), self.next_ask_in(), line_counts, stop];
-            next.into_iter().flatten().min()
+            let next = [self.engine.next_deadline(), self.accept_again_at, stop];
+            let next = next.into_iter().flatten().min();
+            next.map(|at| at.saturating_duration_since(self.now))
         };
         self.poll_for(events, timeout)?;
         self.now = Instant::now();
@@ -291,7 +203,7 @@ impl<S: Store> Server<S> {
         timeout: Option<Duration>,
     ) -> Result<(), ServerError> {
         match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+            Err(error) if error.kind() != ErrorKind::Interrupted => {
                 Err(refused("wait for sockets")(error))
             }
             _ => Ok(()),
@@ -300,10 +212,11 @@ impl<S: Store> Server<S> {
 
     fn event(&mut self, event: &mio::event::Event) {
         match event.token() {
-            NEWS => {}
+            THREADS => {}
             SIGNALS => self.signal(),
             Token(token) if token >= FIRST_CONNECTION => {
-                self.connection_event(token - FIRST_CONNECTION, event);
+                let key = ConnectionKey::from_index(token - FIRST_CONNECTION);
+                self.connection_event(key, event);
             }
             Token(token) => {
                 if let Some(listener) = self.listeners.get_mut(token - FIRST_LISTENER) {
@@ -313,35 +226,175 @@ impl<S: Store> Server<S> {
         }
     }
 
-    fn connection_event(&mut self, key: usize, event: &mio::event::Event) {
+    fn connection_event(&mut self, key: ConnectionKey, event: &mio::event::Event) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        if event.is_read_closed() && connection.peer == Peer::Open {
-            connection.peer = Peer::Ending;
-        }
-        if connection.phase == Phase::Dialling {
+        if connection.peer == Peer::Dialled {
             self.dial_event(key);
             return;
         }
-        if event.is_writable() {
-            connection.buffer = Buffer::HasRoom;
+        if event.is_read_closed() && connection.peer == Peer::Open {
+            connection.peer = Peer::Ending;
         }
-        if event.is_error() && !self.takes_bytes(key) {
-            // A reset, which no one would come to read.
-            let ending = Ending::Broken(self.connections[key].take_error());
-            self.remove(key, ending);
+        if event.is_error() && !self.engine.wants_bytes(key) {
+            // A reset, which nobody would come to read.
+            let error = connection.transport.take_error();
+            self.break_off(key, error.map_or(ErrorKind::ConnectionReset, |error| error.kind()));
             return;
         }
-        let connection = &mut self.connections[key];
-        let writes = event.is_writable() && !connection.output.is_empty();
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             connection.readable = true;
-            self.will_take(key);
+            self.will_read(key);
         }
-        if writes {
-            self.will_flush(key);
+        if event.is_writable()
+            && let Some(connection) = self.connections.get_mut(key)
+        {
+            connection.transport.has_room();
+            self.transmit(key);
         }
+    }
+
+    pub(crate) fn watch(&mut self, key: ConnectionKey) -> io::Result<()> {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Ok(());
+        };
+        self.poll.registry().register(
+            connection.transport.socket(),
+            Token(FIRST_CONNECTION + key.index()),
+            Interest::READABLE | Interest::WRITABLE,
+        )
+    }
+
+    /// Notes that a connection may have bytes to be read.
+    pub(crate) fn will_read(&mut self, key: ConnectionKey) {
+        if let Some(connection) = self.connections.get_mut(key)
+            && connection.readable
+            && !std::mem::replace(&mut connection.in_readable, true)
+        {
+            self.readable.push(key);
+        }
+    }
+
+    /// Reads from each connection that has bytes, up to the size of the buffer.
+    fn read(&mut self) {
+        let mut keys = std::mem::take(&mut self.readable);
+        for key in keys.drain(..) {
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.in_readable = false;
+                self.read_from(key);
+            }
+        }
+        // Those that have more are in the new list already.
+        keys.append(&mut self.readable);
+        self.readable = keys;
+    }
+
+    fn read_from(&mut self, key: ConnectionKey) {
+        let (engine, now) = (&mut self.engine, self.now);
+        while let Some(connection) = self.connections.get_mut(key)
+            && connection.readable
+            && engine.wants_bytes(key)
+        {
+            // Before the bytes are taken, see `Engine::received`.
+            let needed = engine.needs_acknowledged(key);
+            let acknowledged = if needed { connection.transport.acknowledged() } else { 0 };
+            match connection.transport.read(&mut self.buffer) {
+                Ok(0) => {
+                    connection.readable = false;
+                    connection.peer = Peer::Ended;
+                    engine.half_closed(now, key, acknowledged);
+                }
+                Ok(length) => {
+                    let is_all = length == self.buffer.len();
+                    // Bytes that come after a short read are told anew, an end that
+                    // has been told is not.
+                    connection.readable = is_all || connection.peer == Peer::Ending;
+                    engine.received(now, key, &self.buffer[..length], acknowledged);
+                    if is_all {
+                        self.will_read(key);
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => connection.readable = false,
+                Err(error) => {
+                    self.break_off(key, error.kind());
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Does what the engine puts out.
+    pub(crate) fn perform(&mut self) {
+        while let Some(output) = self.engine.next_output(self.now) {
+            match output {
+                Output::Transmit(key) => self.transmit(key),
+                Output::Receive(key) => self.will_read(key),
+                Output::HalfClose(key) => {
+                    if let Some(connection) = self.connections.get_mut(key) {
+                        connection.transport.half_close();
+                    }
+                }
+                Output::Close(key) => {
+                    self.connections.remove(key);
+                    // There is a place for a connection in a listener's queue.
+                    self.connections_may_wait();
+                }
+                Output::Dial { connection, front, port } => self.dial(connection, front, port),
+                Output::Log(line) => log_line::write(*line),
+                Output::Report(report) => self.reporter.report(&report),
+            }
+        }
+    }
+
+    /// Writes what waits for a connection, as far as its socket has room.
+    fn transmit(&mut self, key: ConnectionKey) {
+        while let Some(connection) = self.connections.get_mut(key) {
+            let bytes = self.engine.transmit(key, connection.transport.room());
+            if bytes.is_empty() {
+                return;
+            }
+            match connection.transport.write(bytes) {
+                Ok(written) => self.engine.transmitted(self.now, key, written),
+                Err(error) => {
+                    self.break_off(key, error.kind());
+                    return;
+                }
+            }
+        }
+    }
+
+    fn break_off(&mut self, key: ConnectionKey, error: ErrorKind) {
+        let broken = match error {
+            ErrorKind::TimedOut => Broken::TimedOut,
+            _ => Broken::Reset,
+        };
+        self.engine.broken(self.now, key, broken);
+    }
+
+    /// Lets the store commit what all sessions have asked for as one group.
+    fn commit(&mut self) -> Result<(), StoreFailure> {
+        match self.engine.next_job(timestamp()) {
+            Some(job) => self.engine.finish(job.run()),
+            None => Ok(()),
+        }
+    }
+
+    /// Begins the password checks for which there is a thread.
+    fn check_passwords(&mut self) {
+        while self.threads.can_check()
+            && let Some(check) = self.engine.next_check()
+        {
+            self.threads.check(check);
+        }
+    }
+
+    fn ask_for_acknowledgements(&mut self) {
+        let connections = &self.connections;
+        self.engine.ask_for_acknowledgements(self.now, |key| {
+            connections.get(key).map_or(0, |connection| connection.transport.acknowledged())
+        });
     }
 
     /// A first signal asks for an orderly stop, a second one for a quick one;
@@ -349,12 +402,12 @@ impl<S: Store> Server<S> {
     fn signal(&mut self) {
         for signal in self.signals.pending() {
             match (signal, self.stop) {
-                (SIGHUP, _) => self.office.ask_for_passwords(),
+                (SIGHUP, _) => self.engine.ask_for_passwords(),
                 // Some tools send it to ask a program for its state; by default it
                 // would end this one.
                 (SIGUSR1, _) => {}
                 (SIGINT | SIGTERM, Stop::No) => {
-                    tracing::info!(connections = self.connections.len(), "stopping");
+                    tracing::info!(connections = self.engine.connections(), "stopping");
                     self.stop = Stop::Asked;
                 }
                 _ => self.stop = Stop::Until(self.now),
@@ -362,49 +415,57 @@ impl<S: Store> Server<S> {
         }
     }
 
-    /// Lets logins go on that need wait no longer for the password file, and has it
-    /// read where they do.
-    fn tend_logins(&mut self) {
-        if let Some(read) = self.office.tend_logins(self.now) {
+    /// Has the password file read where logins need it.
+    fn read_passwords(&mut self) {
+        if let Some(read) = self.engine.next_password_read(self.now) {
             self.threads.read_passwords(read);
         }
-        let at = self.office.logins_wait_until();
-        self.timers.set(&mut self.passwords_deadline, Deadline::Passwords, at);
     }
 
     /// Begins a stop: no new connection, and no more of those there are than what
     /// they have asked for already.
     fn begin_stop(&mut self) {
         if self.stop == Stop::Asked {
-            self.stop = Stop::Until(self.now + self.settings.stop_limit);
+            self.stop = Stop::Until(self.now + self.stop_limit);
             self.listeners.clear();
-            self.stop_sessions();
+            self.engine.stop(self.now);
         }
     }
 
     fn has_stopped(&self) -> bool {
         match self.stop {
             Stop::No | Stop::Asked => false,
-            Stop::Until(limit) => self.has_finished() || self.now >= limit,
+            Stop::Until(limit) => self.engine.has_stopped() || self.now >= limit,
         }
     }
 
-    /// Whether no client is left, and all names of the password file are locked: one
-    /// that is gone from the file at the next start must not be open then.
-    fn has_finished(&self) -> bool {
-        self.connections.is_empty() && !self.office.asks_the_store()
-    }
-
-    /// Takes what the threads have to tell.
-    fn read_news(&mut self) -> Result<(), ServerError> {
-        while let Some(news) = self.threads.take_news() {
-            match news {
-                threads::News::Checked(checked) => self.office.checked(checked),
-                threads::News::PasswordsRead(read) => self.office.passwords_read(read),
-                threads::News::Failed(failure) => return Err(failure.into()),
-                threads::News::Panicked(thread) => return Err(ServerError::Panicked { thread }),
+    /// Takes what the threads have done.
+    fn take_from_threads(&mut self) -> Result<(), ServerError> {
+        while let Some(told) = self.threads.take_told() {
+            match told {
+                Told::Checked(checked) => self.engine.checked(checked),
+                Told::PasswordsRead(read) => self.engine.passwords_read(read),
+                Told::Failed(failure) => return Err(failure.into()),
+                Told::Panicked(thread) => return Err(ServerError::Panicked { thread }),
             }
         }
         Ok(())
     }
+
+    /// Writes the lines that are left to the log and the report. After a failure
+    /// nothing else may be done.
+    fn log_the_rest(&mut self) {
+        for output in self.engine.last_outputs() {
+            match output {
+                Output::Log(line) => log_line::write(*line),
+                Output::Report(report) => self.reporter.report(&report),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn timestamp() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

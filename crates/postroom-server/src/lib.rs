@@ -1,30 +1,23 @@
 //! The server: the only part of Postroom that touches sockets, clocks, signals
-//! and threads.
+//! and threads. It drives the [engine](postroom_engine), which decides everything.
 //!
 //! One thread does everything but hashing passwords, reading the password file and
-//! moving the store's log: it waits for sockets, feeds what came to the sessions, commits in one group
-//! what they asked for, and then writes all answers. While a commit syncs, the
-//! next group gathers in the sockets; no message is ever handed from one thread
-//! to another.
+//! checkpoints: it waits for sockets, gives the engine what came, runs the store's job,
+//! and transmits what the engine puts out. While a commit syncs, the next group gathers
+//! in the sockets; no message is ever handed from one thread to another.
 
 mod accept;
-mod acknowledgement;
-mod answer;
-mod audit;
-mod before_login;
 mod connection;
 mod dial;
 mod event_loop;
-mod input;
 mod listener;
-mod seat;
+mod log_line;
+mod parts;
 mod settings;
 mod signals;
 mod socket;
-mod spare;
-mod tell;
 mod threads;
-mod timers;
+mod transport;
 
 use std::io;
 use std::net::SocketAddr;
@@ -33,9 +26,10 @@ use postroom_protocol::Protocol;
 use postroom_store::StoreFailure;
 use thiserror::Error;
 
-pub use event_loop::{Parts, PasswordSource, Passwords, Reporter, Server};
+pub use event_loop::Server;
 pub use listener::{BoundListener, KeepAlive, ListenError, bind};
-pub use settings::{Proof, ServerSettings};
+pub use parts::{Parts, PasswordSource, Passwords, Reporter};
+pub use settings::ServerSettings;
 pub use signals::CaughtSignals;
 pub use socket::raise_descriptor_limit;
 

@@ -1,58 +1,27 @@
-//! The limits of the server.
+//! What a server is told at its start.
 
 use std::time::Duration;
 
-use postroom_protocol::Settings;
+use postroom_engine::EngineSettings;
 
 use crate::listener::KeepAlive;
 
-/// What a server is told at its start.
+/// The limits of a server.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
-    /// What each session is told.
-    pub session: Settings,
-    /// Connections at one time; further ones wait in the operating system's
-    /// queue.
-    pub connections_max: usize,
-    /// How long a connection that the server ends is kept for its reader.
-    pub drain_limit: Duration,
+    /// Those that are kept without input or output.
+    pub engine: EngineSettings,
     /// How long a stop may take.
     pub stop_limit: Duration,
-    /// Logins that may wait for their password to be checked.
-    pub password_checks_max: usize,
-    /// What proves that a message arrived.
-    pub proof: Proof,
-    /// Whether clients that ask for it are dialled back.
-    pub dials_back: bool,
-    /// How long a client may take to be dialled back.
-    pub dial_limit: Duration,
     /// How a peer is found out to be dead.
     pub keep_alive: KeepAlive,
-}
-
-/// What proves that a message handed out has arrived.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Proof {
-    /// A further line, or the end of the client's side, once the client's
-    /// operating system has acknowledged all answers.
-    #[default]
-    Tcp,
-    /// A further line alone: behind a proxy acknowledgements and ends are the
-    /// proxy's.
-    Command,
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
         Self {
-            session: Settings::default(),
-            connections_max: 16_384,
-            drain_limit: Duration::from_secs(1),
+            engine: EngineSettings::default(),
             stop_limit: Duration::from_secs(4),
-            password_checks_max: 256,
-            proof: Proof::default(),
-            dials_back: true,
-            dial_limit: Duration::from_secs(3),
             keep_alive: KeepAlive::default(),
         }
     }

@@ -15,14 +15,14 @@ use postroom_office::password::Checker;
 use postroom_office::{Check, Checked, PasswordRead, PasswordsRead};
 use postroom_store::StoreFailure;
 
-use crate::event_loop::PasswordSource;
+use crate::parts::PasswordSource;
 
 /// Passwords that are checked at one time; each takes 19 MiB.
 const CHECKERS: usize = 2;
 
 /// What a thread tells the event loop.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum Told {
     Checked(Checked),
     PasswordsRead(PasswordsRead),
     Failed(StoreFailure),
@@ -39,7 +39,7 @@ pub(crate) struct Threads {
     /// Checks that have not begun are left.
     stopping: Arc<AtomicBool>,
     reader: Option<Reader>,
-    news: Receiver<News>,
+    told: Receiver<Told>,
     handles: Vec<JoinHandle<()>>,
 }
 
@@ -51,17 +51,17 @@ struct Reader {
     handle: JoinHandle<()>,
 }
 
-/// Tells news and wakes the event loop for them.
+/// Tells the event loop what a thread has done, and wakes it.
 #[derive(Clone)]
-struct Messenger {
-    news: Sender<News>,
+struct Notifier {
+    told: Sender<Told>,
     waker: Arc<Waker>,
 }
 
-impl Messenger {
-    fn tell(&self, news: News) {
+impl Notifier {
+    fn tell(&self, told: Told) {
         // Without a listener the server is ending, and nothing is to be told.
-        if self.news.send(news).is_ok() {
+        if self.told.send(told).is_ok() {
             let _ = self.waker.wake();
         }
     }
@@ -69,13 +69,13 @@ impl Messenger {
 
 /// Tells of a panic of the thread that it is on. Without it the event loop would go
 /// on, and wait for ever for what that thread was to do.
-struct Alarm(Messenger);
+struct Alarm(Notifier);
 
 impl Drop for Alarm {
     fn drop(&mut self) {
         if thread::panicking() {
             let name = thread::current().name().unwrap_or("unnamed").to_owned();
-            self.0.tell(News::Panicked(name));
+            self.0.tell(Told::Panicked(name));
         }
     }
 }
@@ -83,10 +83,10 @@ impl Drop for Alarm {
 /// Starts a thread whose panic ends the server.
 fn spawn(
     name: &str,
-    messenger: &Messenger,
-    work: impl FnOnce(&Messenger) + Send + 'static,
+    notifier: &Notifier,
+    work: impl FnOnce(&Notifier) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    let alarm = Alarm(messenger.clone());
+    let alarm = Alarm(notifier.clone());
     Builder::new().name(name.to_owned()).spawn(move || {
         let alarm = alarm;
         work(&alarm.0);
@@ -99,25 +99,25 @@ impl Threads {
         passwords: Option<Box<dyn PasswordSource>>,
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> io::Result<Self> {
-        let (news_in, news) = channel();
-        let messenger = Messenger { news: news_in, waker: Arc::new(waker) };
+        let (told_in, told) = channel();
+        let notifier = Notifier { told: told_in, waker: Arc::new(waker) };
         let (checks, queue) = channel();
         let queue = Arc::new(Mutex::new(queue));
         let stopping = Arc::new(AtomicBool::new(false));
         let mut handles = Vec::new();
         for number in 0..CHECKERS {
             let (queue, stopping) = (Arc::clone(&queue), Arc::clone(&stopping));
-            handles.push(spawn(&format!("password-{number}"), &messenger, move |messenger| {
-                check_passwords(&queue, &stopping, messenger);
+            handles.push(spawn(&format!("password-{number}"), &notifier, move |notifier| {
+                check_passwords(&queue, &stopping, notifier);
             })?);
         }
-        let reader = passwords.map(|source| Reader::start(source, &messenger)).transpose()?;
-        handles.push(spawn("housekeeping", &messenger, move |messenger| {
+        let reader = passwords.map(|source| Reader::start(source, &notifier)).transpose()?;
+        handles.push(spawn("housekeeping", &notifier, move |notifier| {
             if let Err(failure) = housekeeping() {
-                messenger.tell(News::Failed(failure));
+                notifier.tell(Told::Failed(failure));
             }
         })?);
-        Ok(Self { checks: Some(checks), idle_checkers: CHECKERS, stopping, reader, news, handles })
+        Ok(Self { checks: Some(checks), idle_checkers: CHECKERS, stopping, reader, told, handles })
     }
 
     /// Whether a check given now begins at once.
@@ -143,14 +143,14 @@ impl Threads {
     }
 
     /// Takes something that a thread has to tell.
-    pub(crate) fn take_news(&mut self) -> Option<News> {
-        let news = self.news.try_recv().ok()?;
-        match (&news, &mut self.reader) {
-            (News::Checked(_), _) => self.idle_checkers += 1,
-            (News::PasswordsRead(_), Some(reader)) => reader.is_reading = false,
+    pub(crate) fn take_told(&mut self) -> Option<Told> {
+        let told = self.told.try_recv().ok()?;
+        match (&told, &mut self.reader) {
+            (Told::Checked(_), _) => self.idle_checkers += 1,
+            (Told::PasswordsRead(_), Some(reader)) => reader.is_reading = false,
             _ => {}
         }
-        Some(news)
+        Some(told)
     }
 
     /// Waits for all threads, whose work must have been called off.
@@ -175,25 +175,25 @@ impl Threads {
 }
 
 impl Reader {
-    fn start(mut source: Box<dyn PasswordSource>, messenger: &Messenger) -> io::Result<Self> {
+    fn start(mut source: Box<dyn PasswordSource>, notifier: &Notifier) -> io::Result<Self> {
         let (reads, queue) = channel();
-        let handle = spawn("password-file", messenger, move |messenger| {
+        let handle = spawn("password-file", notifier, move |notifier| {
             for read in queue {
-                messenger.tell(News::PasswordsRead(source.read(read)));
+                notifier.tell(Told::PasswordsRead(source.read(read)));
             }
         })?;
         Ok(Self { reads, is_reading: false, handle })
     }
 }
 
-fn check_passwords(queue: &Mutex<Receiver<Check>>, stopping: &AtomicBool, messenger: &Messenger) {
+fn check_passwords(queue: &Mutex<Receiver<Check>>, stopping: &AtomicBool, notifier: &Notifier) {
     // The memory that a check needs is kept for the next one.
     let mut checker = Checker::default();
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
             Ok(check) if !stopping.load(Ordering::Relaxed) => {
-                messenger.tell(News::Checked(check.run(&mut checker)));
+                notifier.tell(Told::Checked(check.run(&mut checker)));
             }
             _ => return,
         }
@@ -212,13 +212,13 @@ mod tests {
         let waker = Waker::new(poll.registry(), Token(0)).unwrap();
         let mut threads = Threads::start(waker, None, || panic!("a defect")).unwrap();
         let mut events = Events::with_capacity(1);
-        let news = loop {
-            if let Some(news) = threads.take_news() {
-                break news;
+        let told = loop {
+            if let Some(told) = threads.take_told() {
+                break told;
             }
             poll.poll(&mut events, None).unwrap();
         };
-        assert!(matches!(&news, News::Panicked(name) if name == "housekeeping"), "{news:?}");
+        assert!(matches!(&told, Told::Panicked(name) if name == "housekeeping"), "{told:?}");
         threads.join();
     }
 }

@@ -17,7 +17,7 @@ mod memory;
 use postroom_model::{Committed, MAILBOX_CAPACITY_DEFAULT};
 use thiserror::Error;
 
-pub use memory::{Fate, MemoryDisk, MemoryStore};
+pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
 
 pub use call::{AccountId, AccountSummary, Call, Key, Lease, Outcome, PasswordHash, Presence};
 

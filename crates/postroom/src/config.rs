@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use postroom_engine::{EngineSettings, Proof};
 use postroom_model::MAILBOX_CAPACITY_DEFAULT;
 use postroom_protocol::{ChatSettings, ImSettings, Settings};
-use postroom_server::{KeepAlive, Proof, ServerSettings};
+use postroom_server::{KeepAlive, ServerSettings};
 use postroom_store::Limits;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -192,7 +193,7 @@ impl Default for Accounts {
     fn default() -> Self {
         Self {
             max: Limits::default().accounts_max,
-            password_checks_max: ServerSettings::default().password_checks_max,
+            password_checks_max: EngineSettings::default().password_checks_max,
         }
     }
 }
@@ -205,13 +206,13 @@ impl Default for Channels {
 
 impl Default for Im {
     fn default() -> Self {
-        let server = ServerSettings::default();
+        let engine = EngineSettings::default();
         Self {
-            broadcast_verb: server.session.im.broadcast_verb.to_string(),
+            broadcast_verb: engine.session.im.broadcast_verb.to_string(),
             offline: Offline::Refuse,
             dial_back: DialBack::Auto,
-            confirm_limit_ms: millis(server.session.im.delivery_limit),
-            dial_limit_ms: millis(server.dial_limit),
+            confirm_limit_ms: millis(engine.session.im.delivery_limit),
+            dial_limit_ms: millis(engine.dial_limit),
         }
     }
 }
@@ -224,7 +225,7 @@ impl Default for Board {
 
 impl Default for Chat {
     fn default() -> Self {
-        Self { announce: ServerSettings::default().session.chat.announces }
+        Self { announce: EngineSettings::default().session.chat.announces }
     }
 }
 
@@ -236,16 +237,16 @@ impl Default for Disk {
 
 impl Default for Connection {
     fn default() -> Self {
-        let server = ServerSettings::default();
+        let engine = EngineSettings::default();
         Self {
-            max: server.connections_max,
-            line_bytes_max: server.session.line_bytes_max,
-            output_bytes_max: server.session.output_bytes_max,
-            login_limit_ms: millis(server.session.login_limit),
-            pause_ms: millis(server.session.pause),
-            paused_bytes_max: server.session.paused_bytes_max,
-            drain_limit_ms: millis(server.drain_limit),
-            peer_dead_after_ms: millis(server.keep_alive.peer_dead_after),
+            max: engine.connections_max,
+            line_bytes_max: engine.session.line_bytes_max,
+            output_bytes_max: engine.session.output_bytes_max,
+            login_limit_ms: millis(engine.session.login_limit),
+            pause_ms: millis(engine.session.pause),
+            paused_bytes_max: engine.session.paused_bytes_max,
+            drain_limit_ms: millis(engine.drain_limit),
+            peer_dead_after_ms: millis(KeepAlive::default().peer_dead_after),
         }
     }
 }
@@ -399,7 +400,7 @@ impl Config {
     /// What the server is told.
     pub(crate) fn server_settings(&self) -> ServerSettings {
         let connection = &self.connection;
-        ServerSettings {
+        let engine = EngineSettings {
             session: Settings {
                 line_bytes_max: connection.line_bytes_max,
                 login_limit: Duration::from_millis(connection.login_limit_ms),
@@ -415,7 +416,6 @@ impl Config {
             },
             connections_max: connection.max,
             drain_limit: Duration::from_millis(connection.drain_limit_ms),
-            stop_limit: Duration::from_millis(self.stop.limit_ms),
             password_checks_max: self.accounts.password_checks_max,
             proof: match self.proof {
                 ProofSetting::Tcp => Proof::Tcp,
@@ -428,6 +428,11 @@ impl Config {
                 DialBack::Off => false,
             },
             dial_limit: Duration::from_millis(self.im.dial_limit_ms),
+            logs_requests: self.log.level().is_ok_and(|level| level >= tracing::Level::DEBUG),
+        };
+        ServerSettings {
+            engine,
+            stop_limit: Duration::from_millis(self.stop.limit_ms),
             keep_alive: KeepAlive {
                 peer_dead_after: Duration::from_millis(connection.peer_dead_after_ms),
             },

@@ -133,7 +133,8 @@ fn prepare(config: &Config) -> Result<Prepared, ServeError> {
         .into_iter()
         .map(|address| bind(address, settings.keep_alive))
         .collect::<Result<Vec<_>, _>>()?;
-    settings.connections_max = settings.connections_max.min(affordable_connections());
+    let most = &mut settings.engine.connections_max;
+    *most = (*most).min(affordable_connections());
     let (mut store, checkpointer) = SqliteStore::open(folder, config.limits())?;
     if !config.board.persist {
         empty_board(&mut store).map_err(ServeError::Board)?;

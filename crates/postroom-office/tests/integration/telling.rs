@@ -1,19 +1,24 @@
-//! Who is told what is said, where several things happen in one group.
+//! Who is shown which post, where several things happen at one time.
 
-use postroom_model::{Author, Channel, Event, Name, PresenceTerms, Reply, Request, Terms, Text};
-use postroom_office::{News, Office, SessionKey};
-use postroom_store::{Limits, MemoryDisk, MemoryStore, Timestamp};
+use postroom_model::{
+    Author, Channel, Event, Name, PresenceTerms, Reply, Request, SessionKey, Terms, Text,
+};
+use postroom_office::{Office, Output, Posts};
+use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 
 fn office() -> Office<MemoryStore> {
     Office::new(MemoryDisk::default().open(Limits::default()), 1)
 }
 
-fn settle(office: &mut Office<MemoryStore>) -> Vec<News> {
-    let mut news = Vec::new();
-    while office.is_unsettled() {
-        office.settle(Timestamp(0), &mut news).unwrap();
+fn settle(office: &mut Office<MemoryStore>) -> Vec<Output> {
+    let mut outputs = Vec::new();
+    while office.has_work() {
+        if let Some(job) = office.next_job(Timestamp(0)) {
+            office.finish(job.run()).unwrap();
+        }
+        outputs.extend(std::iter::from_fn(|| office.take_output()));
     }
-    news
+    outputs
 }
 
 fn enter(office: &mut Office<MemoryStore>, name: &str) -> SessionKey {
@@ -22,10 +27,9 @@ fn enter(office: &mut Office<MemoryStore>, name: &str) -> SessionKey {
     let terms = Terms { admits_strangers: true, presence };
     let name = Name::new(name).unwrap();
     office.ask(session, Request::LogIn { name, password: None, terms });
-    let news = settle(office);
-    let is_in =
-        |news: &News| matches!(news, News::Reply(to, Reply::LoggedIn { .. }) if *to == session);
-    assert!(news.iter().any(is_in), "{news:?}");
+    let outputs = settle(office);
+    let is_in = |output: &Output| matches!(output, Output::Reply(to, Reply::LoggedIn { .. }) if *to == session);
+    assert!(outputs.iter().any(is_in), "{outputs:?}");
     session
 }
 
@@ -38,37 +42,51 @@ fn say(words: &str) -> Request {
     Request::Post { channels: vec![rust()], text, awaits_delivery: false }
 }
 
-/// What a session is told of what was said.
-fn heard(office: &Office<MemoryStore>, session: SessionKey, news: &[News]) -> Vec<String> {
-    let mut heard = Vec::new();
-    for news in news {
-        if let News::Event(audience, Event::Posted(posted)) = news {
-            let mut sessions = Vec::new();
-            office.audience(audience, &mut sessions);
-            if sessions.contains(&session) {
-                let Author::Account(author) = &posted.post().author else {
-                    panic!("{posted:?}");
-                };
-                heard.push(format!("{author}: {}", posted.shown()));
-            }
+/// The posts that a session is shown.
+fn shown(session: SessionKey, outputs: &[Output]) -> Vec<String> {
+    let mut shown = Vec::new();
+    for output in outputs {
+        let Output::Posts(Posts { members, posts, .. }) = output else {
+            continue;
+        };
+        let others = posts.iter().filter(|(author, _)| *author != session);
+        for (_, post) in others.filter(|_| members.contains(&session)) {
+            let Event::Posted(posted) = post else { panic!("{post:?}") };
+            let Author::Account(author) = &posted.post().author else { panic!("{posted:?}") };
+            shown.push(format!("{author}: {}", posted.shown()));
         }
     }
-    heard
+    shown
 }
 
 #[test]
-fn who_joins_is_told_of_all_that_is_said_later_and_of_nothing_earlier() {
+fn a_member_is_shown_what_is_committed_after_it_joined_but_its_own() {
     let mut office = office();
     let [ann, ben, cat] = ["ann", "ben", "cat"].map(|name| enter(&mut office, name));
+    office.ask(ann, say("zero"));
     office.ask(ben, Request::Join(rust()));
-    // Only ben is there: what he says himself is told to no one.
     office.ask(ann, say("one"));
     office.ask(ben, say("two"));
+    let outputs = settle(&mut office);
+    // A join waits for no commit but those of its own session.
+    assert_eq!(shown(ben, &outputs), ["ann: zero", "ann: one"]);
     office.ask(cat, Request::Join(rust()));
     office.ask(ann, say("three"));
     office.ask(ben, say("four"));
-    let news = settle(&mut office);
-    assert_eq!(heard(&office, ben, &news), ["ann: one", "ann: three"]);
-    assert_eq!(heard(&office, cat, &news), ["ann: three", "ben: four"]);
-    assert_eq!(heard(&office, ann, &news), Vec::<String>::new());
+    let outputs = settle(&mut office);
+    assert_eq!(shown(ben, &outputs), ["ann: three"]);
+    assert_eq!(shown(cat, &outputs), ["ann: three", "ben: four"]);
+    assert_eq!(shown(ann, &outputs), Vec::<String>::new());
+}
+
+#[test]
+fn a_session_joins_after_what_it_posted_before() {
+    let mut office = office();
+    let [ann, ben] = ["ann", "ben"].map(|name| enter(&mut office, name));
+    // Committed in one group; the join is between the posts of its own session.
+    office.ask(ben, say("one"));
+    office.ask(ben, Request::Join(rust()));
+    office.ask(ann, say("two"));
+    let outputs = settle(&mut office);
+    assert_eq!(shown(ben, &outputs), ["ann: two"]);
 }

@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn a_receipt_is_for_a_push_that_was_written_before_it() {
         let (mut outputs, mut pushes) = (Outputs::default(), Pushes::new(10_000));
-        let mark = Mark { session: 1, number: 1 };
+        let mark = Mark { session: postroom_model::SessionKey::new(1, 0), number: 1 };
         pushes.open(&mut outputs);
         assert!(matches!(pushes.take_request(), Some(Request::Read)));
         pushes.add("/from", "ann", "one", Some(mark), &mut outputs).unwrap();

@@ -112,7 +112,7 @@ fn reply(request: Request) -> Reply {
 fn posted() -> Event {
     let author = Author::Account(Name::new("eve").unwrap());
     let post = Post { author, channels: vec![Channel::lobby()], text: hostile() };
-    let mark = Some(Mark { session: 1, number: 1 });
+    let mark = Some(Mark { session: postroom_model::SessionKey::new(1, 0), number: 1 });
     Event::Posted(Posted::in_each(&receipt(Arc::new(post)), mark).next().unwrap())
 }
 

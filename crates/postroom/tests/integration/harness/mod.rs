@@ -12,5 +12,5 @@ pub(crate) mod screen;
 pub(crate) mod small_disk;
 pub(crate) mod strace;
 pub(crate) mod support;
+pub(crate) mod tcp_stage;
 pub(crate) mod terminal;
-pub(crate) mod transcript;

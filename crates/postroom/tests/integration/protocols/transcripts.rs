@@ -1,76 +1,23 @@
-//! Plays the transcripts of all protocols: without I/O at every split, over TCP at
-//! some.
+//! Plays the transcripts of all protocols over TCP. The engine's tests play them at
+//! every split.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use postroom_protocol::PROTOCOLS;
+use postroom_testing::transcript::{Cut, Transcript, for_each_transcript, play};
 
-use crate::harness::transcript::{Cut, Quiet, Settling, TcpStage, Transcript, play};
+use crate::harness::tcp_stage::TcpStage;
 
-/// Positions at which each line is cut in two: all up to here, and those around
-/// the places where the buffers and limits of the server end.
-const DENSE_CUTS: usize = 160;
-const SPARSE_CUTS: &[usize] = &[1_023, 1_024, 1_025, 4_096, 8_191, 8_192, 8_193, 8_194];
 /// Cuts over TCP, where each takes time: lines together, bytes alone, and lines
 /// cut within the first word, behind it and further on.
 const TCP_CUTS: [Cut; 6] =
     [Cut::Turns, Cut::Pipelined, Cut::Bytes, Cut::At(1), Cut::At(6), Cut::At(13)];
 
-/// The cuts that need no I/O.
-fn cuts(transcript: &Transcript) -> Vec<Cut> {
-    let length = transcript.longest_line();
-    let dense = 1..length.min(DENSE_CUTS);
-    let sparse = SPARSE_CUTS.iter().copied().filter(|at| *at < length);
-    let ends = [length.saturating_sub(2), length.saturating_sub(1)];
-    let mut positions: Vec<_> = dense.chain(sparse).chain(ends).filter(|at| *at > 0).collect();
-    positions.sort_unstable();
-    positions.dedup();
-    positions.into_iter().map(Cut::At).chain([Cut::Turns, Cut::Pipelined, Cut::Bytes]).collect()
-}
-
-/// Plays each at every split.
-fn play_quietly(settling: Settling) {
-    for_each_transcript(|transcript| {
-        for cut in cuts(transcript) {
-            play(transcript, Quiet::start(transcript, settling), cut);
-        }
-    });
-}
-
-/// Plays the transcripts of all protocols, several at one time: most of the time
-/// over TCP is spent waiting for disks and pauses.
-fn for_each_transcript(play: impl Fn(&Transcript) + Sync) {
-    const AT_ONCE: usize = 4;
-    let transcripts: Vec<_> =
-        PROTOCOLS.iter().flat_map(|protocol| Transcript::all(protocol.name)).collect();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        while let Some(transcript) = transcripts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            play(transcript);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(work);
-        }
-    });
-}
-
-#[test]
-fn every_protocol_answers_its_transcripts_at_every_split() {
-    play_quietly(Settling::Each);
-}
-
-#[test]
-fn every_protocol_answers_its_transcripts_at_every_split_with_late_commits() {
-    play_quietly(Settling::Late);
-}
-
 #[test]
 fn every_protocol_answers_its_transcripts_over_tcp() {
-    for_each_transcript(|transcript| {
+    let protocols: Vec<_> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
+    for_each_transcript(&protocols, |transcript| {
         for cut in TCP_CUTS.iter().filter(|cut| is_worth_its_pauses(transcript, **cut)) {
             play(transcript, TcpStage::start(transcript), *cut);
         }

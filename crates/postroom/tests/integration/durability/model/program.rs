@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::mailboxes::{Answer, Mailboxes, NAMES, Person, Visitor};
 use crate::harness::support::{Client, PATIENCE, Random, Server};
+use postroom_testing::mailboxes::{Answer, Mailboxes, NAMES, Person, Visitor};
 
 const CAPACITY: usize = 4;
 const SEATS: usize = 4;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{Stage, Transcript};
 use crate::harness::support::{Client, Server, add_account};
+use postroom_testing::transcript::{Stage, Transcript};
 
 /// A server and the clients of a transcript that are connected to it.
 pub(crate) struct TcpStage {

@@ -1,73 +1,35 @@
-//! Transcripts: what clients send and what a server answers, line by line.
-//!
-//! ```text
-//! # A comment, to the end of its line.
-//! set mailbox.capacity=2        at the top: a setting of the server
-//! account dora secret           at the top: an account with a password
-//! fill alice 100                leaves so many messages in a mailbox
-//! use bob mailbox-verbose       the listener of a client, unless the folder's
-//! bob C: LOGIN bob              sent by the client bob, with a line feed
-//! bob C- EXIT                   the same without one
-//! bob S: 0                      the next line that bob is sent
-//! bob S- 0                      all that bob is still sent, no line feed after it:
-//!                               then the server ends the connection
-//! C: READ                       a client without a name
-//! pause 300 ms                  time passes
-//! silent bob                    nothing was sent to bob so far (without I/O only)
-//! interactive                   what follows is not sent before this point
-//! end bob                       the client ends its side
-//! leave bob                     the client closes, whatever it has not read
-//! reset bob                     the client resets its connection
-//! close bob                     the server ends the connection, no line more
-//! kill                          the server is killed, and started again
-//! restart                       the server is stopped, and started again
-//! stop                          the server is asked to stop
-//! start                         it has stopped, and is started again
-//! ```
-//!
-//! A client of `im` has a second stream, which the server opens: `bob.b`.
-//!
-//! ```text
-//! listen bob                    bob listens on a port of its own
-//! bob C: /port {port}           that port
-//! bob.b S: /from jacky Hi       sent over the second stream
-//! ```
-//!
-//! In a line, `\r`, `\t` and `\\` are what they are elsewhere, `\xFF` is a byte
-//! and `\(64*ab)` is `ab` 64 times. At the end all connections that are left are
-//! ended by their clients, and nothing more must come.
-
-mod play;
-mod quiet;
-mod tcp;
+//! Reading a transcript.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use play::{Cut, Stage, play};
-pub(crate) use quiet::{Quiet, Settling};
-pub(crate) use tcp::TcpStage;
-
 /// One file of lines.
 #[derive(Debug)]
-pub(crate) struct Transcript {
+pub struct Transcript {
     path: PathBuf,
     /// The protocol that clients speak unless told otherwise.
     protocol: String,
-    pub(crate) settings: Vec<(String, String)>,
-    pub(crate) accounts: Vec<(String, String)>,
-    pub(crate) steps: Vec<Step>,
+    /// Settings of the server, and their values.
+    pub settings: Vec<(String, String)>,
+    /// Accounts with passwords.
+    pub accounts: Vec<(String, String)>,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
 }
 
 /// What one line says, and its number.
 #[derive(Clone, Debug)]
-pub(crate) struct Step {
-    pub(crate) line: usize,
-    pub(crate) action: Action,
+pub struct Step {
+    /// The number of the line.
+    pub line: usize,
+    /// What it says.
+    pub action: Action,
 }
 
+/// What happens, as the documentation of [the module](super) has it.
+#[expect(missing_docs, reason = "the module documents the lines")]
 #[derive(Clone, Debug)]
-pub(crate) enum Action {
+pub enum Action {
     Send {
         client: String,
         bytes: Vec<u8>,
@@ -114,7 +76,8 @@ pub(crate) enum Action {
 
 impl Transcript {
     /// All transcripts of a protocol.
-    pub(crate) fn all(protocol: &str) -> Vec<Self> {
+    #[must_use]
+    pub fn all(protocol: &str) -> Vec<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../postroom-protocol/transcripts")
             .join(protocol);
@@ -141,22 +104,27 @@ impl Transcript {
     }
 
     /// Where a line is, for people.
-    pub(crate) fn place(&self, line: usize) -> String {
+    #[must_use]
+    pub fn place(&self, line: usize) -> String {
         format!("{}:{line}", self.path.display())
     }
 
-    pub(crate) fn protocol(&self) -> &str {
+    /// The protocol that clients speak unless told otherwise.
+    #[must_use]
+    pub fn protocol(&self) -> &str {
         &self.protocol
     }
 
     /// A setting, where the transcript has it.
-    pub(crate) fn setting(&self, key: &str) -> Option<&str> {
+    #[must_use]
+    pub fn setting(&self, key: &str) -> Option<&str> {
         let found = self.settings.iter().rfind(|(known, _)| known == key)?;
         Some(&found.1)
     }
 
     /// The length of the longest line that is sent, its end included.
-    pub(crate) fn longest_line(&self) -> usize {
+    #[must_use]
+    pub fn longest_line(&self) -> usize {
         let sent = self.steps.iter().filter_map(|step| match &step.action {
             Action::Send { bytes, .. } => Some(bytes),
             _ => None,
@@ -165,7 +133,9 @@ impl Transcript {
         lines.map(<[u8]>::len).max().unwrap_or(0)
     }
 
-    pub(crate) fn has_pauses(&self) -> bool {
+    /// Whether time has to pass.
+    #[must_use]
+    pub fn has_pauses(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.action, Action::Pause(_)))
     }
 

@@ -10,6 +10,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
+use postroom_model::SessionKey;
+
 /// What counts as one peer: an address of IPv4, or the /64 of an address of IPv6.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Network {
@@ -35,10 +37,10 @@ type Arrival = u64;
 /// All connections before their login, by the keys of their sessions.
 #[derive(Debug, Default)]
 pub(crate) struct BeforeLogin {
-    waiting: HashMap<usize, (Network, Arrival)>,
+    waiting: HashMap<SessionKey, (Network, Arrival)>,
     /// Connections whose login is under way.
-    logging_in: HashMap<usize, (Network, Arrival)>,
-    by_network: HashMap<Network, BTreeMap<Arrival, usize>>,
+    logging_in: HashMap<SessionKey, (Network, Arrival)>,
+    by_network: HashMap<Network, BTreeMap<Arrival, SessionKey>>,
     /// Networks, the last one that with most connections; of several that whose
     /// first connection has waited longest.
     ranks: BTreeSet<(usize, Reverse<Arrival>, Network)>,
@@ -52,7 +54,7 @@ impl BeforeLogin {
 
     /// The session has just begun, or its login has failed: then it waits in its old
     /// place.
-    pub(crate) fn await_login(&mut self, session: usize, network: Network) {
+    pub(crate) fn await_login(&mut self, session: SessionKey, network: Network) {
         let (network, arrival) = self.logging_in.remove(&session).unwrap_or_else(|| {
             self.last_arrival += 1;
             (network, self.last_arrival)
@@ -61,19 +63,19 @@ impl BeforeLogin {
     }
 
     /// The session has logged in, or is gone.
-    pub(crate) fn remove(&mut self, session: usize) {
+    pub(crate) fn remove(&mut self, session: SessionKey) {
         self.logging_in.remove(&session);
         self.stop_waiting(session);
     }
 
     /// The session has asked to log in.
-    pub(crate) fn begin_login(&mut self, session: usize) {
+    pub(crate) fn begin_login(&mut self, session: SessionKey) {
         if let Some(place) = self.stop_waiting(session) {
             self.logging_in.insert(session, place);
         }
     }
 
-    fn stop_waiting(&mut self, session: usize) -> Option<(Network, Arrival)> {
+    fn stop_waiting(&mut self, session: SessionKey) -> Option<(Network, Arrival)> {
         let (network, arrival) = self.waiting.remove(&session)?;
         self.change(network, |sessions| {
             sessions.remove(&arrival);
@@ -81,7 +83,7 @@ impl BeforeLogin {
         Some((network, arrival))
     }
 
-    fn wait(&mut self, session: usize, network: Network, arrival: Arrival) {
+    fn wait(&mut self, session: SessionKey, network: Network, arrival: Arrival) {
         self.waiting.insert(session, (network, arrival));
         self.change(network, |sessions| {
             sessions.insert(arrival, session);
@@ -89,14 +91,18 @@ impl BeforeLogin {
     }
 
     /// Takes out the session that gives way where there are too many.
-    pub(crate) fn take_longest_of_most(&mut self) -> Option<usize> {
+    pub(crate) fn take_longest_of_most(&mut self) -> Option<SessionKey> {
         let (_, _, network) = self.ranks.last()?;
         let session = *self.by_network.get(network)?.values().next()?;
         self.remove(session);
         Some(session)
     }
 
-    fn change(&mut self, network: Network, change: impl FnOnce(&mut BTreeMap<Arrival, usize>)) {
+    fn change(
+        &mut self,
+        network: Network,
+        change: impl FnOnce(&mut BTreeMap<Arrival, SessionKey>),
+    ) {
         let sessions = self.by_network.entry(network).or_default();
         self.ranks.remove(&rank(network, sessions));
         change(sessions);
@@ -110,7 +116,7 @@ impl BeforeLogin {
 
 fn rank(
     network: Network,
-    sessions: &BTreeMap<Arrival, usize>,
+    sessions: &BTreeMap<Arrival, SessionKey>,
 ) -> (usize, Reverse<Arrival>, Network) {
     let first = sessions.keys().next().copied().unwrap_or_default();
     (sessions.len(), Reverse(first), network)
@@ -142,9 +148,10 @@ mod tests {
         ) {
             let mut before_login = BeforeLogin::default();
             // In the order of their arrival.
-            let mut model: Vec<(usize, u8)> = Vec::new();
-            let mut logging_in: Vec<(usize, u8)> = Vec::new();
-            for (session, (step, of)) in steps.into_iter().enumerate() {
+            let mut model: Vec<(SessionKey, u8)> = Vec::new();
+            let mut logging_in: Vec<(SessionKey, u8)> = Vec::new();
+            for (number, (step, of)) in (0..).zip(steps) {
+                let session = SessionKey::new(number, 0);
                 match step {
                     0 if !model.is_empty() => {
                         let (gone, _) = model.remove(usize::from(of) % model.len());

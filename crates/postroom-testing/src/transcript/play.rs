@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Action, Step, Transcript};
 
 /// Where a transcript can be played: in memory or over TCP.
-pub(crate) trait Stage {
+pub trait Stage {
     /// Sends the parts one after the other; the first time, connects.
     fn send(&mut self, client: &str, parts: &[&[u8]]);
     /// The next line that the server has sent, its end left out.
@@ -13,11 +13,15 @@ pub(crate) trait Stage {
     /// Waits until the server has ended the connection, and says what came
     /// before that.
     fn rest(&mut self, client: &str) -> Vec<u8>;
+    /// The client half-closes.
     fn end(&mut self, client: &str);
+    /// The client resets its connection.
     fn reset(&mut self, client: &str);
     /// The client closes its connection without a look at what came.
     fn leave(&mut self, client: &str);
+    /// The client connects to the listener of this protocol.
     fn choose(&mut self, client: &str, protocol: &str);
+    /// Time passes.
     fn pause(&mut self, time: Duration);
     /// Whether the server has sent nothing more so far, nor ended the connection.
     fn is_silent(&mut self, client: &str) -> bool;
@@ -25,8 +29,11 @@ pub(crate) trait Stage {
     fn listen(&mut self, client: &str);
     /// The port that a client listens on, if it does.
     fn port(&self, client: &str) -> Option<u16>;
+    /// The server is killed, and another one starts.
     fn kill(&mut self);
+    /// The server is asked to stop.
     fn stop(&mut self);
+    /// The server has stopped, and another one starts.
     fn start(&mut self);
     /// Stops the server and starts it again; what its clients were sent before
     /// their connections ended.
@@ -37,7 +44,7 @@ pub(crate) trait Stage {
 
 /// How what a client sends is cut into writes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Cut {
+pub enum Cut {
     /// All lines up to the next answer in one.
     Turns,
     /// All lines up to something that others do in one, whatever is to be
@@ -50,14 +57,14 @@ pub(crate) enum Cut {
 }
 
 /// Plays transcripts.
-pub(crate) struct Player<'a, S> {
+struct Player<'a, S> {
     transcript: &'a Transcript,
     stage: S,
     cut: Cut,
 }
 
 /// Plays a transcript; panics at the line where the server deviates from it.
-pub(crate) fn play(transcript: &Transcript, stage: impl Stage, cut: Cut) {
+pub fn play(transcript: &Transcript, stage: impl Stage, cut: Cut) {
     Player { transcript, stage, cut }.play();
 }
 

@@ -1,20 +1,28 @@
-//! The model.
+//! A model of mailboxes, in memory and simple.
+//!
+//! The model knows mailboxes alone: what is in each, in order, and who holds what. The
+//! office must answer every request as the model does, whatever is asked, broken off
+//! and restarted, and in whatever groups it is committed; and so must the server over
+//! its sockets.
 
 use std::collections::BTreeMap;
 
 /// Names in the two ways in which the tests spell them.
-pub(super) const NAMES: [[&str; 2]; 3] = [["Alice", "alice"], ["bob", "BOB"], ["Zoë", "zOË"]];
+pub const NAMES: [[&str; 2]; 3] = [["Alice", "alice"], ["bob", "BOB"], ["Zoë", "zOË"]];
 
 /// One of [`NAMES`].
-pub(super) type Person = usize;
+pub type Person = usize;
 
 /// A client, for as long as it is connected.
-pub(super) type Visitor = usize;
+pub type Visitor = usize;
 
+/// A message in a mailbox.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Message {
-    pub(super) sender: String,
-    pub(super) text: String,
+pub struct Message {
+    /// Who wrote it.
+    pub sender: String,
+    /// What it says.
+    pub text: String,
     holder: Option<Visitor>,
 }
 
@@ -27,23 +35,52 @@ struct Mailbox {
 
 /// What a request must come to.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Answer {
-    LoggedIn { name: String, registered: bool, unread: usize },
-    Sent { registered: bool },
-    Full { recipient: String },
-    Message { sender: String, text: String, remaining: usize },
+pub enum Answer {
+    /// The login was accepted.
+    LoggedIn {
+        /// The name as first spelt.
+        name: String,
+        /// Whether the login registered it.
+        registered: bool,
+        /// Messages in the mailbox.
+        unread: usize,
+    },
+    /// The message was stored.
+    Sent {
+        /// Whether that registered the recipient.
+        registered: bool,
+    },
+    /// The mailbox is full.
+    Full {
+        /// The recipient's name as first spelt.
+        recipient: String,
+    },
+    /// The earliest message that nobody holds.
+    Message {
+        /// Who wrote it.
+        sender: String,
+        /// What it says.
+        text: String,
+        /// Messages that nobody holds after it.
+        remaining: usize,
+    },
+    /// There is no message that nobody holds.
     Nothing,
+    /// The messages are gone.
     Confirmed,
 }
 
+/// The mailboxes of all persons.
 #[derive(Debug)]
-pub(super) struct Mailboxes {
+pub struct Mailboxes {
     capacity: usize,
     by_person: BTreeMap<Person, Mailbox>,
 }
 
 impl Mailboxes {
-    pub(super) fn new(capacity: usize) -> Self {
+    /// No mailboxes yet; each will hold so many messages.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
         Self { capacity, by_person: BTreeMap::new() }
     }
 
@@ -57,13 +94,21 @@ impl Mailboxes {
         (mailbox, registered)
     }
 
-    pub(super) fn log_in(&mut self, person: Person, spelling: usize) -> Answer {
+    /// Whether the person has a mailbox.
+    #[must_use]
+    pub fn knows(&self, person: Person) -> bool {
+        self.by_person.contains_key(&person)
+    }
+
+    /// Logs a person in.
+    pub fn log_in(&mut self, person: Person, spelling: usize) -> Answer {
         let (mailbox, registered) = self.open(person, spelling);
         let (name, unread) = (mailbox.name.clone(), mailbox.messages.len());
         Answer::LoggedIn { name, registered, unread }
     }
 
-    pub(super) fn compose(
+    /// Leaves a message.
+    pub fn compose(
         &mut self,
         sender: Person,
         recipient: Person,
@@ -80,7 +125,8 @@ impl Mailboxes {
         Answer::Sent { registered }
     }
 
-    pub(super) fn read(&mut self, visitor: Visitor, person: Person) -> Answer {
+    /// Hands the earliest message that nobody holds to a visitor.
+    pub fn read(&mut self, visitor: Visitor, person: Person) -> Answer {
         let Some(mailbox) = self.by_person.get_mut(&person) else {
             return Answer::Nothing;
         };
@@ -96,7 +142,7 @@ impl Mailboxes {
     }
 
     /// What the visitor holds and `texts` names is gone.
-    pub(super) fn confirm(&mut self, visitor: Visitor, texts: &[String]) -> Answer {
+    pub fn confirm(&mut self, visitor: Visitor, texts: &[String]) -> Answer {
         for mailbox in self.by_person.values_mut() {
             mailbox.messages.retain(|message| {
                 message.holder != Some(visitor) || !texts.contains(&message.text)
@@ -106,17 +152,17 @@ impl Mailboxes {
     }
 
     /// What the visitor holds and `texts` names waits again.
-    pub(super) fn put_back(&mut self, visitor: Visitor, texts: &[String]) {
+    pub fn put_back(&mut self, visitor: Visitor, texts: &[String]) {
         self.put_back_where(|holder, text| holder == visitor && texts.contains(text));
     }
 
     /// Everything that the visitor holds waits again.
-    pub(super) fn put_back_all(&mut self, visitor: Visitor) {
+    pub fn put_back_all(&mut self, visitor: Visitor) {
         self.put_back_where(|holder, _| holder == visitor);
     }
 
     /// What anyone holds waits again.
-    pub(super) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.put_back_where(|_, _| true);
     }
 
@@ -129,7 +175,8 @@ impl Mailboxes {
     }
 
     /// All that is in a mailbox, in order.
-    pub(super) fn content(&self, person: Person) -> Vec<(String, String)> {
+    #[must_use]
+    pub fn content(&self, person: Person) -> Vec<(String, String)> {
         let messages = self.by_person.get(&person).map_or(&[][..], |mailbox| &mailbox.messages);
         messages.iter().map(|message| (message.sender.clone(), message.text.clone())).collect()
     }

@@ -1,20 +1,12 @@
-//! The office over the SQLite store against the model.
+//! Random histories of the office against a model of mailboxes.
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::Path;
-use std::thread;
-use std::time::Instant;
 
-use postroom_model::{ComposeRefusal, Name, Reply, Request, Terms, Text, Unknown};
-use postroom_office::{News, Office, SessionKey};
-use postroom_store::{Limits, Timestamp};
-use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
+use postroom_model::{ComposeRefusal, Name, Reply, Request, SessionKey, Terms, Text, Unknown};
+use postroom_office::{Office, Output};
+use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
+use postroom_testing::mailboxes::{Answer, Mailboxes, NAMES, Person, Visitor};
 use proptest::prelude::*;
-use tempfile::TempDir;
-
-use super::mailboxes::{Answer, Mailboxes, NAMES, Person, Visitor};
-use crate::harness::support::PATIENCE;
 
 const CAPACITY: u32 = 4;
 /// Clients at one time.
@@ -50,10 +42,8 @@ enum Step {
     Settle,
     /// All who have seats read and confirm all there is.
     Empty,
-    /// The store is closed and opened again.
-    Reopen,
-    /// The process dies: what is on disk now is what a new one finds.
-    Die,
+    /// The process ends, and a new one finds what is on disk now.
+    Restart,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -68,8 +58,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => seat.prop_map(|seat| Step::Leave { seat }),
         12 => Just(Step::Settle),
         2 => Just(Step::Empty),
-        1 => Just(Step::Reopen),
-        1 => Just(Step::Die),
+        2 => Just(Step::Restart),
     ]
 }
 
@@ -108,17 +97,32 @@ struct Seat {
 /// What was asked and is not settled, as the model will be asked it.
 #[derive(Debug)]
 enum Pending {
-    LogIn { person: Person, spelling: usize },
-    Compose { sender: Person, recipient: Person, spelling: usize, text: String },
-    Read { person: Person },
-    Confirm { texts: Vec<String> },
-    Leave { texts: Vec<String> },
+    LogIn {
+        person: Person,
+        spelling: usize,
+    },
+    /// It was answered at once.
+    LoggedIn(Answer),
+    Compose {
+        sender: Person,
+        recipient: Person,
+        spelling: usize,
+        text: String,
+    },
+    Read {
+        person: Person,
+    },
+    Confirm {
+        texts: Vec<String>,
+    },
+    Leave {
+        texts: Vec<String>,
+    },
 }
 
 struct Trial {
-    /// Before its folder: the store must be closed first.
-    office: Office<SqliteStore>,
-    folder: TempDir,
+    office: Office<MemoryStore>,
+    disk: MemoryDisk,
     model: Mailboxes,
     seats: [Option<Seat>; SEATS],
     pending: Vec<(Visitor, SessionKey, Pending)>,
@@ -126,37 +130,16 @@ struct Trial {
     texts: usize,
 }
 
-/// In memory where there is such a place: nothing here depends on a disk, and
-/// most of the time would be spent waiting for one.
-fn new_folder() -> TempDir {
-    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
-}
-
-/// A process that another test is just starting has the lock for a moment, as it
-/// has everything that is open here.
-fn lock(folder: &Path) -> DataFolder {
-    let begun = Instant::now();
-    loop {
-        match DataFolder::open(folder) {
-            Err(OpenError::InUse { .. }) if begun.elapsed() < PATIENCE => thread::yield_now(),
-            opened => return opened.unwrap(),
-        }
-    }
-}
-
-fn open(folder: &Path) -> Office<SqliteStore> {
-    let limits = Limits { mailbox_capacity: CAPACITY, disk_reserve_bytes: 0, ..Limits::default() };
-    // So little is written that the log need not be moved while the store is open.
-    let (store, _) = SqliteStore::open(lock(folder), limits).unwrap();
-    Office::new(store, 1)
+fn open(disk: &MemoryDisk) -> Office<MemoryStore> {
+    Office::new(disk.open(Limits { mailbox_capacity: CAPACITY, ..Limits::default() }), 1)
 }
 
 impl Trial {
     fn new() -> Self {
-        let folder = new_folder();
+        let disk = MemoryDisk::default();
         Self {
-            office: open(folder.path()),
-            folder,
+            office: open(&disk),
+            disk,
             model: Mailboxes::new(CAPACITY as usize),
             seats: Default::default(),
             pending: Vec::new(),
@@ -195,8 +178,7 @@ impl Trial {
             Step::Leave { seat } => self.leave(seat),
             Step::Settle => self.settle(),
             Step::Empty => self.empty(),
-            Step::Reopen => self.reopen(),
-            Step::Die => self.die(),
+            Step::Restart => self.restart(),
         }
     }
 
@@ -222,7 +204,13 @@ impl Trial {
         let visitor = self.visitors;
         let name = Name::new(NAMES[person][spelling]).unwrap();
         self.office.ask(session, Request::LogIn { name, password: None, terms: Terms::VISIT });
-        self.pending.push((visitor, session, Pending::LogIn { person, spelling }));
+        // A known account is opened from what is committed, whatever waits.
+        let login = if self.model.knows(person) {
+            Pending::LoggedIn(self.model.log_in(person, spelling))
+        } else {
+            Pending::LogIn { person, spelling }
+        };
+        self.pending.push((visitor, session, login));
         let is_member = false;
         self.seats[seat] = Some(Seat { visitor, session, person, is_member, holds: Vec::new() });
     }
@@ -264,14 +252,17 @@ impl Trial {
         (1..=self.visitors)
             .filter(|visitor| !here.contains(visitor))
             .for_each(|visitor| self.model.put_back_all(visitor));
-        let mut news = Vec::new();
-        while self.office.is_unsettled() {
-            self.office.settle(Timestamp(0), &mut news).unwrap();
+        let mut outputs = Vec::new();
+        while self.office.has_work() {
+            if let Some(job) = self.office.next_job(Timestamp(0)) {
+                self.office.finish(job.run()).unwrap();
+            }
+            outputs.extend(std::iter::from_fn(|| self.office.take_output()));
         }
         let mut actual: HashMap<SessionKey, Vec<Answer>> = HashMap::new();
-        for news in news {
-            let News::Reply(session, reply) = news else {
-                panic!("no one is present, and yet there is an event: {news:?}");
+        for output in outputs {
+            let Output::Reply(session, reply) = output else {
+                panic!("nobody is present, and yet there is an event: {output:?}");
             };
             let answer = answer(reply);
             self.note(session, &answer);
@@ -282,6 +273,7 @@ impl Trial {
 
     fn ask_model(&mut self, visitor: Visitor, pending: Pending) -> Option<Answer> {
         Some(match pending {
+            Pending::LoggedIn(answer) => answer,
             Pending::LogIn { person, spelling } => self.model.log_in(person, spelling),
             Pending::Compose { sender, recipient, spelling, text } => {
                 self.model.compose(sender, recipient, spelling, &text)
@@ -318,32 +310,16 @@ impl Trial {
         self.model.restart();
     }
 
-    fn reopen(&mut self) {
+    fn restart(&mut self) {
         self.forget_sessions();
-        // The old store must give up its folder first.
-        let elsewhere = new_folder();
-        self.office = open(elsewhere.path());
-        self.office = open(self.folder.path());
-        self.take_seats();
-    }
-
-    /// A copy of the files of the open store is what a kill leaves behind.
-    fn die(&mut self) {
-        self.forget_sessions();
-        let copy = new_folder();
-        for entry in fs::read_dir(self.folder.path()).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
-        }
-        self.office = open(copy.path());
-        self.folder = copy;
+        self.office = open(&self.disk);
         self.take_seats();
     }
 
     /// Whatever has happened, all mailboxes hold what the model's hold.
     fn finish(mut self) {
         self.settle();
-        self.die();
+        self.restart();
         for person in 0..NAMES.len() {
             self.log_in(0, person, 0);
             self.settle();

@@ -1,0 +1,105 @@
+//! One connection, as far as the engine knows it.
+//!
+//! ```text
+//!  Dialling ──connected──▶ Open
+//!  Open ──the session closes──▶ Closing ──all transmitted──▶ Draining ──▶ gone
+//!  any ──broken, or a limit──▶ gone
+//! ```
+
+use postroom_model::SessionKey;
+use postroom_protocol::{Close, Stream};
+
+use crate::timers::Slot;
+
+pub(crate) struct Connection {
+    /// Its session, unless that has ended before it.
+    pub(crate) session: Option<SessionKey>,
+    /// Which of the session's streams it is.
+    pub(crate) stream: Stream,
+    pub(crate) phase: Phase,
+    /// The driver was told to read no more.
+    pub(crate) is_paused: bool,
+    /// Already in the list of connections to be transmitted.
+    pub(crate) in_unsent: bool,
+    /// The peer has half-closed.
+    pub(crate) has_half_closed: bool,
+    /// When a drain ends at the latest.
+    pub(crate) drain: Slot,
+    /// Bytes that the driver has taken so far.
+    pub(crate) transmitted: u64,
+    /// Bytes that it has not taken yet.
+    pub(crate) output: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Phase {
+    /// The server has dialled, and the peer has not answered.
+    Dialling,
+    Open,
+    /// The session is closed; its last bytes are being transmitted.
+    Closing(Close),
+    /// Our side has half-closed; the peer's bytes are dropped until it closes too.
+    Draining(Close),
+}
+
+/// Why the driver can use a connection no more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Broken {
+    /// The peer, or a network between, has reset it.
+    Reset,
+    /// The peer answers no more.
+    TimedOut,
+    /// The operating system cannot watch it.
+    Unwatched,
+}
+
+/// How a connection came to its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    /// As its phase tells.
+    AsItsPhase,
+    Broken(Broken),
+    /// Its reader let too much wait.
+    Overflow,
+}
+
+impl Ending {
+    /// The reason for the log, and whether it is a limit.
+    pub(crate) fn reason(self, phase: Phase) -> (&'static str, bool) {
+        match (phase, self) {
+            (
+                Phase::Closing(Close::Dropped(reason)) | Phase::Draining(Close::Dropped(reason)),
+                _,
+            ) => (reason.as_str(), reason.is_a_limit()),
+            (Phase::Closing(Close::Asked) | Phase::Draining(Close::Asked), _)
+            | (_, Self::AsItsPhase) => ("the client left", false),
+            (_, Self::Broken(Broken::TimedOut)) => ("the peer answers no more", false),
+            (_, Self::Broken(Broken::Reset)) => ("the connection was reset", false),
+            (_, Self::Broken(Broken::Unwatched)) => {
+                ("the system cannot watch the connection", true)
+            }
+            (_, Self::Overflow) => ("reads too slowly (connection.output_bytes_max)", true),
+        }
+    }
+}
+
+impl Connection {
+    pub(crate) fn new(session: SessionKey, stream: Stream, phase: Phase) -> Self {
+        Self {
+            session: Some(session),
+            stream,
+            phase,
+            is_paused: false,
+            in_unsent: false,
+            has_half_closed: false,
+            drain: Slot::default(),
+            transmitted: 0,
+            output: Vec::new(),
+        }
+    }
+
+    /// How many bytes will have been transmitted with the last one that waits now.
+    pub(crate) fn position(&self) -> u64 {
+        self.transmitted + self.output.len() as u64
+    }
+}

@@ -1,0 +1,222 @@
+//! The engine: the whole server as one object without input or output.
+//!
+//! Everything that decides anything is here: which session a connection belongs to, who
+//! is told what and when, deadlines, limits, and which clients are dialled back. The
+//! engine owns no socket, clock, thread or source of randomness. Its driver
+//!
+//! - says what happened, with the time: a connection was [opened](Engine::open), bytes
+//!   were [received](Engine::received), a peer has
+//!   [half-closed](Engine::half_closed), a connection is [broken](Engine::broken), a
+//!   dial [ended](Engine::dialled), a password was [checked](Engine::checked), a
+//!   deadline has [passed](Engine::time_passed);
+//! - runs the store's [jobs](Engine::next_job) and gives their results
+//!   [back](Engine::finish);
+//! - does what [outputs](Engine::next_output) ask for, and asks for
+//!   [bytes](Engine::transmit) when a socket has room.
+//!
+//! So transcripts, laws and simulations drive the very object that ships.
+
+mod before_login;
+mod connection;
+mod delivery;
+mod dial;
+mod ending;
+mod input;
+mod key;
+mod log;
+mod opening;
+mod origin;
+mod session;
+mod settings;
+mod spare;
+mod telling;
+mod timers;
+mod transmit;
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use postroom_office::{Check, Checked, FilePasswords, Office, PasswordRead, PasswordsRead};
+use postroom_protocol::{Outputs, Report};
+use postroom_store::{Job, Store, StoreFailure, Timestamp};
+use slab::Slab;
+
+use before_login::BeforeLogin;
+use connection::Connection;
+use delivery::Watch;
+use dial::Failures;
+use log::Counts;
+use session::Sessions;
+use spare::SpareBuffers;
+use telling::Telling;
+use timers::{Deadline, Slot, Timers};
+
+pub use connection::Broken;
+pub use dial::Dialled;
+pub use key::ConnectionKey;
+pub use log::{Level, LogLine, What};
+pub use origin::Origin;
+pub use settings::{EngineSettings, Proof};
+
+/// A server without input or output, over the store `S`.
+pub struct Engine<S> {
+    settings: EngineSettings,
+    office: Office<S>,
+    /// The latest time that the driver has told.
+    now: Instant,
+    connections: Slab<Connection>,
+    sessions: Sessions,
+    before_login: BeforeLogin,
+    /// Connections that were evicted before their login and may still be drained.
+    evicted: VecDeque<ConnectionKey>,
+    /// It was said that there are as many connections as there may be.
+    is_full: bool,
+    watches: Vec<Watch>,
+    dial_failures: Failures,
+    timers: Timers,
+    passwords_deadline: Slot,
+    /// Lines of the log in this second.
+    line_counts: Counts,
+    outputs: VecDeque<Output>,
+    /// What is being passed on to several sessions.
+    telling: Option<Telling>,
+    /// Connections with bytes to be transmitted, or to be ended.
+    unsent: Vec<ConnectionKey>,
+    /// What sessions put out, kept for its memory.
+    session_outputs: Outputs,
+    /// Empty buffers for answers: an idle connection keeps none.
+    spare: SpareBuffers,
+}
+
+/// Something for the driver to do.
+#[derive(Debug)]
+pub enum Output {
+    /// There are bytes for a connection: [`Engine::transmit`] has them, as soon as its
+    /// socket has room.
+    Transmit(ConnectionKey),
+    /// Bytes of a connection are taken again.
+    Receive(ConnectionKey),
+    /// All bytes are transmitted: half-close the connection.
+    HalfClose(ConnectionKey),
+    /// Close the connection, which the engine has forgotten.
+    Close(ConnectionKey),
+    /// Try to open a connection; [`Engine::dialled`] takes what came of it.
+    Dial {
+        /// The new connection.
+        connection: ConnectionKey,
+        /// The connection whose peer's address is dialled, from our address there.
+        front: ConnectionKey,
+        /// The port.
+        port: u16,
+    },
+    /// Write a line to the log.
+    Log(Box<LogLine>),
+    /// Add a line to the operator's report.
+    Report(Report),
+}
+
+impl<S: Store> Engine<S> {
+    /// An engine over `store`, without a connection.
+    pub fn new(now: Instant, settings: EngineSettings, store: S) -> Self {
+        Self {
+            office: Office::new(store, settings.password_checks_max),
+            settings,
+            now,
+            connections: Slab::new(),
+            sessions: Sessions::default(),
+            before_login: BeforeLogin::default(),
+            evicted: VecDeque::new(),
+            is_full: false,
+            watches: Vec::new(),
+            dial_failures: Failures::default(),
+            timers: Timers::new(now),
+            passwords_deadline: Slot::default(),
+            line_counts: Counts::default(),
+            outputs: VecDeque::new(),
+            telling: None,
+            unsent: Vec::new(),
+            session_outputs: Outputs::default(),
+            spare: SpareBuffers::default(),
+        }
+    }
+
+    /// Takes over a password file with its first reading.
+    pub fn use_password_file(&mut self, first: FilePasswords) {
+        self.office.use_password_file(first);
+    }
+
+    /// The operator asks for a read of the password file.
+    pub fn ask_for_passwords(&mut self) {
+        self.office.ask_for_passwords();
+    }
+
+    /// A read of the password file to be carried out, if logins need one. To be asked
+    /// once a turn.
+    pub fn next_password_read(&mut self, now: Instant) -> Option<PasswordRead> {
+        self.now = now;
+        let read = self.office.tend_logins(now);
+        let at = self.office.logins_wait_until();
+        self.timers.set(&mut self.passwords_deadline, Deadline::Passwords, at);
+        read
+    }
+
+    /// Takes the result of a read of the password file.
+    pub fn passwords_read(&mut self, read: PasswordsRead) {
+        self.office.passwords_read(read);
+    }
+
+    /// A password to be checked, if one waits.
+    pub fn next_check(&mut self) -> Option<Check> {
+        self.office.take_check()
+    }
+
+    /// Takes the result of a check.
+    pub fn checked(&mut self, checked: Checked) {
+        self.office.checked(checked);
+    }
+
+    /// The next group for the store to commit, if there is one to run now. To be asked
+    /// when all input of a turn has been taken; `wall` is kept with messages and decides
+    /// nothing.
+    pub fn next_job(&mut self, wall: Timestamp) -> Option<S::Job> {
+        self.office.next_job(wall)
+    }
+
+    /// Takes the result of a job.
+    ///
+    /// After an error nothing may be transmitted any more.
+    pub fn finish(&mut self, done: <S::Job as Job>::Done) -> Result<(), StoreFailure> {
+        self.office.finish(done)
+    }
+
+    /// Whether there is something to be done before the driver waits.
+    pub fn has_work(&self) -> bool {
+        self.office.has_work()
+            || self.telling.is_some()
+            || !self.outputs.is_empty()
+            || !self.unsent.is_empty()
+    }
+
+    /// Whether [`next_job`](Self::next_job) has something to ask of the store: before a
+    /// sync, one more look at the sockets costs less than one more group.
+    pub fn asks_the_store(&self) -> bool {
+        self.office.asks_the_store()
+    }
+
+    /// When [`time_passed`](Self::time_passed) is to be called at the latest.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let left_out = self.line_counts.over_at();
+        [self.timers.next(), left_out, self.next_ask()].into_iter().flatten().min()
+    }
+
+    /// What is left to be done when the driver ends: the lines of the log and the
+    /// report in it are still to be written.
+    pub fn last_outputs(&mut self) -> impl Iterator<Item = Output> {
+        self.outputs.drain(..)
+    }
+
+    /// Connections that there are.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+}

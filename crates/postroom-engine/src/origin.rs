@@ -1,0 +1,16 @@
+//! Where a session comes from, for the log.
+
+use std::net::SocketAddr;
+
+use smol_str::SmolStr;
+
+/// Where a session comes from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// The listener's protocol.
+    pub listener: &'static str,
+    /// The account that it has logged in as, or else tried last.
+    pub account: Option<SmolStr>,
+}

@@ -1,0 +1,85 @@
+//! A session and the connections that it has.
+
+use std::net::{IpAddr, SocketAddr};
+
+use postroom_model::SessionKey;
+use postroom_protocol::{Protocol, Timer};
+use smol_str::SmolStr;
+
+use crate::dial::Dialling;
+use crate::key::ConnectionKey;
+use crate::origin::Origin;
+use crate::timers::Slot;
+
+/// A session, as far as the engine knows it.
+pub(crate) struct Session {
+    pub(crate) protocol: &'static Protocol,
+    /// What the protocol makes of the client's bytes.
+    pub(crate) state: Box<dyn postroom_protocol::Session>,
+    pub(crate) key: SessionKey,
+    pub(crate) peer: PeerAddress,
+    /// The account that it has logged in as, or else tried last; for the log.
+    pub(crate) account: Option<SmolStr>,
+    /// The connection that the client opened.
+    pub(crate) front: ConnectionKey,
+    /// The connection that the server opened.
+    pub(crate) back: Option<ConnectionKey>,
+    pub(crate) timers: [Slot; Timer::ALL.len()],
+    /// Set where the session waits for a connection back.
+    pub(crate) dialling: Option<Box<Dialling>>,
+}
+
+/// Where a connection comes from, in fewer bytes than a [`SocketAddr`] has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerAddress {
+    pub(crate) ip: IpAddr,
+    port: u16,
+}
+
+impl From<SocketAddr> for PeerAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self { ip: address.ip().to_canonical(), port: address.port() }
+    }
+}
+
+impl Session {
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            peer: SocketAddr::new(self.peer.ip, self.peer.port),
+            listener: self.protocol.name,
+            account: self.account.clone(),
+        }
+    }
+}
+
+/// All sessions, by the places of their keys.
+#[derive(Default)]
+pub(crate) struct Sessions(Vec<Option<Session>>);
+
+impl Sessions {
+    pub(crate) fn insert(&mut self, session: Session) {
+        let index = session.key.index();
+        if self.0.len() <= index {
+            self.0.resize_with(index + 1, || None);
+        }
+        self.0[index] = Some(session);
+    }
+
+    /// A session, which may have ended.
+    pub(crate) fn get(&self, key: SessionKey) -> Option<&Session> {
+        self.0.get(key.index())?.as_ref().filter(|session| session.key == key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
+        self.0.get_mut(key.index())?.as_mut().filter(|session| session.key == key)
+    }
+
+    pub(crate) fn remove(&mut self, key: SessionKey) -> Option<Session> {
+        self.0.get_mut(key.index())?.take_if(|session| session.key == key)
+    }
+
+    /// The keys of all sessions.
+    pub(crate) fn keys(&self) -> Vec<SessionKey> {
+        self.0.iter().flatten().map(|session| session.key).collect()
+    }
+}

@@ -1,0 +1,53 @@
+//! The limits of the engine.
+
+use std::time::Duration;
+
+use postroom_protocol::Settings;
+
+/// What an engine is told at its start.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// What each session is told.
+    pub session: Settings,
+    /// Connections at one time.
+    pub connections_max: usize,
+    /// How long a connection that the server ends is kept for its reader.
+    pub drain_limit: Duration,
+    /// Logins that may wait for their password to be checked.
+    pub password_checks_max: usize,
+    /// What proves that a message arrived.
+    pub proof: Proof,
+    /// Whether clients that ask for it are dialled back.
+    pub dials_back: bool,
+    /// How long a client may take to be dialled back.
+    pub dial_limit: Duration,
+    /// Whether the log has lines for single requests.
+    pub logs_requests: bool,
+}
+
+/// What proves that a message handed out has arrived.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Proof {
+    /// A further line, or the end of the client's side, once the client's
+    /// operating system has acknowledged all answers.
+    #[default]
+    Tcp,
+    /// A further line alone: behind a proxy acknowledgements and ends are the
+    /// proxy's.
+    Command,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            session: Settings::default(),
+            connections_max: 16_384,
+            drain_limit: Duration::from_secs(1),
+            password_checks_max: 256,
+            proof: Proof::default(),
+            dials_back: true,
+            dial_limit: Duration::from_secs(3),
+            logs_requests: false,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The engine over a store in memory, driven as a server drives it.
+
+#![expect(clippy::unwrap_used, reason = "in a test it is the failure")]
+
+mod driver;
+mod late;
+
+mod transcripts;

@@ -1,0 +1,307 @@
+//! Plays the transcripts of all protocols at every split.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::password_hash::PasswordHasher as _;
+use argon2::{Algorithm, Argon2, Params, Version};
+use postroom_engine::{ConnectionKey, EngineSettings};
+use postroom_model::{Author, Channel, Name, Post, Text};
+use postroom_protocol::{ChatSettings, ImSettings, PROTOCOLS, Settings};
+use postroom_store::{Call, Limits, MemoryDisk, PasswordHash, Store as _, Ticket, Timestamp};
+use postroom_testing::transcript::{Stage, Transcript, every_cut, for_each_transcript, play};
+
+use crate::driver::{Driver, PORT};
+
+/// When the store commits what was asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Commits {
+    /// After each part of what is sent.
+    Each,
+    /// After all of it, or when the session takes no more.
+    Late,
+}
+
+/// The engine as a stage.
+struct EngineStage {
+    driver: Driver,
+    commits: Commits,
+    protocols: BTreeMap<String, String>,
+    protocol: String,
+    clients: BTreeMap<String, Client>,
+    keeps_board: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Client {
+    key: ConnectionKey,
+    has_half_closed: bool,
+}
+
+/// Whether a name in a transcript means the stream that the server opened.
+fn is_back(name: &str) -> bool {
+    name.strip_suffix(".b").is_some()
+}
+
+/// A setting that is a number.
+fn number(transcript: &Transcript, key: &str) -> Option<u32> {
+    transcript.setting(key).map(|value| value.parse().unwrap())
+}
+
+/// A setting that is a time.
+fn millis(transcript: &Transcript, key: &str) -> Option<Duration> {
+    number(transcript, key).map(|value| Duration::from_millis(value.into()))
+}
+
+fn settings(transcript: &Transcript) -> EngineSettings {
+    let millis = |key| millis(transcript, key);
+    let standard = EngineSettings::default();
+    let session = Settings::default();
+    EngineSettings {
+        session: Settings {
+            login_limit: millis("connection.login_limit_ms").unwrap_or(session.login_limit),
+            pause: millis("connection.pause_ms").unwrap_or(session.pause),
+            im: ImSettings {
+                delivery_limit: millis("im.confirm_limit_ms").unwrap_or(session.im.delivery_limit),
+                broadcast_verb: transcript
+                    .setting("im.broadcast_verb")
+                    .map_or(session.im.broadcast_verb, Into::into),
+                stores_for_absent: transcript.setting("im.offline") == Some("store"),
+            },
+            chat: ChatSettings { announces: transcript.setting("chat.announce") != Some("false") },
+            ..Settings::default()
+        },
+        dial_limit: millis("im.dial_limit_ms").unwrap_or(standard.dial_limit),
+        connections_max: number(transcript, "connection.max")
+            .map_or(standard.connections_max, |max| max as usize),
+        ..standard
+    }
+}
+
+fn limits(transcript: &Transcript) -> Limits {
+    let number = |key| number(transcript, key);
+    let standard = Limits::default();
+    Limits {
+        mailbox_capacity: number("mailbox.capacity").unwrap_or(standard.mailbox_capacity),
+        accounts_max: number("accounts.max").unwrap_or(standard.accounts_max),
+        channels_max: number("channels.max").unwrap_or(standard.channels_max),
+        channel_posts: number("channels.posts").unwrap_or(standard.channel_posts),
+        disk_reserve_bytes: 0,
+    }
+}
+
+/// The password of an account, with a hash that costs next to nothing, so that each
+/// split can be tried.
+fn set_password(name: &str, password: &str) -> Call {
+    let cheap = Params::new(Params::MIN_M_COST, 1, 1, None).unwrap();
+    let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, cheap)
+        .hash_password_with_salt(password.as_bytes(), &[7; 16])
+        .unwrap()
+        .to_string();
+    let password = PasswordHash(hash.into_boxed_str());
+    Call::SetPassword { name: Name::new(name).unwrap(), password }
+}
+
+/// What the program does at its start where the board is not to be kept.
+fn empty_board() -> Call {
+    let channels = vec![Channel::board()];
+    let post = Arc::new(Post { author: Author::Board, channels, text: Text::default() });
+    Call::Post { author: None, post }
+}
+
+fn carry_out(disk: &MemoryDisk, limits: Limits, call: Call) {
+    let mut store = disk.open(limits);
+    store.submit(Ticket(0), call);
+    store.settle(Timestamp(0), &mut Vec::new()).unwrap();
+}
+
+impl EngineStage {
+    fn start(transcript: &Transcript, commits: Commits) -> Self {
+        let limits = limits(transcript);
+        let disk = MemoryDisk::default();
+        for (name, password) in &transcript.accounts {
+            carry_out(&disk, limits, set_password(name, password));
+        }
+        Self {
+            driver: Driver::on(disk, settings(transcript), limits),
+            commits,
+            protocols: BTreeMap::new(),
+            protocol: transcript.protocol().to_owned(),
+            clients: BTreeMap::new(),
+            keeps_board: transcript.setting("board.persist") != Some("false"),
+        }
+    }
+
+    /// The connection that a name in a transcript means, if it is there.
+    fn find(&self, name: &str) -> Option<ConnectionKey> {
+        match name.strip_suffix(".b") {
+            Some(client) => self.driver.back(self.clients.get(client)?.key),
+            None => self.clients.get(name).map(|client| client.key),
+        }
+    }
+
+    fn key(&self, name: &str) -> ConnectionKey {
+        self.find(name).unwrap_or_else(|| panic!("{name:?} is not connected"))
+    }
+
+    /// The connection, opened by this if it is not there.
+    fn key_or_connect(&mut self, name: &str) -> ConnectionKey {
+        if let Some(key) = self.find(name) {
+            return key;
+        }
+        assert!(!is_back(name), "{name:?} was not dialled");
+        let protocol = self.protocols.get(name).unwrap_or(&self.protocol);
+        let key = self.driver.connect(protocol);
+        let client = Client { key, has_half_closed: false };
+        self.clients.insert(name.to_owned(), client);
+        key
+    }
+
+    fn remove(&mut self, name: &str) -> Vec<u8> {
+        let key = self.clients.remove(name).expect("this client is connected").key;
+        self.driver.reset(key);
+        self.driver.forget(key)
+    }
+}
+
+impl Stage for EngineStage {
+    fn send(&mut self, name: &str, parts: &[&[u8]]) {
+        let key = self.key_or_connect(name);
+        for part in parts {
+            if self.driver.takes_no_more(key) {
+                self.driver.settle();
+            }
+            self.driver.send(key, part);
+            if self.commits == Commits::Each {
+                self.driver.settle();
+            }
+        }
+        self.driver.settle();
+    }
+
+    fn line(&mut self, name: &str) -> Result<Vec<u8>, String> {
+        self.driver.settle();
+        if !is_back(name) {
+            self.key_or_connect(name);
+            self.driver.settle();
+        }
+        let key = self.find(name).ok_or("it was not dialled")?;
+        self.driver.line(key).ok_or_else(|| {
+            let received = self.driver.received(key).make_contiguous();
+            format!("the server sent only {:?}", String::from_utf8_lossy(received))
+        })
+    }
+
+    fn rest(&mut self, name: &str) -> Vec<u8> {
+        self.driver.settle();
+        let key = self.key(name);
+        assert!(self.driver.is_closed(key), "the server does not end the connection of {name:?}");
+        if is_back(name) {
+            return self.driver.forget(key);
+        }
+        // The client has the answers, and half-closes too.
+        if !self.clients[name].has_half_closed {
+            self.driver.half_close(key);
+            self.driver.settle();
+        }
+        self.clients.remove(name);
+        self.driver.forget(key)
+    }
+
+    fn end(&mut self, name: &str) {
+        let key = self.key(name);
+        if let Some(client) = self.clients.get_mut(name) {
+            client.has_half_closed = true;
+        }
+        self.driver.half_close(key);
+        self.driver.settle();
+    }
+
+    fn reset(&mut self, name: &str) {
+        if is_back(name) {
+            self.end(name);
+        } else {
+            self.remove(name);
+        }
+    }
+
+    fn leave(&mut self, name: &str) {
+        self.end(name);
+        self.remove(name);
+    }
+
+    fn choose(&mut self, client: &str, protocol: &str) {
+        self.protocols.insert(client.to_owned(), protocol.to_owned());
+    }
+
+    fn pause(&mut self, time: Duration) {
+        self.driver.pass(time);
+    }
+
+    fn is_silent(&mut self, name: &str) -> bool {
+        let key = self.key(name);
+        !self.driver.is_closed(key) && self.driver.received(key).is_empty()
+    }
+
+    fn listen(&mut self, name: &str) {
+        let key = self.key_or_connect(name);
+        self.driver.listen(key);
+    }
+
+    fn port(&self, name: &str) -> Option<u16> {
+        let key = self.find(name)?;
+        self.driver.listens(key).then_some(PORT)
+    }
+
+    fn kill(&mut self) {
+        self.clients.clear();
+        self.driver.stop_abruptly();
+        if !self.keeps_board {
+            let (disk, limits) = (self.driver.disk.clone(), self.driver.limits());
+            carry_out(&disk, limits, empty_board());
+        }
+        self.driver.start();
+    }
+
+    fn stop(&mut self) {
+        self.driver.engine.stop(self.driver.now);
+        self.driver.settle();
+    }
+
+    fn start(&mut self) {
+        assert!(self.clients.is_empty(), "all clients are closed before the server starts again");
+        self.kill();
+    }
+
+    fn restart(&mut self) -> Vec<(String, Vec<u8>)> {
+        let names: Vec<_> = self.clients.keys().cloned().collect();
+        let rests = names.into_iter().map(|name| (name.clone(), self.remove(&name))).collect();
+        self.kill();
+        rests
+    }
+
+    fn clients(&self) -> Vec<String> {
+        self.clients.keys().cloned().collect()
+    }
+}
+
+/// Plays each transcript at every split.
+fn play_all(commits: Commits) {
+    let protocols: Vec<_> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
+    for_each_transcript(&protocols, |transcript| {
+        for cut in every_cut(transcript) {
+            play(transcript, EngineStage::start(transcript, commits), cut);
+        }
+    });
+}
+
+#[test]
+fn every_protocol_answers_its_transcripts_at_every_split() {
+    play_all(Commits::Each);
+}
+
+#[test]
+fn every_protocol_answers_its_transcripts_at_every_split_with_late_commits() {
+    play_all(Commits::Late);
+}

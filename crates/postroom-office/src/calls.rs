@@ -1,0 +1,66 @@
+//! Which of the store's calls is whose.
+
+use postroom_model::{Name, SessionKey};
+use postroom_store::Ticket;
+use slab::Slab;
+
+/// A request of a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct RequestKey {
+    pub(crate) session: SessionKey,
+    /// Counts the requests of the session.
+    pub(crate) number: u32,
+}
+
+/// What a call was made for.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// A request, or one step of a login.
+    Request(RequestKey),
+    /// The end of the presence of a session's account.
+    Release(SessionKey),
+    /// What was handed to a session that had ended goes back.
+    HandBack,
+    /// The lock of an account of the password file.
+    Lock(Name),
+}
+
+/// The calls that are not completed.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    under_way: Slab<(u32, Origin)>,
+    last: u32,
+}
+
+impl Calls {
+    /// Notes a call; its ticket is used once.
+    pub(crate) fn begin(&mut self, origin: Origin) -> Ticket {
+        self.last = self.last.wrapping_add(1);
+        let place = self.under_way.insert((self.last, origin));
+        Ticket(u64::from(self.last) << 32 | place as u64)
+    }
+
+    /// Takes out a call that is completed.
+    pub(crate) fn end(&mut self, ticket: Ticket) -> Option<Origin> {
+        let place = usize::try_from(ticket.0 & u64::from(u32::MAX)).ok()?;
+        let (number, _) = self.under_way.get(place)?;
+        (u64::from(*number) == ticket.0 >> 32).then(|| self.under_way.remove(place).1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_ends_its_own_call_and_only_once() {
+        let mut calls = Calls::default();
+        let first = calls.begin(Origin::HandBack);
+        assert!(calls.end(first).is_some());
+        let second = calls.begin(Origin::Lock(Name::new("bob").unwrap()));
+        assert_ne!(first, second);
+        assert!(calls.end(first).is_none(), "its place is another's");
+        assert!(matches!(calls.end(second), Some(Origin::Lock(_))));
+        assert!(calls.end(second).is_none());
+    }
+}

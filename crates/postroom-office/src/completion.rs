@@ -1,0 +1,153 @@
+//! What the store's calls came to.
+
+use postroom_model::{
+    Attendee, Committed, ComposeRefusal, Composed, Delivery, Event, LogInRefusal, Name, Reply,
+    SessionKey,
+};
+use postroom_store::{Call, Completion, End, Outcome, Presence, Store};
+
+use crate::calls::{Origin, RequestKey};
+use crate::output::Output;
+use crate::session::{Identity, Opened};
+use crate::{Office, find};
+
+impl<S: Store> Office<S> {
+    /// Takes what the store has completed so far, and what follows at once from it.
+    pub(crate) fn take_completions(&mut self) {
+        let mut completions = std::mem::take(&mut self.completions);
+        self.store.take_completions(&mut completions);
+        while !completions.is_empty() {
+            for completion in completions.drain(..) {
+                self.complete(completion);
+            }
+            // What followed may be answered from memory.
+            self.store.take_completions(&mut completions);
+        }
+        self.completions = completions;
+    }
+
+    fn complete(&mut self, Completion { ticket, end }: Completion) {
+        let Some(origin) = self.calls.end(ticket) else {
+            debug_assert!(false, "a call completes once");
+            return;
+        };
+        match (origin, end) {
+            (Origin::Request(key), End::Done(outcome)) => self.done(key, outcome),
+            (Origin::Request(key), End::Unavailable) => self.not_done(key, Reply::Unavailable),
+            (Origin::Request(key), End::Unknown) => self.not_done(key, Reply::Unknown),
+            (Origin::Lock(name), end) => self.lock_ended(name, &end),
+            (Origin::Release(session), End::Done(outcome)) => {
+                if let Outcome::Released { name, remains: false, active } = outcome.into_inner() {
+                    self.departed(session, name, active);
+                }
+            }
+            (Origin::HandBack, End::Done(outcome)) => {
+                if let Outcome::Returned { account: Some(account) } = outcome.into_inner() {
+                    // Someone else may be waiting for it.
+                    self.tell_of_mail(account);
+                }
+            }
+            // A store carries these out.
+            (Origin::Release(_) | Origin::HandBack, End::Unavailable | End::Unknown) => {
+                debug_assert!(false, "a release or a return always ends as done");
+            }
+        }
+    }
+
+    /// A request was not carried out, or nobody knows.
+    fn not_done(&mut self, key: RequestKey, reply: Reply) {
+        if self.login(key.session).is_some()
+            && let Some(record) = self.session(key.session)
+        {
+            record.identity = Identity::Anonymous;
+        }
+        self.stored(key);
+        self.resolve(key, reply);
+    }
+
+    fn done(&mut self, key: RequestKey, outcome: Committed<Outcome>) {
+        let reply = match outcome.get() {
+            Outcome::Posted(post) => {
+                let post = outcome.derive(|_| post.clone());
+                self.posted(key, &post);
+                return;
+            }
+            Outcome::Composed { recipient, name, registered } => {
+                self.tell_of_mail(*recipient);
+                let composed = Composed { recipient: name.clone(), registered: *registered };
+                Reply::Composed(outcome.map(|_| composed))
+            }
+            Outcome::Confirmed => Reply::Confirmed(outcome.map(drop)),
+            _ => match self.reply_to(key, outcome.into_inner()) {
+                Some(reply) => reply,
+                None => return,
+            },
+        };
+        self.resolve(key, reply);
+    }
+
+    /// The reply to a request whose outcome needs no proof of a commit, unless there is
+    /// more to do first.
+    fn reply_to(&mut self, key: RequestKey, outcome: Outcome) -> Option<Reply> {
+        match outcome {
+            Outcome::Opened { account, name, registered, unread } => {
+                self.opened(key, Opened { account, name, registered, unread })
+            }
+            Outcome::Locked { password } => self.locked(key, password),
+            Outcome::NotAdmitted => self.not_admitted(key),
+            Outcome::Claimed { presence, active } => self.claimed(key, presence, active),
+            Outcome::PresentAlready => self.refused(key.session, LogInRefusal::Present),
+            Outcome::Read { lease, sender, text, remaining } => {
+                let session = find(&mut self.sessions, key.session);
+                match session.filter(|session| !session.has_ended) {
+                    Some(session) => session.work_or(&mut self.spare).leases.push(lease),
+                    // Handed to a session that has ended meanwhile: it is unread again.
+                    None => self.submit(Origin::HandBack, Call::Return { leases: vec![lease] }),
+                }
+                Some(Reply::Read(Delivery { sender, text, remaining }))
+            }
+            Outcome::NothingUnread => Some(Reply::NothingUnread),
+            Outcome::Unread(messages) => Some(Reply::Unread(messages)),
+            Outcome::Present(names) => self.present(key, names),
+            Outcome::Latest(entry) => Some(Reply::Latest(entry)),
+            Outcome::Timeline(page) => Some(Reply::Timeline(page)),
+            Outcome::MailboxFull { recipient, capacity } => {
+                Some(Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity }))
+            }
+            Outcome::UnknownRecipient => Some(Reply::NotComposed(ComposeRefusal::Unknown)),
+            Outcome::DiskFull => self.no_room(key, ComposeRefusal::DiskFull),
+            Outcome::TooManyAccounts => self.no_room(key, ComposeRefusal::TooManyAccounts),
+            Outcome::NotPosted(refusal) => {
+                self.stored(key);
+                Some(Reply::NotPosted(refusal))
+            }
+            Outcome::Returned { account } => {
+                if self.session(key.session).is_none_or(|session| session.has_ended)
+                    && let Some(account) = account
+                {
+                    // Someone else may be waiting for it.
+                    self.tell_of_mail(account);
+                }
+                Some(Reply::NotConfirmed)
+            }
+            // Not the outcomes of requests, or answered above.
+            Outcome::Composed { .. }
+            | Outcome::Confirmed
+            | Outcome::Posted(_)
+            | Outcome::Released { .. }
+            | Outcome::PasswordSet { .. }
+            | Outcome::Accounts(_) => None,
+        }
+    }
+
+    /// A session that has ended claimed a presence: the name must be free again.
+    pub(crate) fn hand_back(&mut self, presence: Presence) {
+        self.submit(Origin::HandBack, Call::Release { presence });
+    }
+
+    fn departed(&mut self, session: SessionKey, name: Name, active: u32) {
+        let departed = Event::Departed(Attendee { name, active });
+        let sessions = self.live.arrivals_but(session);
+        self.outputs.push_back(Output::Event(sessions, departed));
+    }
+}

@@ -1,0 +1,203 @@
+//! What the office knows of one session.
+//!
+//! ```text
+//!  Anonymous ──LogIn──▶ LoggingIn ──opened──▶ LoggedIn
+//!                                 ──opened, claimed──▶ Present
+//!                                 ──refused──▶ Anonymous
+//! ```
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use postroom_model::{
+    Author, Channel, Committed, Mark, Name, Password, Post, PresenceTerms, SessionKey, Terms, Text,
+};
+use postroom_store::{AccountId, Lease, Presence};
+
+use crate::requests::Requests;
+
+/// A session and what it holds.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) generation: u32,
+    /// The number of its next request while none is under way: none comes twice.
+    next_request: u32,
+    /// It has ended, and is kept until its last request is completed.
+    pub(crate) has_ended: bool,
+    pub(crate) identity: Identity,
+    /// Boxed, and only there while it holds something: most sessions are idle.
+    work: Option<Box<Work>>,
+}
+
+/// What a session has under way.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) requests: Requests,
+    /// Messages handed out and not confirmed.
+    pub(crate) leases: Vec<Lease>,
+    /// Channels joined, `#lobby` left out.
+    pub(crate) channels: Vec<Channel>,
+    /// Ends when the requests are completed, so that nobody sees the account leave
+    /// before what it posted.
+    pub(crate) release: Option<Presence>,
+}
+
+/// Whom a session acts for.
+#[derive(Debug)]
+pub(crate) enum Identity {
+    Anonymous,
+    LoggingIn(Box<LogIn>),
+    LoggedIn(AccountId),
+    Present(Box<Present>),
+}
+
+/// A login under way.
+#[derive(Debug)]
+pub(crate) struct LogIn {
+    /// The number of its request.
+    pub(crate) number: u32,
+    pub(crate) name: Name,
+    pub(crate) password: Option<Password>,
+    pub(crate) terms: Terms,
+    /// Set while the login waits for the password file to be read.
+    pub(crate) waits_since: Option<Instant>,
+    /// The client has half-closed: it is answered, and does not become present.
+    pub(crate) is_ending: bool,
+    /// What is left is to become present.
+    pub(crate) opened: Option<Opened>,
+}
+
+/// An account that has been opened for a login.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) account: AccountId,
+    pub(crate) name: Name,
+    pub(crate) registered: bool,
+    pub(crate) unread: u32,
+}
+
+/// An account that is present by a session.
+#[derive(Debug)]
+pub(crate) struct Present {
+    pub(crate) account: AccountId,
+    pub(crate) name: Name,
+    pub(crate) presence: Presence,
+    pub(crate) interests: PresenceTerms,
+    pub(crate) awaited: Option<Awaited>,
+    pub(crate) last_mark: u32,
+}
+
+/// A line whose request is answered after its delivery receipts.
+#[derive(Debug)]
+pub(crate) struct Awaited {
+    /// The number of the request.
+    pub(crate) number: u32,
+    pub(crate) mark: Mark,
+    pub(crate) stage: Stage,
+}
+
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// The post is not on disk yet.
+    Storing {
+        /// The sender waits for no delivery receipt any more.
+        is_abandoned: bool,
+    },
+    /// The post is on disk, and these sessions have not confirmed it.
+    Posted { committed: Committed<()>, members: Vec<SessionKey>, missing: HashSet<SessionKey> },
+    /// The line was passed on to the sessions of an account.
+    Told { recipient: AccountId, sessions: Vec<SessionKey> },
+}
+
+impl Session {
+    pub(crate) fn new(generation: u32) -> Self {
+        let identity = Identity::Anonymous;
+        Self { generation, next_request: 0, has_ended: false, identity, work: None }
+    }
+
+    /// The account that the session acts for.
+    pub(crate) fn account(&self) -> Option<AccountId> {
+        match &self.identity {
+            Identity::LoggedIn(account) => Some(*account),
+            Identity::Present(present) => Some(present.account),
+            Identity::Anonymous | Identity::LoggingIn(_) => None,
+        }
+    }
+
+    pub(crate) fn present(&mut self) -> Option<&mut Present> {
+        match &mut self.identity {
+            Identity::Present(present) => Some(present),
+            _ => None,
+        }
+    }
+
+    /// What the session has under way, if it has anything.
+    pub(crate) fn work(&mut self) -> Option<&mut Work> {
+        self.work.as_deref_mut()
+    }
+
+    /// What the session has under way; an empty one is taken from `spare` where
+    /// there is none.
+    pub(crate) fn work_or(&mut self, spare: &mut SpareWork) -> &mut Work {
+        self.work.get_or_insert_with(|| spare.take(self.next_request))
+    }
+
+    /// Gives back what is under way, if that is nothing by now.
+    pub(crate) fn rest(&mut self, spare: &mut SpareWork) {
+        if let Some(work) = self.work.take_if(|work| work.is_empty()) {
+            self.next_request = work.requests.next();
+            spare.put(work);
+        }
+    }
+
+    /// Whether no request waits for its reply.
+    pub(crate) fn has_no_requests(&self) -> bool {
+        self.work.as_ref().is_none_or(|work| work.requests.is_empty())
+    }
+}
+
+impl Work {
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+            && self.leases.is_empty()
+            && self.channels.is_empty()
+            && self.release.is_none()
+    }
+}
+
+/// Boxes that have held the work of a session, for the next one.
+#[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "the boxes themselves are used again")]
+pub(crate) struct SpareWork(Vec<Box<Work>>);
+
+impl SpareWork {
+    const MAX: usize = 256;
+
+    #[expect(clippy::unnecessary_box_returns, reason = "the box itself is used again")]
+    fn take(&mut self, next_request: u32) -> Box<Work> {
+        let mut work = self.0.pop().unwrap_or_default();
+        work.requests.begin_at(next_request);
+        work
+    }
+
+    fn put(&mut self, work: Box<Work>) {
+        if self.0.len() < Self::MAX {
+            self.0.push(work);
+        }
+    }
+}
+
+impl Present {
+    /// The next mark of this session.
+    pub(crate) fn next_mark(&mut self, session: SessionKey) -> Mark {
+        self.last_mark = self.last_mark.wrapping_add(1);
+        Mark { session, number: self.last_mark }
+    }
+}
+
+/// A post of one account, or of the board.
+pub(crate) fn post(author: Option<&Present>, channels: Vec<Channel>, text: Text) -> Arc<Post> {
+    let author = author.map_or(Author::Board, |present| Author::Account(present.name.clone()));
+    Arc::new(Post { author, channels, text })
+}
