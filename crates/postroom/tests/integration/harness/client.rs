@@ -10,7 +10,7 @@ use super::support::PATIENCE;
 
 /// Long enough for what was sent on loopback to have come.
 const SILENCE: Duration = Duration::from_millis(100);
-/// A server that takes nothing for so long waits for its client to read.
+/// A server that reads nothing for this long waits for its client to read.
 const STUCK: Duration = Duration::from_millis(300);
 const RECEIVE_BUFFER_BYTES: usize = 4_096;
 
@@ -32,8 +32,7 @@ impl Client {
         Self::over(socket.into())
     }
 
-    /// Connects with a small receive buffer, so that what the server sends is soon
-    /// waiting in the server.
+    /// Connects with a small receive buffer, so that the server soon cannot send.
     pub(crate) fn connect_with_small_buffer(to: SocketAddr) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).unwrap();
@@ -48,7 +47,7 @@ impl Client {
         Self { input: BufReader::new(stream) }
     }
 
-    /// Takes the connection that the server opens.
+    /// Accepts a connection that the server opens.
     pub(crate) fn accept(listener: &TcpListener) -> Self {
         let begun = Instant::now();
         listener.set_nonblocking(true).unwrap();
@@ -82,7 +81,7 @@ impl Client {
         self.input.get_mut().write_all(bytes).unwrap();
     }
 
-    /// The next line, its end left out.
+    /// The next line, without its line feed.
     pub(crate) fn line(&mut self) -> String {
         self.try_line().unwrap()
     }
@@ -105,7 +104,7 @@ impl Client {
         String::from_utf8(buffer[..length].to_vec()).unwrap()
     }
 
-    /// Whether nothing has come, and nothing comes for a while.
+    /// Whether nothing has come and nothing comes for a while.
     pub(crate) fn is_silent(&self) -> bool {
         self.is_silent_for(SILENCE)
     }
@@ -117,8 +116,8 @@ impl Client {
         is_silent
     }
 
-    /// Writes a line again and again until the server has taken nothing for a
-    /// while, and no more than this many bytes; returns how many it took.
+    /// Writes a line again and again until the server reads nothing for a while or
+    /// this many bytes are sent; returns the number of bytes sent.
     pub(crate) fn write_until_stuck(&self, line: &[u8], bytes_max: usize) -> usize {
         self.stream().set_write_timeout(Some(STUCK)).unwrap();
         let lines = line.repeat(1_024);
@@ -152,22 +151,22 @@ impl Client {
         }
     }
 
-    /// Everything up to the server's orderly end of the connection.
+    /// Everything until the server ends the connection in order.
     pub(crate) fn rest(&mut self) -> String {
         let mut rest = String::new();
         self.input.read_to_string(&mut rest).unwrap();
         rest
     }
 
-    /// Ends the client's side and keeps reading.
+    /// Half-closes: ends this side and keeps reading.
     pub(crate) fn end(&mut self) {
         self.stream().shutdown(Shutdown::Write).unwrap();
     }
 
     /// Resets the connection.
     ///
-    /// Returns once the operating system has the reset: on a busy machine with
-    /// several processors a later connection may else overtake it.
+    /// Returns once the reset has arrived at the server's socket; otherwise a later
+    /// connection could overtake it on a busy machine.
     pub(crate) fn reset(self) {
         let (ours, theirs) =
             (self.stream().local_addr().unwrap(), self.stream().peer_addr().unwrap());
@@ -176,19 +175,19 @@ impl Client {
         wait_for_end(theirs.port(), ours.port());
     }
 
-    /// Closes the connection; returns once the operating system has its end, as
-    /// [`reset`](Self::reset) does.
+    /// Closes the connection; returns once the close has arrived at the server's
+    /// socket, as [`reset`](Self::reset) does.
     pub(crate) fn close(self) {
         let ends = (self.stream().local_addr(), self.stream().peer_addr());
         drop(self);
-        // A peer that has reset the connection knows its end.
+        // There is no address where the server has reset the connection.
         if let (Ok(ours), Ok(theirs)) = ends {
             wait_for_end(theirs.port(), ours.port());
         }
     }
 }
 
-/// Waits until the socket at the port `here` has the end of the one at `there`.
+/// Waits until the socket at port `here` knows that the one at `there` has ended.
 fn wait_for_end(here: u16, there: u16) {
     let begun = Instant::now();
     while is_open(here, there) {
@@ -196,7 +195,7 @@ fn wait_for_end(here: u16, there: u16) {
     }
 }
 
-/// Whether the socket at the port `here` holds the one at `there` for open.
+/// Whether the socket at port `here` takes the one at `there` for open.
 fn is_open(here: u16, there: u16) -> bool {
     /// `ESTABLISHED`, `FIN_WAIT1` and `FIN_WAIT2`.
     const OPEN: [&str; 3] = ["01", "04", "05"];

@@ -47,7 +47,7 @@ impl ServerEnd {
         Self::new(TcpStream::connect(address).unwrap())
     }
 
-    /// The client's next line, its end left out.
+    /// The client's next line, without its line feed.
     #[track_caller]
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();

@@ -43,7 +43,7 @@ impl FallibleConnection {
         self.input.get_ref().shutdown(Shutdown::Write)
     }
 
-    /// Ends this side, as a client does that has all it wants, and waits for the
+    /// Ends this side, as a client does that has all its answers, and waits for the
     /// server's end.
     pub(crate) fn finish(mut self) {
         let _ = self.end();

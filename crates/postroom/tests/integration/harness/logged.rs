@@ -11,24 +11,23 @@ use tempfile::TempDir;
 
 use crate::harness::support::{PATIENCE, Server};
 
-/// Turns into the program that follows, its standard error in the file that
+/// A shell script that executes its arguments, with standard error in the file that
 /// comes first.
 const LOG_TO: &str = "exec \"$@\" 2>>\"$0\"";
 
-/// A server that has its data, its password file and its log in one folder.
+/// A server with its data, its password file and its log in one folder.
 pub(crate) struct LoggedServer {
     server: Server,
     folder: TempDir,
 }
 
 impl LoggedServer {
-    /// Starts one that knows these users, each with the password that
-    /// [`password`] tells.
+    /// Starts a server with these users, each with the password of [`password`].
     pub(crate) fn start(users: &[&str], arguments: &[&str]) -> Self {
         Self::through(&[], users, arguments)
     }
 
-    /// The same by way of another program.
+    /// The same through a launcher.
     pub(crate) fn through(launcher: &[&str], users: &[&str], arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let lines: String = users.iter().map(|user| line(user)).collect();
@@ -36,7 +35,7 @@ impl LoggedServer {
         Self::begin(folder, launcher, arguments)
     }
 
-    /// One in a folder that has a password file already.
+    /// Starts a server in a folder that has a password file.
     pub(crate) fn begin(folder: TempDir, launcher: &[&str], arguments: &[&str]) -> Self {
         let log = folder.path().join("log");
         let launcher = [launcher, &["sh", "-c", LOG_TO, log.to_str().unwrap()]].concat();
@@ -60,10 +59,10 @@ impl LoggedServer {
         fs::read_to_string(self.folder().join("log")).unwrap()
     }
 
-    /// Waits until the log has a line with all of these words; returns it.
+    /// Waits for a log line with all of these words and returns it.
     pub(crate) fn wait_for_log(&self, words: &[&str]) -> String {
         let mut found = None;
-        wait_until(&format!("the log tells {words:?}"), || {
+        wait_until(&format!("the log has {words:?}"), || {
             let log = self.log();
             let line = log.lines().find(|line| words.iter().all(|word| line.contains(word)));
             found = line.map(str::to_owned);
@@ -97,7 +96,7 @@ pub(crate) fn line(user: &str) -> String {
     format!("{user} {}\n", password(user))
 }
 
-/// Where the password file of a folder is.
+/// The path of the password file in a folder.
 pub(crate) fn passwords(folder: &Path) -> PathBuf {
     folder.join("passwords")
 }
@@ -109,11 +108,11 @@ pub(crate) fn write_passwords(path: &Path, lines: &str) {
     options.open(path).unwrap().write_all(lines.as_bytes()).unwrap();
 }
 
-/// Waits for what should come at once.
+/// Waits for something that should happen at once.
 pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {
-        assert!(begun.elapsed() < PATIENCE, "it never comes true that {what}");
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

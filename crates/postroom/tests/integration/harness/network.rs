@@ -1,21 +1,21 @@
-//! A network that only one test has, so that it can be cut.
+//! A network namespace for one test, so that the test can cut its network.
 
 use std::env;
 use std::fs;
 use std::process::{Command, Stdio};
 
-/// Tells a test that it runs in such a network.
+/// Set in the environment of a test that runs in its own network.
 const MARK: &str = "A_NETWORK_OF_ITS_OWN";
 
-/// Runs a test of this program in a network of its own, where its loopback
-/// interface is up: once here, which starts it again there, and once there.
+/// Runs a test in a network namespace of its own, with its loopback interface up.
+/// The test runs twice: the first run starts the second in the namespace.
 pub(crate) fn in_its_own_network(name: &str, test: impl FnOnce()) {
     if env::var_os(MARK).is_some() {
         set_loopback("up");
         test();
         return;
     }
-    // As root, or else as root of a user namespace.
+    // As root, or as root of a user namespace.
     let is_root = unshare("-n").arg("true").stderr(Stdio::null()).status();
     let is_root = is_root.expect("this test needs unshare; install the package util-linux");
     let output = unshare(if is_root.success() { "-n" } else { "-rn" })
@@ -42,7 +42,7 @@ pub(crate) fn set_loopback(state: &str) {
     assert!(done.success());
 }
 
-/// From now on the system gives a port between these where any will do.
+/// Sets the range of ephemeral ports.
 pub(crate) fn limit_ports(lowest: u16, highest: u16) {
     let range = format!("{lowest} {highest}");
     fs::write("/proc/sys/net/ipv4/ip_local_port_range", range).unwrap();

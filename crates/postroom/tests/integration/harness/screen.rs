@@ -1,7 +1,7 @@
-//! What a terminal shows of what is written to it: as much of one as the
-//! clients use, and a failed test for anything else.
+//! A terminal emulator with the control sequences that the clients use; any other
+//! sequence fails the test.
 
-/// Rows of characters and a cursor. It is as high as what is shown.
+/// Rows of characters and a cursor. The screen grows with what is shown.
 pub(crate) struct Screen {
     columns: usize,
     rows: Vec<Vec<char>>,
@@ -9,7 +9,7 @@ pub(crate) struct Screen {
     column: usize,
     /// The last column is filled; the next character begins a row.
     is_full: bool,
-    /// Bytes of a character or a sequence that has not fully come.
+    /// The bytes of an incomplete character or sequence.
     pending: Vec<u8>,
 }
 
@@ -91,7 +91,7 @@ impl Screen {
                 self.rows.truncate(self.row + 1);
                 self.rows[self.row].truncate(self.column);
             }
-            // Colours take no room, and the marks around a paste are for keys.
+            // Colours take no room, and bracketed paste concerns keys only.
             "m" => return,
             "h" | "l" if parameter == "[?2004" => return,
             _ => panic!("a sequence that the clients do not use: {sequence:?}"),

@@ -12,11 +12,11 @@ use crate::harness::support::Server;
 
 const MOUNT: &str = "mount -t tmpfs -o \"size=$1m\" tmpfs \"$0\" && echo mounted && exec cat";
 
-/// A mounted file system, there for as long as this value lives: a process with
-/// a mount namespace of its own holds it.
+/// A mounted file system. It lives as long as this value: a process holds it in a
+/// mount namespace of its own.
 pub(crate) struct SmallDisk {
     holder: Child,
-    /// What enters the namespace.
+    /// The command that enters the namespace.
     launcher: Vec<String>,
     mounted_at: TempDir,
 }
@@ -30,7 +30,7 @@ impl SmallDisk {
     pub(crate) fn with_mebibytes(size: u32) -> Self {
         need("unshare", "util-linux");
         need("nsenter", "util-linux");
-        // As root, or else as root of a user namespace.
+        // As root, or as root of a user namespace.
         let attempts: [(&str, &[&str]); 2] =
             [("-m", &["-m"]), ("-Urm", &["-U", "--preserve-credentials", "-m"])];
         let mounted =
@@ -62,7 +62,7 @@ impl SmallDisk {
         Some(Self { holder, launcher, mounted_at })
     }
 
-    /// Starts a server that keeps its data there.
+    /// Starts a server that keeps its data on this disk.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
         Server::through(&self.launcher, &self.mounted_at.path().join("data"), arguments)
     }
@@ -72,7 +72,7 @@ impl SmallDisk {
         self.path().join("data")
     }
 
-    /// Where this process finds it.
+    /// Where this process finds the disk.
     fn path(&self) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
         root.join(self.mounted_at.path().strip_prefix("/").unwrap())
@@ -83,7 +83,7 @@ impl SmallDisk {
         status.f_bavail * status.f_frsize
     }
 
-    /// Lets another program's file take all but so many bytes.
+    /// Fills the disk with a file that is not the server's, up to this many free bytes.
     pub(crate) fn fill_up_to(&self, free_bytes: u64) {
         let mut filler = File::create(self.filler()).unwrap();
         let page = [b'x'; 4_096];
@@ -96,7 +96,7 @@ impl SmallDisk {
         }
     }
 
-    /// Takes that file away.
+    /// Removes that file.
     pub(crate) fn clear(&self) {
         fs::remove_file(self.filler()).unwrap();
     }
@@ -106,7 +106,7 @@ impl SmallDisk {
     }
 }
 
-/// Lets the holder end, and with it the file system.
+/// Ends the process that holds the file system.
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         drop(self.holder.stdin.take());

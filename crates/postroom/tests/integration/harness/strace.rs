@@ -21,7 +21,7 @@ pub(crate) struct TracedServer {
 }
 
 impl TracedServer {
-    /// Starts one whose data, trace and standard error are kept in `folder`.
+    /// Starts a server with its data, trace and standard error in `folder`.
     pub(crate) fn start(folder: &Path, options: &[String], arguments: &[&str]) -> Self {
         need("strace", "strace");
         let (trace, errors) = (folder.join("trace"), folder.join("errors"));
@@ -84,7 +84,7 @@ pub(crate) struct SystemCall {
     pub(crate) arguments: String,
     /// What it returned, and the error's name where it failed.
     pub(crate) result: String,
-    /// Its places in the order of all beginnings and ends.
+    /// Positions among all starts and ends of calls.
     pub(crate) begun: usize,
     pub(crate) ended: usize,
 }
@@ -109,7 +109,7 @@ impl SystemCall {
     }
 }
 
-/// Reads a trace of `strace -f`. Calls that did not end are left out.
+/// Parses the output of `strace -f`, without calls that did not end.
 pub(crate) fn parse(trace: &str) -> Vec<SystemCall> {
     let mut calls = Vec::new();
     let mut unfinished: HashMap<&str, (usize, &str, &str)> = HashMap::new();

@@ -1,4 +1,4 @@
-//! A server under test and a client that speaks to it.
+//! The program under test: runs, servers, accounts and random choices.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
@@ -13,10 +13,10 @@ use tempfile::{NamedTempFile, TempDir};
 
 pub(crate) use super::client::Client;
 
-/// How long a test waits for what should come at once.
+/// How long a test waits for something that should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Variables of the environment that are for tests.
+/// Environment variables of the tests.
 const TEST_VARIABLES: [&str; 2] = ["POSTROOM_CRASH_KILLS", "POSTROOM_CRASH_SEED"];
 
 /// The program under test.
@@ -24,7 +24,7 @@ pub(crate) fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_postroom").into()
 }
 
-/// Fails with what to do where a program that a test needs is missing.
+/// Fails, with the package to install, if a program is missing.
 pub(crate) fn need(program: &str, package: &str) {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).status();
     assert!(
@@ -33,7 +33,7 @@ pub(crate) fn need(program: &str, package: &str) {
     );
 }
 
-/// Runs the program with these words and this standard input to its end.
+/// Runs the program with these arguments and this standard input until it ends.
 pub(crate) fn run_program(
     words: impl IntoIterator<Item = impl AsRef<OsStr>>,
     input: &[u8],
@@ -45,7 +45,7 @@ pub(crate) fn run_program(
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A client that does not read its input may have ended.
+    // The program may end without reading its input.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }
@@ -96,8 +96,8 @@ impl Server {
         Self::through(&[], data, arguments)
     }
 
-    /// The same by way of another program, which must turn into the one that
-    /// its arguments name.
+    /// The same through a launcher, which must execute the program that its
+    /// arguments name.
     pub(crate) fn through(launcher: &[String], data: &Path, arguments: &[&str]) -> Self {
         Self::begin(None, launcher, data, arguments)
     }
@@ -157,7 +157,7 @@ impl Server {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Ends the server at once, as a power cut would end its process.
+    /// Kills the server.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -176,12 +176,13 @@ impl Drop for Server {
     }
 }
 
-/// The command that starts a server; it takes free ports unless told otherwise.
+/// The command that starts a server, on free ports unless the arguments name
+/// listeners.
 pub(crate) fn command(data: &Path, arguments: &[String]) -> Command {
     command_through(&[], data, arguments)
 }
 
-/// The same, with the words of a launcher before it.
+/// The same, through a launcher.
 pub(crate) fn command_through(launcher: &[String], data: &Path, arguments: &[String]) -> Command {
     let mut command = match launcher {
         [] => Command::new(program()),
@@ -191,7 +192,7 @@ pub(crate) fn command_through(launcher: &[String], data: &Path, arguments: &[Str
             command
         }
     };
-    // What the tests are told is no setting of the server's.
+    // The server refuses unknown variables.
     for variable in TEST_VARIABLES {
         command.env_remove(variable);
     }
@@ -240,7 +241,7 @@ pub(crate) fn only_child(parent: u32) -> Pid {
     Pid::from_raw(children.trim().parse().expect("it has one child")).unwrap()
 }
 
-/// Choices that a seed decides (`SplitMix64`).
+/// A seeded random generator (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -261,12 +262,12 @@ impl Random {
         self.number() % end
     }
 
-    /// A place in a list of this length.
+    /// An index into a list of this length.
     pub(crate) fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).unwrap()
     }
 
-    /// Yes, once in `times`.
+    /// True once in `times`.
     pub(crate) fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }

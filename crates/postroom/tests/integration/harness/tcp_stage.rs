@@ -17,9 +17,9 @@ pub(crate) struct TcpStage {
     protocols: BTreeMap<String, String>,
     protocol: String,
     clients: BTreeMap<String, Client>,
-    /// Who listens, for the second stream.
+    /// The ports that clients listen on for the second stream.
     listening: BTreeMap<String, TcpListener>,
-    /// A step of the clock whose effect no one has waited for.
+    /// A pause that no answer has been waited for yet.
     pause: Option<Duration>,
     _folder: TempDir,
 }
@@ -29,7 +29,7 @@ impl TcpStage {
         let folder = TempDir::new().unwrap();
         let data = folder.path().join("data");
         if !transcript.accounts.is_empty() {
-            // Accounts are added to a store that is there.
+            // `postroom account` needs a store.
             assert!(Server::in_folder(&data, &[]).stop().success());
         }
         for (name, password) in &transcript.accounts {
@@ -38,7 +38,7 @@ impl TcpStage {
         let mut arguments: Vec<String> =
             transcript.settings.iter().map(|(key, value)| format!("--set={key}={value}")).collect();
         if !transcript.has_pauses() && transcript.setting("connection.pause_ms").is_none() {
-            // No pause is wanted, however slow the machine is.
+            // On a slow machine too, no pause may end a command.
             arguments.push("--set=connection.pause_ms=60000".to_owned());
         }
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
@@ -53,15 +53,14 @@ impl TcpStage {
         }
     }
 
-    /// Where an answer is due, the clock is waited for by that answer; where none
-    /// is, the time has to pass, and a little more.
+    /// Waits until a pause is over, unless an answer was waited for since.
     fn let_time_pass(&mut self) {
         if let Some(time) = self.pause.take() {
             std::thread::sleep(time + Duration::from_millis(50));
         }
     }
 
-    /// A client, connected by this if it is not; of a second stream, accepted.
+    /// A client. The first call connects it, or accepts its second stream.
     fn client(&mut self, name: &str) -> &mut Client {
         if !self.clients.contains_key(name) {
             let client = self.connect(name);
@@ -70,7 +69,7 @@ impl TcpStage {
         self.clients.get_mut(name).unwrap_or_else(|| panic!("{name:?} is not connected"))
     }
 
-    /// Connects, or for a second stream accepts.
+    /// Connects a client, or accepts its second stream.
     fn connect(&self, name: &str) -> Client {
         if let Some(client) = name.strip_suffix(".b") {
             let listener = self.listening.get(client);
@@ -80,7 +79,8 @@ impl TcpStage {
     }
 }
 
-/// The next line, byte by byte: a line of `chat` may hold bytes that are no text.
+/// The next line, read byte by byte: a line of `chat` may hold bytes that are not
+/// UTF-8.
 fn next_line(client: &Client) -> Result<Vec<u8>, String> {
     let (mut stream, mut line) = (client.stream(), Vec::new());
     loop {
@@ -96,7 +96,7 @@ fn next_line(client: &Client) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Everything up to the server's orderly end of the connection.
+/// Everything until the server ends the connection in order.
 fn rest(client: &Client) -> Vec<u8> {
     let mut rest = Vec::new();
     client.stream().read_to_end(&mut rest).unwrap();
@@ -108,7 +108,7 @@ impl Stage for TcpStage {
         self.let_time_pass();
         let client = self.client(client);
         for part in parts {
-            // A server that has dropped the client takes no more.
+            // The server may have dropped the client.
             if client.stream().write_all(part).is_err() {
                 return;
             }
@@ -129,7 +129,7 @@ impl Stage for TcpStage {
             all.extend(rest(&back));
             back.close();
         }
-        // Before another connection can overtake it.
+        // Now, so that no later connection overtakes the close.
         client.close();
         all
     }
@@ -164,7 +164,7 @@ impl Stage for TcpStage {
 
     fn is_silent(&mut self, _client: &str) -> bool {
         self.let_time_pass();
-        // Over TCP silence cannot be told from what has not come yet.
+        // Over TCP a late answer looks like silence.
         true
     }
 

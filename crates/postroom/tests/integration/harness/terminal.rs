@@ -1,4 +1,4 @@
-//! A pseudo-terminal with the program in it and a person before it.
+//! The program in a pseudo-terminal.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -17,7 +17,7 @@ use crate::harness::support::{PATIENCE, program, wait_for};
 
 const COLUMNS: u16 = 60;
 
-/// The person's side.
+/// The user's side.
 pub(crate) struct Terminal {
     keyboard: File,
     child: Child,
@@ -43,7 +43,7 @@ impl Terminal {
         let line = rustix::fs::open(path, flags, Mode::empty()).unwrap();
         let side = |line: &OwnedFd| Stdio::from(line.try_clone().unwrap());
 
-        // A terminal signals only those whose own it is.
+        // Only a controlling terminal sends signals for keys.
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program()).args(arguments);
         command.stdin(side(&line)).stdout(side(&line)).stderr(side(&line));
@@ -68,7 +68,7 @@ impl Terminal {
         });
     }
 
-    /// Waits until the cursor is at the end of this, on the screen's last row.
+    /// Waits until the screen's last row is this line, with the cursor at its end.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, line: &str) {
         self.wait_until(line, |screen| {
@@ -85,7 +85,7 @@ impl Terminal {
         self.type_keys(&format!("{line}\r"));
     }
 
-    /// Waits until a row holds this.
+    /// Waits until these words are on the screen.
     #[track_caller]
     pub(crate) fn wait_for_words(&mut self, words: &str) {
         self.wait_until(words, |screen| screen.rows().concat().contains(words));
@@ -105,7 +105,7 @@ impl Terminal {
         }
     }
 
-    /// Shows what the program writes next; `false` where nothing comes.
+    /// Shows what the program writes next; returns `false` if nothing comes.
     fn take_in(&mut self, deadline: Instant) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut polled = [PollFd::new(&self.keyboard, PollFlags::IN)];
@@ -113,14 +113,14 @@ impl Terminal {
             return false;
         }
         let mut bytes = [0; 4_096];
-        // A terminal that no program has open any more fails.
+        // The read fails once no program has the terminal open.
         let Ok(count) = self.keyboard.read(&mut bytes) else { return false };
         self.screen.write(&bytes[..count]);
         self.written.push_str(&String::from_utf8_lossy(&bytes[..count]));
         true
     }
 
-    /// Makes the window so wide, as dragging its edge does.
+    /// Sets the width of the window.
     pub(crate) fn resize(&mut self, columns: u16) {
         tcsetwinsize(&self.keyboard, size(columns)).unwrap();
     }
@@ -129,20 +129,20 @@ impl Terminal {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Whether keys are shown by the terminal itself, and sent line by line.
+    /// Whether the terminal echoes keys and sends them line by line.
     pub(crate) fn is_as_usual(&self) -> bool {
         let modes = tcgetattr(&self.keyboard).unwrap().local_modes;
         modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG)
     }
 
-    /// Waits until the terminal is as it was before the program.
+    /// Waits until the terminal is as it was before the program started.
     pub(crate) fn wait_until_as_usual(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_as_usual() && self.take_in(deadline) {}
         assert!(self.is_as_usual());
     }
 
-    /// Waits for the program to end; its status and all that it wrote.
+    /// Waits for the program to end; returns its status and all that it wrote.
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
         let deadline = Instant::now() + PATIENCE;
         while self.take_in(deadline) {}
