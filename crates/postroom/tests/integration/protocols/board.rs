@@ -1,4 +1,4 @@
-//! What the clients written for the first server of seed 003 do.
+//! The protocol `board` as its original clients use it.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ fn request(server: &Server, request: &str) -> Client {
     client
 }
 
-/// Uploads a text as clients do that half-close after it.
+/// Uploads a text and half-closes.
 fn upload(server: &Server, text: &str) -> String {
     let mut client = request(server, &format!("u\n{text}"));
     client.end();
@@ -30,7 +30,7 @@ fn a_text_and_its_end_are_enough() {
     // Without a line feed, and without reading the answer.
     drop(request(&server, "u\nhello"));
     wait_until("the text is there", || latest(&server) == "hello");
-    // Half a text of a connection that was reset is none.
+    // Half a text of a connection that was reset is not stored.
     request(&server, "u\nhalf").reset();
     assert_eq!(latest(&server), "hello");
 }
@@ -41,7 +41,7 @@ fn a_client_that_leaves_its_answer_unread_has_made_no_mistake() {
     for number in 0..3 {
         let text = format!("text {number}");
         let client = request(&server, &format!("u\n{text}"));
-        // The answer is there, and so its system resets the connection.
+        // The answer has come and is unread, so the client's system resets the connection.
         client.stream().peek(&mut [0]).unwrap();
         drop(client);
         assert_eq!(latest(&server), text);

@@ -1,4 +1,4 @@
-//! What the clients written for the first server of seed 004, and telnet, do.
+//! The protocol `chat` as its original clients and telnet use it.
 
 use std::io::{Read, Write};
 
@@ -6,7 +6,7 @@ use crate::harness::chat::{connect, enter};
 use crate::harness::logged::LoggedServer;
 use crate::harness::support::Client;
 
-/// All that comes up to the end, once this has been sent.
+/// Sends these lines and returns everything until the server ends the connection.
 fn all_after(client: &mut Client, lines: &str) -> String {
     client.send(lines);
     client.rest()
@@ -17,7 +17,7 @@ fn what_telnet_offers_is_refused_and_never_shown() {
     let server = LoggedServer::start(&[], &[]);
     let mut mary = enter(&server, "mary");
     let telnet = server.connect("chat");
-    // What telnet offers at its start, and its answer to Ctrl-C.
+    // The options that telnet offers at its start, and its answer to Ctrl-C.
     let mut socket = telnet.stream();
     socket.write_all(b"\xff\xfd\x03/setname john\r\n\xff\xf4\xff\xfd\x06").unwrap();
     socket.write_all(b"/all h\xff\xfb\x18ello\r\n/quit\r\n").unwrap();
@@ -70,7 +70,7 @@ fn the_log_tells_who_comes_and_goes_and_how_many_are_there() {
 }
 
 #[test]
-fn what_one_says_is_heard_in_its_order() {
+fn messages_of_one_sender_arrive_in_order() {
     let server = LoggedServer::start(&[], &[]);
     let mut ann = enter(&server, "ann");
     let mut carl = enter(&server, "carl");

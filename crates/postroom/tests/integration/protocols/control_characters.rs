@@ -1,4 +1,4 @@
-//! What a terminal would obey is told by no listener, no log and no report.
+//! Control characters in what clients send reach no other client, log or report.
 
 use std::fs;
 use std::path::Path;
@@ -8,17 +8,16 @@ use crate::harness::im::{DELIVERED, ImClient};
 use crate::harness::logged::LoggedServer;
 use crate::harness::support::{Client, Server};
 
-/// Colours, a window's title, C1, backspaces, marks of direction, and a line end
-/// that is none.
+/// Colours, a window title, C1, backspaces, direction marks, and a carriage return.
 const HOSTILE: &str = "a\u{1b}[31mb\u{1b}]0;owned\u{7}c\u{9b}2Jd\u{8}\u{8}e\u{202e}f\u{2066}g\u{200f}\
                        h\u{7f}i\u{85}j\rk #tag";
 
-/// The same as it is shown.
+/// The same as the server shows it.
 const SHOWN: &str = "a^[[31mb^[]0;owned^GcM-^[2Jd^H^Hefgh^?iM-^Ej^Mk #tag";
 
 const FORMATS: [&str; 2] = ["--log-format=text", "--log-format=json"];
 
-/// Fails where there is anything that a terminal would obey.
+/// Fails if there is a control character.
 fn assert_harmless(what: &str, text: &str) {
     let found = text.chars().find(|character| match character {
         '\n' | '\t' => false,
@@ -28,7 +27,7 @@ fn assert_harmless(what: &str, text: &str) {
     assert_eq!(found, None, "in {what}: {text:?}");
 }
 
-/// A server that tells all it can, and the folder of its report.
+/// A server that logs everything, and the folder of its report.
 fn talkative(format: &str) -> (LoggedServer, tempfile::TempDir) {
     let folder = tempfile::TempDir::new().unwrap();
     let report = format!("--report={}", report(folder.path()).display());
@@ -41,7 +40,7 @@ fn report(folder: &Path) -> std::path::PathBuf {
     folder.join("report")
 }
 
-/// What the server wrote elsewhere than to its clients, once it has stopped.
+/// Stops the server and returns its log and its report.
 fn assert_files_are_harmless(mut server: LoggedServer, folder: &Path) {
     assert!(server.stop().success());
     let report = fs::read_to_string(report(folder)).unwrap();
@@ -73,7 +72,7 @@ fn assert_downloads_are_harmless(server: &Server) {
 }
 
 #[test]
-fn a_message_left_at_any_counter_is_harmless_at_each() {
+fn a_message_stored_at_any_listener_is_harmless_at_each() {
     let server = LoggedServer::start(&["bob"], &[]);
     let mut writers =
         [server.log_in("ann"), server.connect("mailbox-verbose"), enter(&server, "dora")];
@@ -102,7 +101,7 @@ fn a_message_left_at_any_counter_is_harmless_at_each() {
 }
 
 #[test]
-fn what_is_said_is_harmless_on_chat_im_and_board() {
+fn live_messages_are_harmless_on_chat_im_and_board() {
     for format in FORMATS {
         let (server, folder) = talkative(format);
         let mut bob = ImClient::enter(&server, "bob");
@@ -140,7 +139,7 @@ fn what_is_said_is_harmless_on_chat_im_and_board() {
 }
 
 #[test]
-fn what_is_no_name_and_no_command_comes_back_harmless() {
+fn refused_names_and_commands_are_echoed_harmlessly() {
     for format in FORMATS {
         let (server, folder) = talkative(format);
         upload(&server);

@@ -1,5 +1,5 @@
-//! What the clients written for the first server of seed 000 do, and must be
-//! able to go on doing.
+//! The protocol `mailbox-verbose` as its original clients use it: commands ended by
+//! a pause instead of a line feed.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ fn a_carriage_return_before_the_line_feed_is_dropped() {
     assert_eq!(bob.rest(), "");
 }
 
-/// Bob sends himself a text in commands that end with this and a pause.
+/// Has bob send himself a text, in commands that end with this and a pause.
 fn assert_pauses_end_commands(end: &str, text: &str) {
     let server = server_with_short_pause();
     let mut bob = server.connect(VERBOSE);
@@ -118,7 +118,7 @@ fn a_client_that_has_sent_one_line_feed_is_no_longer_paused() {
     bob.send("READ b");
     assert!(bob.is_silent_for(3 * SHORT));
     assert_eq!(bob.ask("ob"), NONE);
-    // Also where the line feed came after commands without one.
+    // Also if the line feed came after commands without one.
     let mut bob = server.connect(VERBOSE);
     bob.send("LOGIN bob");
     bob.line();
@@ -153,7 +153,7 @@ fn mailbox_does_not_know_the_pause() {
     bob.send("COMPOSE bob\nHi th");
     assert!(bob.is_silent_for(3 * SHORT));
     assert_eq!(bob.ask("ere"), "MESSAGE SENT");
-    // Nor does the end of the client's side make a command of half a line.
+    // A half-close does not make a command of half a line either.
     bob.send("READ");
     bob.end();
     assert_eq!(bob.rest(), "");

@@ -1,5 +1,5 @@
 //! One session an account: who wins a race for a name, and how soon a name is free
-//! when its client is gone.
+//! once its client has left.
 
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
@@ -12,19 +12,19 @@ use crate::harness::im::{ImClient, LOGGED_IN, LOGGED_IN_ALREADY, log_in, login};
 use crate::harness::logged::{LoggedServer, password};
 use crate::harness::support::{Client, Server};
 
-/// Time in which a client that is gone must be absent.
+/// A client that has left must be absent within this time.
 const ABSENT_WITHIN: Duration = Duration::from_secs(1);
 
-/// Who is present, as a client of `chat` is told.
+/// Who is present, as `/allusers` lists them.
 fn present(client: &mut Client) -> Vec<String> {
     assert_eq!(client.ask("/allusers"), "Users in chat:");
-    // What follows the names is the answer to this.
+    // The answer to this marks the end of the names.
     client.send("/nonsense\n");
     let names = std::iter::from_fn(|| Some(client.line()));
     names.take_while(|line| !line.starts_with("Unknown command")).collect()
 }
 
-/// A way to take a name, whether it was taken, and the way to leave.
+/// A way to log in under a name and to leave.
 #[derive(Clone, Copy)]
 enum Way {
     Chat,
@@ -45,7 +45,8 @@ impl Way {
         client
     }
 
-    /// Whether it has the name; whoever has not is told that it is taken.
+    /// Logs in; returns whether it has the name. Otherwise the answer must say that
+    /// the name is taken.
     fn enter(self, client: &mut Client) -> bool {
         match self {
             Self::Im => match client.ask(&login("mary")).as_str() {
@@ -89,7 +90,7 @@ fn race(server: &Server, ways: [Way; 2], rounds: u32) {
         });
         assert_ne!(has_it[0], has_it[1], "both have the name, or neither");
         let winner = usize::from(has_it[1]);
-        // Once it has left, the loser has it at once.
+        // Once the winner has left, the loser can log in at once.
         ways[winner].leave(&mut clients[winner]);
         if let Way::ChatWithPassword = ways[1 - winner] {
             clients[1 - winner].ask(&format!("/pass {}", password("mary")));
@@ -143,12 +144,12 @@ fn of_many_that_want_one_name_one_has_it() {
     }
 }
 
-/// A way for a client to be gone.
+/// A way in which a client leaves.
 #[derive(Clone, Copy, Debug)]
 enum Gone {
     /// The process that has the connection is killed.
     Killed,
-    /// The same, while there is something that it has not read.
+    /// The same, with unread bytes.
     KilledBehind,
     Closed,
     Reset,
@@ -156,7 +157,7 @@ enum Gone {
 
 const ALL_WAYS: [Gone; 4] = [Gone::Killed, Gone::KilledBehind, Gone::Closed, Gone::Reset];
 
-/// A connection that was given to a process of its own.
+/// A connection that a child process holds.
 struct Held(Child);
 
 impl Held {
@@ -173,7 +174,7 @@ impl Held {
     }
 }
 
-/// Ends the connection; the time at which it is gone.
+/// Ends the connection and returns the time at which it ended.
 fn vanish(client: Client, way: Gone) -> Instant {
     match way {
         Gone::Killed => {
@@ -183,7 +184,7 @@ fn vanish(client: Client, way: Gone) -> Instant {
             gone
         }
         Gone::KilledBehind => {
-            // It reads nothing; half a line is the server's to read.
+            // The child reads nothing; the server reads half a line.
             let mut client = client;
             client.send("/al");
             let held = Held::by("sleep", &["1000"], client);
@@ -202,8 +203,8 @@ fn vanish(client: Client, way: Gone) -> Instant {
     }
 }
 
-/// Lets a client of this name vanish; how long the others went without noticing.
-/// Its name is free then.
+/// Ends a client of this name; returns the time until the others see that it is
+/// absent. Then its name is free.
 fn time_to_be_absent(
     observer: &mut Client,
     name: &str,
@@ -219,7 +220,7 @@ fn time_to_be_absent(
     took
 }
 
-/// Every time a machine may be slow, once in three times it must not.
+/// At least one of three times must be short: the machine may be slow now and then.
 fn assert_soon(mut time: impl FnMut() -> Duration, what: &str) {
     let times: Vec<_> = (0..3).map(|_| time()).collect();
     assert!(times.iter().any(|time| *time < ABSENT_WITHIN), "{what}: {times:?}");
@@ -285,8 +286,8 @@ fn a_client_of_im_that_is_gone_without_a_stream_b_is_absent() {
     }
 }
 
-/// Whether anyone was told that mary came: an arrival that all are told of comes
-/// after it.
+/// Fails if an arrival of mary was announced: the next announcement must be that
+/// of another client.
 fn assert_never_came(server: &LoggedServer, observer: &mut Client) {
     let marker = enter(server, "marker");
     assert_eq!(observer.line(), "marker has joined (2 users active)");
@@ -301,13 +302,13 @@ fn a_session_that_ends_during_its_login_is_never_present() {
     let mut observer = enter(&server, "observer");
     let login = format!("/pass {}\n/setname mary\n", password("mary"));
     for _ in 0..10 {
-        // A check of the password takes longer than the reset.
+        // The check of a password takes longer than the reset.
         let mut client = chat::connect(&server);
         client.send(&login);
         client.reset();
     }
     assert_never_came(&server, &mut observer);
-    // One that ends only its side is answered, and leaves with the answer.
+    // A client that half-closes is answered and then leaves.
     let mut client = chat::connect(&server);
     client.send(&login);
     client.end();
@@ -317,7 +318,7 @@ fn a_session_that_ends_during_its_login_is_never_present() {
     client.send("/setname observer\n");
     client.end();
     assert!(client.rest().contains("taken"));
-    // What follows the login needs presence.
+    // Only a client that is present can send to all.
     let mut client = chat::connect(&server);
     client.send(&format!("{login}/all hello\n"));
     client.end();

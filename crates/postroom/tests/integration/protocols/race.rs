@@ -1,4 +1,5 @@
-//! Clients that want the same thing at the same time.
+//! Clients of `mailbox` that race: for the last place in a mailbox, and for its
+//! messages.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Barrier, Mutex};
@@ -11,7 +12,7 @@ const SENDERS: usize = 64;
 const CAPACITY: usize = 5;
 const ROUNDS: usize = 12;
 
-/// One of many that write to the same mailbox.
+/// One of many clients that write to the same mailbox.
 struct Sender {
     name: String,
     verbose: bool,
@@ -32,7 +33,7 @@ impl Sender {
         Self { name, verbose, client }
     }
 
-    /// Sends a text; whether it was stored.
+    /// Sends a text; returns whether it was stored.
     fn send(&mut self, recipient: &str, text: &str) -> bool {
         let Self { name, verbose, client } = self;
         let answer = if *verbose {
@@ -65,21 +66,20 @@ fn of_64_senders_that_race_for_the_last_place_exactly_one_gets_it() {
             assert!(senders[0].send("target", &text));
             waiting.push((senders[0].name.clone(), text));
         }
-        // In every other round one of the messages counted is out with a reader.
+        // In every other round a reader holds one of the messages.
         let held = (round % 2 == 1).then(|| reader.read().unwrap());
         let winners = race(&mut senders, &start, round);
         let [winner] = winners.as_slice() else { panic!("{} winners", winners.len()) };
         waiting.push((winner.clone(), format!("round {round}")));
-        let mut counter = server.connect("mailbox");
-        assert_eq!(counter.ask("LOGIN target"), CAPACITY.to_string());
+        let mut late = server.connect("mailbox");
+        assert_eq!(late.ask("LOGIN target"), CAPACITY.to_string());
         let found: Vec<_> = held.into_iter().chain(std::iter::from_fn(|| reader.read())).collect();
         assert_eq!(found, waiting);
         waiting.clear();
     }
 }
 
-/// Lets all senders send at once; the names of those that were told it is
-/// stored.
+/// Lets all senders send at once; returns those whose message was stored.
 fn race(senders: &mut [Sender], start: &Barrier, round: usize) -> Vec<String> {
     thread::scope(|scope| {
         let racers: Vec<_> = senders
@@ -97,7 +97,7 @@ fn race(senders: &mut [Sender], start: &Barrier, round: usize) -> Vec<String> {
 
 const MESSAGES: usize = 300;
 
-/// Who has what, as far as the readers have seen it.
+/// Which reader holds which message, as the readers see it.
 #[derive(Default)]
 struct Holdings {
     held: HashMap<String, usize>,
@@ -148,7 +148,7 @@ fn of_two_readers_that_break_off_now_and_then_exactly_one_confirms_each_message(
     assert_eq!(server.connect("mailbox").ask("LOGIN shared"), "0");
 }
 
-/// Reads and breaks off until everything is confirmed by one or the other.
+/// Reads and resets until the two readers have confirmed all messages.
 fn read_all(server: &Server, reader: usize, holdings: &Mutex<Holdings>) {
     let mut random = Random::new(reader as u64);
     let mut client = server.log_in("shared");
@@ -157,7 +157,7 @@ fn read_all(server: &Server, reader: usize, holdings: &Mutex<Holdings>) {
     while holdings.lock().unwrap().confirmed.len() < MESSAGES {
         assert!(begun.elapsed() < PATIENCE, "some messages are given to no one");
         if random.once_in(5) {
-            // Before the reset: from then on the other one may be given it.
+            // Before the reset: after it the other reader may receive the message.
             if let Some(text) = held.take() {
                 holdings.lock().unwrap().let_go(&text);
             }

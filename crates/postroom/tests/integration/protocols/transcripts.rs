@@ -24,7 +24,7 @@ fn every_protocol_answers_its_transcripts_over_tcp() {
     });
 }
 
-/// Where time must pass, one way to cut small is enough.
+/// With pauses, one way to cut lines is enough.
 fn is_worth_its_pauses(transcript: &Transcript, cut: Cut) -> bool {
     !(transcript.has_pauses() && matches!(cut, Cut::At(_) | Cut::Pipelined))
 }

@@ -1,5 +1,5 @@
-//! Dialling back: never elsewhere, not often in vain, and an answer that tells
-//! nothing.
+//! Dialling back: only the address of the client, few failures in a minute, and an
+//! answer that does not give away why a dial failed.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
@@ -28,7 +28,7 @@ fn closed_port() -> (Socket, SocketAddr) {
     (socket, address)
 }
 
-/// A port that answers no one: its queue is full.
+/// A port whose accept queue is full, so that a dial to it gets no answer.
 struct BlackHole {
     listener: Socket,
     _waiting: Vec<TcpStream>,
@@ -48,7 +48,7 @@ impl BlackHole {
     }
 }
 
-/// Asks for a dial that must fail, and that in the time that all take.
+/// Asks for a dial that must fail, in the time that every failure takes.
 fn assert_not_connected(client: &mut Client, command: &str) {
     let begun = Instant::now();
     assert_eq!(client.ask(command), NOT_CONNECTED, "{command}");
@@ -71,7 +71,7 @@ fn whatever_fails_the_answer_is_the_same_after_the_same_time() {
     for command in ["/port", "/port x", "/port 70000", "/port 1 2", "/port 127.0.0.1:5000"] {
         assert_eq!(jacky.ask(command), NOT_CONNECTED, "{command}");
     }
-    // None of that is held against either.
+    // None of this counts as a failure of either account.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     assert_eq!(jacky.ask(&port_of(&listener)), CONNECTED);
     assert_eq!(bob.ask(&port_of(&listener)), CONNECTED);
@@ -104,7 +104,7 @@ fn after_three_failures_an_account_is_not_dialled_whoever_logs_in() {
         assert_eq!(bob.ask("/exit"), "310 Bye bye");
     }
     assert!(was_not_dialled(&listener));
-    // It is the account's fault alone.
+    // The limit concerns this account alone.
     assert_eq!(log_in(&server, "jacky").ask(&port_of(&listener)), CONNECTED);
 }
 
@@ -173,7 +173,7 @@ fn dials(server: &LoggedServer) -> Vec<String> {
     trace.lines().filter(|line| line.contains("connect(")).map(str::to_owned).collect()
 }
 
-/// Stops it; all its dials.
+/// Stops the server and returns all its dials.
 fn all_dials(mut server: LoggedServer) -> Vec<String> {
     assert!(server.stop().success());
     let trace = server.folder().join("trace");
@@ -236,7 +236,7 @@ fn a_client_that_closes_during_a_dial_is_logged_out_at_once() {
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
-/// The original client of seed 002 sends its port before it listens there.
+/// The original client sends its port before it listens there.
 #[test]
 fn a_client_that_listens_late_is_reached() {
     let server = LoggedServer::start(&["bob"], &[]);

@@ -1,5 +1,5 @@
-//! The protocol `im`: two streams, and what the clients written for the first
-//! server of seed 002 do.
+//! The protocol `im`: its two streams, used as the original client uses them, the
+//! one that the protocol was first written for.
 
 mod dialling;
 mod pushes;
@@ -69,7 +69,7 @@ fn when_the_server_stops_stream_b_is_told_and_both_end() {
     assert!(server.wait().success());
 }
 
-/// What one receive call gives for a request.
+/// The reply to a request, as one receive call returns it.
 fn reply_to(client: &Client, request: &str) -> String {
     client.stream().write_all(request.as_bytes()).unwrap();
     client.receive_once()
@@ -92,7 +92,7 @@ fn each_reply_comes_whole_with_one_receive_call_and_without_a_carriage_return() 
         ("/exit".to_owned(), BYE),
     ] {
         for end in ["\n", "\r\n"] {
-            // What changes something is said once.
+            // A request that changes state is sent once.
             if end == "\n" || matches!(&reply[..1], "3" | "4") && reply != BYE {
                 assert_eq!(reply_to(&client, &format!("{request}{end}")), format!("{reply}\n"));
             }

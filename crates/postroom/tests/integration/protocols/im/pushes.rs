@@ -1,4 +1,4 @@
-//! What comes over stream b, and the receipts for it.
+//! Pushes over stream b and their receipts.
 
 use std::io::Write;
 use std::thread;
@@ -59,7 +59,7 @@ fn two_pushes_are_never_under_way_together() {
     });
 }
 
-/// The number that LOGIN of `mailbox` tells.
+/// The number in the answer to LOGIN of `mailbox`.
 fn unread(server: &Server, password: &str, name: &str) -> String {
     let mut client = server.connect("mailbox");
     client.send(&format!("PASS {password}\n"));
@@ -110,7 +110,7 @@ fn who_accepts_and_stays_silent_is_connected_and_hears_nothing() {
     let limit = std::time::Duration::from_millis(300);
     let server = LoggedServer::start(&["bob", "jacky"], &["--set=im.confirm_limit_ms=300"]);
     let mut bob = log_in(&server, "bob");
-    // The connection stays in the queue of its system: no program has it.
+    // The connection stays in the accept queue: the client never accepts it.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     assert_eq!(bob.ask(&port_of(&listener)), CONNECTED);
     let mut jacky = log_in(&server, "jacky");

@@ -1,5 +1,5 @@
-//! Reading removes a message only once its reader has proved to have it: every
-//! way in which a connection can end, and what it proves.
+//! A message is removed only once its reader has proved receipt: every way in which
+//! a connection can end, and what it proves.
 
 mod proxy;
 
@@ -13,7 +13,7 @@ use crate::harness::support::{Client, PATIENCE, Server};
 
 const VERBOSE: &str = "mailbox-verbose";
 
-/// A server at which `carol` has left these texts for `bob`.
+/// A server with these texts from `carol` in the mailbox of `bob`.
 fn server_with(texts: &[&str], arguments: &[&str]) -> Server {
     let server = Server::with(arguments);
     let mut carol = server.log_in("carol");
@@ -37,9 +37,9 @@ fn stored(server: &Server) -> u32 {
     number
 }
 
-/// Waits until the server has put back what a broken connection had: it learns
-/// of the break a little later than the test. Returns the earliest message,
-/// which then belongs to the session returned.
+/// Waits until the server has put back the messages of a connection that broke: it
+/// sees the break a little later than the test. Returns the earliest message and
+/// the session that holds it now.
 fn read_when_put_back(server: &Server) -> (Client, (String, String)) {
     let begun = Instant::now();
     let mut bob = server.log_in("bob");
@@ -51,7 +51,7 @@ fn read_when_put_back(server: &Server) -> (Client, (String, String)) {
     }
 }
 
-/// Waits until bob would be given just these, and removes none of them.
+/// Waits until bob would receive just these, and removes none of them.
 fn wait_until_put_back(server: &Server, texts: &[&str]) {
     let begun = Instant::now();
     while what_waits(server, texts.len()) != texts {
@@ -73,7 +73,7 @@ fn what_waits(server: &Server, expected: usize) -> Vec<String> {
     texts
 }
 
-/// Everything that waits for bob, read and confirmed.
+/// Reads and confirms all of bob's messages.
 fn read_all(server: &Server) -> Vec<String> {
     let mut bob = server.log_in("bob");
     let mut texts = Vec::new();
@@ -84,7 +84,7 @@ fn read_all(server: &Server) -> Vec<String> {
     texts
 }
 
-/// Ends in an orderly way and waits until the server has done the same.
+/// Half-closes and waits until the server has closed too.
 fn leave(mut client: Client) {
     client.send("EXIT\n");
     assert_eq!(client.rest(), "");
@@ -184,12 +184,13 @@ fn an_end_of_input_in_one_packet_with_read_removes_nothing() {
     bob.end();
     assert_eq!(bob.rest(), "carol\none\n");
     let kept = stored(&server);
-    // Where the packets came apart, the end has proved the answer.
+    // If they came in two packets, the end has proved receipt.
     assert!(kept <= 1);
     assert_eq!(read_all(&server).len(), usize::try_from(kept).unwrap());
 }
 
-/// A client of bob's with an answer on its way: its window is smaller than that.
+/// A client of bob whose answer is still on its way: its receive window is smaller
+/// than the answer.
 fn with_an_answer_on_its_way(server: &Server, text: &str) -> TcpStream {
     assert_eq!(server.log_in("carol").compose("bob", text), "MESSAGE SENT");
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -197,7 +198,7 @@ fn with_an_answer_on_its_way(server: &Server, text: &str) -> TcpStream {
     socket.connect(&server.address("mailbox").into()).unwrap();
     let mut bob = TcpStream::from(socket);
     bob.write_all(b"LOGIN bob\nREAD\n").unwrap();
-    // Its beginning has come.
+    // The first bytes have come.
     bob.set_read_timeout(Some(PATIENCE)).unwrap();
     bob.read_exact(&mut [0; 8]).unwrap();
     bob
@@ -230,7 +231,7 @@ fn an_end_of_input_while_the_answer_is_on_its_way_proves_nothing() {
     let text = "x".repeat(8_192);
     let bob = with_an_answer_on_its_way(&server, &text);
     bob.shutdown(Shutdown::Write).unwrap();
-    // The server gives up waiting for a proof that can no longer come.
+    // The server stops waiting for a proof that can no longer come.
     assert_eq!(read_when_put_back(&server).1.1, text);
     reset(bob);
 }
@@ -332,7 +333,7 @@ fn a_message_given_to_one_session_is_not_given_to_another() {
     assert_eq!(first.read(), carols("one"));
     assert_eq!(second.read(), carols("two"));
     assert_eq!(first.read(), None);
-    // One is removed; two is not proved and stays the second session's.
+    // One is removed; two is not proved, and the second session keeps it.
     assert_eq!(stored(&server), 1);
     assert_eq!(second.read(), None);
     assert_eq!(stored(&server), 0);
@@ -438,7 +439,7 @@ fn a_drop_after_pipelined_input_proves_nothing() {
     let mut bob = server.log_in("bob");
     bob.send("READ\nnonsense\n");
     assert_eq!(bob.rest(), "carol\none\n");
-    // The client ends as orderly as it can, but the end was not its own.
+    // The client closes in order, but the server ended the connection first.
     bob.end();
     drop(bob);
     assert_eq!(read_when_put_back(&server).1.1, "one");

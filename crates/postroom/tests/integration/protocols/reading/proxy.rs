@@ -1,5 +1,4 @@
-//! What proves receipt behind a TCP proxy, whose acknowledgements and ends are its
-//! own.
+//! What proves receipt behind a TCP proxy, which acknowledges and closes on its own.
 
 use std::net::Shutdown;
 
