@@ -1,12 +1,12 @@
-//! Each client at the port of each other listener says which one it met.
+//! Each client, at the port of another listener, names that listener.
 
 use postroom_protocol::PROTOCOLS;
 use tempfile::TempDir;
 
 use crate::harness::support::{Server, run_program};
 
-/// A client, the protocol that it speaks, and its words where HOST, PORT and
-/// FILE stand for the server and a password file.
+/// The protocol of a client and its command line; HOST, PORT and FILE stand for the
+/// server and a password file.
 const CLIENTS: [(&str, &str); 8] = [
     ("mailbox", "send --server HOST:PORT --as bob al hi"),
     ("mailbox", "read --server HOST:PORT --as bob"),
@@ -30,7 +30,7 @@ struct Ended {
 }
 
 fn run(server: &Server, client: &str, listener: &str, password: &str) -> Ended {
-    // The name for those that ask.
+    // The name, for clients that ask for one.
     run_with(server, client, listener, password, b"bob\n")
 }
 
@@ -50,7 +50,7 @@ fn run_with(server: &Server, client: &str, listener: &str, password: &str, input
 }
 
 #[test]
-fn every_client_names_the_listener_that_it_met() {
+fn every_client_names_the_other_listener() {
     let folder = TempDir::new().unwrap();
     let password = folder.path().join("password");
     std::fs::write(&password, "12345\n").unwrap();
@@ -60,8 +60,8 @@ fn every_client_names_the_listener_that_it_met() {
             let Ended { status, output, error } =
                 run(&server, client, met, password.to_str().unwrap());
             let what = format!("{client} at {met}: {output}{error}");
-            // The strict listener says nothing of itself; whether it stored a
-            // text stays open.
+            // The strict listener only closes; whether it stored a text stays
+            // unknown.
             let is_silent = met == "mailbox" && own != "mailbox-verbose";
             let told = if is_silent {
                 "as a mailbox listener does"
@@ -79,7 +79,7 @@ fn every_client_names_the_listener_that_it_met() {
 }
 
 #[test]
-fn a_messenger_without_input_names_the_listener_that_it_met() {
+fn im_without_input_names_the_other_listener() {
     let server = Server::start();
     let run = |listener| run_with(&server, "im HOST PORT", listener, "", b"");
     for met in listeners_but("im") {
@@ -96,7 +96,7 @@ fn a_messenger_without_input_names_the_listener_that_it_met() {
 }
 
 #[test]
-fn the_words_of_other_listeners_are_fine_as_a_text_on_the_board() {
+fn answers_of_other_listeners_are_accepted_as_texts_of_the_board() {
     let server = Server::start();
     let port = server.address("board").port().to_string();
     for text in ["UNKNOWN COMMAND", "LOGIN ERROR", "401 Unrecognized message", "error: x", "3"] {
@@ -112,7 +112,7 @@ fn the_words_of_other_listeners_are_fine_as_a_text_on_the_board() {
 }
 
 #[test]
-fn a_messenger_login_names_what_may_be_missing() {
+fn a_refused_login_to_im_says_what_may_be_missing() {
     let folder = TempDir::new().unwrap();
     let password = folder.path().join("password");
     std::fs::write(&password, "12345\n").unwrap();

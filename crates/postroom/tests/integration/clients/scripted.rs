@@ -1,5 +1,4 @@
-//! The clients in scripts: what they take for a message, and the statuses that
-//! they exit with.
+//! The clients in scripts: which arguments are a message, and exit statuses.
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Output, Stdio};
@@ -16,7 +15,7 @@ fn told(output: &Output) -> String {
     String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap()
 }
 
-/// Sends as bob to a new mailbox; returns the status, and what is in it.
+/// Sends as bob to a new mailbox; returns the status and the texts in the mailbox.
 fn send(server: &Server, words: &[&str], input: &str) -> (Option<i32>, Vec<String>) {
     let address = server.address("mailbox").to_string();
     let words: Vec<_> = ["send", "--server", &address].iter().chain(words).copied().collect();
@@ -95,7 +94,7 @@ fn the_advice_for_several_lines_works() {
     assert_eq!(stored, ["one", "", "-help two", "-"]);
 }
 
-/// An address at which nobody listens.
+/// An address at which nothing listens.
 fn nowhere() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
@@ -234,7 +233,7 @@ fn a_wrong_command_line_names_the_options_that_there_are() {
 #[test]
 fn a_reader_that_has_enough_is_no_error() {
     let server = Server::start();
-    // More than a pipe holds, so that the client meets its end.
+    // More than a pipe holds, so that the client sees the pipe close.
     let text = "x".repeat(8_000);
     let mut al = server.log_in("al");
     for _ in 0..50 {
@@ -255,7 +254,7 @@ fn a_reader_that_has_enough_is_no_error() {
     drop(output);
     assert!(wait_for(&mut child).success());
     assert_eq!(told(&child.wait_with_output().unwrap()), "");
-    // What did not fit the pipe is unread still.
+    // The messages that did not fit the pipe are still unread.
     let left = std::iter::from_fn(|| server.log_in("al").read()).take(1).count();
     assert_eq!(left, 1);
 }

@@ -1,5 +1,5 @@
-//! Input that deviates, by accident or on purpose: what it is answered, that
-//! nothing of it is stored or shown, and that it costs the server nothing.
+//! Input that breaks the rules, by accident or on purpose: its answer, that none of
+//! it is stored or shown, and that it costs the server no memory.
 
 use std::fs;
 use std::io::Write;
@@ -9,10 +9,10 @@ use crate::harness::support::{Client, Server};
 
 const VERBOSE: &str = "mailbox-verbose";
 
-/// The most memory that a server may gain by what one client does.
+/// The memory that one client may cost a server.
 const MEMORY_GAIN_MAX: u64 = 8 << 20;
 
-/// The most memory that the server ever had.
+/// The peak memory of the server.
 fn memory_peak(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -272,8 +272,7 @@ fn spellings_of_a_name_are_one_account_shown_as_first_registered() {
 
 #[test]
 fn a_gibibyte_without_a_line_feed_is_dropped_by_mailbox_and_costs_no_memory() {
-    // Until then the server takes and forgets what comes: at a gibibyte a second,
-    // and so not all of it.
+    // With a longer limit the server would read and discard much of it.
     let server = Server::with(&["--set=connection.drain_limit_ms=20"]);
     for login in ["", "LOGIN bob\n", "LOGIN bob\nCOMPOSE bob\n"] {
         let before = memory_peak(&server);
@@ -358,7 +357,7 @@ fn a_client_that_sends_and_never_reads_is_not_taken_from_and_costs_no_memory() {
     let sent = client.write_until_stuck(line, LIMIT);
     assert!(sent < LIMIT, "the server takes commands whose answers no one reads");
     assert_memory_gain(&server, before);
-    // Others are served, and once it reads it gets every answer.
+    // Others are served, and once the client reads it receives every answer.
     assert_eq!(server.log_in("bob").read(), None);
     client.end();
     let answers = client.rest();
@@ -386,8 +385,7 @@ fn answers_much_longer_than_their_commands_wait_for_their_reader_on_the_disk() {
     let mut bob = Client::connect_with_small_buffer(server.address("mailbox"));
     bob.send("LOGIN bob\n");
     bob.send(&"READ\n".repeat(MESSAGES));
-    // Others are served all the while, and after the server has gone through
-    // what bob sent.
+    // Others are served while the server works through bob's commands, and after.
     for _ in 0..100 {
         assert_eq!(carol.compose("carol", "still here"), "MESSAGE SENT");
         assert!(carol.read().is_some());

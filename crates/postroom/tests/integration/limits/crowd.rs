@@ -1,4 +1,5 @@
-//! Limits of those who are present: who does not read or confirm is not waited for.
+//! Limits of live sessions: a client that does not read or confirm is dropped, and
+//! the others go on.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -12,10 +13,10 @@ use crate::harness::im::{
 use crate::harness::logged::LoggedServer;
 use crate::harness::support::{Client, Server};
 
-/// Channels that a session may be in, `#lobby` left out.
+/// Channels that a session may be in, `#lobby` not counted.
 const CHANNELS_MAX: usize = 64;
 
-/// Far more pushes than may wait.
+/// Far more pushes than the queue holds.
 const PUSHES_MAX: usize = 2_000;
 
 /// A member of `chat` with a small receive buffer.
@@ -39,7 +40,7 @@ fn a_member_that_stops_reading_loses_its_connection_and_the_others_go_on() {
     let (mut posts, mut has_left) = (0, false);
     while !has_left {
         ann.send(&format!("/all {posts} {text}\n"));
-        // No one else misses anything.
+        // The others miss nothing.
         let mut line = carl.line();
         if line == left {
             has_left = true;
@@ -91,7 +92,7 @@ fn what_a_member_of_chat_has_not_taken_is_not_delivered() {
     let begun = Instant::now();
     assert_eq!(bob.ask("/to slow are you there?"), NOT_DELIVERED);
     assert!(begun.elapsed() >= limit, "{:?}", begun.elapsed());
-    // It was not lost, only late.
+    // The message was late, not lost.
     let mut line = String::new();
     while line != "bob(private): are you there?" {
         line = slow.line();
@@ -115,7 +116,7 @@ fn a_client_that_confirms_nothing_is_logged_out_once_too_much_waits_for_it() {
     }
     assert!(pushes > 100, "{pushes} are not too many");
     assert_eq!(bob.a.rest(), "");
-    // One push was under way, and nothing after it.
+    // One push was in flight, and nothing after it.
     assert_eq!(bob.b.line(), "/from ann 0");
     assert!(bob.b.try_line().is_err());
     assert_eq!(carl.line(), "bob has left (2 users active)");
@@ -125,7 +126,7 @@ fn a_client_that_confirms_nothing_is_logged_out_once_too_much_waits_for_it() {
         assert!(line == "User not found" || line.starts_with("You have"), "{line}");
         line = ann.line();
     }
-    // It can come again, and what it missed is gone.
+    // The client can log in again; what it missed is lost.
     let bob = ImClient::enter(&server, "bob");
     assert!(bob.b.is_silent());
 }
@@ -165,7 +166,7 @@ fn both_streams_count_as_connections() {
 }
 
 #[test]
-fn where_there_is_no_place_no_client_is_dialled() {
+fn a_full_server_dials_no_client() {
     let server =
         LoggedServer::start(&["bob"], &["--set=connection.max=1", "--set=im.dial_limit_ms=100"]);
     let mut bob = log_in(&server, "bob");
@@ -176,7 +177,7 @@ fn where_there_is_no_place_no_client_is_dialled() {
 }
 
 #[test]
-fn many_who_come_and_go_leave_no_one_behind() {
+fn clients_that_come_and_go_leave_no_session_behind() {
     const VISITORS: usize = 8;
     let server = LoggedServer::start(&[], &["--set=chat.announce=false"]);
     let mut observer = enter(&server, "observer");

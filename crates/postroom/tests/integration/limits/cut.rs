@@ -1,4 +1,4 @@
-//! Clients whose network is cut.
+//! Clients whose network is cut: keep-alive ends their sessions.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::harness::support::Client;
 
 const LIMIT: &str = "--set=connection.peer_dead_after_ms=15000";
 
-/// That limit, and a little for a slow machine.
+/// The limit, and some time for a slow machine.
 const ABSENT_WITHIN: Duration = Duration::from_millis(16_500);
 
 const CUT: &str = "limits::cut::clients_whose_network_is_cut_are_absent";
@@ -26,11 +26,11 @@ fn clients_whose_network_is_cut_are_absent() {
         assert_eq!(bob.ask(&port_of(&listener)), CONNECTED);
         let b = Client::accept(&listener);
         let mary = enter(&server, "mary");
-        // All that was said is acknowledged: nothing but silence tells.
+        // Everything sent is acknowledged: only keep-alive probes can fail.
         assert!([&bob, &b, &mary].iter().all(|client| client.is_silent()));
         set_loopback("down");
         let cut = Instant::now();
-        // Nothing but its log can be had of the server now.
+        // Without a network only the log can be read.
         wait_for_departure(&server, "mary", cut);
         wait_for_departure(&server, "bob", cut);
         set_loopback("up");
@@ -39,13 +39,13 @@ fn clients_whose_network_is_cut_are_absent() {
     });
 }
 
-const TOLD: &str = "limits::cut::words_to_a_dead_peer_do_not_keep_it_alive";
+const DEAD_PEER: &str = "limits::cut::data_for_a_dead_peer_does_not_keep_it_alive";
 
-/// What is sent to a dead peer just before its silence is found out, here that
-/// another one has left, must not start the time anew.
+/// Data that is sent to a dead peer just before keep-alive ends it, here the
+/// announcement that another client has left, must not restart the time-out.
 #[test]
-fn words_to_a_dead_peer_do_not_keep_it_alive() {
-    in_its_own_network(TOLD, || {
+fn data_for_a_dead_peer_does_not_keep_it_alive() {
+    in_its_own_network(DEAD_PEER, || {
         let server = LoggedServer::start(&[], &[LIMIT]);
         let bob = enter(&server, "bob");
         // The probes of the others come later.

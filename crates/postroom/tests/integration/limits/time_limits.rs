@@ -1,5 +1,5 @@
-//! Connections that say nothing, end by halves or do not read, and how many
-//! there may be: each ends, or waits, at a limit that has a name.
+//! Connections that send nothing, half-close or do not read, and how many there may
+//! be: each ends, or waits, at a named limit.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -52,7 +52,7 @@ fn server_for_two() -> LoggedServer {
     LoggedServer::start(&[], &["--set=connection.max=8"])
 }
 
-/// Whether the server has not ended a connection that it says nothing to.
+/// Whether the server has not ended a connection.
 fn is_open(client: &Client) -> bool {
     let stream = client.stream();
     stream.set_nonblocking(true).unwrap();
@@ -83,11 +83,11 @@ fn beyond_a_quarter_of_the_connections_the_longest_waiting_login_is_ended() {
 }
 
 #[test]
-fn whoever_opens_many_connections_loses_its_own() {
+fn an_address_with_many_connections_loses_its_own_first() {
     let server = server_for_two();
     let mut honest = Client::connect_from([127, 0, 0, 2], server.address("chat"));
     assert!(honest.line().starts_with("Welcome"));
-    // The one that has waited longest is honest; it is not of the address with most.
+    // The honest client has waited longest, but its address has fewer connections.
     let rude: Vec<_> = (0..20)
         .map(|_| {
             let mut client = Client::connect_from([127, 0, 0, 3], server.address("chat"));
@@ -100,7 +100,7 @@ fn whoever_opens_many_connections_loses_its_own() {
     assert!(honest.ask("/setname honest").starts_with("Username accepted"));
 }
 
-/// A burst of clients that log in at once is no attack.
+/// A burst of clients that log in at the same time is no attack.
 #[test]
 fn a_login_that_has_come_is_taken_before_any_connection_is_ended() {
     let server = server_for_two();
@@ -144,7 +144,7 @@ fn what_is_no_login_does_not_extend_the_login_limit() {
     let mut answers = Vec::new();
     let mut buffer = [0; 4_096];
     loop {
-        // A server that has closed may refuse further lines with a reset.
+        // A server that has closed may answer further lines with a reset.
         let _ = busy.stream().write_all(b"LOGIN two words\nhalf a li");
         match busy.stream().read(&mut buffer) {
             Ok(0) => break,
@@ -174,7 +174,7 @@ fn after_its_login_a_client_may_be_silent_for_ever() {
         member.ask("LOGIN bob");
         member
     });
-    // The limit passes for others who came later, and for one of them twice.
+    // The limit passes for later connections too, for one of them twice.
     for _ in 0..2 {
         assert_eq!(server.connect("mailbox").rest(), "");
     }
@@ -216,8 +216,8 @@ fn a_dropped_client_is_drained_until_the_limit() {
     let begun = Instant::now();
     client.send("nonsense\n");
     assert_eq!(client.rest(), "");
-    // It goes on sending, which does not extend the limit, and learns of the end
-    // by a reset.
+    // The client goes on sending, which does not extend the limit, and receives a
+    // reset.
     while client.stream().write_all(&[b'x'; 1_000]).is_ok() {
         assert!(begun.elapsed() < PATIENCE, "never closed");
     }
@@ -229,7 +229,7 @@ fn a_dropped_client_is_drained_until_the_limit() {
 fn what_a_dropped_client_still_sends_does_not_cost_it_its_answers() {
     let server = Server::start();
     let mut client = server.connect("mailbox");
-    // Far more than the server takes at once comes behind the line that drops.
+    // Far more than the server reads at once follows the line that drops.
     let mut input = b"LOGIN bob\nREAD\nnonsense\n".to_vec();
     input.extend(std::iter::repeat_n(b'x', 1 << 20));
     client.send_bytes(&input);
@@ -280,8 +280,8 @@ fn the_time_after_which_a_peer_is_dead_is_a_setting() {
     assert!(accepted.tcp_user_timeout().unwrap().unwrap() <= limit);
 }
 
-/// The server's end of a connection, taken out of its process to be asked for
-/// its options.
+/// The server's socket of a connection, duplicated out of its process to read its
+/// options.
 fn accepted_socket(server: &Server, client: &TcpStream) -> Socket {
     let process = Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap();
     let process = pidfd_open(process, PidfdFlags::empty()).unwrap();
@@ -290,7 +290,7 @@ fn accepted_socket(server: &Server, client: &TcpStream) -> Socket {
     loop {
         for entry in fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap() {
             let descriptor = entry.unwrap().file_name().to_string_lossy().parse().unwrap();
-            // Some descriptors are gone by the time they are looked at.
+            // Some descriptors are closed by now.
             let Ok(copy) = pidfd_getfd(&process, descriptor, PidfdGetfdFlags::empty()) else {
                 continue;
             };
@@ -303,8 +303,8 @@ fn accepted_socket(server: &Server, client: &TcpStream) -> Socket {
     }
 }
 
-/// A server with one place, taken by a client, and another client that has
-/// spoken and is not heard yet.
+/// A server with one place, which a client has, and another client that has sent
+/// its login and waits.
 fn full_server(arguments: &[&str]) -> (Server, Client, Client) {
     let server = Server::with(&[&["--set=connection.max=1"], arguments].concat());
     let mut first = server.connect("mailbox");
@@ -325,7 +325,7 @@ fn beyond_the_most_connections_a_further_one_waits() {
     second.stream().set_read_timeout(Some(SHORT)).unwrap();
     assert!(second.stream().peek(&mut byte).is_err(), "served though there is no place");
     second.stream().set_read_timeout(Some(PATIENCE)).unwrap();
-    // The one that is in is served all the while.
+    // The first client is served meanwhile.
     assert_eq!(first.ask("READ"), "READ ERROR");
     first.send("EXIT\n");
     assert_eq!(first.rest(), "");
@@ -344,7 +344,8 @@ fn listeners_take_turns_where_connections_wait() {
     assert_eq!(verbose.line(), "Login successful with new username. Welcome carol");
 }
 
-/// A stranger that reads nothing keeps its place no longer than others.
+/// A client without a login that reads nothing keeps its place no longer than
+/// others.
 #[test]
 fn an_evicted_connection_that_reads_nothing_frees_its_place() {
     let server = LoggedServer::start(&[], &["--set=connection.max=3"]);
@@ -402,7 +403,7 @@ fn a_waiting_connection_gets_in_when_one_is_closed_at_the_drain_limit() {
     assert_served(second);
 }
 
-/// No event tells when the system can accept again, and no other client comes.
+/// No event says that the system can accept again, and no other client comes.
 #[test]
 fn a_connection_that_could_not_be_accepted_gets_in_later() {
     for error in ["EMFILE", "ENOBUFS", "EPERM"] {
@@ -426,7 +427,7 @@ fn all_that_wait_get_in_one_after_the_other() {
             client
         })
         .collect();
-    // Whoever is in leaves, and so all are served in the end.
+    // Each client leaves, so in the end all are served.
     while !waiting.is_empty() {
         let begun = Instant::now();
         let answered = loop {

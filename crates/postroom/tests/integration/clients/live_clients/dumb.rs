@@ -1,4 +1,4 @@
-//! The live clients at a terminal that obeys no control sequences.
+//! The live clients at a terminal without control sequences.
 
 use super::{
     AGAIN, GREETING, RECEIPT, answer_exit, answer_quit, chat_arguments, im_arguments, let_in,

@@ -70,7 +70,7 @@ fn words_are_passed_searched_and_brought_back() {
     peer.expect("/all four");
     terminal.type_keys("\u{12}two");
     terminal.wait_for_rows(&["(reverse-i-search)`two': one two! three"]);
-    // What comes meanwhile is shown above.
+    // Messages are shown above the search.
     peer.say("mary: hi\n");
     terminal.wait_for_rows(&["mary: hi", "(reverse-i-search)`two': one two! three"]);
     terminal.type_keys("\u{5}\u{17}\u{17}");
@@ -97,7 +97,7 @@ fn help_is_answered_by_the_client() {
 }
 
 #[test]
-fn a_paste_that_is_too_long_is_told_and_can_be_shortened() {
+fn a_paste_that_is_too_long_is_refused_and_can_be_shortened() {
     let ChatTerminal { mut terminal, mut peer, prompt } = ChatTerminal::start();
     terminal.type_keys("\u{1b}[200~short\t");
     // In pieces, each shown before the next: a terminal holds only some keys.

@@ -1,5 +1,5 @@
-//! How the live clients end: in order, or with one sentence and a status; and
-//! always with the terminal as it was.
+//! How the live clients end: in order, or with one sentence and a status, and
+//! always with the terminal put back.
 
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
@@ -18,7 +18,7 @@ fn complaint(written: &str) -> &str {
 }
 
 #[test]
-fn a_server_that_goes_away_is_told_at_once() {
+fn the_end_of_the_server_is_reported_at_once() {
     let ImTerminal { mut terminal, commands, pushes, prompt } = ImTerminal::start();
     terminal.type_keys("half a li");
     terminal.wait_for(&format!("{prompt}half a li"));
@@ -106,7 +106,7 @@ fn leave(terminal: &mut Terminal, way: &str) {
 }
 
 #[test]
-fn whoever_presses_ctrl_c_twice_waits_for_nobody() {
+fn a_second_ctrl_c_leaves_at_once() {
     let ImTerminal { mut terminal, mut commands, pushes: _kept, .. } = ImTerminal::start();
     terminal.type_keys("/to bob hi\r");
     commands.expect("/to bob hi");
@@ -126,7 +126,7 @@ fn a_stopped_client_goes_on_with_its_line() {
     peer.say("mary: hi\n");
     terminal.signal(Signal::CONT);
     terminal.wait_for_rows(&["mary: hi", &format!("{prompt}half")]);
-    // Nobody could wake whoever stops alone, so that Ctrl-Z has no effect here.
+    // A session leader without a shell cannot be continued, so Ctrl-Z has no effect.
     terminal.type_keys("\u{1a} a line\r");
     peer.expect("/all half a line");
 }

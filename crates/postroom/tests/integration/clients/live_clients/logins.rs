@@ -145,7 +145,7 @@ fn a_password_typed_twice_is_neither_shown_nor_sent_as_words() {
     let mut commands = server.accept();
     terminal.answer("Password: ", "secret");
     commands.expect("/login jacky secret");
-    // The answer takes its time, and the second line comes before it.
+    // The second line is typed before the answer arrives.
     terminal.type_keys("secret\rsec");
     commands.say("102 Authentication Failed\n");
     commands.expect("/login jacky secret");
@@ -185,7 +185,7 @@ fn mail_shows_no_password_that_is_typed_twice() {
 }
 
 #[test]
-fn a_server_that_goes_away_is_told_while_a_name_is_typed() {
+fn the_end_of_the_server_is_reported_while_a_name_is_typed() {
     for arguments in [im_arguments, chat_arguments] {
         let server = FakeServer::new();
         let mut terminal = Terminal::start(&arguments(server.address(), &[]));
@@ -205,7 +205,7 @@ fn a_server_that_goes_away_is_told_while_a_name_is_typed() {
 }
 
 #[test]
-fn a_messenger_that_has_answered_is_not_taken_for_another_listener() {
+fn im_that_has_answered_once_is_not_taken_for_another_listener() {
     let server = FakeServer::new();
     let mut terminal = Terminal::start(&im_arguments(server.address(), &["--as", "jacky"]));
     let mut commands = server.accept();

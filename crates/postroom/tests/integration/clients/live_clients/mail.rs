@@ -1,5 +1,5 @@
-//! The client for mailboxes at a terminal: it edits lines as the live clients
-//! do, and leaves the terminal to its user while an answer is awaited.
+//! The client `mail` at a terminal: it edits lines as the live clients do, and puts
+//! the terminal back while it waits for an answer.
 
 use super::{AGAIN, client_arguments, expect_password, log_in_to_mail};
 use crate::harness::fake_server::{FakeServer, ServerEnd};
@@ -20,7 +20,7 @@ fn lines_are_edited_and_secrets_are_not_shown() {
     let server = FakeServer::new();
     let mut terminal = Terminal::start(&client_arguments("mail", server.address(), &[]));
     terminal.wait_for("Username: ");
-    // A name may take long: there is no connection before it.
+    // Typing a name may take long, so the client connects after it.
     server.assert_unused();
     terminal.type_keys("bb\u{1b}[Do\r");
     let mut peer = server.accept();

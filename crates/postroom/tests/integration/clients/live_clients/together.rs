@@ -1,4 +1,4 @@
-//! Two people at their terminals, with the real server between them.
+//! Clients at terminals, connected to the real server.
 
 use tempfile::TempDir;
 
@@ -88,7 +88,7 @@ fn a_text_goes_up_to_the_board_and_comes_down() {
     }
     let expected = format!("Received Message: -hi #rust\n{done}");
     assert_eq!(run(&["-d", "127.0.0.1", &port, "#rust"]), (Some(0), expected));
-    // The original client reads no refusal, so this text would be lost to one.
+    // The original client does not read refusals, so this text must be accepted.
     assert_eq!(run(&["-u", "127.0.0.1", &port, "to #lobby"]), (Some(0), done.to_owned()));
     let (status, told) = run(&["-u", "127.0.0.1", &port, &"x".repeat(151)]);
     assert_eq!(status, Some(65));

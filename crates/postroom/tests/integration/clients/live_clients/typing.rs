@@ -1,4 +1,4 @@
-//! What is being typed when a message comes is still there after it.
+//! A line that is being typed survives the messages that arrive.
 
 use super::{ChatTerminal, ImTerminal, RECEIPT, answer_quit};
 use crate::harness::terminal::Terminal;
@@ -66,7 +66,7 @@ fn a_line_survives_another_width() {
     terminal.type_keys(half);
     terminal.wait_for(&format!("{prompt}{half}"));
     terminal.resize(200);
-    // All of it fits one row of the old width as well.
+    // The line also fits one row of the old width.
     peer.say("mary: hi\n");
     terminal.wait_for_rows(&["mary: hi", &format!("{prompt}{half}")]);
     terminal.type_keys(" more\r");
