@@ -11,7 +11,7 @@ fn run(words: &[&str], input: &str) -> Output {
     run_program(words, input.as_bytes())
 }
 
-fn told(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap()
 }
 
@@ -78,7 +78,7 @@ fn the_advice_for_several_lines_works() {
     let address = server.address("mailbox").to_string();
     let output = run(&["send", "--server", &address, "--as", "bob", "al"], "one\n\n-help two\n-\n");
     assert_eq!(output.status.code(), Some(65));
-    let told = told(&output);
+    let told = text_of(&output);
     let (_, advice) = told.trim_end().split_once("of its own: ").unwrap();
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("lines");
@@ -125,7 +125,7 @@ fn each_failure_has_its_status() {
     assert_eq!(read(&mailbox, "jacky", &[]), Some(77));
     for client in ["mail", "im", "chat"] {
         let output = run(&[client, "127.0.0.1", closed_port], "bob\n");
-        assert_eq!(output.status.code(), Some(75), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(75), "{}", text_of(&output));
         assert_eq!(run(&[client, "127.0.0.1"], "").status.code(), Some(64));
     }
     assert_eq!(run(&["board", "-d", "127.0.0.1", closed_port], "").status.code(), Some(75));
@@ -145,12 +145,12 @@ fn piped_mail_never_makes_an_account_of_a_password() {
         let words = [&["mail", "127.0.0.1", &port], more].concat();
         let output = run(&words, "dora\nMyPass123\nEXIT\n");
         assert_eq!(output.status.code(), Some(77), "{listener}");
-        assert!(!told(&output).contains("MyPass123"), "{listener}: {}", told(&output));
+        assert!(!text_of(&output).contains("MyPass123"), "{listener}: {}", text_of(&output));
     }
     // An account that exists already would not be new.
     let port = server.address("mailbox-verbose").port().to_string();
     let output = run(&["mail", "127.0.0.1", &port], "MyPass123\nEXIT\n");
-    assert!(told(&output).contains("new username. Welcome MyPass123"), "{}", told(&output));
+    assert!(text_of(&output).contains("new username. Welcome MyPass123"), "{}", text_of(&output));
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn the_statuses_are_documented() {
     for client in ["mail", "send", "read", "im", "chat", "board"] {
         let output = run(&[client, "--help"], "");
         assert_eq!(output.status.code(), Some(0));
-        let help = told(&output);
+        let help = text_of(&output);
         for status in [0, 1, 64, 65, 66, 68, 69, 71, 74, 75, 76, 77] {
             assert!(help.contains(&format!("\n{status:4}  ")), "{client} {status}: {help}");
             assert!(readme.contains(&format!("\n| {status} | ")), "{status}");
@@ -182,7 +182,7 @@ fn a_board_message_may_look_like_an_option_or_come_from_the_input() {
         let words = [&["board"], words].concat();
         assert_eq!(run(&words, "from the input\n").status.code(), Some(0), "{words:?}");
         let output = run(&["board", "-d", "127.0.0.1", &port], "");
-        assert!(told(&output).contains(&format!("Received Message: {stored}\n")), "{words:?}");
+        assert!(text_of(&output).contains(&format!("Received Message: {stored}\n")), "{words:?}");
     }
     for (words, status) in [
         (&["-u", "127.0.0.1", &port][..], 64),
@@ -211,7 +211,7 @@ fn a_wrong_command_line_names_the_options_that_there_are() {
     ] {
         let output = run(words, "");
         assert_eq!(output.status.code(), Some(64), "{words:?}");
-        let told = told(&output);
+        let told = text_of(&output);
         assert!(told.contains(told_words), "{told}");
         assert!(told.contains(&format!("Usage: postroom {} ", words[0])), "{told}");
         assert!(!told.contains("text-from-input"), "{told}");
@@ -221,13 +221,13 @@ fn a_wrong_command_line_names_the_options_that_there_are() {
         for port in ["http", "0", "65536", ""] {
             let output = run(&[client, "::1", port], "");
             assert_eq!(output.status.code(), Some(64));
-            let told = told(&output);
+            let told = text_of(&output);
             assert!(told.contains("the port must be a number from 1 to 65535"), "{told}");
         }
     }
     let output = run(&["board", "-d", "::1", "4404", "-"], "");
     assert_eq!(output.status.code(), Some(64));
-    assert!(told(&output).contains("\"-\" is not a hashtag"), "{}", told(&output));
+    assert!(text_of(&output).contains("\"-\" is not a hashtag"), "{}", text_of(&output));
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn a_reader_that_has_enough_is_no_error() {
     assert_eq!(line, format!("al: {text}\n"));
     drop(output);
     assert!(wait_for(&mut child).success());
-    assert_eq!(told(&child.wait_with_output().unwrap()), "");
+    assert_eq!(text_of(&child.wait_with_output().unwrap()), "");
     // The messages that did not fit the pipe are still unread.
     let left = std::iter::from_fn(|| server.log_in("al").read()).take(1).count();
     assert_eq!(left, 1);

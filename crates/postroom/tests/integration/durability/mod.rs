@@ -1,4 +1,4 @@
-//! What is stored survives: kills, failing disks, random histories.
+//! Stored messages survive kills, failing disks and random histories.
 
 mod crash;
 mod disk;

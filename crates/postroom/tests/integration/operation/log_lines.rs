@@ -1,5 +1,5 @@
-//! The log of what connections do: who, from where, at which listener, and never the
-//! text of a message.
+//! The log lines of connections: account, address and listener, and never the text
+//! of a message.
 
 use std::net::TcpListener;
 
@@ -19,7 +19,7 @@ fn origin(client: &Client, listener: &str) -> Vec<String> {
     vec![format!("peer={peer} "), format!("listener={listener}")]
 }
 
-/// Waits for a line at a level with the origin of a client and all of these words.
+/// Waits for a line of this level with the origin of a client and all of these words.
 fn wait_for_line(server: &LoggedServer, level: &str, origin: &[String], words: &[&str]) -> String {
     let mut all = vec![level];
     all.extend(origin.iter().map(String::as_str));
@@ -157,7 +157,7 @@ fn board_connections_are_shown_with_their_address() {
     wait_for_line(&server, "INFO", &from, &["disconnected"]);
 }
 
-/// A text that is stored, shown, refused and cut, at every listener.
+/// A text that is stored, pushed, refused and cut, at every listener.
 #[test]
 fn no_text_of_a_message_is_in_the_log_at_any_level() {
     const SECRET: &str = "walrus";
@@ -201,7 +201,7 @@ fn no_text_of_a_message_is_in_the_log_at_any_level() {
     }
 }
 
-/// One client cannot fill the log with refusals, and what was left out is told.
+/// One client cannot fill the log with refusals; the lines left out are counted.
 #[test]
 fn beyond_twenty_a_second_refusals_of_one_peer_are_summarised() {
     const REFUSALS: usize = 3_000;
@@ -243,7 +243,7 @@ fn what_was_left_out_is_logged_when_the_server_stops() {
     assert!(log.contains("left_out=40"), "{log}");
 }
 
-/// Failed logins are what an operator bans addresses for.
+/// An operator may ban addresses for failed logins, so all are logged.
 #[test]
 fn failed_logins_are_never_left_out() {
     const FAILURES: usize = 60;

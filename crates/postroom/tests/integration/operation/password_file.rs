@@ -17,19 +17,19 @@ use crate::harness::logged::{LoggedServer, passwords, wait_until, write_password
 use crate::harness::support::{Client, command, only_child, wait_for};
 use crate::operation::passwords::{may_enter_im, may_enter_mailbox, server_with};
 
-/// Time within which logins know of a change.
+/// Logins must follow a change within this time.
 const NOTICED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Time that a login waits for the file, and its check on a busy machine.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Lines of a file that takes seconds to work through in a build for tests.
+/// Lines of a file that a debug build needs seconds for.
 const LONG_FILE: usize = 200_000;
 
 /// Less than a login waits for a read, and less than a read of a new file takes.
 const REPLACED_EVERY: Duration = Duration::from_millis(10);
 
-/// They take longer than [`NOTICED_WITHIN`].
+/// Locking them takes longer than [`NOTICED_WITHIN`].
 const REPLACEMENTS: u32 = 200;
 
 /// Names that take some time to lock.
@@ -38,14 +38,14 @@ const FILE_AT_A_STOP: usize = 20_000;
 /// Answers that are timed once such a file is read.
 const ANSWERS_AFTER_READ: usize = 50;
 
-/// Time within which a session is answered that has nothing to do with the file, on
-/// a busy machine too.
+/// A session that does not need the file is answered within this time, on a busy
+/// machine too.
 const ANSWERED_WITHIN_ALWAYS: Duration = Duration::from_secs(1);
 
 const UNREADABLE: &str = "cannot read the password file";
 
-/// Logs in again and again until the answer is this one. No login that began late
-/// enough after the change may have another.
+/// Logs in again and again until the answer is this one. A login that began late
+/// enough after the change must have it.
 fn assert_noticed(server: &LoggedServer, name: &str, password: &str, expected: bool) {
     let changed = Instant::now();
     loop {
@@ -61,7 +61,7 @@ fn make_pipe(path: &Path) {
     mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
 }
 
-/// How often the log has this.
+/// How often these words are in the log.
 fn count(server: &LoggedServer, what: &str) -> usize {
     server.log().matches(what).count()
 }
@@ -120,7 +120,7 @@ fn a_file_that_changes_while_it_is_read_is_read_again() {
     write_passwords(&file, "bob new\n");
     kill_process(process, Signal::HUP).unwrap();
     wait_until("the file is read", || reads() > before);
-    // As a program does that empties a file and then writes it.
+    // As a program that truncates a file before it writes.
     File::create(&file).unwrap();
     wait_until("it is read again", || reads() > before + 1);
     write_passwords(&file, "bob two\n");
@@ -146,7 +146,7 @@ fn an_unreadable_file_leaves_the_last_passwords_and_is_reported_once() {
         assert!(may_enter_im(&server, "bob", "bobs"));
     }
     assert_eq!(count(&server, UNREADABLE), 1, "{}", server.log());
-    // The operator, who asks, is told again; another cause is told, too.
+    // A reload that the operator asks for is reported again, and so is another cause.
     server.signal(Signal::HUP);
     wait_until("SIGHUP is answered", || count(&server, UNREADABLE) == 2);
     make_pipe(&file);
@@ -213,12 +213,12 @@ fn a_file_on_a_disk_that_hangs_stops_no_login_and_no_stop() {
     let begun = Instant::now();
     let mut waiting = server.connect("im");
     waiting.send("/login bob bobs\n");
-    // Meanwhile all else goes on.
+    // Everything else goes on.
     assert_eq!(member.compose("member", "hi"), "MESSAGE SENT");
     assert_eq!(waiting.line(), LOGGED_IN);
     assert!(begun.elapsed() < ANSWERED_WITHIN, "{:?}", begun.elapsed());
     server.wait_for_log(&["WARN", "reading the password file takes too long"]);
-    // No one waits any more, and wrong passwords stay wrong.
+    // No login waits any more, and wrong passwords stay wrong.
     let begun = Instant::now();
     assert!(!may_enter_mailbox(&server, "mailbox", "bob", None));
     assert!(may_enter_mailbox(&server, "mailbox", "bob", Some("bobs")));
@@ -245,11 +245,11 @@ fn a_lock_that_the_store_refuses_is_reported_once() {
     assert_eq!(count(&server, "no room to lock"), 1, "{}", server.log());
 }
 
-/// Has the server answer once; returns how long that took.
+/// Asks the server something; returns how long the answer took.
 fn time_of_answer(chat: &mut Client) -> Duration {
     let begun = Instant::now();
     chat.send("/cmd\n");
-    // Others come and go meanwhile.
+    // Other clients come and go meanwhile.
     while !chat.line().starts_with("Commands") {}
     begun.elapsed()
 }

@@ -1,5 +1,5 @@
-//! The password file: what is in it, when it is read, and what becomes of those who
-//! are no longer in it.
+//! The password file: its lines, when it is read, and the accounts that are no
+//! longer in it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ use crate::harness::support::{PATIENCE, Server};
 
 const BOTH: [&str; 2] = ["mailbox", "mailbox-verbose"];
 
-/// How often a time is taken at least.
+/// The least number of measurements.
 const ROUNDS_MIN: u32 = 5;
 
 /// A server with these lines in its password file.
@@ -25,7 +25,7 @@ pub(crate) fn server_with(lines: &str) -> LoggedServer {
     LoggedServer::begin(folder, &[], &[])
 }
 
-/// Has the server read the file again; it may have done so at a login already.
+/// Has the server read the file again. It may have read it at a login already.
 fn read_again(server: &LoggedServer) {
     let results = || ["read", "unchanged"].map(|what| server.log().matches(&file_is(what)).count());
     let before = results();
@@ -95,7 +95,7 @@ fn opens(server: &Server, name: &str, password: &str) -> bool {
     opens
 }
 
-/// No one has the account without its password.
+/// No listener lets anyone into the account without its password.
 fn assert_locked(server: &Server, name: &str) {
     for protocol in BOTH {
         assert!(!may_enter_mailbox(server, protocol, name, None), "{protocol}: {name}");
@@ -165,7 +165,7 @@ fn the_file_is_read_again_when_the_operator_asks() {
         assert_locked(&server, name);
     }
     assert!(!opens(&server, "carol", "carols"));
-    // A line that comes back opens the account again.
+    // A line that is back in the file opens the account again.
     write_passwords(&server.passwords(), "carol carols\n");
     read_again(&server);
     assert!(opens(&server, "carol", "carols"));
@@ -183,7 +183,7 @@ fn a_file_that_cannot_be_read_again_changes_nothing() {
 }
 
 #[test]
-fn whoever_is_no_longer_in_the_file_stays_locked_out_after_a_restart() {
+fn an_account_removed_from_the_file_stays_locked_after_a_restart() {
     let mut server = server_with("bob bobs\ncarol carols\n");
     assert!(opens(&server, "bob", "bobs") && opens(&server, "carol", "carols"));
     assert_eq!(server.log_in("writer").compose("carol", "hi"), "MESSAGE SENT");
@@ -207,8 +207,8 @@ fn whoever_is_no_longer_in_the_file_stays_locked_out_after_a_restart() {
 }
 
 #[test]
-fn whoever_never_logged_in_is_locked_out_too() {
-    // Of an account that was open before, and one that was not there.
+fn an_account_that_never_logged_in_is_locked_too() {
+    // One account had no password before, the other did not exist.
     let mut server = server_with("");
     assert!(may_enter_mailbox(&server, "mailbox", "bob", None));
     write_passwords(&server.passwords(), "bob bobs\ncarol carols\n");
@@ -257,11 +257,11 @@ fn a_password_of_the_file_is_not_on_disk_in_any_form() {
     assert!(!server.log().contains("horse-battery"));
 }
 
-/// A login that must fail.
+/// A login that must fail; returns how long its answer took.
 type Attempt<'a> = (&'a str, Box<dyn FnMut() + 'a>);
 
-/// Whether all of these take about as long, which the least time of each tells: a
-/// machine may be busy for a while, but a login that is not checked is always
+/// Checks that all of these take about as long, by the least time of each: the
+/// machine may be busy now and then, but a login that is not checked is always
 /// quick.
 fn are_alike(attempts: &mut [Attempt<'_>], least: &mut [Duration]) -> bool {
     for ((_, attempt), least) in attempts.iter_mut().zip(&mut *least) {

@@ -1,4 +1,4 @@
-//! The report of what happens on the board.
+//! The report of the board.
 
 use std::fs;
 use std::path::Path;
@@ -33,7 +33,7 @@ fn ask_board(server: &Server, request: &str) -> String {
     client.rest()
 }
 
-/// What these requests, one after the other, leave in the report.
+/// The report after these requests.
 const LINES: [&str; 13] = [
     "[GENERAL] server started",
     "[GENERAL] message received: hello world",
@@ -68,7 +68,7 @@ fn what_happens_is_a_line_each() {
     let content = read();
     let lines: Vec<_> = content.lines().map(|line| line.strip_prefix("SERVER ").unwrap()).collect();
     assert_eq!(lines, LINES);
-    // The log has them too, but for the text and what the connections tell.
+    // The log has the errors and the uploads too, without the text.
     let log = server.log();
     let is_logged = |line: &&&str| line.starts_with("[ERROR]") || line.contains("message received");
     for line in LINES.iter().filter(is_logged) {
@@ -116,7 +116,7 @@ fn a_pipe_whose_reader_falls_behind_stops_nothing() {
     let folder = TempDir::new().unwrap();
     let pipe = folder.path().join("pipe");
     mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
-    // Opened for both, which waits for no one.
+    // Opened for reading and writing, which does not wait for another process.
     let mut options = fs::OpenOptions::new();
     let reader = options.read(true).write(true).open(&pipe).unwrap();
     let server = LoggedServer::start(&[], &[&report_argument(&pipe)]);
@@ -141,7 +141,7 @@ fn a_server_that_could_not_start_is_reported_and_leaves_the_lines_of_others() {
     let missing = folder.path().join("missing");
     let taken = first.address("board");
     let attempts = [
-        // The folder is in use.
+        // The data folder is in use.
         (first.data().to_owned(), "--set=mailbox.capacity=1".to_owned()),
         (folder.path().join("data"), format!("--listen=board={taken}")),
         (folder.path().join("data"), "--listen=nonsense=127.0.0.1:0".to_owned()),
@@ -158,7 +158,7 @@ fn a_server_that_could_not_start_is_reported_and_leaves_the_lines_of_others() {
     for line in added.lines() {
         assert!(line.starts_with("SERVER [ERROR] server could not start: "), "{content}");
     }
-    // The server that listens goes on in the same file.
+    // The first server goes on with the same file.
     assert_eq!(ask_board(&first, "u\nagain\n"), "operation success\n");
     let content = wait_for_lines(&report, 5 + attempts.len());
     assert!(content.contains("message received: again"), "{content}");
@@ -223,7 +223,7 @@ fn a_report_that_is_too_large_is_renamed_and_begun_anew() {
         assert!(content.lines().all(|line| line.starts_with("SERVER [")), "{content}");
     };
     whole(&earlier);
-    // Where it cannot be renamed, that is warned about once, and stops nothing.
+    // If it cannot be renamed, there is one warning, and nothing stops.
     fs::remove_file(&earlier).unwrap();
     fs::create_dir(&earlier).unwrap();
     while !server.log().contains("cannot write the report file") {
@@ -245,7 +245,7 @@ fn a_report_on_a_disk_that_hangs_stops_nothing() {
     let launcher = ["strace", "-f", "-o", trace, "-P", path, "-e", "trace=write", "-e", delay];
     let mut server = LoggedServer::through(&launcher, &[], &[&report_argument(&report)]);
     let begun = Instant::now();
-    // More than may wait to be written.
+    // More lines than may wait to be written.
     for _ in 0..700 {
         assert_eq!(ask_board(&server, "u\nhello\n"), "operation success\n");
     }

@@ -1,4 +1,4 @@
-//! What a server that was started again hands out.
+//! What a server returns after a restart.
 
 use super::log_in;
 use super::posts::CHANNELS;
@@ -8,7 +8,7 @@ use crate::harness::support::{Client, Server};
 
 pub(super) type Timelines = [Vec<Letter>; CHANNELS];
 
-/// Everything that waits in some mailboxes, in order, and left there.
+/// All messages in some mailboxes, in order; they stay there.
 pub(super) fn read_all(server: &Server, mailboxes: &[&str], verbose: bool) -> Vec<Vec<Letter>> {
     // All at once, since some passwords have to be checked.
     let log_in = |name| {

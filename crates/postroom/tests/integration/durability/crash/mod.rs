@@ -1,8 +1,8 @@
-//! A server that is killed again and again, and a recorder that it cannot fool.
+//! A server that is killed again and again, and a recorder of its answers.
 //!
-//! The recorder is this process: it writes down what was asked, what was
-//! answered, what was read and what was shown, and after each kill compares that
-//! with what a server started on the same folder hands out.
+//! The recorder is this process. It records requests, answers, messages read and
+//! posts shown, and after each kill compares them with what a server on the same
+//! folder returns.
 //!
 //! `POSTROOM_CRASH_KILLS` says how often the server is killed (100 times unless
 //! it is set; a long run has 2,000), `POSTROOM_CRASH_SEED` repeats the choices of
@@ -36,15 +36,15 @@ use record::Record;
 use work::Workload;
 
 const KILLS_DEFAULT: u64 = 100;
-/// Few, so that mailboxes are full every now and then.
+/// Small, so that mailboxes are full now and then.
 const CAPACITY: usize = 20;
 const MAILBOXES: [&str; 6] = ["shared", "busy", "quiet", "full", "pushed", "mixed"];
 /// Read so seldom that it is full most of the time.
 const FULL: usize = 3;
-/// What is in it is pushed to one reader, and no one else reads it. This and what
-/// follows it have a password.
+/// Its messages are pushed to one reader, and nothing else reads them. This account
+/// and those after it have a password.
 const PUSHED: usize = 4;
-/// What is in it is pushed to one reader, and another one reads it.
+/// Its messages are pushed to one reader, and another one reads them.
 const MIXED: usize = 5;
 /// The password of the mailboxes that are pushed.
 const PASSWORD: &str = "secret";

@@ -1,4 +1,4 @@
-//! What must, may and must not be in the timelines, and in which order.
+//! Which posts must, may and must not be in the timelines, and in which order.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Readers to whom messages are pushed until the server is killed under them.
+//! Readers that receive pushes until the server is killed.
 //!
 //! They break off at any place between a push and what follows its receipt.
 

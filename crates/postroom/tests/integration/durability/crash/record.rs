@@ -1,4 +1,4 @@
-//! What must, may and must not be in the mailboxes.
+//! Which messages must, may and must not be in the mailboxes.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 

@@ -1,5 +1,5 @@
-//! Clients that post and watch in the chat and on the board until the server is
-//! killed under them.
+//! Clients that post and read in the chat and on the board until the server is
+//! killed.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;

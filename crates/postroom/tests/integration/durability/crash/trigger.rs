@@ -1,4 +1,4 @@
-//! When the server is killed, and by whom.
+//! When the server is killed: after a time or after an event that a client sees.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;

@@ -1,4 +1,4 @@
-//! Clients that write and read until the server is killed under them.
+//! Clients that write and read mailboxes until the server is killed.
 
 use std::collections::HashSet;
 use std::io;
@@ -124,9 +124,9 @@ impl Workload {
         thread::scope(|scope| {
             let mut letters = Vec::new();
             for (number, role) in ROLES.into_iter().enumerate() {
-                let client = Client::new(number, role, scene, Random::new(random.number()));
+                let worker = MailboxWorker::new(number, role, scene, Random::new(random.number()));
                 if has_receivers || !role.has_password() {
-                    letters.push(scope.spawn(move || client.run(role)));
+                    letters.push(scope.spawn(move || worker.run(role)));
                 }
             }
             for mailbox in [PUSHED, MIXED].into_iter().filter(|_| has_receivers) {
@@ -164,7 +164,8 @@ fn writers_before_readers(logs: impl Iterator<Item = Vec<Event>>) -> Vec<Vec<Eve
     written
 }
 
-struct Client<'a> {
+/// One client of a mailbox listener, and what it saw.
+struct MailboxWorker<'a> {
     number: usize,
     verbose: bool,
     scene: &'a Scene<'a>,
@@ -172,7 +173,7 @@ struct Client<'a> {
     log: Vec<Event>,
 }
 
-impl<'a> Client<'a> {
+impl<'a> MailboxWorker<'a> {
     fn new(number: usize, role: Role, scene: &'a Scene<'a>, random: Random) -> Self {
         let (Role::Writer { verbose } | Role::Reader { verbose, .. }) = role;
         Self { number, verbose, scene, random, log: Vec::new() }

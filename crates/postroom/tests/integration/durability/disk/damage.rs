@@ -1,4 +1,4 @@
-//! Damaged records: each costs itself, is told once, and stays as it is.
+//! Damaged records: each is lost alone, reported once, and left as it is.
 
 use std::fs;
 use std::path::Path;
@@ -19,18 +19,18 @@ fn change(data: &Path, statement: &str) {
     changed.unwrap();
 }
 
-/// The lines of the log that tell of damage to this record.
-fn told(log: &str, table: &str, key: i64) -> usize {
-    let told = |line: &&str| {
+/// How many lines of the log report damage to this record.
+fn reports_of(log: &str, table: &str, key: i64) -> usize {
+    let is_report = |line: &&str| {
         line.contains("ERROR")
             && line.contains(&format!("table=\"{table}\""))
             && line.contains(&format!("key={key} "))
     };
-    log.lines().filter(told).count()
+    log.lines().filter(is_report).count()
 }
 
 #[test]
-fn a_damaged_message_is_told_once_and_the_mailbox_goes_on() {
+fn a_damaged_message_is_reported_once_and_the_mailbox_goes_on() {
     let mut server = LoggedServer::start(&[], &["--capacity=3"]);
     let mut bob = server.log_in("bob");
     for text in ["first", SECRET, "third"] {
@@ -62,7 +62,7 @@ fn a_damaged_message_is_told_once_and_the_mailbox_goes_on() {
         drop((alice, bob));
         assert!(server.stop().success());
         let log = server.log();
-        assert_eq!(told(&log, "message", 2), run, "once a run: {log}");
+        assert_eq!(reports_of(&log, "message", 2), run, "once a run: {log}");
         assert!(!log.contains(SECRET), "{log}");
         assert_eq!(log.matches("ERROR").count(), run, "{log}");
     }
@@ -72,7 +72,7 @@ fn a_damaged_message_is_told_once_and_the_mailbox_goes_on() {
 }
 
 #[test]
-fn damage_found_at_start_is_told_and_stops_nothing() {
+fn damage_found_at_start_is_reported_and_stops_nothing() {
     let mut server = LoggedServer::start(&[], &[]);
     assert_eq!(server.log_in("bob").compose("alice", "hello"), "MESSAGE SENT");
     assert_eq!(server.connect("board").ask("u\none #rust"), "operation success");
@@ -104,7 +104,7 @@ fn damage_found_at_start_is_told_and_stops_nothing() {
     assert!(server.stop().success());
     let log = server.log();
     for (table, key) in [("account", 0), ("account", 1), ("message", 7), ("post", 90)] {
-        assert_eq!(told(&log, table, key), 1, "{table} {key}: {log}");
+        assert_eq!(reports_of(&log, table, key), 1, "{table} {key}: {log}");
     }
     // The post is a record in each of its channels.
     assert_eq!(log.matches("the text is not valid UTF-8").count(), 2, "{log}");
@@ -143,8 +143,8 @@ fn a_part_of_the_disk_that_cannot_be_read_costs_what_is_there() {
     assert_eq!(alice.line().unwrap(), "2");
     alice.send("READ\n").unwrap();
     assert_eq!((alice.line().unwrap(), alice.line().unwrap()), ("bob".into(), "short".into()));
-    wait_until("the damage is told", || {
-        told(&fs::read_to_string(folder.path().join("errors")).unwrap(), "message", 1) == 1
+    wait_until("the damage is logged", || {
+        reports_of(&fs::read_to_string(folder.path().join("errors")).unwrap(), "message", 1) == 1
     });
     assert!(server.kill().iter().any(SystemCall::was_made_to_fail));
     let server = Server::in_folder(&data(folder.path()), &[]);

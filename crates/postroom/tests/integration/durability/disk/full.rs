@@ -9,7 +9,7 @@ use crate::harness::fallible::FallibleConnection;
 use crate::harness::small_disk::SmallDisk;
 use crate::harness::support::{Client, Server};
 
-/// What the server keeps free for reading unless it is told otherwise.
+/// The default of `disk.reserve_bytes`.
 const RESERVE_BYTES: u64 = 16 << 20;
 /// What its log brings into the table file at one time, and more.
 const LOG_BYTES: u64 = 16 << 20;
@@ -20,7 +20,7 @@ const BATCH: usize = 20;
 const REFUSED: &str = "MESSAGE FAILED";
 const REASON: &str = "MESSAGE FAILED. The server's disk is full.";
 
-/// What was acknowledged and not read since, by mailbox and in order.
+/// The acknowledged and unread texts of each mailbox, in order.
 #[derive(Default)]
 struct Sent {
     boxes: BTreeMap<String, Vec<String>>,
@@ -92,15 +92,15 @@ fn count(texts: &[String]) -> String {
     texts.len().to_string()
 }
 
-/// A text that tells its number.
+/// A text that begins with its number.
 fn text(number: usize) -> String {
     let mut text = format!("<{number}>");
     text.extend(std::iter::repeat_n('x', TEXT_BYTES - text.len()));
     text
 }
 
-/// Messages are refused, each counter in its own words; whoever is known or new
-/// may still come in.
+/// Checks that each listener refuses messages in its own words, and that known and
+/// new accounts may still log in.
 fn check_refuses(server: &Server, newcomer: &str) {
     let mut verbose = server.connect("mailbox-verbose");
     let welcome = verbose.ask(&format!("LOGIN {newcomer}"));
@@ -112,7 +112,7 @@ fn check_refuses(server: &Server, newcomer: &str) {
     assert_eq!(strict.compose(newcomer, ""), REFUSED);
 }
 
-/// Reads this many messages and proves to have all but the last.
+/// Reads this many messages and proves receipt of all but the last.
 fn read_and_break_off(server: &Server, sent: &mut Sent, name: &str, messages: usize) {
     let mut reader = server.log_in(name);
     let texts = sent.boxes.get_mut(name).unwrap();
@@ -181,7 +181,7 @@ fn writing_resumes_when_another_program_gives_room_back() {
     sent.check_all(&server);
 }
 
-/// Registers names until there is not even room for one; those that were.
+/// Registers names until there is no room for one more; returns them.
 fn register_until_refused(server: &Server) -> Vec<String> {
     const NAMES_MAX: usize = 50_000;
     let names = (0..NAMES_MAX).map(|number| format!("name{number}")).map_while(|name| {
@@ -250,7 +250,7 @@ fn a_disk_without_a_free_byte_costs_neither_the_server_nor_anything_acknowledged
     }
 }
 
-/// Someone who looks at the store, so that its log cannot begin anew.
+/// A reader of the store, which keeps its log from starting over.
 ///
 /// The lock is the one by which SQLite knows of a reader (`WAL_READ_LOCK(1)`,
 /// sqlite.org/walformat.html); SQLite itself does not open files of another mount

@@ -1,5 +1,4 @@
-//! Disks that fail, disks that are full, files that are damaged, and whether the
-//! server waits for them.
+//! Disks that fail or are full, files that are damaged, and syncs before answers.
 
 mod damage;
 mod failing;

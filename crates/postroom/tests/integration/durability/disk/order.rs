@@ -1,5 +1,5 @@
-//! Whether each answer leaves after the sync that covers it. That a kill loses
-//! nothing cannot show it: what was written and not synced outlives a kill.
+//! Each answer leaves after the sync that covers it. Kills cannot show this: data
+//! that was written but not synced survives a kill.
 
 use std::collections::{HashMap, VecDeque};
 use std::thread;

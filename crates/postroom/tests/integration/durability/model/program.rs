@@ -9,7 +9,7 @@ use postroom_testing::mailboxes::{Answer, Mailboxes, NAMES, Person, Visitor};
 const CAPACITY: usize = 4;
 const SEATS: usize = 4;
 const STEPS: usize = 800;
-/// Repeats a history; any other number is another history.
+/// The seed of the history.
 const SEED: u64 = 2;
 
 struct Seat {
@@ -63,7 +63,7 @@ impl Trial {
         }
     }
 
-    /// Whoever sits there, or someone new.
+    /// The client in this seat, or a new one.
     fn take_seat(&mut self, number: usize) -> Seat {
         if let Some(seat) = self.seats[number].take() {
             return seat;
@@ -186,8 +186,8 @@ impl Trial {
         links.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
 
-    /// Waits until the server has seen the end of a connection: whatever comes
-    /// later finds the mailbox as that left it.
+    /// Waits until the server has seen the end of a connection: later requests find
+    /// the mailbox as the connection left it.
     fn await_fewer_sockets(&self, before: usize) {
         let begun = Instant::now();
         while self.open_sockets() >= before {

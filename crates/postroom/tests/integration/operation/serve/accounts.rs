@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::{VERBOSE, folder, run, text};
 use crate::harness::support::{Server, program};
 
-/// Runs `postroom account`: whether it succeeded, and what it said.
+/// Runs `postroom account`; returns whether it succeeded, and its output.
 fn account(data: &Path, arguments: &[&str]) -> (bool, String, String) {
     account_typing(data, arguments, "")
 }
@@ -51,7 +51,7 @@ fn accounts_are_added_changed_and_listed() {
     let changed = account_typing(&data, &["passwd", "dora"], "other\n");
     let said = "changed the password of the account Dora\n".to_owned();
     assert_eq!(changed, (true, said, String::new()));
-    // An open account can be given one, too.
+    // An account without a password can receive one.
     let (done, said, _) = account_typing(&data, &["passwd", "bob"], "bobs");
     assert!(done);
     assert_eq!(said, "gave the account bob a password; only that opens it\n");
@@ -72,7 +72,7 @@ fn accounts_are_added_changed_and_listed() {
 }
 
 #[test]
-fn what_cannot_be_done_with_an_account_is_told_in_one_sentence() {
+fn what_cannot_be_done_with_an_account_is_reported_in_one_sentence() {
     let (folder, data) = store();
     assert!(account_typing(&data, &["add", "dora"], "secret\n").0);
     let missing = folder.path().join("missing");
@@ -107,7 +107,7 @@ fn accounts_are_left_alone_while_a_server_runs() {
 }
 
 #[test]
-fn a_folder_without_a_store_is_told_and_left_alone() {
+fn a_folder_without_a_store_is_reported_and_left_alone() {
     let (folder, data) = folder();
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
@@ -155,7 +155,7 @@ fn run_in_shell(line: &str) -> Output {
 }
 
 #[test]
-fn a_password_file_that_overrides_a_password_is_told() {
+fn a_password_file_that_overrides_a_password_is_reported() {
     let (folder, data) = store();
     let passwords = folder.path().join("passwords");
     fs::write(&passwords, "Dora 12345\n").unwrap();

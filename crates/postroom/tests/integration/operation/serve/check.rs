@@ -1,5 +1,4 @@
-//! `postroom check`: everything is read, what is damaged is told, nothing is
-//! changed.
+//! `postroom check`: it reads everything, reports damage and changes nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,14 +13,14 @@ use crate::harness::im::log_in;
 use crate::harness::logged::LoggedServer;
 use crate::harness::support::Server;
 
-/// Runs `postroom check`: its status and what it said.
+/// Runs `postroom check`; returns its status and its output.
 fn check(data: &Path) -> (Option<i32>, String, String) {
     let output = run(&["check", "--data", text(data)], |_| {});
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// All files of a folder, with their contents and times of change.
+/// All files of a folder, with their contents and modification times.
 fn files(data: &Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
     let entry = |entry: fs::DirEntry| {
         let modified = entry.metadata().unwrap().modified().unwrap();
@@ -31,7 +30,7 @@ fn files(data: &Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
     fs::read_dir(data).unwrap().map(Result::unwrap).map(entry).collect()
 }
 
-/// The same, and that the check leaves everything as it is.
+/// The same, and checks that it changes no file.
 fn check_untouched(data: &Path) -> (Option<i32>, String, String) {
     let before = files(data);
     let checked = check(data);
@@ -43,7 +42,7 @@ fn execute(data: &Path, statement: &str) {
     Connection::open(data.join("postroom.db")).unwrap().execute_batch(statement).unwrap();
 }
 
-/// The lock of an account of the password file is no hash, and no damage.
+/// The lock of an account of the password file is not a hash, but no damage.
 #[test]
 fn accounts_of_the_password_file_are_sound() {
     let server = LoggedServer::start(&["bob"], &[]);
@@ -54,7 +53,7 @@ fn accounts_of_the_password_file_are_sound() {
 }
 
 #[test]
-fn a_sound_store_is_read_and_told_in_one_sentence() {
+fn a_sound_store_is_read_and_reported_in_one_sentence() {
     let (_folder, data) = store();
     let (status, stdout, stderr) = check_untouched(&data);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
@@ -65,7 +64,7 @@ fn a_sound_store_is_read_and_told_in_one_sentence() {
     assert_eq!(bob.compose("alice", "hello again"), "MESSAGE SENT");
     assert_eq!(server.connect("board").ask("u\nhi #rust #go"), "operation success");
     let numbers = "accounts 2, messages 2, removals 0, channels 3, posts 3";
-    // While the server runs, without keeping it from anything.
+    // While the server runs, without blocking it.
     let (status, stdout, stderr) = check(&data);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(stdout.contains(numbers) && stdout.contains("server is running"), "{stdout}");
@@ -155,7 +154,7 @@ fn damage_to_the_structure_of_the_file_is_found() {
 }
 
 #[test]
-fn a_folder_without_a_store_is_told_and_left_alone() {
+fn a_folder_without_a_store_is_reported_and_left_alone() {
     let (_folder, data) = folder();
     for _ in 0..2 {
         let (status, stdout, stderr) = check(&data);

@@ -1,4 +1,4 @@
-//! Logs that go nowhere.
+//! Logs that cannot be written or that nobody reads.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
@@ -13,12 +13,12 @@ use super::folder;
 use crate::harness::chat;
 use crate::harness::support::{Client, PATIENCE, command, launch, wait_for};
 
-/// Together they are more lines than a pipe and the server hold.
+/// Their lines are more than a pipe and the server hold.
 const VISITS: usize = 3_000;
 
 const LINES_OF_A_VISIT: usize = 4;
 
-/// What the log says of lines that it does not have.
+/// The words of the log line that counts lines left out.
 const LEFT_OUT: &str = "left out of the log";
 
 fn begin(log: Stdio) -> (tempfile::TempDir, Child, SocketAddr) {
@@ -32,7 +32,7 @@ fn begin_with(format: &str, log: Stdio) -> (tempfile::TempDir, Child, SocketAddr
     (folder, child, listeners[0].1)
 }
 
-/// Comes and goes, which is four lines of the log.
+/// Connects, logs in and leaves, which is four lines of the log.
 fn come_and_go(address: SocketAddr) {
     let mut client = Client::connect(address);
     chat::read_greeting(&mut client);

@@ -1,5 +1,5 @@
-//! The program `postroom serve` and `postroom account`: how it starts, what it
-//! says, why it does not, and how it stops.
+//! `postroom serve`, `postroom account` and `postroom check`: starts, refusals,
+//! output and stops.
 
 mod accounts;
 mod check;
@@ -21,7 +21,7 @@ use crate::harness::support::{Client, Server, command, program, wait_for};
 
 const VERBOSE: &str = "mailbox-verbose";
 
-/// Runs the program to its end.
+/// Runs the program until it ends.
 fn run(arguments: &[&str], configure: impl FnOnce(&mut Command)) -> Output {
     let mut command = Command::new(program());
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -34,8 +34,8 @@ fn run(arguments: &[&str], configure: impl FnOnce(&mut Command)) -> Output {
     Output { status, stdout, stderr }
 }
 
-/// A server that cannot start says one sentence and nothing else, and ends
-/// with 1. Returns the sentence.
+/// Checks that the program writes one sentence and nothing else, and exits with 1;
+/// returns the sentence.
 fn refusal(arguments: &[&str], configure: impl FnOnce(&mut Command)) -> String {
     let output = run(arguments, configure);
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -51,7 +51,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// A data folder that does not exist yet, in a folder that goes with the test.
+/// A data folder that does not exist yet, in a temporary folder.
 fn folder() -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
@@ -130,7 +130,7 @@ fn standard_output_is_one_line_a_listener_and_ready() {
 }
 
 #[test]
-fn a_port_in_use_is_told_in_one_sentence() {
+fn a_port_in_use_is_reported_in_one_sentence() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (_folder, data) = folder();
@@ -140,9 +140,9 @@ fn a_port_in_use_is_told_in_one_sentence() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_told_in_one_sentence() {
+fn a_folder_that_cannot_be_written_is_reported_in_one_sentence() {
     let (folder, data) = folder();
-    // A file where the folder should be keeps even root out.
+    // A file in place of the folder stops even root.
     fs::write(&data, "").unwrap();
     let sentence = refusal(&serve_in(&data), |_| {});
     assert!(sentence.contains(text(&data)) && sentence.contains("--data"), "{sentence}");
@@ -163,7 +163,7 @@ fn serve_in(data: &Path) -> [&str; 5] {
 }
 
 #[test]
-fn a_listener_that_is_none_is_told_in_one_sentence() {
+fn a_listener_that_is_none_is_reported_in_one_sentence() {
     let (_folder, data) = folder();
     for (listener, named) in [
         ("gopher=127.0.0.1:0", "mailbox-verbose"),
@@ -180,7 +180,7 @@ fn a_listener_that_is_none_is_told_in_one_sentence() {
 }
 
 #[test]
-fn a_listener_that_is_none_is_told_in_one_sentence_with_an_example() {
+fn a_listener_that_is_none_is_reported_in_one_sentence_with_an_example() {
     let (_folder, data) = folder();
     for listener in ["4401", "mailbox=4401", "mailbox=127.0.0.1:99999", "mailbox=127.0.0.1"] {
         let sentence = refusal(&["serve", "--data", text(&data), "--listen", listener], |_| {});
@@ -190,7 +190,7 @@ fn a_listener_that_is_none_is_told_in_one_sentence_with_an_example() {
 }
 
 #[test]
-fn a_setting_that_is_none_is_told_in_one_sentence() {
+fn a_setting_that_is_none_is_reported_in_one_sentence() {
     let (_folder, data) = folder();
     for (setting, named) in [
         ("mailbox.size=1", "mailbox.size"),
@@ -217,7 +217,7 @@ fn a_setting_that_is_none_is_told_in_one_sentence() {
 }
 
 #[test]
-fn a_bad_file_of_settings_is_told_in_one_sentence_with_its_line() {
+fn a_bad_file_of_settings_is_reported_in_one_sentence_with_its_line() {
     let (folder, data) = folder();
     let file = folder.path().join("postroom.toml");
     let arguments = [&serve_in(&data)[..], &["--config", text(&file)]].concat();
@@ -240,7 +240,7 @@ fn a_bad_file_of_settings_is_told_in_one_sentence_with_its_line() {
 }
 
 #[test]
-fn a_store_that_is_none_is_told_in_one_sentence_and_left_alone() {
+fn a_store_that_is_none_is_reported_in_one_sentence_and_left_alone() {
     let (_folder, data) = folder();
     fs::create_dir(&data).unwrap();
     let foreign = "someone else's file, quite long enough to be no database at all".repeat(20);

@@ -74,7 +74,7 @@ fn a_stop_does_not_wait_for_all_passwords_to_be_checked() {
             client
         })
         .collect();
-    // All logins have been taken when a later one, that needs none, is answered.
+    // All logins have been read once a later one, without a password, is answered.
     drop(server.log_in("bob"));
     let begun = Instant::now();
     assert_eq!(server.stop().code(), Some(0));
@@ -88,7 +88,7 @@ fn a_stop_answers_what_it_has_taken_and_loses_no_answer() {
         let mut server = Server::with(&["--capacity=100000"]);
         let mut carol = server.log_in("carol");
         let mut writer = carol.stream().try_clone().unwrap();
-        // More than the server can do before it is told to stop.
+        // More than the server can answer before the signal.
         let commands = "COMPOSE bob\nhello\n".repeat(20_000);
         let writing = std::thread::spawn(move || writer.write_all(commands.as_bytes()));
         assert_eq!(carol.line(), "MESSAGE SENT");
@@ -98,7 +98,7 @@ fn a_stop_answers_what_it_has_taken_and_loses_no_answer() {
         let acknowledged = 1 + rest.lines().count();
         drop(carol);
         assert!(server.wait().success());
-        // The rest could not be sent.
+        // The rest may be unsent.
         let _ = writing.join().unwrap();
         server.restart();
         let mut visitor = server.connect("mailbox");
@@ -141,14 +141,14 @@ fn a_client_in_the_backlog_of_a_stopping_server_is_not_left_waiting() {
     assert_eq!(first.rest(), "");
     drop(first);
     assert!(server.wait().success());
-    // It was never let in, and is told so by a reset or an end.
+    // It was never accepted, and its connection is reset or closed.
     match waiting.stream().take(1).read(&mut [0]) {
         Ok(length) => assert_eq!(length, 0),
         Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
     }
 }
 
-/// Some tools send it to ask a program for its state.
+/// Some tools send SIGUSR1 to ask a program for its state.
 #[test]
 fn sigusr1_changes_nothing() {
     let mut server = Server::start();

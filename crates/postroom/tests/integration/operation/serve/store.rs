@@ -1,5 +1,5 @@
-//! The files of the store: which of them a server starts with, whose they are, and
-//! that one server has them at a time.
+//! The files of the store: which of them a server accepts, their permissions, and
+//! that one server at a time has them.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +16,7 @@ fn database(data: &Path) -> PathBuf {
     data.join("postroom.db")
 }
 
-/// Changes the database as someone with `sqlite3` could.
+/// Changes the database from outside the server.
 fn execute(data: &Path, statement: &str) {
     Connection::open(database(data)).unwrap().execute_batch(statement).unwrap();
 }
@@ -25,8 +25,8 @@ fn cut(path: &Path, bytes: u64) {
     OpenOptions::new().write(true).open(path).unwrap().set_len(bytes).unwrap();
 }
 
-/// The store is refused in one sentence that says what to do and is no SQL, and
-/// is left as it is.
+/// Checks that the store is refused in one sentence that says what to do, without
+/// SQL, and is left as it is.
 fn check_refused(data: &Path, words: &[&str]) {
     let before = fs::read(database(data)).unwrap();
     let log = fs::read(data.join("postroom.db-wal")).ok();
@@ -46,7 +46,7 @@ fn check_refused(data: &Path, words: &[&str]) {
 }
 
 #[test]
-fn a_file_that_is_cut_short_is_told() {
+fn a_file_that_is_cut_short_is_reported() {
     for bytes in [10, 50, 100, 4_096, 8_192, 10_000] {
         let (_folder, data) = store();
         cut(&database(&data), bytes);
@@ -55,7 +55,7 @@ fn a_file_that_is_cut_short_is_told() {
 }
 
 #[test]
-fn a_file_that_is_cut_short_beside_its_log_is_told() {
+fn a_file_that_is_cut_short_beside_its_log_is_reported() {
     let (_folder, data) = store();
     let mut server = Server::in_folder(&data, &[]);
     assert_eq!(server.log_in("bob").compose("bob", "hello"), "MESSAGE SENT");
@@ -65,7 +65,7 @@ fn a_file_that_is_cut_short_beside_its_log_is_told() {
 }
 
 #[test]
-fn an_empty_file_beside_its_log_is_told_and_the_log_is_kept() {
+fn an_empty_file_beside_its_log_is_reported_and_the_log_is_kept() {
     let (_folder, data) = folder();
     let mut server = Server::in_folder(&data, &[]);
     assert_eq!(server.log_in("bob").compose("bob", "hello"), "MESSAGE SENT");
@@ -73,14 +73,14 @@ fn an_empty_file_beside_its_log_is_told_and_the_log_is_kept() {
     let whole = fs::read(database(&data)).unwrap();
     cut(&database(&data), 0);
     check_refused(&data, &["is empty", "backup", "-wal"]);
-    // All was in the log.
+    // Everything was in the log.
     fs::write(database(&data), whole).unwrap();
     server.restart();
     assert_eq!(server.log_in("bob").read().unwrap().1, "hello");
 }
 
 #[test]
-fn a_foreign_file_is_told() {
+fn a_foreign_file_is_reported() {
     let (_folder, data) = store();
     execute(&data, "PRAGMA application_id = 7");
     check_refused(&data, &["not a postroom store", "move it away"]);
@@ -91,7 +91,7 @@ fn a_foreign_file_is_told() {
 }
 
 #[test]
-fn a_version_that_does_not_fit_is_told() {
+fn a_version_that_does_not_fit_is_reported() {
     for (version, advice) in [(0, "backup"), (1, "backup"), (-2, "backup"), (3, "newer postroom")] {
         let (_folder, data) = store();
         execute(&data, &format!("PRAGMA user_version = {version}"));
@@ -124,7 +124,7 @@ fn a_second_server_is_kept_out_though_the_lock_file_is_gone() {
     assert_eq!(server.log_in("bob").compose("bob", "hello"), "MESSAGE SENT");
 }
 
-/// The files of a store that others than its owner may use.
+/// The files of a store that users other than its owner may read or write.
 fn wide(data: &Path) -> Vec<String> {
     let mode = |entry: &fs::DirEntry| entry.metadata().unwrap().permissions().mode() & 0o777;
     let entries: Vec<_> = fs::read_dir(data).unwrap().map(Result::unwrap).collect();
@@ -148,7 +148,7 @@ fn all_files_of_the_store_are_for_their_owner_alone() {
         let mut server = Server::through(&launcher, &data, &[]);
         server.log_in("bob").compose("bob", "hello");
         assert_eq!(wide(&data), Vec::<String>::new(), "umask {umask}");
-        // Those that an older version left wide open are closed.
+        // Files that an older version left open to others are closed.
         server.kill();
         for entry in fs::read_dir(&data).unwrap() {
             fs::set_permissions(entry.unwrap().path(), Permissions::from_mode(0o666)).unwrap();
