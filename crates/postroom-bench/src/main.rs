@@ -6,6 +6,9 @@
 //! write call for each wake of a connection, and no allocation in the loop
 //! between them (`fleet`).
 
+// One pattern for modules: a module with parts is `name/mod.rs`.
+#![deny(clippy::self_named_module_files)]
+
 mod answer;
 mod cli;
 mod connection;

@@ -15,6 +15,9 @@
 //! lines over a `link` to the server, and for those of a person or a script at
 //! a `console`. Each is a state machine that takes in what came.
 
+// One pattern for modules: a module with parts is `name/mod.rs`.
+#![deny(clippy::self_named_module_files)]
+
 mod answers;
 mod arguments;
 mod board;
