@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::login::Login;
-use crate::room::SHORTEST_TEXT;
+use crate::drive::login::Login;
+use crate::workloads::channel::SHORTEST_TEXT;
 
 /// Measures a running Postroom server over loopback sockets.
 #[derive(Debug, Parser)]

@@ -9,46 +9,19 @@
 // One pattern for modules: a module with parts is `name/mod.rs`.
 #![deny(clippy::self_named_module_files)]
 
-mod answer;
 mod cli;
-mod connection;
-mod cpu;
-mod dial;
-mod digits;
-mod disk;
-mod echo;
-mod echo_server;
-mod exchange;
-mod fanout;
-mod fill;
-mod fleet;
-mod idle;
-mod login;
-mod machine;
-mod measurement;
-mod memory;
-mod private;
-mod process;
-mod read;
+mod drive;
+mod measure;
 mod report;
-mod request;
-mod room;
-mod rounds;
-mod schedule;
-mod send;
-mod side;
-mod slow_member;
-mod socket;
-mod start;
-mod table;
-mod tally;
-mod xorshift;
+mod workloads;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use cli::{Cli, Command};
+use measure::{echo_server, machine};
+use workloads::{echo, fanout, fill, idle, private, read, send, slow_member, start};
 
 /// What a workload that ran to its end says about the answers it got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use mio::{Events, Poll};
 
-use crate::answer::Expected;
-use crate::connection::Connection;
-use crate::request::Requests;
-use crate::socket::{EVENTS, READ_BUFFER_BYTES, Socket};
-use crate::tally::Tally;
+use crate::drive::answer::Expected;
+use crate::drive::connection::Connection;
+use crate::drive::request::Requests;
+use crate::drive::socket::{EVENTS, READ_BUFFER_BYTES, Socket};
+use crate::measure::tally::Tally;
 
 /// A server that answers nothing for so long is given up.
 pub(crate) const STALL: Duration = Duration::from_secs(30);
@@ -150,7 +150,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::request::{Numbers, Template};
+    use crate::drive::request::{Numbers, Template};
 
     /// Answers each byte that it is sent by `answer`.
     fn server(connections: usize, answer: &'static [u8]) -> Vec<TcpStream> {

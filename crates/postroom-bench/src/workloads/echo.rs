@@ -9,11 +9,11 @@ use anyhow::Context as _;
 
 use crate::Outcome;
 use crate::cli::{self, EchoOptions};
-use crate::exchange::Exchange;
-use crate::fleet::Extent;
-use crate::request::{Numbers, Requests};
-use crate::rounds;
-use crate::side::{Dialect, OWN, RECIPIENT, Side};
+use crate::drive::exchange::Exchange;
+use crate::drive::fleet::Extent;
+use crate::drive::request::{Numbers, Requests};
+use crate::drive::side::{Dialect, OWN, RECIPIENT, Side};
+use crate::measure::rounds;
 
 /// As many as `send` has by default, so that requests have the same size.
 const RECIPIENTS: u32 = 100_000;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::tally::Tally;
+use crate::measure::tally::Tally;
 
 /// What one round measured, or the medians of several.
 #[derive(Clone, Copy, Debug, PartialEq)]

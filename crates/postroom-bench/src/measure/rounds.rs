@@ -7,16 +7,16 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 
 use crate::Outcome;
-use crate::cpu::CpuTime;
-use crate::exchange::Exchange;
-use crate::fleet::Extent;
-use crate::measurement::Measurement;
+use crate::drive::exchange::Exchange;
+use crate::drive::fleet::Extent;
+use crate::drive::request::{Numbers, Requests};
+use crate::drive::side::{SETUP, Side};
+use crate::measure::cpu::CpuTime;
+use crate::measure::measurement::Measurement;
+use crate::measure::schedule;
+use crate::measure::table::{self, Table};
+use crate::measure::tally::Tally;
 use crate::report;
-use crate::request::{Numbers, Requests};
-use crate::schedule;
-use crate::side::{SETUP, Side};
-use crate::table::{self, Table};
-use crate::tally::Tally;
 
 /// Connections and requests in flight of what is not measured.
 const SETUP_CONNECTIONS: u32 = 4;

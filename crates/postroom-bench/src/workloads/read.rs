@@ -5,11 +5,11 @@ use anyhow::ensure;
 
 use crate::Outcome;
 use crate::cli::ReadOptions;
-use crate::exchange::Exchange;
-use crate::fleet::Extent;
-use crate::request::{Numbers, Requests};
-use crate::rounds::{self, Player};
-use crate::side::{OWN, Side};
+use crate::drive::exchange::Exchange;
+use crate::drive::fleet::Extent;
+use crate::drive::request::{Numbers, Requests};
+use crate::drive::side::{OWN, Side};
+use crate::measure::rounds::{self, Player};
 
 /// The next READ proves that the last answer arrived, so that there is one.
 const IN_FLIGHT: u32 = 1;

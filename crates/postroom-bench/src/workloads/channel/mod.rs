@@ -22,9 +22,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use mio::{Events, Poll};
 
-use crate::fleet::{Extent, STALL};
-use crate::socket::Socket;
-use crate::tally::Tally;
+use crate::drive::fleet::{Extent, STALL};
+use crate::drive::socket::Socket;
+use crate::measure::tally::Tally;
 
 use posts::{Posts, Reader};
 

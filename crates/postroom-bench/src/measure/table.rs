@@ -1,6 +1,6 @@
 //! Tables as text: aligned columns, or Markdown.
 
-use crate::measurement::Measurement;
+use crate::measure::measurement::Measurement;
 use crate::report;
 
 /// A table whose rows can be printed as they come: widths are fixed by the

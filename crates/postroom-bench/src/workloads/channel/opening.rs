@@ -10,11 +10,11 @@ use mio::{Events, Poll};
 use super::line::{Line, MOST_SENDERS, Text};
 use super::posts::{Posts, Reader};
 use super::{Member, Plan, Protocol, Room};
-use crate::dial::{self, Lines};
-use crate::digits;
-use crate::request::{Numbers, Requests, Template};
-use crate::side::OWN;
-use crate::socket::{EVENTS, READ_BUFFER_BYTES, Socket};
+use crate::drive::dial::{self, Lines};
+use crate::drive::digits;
+use crate::drive::request::{Numbers, Requests, Template};
+use crate::drive::side::OWN;
+use crate::drive::socket::{EVENTS, READ_BUFFER_BYTES, Socket};
 
 impl Room {
     pub(crate) fn open(

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use crate::rounds::Load;
-use crate::tally::Tally;
+use crate::measure::rounds::Load;
+use crate::measure::tally::Tally;
 
 /// Bytes written before each sync: a page.
 const PAGE: [u8; 4096] = [b'x'; 4096];

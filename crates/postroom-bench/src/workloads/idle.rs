@@ -7,12 +7,12 @@ use anyhow::Context as _;
 
 use crate::Outcome;
 use crate::cli::IdleOptions;
-use crate::dial::{self, Lines};
-use crate::measurement::float;
-use crate::memory::Memory;
+use crate::drive::dial::{self, Lines};
+use crate::drive::side::Side;
+use crate::measure::measurement::float;
+use crate::measure::memory::Memory;
+use crate::measure::table::Table;
 use crate::report;
-use crate::side::Side;
-use crate::table::Table;
 
 /// Memory that has not changed for so long is settled.
 const QUIET: Duration = Duration::from_secs(2);

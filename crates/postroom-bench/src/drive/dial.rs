@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::login::{Login, Verdict};
+use crate::drive::login::{Login, Verdict};
 
 /// Connections opened before the first of them must have its answer: enough to
 /// fill a server's group commit, few enough for any backlog.

@@ -1,7 +1,7 @@
 //! Posts as they are sent and as they are read: of fixed width, with the
 //! sender's number and the post's own in them.
 
-use crate::digits;
+use crate::drive::digits;
 
 /// Digits of a sender, and of a post of it.
 const SENDER_DIGITS: usize = 3;

@@ -7,10 +7,10 @@ use std::time::Instant;
 use anyhow::ensure;
 
 use super::line::Line;
-use crate::fleet::Extent;
-use crate::login::Login;
-use crate::request::Requests;
-use crate::tally::Tally;
+use crate::drive::fleet::Extent;
+use crate::drive::login::Login;
+use crate::drive::request::Requests;
+use crate::measure::tally::Tally;
 
 /// Where not all members are witnesses, some member may lack so many times the
 /// posts that a witness may lack, before its senders wait for it.
@@ -271,8 +271,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::request::{Numbers, Template};
-    use crate::room::line::Text;
+    use crate::drive::request::{Numbers, Template};
+    use crate::workloads::channel::line::Text;
 
     /// Two senders with two posts unseen at most, and two readers of each.
     fn posts(witnesses: u32) -> Posts {

@@ -2,12 +2,12 @@
 
 use crate::Outcome;
 use crate::cli::{self, FanoutOptions, RoomSideOptions};
-use crate::fleet::Extent;
-use crate::room::{Audience, Pace, Plan, Protocol, Room};
-use crate::rounds::{self, Load, Player, Workload};
-use crate::side::Side;
-use crate::table::DELIVERIES;
-use crate::tally::Tally;
+use crate::drive::fleet::Extent;
+use crate::drive::side::Side;
+use crate::measure::rounds::{self, Load, Player, Workload};
+use crate::measure::table::DELIVERIES;
+use crate::measure::tally::Tally;
+use crate::workloads::channel::{Audience, Pace, Plan, Protocol, Room};
 
 pub(crate) fn run(options: &FanoutOptions) -> anyhow::Result<Outcome> {
     let FanoutOptions { members, senders, unseen, witnesses, body, rounds, .. } = *options;

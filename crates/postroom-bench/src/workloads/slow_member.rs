@@ -13,16 +13,16 @@ use anyhow::Context as _;
 
 use crate::Outcome;
 use crate::cli::{self, SlowMemberOptions};
-use crate::dial;
-use crate::login::Login;
-use crate::measurement::{Measurement, float, median};
-use crate::process::Held;
+use crate::drive::dial;
+use crate::drive::login::Login;
+use crate::drive::side::Side;
+use crate::measure::measurement::{Measurement, float, median};
+use crate::measure::process::Held;
+use crate::measure::rounds;
+use crate::measure::schedule;
+use crate::measure::table::{self, SLOW_MEMBER};
 use crate::report;
-use crate::room::{Audience, Pace, Plan, Protocol, Room};
-use crate::rounds;
-use crate::schedule;
-use crate::side::Side;
-use crate::table::{self, SLOW_MEMBER};
+use crate::workloads::channel::{Audience, Pace, Plan, Protocol, Room};
 
 /// Posts of a sender that may be unseen: a server further behind than that does
 /// not keep up with the rate.

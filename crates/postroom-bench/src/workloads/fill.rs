@@ -3,11 +3,11 @@
 
 use crate::Outcome;
 use crate::cli::FillOptions;
-use crate::exchange::Exchange;
-use crate::fleet::Extent;
-use crate::request::{Numbers, Requests};
-use crate::rounds;
-use crate::side::{Dialect, RECIPIENT, SETUP, Side};
+use crate::drive::exchange::Exchange;
+use crate::drive::fleet::Extent;
+use crate::drive::request::{Numbers, Requests};
+use crate::drive::side::{Dialect, RECIPIENT, SETUP, Side};
+use crate::measure::rounds;
 
 pub(crate) fn run(options: &FillOptions) -> anyhow::Result<Outcome> {
     let side = Side::new(Dialect::Mailbox, options.server, options.server_pid);

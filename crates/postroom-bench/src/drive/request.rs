@@ -1,7 +1,7 @@
 //! Requests, formatted once: sending one means changing the digits of a name.
 
-use crate::digits;
-use crate::xorshift::Xorshift;
+use crate::drive::digits;
+use crate::drive::xorshift::Xorshift;
 
 /// One request, with a field of digits somewhere in it (perhaps of none).
 #[derive(Clone, Debug)]

@@ -1,11 +1,11 @@
 //! A round of requests, each with its answer.
 
-use crate::fleet::{Extent, Fleet};
-use crate::request::Requests;
-use crate::rounds::{Load, Player, Workload};
-use crate::side::Side;
-use crate::table::ROUNDS;
-use crate::tally::Tally;
+use crate::drive::fleet::{Extent, Fleet};
+use crate::drive::request::Requests;
+use crate::drive::side::Side;
+use crate::measure::rounds::{Load, Player, Workload};
+use crate::measure::table::ROUNDS;
+use crate::measure::tally::Tally;
 
 #[derive(Debug)]
 pub(crate) struct Exchange {

@@ -3,15 +3,15 @@
 
 use crate::Outcome;
 use crate::cli::PrivateOptions;
-use crate::disk::{Place, Syncs};
-use crate::fanout;
-use crate::fleet::Extent;
-use crate::measurement::Measurement;
+use crate::drive::fleet::Extent;
+use crate::drive::side::Side;
+use crate::measure::disk::{Place, Syncs};
+use crate::measure::measurement::Measurement;
+use crate::measure::rounds::{self, Player, Workload};
+use crate::measure::table::MESSAGES;
 use crate::report;
-use crate::room::{Audience, Pace, Plan, Protocol};
-use crate::rounds::{self, Player, Workload};
-use crate::side::Side;
-use crate::table::MESSAGES;
+use crate::workloads::channel::{Audience, Pace, Plan, Protocol};
+use crate::workloads::fanout;
 
 /// Syncs of a round: enough for a median.
 const SYNCS: u32 = 1000;

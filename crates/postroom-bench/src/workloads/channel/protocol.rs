@@ -1,6 +1,6 @@
 //! The protocols that rooms are measured in.
 
-use crate::login::{CHANNEL, Login};
+use crate::drive::login::{CHANNEL, Login};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {

@@ -3,15 +3,15 @@
 use std::io::BufReader;
 use std::net::SocketAddr;
 
-use crate::answer::Expected;
 use crate::cli::SideOptions;
-use crate::dial;
-use crate::digits;
-use crate::fleet::Fleet;
-use crate::login::Login;
-use crate::process;
+use crate::drive::answer::Expected;
+use crate::drive::dial;
+use crate::drive::digits;
+use crate::drive::fleet::Fleet;
+use crate::drive::login::Login;
+use crate::drive::request::Template;
+use crate::measure::process;
 use crate::report;
-use crate::request::Template;
 
 /// Accounts and keys that messages are sent to.
 pub(crate) const RECIPIENT: &str = "r";

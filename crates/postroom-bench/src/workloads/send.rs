@@ -2,11 +2,11 @@
 
 use crate::Outcome;
 use crate::cli::{self, SendOptions};
-use crate::exchange::Exchange;
-use crate::fleet::Extent;
-use crate::request::{Numbers, Requests};
-use crate::rounds::{self, Player};
-use crate::side::{OWN, RECIPIENT, Side};
+use crate::drive::exchange::Exchange;
+use crate::drive::fleet::Extent;
+use crate::drive::request::{Numbers, Requests};
+use crate::drive::side::{OWN, RECIPIENT, Side};
+use crate::measure::rounds::{self, Player};
 
 pub(crate) fn run(options: &SendOptions) -> anyhow::Result<Outcome> {
     let sides = Side::all(&options.sides);

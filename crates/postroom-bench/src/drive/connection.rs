@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use anyhow::ensure;
 
-use crate::answer::Expected;
-use crate::request::Requests;
-use crate::socket::Socket;
-use crate::tally::Tally;
+use crate::drive::answer::Expected;
+use crate::drive::request::Requests;
+use crate::drive::socket::Socket;
+use crate::measure::tally::Tally;
 
 #[derive(Debug)]
 pub(crate) struct Connection {

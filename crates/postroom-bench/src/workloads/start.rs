@@ -10,10 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Outcome;
 use crate::cli::StartOptions;
-use crate::measurement::{float, median};
-use crate::memory::Memory;
+use crate::measure::measurement::{float, median};
+use crate::measure::memory::Memory;
+use crate::measure::table::Table;
 use crate::report;
-use crate::table::Table;
 
 /// Stores that are filled for measuring hold more than the default allows.
 const CAPACITY: &str = "1000000";

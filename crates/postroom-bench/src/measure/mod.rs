@@ -1,0 +1,14 @@
+//! What is measured: time, CPU, memory and latencies, round by round, the
+//! tables that show them, and the floors of the machine beside them.
+
+pub(crate) mod cpu;
+pub(crate) mod disk;
+pub(crate) mod echo_server;
+pub(crate) mod machine;
+pub(crate) mod measurement;
+pub(crate) mod memory;
+pub(crate) mod process;
+pub(crate) mod rounds;
+pub(crate) mod schedule;
+pub(crate) mod table;
+pub(crate) mod tally;

@@ -1,0 +1,13 @@
+//! The workloads, one for each subcommand, and the channel that three of them
+//! share.
+
+pub(crate) mod channel;
+pub(crate) mod echo;
+pub(crate) mod fanout;
+pub(crate) mod fill;
+pub(crate) mod idle;
+pub(crate) mod private;
+pub(crate) mod read;
+pub(crate) mod send;
+pub(crate) mod slow_member;
+pub(crate) mod start;
