@@ -122,7 +122,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
         .collect()
 }
 
-fn rust_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+/// All Rust files below a folder.
+pub(crate) fn rust_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
     for path in entries(folder)? {
         if path.is_dir() {

@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: everything that must hold, in one command.
 
+mod circles;
 mod layers;
 
 use std::env;
@@ -62,7 +63,8 @@ fn main() -> ExitCode {
 
 fn check_layers(root: &Path) -> Result<(), String> {
     tell("== layers");
-    layers::check(root)
+    layers::check(root)?;
+    circles::check(root)
 }
 
 fn run(root: &Path, check: &Check) -> Result<(), String> {

@@ -1,5 +1,7 @@
 //! What is measured: time, CPU, memory and latencies, round by round, the
 //! tables that show them, and the floors of the machine beside them.
+//!
+//! Nothing here knows how load is generated.
 
 pub(crate) mod cpu;
 pub(crate) mod disk;

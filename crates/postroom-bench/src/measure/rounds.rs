@@ -4,23 +4,15 @@
 use std::fmt;
 use std::time::Instant;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 
 use crate::Outcome;
-use crate::drive::exchange::Exchange;
-use crate::drive::fleet::Extent;
-use crate::drive::request::{Numbers, Requests};
-use crate::drive::side::{SETUP, Side};
 use crate::measure::cpu::CpuTime;
 use crate::measure::measurement::Measurement;
 use crate::measure::schedule;
 use crate::measure::table::{self, Table};
 use crate::measure::tally::Tally;
 use crate::report;
-
-/// Connections and requests in flight of what is not measured.
-const SETUP_CONNECTIONS: u32 = 4;
-const SETUP_IN_FLIGHT: u32 = 250;
 
 /// A workload as its rows name it.
 #[derive(Clone, Debug)]
@@ -121,31 +113,6 @@ pub(crate) fn play(workload: &Workload, mut players: Vec<Player>) -> anyhow::Res
     let outcome = report_wrong(&players);
     players.into_iter().try_for_each(|player| player.load.end())?;
     Ok(Played { outcome, medians })
-}
-
-/// Does, unmeasured, `total` sends to the accounts `<prefix>NNN` in turn.
-pub(crate) fn prepare(
-    side: &Side,
-    prefix: &str,
-    accounts: u32,
-    total: u64,
-    body: usize,
-) -> anyhow::Result<()> {
-    let (template, expected) = side.dialect.send(prefix, accounts, body);
-    let requests = Requests::new(template, Numbers::cycle(accounts), SETUP_IN_FLIGHT);
-    let fleet = side.connect(SETUP, SETUP_CONNECTIONS, SETUP_IN_FLIGHT, expected)?;
-    let label = side.dialect.label();
-    let farewell = side.dialect.farewell();
-    let mut exchange = Exchange { fleet, requests, extent: Extent::Total(total), farewell };
-    let tally = exchange.run().context(label)?;
-    ensure!(
-        tally.wrong == 0,
-        "{label} refused {} of {total} messages of the setup, the first with `{}`; \
-         does it have room for them (`--capacity`)?",
-        tally.wrong,
-        tally.first_wrong.unwrap_or_default()
-    );
-    Box::new(exchange).end()
 }
 
 /// Prints the medians of all sides, and the first as a multiple of the second.

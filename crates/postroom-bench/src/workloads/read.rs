@@ -5,7 +5,7 @@ use anyhow::ensure;
 
 use crate::Outcome;
 use crate::cli::ReadOptions;
-use crate::drive::exchange::Exchange;
+use crate::drive::exchange::{self, Exchange};
 use crate::drive::fleet::Extent;
 use crate::drive::request::{Numbers, Requests};
 use crate::drive::side::{OWN, Side};
@@ -25,7 +25,7 @@ pub(crate) fn run(options: &ReadOptions) -> anyhow::Result<Outcome> {
     let sides = Side::all(&options.sides);
     for side in &sides {
         let total = u64::from(options.connections) * u64::from(options.messages);
-        rounds::prepare(side, OWN, options.connections, total, options.body)?;
+        exchange::prepare(side, OWN, options.connections, total, options.body)?;
     }
     let extent = Extent::Each(share.into());
     let players: anyhow::Result<Vec<Player>> =

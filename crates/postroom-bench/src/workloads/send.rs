@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::cli::{self, SendOptions};
-use crate::drive::exchange::Exchange;
+use crate::drive::exchange::{self, Exchange};
 use crate::drive::fleet::Extent;
 use crate::drive::request::{Numbers, Requests};
 use crate::drive::side::{OWN, RECIPIENT, Side};
@@ -14,7 +14,7 @@ pub(crate) fn run(options: &SendOptions) -> anyhow::Result<Outcome> {
         // Otherwise the first rounds would also pay for making the accounts.
         for side in &sides {
             let recipients = options.recipients;
-            rounds::prepare(side, RECIPIENT, recipients, recipients.into(), options.body)?;
+            exchange::prepare(side, RECIPIENT, recipients, recipients.into(), options.body)?;
         }
     }
     let players: anyhow::Result<Vec<Player>> =
