@@ -12,6 +12,8 @@
 mod cli;
 mod drive;
 mod measure;
+mod options;
+mod outcome;
 mod report;
 mod workloads;
 
@@ -21,16 +23,8 @@ use clap::Parser as _;
 
 use cli::{Cli, Command};
 use measure::{echo_server, machine};
+use outcome::Outcome;
 use workloads::{echo, fanout, fill, idle, private, read, send, slow_member, start};
-
-/// What a workload that ran to its end says about the answers it got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Every answer was the one asked for.
-    Clean,
-    /// At least one was not; the table stands, but not as a result.
-    WrongAnswers,
-}
 
 fn main() -> ExitCode {
     match run(&Cli::parse().command) {

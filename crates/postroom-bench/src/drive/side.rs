@@ -3,7 +3,8 @@
 use std::io::BufReader;
 use std::net::SocketAddr;
 
-use crate::cli::SideOptions;
+use clap::Args;
+
 use crate::drive::answer::Expected;
 use crate::drive::dial;
 use crate::drive::digits;
@@ -11,6 +12,7 @@ use crate::drive::fleet::Fleet;
 use crate::drive::login::Login;
 use crate::drive::request::Template;
 use crate::measure::process;
+use crate::options::{address, redis};
 use crate::report;
 
 /// Accounts and keys that messages are sent to.
@@ -77,6 +79,23 @@ impl Dialect {
     pub(crate) fn farewell(self) -> &'static [u8] {
         self.login().map_or(b"", Login::farewell)
     }
+}
+
+/// The server that is measured, and perhaps one to compare it with.
+#[derive(Debug, Args)]
+pub(crate) struct SideOptions {
+    /// Address of the server's `mailbox` listener
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
+    pub(crate) server: SocketAddr,
+    /// Process id of the server [default: the owner of the listening socket]
+    #[arg(long, value_name = "PID")]
+    pub(crate) server_pid: Option<u32>,
+    /// Do the same work against this server too, rounds in ABBA order
+    #[arg(long, value_name = "redis=HOST:PORT", value_parser = redis)]
+    pub(crate) against: Option<SocketAddr>,
+    /// Print the medians as a Markdown table
+    #[arg(long)]
+    pub(crate) markdown: bool,
 }
 
 /// One of the servers that are compared, and what it speaks.

@@ -8,7 +8,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::report;
 
 const LISTENER: Token = Token(usize::MAX);

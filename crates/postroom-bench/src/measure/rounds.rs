@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use crate::Outcome;
 use crate::measure::cpu::CpuTime;
 use crate::measure::measurement::Measurement;
 use crate::measure::schedule;
 use crate::measure::table::{self, Table};
 use crate::measure::tally::Tally;
+use crate::outcome::Outcome;
 use crate::report;
 
 /// A workload as its rows name it.

@@ -1,19 +1,49 @@
 //! Fan-out: a few members of a room post, and everyone else gets it.
 
-use crate::Outcome;
-use crate::cli::{self, FanoutOptions, RoomSideOptions};
+use clap::Args;
+
 use crate::drive::fleet::Extent;
-use crate::drive::side::Side;
-use crate::measure::rounds::{self, Load, Player, Workload};
+use crate::measure::rounds::{self, Player, Workload};
 use crate::measure::table::DELIVERIES;
-use crate::measure::tally::Tally;
-use crate::workloads::channel::{Audience, Pace, Plan, Protocol, Room};
+use crate::options::{at_least_one, seconds};
+use crate::outcome::Outcome;
+use crate::workloads::channel::{
+    Audience, ChannelSideOptions, Pace, Plan, player, post_bytes, sides,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct FanoutOptions {
+    #[command(flatten)]
+    pub(crate) sides: ChannelSideOptions,
+    /// Members of the room; the first of them are the senders
+    #[arg(long, default_value_t = 500, value_parser = at_least_one())]
+    pub(crate) members: u32,
+    /// Members that post
+    #[arg(long, default_value_t = 4, value_parser = at_least_one())]
+    pub(crate) senders: u32,
+    /// Posts of each sender that a witness lacks, at most
+    #[arg(long, default_value_t = 16, value_parser = at_least_one())]
+    pub(crate) unseen: u32,
+    /// Members that only read, and without which a post counts as unseen
+    /// [default: all members that did not send it]
+    #[arg(long, value_parser = at_least_one())]
+    pub(crate) witnesses: Option<u32>,
+    /// Bytes of a post
+    #[arg(long, default_value_t = 100, value_parser = post_bytes())]
+    pub(crate) body: u32,
+    /// Length of a round
+    #[arg(long, default_value_t = 5, value_parser = at_least_one())]
+    pub(crate) seconds: u32,
+    /// Rounds of each side
+    #[arg(long, default_value_t = 5, value_parser = at_least_one())]
+    pub(crate) rounds: u32,
+}
 
 pub(crate) fn run(options: &FanoutOptions) -> anyhow::Result<Outcome> {
     let FanoutOptions { members, senders, unseen, witnesses, body, rounds, .. } = *options;
     let audience = Audience::Everyone;
     let plan = Plan { audience, members, senders, unseen, witnesses, body: body as usize };
-    let pace = Pace::Seen(Extent::For(cli::seconds(options.seconds)));
+    let pace = Pace::Seen(Extent::For(seconds(options.seconds)));
     let workload = Workload {
         name: "fanout",
         table: &DELIVERIES,
@@ -24,34 +54,4 @@ pub(crate) fn run(options: &FanoutOptions) -> anyhow::Result<Outcome> {
     let players: anyhow::Result<Vec<Player>> =
         sides(&options.sides).into_iter().map(|side| player(side, &plan, pace)).collect();
     Ok(rounds::play(&workload, players?)?.outcome)
-}
-
-/// The server, and the one to compare it with.
-pub(crate) fn sides(options: &RoomSideOptions) -> Vec<Side<Protocol>> {
-    let own = Side::new(Protocol::Chat, options.server, options.server_pid);
-    let rival = options.against.map(|address| Side::new(Protocol::Irc, address, None));
-    std::iter::once(own).chain(rival).collect()
-}
-
-/// `side` with everyone in the room, who post at `pace`.
-pub(crate) fn player(side: Side<Protocol>, plan: &Plan, pace: Pace) -> anyhow::Result<Player> {
-    let room = Room::open(side.dialect, side.address, plan)?;
-    Ok(Player::new(side.dialect.label(), side.process, Talk { room, pace }))
-}
-
-/// A round of posts.
-#[derive(Debug)]
-struct Talk {
-    room: Room,
-    pace: Pace,
-}
-
-impl Load for Talk {
-    fn run(&mut self) -> anyhow::Result<Tally> {
-        self.room.run(self.pace)
-    }
-
-    fn end(self: Box<Self>) -> anyhow::Result<()> {
-        self.room.end()
-    }
 }

@@ -1,17 +1,20 @@
 //! What connections cost that are logged in and silent.
 
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use clap::Args;
 
-use crate::Outcome;
-use crate::cli::IdleOptions;
 use crate::drive::dial::{self, Lines};
+use crate::drive::login::Login;
 use crate::drive::side::Side;
 use crate::measure::measurement::float;
 use crate::measure::memory::Memory;
 use crate::measure::table::Table;
+use crate::options::{address, at_least_one};
+use crate::outcome::Outcome;
 use crate::report;
 
 /// Memory that has not changed for so long is settled.
@@ -24,6 +27,26 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const INTERVAL: Duration = Duration::from_millis(200);
 
 const MEMORY: Table = Table::new(&["memory", "before kB", "after kB", "bytes a connection"], 1);
+
+#[derive(Debug, Args)]
+pub(crate) struct IdleOptions {
+    /// Address of the server's listener
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
+    pub(crate) server: SocketAddr,
+    /// What is spoken there
+    #[arg(long, value_enum, default_value_t = Login::Mailbox)]
+    pub(crate) protocol: Login,
+    /// Process id of the server [default: the owner of the listening socket]
+    #[arg(long, value_name = "PID")]
+    pub(crate) server_pid: Option<u32>,
+    /// Connections that are to be open at once
+    #[arg(long, default_value_t = 10_000, value_parser = at_least_one())]
+    pub(crate) connections: u32,
+    /// Log in as this many accounts, in turn; fewer of them show the price of
+    /// a connection without that of an account [default: one a connection]
+    #[arg(long, value_parser = at_least_one())]
+    pub(crate) accounts: Option<u32>,
+}
 
 pub(crate) fn run(options: &IdleOptions) -> anyhow::Result<Outcome> {
     let side = Side::new(options.protocol, options.server, options.server_pid);

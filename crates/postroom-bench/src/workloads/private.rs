@@ -1,24 +1,51 @@
 //! Latency from one to another: the next message is sent when the last has
 //! come, and nothing else goes on.
 
-use crate::Outcome;
-use crate::cli::PrivateOptions;
+use std::path::PathBuf;
+
+use clap::Args;
+
 use crate::drive::fleet::Extent;
 use crate::drive::side::Side;
 use crate::measure::disk::{Place, Syncs};
 use crate::measure::measurement::Measurement;
 use crate::measure::rounds::{self, Player, Workload};
 use crate::measure::table::MESSAGES;
+use crate::options::at_least_one;
+use crate::outcome::Outcome;
 use crate::report;
-use crate::workloads::channel::{Audience, Pace, Plan, Protocol};
-use crate::workloads::fanout;
+use crate::workloads::channel::{
+    self, Audience, ChannelSideOptions, Pace, Plan, Protocol, post_bytes, sides,
+};
 
 /// Syncs of a round: enough for a median.
 const SYNCS: u32 = 1000;
 
+#[derive(Debug, Args)]
+pub(crate) struct PrivateOptions {
+    #[command(flatten)]
+    pub(crate) sides: ChannelSideOptions,
+    /// Messages of a round
+    #[arg(long, default_value_t = 5000, value_parser = at_least_one())]
+    pub(crate) messages: u32,
+    /// Bytes of a message
+    #[arg(long, default_value_t = 100, value_parser = post_bytes())]
+    pub(crate) body: u32,
+    /// Rounds of each side
+    #[arg(long, default_value_t = 5, value_parser = at_least_one())]
+    pub(crate) rounds: u32,
+    /// Let the server store each message before it is shown: post it to the
+    /// room, with nobody else there
+    #[arg(long)]
+    pub(crate) stored: bool,
+    /// Measure next to it what a sync costs on the disk of this folder
+    #[arg(long, value_name = "DIR", requires_all = ["stored", "against"])]
+    pub(crate) sync_folder: Option<PathBuf>,
+}
+
 pub(crate) fn run(options: &PrivateOptions) -> anyhow::Result<Outcome> {
     let PrivateOptions { messages, body, rounds, stored, .. } = *options;
-    let mut players = fanout::sides(&options.sides)
+    let mut players = sides(&options.sides)
         .into_iter()
         .map(|side| player(side, options))
         .collect::<anyhow::Result<Vec<Player>>>()?;
@@ -45,7 +72,7 @@ fn player(side: Side<Protocol>, options: &PrivateOptions) -> anyhow::Result<Play
     let audience = if public { Audience::Everyone } else { Audience::Private };
     let body = options.body as usize;
     let plan = Plan { audience, members: 2, senders: 1, unseen: 1, witnesses: None, body };
-    fanout::player(side, &plan, Pace::Seen(Extent::Total(options.messages.into())))
+    channel::player(side, &plan, Pace::Seen(Extent::Total(options.messages.into())))
 }
 
 /// Tells what a stored message costs beyond the rival, which stores nothing, and

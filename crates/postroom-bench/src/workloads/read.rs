@@ -2,17 +2,37 @@
 //! the next message only when it has the last.
 
 use anyhow::ensure;
+use clap::Args;
 
-use crate::Outcome;
-use crate::cli::ReadOptions;
 use crate::drive::exchange::{self, Exchange};
 use crate::drive::fleet::Extent;
 use crate::drive::request::{Numbers, Requests};
-use crate::drive::side::{OWN, Side};
+use crate::drive::side::{OWN, Side, SideOptions};
 use crate::measure::rounds::{self, Player};
+use crate::options::at_least_one;
+use crate::outcome::Outcome;
 
 /// The next READ proves that the last answer arrived, so that there is one.
 const IN_FLIGHT: u32 = 1;
+
+#[derive(Debug, Args)]
+pub(crate) struct ReadOptions {
+    #[command(flatten)]
+    pub(crate) sides: SideOptions,
+    /// Connections, each logged in as its own account
+    #[arg(long, default_value_t = 50, value_parser = at_least_one())]
+    pub(crate) connections: u32,
+    /// Messages put into each mailbox beforehand, for all rounds together;
+    /// needs a server with at least that `--capacity`
+    #[arg(long, default_value_t = 10_000, value_parser = at_least_one())]
+    pub(crate) messages: u32,
+    /// Bytes of a message's body
+    #[arg(long, default_value_t = 100)]
+    pub(crate) body: usize,
+    /// Rounds of each side
+    #[arg(long, default_value_t = 5, value_parser = at_least_one())]
+    pub(crate) rounds: u32,
+}
 
 pub(crate) fn run(options: &ReadOptions) -> anyhow::Result<Outcome> {
     let share = options.messages / options.rounds;

@@ -4,15 +4,15 @@
 //! such member more and rounds without.
 
 use std::io::{ErrorKind, Read as _};
+use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use clap::Args;
 
-use crate::Outcome;
-use crate::cli::{self, SlowMemberOptions};
 use crate::drive::dial;
 use crate::drive::login::Login;
 use crate::drive::side::Side;
@@ -21,8 +21,10 @@ use crate::measure::process::Held;
 use crate::measure::rounds;
 use crate::measure::schedule;
 use crate::measure::table::{self, SLOW_MEMBER};
+use crate::options::{address, at_least_one, seconds};
+use crate::outcome::Outcome;
 use crate::report;
-use crate::workloads::channel::{Audience, Pace, Plan, Protocol, Room};
+use crate::workloads::channel::{Audience, Pace, Plan, Protocol, Room, post_bytes};
 
 /// Posts of a sender that may be unseen: a server further behind than that does
 /// not keep up with the rate.
@@ -53,6 +55,37 @@ struct Ending {
     arrived: u64,
     /// Whether an end or a reset came behind them.
     ended: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SlowMemberOptions {
+    /// Address of the server's `chat` listener
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
+    pub(crate) server: SocketAddr,
+    /// Process id of the server [default: the owner of the listening socket]
+    #[arg(long, value_name = "PID")]
+    pub(crate) server_pid: Option<u32>,
+    /// Members that read; the first of them are the senders
+    #[arg(long, default_value_t = 100, value_parser = at_least_one())]
+    pub(crate) members: u32,
+    /// Members that post
+    #[arg(long, default_value_t = 4, value_parser = at_least_one())]
+    pub(crate) senders: u32,
+    /// Posts a second, of all senders together
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) rate: u32,
+    /// Bytes of a post
+    #[arg(long, default_value_t = 1000, value_parser = post_bytes())]
+    pub(crate) body: u32,
+    /// Length of a round
+    #[arg(long, default_value_t = 10, value_parser = at_least_one())]
+    pub(crate) seconds: u32,
+    /// Pairs of a round with a member that never reads and one without
+    #[arg(long, default_value_t = 5, value_parser = at_least_one())]
+    pub(crate) rounds: u32,
+    /// Print the medians as a Markdown table
+    #[arg(long)]
+    pub(crate) markdown: bool,
 }
 
 pub(crate) fn run(options: &SlowMemberOptions) -> anyhow::Result<Outcome> {
@@ -89,7 +122,7 @@ fn play(
     slow: Option<SlowMember>,
 ) -> anyhow::Result<Round> {
     let interval = Duration::from_secs(1) / options.rate;
-    let pace = Pace::Every(interval, cli::seconds(options.seconds));
+    let pace = Pace::Every(interval, seconds(options.seconds));
     let over = AtomicBool::new(false);
     let (result, closed_after) = thread::scope(|scope| {
         let watcher = slow.as_ref().map(|slow| scope.spawn(|| slow.watch(&over)));

@@ -2,17 +2,19 @@
 //! resident.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::Outcome;
-use crate::cli::StartOptions;
 use crate::measure::measurement::{float, median};
 use crate::measure::memory::Memory;
 use crate::measure::table::Table;
+use crate::options::at_least_one;
+use crate::outcome::Outcome;
 use crate::report;
 
 /// Stores that are filled for measuring hold more than the default allows.
@@ -27,6 +29,22 @@ struct Start {
     ready: Duration,
     memory: Memory,
     stop: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StartOptions {
+    /// The `postroom` program
+    #[arg(long, value_name = "PATH")]
+    pub(crate) program: PathBuf,
+    /// The data folder it is to start with
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Starts, each with a stop after it
+    #[arg(long, default_value_t = 5, value_parser = at_least_one())]
+    pub(crate) rounds: u32,
+    /// Further arguments of `postroom serve`
+    #[arg(last = true)]
+    pub(crate) extra: Vec<String>,
 }
 
 pub(crate) fn run(options: &StartOptions) -> anyhow::Result<Outcome> {

@@ -12,8 +12,13 @@ const NUMBER_AT: usize = SENDER_DIGITS + 1;
 
 /// Both numbers, a space behind each, and one more byte: a server may drop
 /// spaces at the end.
-pub(crate) const SHORTEST_TEXT: u16 = 16;
+const SHORTEST_TEXT: u16 = 16;
 const _: () = assert!(SHORTEST_TEXT as usize == NUMBER_AT + NUMBER_DIGITS + 2);
+
+/// The value of an option that says how long a post is.
+pub(crate) fn post_bytes() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(i64::from(SHORTEST_TEXT)..)
+}
 
 /// As many as three digits tell apart.
 pub(super) const MOST_SENDERS: u32 = 1000;

@@ -13,6 +13,7 @@ mod line;
 mod opening;
 mod posts;
 mod protocol;
+mod side;
 #[cfg(test)]
 mod tests;
 
@@ -28,8 +29,9 @@ use crate::measure::tally::Tally;
 
 use posts::{Posts, Reader};
 
-pub(crate) use line::SHORTEST_TEXT;
+pub(crate) use line::post_bytes;
 pub(crate) use protocol::{Audience, Protocol};
+pub(crate) use side::{ChannelSideOptions, player, sides};
 
 /// Who is there and what is said.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,52 @@
+//! How the options' values are read, whatever the workload.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::time::Duration;
+
+/// A round's length as a duration.
+pub(crate) fn seconds(count: u32) -> Duration {
+    Duration::from_secs(u64::from(count))
+}
+
+pub(crate) fn at_least_one() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..)
+}
+
+/// `HOST:PORT`.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.to_socket_addrs()
+        .map_err(|error| format!("`{text}` is no HOST:PORT: {error}"))?
+        .next()
+        .ok_or_else(|| format!("`{text}` has no address"))
+}
+
+/// `redis=HOST:PORT`.
+pub(crate) fn redis(text: &str) -> Result<SocketAddr, String> {
+    rival(text, "redis=")
+}
+
+/// `ngircd=HOST:PORT`.
+pub(crate) fn ngircd(text: &str) -> Result<SocketAddr, String> {
+    rival(text, "ngircd=")
+}
+
+fn rival(text: &str, prefix: &str) -> Result<SocketAddr, String> {
+    let place = text
+        .strip_prefix(prefix)
+        .ok_or_else(|| format!("`{text}` does not begin with `{prefix}`, the one server known"))?;
+    address(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rival_is_named_with_its_address() {
+        assert_eq!(redis("redis=127.0.0.1:7399").unwrap(), ([127, 0, 0, 1], 7399).into());
+        assert_eq!(ngircd("ngircd=127.0.0.1:6667").unwrap(), ([127, 0, 0, 1], 6667).into());
+        assert!(redis("127.0.0.1:7399").is_err());
+        assert!(redis("redis=7399").is_err());
+        assert!(ngircd("redis=127.0.0.1:7399").is_err());
+    }
+}

@@ -1,0 +1,58 @@
+//! The servers whose channels are compared.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use super::{Pace, Plan, Protocol, Room};
+use crate::drive::side::Side;
+use crate::measure::rounds::{Load, Player};
+use crate::measure::tally::Tally;
+use crate::options::{address, ngircd};
+
+/// The server whose channel is measured, and perhaps one to compare it with.
+#[derive(Debug, Args)]
+pub(crate) struct ChannelSideOptions {
+    /// Address of the server's `chat` listener
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
+    pub(crate) server: SocketAddr,
+    /// Process id of the server [default: the owner of the listening socket]
+    #[arg(long, value_name = "PID")]
+    pub(crate) server_pid: Option<u32>,
+    /// Do the same work against this IRC server too, rounds in ABBA order
+    #[arg(long, value_name = "ngircd=HOST:PORT", value_parser = ngircd)]
+    pub(crate) against: Option<SocketAddr>,
+    /// Print the medians as a Markdown table
+    #[arg(long)]
+    pub(crate) markdown: bool,
+}
+
+/// The server, and the one to compare it with.
+pub(crate) fn sides(options: &ChannelSideOptions) -> Vec<Side<Protocol>> {
+    let own = Side::new(Protocol::Chat, options.server, options.server_pid);
+    let rival = options.against.map(|address| Side::new(Protocol::Irc, address, None));
+    std::iter::once(own).chain(rival).collect()
+}
+
+/// `side` with everyone in the room, who post at `pace`.
+pub(crate) fn player(side: Side<Protocol>, plan: &Plan, pace: Pace) -> anyhow::Result<Player> {
+    let room = Room::open(side.dialect, side.address, plan)?;
+    Ok(Player::new(side.dialect.label(), side.process, Talk { room, pace }))
+}
+
+/// A round of posts.
+#[derive(Debug)]
+struct Talk {
+    room: Room,
+    pace: Pace,
+}
+
+impl Load for Talk {
+    fn run(&mut self) -> anyhow::Result<Tally> {
+        self.room.run(self.pace)
+    }
+
+    fn end(self: Box<Self>) -> anyhow::Result<()> {
+        self.room.end()
+    }
+}
