@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Send(SendOptions),
     /// Durable read: every connection reads its own mailbox, one READ at a time
     Read(ReadOptions),
-    /// A room where a few post and all others get it, each post in each hand
+    /// A channel where a few post and all others get it, each post in each hand
     Fanout(FanoutOptions),
     /// One message at a time from one to another, with nothing else going on
     Private(PrivateOptions),

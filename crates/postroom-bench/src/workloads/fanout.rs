@@ -1,4 +1,4 @@
-//! Fan-out: a few members of a room post, and everyone else gets it.
+//! Fan-out: a few members of a channel post, and everyone else gets it.
 
 use clap::Args;
 
@@ -15,7 +15,7 @@ use crate::workloads::channel::{
 pub(crate) struct FanoutOptions {
     #[command(flatten)]
     pub(crate) sides: ChannelSideOptions,
-    /// Members of the room; the first of them are the senders
+    /// Members of the channel; the first of them are the senders
     #[arg(long, default_value_t = 500, value_parser = at_least_one())]
     pub(crate) members: u32,
     /// Members that post

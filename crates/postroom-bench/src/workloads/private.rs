@@ -35,7 +35,7 @@ pub(crate) struct PrivateOptions {
     #[arg(long, default_value_t = 5, value_parser = at_least_one())]
     pub(crate) rounds: u32,
     /// Let the server store each message before it is shown: post it to the
-    /// room, with nobody else there
+    /// channel, with nobody else there
     #[arg(long)]
     pub(crate) stored: bool,
     /// Measure next to it what a sync costs on the disk of this folder
@@ -67,7 +67,7 @@ pub(crate) fn run(options: &PrivateOptions) -> anyhow::Result<Outcome> {
 }
 
 fn player(side: Side<Protocol>, options: &PrivateOptions) -> anyhow::Result<Player> {
-    // With two present, a post to the room goes where a private one would.
+    // With two present, a post to the channel goes where a private one would.
     let public = options.stored && side.dialect == Protocol::Chat;
     let audience = if public { Audience::Everyone } else { Audience::Private };
     let body = options.body as usize;

@@ -24,7 +24,7 @@ use crate::measure::table::{self, SLOW_MEMBER};
 use crate::options::{address, at_least_one, seconds};
 use crate::outcome::Outcome;
 use crate::report;
-use crate::workloads::channel::{Audience, Pace, Plan, Protocol, Room, post_bytes};
+use crate::workloads::channel::{Audience, Channel, Pace, Plan, Protocol, post_bytes};
 
 /// Posts of a sender that may be unseen: a server further behind than that does
 /// not keep up with the rate.
@@ -90,21 +90,21 @@ pub(crate) struct SlowMemberOptions {
 
 pub(crate) fn run(options: &SlowMemberOptions) -> anyhow::Result<Outcome> {
     let side = Side::new(Protocol::Chat, options.server, options.server_pid);
-    let mut room = Room::open(side.dialect, side.address, &plan(options))?;
+    let mut channel = Channel::open(side.dialect, side.address, &plan(options))?;
     report::line(&SLOW_MEMBER.heading());
     let mut rounds: [Vec<Round>; 2] = [Vec::new(), Vec::new()];
     for (at, number) in schedule::abba(2, options.rounds) {
         let slow = (at == 1).then(|| SlowMember::join(&side, number)).transpose()?;
-        let round = play(&side, &mut room, options, slow)?;
+        let round = play(&side, &mut channel, options, slow)?;
         let endings: Vec<Ending> = round.slow.into_iter().collect();
         let figures =
-            [table::figures(&round.measured), ending_cells(options, &room, &endings)].concat();
+            [table::figures(&round.measured), ending_cells(options, &channel, &endings)].concat();
         let cells = cells(options, WITH[at], &number.to_string(), figures);
         report::line(&SLOW_MEMBER.row(&cells));
         rounds[at].push(round);
     }
-    conclude(options, &room, &rounds);
-    room.end()?;
+    conclude(options, &channel, &rounds);
+    channel.end()?;
     Ok(report_endings(&rounds[1]))
 }
 
@@ -117,7 +117,7 @@ fn plan(options: &SlowMemberOptions) -> Plan {
 
 fn play(
     side: &Side<Protocol>,
-    room: &mut Room,
+    channel: &mut Channel,
     options: &SlowMemberOptions,
     slow: Option<SlowMember>,
 ) -> anyhow::Result<Round> {
@@ -126,7 +126,7 @@ fn play(
     let over = AtomicBool::new(false);
     let (result, closed_after) = thread::scope(|scope| {
         let watcher = slow.as_ref().map(|slow| scope.spawn(|| slow.watch(&over)));
-        let result = rounds::measure(side.process, || room.run(pace));
+        let result = rounds::measure(side.process, || channel.run(pace));
         over.store(true, Ordering::Relaxed);
         (result, watcher.and_then(|watcher| watcher.join().ok()).flatten())
     });
@@ -188,7 +188,7 @@ impl SlowMember {
 
 /// Prints the medians of both kinds of rounds, and those of the ratios, each of
 /// a round with the slow member to the round without it in its pair.
-fn conclude(options: &SlowMemberOptions, room: &Room, rounds: &[Vec<Round>; 2]) {
+fn conclude(options: &SlowMemberOptions, channel: &Channel, rounds: &[Vec<Round>; 2]) {
     let measured = |at: usize| rounds[at].iter().map(|round| round.measured);
     let ratios: Vec<Measurement> =
         measured(1).zip(measured(0)).map(|(with, without)| with.ratio_to(&without)).collect();
@@ -197,11 +197,11 @@ fn conclude(options: &SlowMemberOptions, room: &Room, rounds: &[Vec<Round>; 2]) 
         let all: Vec<Measurement> = measured(at).collect();
         let endings: Vec<Ending> = rounds[at].iter().filter_map(|round| round.slow).collect();
         let figures = Measurement::medians(&all).as_ref().map(table::figures).unwrap_or_default();
-        let figures = [figures, ending_cells(options, room, &endings)].concat();
+        let figures = [figures, ending_cells(options, channel, &endings)].concat();
         rows.push(cells(options, WITH[at], "median", figures));
     }
     let figures = Measurement::medians(&ratios).as_ref().map(table::ratios).unwrap_or_default();
-    let figures = [figures, ending_cells(options, room, &[])].concat();
+    let figures = [figures, ending_cells(options, channel, &[])].concat();
     rows.push(cells(options, "ratio", "median", figures));
     report::line("");
     SLOW_MEMBER.print(options.markdown, &rows);
@@ -237,10 +237,10 @@ fn cells(
 
 /// Medians of when the connections ended, of the megabytes that had been posted
 /// by then, and of those that had arrived.
-fn ending_cells(options: &SlowMemberOptions, room: &Room, endings: &[Ending]) -> Vec<String> {
+fn ending_cells(options: &SlowMemberOptions, channel: &Channel, endings: &[Ending]) -> Vec<String> {
     let seconds = |ending: &Ending| ending.closed_after.map(|after| after.as_secs_f64());
     let closed_after = median(endings.iter().filter_map(seconds).collect());
-    let line_bytes = float(room.line_bytes() as u64);
+    let line_bytes = float(channel.line_bytes() as u64);
     let posted = closed_after.map(|after| after * f64::from(options.rate) * line_bytes / 1e6);
     let arrived = median(endings.iter().map(|ending| float(ending.arrived) / 1e6).collect());
     [closed_after, posted, arrived]

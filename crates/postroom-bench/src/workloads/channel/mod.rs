@@ -1,4 +1,4 @@
-//! A room: members who each get what any other says, and the loop that drives
+//! A channel: members who each get what any other says, and the loop that drives
 //! them.
 //!
 //! A post is seen when all witnesses have it, and all others are witnesses unless
@@ -60,7 +60,7 @@ pub(crate) enum Pace {
 
 /// All members, entered and introduced.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct Channel {
     poll: Poll,
     events: Events,
     members: Vec<Member>,
@@ -75,7 +75,7 @@ struct Member {
     reader: Reader,
 }
 
-impl Room {
+impl Channel {
     /// Posts at `pace`, and returns when all has been seen.
     pub(crate) fn run(&mut self, pace: Pace) -> anyhow::Result<Tally> {
         match pace {

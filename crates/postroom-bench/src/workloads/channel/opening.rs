@@ -9,14 +9,14 @@ use mio::{Events, Poll};
 
 use super::line::{Line, MOST_SENDERS, Text};
 use super::posts::{Posts, Reader};
-use super::{Member, Plan, Protocol, Room};
+use super::{Channel, Member, Plan, Protocol};
 use crate::drive::dial::{self, Lines};
 use crate::drive::digits;
 use crate::drive::request::{Numbers, Requests, Template};
 use crate::drive::side::OWN;
 use crate::drive::socket::{EVENTS, READ_BUFFER_BYTES, Socket};
 
-impl Room {
+impl Channel {
     pub(crate) fn open(
         protocol: Protocol,
         address: SocketAddr,
@@ -68,7 +68,7 @@ impl Plan {
     pub(super) fn check(&self, protocol: Protocol) -> anyhow::Result<()> {
         ensure!(
             self.members >= 2 && self.senders <= self.members && self.senders <= MOST_SENDERS,
-            "{} senders and {} members make no room: there are two members at least, senders \
+            "{} senders and {} members make no channel: there are two members at least, senders \
              are members, and {MOST_SENDERS} of them at most",
             self.senders,
             self.members

@@ -1,4 +1,4 @@
-//! The protocols that rooms are measured in.
+//! The protocols that channels are measured in.
 
 use crate::drive::login::{CHANNEL, Login};
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
-use super::{Pace, Plan, Protocol, Room};
+use super::{Channel, Pace, Plan, Protocol};
 use crate::drive::side::Side;
 use crate::measure::rounds::{Load, Player};
 use crate::measure::tally::Tally;
@@ -34,25 +34,25 @@ pub(crate) fn sides(options: &ChannelSideOptions) -> Vec<Side<Protocol>> {
     std::iter::once(own).chain(rival).collect()
 }
 
-/// `side` with everyone in the room, who post at `pace`.
+/// `side` with everyone in the channel, who post at `pace`.
 pub(crate) fn player(side: Side<Protocol>, plan: &Plan, pace: Pace) -> anyhow::Result<Player> {
-    let room = Room::open(side.dialect, side.address, plan)?;
-    Ok(Player::new(side.dialect.label(), side.process, Talk { room, pace }))
+    let channel = Channel::open(side.dialect, side.address, plan)?;
+    Ok(Player::new(side.dialect.label(), side.process, Talk { channel, pace }))
 }
 
 /// A round of posts.
 #[derive(Debug)]
 struct Talk {
-    room: Room,
+    channel: Channel,
     pace: Pace,
 }
 
 impl Load for Talk {
     fn run(&mut self) -> anyhow::Result<Tally> {
-        self.room.run(self.pace)
+        self.channel.run(self.pace)
     }
 
     fn end(self: Box<Self>) -> anyhow::Result<()> {
-        self.room.end()
+        self.channel.end()
     }
 }

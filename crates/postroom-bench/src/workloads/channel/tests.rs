@@ -54,40 +54,40 @@ fn plan(audience: Audience, members: u32, senders: u32) -> Plan {
     Plan { audience, members, senders, unseen: 3, witnesses: None, body: 40 }
 }
 
-fn open(copies: usize, plan: &Plan) -> anyhow::Result<Room> {
-    Room::open(Protocol::Chat, server(copies), plan)
+fn open(copies: usize, plan: &Plan) -> anyhow::Result<Channel> {
+    Channel::open(Protocol::Chat, server(copies), plan)
 }
 
 #[test]
 fn everyone_else_gets_every_post() {
     for witnesses in [None, Some(2)] {
-        let mut room = open(1, &Plan { witnesses, ..plan(Audience::Everyone, 5, 2) }).unwrap();
+        let mut channel = open(1, &Plan { witnesses, ..plan(Audience::Everyone, 5, 2) }).unwrap();
         for _ in 0..2 {
-            let tally = room.run(Pace::Seen(Extent::Total(50))).unwrap();
+            let tally = channel.run(Pace::Seen(Extent::Total(50))).unwrap();
             assert_eq!((tally.answers, tally.wrong), (50 * 4, 0));
         }
-        assert_eq!(room.line_bytes(), "bench0: \n".len() + 40);
-        room.end().unwrap();
+        assert_eq!(channel.line_bytes(), "bench0: \n".len() + 40);
+        channel.end().unwrap();
     }
 }
 
 #[test]
 fn posts_at_a_rate_are_all_sent() {
-    let mut room = open(1, &plan(Audience::Everyone, 3, 3)).unwrap();
+    let mut channel = open(1, &plan(Audience::Everyone, 3, 3)).unwrap();
     let pace = Pace::Every(Duration::from_millis(2), Duration::from_millis(20));
-    assert_eq!(room.run(pace).unwrap().answers, 10 * 2);
+    assert_eq!(channel.run(pace).unwrap().answers, 10 * 2);
 }
 
 #[test]
 fn a_private_message_has_one_reader() {
-    let mut room = open(1, &plan(Audience::Private, 2, 1)).unwrap();
-    assert_eq!(room.run(Pace::Seen(Extent::Total(20))).unwrap().answers, 20);
+    let mut channel = open(1, &plan(Audience::Private, 2, 1)).unwrap();
+    assert_eq!(channel.run(Pace::Seen(Extent::Total(20))).unwrap().answers, 20);
 }
 
 #[test]
 fn a_server_that_repeats_itself_is_found_out() {
-    let mut room = open(2, &plan(Audience::Everyone, 2, 1)).unwrap();
-    let error = room.run(Pace::Seen(Extent::Total(5))).unwrap_err();
+    let mut channel = open(2, &plan(Audience::Everyone, 2, 1)).unwrap();
+    let error = channel.run(Pace::Seen(Extent::Total(5))).unwrap_err();
     assert!(format!("{error:#}").contains("was due"), "{error:#}");
 }
 
