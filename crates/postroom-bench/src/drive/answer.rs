@@ -1,7 +1,7 @@
-//! Where an answer ends, and whether it is the one asked for.
+//! Finds the end of an answer and checks it.
 //!
-//! Pure: bytes in, answer or "not all there yet" out. Bytes of an incomplete
-//! answer are shown again, with more behind them.
+//! Pure: bytes in, an answer or "incomplete" out. The caller passes the bytes of
+//! an incomplete answer again once more have arrived.
 
 /// The answer that a workload waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +14,11 @@ pub(crate) enum Expected {
     Integer,
     /// `$<length>` and that many bytes, to LPOP.
     Bulk,
-    /// That many bytes, whatever they are.
+    /// That many bytes of any content.
     Echo(usize),
 }
 
-/// A complete answer at the front of what was received.
+/// A complete answer at the front of the received bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// Its bytes, line ends included.
@@ -28,7 +28,7 @@ pub(crate) struct Answer {
 }
 
 impl Expected {
-    /// The answer at the front of `bytes`, if all of it is there.
+    /// The answer at the front of `bytes`, if it is complete.
     #[inline]
     pub(crate) fn take(self, bytes: &[u8]) -> Option<Answer> {
         match self {
@@ -52,7 +52,7 @@ fn sent(bytes: &[u8]) -> Option<Answer> {
 
 fn letter(bytes: &[u8]) -> Option<Answer> {
     let sender = line(bytes)?;
-    // A name has no space in it, so that this is no sender.
+    // A name holds no space, so this cannot be a sender.
     if &bytes[..sender] == b"READ ERROR\n" {
         return Some(Answer { length: sender, right: false });
     }
@@ -69,7 +69,7 @@ fn bulk(bytes: &[u8]) -> Option<Answer> {
     let head = line(bytes)?;
     let text = std::str::from_utf8(&bytes[..head]).ok();
     let size = text.and_then(|text| text.strip_prefix('$')?.trim_end().parse::<usize>().ok());
-    // `$-1`, the empty list, is no size either.
+    // `$-1`, the answer for an empty list, has no body.
     let Some(size) = size else {
         return Some(Answer { length: head, right: false });
     };
@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn compose_is_answered_by_one_line() {
+    fn the_answer_to_compose_is_one_line() {
         let sent: &[u8] = b"MESSAGE SENT\n";
         check(Expected::Sent, &[(sent, true), (b"MESSAGE FAILED\n", false), (sent, true)]);
         check(Expected::Sent, &[(b"MESSAGE SENT TWICE\n", false), (b"\n", false)]);
     }
 
     #[test]
-    fn read_is_answered_by_two_lines_or_by_an_error() {
+    fn the_answer_to_read_is_two_lines_or_an_error() {
         let empty_body: &[u8] = b"alice\n\n";
         let error_as_body: &[u8] = b"bob\nREAD ERROR\n";
         check(
@@ -126,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn rpush_is_answered_by_an_integer() {
+    fn the_answer_to_rpush_is_an_integer() {
         let error: &[u8] = b"-MISCONF Errors writing to the AOF file\r\n";
         check(Expected::Integer, &[(b":1\r\n", true), (error, false), (b":100000\r\n", true)]);
     }
 
     #[test]
-    fn lpop_is_answered_by_a_bulk_string() {
+    fn the_answer_to_lpop_is_a_bulk_string() {
         let with_line_end: &[u8] = b"$4\r\na\r\nb\r\n";
         check(
             Expected::Bulk,
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_is_counted_in_bytes() {
+    fn an_echo_has_a_fixed_number_of_bytes() {
         check(Expected::Echo(3), &[(b"abc", true), (b"\n\n\n", true)]);
     }
 }

@@ -1,4 +1,4 @@
-//! One connection of the generator that asks and waits for answers.
+//! A connection that sends requests and matches the answers to them.
 
 use std::time::Instant;
 
@@ -13,12 +13,12 @@ use crate::measure::tally::Tally;
 pub(crate) struct Connection {
     socket: Socket,
     unanswered: Unanswered,
-    /// Requests that this round still wants from this connection.
+    /// Requests that this connection has yet to send in this round.
     left: u64,
 }
 
-/// When each unanswered request was written: a ring, with room for as many as
-/// may be in flight.
+/// When each unanswered request was written, in a ring buffer with a slot for
+/// every request that may be in flight.
 #[derive(Debug)]
 struct Unanswered {
     sent_at: Box<[Instant]>,
@@ -41,13 +41,13 @@ impl Connection {
         self.unanswered.count
     }
 
-    /// Allots the requests of a round.
+    /// Sets how many requests this connection sends in the coming round.
     pub(crate) fn allot(&mut self, requests: u64) {
         self.left = requests;
     }
 
-    /// Sends as many requests as may go out at `now`, in one write; returns
-    /// how many.
+    /// Sends as many requests as the in-flight limit allows, in one write, and
+    /// returns how many.
     #[inline]
     pub(crate) fn refill(
         &mut self,
@@ -65,8 +65,7 @@ impl Connection {
         Ok(count)
     }
 
-    /// Takes what has come; returns how many answers that were and when they
-    /// came.
+    /// Reads answers; returns how many, and when they were read.
     #[inline]
     pub(crate) fn receive(
         &mut self,
@@ -97,7 +96,8 @@ impl Unanswered {
         }
     }
 
-    /// Counts the answers in `received`; returns how many bytes they have.
+    /// Counts the complete answers in `received`; returns how many bytes they
+    /// take up.
     #[inline]
     fn settle(
         &mut self,
@@ -113,7 +113,7 @@ impl Unanswered {
             rest = behind;
             ensure!(
                 self.count > 0,
-                "connection {number} was sent an answer that it never asked for: {}",
+                "connection {number} received an answer without a request: {}",
                 text.escape_ascii()
             );
             tally.count(now.duration_since(self.sent_at[self.oldest]));
@@ -126,7 +126,7 @@ impl Unanswered {
         Ok(received.len() - rest.len())
     }
 
-    /// A place in the ring; cheaper than `%`.
+    /// The index of a slot in the ring; cheaper than `%`.
     #[inline]
     fn wrap(&self, at: usize) -> usize {
         if at >= self.sent_at.len() { at - self.sent_at.len() } else { at }

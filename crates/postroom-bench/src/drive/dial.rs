@@ -1,4 +1,4 @@
-//! Opens connections and logs them in, blocking: nothing here is measured.
+//! Opens connections and logs them in. It blocks: nothing here is measured.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -9,23 +9,23 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::drive::login::{Login, Verdict};
 
-/// Connections opened before the first of them must have its answer: enough to
-/// fill a server's group commit, few enough for any backlog.
+/// Connections opened at once before their logins are awaited: enough to fill a
+/// server's group commit, few enough for any listen backlog.
 const BATCH: u32 = 100;
 
-/// A server that does not answer within this is given up.
+/// How long the server may take to answer a login.
 const LOGIN_LIMIT: Duration = Duration::from_secs(30);
 
-/// Files of the generator that are no connections.
+/// Files that the generator has open beside its connections.
 const OTHER_FILES: u64 = 32;
 
-/// Answers to a login are short, and connections may be many.
+/// Small, since answers to a login are short and connections may be many.
 const BUFFER_BYTES: usize = 512;
 
-/// A connection that is still read line by line.
+/// A connection during login, read line by line.
 pub(crate) type Lines = BufReader<TcpStream>;
 
-/// Opens `count` connections to `address` that need no name.
+/// Opens `count` connections to `address` without a login.
 pub(crate) fn open(address: SocketAddr, count: u32) -> anyhow::Result<Vec<TcpStream>> {
     allow_open_files(count)?;
     (0..count).map(|_| connect(address)).collect()
@@ -61,7 +61,7 @@ pub(crate) fn log_in(
     Ok(all)
 }
 
-/// The next line, its end included.
+/// The next line, with its line end.
 pub(crate) fn next_line(lines: &mut Lines) -> anyhow::Result<Vec<u8>> {
     let mut line = Vec::new();
     lines.read_until(b'\n', &mut line).context("waiting for a line of the server")?;
@@ -84,7 +84,7 @@ fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
 }
 
 fn await_step(lines: &mut Lines, login: Login, step: usize) -> anyhow::Result<()> {
-    // It may say what the server waits for.
+    // For the error: it may say what the server expected.
     let mut last = Vec::new();
     loop {
         let line = next_line(lines)
@@ -102,8 +102,8 @@ fn await_step(lines: &mut Lines, login: Login, step: usize) -> anyhow::Result<()
     }
 }
 
-/// Raises this process's limit of open files as far as it may: another side
-/// may have opened as many already.
+/// Raises this process's limit of open files to the hard limit: another side
+/// may already have opened as many.
 fn allow_open_files(connections: u32) -> anyhow::Result<()> {
     let needed = u64::from(connections) + OTHER_FILES;
     let limit = getrlimit(Resource::Nofile);
@@ -111,7 +111,7 @@ fn allow_open_files(connections: u32) -> anyhow::Result<()> {
         let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
         setrlimit(Resource::Nofile, raised).context("raising the limit of open files")?;
     }
-    // No limit at all reads as none.
+    // `None` stands for no limit.
     ensure!(
         limit.maximum.is_none_or(|maximum| maximum >= needed),
         "{needed} open files are needed and the hard limit is lower; raise it (`ulimit -Hn`)"
@@ -145,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn a_number_lets_in() {
+    fn a_number_accepts_the_login() {
         login_answered_by(&[b"17\n"]).unwrap();
         login_answered_by(&[b"1", b"7", b"\n"]).unwrap();
     }
 
     #[test]
-    fn anything_else_does_not() {
+    fn anything_else_refuses_the_login() {
         assert!(login_answered_by(&[b"Welcome\n"]).is_err());
         assert!(login_answered_by(&[b"\n"]).is_err());
         assert!(login_answered_by(&[b"17"]).is_err());

@@ -1,7 +1,6 @@
-//! Names with a number of fixed width in them (`r00042`), which can be changed
-//! in place.
+//! Numbers of fixed width inside names (`r00042`), overwritten in place.
 
-/// Decimal digits that every number below `count` fits in.
+/// Decimal digits of the largest number below `count`.
 pub(crate) fn width(count: u32) -> usize {
     count.saturating_sub(1).checked_ilog10().map_or(1, |log| log as usize + 1)
 }

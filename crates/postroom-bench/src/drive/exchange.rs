@@ -1,4 +1,4 @@
-//! A round of requests, each with its answer.
+//! A load of requests and answers.
 
 use anyhow::{Context as _, ensure};
 
@@ -19,19 +19,19 @@ pub(crate) struct Exchange {
     pub(crate) requests: Requests,
     /// How long a round is.
     pub(crate) extent: Extent,
-    /// What ends each connection.
+    /// The protocol's command that ends a connection.
     pub(crate) farewell: &'static [u8],
 }
 
 impl Exchange {
-    /// `side` with this load.
+    /// The player that puts this load on `side`.
     pub(crate) fn player(side: Side, fleet: Fleet, requests: Requests, extent: Extent) -> Player {
         let farewell = side.dialect.farewell();
         let exchange = Self { fleet, requests, extent, farewell };
         Player::new(side.dialect.label(), side.process, exchange)
     }
 
-    /// How the rows of such a workload begin.
+    /// The workload, as the table's rows name it.
     pub(crate) fn workload(
         name: &'static str,
         connections: u32,

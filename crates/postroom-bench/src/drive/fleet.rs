@@ -1,4 +1,4 @@
-//! The generator: all connections to one server, and the loop that drives them.
+//! All connections to one server, and the event loop that drives them.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use crate::drive::request::Requests;
 use crate::drive::socket::{EVENTS, READ_BUFFER_BYTES, Socket};
 use crate::measure::tally::Tally;
 
-/// A server that answers nothing for so long is given up.
+/// A run fails when the server has answered nothing for this long.
 pub(crate) const STALL: Duration = Duration::from_secs(30);
 
-/// When a run stops asking.
+/// When a run stops sending requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// After that time.
@@ -57,7 +57,7 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Takes over connections, each to keep up to `in_flight` requests
+    /// Takes over connections, each of which keeps up to `in_flight` requests
     /// unanswered.
     pub(crate) fn new(
         streams: Vec<std::net::TcpStream>,
@@ -78,8 +78,8 @@ impl Fleet {
         })
     }
 
-    /// Sends requests until `extent` is reached, and returns when the last
-    /// answer is in.
+    /// Sends requests until `extent` is reached, and returns once every request
+    /// is answered.
     pub(crate) fn run(&mut self, requests: &mut Requests, extent: Extent) -> anyhow::Result<Tally> {
         let mut tally = Tally::new();
         let deadline = extent.deadline(Instant::now());
@@ -96,8 +96,8 @@ impl Fleet {
                     connection.receive(&mut self.buffer, self.expected, &mut tally)?;
                 outstanding -= taken;
                 if event.is_read_closed() {
-                    // The end may have come along with those answers, and then
-                    // raises no event of its own: this read reports it.
+                    // An end of file that arrives with answers raises no event of
+                    // its own: this second read reports it.
                     connection.receive(&mut self.buffer, self.expected, &mut tally)?;
                 }
                 if deadline.is_none_or(|deadline| now < deadline) {
@@ -108,8 +108,8 @@ impl Fleet {
         Ok(tally)
     }
 
-    /// Says `farewell` on every connection and closes it. All answers have been
-    /// read, so that closing is an orderly end and no reset.
+    /// Sends `farewell` on every connection and closes it. All answers have been
+    /// read, so closing sends a FIN and not a reset.
     pub(crate) fn end(mut self, farewell: &[u8]) -> anyhow::Result<()> {
         for connection in &mut self.connections {
             connection.socket().send(farewell)?;
@@ -132,7 +132,7 @@ impl Fleet {
             match self.poll.poll(&mut self.events, Some(STALL)) {
                 Ok(()) if self.events.is_empty() => bail!(
                     "the server answered none of {outstanding} requests for {} seconds; \
-                     see whether it hangs",
+                     check whether it hangs",
                     STALL.as_secs()
                 ),
                 Ok(()) => return Ok(()),
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
     use crate::drive::request::{Numbers, Template};
 
-    /// Answers each byte that it is sent by `answer`.
+    /// Answers each byte with `answer`.
     fn server(connections: usize, answer: &'static [u8]) -> Vec<TcpStream> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_total_is_shared_out_whole() {
+    fn a_total_is_divided_without_remainder() {
         let shares: Vec<_> = (0..3).map(|number| Extent::Total(8).share(number, 3)).collect();
         assert_eq!(shares, [3, 3, 2]);
     }
@@ -220,6 +220,6 @@ mod tests {
     fn more_answers_than_requests_are_refused() {
         let mut fleet = Fleet::new(server(1, b".."), 1, Expected::Echo(1)).unwrap();
         let error = fleet.run(&mut bytes(1), Extent::Total(1)).unwrap_err();
-        assert!(error.to_string().contains("never asked for"), "{error}");
+        assert!(error.to_string().contains("without a request"), "{error}");
     }
 }

@@ -1,35 +1,35 @@
-//! How a connection comes to be known by a name, protocol by protocol.
+//! How a connection logs in, protocol by protocol.
 
-/// The channel that everyone on an IRC server joins.
+/// The channel that every connection to an IRC server joins.
 pub(crate) const CHANNEL: &str = "#bench";
 
-/// Protocols that want a name.
+/// Protocols with a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Login {
     /// The protocol `mailbox`.
     Mailbox,
     /// The protocol `chat`.
     Chat,
-    /// IRC, with `CHANNEL` joined.
+    /// IRC; the login ends once `CHANNEL` is joined.
     #[value(skip)]
     Irc,
 }
 
-/// What a line means to one who waits to be let in.
+/// What a line means during a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The step is done.
     Done,
-    /// It never will be.
+    /// The server refused the login.
     Refused,
-    /// Something else; the answer is still to come.
+    /// Not the answer; wait for it.
     Wait,
-    /// The server wants to hear this first.
+    /// The server expects this reply first.
     Reply(Vec<u8>),
 }
 
 impl Login {
-    /// How many requests it takes, each sent when the last was answered.
+    /// How many requests it takes; each is sent after the answer to the last.
     pub(crate) fn steps(self) -> usize {
         match self {
             Self::Mailbox | Self::Chat => 1,
@@ -46,7 +46,7 @@ impl Login {
         }
     }
 
-    /// What `line`, its end left out, means in `step`.
+    /// What `line`, without its line end, means in `step`.
     pub(crate) fn verdict(self, step: usize, line: &[u8]) -> Verdict {
         match self {
             Self::Mailbox if !line.is_empty() && line.iter().all(u8::is_ascii_digit) => {
@@ -54,20 +54,20 @@ impl Login {
             }
             Self::Mailbox => Verdict::Refused,
             Self::Chat if line.starts_with(b"Username accepted") => Verdict::Done,
-            // Greetings and announcements have a wording of the server's own.
+            // The wording of greetings and announcements is up to the server.
             Self::Chat if line.windows(5).any(|part| part == b"taken") => Verdict::Refused,
             Self::Chat => Verdict::Wait,
             Self::Irc => irc_verdict(step, line),
         }
     }
 
-    /// What must be said at once to a server that sends `line`, unasked.
+    /// The reply that the protocol demands to `line`, if any: a PONG to a PING.
     pub(crate) fn reply(self, line: &[u8]) -> Option<Vec<u8>> {
         let token = (self == Self::Irc).then(|| line.strip_prefix(b"PING "))??;
         Some([b"PONG ", token, b"\r\n"].concat())
     }
 
-    /// What ends a connection in order.
+    /// The command that ends a connection.
     pub(crate) fn farewell(self) -> &'static [u8] {
         match self {
             Self::Mailbox => b"EXIT\n",
@@ -83,8 +83,8 @@ fn irc_verdict(step: usize, line: &[u8]) -> Verdict {
     }
     let command = line.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
     match (step, command) {
-        // The end of the message of the day, or that there is none; and the end
-        // of the names, which follow one's own JOIN.
+        // RPL_ENDOFMOTD or ERR_NOMOTD; and RPL_ENDOFNAMES, which follows the
+        // client's own JOIN.
         (0, b"376" | b"422") | (1, b"366") => Verdict::Done,
         (1, b"422") => Verdict::Wait,
         (_, [b'4' | b'5', _, _]) => Verdict::Refused,
@@ -98,14 +98,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_lets_into_the_mailbox() {
+    fn a_number_accepts_the_login_to_mailbox() {
         assert_eq!(Login::Mailbox.verdict(0, b"17"), Verdict::Done);
         assert_eq!(Login::Mailbox.verdict(0, b""), Verdict::Refused);
         assert_eq!(Login::Mailbox.verdict(0, b"Welcome"), Verdict::Refused);
     }
 
     #[test]
-    fn chat_lets_in_once_the_name_is_accepted() {
+    fn chat_accepts_the_login_with_username_accepted() {
         assert_eq!(Login::Chat.request(0, "ann"), "/setname ann\n");
         assert_eq!(Login::Chat.verdict(0, b"Choose a name with /setname"), Verdict::Wait);
         assert_eq!(Login::Chat.verdict(0, b"Username accepted, ann"), Verdict::Done);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn irc_lets_in_after_the_welcome_and_the_names() {
+    fn irc_accepts_the_login_after_the_welcome_and_the_names() {
         let irc = |step, line: &[u8]| Login::Irc.verdict(step, line);
         assert_eq!(irc(0, b":irc.example 001 ann :Welcome"), Verdict::Wait);
         assert_eq!(irc(0, b":irc.example 422 ann :MOTD file is missing"), Verdict::Done);

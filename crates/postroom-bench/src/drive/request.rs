@@ -1,9 +1,9 @@
-//! Requests, formatted once: sending one means changing the digits of a name.
+//! Requests, formatted once: sending one only overwrites the digits of a name.
 
 use crate::drive::digits;
 use crate::drive::xorshift::Xorshift;
 
-/// One request, with a field of digits somewhere in it (perhaps of none).
+/// One request with a field of digits, perhaps an empty one, in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
     text: Vec<u8>,
@@ -18,7 +18,7 @@ impl Template {
         Self::around(&format!("COMPOSE {prefix}"), digits, &after)
     }
 
-    /// `READ`, which names nobody.
+    /// `READ`, which has no name in it.
     pub(crate) fn read() -> Self {
         Self::around("READ\n", 0, "")
     }
@@ -37,7 +37,7 @@ impl Template {
         Self::around(&format!("*2\r\n$4\r\nLPOP\r\n${key}\r\n{prefix}"), digits, "\r\n")
     }
 
-    /// The shortest request there is, for tests of what drives it.
+    /// The shortest possible request.
     #[cfg(test)]
     pub(crate) fn single_byte() -> Self {
         Self::around(".", 0, "")
@@ -48,21 +48,21 @@ impl Template {
         self.text.len()
     }
 
-    /// `before`, so many digits, and `after`.
+    /// `before`, then `digits` digits, then `after`.
     pub(crate) fn around(before: &str, digits: usize, after: &str) -> Self {
         let text = [before, &"0".repeat(digits), after].concat().into_bytes();
         Self { text, digits_at: before.len(), digits }
     }
 }
 
-/// Whose number a request bears.
+/// Which number a request has in its name.
 #[derive(Clone, Debug)]
 pub(crate) enum Numbers {
-    /// Any below `count`.
+    /// A random one below `count`.
     Random { random: Xorshift, count: u32 },
     /// Each below `count` in turn, over and over.
     Cycle { next: u32, count: u32 },
-    /// That of the connection that sends it.
+    /// The number of the connection that sends the request.
     Own,
 }
 
@@ -89,7 +89,7 @@ impl Numbers {
     }
 }
 
-/// As many requests in a row as ever go out in one write.
+/// The buffer from which requests are sent, as many as fit into one write.
 #[derive(Debug)]
 pub(crate) struct Requests {
     batch: Vec<u8>,
@@ -127,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn compose_names_each_recipient_in_turn() {
+    fn compose_cycles_through_the_recipients() {
         let mut requests = Requests::new(Template::compose("r", 3, 4), Numbers::cycle(3), 2);
         assert_eq!(text(&mut requests, 2, 0), "COMPOSE r000\nxxxx\nCOMPOSE r001\nxxxx\n");
         assert_eq!(text(&mut requests, 2, 0), "COMPOSE r002\nxxxx\nCOMPOSE r000\nxxxx\n");
     }
 
     #[test]
-    fn redis_requests_state_their_lengths() {
+    fn redis_requests_carry_their_lengths() {
         let mut push = Requests::new(Template::rpush("r", 5, 2), Numbers::Own, 1);
         let expected = "*3\r\n$5\r\nRPUSH\r\n$6\r\nr00042\r\n$2\r\nxx\r\n";
         assert_eq!(text(&mut push, 1, 42), expected);
@@ -143,13 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn read_is_the_same_for_everyone() {
+    fn read_is_the_same_on_every_connection() {
         let mut requests = Requests::new(Template::read(), Numbers::Own, 2);
         assert_eq!(text(&mut requests, 2, 9), "READ\nREAD\n");
     }
 
     #[test]
-    fn two_sides_ask_the_same_random_recipients() {
+    fn two_sides_get_the_same_random_recipients() {
         let make = || Requests::new(Template::compose("r", 5, 1), Numbers::random(100_000), 16);
         assert_eq!(make().next(16, 0), make().next(16, 1));
     }

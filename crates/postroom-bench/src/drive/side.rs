@@ -1,4 +1,4 @@
-//! The servers that can be driven: what each is asked, and how it answers.
+//! The servers under test: the requests for each, and their answers.
 
 use std::io::BufReader;
 use std::net::SocketAddr;
@@ -18,20 +18,20 @@ use crate::report;
 /// Accounts and keys that messages are sent to.
 pub(crate) const RECIPIENT: &str = "r";
 
-/// Accounts that connections log in as, and whose mailboxes are read.
+/// Accounts that the connections log in as and whose mailboxes they read.
 pub(crate) const OWN: &str = "bench";
 
-/// Accounts that set the stage, so that they are none of those measured.
+/// Accounts that the setup logs in as, apart from the measured ones.
 pub(crate) const SETUP: &str = "setup";
 
-/// What a server understands.
+/// The protocol that a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     /// The protocol `mailbox`.
     Mailbox,
     /// RESP, with a list for each mailbox.
     Redis,
-    /// Everything comes back.
+    /// The server sends back what it received.
     Echo,
 }
 
@@ -44,7 +44,7 @@ impl Dialect {
         }
     }
 
-    /// Sending to `<prefix>NNN`, and what answers it.
+    /// The request that sends to `<prefix>NNN`, and the expected answer.
     pub(crate) fn send(self, prefix: &str, count: u32, body: usize) -> (Template, Expected) {
         let digits = digits::width(count);
         match self {
@@ -58,8 +58,8 @@ impl Dialect {
         }
     }
 
-    /// Reading the mailbox `<prefix>NNN` of the connection's own number, and
-    /// what answers it.
+    /// The request that reads the mailbox with the connection's own number,
+    /// `<prefix>NNN`, and the expected answer.
     pub(crate) fn read(self, prefix: &str, count: u32) -> (Template, Expected) {
         match self {
             Self::Redis => (Template::lpop(prefix, digits::width(count)), Expected::Bulk),
@@ -67,7 +67,7 @@ impl Dialect {
         }
     }
 
-    /// How one logs in, where the server knows accounts.
+    /// The login, if the server has accounts.
     fn login(self) -> Option<Login> {
         match self {
             Self::Mailbox => Some(Login::Mailbox),
@@ -75,7 +75,7 @@ impl Dialect {
         }
     }
 
-    /// What ends a connection in order.
+    /// The command that ends a connection.
     pub(crate) fn farewell(self) -> &'static [u8] {
         self.login().map_or(b"", Login::farewell)
     }
@@ -98,22 +98,22 @@ pub(crate) struct SideOptions {
     pub(crate) markdown: bool,
 }
 
-/// One of the servers that are compared, and what it speaks.
+/// One of the compared servers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side<D = Dialect> {
     pub(crate) dialect: D,
     pub(crate) address: SocketAddr,
-    /// Unknown if the server runs where this user cannot see it.
+    /// `None` if this user cannot see the server's process.
     pub(crate) process: Option<u32>,
 }
 
 impl<D> Side<D> {
-    /// `process` overrides what the listening socket tells.
+    /// Without `process`, the owner of the listening socket is looked up.
     pub(crate) fn new(dialect: D, address: SocketAddr, process: Option<u32>) -> Self {
         let process = process.or_else(|| process::listening_at(address));
         if process.is_none() {
             report::note(&format!(
-                "no process was found that listens at {address}; its CPU time stays unknown"
+                "found no process that listens at {address}; its CPU time is unknown"
             ));
         }
         Self { dialect, address, process }
@@ -121,14 +121,14 @@ impl<D> Side<D> {
 }
 
 impl Side {
-    /// The server, and the one to compare it with.
+    /// The server and, if given, the rival to compare it with.
     pub(crate) fn all(options: &SideOptions) -> Vec<Self> {
         let own = Self::new(Dialect::Mailbox, options.server, options.server_pid);
         let rival = options.against.map(|address| Self::new(Dialect::Redis, address, None));
         std::iter::once(own).chain(rival).collect()
     }
 
-    /// Connections logged in as `<prefix>NNN`, where the server knows accounts.
+    /// Opens connections, logged in as `<prefix>NNN` if the server has accounts.
     pub(crate) fn connect(
         &self,
         prefix: &str,

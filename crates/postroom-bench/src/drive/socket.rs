@@ -1,5 +1,5 @@
-//! A socket of the generator: what it has not taken yet, and what came without
-//! its end.
+//! A socket of the generator, with the bytes not yet sent and the answers not
+//! yet complete.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::time::Instant;
@@ -8,24 +8,24 @@ use anyhow::{Context as _, bail, ensure};
 use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
 
-/// Room for what one read brings; all sockets of a side share it.
+/// Size of the read buffer, which all sockets of a side share.
 pub(crate) const READ_BUFFER_BYTES: usize = 256 * 1024;
 
-/// Wakes taken from the kernel in one call.
+/// Events taken from the kernel in one call.
 pub(crate) const EVENTS: usize = 1024;
 
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: TcpStream,
     number: u32,
-    /// What the operating system had no room for.
+    /// Bytes that the socket's send buffer had no room for.
     unsent: Vec<u8>,
-    /// The front of something whose end has not come.
+    /// The beginning of an incomplete answer.
     incomplete: Vec<u8>,
 }
 
 impl Socket {
-    /// Takes over a connection whose wakes bear `number`.
+    /// Takes over a connection and registers it with the token `number`.
     pub(crate) fn new(
         stream: std::net::TcpStream,
         number: u32,
@@ -44,9 +44,9 @@ impl Socket {
         self.number
     }
 
-    /// Shows `take` what has come, in one read unless it fills `buffer`, and
-    /// when that was; `take` returns how many bytes it is done with, and sees
-    /// the rest again with more behind it.
+    /// Reads until the socket is empty, usually once, and passes the bytes and
+    /// the time to `take`. `take` returns how many bytes it consumed; it gets the
+    /// others again together with the bytes that follow them.
     #[inline]
     pub(crate) fn receive(
         &mut self,
@@ -57,7 +57,7 @@ impl Socket {
             let kept = self.incomplete.len();
             ensure!(
                 kept < buffer.len(),
-                "connection {} was sent {kept} bytes that come to no end",
+                "connection {} received {kept} bytes without the end of an answer",
                 self.number
             );
             buffer[..kept].copy_from_slice(&self.incomplete);
@@ -69,8 +69,8 @@ impl Socket {
                     let taken = take(&buffer[..end], now)?;
                     self.incomplete.clear();
                     self.incomplete.extend_from_slice(&buffer[taken..end]);
-                    // A short read emptied the socket: whatever comes later
-                    // raises a new event, and asking now would cost a call.
+                    // A short read emptied the socket: later bytes raise a new
+                    // event, and another read now would cost a system call.
                     if end < buffer.len() {
                         return Ok(now);
                     }
@@ -85,7 +85,7 @@ impl Socket {
         }
     }
 
-    /// Sends what there was no room for earlier.
+    /// Sends the bytes that did not fit earlier.
     #[inline]
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
         while !self.unsent.is_empty() {
@@ -98,7 +98,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends `bytes`, or keeps what there is no room for.
+    /// Sends `bytes`, and queues those that do not fit.
     #[inline]
     pub(crate) fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         let taken = if self.unsent.is_empty() { self.write(bytes)? } else { 0 };

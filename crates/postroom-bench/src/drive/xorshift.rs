@@ -1,5 +1,5 @@
 //! Random numbers for recipients: cheap, and the same in every run, so that two
-//! servers are asked to do the same work.
+//! servers get the same work.
 
 /// Marsaglia's xorshift with the multiplier of Vigna's xorshift64*.
 #[derive(Clone, Debug)]
