@@ -1,16 +1,16 @@
-//! CPU time of a process, from the kernel's accounts.
+//! CPU time of a process, from /proc.
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::Context as _;
 
-/// CPU time that a process had used at one moment.
+/// The CPU time that a process has used so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CpuTime {
-    /// Of its living threads, to the nanosecond.
+    /// Of its live threads, in nanoseconds.
     living: Duration,
-    /// Of all its threads, ended ones too, in whole ticks.
+    /// Of all its threads, ended ones included, in whole clock ticks.
     all: Duration,
     tick: Duration,
 }
@@ -38,9 +38,9 @@ impl CpuTime {
 
     /// CPU time used since `earlier`.
     ///
-    /// The living threads tell it exactly, unless one ended in between and
-    /// took its share with it; the ticks then know of more than rounding
-    /// explains.
+    /// The sum over the live threads is exact unless a thread ended in between,
+    /// whose time is then missing. The ticks show that case: they exceed the sum
+    /// by more than their rounding.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let living = self.living.checked_sub(earlier.living);
         let all = self.all.saturating_sub(earlier.all);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_found_behind_any_name() {
+    fn fields_are_found_after_any_program_name() {
         let stat = "42 (post) room) 1) S 1 42 42 0 -1 4194560 214 0 0 0 \
                     130 25 7 7 20 0 3 0 100 10000 200";
         assert_eq!(parse_stat(stat), Some(155));
@@ -89,19 +89,19 @@ mod tests {
     }
 
     #[test]
-    fn living_threads_are_believed_while_the_ticks_agree() {
+    fn the_sum_over_threads_counts_while_the_ticks_agree() {
         assert_eq!(time(1123, 1120).since(time(100, 100)), Duration::from_millis(1023));
         assert_eq!(time(15, 30).since(time(10, 10)), Duration::from_millis(5));
     }
 
     #[test]
-    fn ended_threads_leave_their_ticks() {
+    fn the_ticks_count_once_a_thread_has_ended() {
         assert_eq!(time(50, 500).since(time(100, 100)), Duration::from_millis(400));
         assert_eq!(time(110, 500).since(time(100, 100)), Duration::from_millis(400));
     }
 
     #[test]
-    fn work_of_this_process_shows() {
+    fn the_work_of_this_process_is_counted() {
         let own = std::process::id();
         let before = CpuTime::of(own).unwrap();
         let mut work = 0_u64;

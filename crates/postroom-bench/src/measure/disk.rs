@@ -1,4 +1,4 @@
-//! What a sync costs on a disk, without any server.
+//! The floor of a disk: what an fdatasync costs without a server.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
@@ -13,12 +13,12 @@ use crate::measure::tally::Tally;
 /// Bytes written before each sync: a page.
 const PAGE: [u8; 4096] = [b'x'; 4096];
 
-/// Where a page goes.
+/// Where each page is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Over a page that the file has, as into a log that is used again.
+    /// Over an existing page, as in a log that is reused.
     Over,
-    /// Behind the last, so that the file grows.
+    /// After the last page, so that the file grows.
     Behind,
 }
 
@@ -31,8 +31,8 @@ impl Place {
     }
 }
 
-/// A file that is written and synced page by page; it has no name, so that
-/// nothing is left of it.
+/// A file that is written and synced page by page. It is unlinked at once, so
+/// nothing is left behind.
 #[derive(Debug)]
 pub(crate) struct Syncs {
     file: File,
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_sync_counts_and_no_file_stays() {
+    fn each_sync_counts_and_no_file_is_left() {
         let folder = std::env::temp_dir().join(format!("postroom-bench-{}", std::process::id()));
         fs::create_dir(&folder).unwrap();
         for place in [Place::Over, Place::Behind] {
@@ -101,7 +101,7 @@ mod tests {
             assert_eq!(answers, [3, 3]);
             assert_eq!(syncs.file.metadata().unwrap().len(), 3 * PAGE.len() as u64);
         }
-        // It could not be removed if anything were in it.
+        // Fails unless the folder is empty.
         fs::remove_dir(&folder).unwrap();
     }
 }

@@ -1,5 +1,5 @@
-//! A bare echo server on one thread: the least that a server on this machine
-//! can do for a message, one read and one write.
+//! The echo floor: a bare echo server on one thread, which does the least a
+//! server can do for a message, one read and one write.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 
@@ -15,7 +15,7 @@ const LISTENER: Token = Token(usize::MAX);
 const BUFFER_BYTES: usize = 256 * 1024;
 const EVENTS: usize = 1024;
 
-/// Serves until the process that started it ends it, or ends.
+/// Serves until the parent process kills it or ends.
 pub(crate) fn run() -> anyhow::Result<Outcome> {
     set_parent_process_death_signal(Some(Signal::KILL)).context("tying the echo server")?;
     let mut poll = Poll::new().context("creating the poll")?;
@@ -69,7 +69,7 @@ struct Peer {
 }
 
 impl Peer {
-    /// Gives back what has come; an error also at the end of input.
+    /// Sends back what has arrived; fails at the end of input too.
     fn echo(&mut self, buffer: &mut [u8]) -> std::io::Result<()> {
         if !self.unsent.is_empty() {
             let taken = written(self.stream.write(&self.unsent))?;
@@ -95,7 +95,7 @@ impl Peer {
     }
 }
 
-/// A socket without room has taken nothing.
+/// A full send buffer takes no bytes.
 fn written(result: std::io::Result<usize>) -> std::io::Result<usize> {
     match result {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),

@@ -1,4 +1,4 @@
-//! What the numbers were measured on.
+//! The machine that the numbers were measured on.
 
 use std::fs;
 use std::thread;
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_processor_names_the_model() {
+    fn the_model_is_that_of_the_first_processor() {
         let cpuinfo = "processor\t: 0\nmodel name\t: Some CPU\nprocessor\t: 1\nmodel name\t: B\n";
         assert_eq!(cpu_model(cpuinfo), Some("Some CPU"));
         assert_eq!(cpu_model(""), None);

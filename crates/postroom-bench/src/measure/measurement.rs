@@ -1,10 +1,10 @@
-//! The figures of a round, and their medians and ratios.
+//! The results of a round, and their medians and ratios.
 
 use std::time::Duration;
 
 use crate::measure::tally::Tally;
 
-/// What one round measured, or the medians of several.
+/// The results of one round, or the medians of several.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Measurement {
     /// Messages a second.
@@ -12,12 +12,12 @@ pub(crate) struct Measurement {
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
     pub(crate) p999_us: f64,
-    /// CPU time of the server for a message; unknown if its process is.
+    /// CPU time of the server per message; `None` if its process is unknown.
     pub(crate) server_cpu_us: Option<f64>,
-    /// CPU time of the generator for a message.
+    /// CPU time of the generator per message.
     pub(crate) generator_cpu_us: f64,
-    /// The part of one core that the generator kept busy: near 1, it was the
-    /// limit.
+    /// CPU time of the generator per second: near 1, the generator was the
+    /// bottleneck.
     pub(crate) generator_cores: f64,
 }
 
@@ -40,7 +40,7 @@ impl Measurement {
         }
     }
 
-    /// The median of each figure; none of no rounds.
+    /// The median of each figure; `None` without rounds.
     pub(crate) fn medians(rounds: &[Self]) -> Option<Self> {
         let of = |figure: fn(&Self) -> f64| median(rounds.iter().map(figure).collect());
         Some(Self {
@@ -69,7 +69,7 @@ impl Measurement {
     }
 }
 
-/// The middle value, or the mean of the two in the middle.
+/// The middle value, or the mean of the two middle ones.
 pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let upper = values.get(values.len() / 2)?;
@@ -77,7 +77,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(f64::midpoint(*lower, *upper))
 }
 
-/// A count as the operand of a division.
+/// A count as a floating-point number.
 #[expect(clippy::cast_precision_loss, reason = "counts here are far below 2^53")]
 pub(crate) fn float(count: u64) -> f64 {
     count as f64
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn medians_are_taken_figure_by_figure() {
+    fn each_figure_has_its_own_median() {
         let rounds = [round(1.0, Some(9.0)), round(5.0, Some(7.0)), round(3.0, Some(8.0))];
         let medians = Measurement::medians(&rounds).unwrap();
         assert_eq!(medians, round(3.0, Some(8.0)));

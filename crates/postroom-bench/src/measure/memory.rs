@@ -1,4 +1,4 @@
-//! Resident memory of a process, from the kernel's accounts.
+//! Resident memory of a process, from /proc.
 
 use std::fs;
 
@@ -7,11 +7,11 @@ use anyhow::Context as _;
 /// Resident memory of a process at one moment, in kilobytes of 1024 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// Everything resident, files it has mapped included.
+    /// All resident memory, mapped files included.
     pub(crate) vm_rss: u64,
-    /// Of that, what is backed by no file: heap and stacks.
+    /// The part without a file behind it: heap and stacks.
     pub(crate) rss_anon: u64,
-    /// The anonymous memory by proportion, where pages are shared.
+    /// Anonymous memory, each shared page divided by its number of users.
     pub(crate) pss_anon: Option<u64>,
 }
 

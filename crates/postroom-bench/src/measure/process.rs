@@ -1,5 +1,5 @@
-//! Which process listens at an address, and what becomes of a connection there:
-//! the owner of a socket's inode, as /proc tells.
+//! Which process listens at an address, and whether it still has a connection
+//! open: /proc names the owner of a socket's inode.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,18 +9,19 @@ use std::path::{Path, PathBuf};
 const ESTABLISHED: &str = "01";
 const LISTEN: &str = "0A";
 
-/// A connection as the process at its other end holds it. Whether that process
-/// has closed it cannot be seen from this end, while nothing is read here.
+/// The file descriptor that the process at the other end has for a connection.
+/// Without reading, this end of the connection cannot tell whether the peer has
+/// closed it.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct PeerSocket {
     file: PathBuf,
     socket: PathBuf,
 }
 
-impl Held {
+impl PeerSocket {
     /// The end that `process` has of the connection from `remote` to `local`,
     /// if this user may see it.
-    pub(crate) fn by(process: u32, local: SocketAddr, remote: SocketAddr) -> Option<Self> {
+    pub(crate) fn find(process: u32, local: SocketAddr, remote: SocketAddr) -> Option<Self> {
         let inode = inode(|row| {
             row.state == ESTABLISHED && row.local == end(local) && row.remote == end(remote)
         })?;
@@ -75,7 +76,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The inode of the one socket of this machine that is `wanted`.
+/// The inode of the socket on this machine that matches `wanted`.
 fn inode(wanted: impl Fn(&Row<'_>) -> bool) -> Option<u64> {
     ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
@@ -161,12 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_held_until_it_is_closed() {
+    fn a_connection_is_open_until_its_peer_closes_it() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stream = TcpStream::connect(address).unwrap();
         let (peer, from) = listener.accept().unwrap();
-        let held = Held::by(std::process::id(), address, from).unwrap();
+        let held = PeerSocket::find(std::process::id(), address, from).unwrap();
         assert!(held.is_open());
         drop(peer);
         assert!(!held.is_open());

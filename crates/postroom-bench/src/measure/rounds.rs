@@ -1,5 +1,5 @@
-//! Plays the rounds of a workload, on one side or on several in turn, and
-//! prints what each measured.
+//! Runs the rounds of a workload, on one side or on several in turn, and prints
+//! the results.
 
 use std::fmt;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use crate::measure::tally::Tally;
 use crate::outcome::Outcome;
 use crate::report;
 
-/// A workload as its rows name it.
+/// A workload, as the table's rows name it.
 #[derive(Clone, Debug)]
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
@@ -25,20 +25,20 @@ pub(crate) struct Workload {
     pub(crate) markdown: bool,
 }
 
-/// What a side does in a round.
+/// The load that a side gets in a round.
 pub(crate) trait Load: fmt::Debug {
-    /// Does one round's work.
+    /// Runs one round.
     fn run(&mut self) -> anyhow::Result<Tally>;
 
-    /// Ends in order what is open.
+    /// Closes the connections in order.
     fn end(self: Box<Self>) -> anyhow::Result<()>;
 }
 
-/// A side, ready to play.
+/// A side, ready for its rounds.
 #[derive(Debug)]
 pub(crate) struct Player {
     label: &'static str,
-    /// Whose CPU time counts, if it is known.
+    /// The process whose CPU time counts, if known.
     process: Option<u32>,
     load: Box<dyn Load>,
     measured: Vec<Measurement>,
@@ -46,7 +46,7 @@ pub(crate) struct Player {
     first_wrong: Option<String>,
 }
 
-/// What all rounds came to.
+/// The results of all rounds.
 #[derive(Debug)]
 pub(crate) struct Played {
     pub(crate) outcome: Outcome,
@@ -77,8 +77,8 @@ impl Player {
     }
 }
 
-/// Runs `work` and puts what it counted next to the time that it took, of the
-/// clock, of the server `process` and of this process.
+/// Runs `work` and measures its wall time, the CPU time of the server `process`
+/// and the CPU time of this process.
 pub(crate) fn measure(
     process: Option<u32>,
     work: impl FnOnce() -> anyhow::Result<Tally>,
@@ -95,7 +95,7 @@ pub(crate) fn measure(
     Ok((Measurement::new(&tally, elapsed, cpu, own_cpu), tally))
 }
 
-/// Plays all rounds and ends the connections.
+/// Runs all rounds and ends the connections.
 pub(crate) fn play(workload: &Workload, mut players: Vec<Player>) -> anyhow::Result<Played> {
     report::line(&workload.table.heading());
     for (at, round) in schedule::abba(players.len(), workload.rounds) {

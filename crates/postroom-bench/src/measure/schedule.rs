@@ -1,9 +1,9 @@
 //! The order of rounds.
 
-/// Which side plays which round (from 1 on), for `rounds` rounds a side.
+/// The sides and round numbers (from 1) in order, with `rounds` rounds a side.
 ///
-/// Two sides change places after each round (ABBA), so that a machine that gets
-/// slower or faster meanwhile favours neither.
+/// Two sides swap after each round (ABBA), so that a machine that gets slower or
+/// faster over time favours neither.
 pub(crate) fn abba(sides: usize, rounds: u32) -> Vec<(usize, u32)> {
     let mut order = Vec::new();
     for round in 1..=rounds {
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_sides_change_places() {
+    fn two_sides_swap_after_each_round() {
         let sides: String =
             abba(2, 5).iter().map(|(side, _)| if *side == 0 { 'A' } else { 'B' }).collect();
         assert_eq!(sides, "ABBAABBAAB");

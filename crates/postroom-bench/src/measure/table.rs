@@ -3,16 +3,16 @@
 use crate::measure::measurement::Measurement;
 use crate::report;
 
-/// A table whose rows can be printed as they come: widths are fixed by the
-/// headings.
+/// A table whose rows can be printed one at a time: the headings set the widths
+/// of the columns.
 #[derive(Debug)]
 pub(crate) struct Table {
     headings: &'static [&'static str],
-    /// Columns from this one on are numbers and stand to the right.
+    /// Columns from this one on are numbers and right-aligned.
     first_number: usize,
 }
 
-/// Narrower columns are hard to tell apart.
+/// The least width of a column, since narrower ones are hard to tell apart.
 const LEAST_WIDTH: usize = 8;
 
 /// The columns of every workload that sends or reads.
@@ -34,8 +34,8 @@ pub(crate) const ROUNDS: Table = Table {
     first_number: 2,
 };
 
-/// The columns of a room where everyone gets what anyone says: what counts is a
-/// delivery, a text received by one member.
+/// The columns of a channel in which every member gets every post. They count
+/// deliveries: a post received by one member is one delivery.
 pub(crate) const DELIVERIES: Table = Table {
     headings: &[
         "workload",
@@ -56,7 +56,7 @@ pub(crate) const DELIVERIES: Table = Table {
     first_number: 2,
 };
 
-/// The columns of messages that are sent one after the other.
+/// The columns of messages that are sent one at a time.
 pub(crate) const MESSAGES: Table = Table {
     headings: &[
         "workload",
@@ -123,7 +123,7 @@ impl Table {
         aligned.join("  ").trim_end().to_owned()
     }
 
-    /// Prints all rows at once, perhaps as Markdown.
+    /// Prints all rows, as text or as Markdown.
     pub(crate) fn print(&self, markdown: bool, rows: &[Vec<String>]) {
         report::line(&if markdown { self.markdown_heading() } else { self.heading() });
         for cells in rows {
@@ -144,7 +144,7 @@ fn markdown_row<S: AsRef<str>>(cells: &[S]) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
-/// The figures after `round`, from the rate on.
+/// The cells after `round`, from the rate on.
 pub(crate) fn figures(measured: &Measurement) -> Vec<String> {
     vec![
         format!("{:.0}", measured.rate),
@@ -157,7 +157,7 @@ pub(crate) fn figures(measured: &Measurement) -> Vec<String> {
     ]
 }
 
-/// The same columns for a ratio, where a rate is no large number.
+/// The same cells for ratios, which need decimals everywhere.
 pub(crate) fn ratios(ratio: &Measurement) -> Vec<String> {
     [
         Some(ratio.rate),

@@ -1,17 +1,17 @@
-//! What a run of the generator counts.
+//! The counters of a round.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Latencies beyond this are counted as this.
+/// Longer latencies are counted as this one.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// Two digits are within one percent, and keep the counters that a round
-/// touches few enough for the processor's cache.
+/// Two digits keep the error below one percent, and the histogram small enough
+/// for the processor's cache.
 const SIGNIFICANT_DIGITS: u8 = 2;
 
-/// Answers of one round: how many, how late, how many of them wrong.
+/// The answers of one round: their number, latencies and errors.
 #[derive(Debug)]
 pub(crate) struct Tally {
     latencies_ns: Histogram<u64>,
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hopeless_latency_counts_as_the_longest() {
+    fn a_latency_above_the_limit_counts_as_the_limit() {
         let mut tally = Tally::new();
         tally.count(Duration::from_hours(1));
         assert!(within_a_percent(tally.quantile(1.0), 60e6));

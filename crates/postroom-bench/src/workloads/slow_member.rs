@@ -1,7 +1,8 @@
-//! What a member that never reads costs the others, and what becomes of it.
+//! What a member that never reads costs the others, and when the server ends its
+//! connection.
 //!
-//! The same members get the same posts at the same rate, in rounds with one
-//! such member more and rounds without.
+//! The same members get the same posts at the same rate, in rounds with and
+//! without one more member that never reads.
 
 use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use crate::drive::dial;
 use crate::drive::login::Login;
 use crate::drive::side::Side;
 use crate::measure::measurement::{Measurement, float, median};
-use crate::measure::process::Held;
+use crate::measure::process::PeerSocket;
 use crate::measure::rounds;
 use crate::measure::schedule;
 use crate::measure::table::{self, SLOW_MEMBER};
@@ -26,20 +27,20 @@ use crate::outcome::Outcome;
 use crate::report;
 use crate::workloads::channel::{Audience, Channel, Pace, Plan, Protocol, post_bytes};
 
-/// Posts of a sender that may be unseen: a server further behind than that does
-/// not keep up with the rate.
+/// Posts of a sender that may be unseen; a server that is further behind does not
+/// keep up with the rate.
 const UNSEEN_MAX: u32 = 1024;
 
-/// How often it is looked whether the server has ended the connection.
+/// How often to check whether the server has ended the connection.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long what was left in the connection may take to arrive.
+/// How long the bytes left in the connection may take to arrive.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// What the two kinds of rounds are called.
+/// The names of the two kinds of rounds: without and with a slow member.
 const WITH: [&str; 2] = ["none", "one"];
 
-/// A round, with how its slow member ended if it had one.
+/// The results of a round, and the end of its slow member if it had one.
 #[derive(Clone, Copy, Debug)]
 struct Round {
     measured: Measurement,
@@ -49,11 +50,11 @@ struct Round {
 /// How the slow member's connection ended.
 #[derive(Clone, Copy, Debug)]
 struct Ending {
-    /// When the server had closed it, counted from the first post.
+    /// When the server closed it, counted from the first post.
     closed_after: Option<Duration>,
     /// Bytes that had arrived without being read.
     arrived: u64,
-    /// Whether an end or a reset came behind them.
+    /// Whether an end of file or a reset followed them.
     ended: bool,
 }
 
@@ -80,7 +81,7 @@ pub(crate) struct SlowMemberOptions {
     /// Length of a round
     #[arg(long, default_value_t = 10, value_parser = at_least_one())]
     pub(crate) seconds: u32,
-    /// Pairs of a round with a member that never reads and one without
+    /// Pairs of rounds, one with a member that never reads and one without
     #[arg(long, default_value_t = 5, value_parser = at_least_one())]
     pub(crate) rounds: u32,
     /// Print the medians as a Markdown table
@@ -135,11 +136,11 @@ fn play(
     Ok(Round { measured, slow })
 }
 
-/// One that has joined and does not read.
+/// A member that does not read.
 #[derive(Debug)]
 struct SlowMember {
     stream: TcpStream,
-    held: Held,
+    peer: PeerSocket,
 }
 
 impl SlowMember {
@@ -147,18 +148,19 @@ impl SlowMember {
         let process = side.process.context("the server's process is unknown; give --server-pid")?;
         let name = |_| format!("slow{number}");
         let mut entered = dial::log_in(side.address, 1, Login::Chat, &name)?;
-        let stream = entered.pop().context("one was to log in")?.into_inner();
+        let stream = entered.pop().context("nobody logged in")?.into_inner();
         let local = stream.local_addr().context("asking for an address")?;
-        let held = Held::by(process, side.address, local)
-            .with_context(|| format!("process {process} does not hold the slow member"))?;
-        Ok(Self { stream, held })
+        let peer = PeerSocket::find(process, side.address, local).with_context(|| {
+            format!("process {process} does not have the slow member's connection")
+        })?;
+        Ok(Self { stream, peer })
     }
 
-    /// Waits until the server has closed its end, or the round is over.
+    /// Waits until the server closes its end or the round is over.
     fn watch(&self, over: &AtomicBool) -> Option<Duration> {
         let begin = Instant::now();
         while !over.load(Ordering::Relaxed) {
-            if !self.held.is_open() {
+            if !self.peer.is_open() {
                 return Some(begin.elapsed());
             }
             thread::sleep(INTERVAL);
@@ -166,7 +168,7 @@ impl SlowMember {
         None
     }
 
-    /// Reads, now that it harms nobody, what arrived.
+    /// Reads what arrived, now that the round is over.
     fn drain(mut self, closed_after: Option<Duration>) -> anyhow::Result<Ending> {
         self.stream.set_read_timeout(Some(DRAIN_LIMIT)).context("setting a read timeout")?;
         let mut buffer = vec![0; 64 * 1024];
@@ -186,8 +188,8 @@ impl SlowMember {
     }
 }
 
-/// Prints the medians of both kinds of rounds, and those of the ratios, each of
-/// a round with the slow member to the round without it in its pair.
+/// Prints the medians of both kinds of rounds, and the medians of the ratios
+/// within each pair of rounds.
 fn conclude(options: &SlowMemberOptions, channel: &Channel, rounds: &[Vec<Round>; 2]) {
     let measured = |at: usize| rounds[at].iter().map(|round| round.measured);
     let ratios: Vec<Measurement> =
@@ -207,13 +209,13 @@ fn conclude(options: &SlowMemberOptions, channel: &Channel, rounds: &[Vec<Round>
     SLOW_MEMBER.print(options.markdown, &rows);
 }
 
-/// Whether all slow members were ended, by the server, while the others talked.
+/// Whether the server ended every slow member during its round.
 fn report_endings(rounds: &[Round]) -> Outcome {
     let endings: Vec<Ending> = rounds.iter().filter_map(|round| round.slow).collect();
     let ended =
         endings.iter().filter(|ending| ending.closed_after.is_some() && ending.ended).count();
     report::line(&format!(
-        "the server ended {ended} of {} slow members while the others talked",
+        "the server ended {ended} of {} slow members during their rounds",
         endings.len()
     ));
     if ended == endings.len() { Outcome::Clean } else { Outcome::WrongAnswers }
@@ -235,8 +237,8 @@ fn cells(
         .collect()
 }
 
-/// Medians of when the connections ended, of the megabytes that had been posted
-/// by then, and of those that had arrived.
+/// Medians of the times at which the connections ended, of the megabytes posted
+/// by then, and of the megabytes that had arrived.
 fn ending_cells(options: &SlowMemberOptions, channel: &Channel, endings: &[Ending]) -> Vec<String> {
     let seconds = |ending: &Ending| ending.closed_after.map(|after| after.as_secs_f64());
     let closed_after = median(endings.iter().filter_map(seconds).collect());
