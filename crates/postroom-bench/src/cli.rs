@@ -26,17 +26,17 @@ pub(crate) enum Command {
     Send(SendOptions),
     /// Durable read: every connection reads its own mailbox, one READ at a time
     Read(ReadOptions),
-    /// A channel where a few post and all others get it, each post in each hand
+    /// A channel in which a few members post and every member gets every post
     Fanout(FanoutOptions),
-    /// One message at a time from one to another, with nothing else going on
+    /// One message at a time between two members of an otherwise idle server
     Private(PrivateOptions),
-    /// What a member that never reads costs the others, and how it ends
+    /// What a member that never reads costs the others, and when it is evicted
     SlowMember(SlowMemberOptions),
-    /// Resident memory of connections that are logged in and silent
+    /// Resident memory of idle connections that are logged in
     Idle(IdleOptions),
     /// Fill a store with accounts and messages, through the protocol
     Fill(FillOptions),
-    /// Time from starting the server to its `ready`
+    /// Time from the start of the server until it prints `ready`
     Start(StartOptions),
     /// The floor of this machine: the same load against a bare echo server
     Echo(EchoOptions),

@@ -1,10 +1,10 @@
-//! `postroom-bench`: drives a server that already runs, over loopback sockets,
-//! and prints what it measured.
+//! `postroom-bench`: puts load on a running server over loopback sockets and
+//! prints what it measured.
 //!
-//! Server and generator share the machine, so whatever the generator burns the
-//! server lacks. Hence one thread, requests formatted once, one read and one
-//! write call for each wake of a connection, and no allocation in the loop
-//! between them (`fleet`).
+//! Server and generator share the machine, so CPU that the generator uses is
+//! missing on the server. The generator therefore has one thread, formats its
+//! requests once, makes one read and one write call per wake-up of a
+//! connection, and allocates nothing in that loop (`drive/fleet.rs`).
 
 // One pattern for modules: a module with parts is `name/mod.rs`.
 #![deny(clippy::self_named_module_files)]

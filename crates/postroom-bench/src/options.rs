@@ -1,4 +1,4 @@
-//! How the options' values are read, whatever the workload.
+//! Parsers for option values that several workloads share.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(crate) fn at_least_one() -> clap::builder::RangedI64ValueParser<u32> {
 /// `HOST:PORT`.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     text.to_socket_addrs()
-        .map_err(|error| format!("`{text}` is no HOST:PORT: {error}"))?
+        .map_err(|error| format!("`{text}` is not HOST:PORT: {error}"))?
         .next()
         .ok_or_else(|| format!("`{text}` has no address"))
 }
@@ -31,9 +31,9 @@ pub(crate) fn ngircd(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn rival(text: &str, prefix: &str) -> Result<SocketAddr, String> {
-    let place = text
-        .strip_prefix(prefix)
-        .ok_or_else(|| format!("`{text}` does not begin with `{prefix}`, the one server known"))?;
+    let place = text.strip_prefix(prefix).ok_or_else(|| {
+        format!("`{text}` does not begin with `{prefix}`, the only supported server")
+    })?;
     address(place)
 }
 

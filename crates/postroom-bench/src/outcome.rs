@@ -1,10 +1,10 @@
 //! How a run ends.
 
-/// What a workload that ran to its end says about the answers it got.
+/// The exit status of a workload that ran to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Every answer was the one asked for.
+    /// Every answer was as expected.
     Clean,
-    /// At least one was not; the table stands, but not as a result.
+    /// At least one was wrong: the table is printed but is no valid result.
     WrongAnswers,
 }

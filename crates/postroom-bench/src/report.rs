@@ -1,4 +1,4 @@
-//! All that is printed, in one place.
+//! Everything that the program prints.
 #![expect(clippy::print_stdout, reason = "printing is what the program is for")]
 #![expect(clippy::print_stderr, reason = "failures go where tables do not")]
 
@@ -7,7 +7,7 @@ pub(crate) fn line(text: &str) {
     println!("{text}");
 }
 
-/// A remark beside the result.
+/// A remark that is not part of the result.
 pub(crate) fn note(text: &str) {
     eprintln!("postroom-bench: {text}");
 }

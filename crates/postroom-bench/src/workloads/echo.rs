@@ -1,5 +1,5 @@
-//! The floor of this machine: the load of `send` against a server that does
-//! nothing but give back what it gets.
+//! The floor of this machine: the load of `send` against a server that only
+//! sends back what it receives.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -55,7 +55,7 @@ pub(crate) fn run(options: &EchoOptions) -> anyhow::Result<Outcome> {
     Ok(rounds::play(&workload, vec![player])?.outcome)
 }
 
-/// The server in a process of its own, so that its CPU time is.
+/// The server in a process of its own, so that its CPU time is separate.
 #[derive(Debug)]
 struct EchoServer {
     child: Child,
@@ -75,14 +75,14 @@ impl EchoServer {
         let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).context("reading the echo server's address")?;
-        server.address = line.trim().parse().context("the echo server told no address")?;
+        server.address = line.trim().parse().context("the echo server printed no address")?;
         Ok(server)
     }
 }
 
 impl Drop for EchoServer {
     fn drop(&mut self) {
-        // It has nothing to lose, so that there is no need to ask.
+        // It has no state to lose.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! Fan-out: a few members of a channel post, and everyone else gets it.
+//! Fan-out: a few members of a channel post, and all others receive it.
 
 use clap::Args;
 
@@ -21,11 +21,11 @@ pub(crate) struct FanoutOptions {
     /// Members that post
     #[arg(long, default_value_t = 4, value_parser = at_least_one())]
     pub(crate) senders: u32,
-    /// Posts of each sender that a witness lacks, at most
+    /// Posts of each sender that some witness may lack
     #[arg(long, default_value_t = 16, value_parser = at_least_one())]
     pub(crate) unseen: u32,
-    /// Members that only read, and without which a post counts as unseen
-    /// [default: all members that did not send it]
+    /// Members, none of them a sender, that must have a post before it counts as
+    /// seen [default: all members but the post's sender]
     #[arg(long, value_parser = at_least_one())]
     pub(crate) witnesses: Option<u32>,
     /// Bytes of a post

@@ -1,5 +1,6 @@
-//! Fills a store through the protocol: every account gets its first message,
-//! then its second, as mail would come; a round of the table is one for all.
+//! Fills a store through the protocol. Every account gets its first message,
+//! then its second, and so on, in the order in which mail would arrive; a round
+//! of the table is one message for each account.
 
 use std::net::SocketAddr;
 
@@ -24,7 +25,7 @@ pub(crate) struct FillOptions {
     /// Accounts that get messages
     #[arg(long, default_value_t = 1_000_000, value_parser = at_least_one())]
     pub(crate) accounts: u32,
-    /// Messages for each account; a round of the table is one for everyone
+    /// Messages for each account; a round of the table is one for each
     #[arg(long, default_value_t = 10, value_parser = at_least_one())]
     pub(crate) messages: u32,
     /// Bytes of a message's body

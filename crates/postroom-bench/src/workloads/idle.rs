@@ -1,4 +1,4 @@
-//! What connections cost that are logged in and silent.
+//! What idle connections that are logged in cost.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -17,13 +17,13 @@ use crate::options::{address, at_least_one};
 use crate::outcome::Outcome;
 use crate::report;
 
-/// Memory that has not changed for so long is settled.
+/// How long memory must not change to count as settled.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Memory that never settles is taken as it is then.
+/// How long memory may take to settle.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often memory is looked at meanwhile.
+/// How often memory is measured meanwhile.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 const MEMORY: Table = Table::new(&["memory", "before kB", "after kB", "bytes a connection"], 1);
@@ -33,17 +33,18 @@ pub(crate) struct IdleOptions {
     /// Address of the server's listener
     #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     pub(crate) server: SocketAddr,
-    /// What is spoken there
+    /// Protocol of the listener
     #[arg(long, value_enum, default_value_t = Login::Mailbox)]
     pub(crate) protocol: Login,
     /// Process id of the server [default: the owner of the listening socket]
     #[arg(long, value_name = "PID")]
     pub(crate) server_pid: Option<u32>,
-    /// Connections that are to be open at once
+    /// Connections to open
     #[arg(long, default_value_t = 10_000, value_parser = at_least_one())]
     pub(crate) connections: u32,
-    /// Log in as this many accounts, in turn; fewer of them show the price of
-    /// a connection without that of an account [default: one a connection]
+    /// Log in as this many accounts, in turn; fewer accounts than connections
+    /// show the cost of a connection without an account [default: one a
+    /// connection]
     #[arg(long, value_parser = at_least_one())]
     pub(crate) accounts: Option<u32>,
 }
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn growth_is_shared_out_and_may_be_negative() {
+    fn growth_is_divided_and_may_be_negative() {
         assert!((bytes_each(1000, 21_000, 10_000) - 2048.0).abs() < 1e-9);
         assert!((bytes_each(2000, 1000, 1000) + 1024.0).abs() < 1e-9);
     }

@@ -1,5 +1,5 @@
-//! Latency from one to another: the next message is sent when the last has
-//! come, and nothing else goes on.
+//! Latency between two members of an otherwise idle server: each message is sent
+//! after the last has arrived.
 
 use std::path::PathBuf;
 
@@ -34,11 +34,11 @@ pub(crate) struct PrivateOptions {
     /// Rounds of each side
     #[arg(long, default_value_t = 5, value_parser = at_least_one())]
     pub(crate) rounds: u32,
-    /// Let the server store each message before it is shown: post it to the
-    /// channel, with nobody else there
+    /// Let the server store each message before it is shown, by posting to a
+    /// channel without other members
     #[arg(long)]
     pub(crate) stored: bool,
-    /// Measure next to it what a sync costs on the disk of this folder
+    /// Also measure what a sync costs on the disk of this folder
     #[arg(long, value_name = "DIR", requires_all = ["stored", "against"])]
     pub(crate) sync_folder: Option<PathBuf>,
 }
@@ -67,7 +67,7 @@ pub(crate) fn run(options: &PrivateOptions) -> anyhow::Result<Outcome> {
 }
 
 fn player(side: Side<Protocol>, options: &PrivateOptions) -> anyhow::Result<Player> {
-    // With two present, a post to the channel goes where a private one would.
+    // With two members, a post has the same recipient as a private message.
     let public = options.stored && side.dialect == Protocol::Chat;
     let audience = if public { Audience::Everyone } else { Audience::Private };
     let body = options.body as usize;
@@ -75,8 +75,8 @@ fn player(side: Side<Protocol>, options: &PrivateOptions) -> anyhow::Result<Play
     channel::player(side, &plan, Pace::Seen(Extent::Total(options.messages.into())))
 }
 
-/// Tells what a stored message costs beyond the rival, which stores nothing, and
-/// beyond a sync of its own.
+/// Prints what a stored message costs beyond one of the rival, which stores
+/// nothing, and one sync.
 fn compare(medians: &[(&'static str, Measurement)]) {
     if let [(own, ours), (rival, theirs), syncs @ ..] = medians {
         for (sync, alone) in syncs {

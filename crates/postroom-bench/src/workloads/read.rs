@@ -1,5 +1,5 @@
-//! Durable read: each connection empties its own mailbox, or list, asking for
-//! the next message only when it has the last.
+//! Durable read: each connection empties its own mailbox, or list, one message
+//! at a time.
 
 use anyhow::ensure;
 use clap::Args;
@@ -12,7 +12,7 @@ use crate::measure::rounds::{self, Player};
 use crate::options::at_least_one;
 use crate::outcome::Outcome;
 
-/// The next READ proves that the last answer arrived, so that there is one.
+/// One, since the next READ confirms that the last answer arrived.
 const IN_FLIGHT: u32 = 1;
 
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ pub(crate) fn run(options: &ReadOptions) -> anyhow::Result<Outcome> {
     let share = options.messages / options.rounds;
     ensure!(
         share > 0,
-        "{} messages are too few for {} rounds; give --messages more",
+        "{} messages are too few for {} rounds; use a larger --messages",
         options.messages,
         options.rounds
     );

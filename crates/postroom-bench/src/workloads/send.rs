@@ -32,7 +32,7 @@ pub(crate) struct SendOptions {
     /// Rounds of each side
     #[arg(long, default_value_t = 5, value_parser = at_least_one())]
     pub(crate) rounds: u32,
-    /// Leave out the message that each recipient gets before the first round
+    /// Skip the message that each recipient gets before the first round
     #[arg(long)]
     pub(crate) no_setup: bool,
 }
@@ -40,7 +40,7 @@ pub(crate) struct SendOptions {
 pub(crate) fn run(options: &SendOptions) -> anyhow::Result<Outcome> {
     let sides = Side::all(&options.sides);
     if !options.no_setup {
-        // Otherwise the first rounds would also pay for making the accounts.
+        // Otherwise the first rounds would include the cost of new accounts.
         for side in &sides {
             let recipients = options.recipients;
             exchange::prepare(side, RECIPIENT, recipients, recipients.into(), options.body)?;

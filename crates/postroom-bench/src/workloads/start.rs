@@ -1,5 +1,5 @@
-//! How long a server takes from its start to `ready`, and what it then holds
-//! resident.
+//! How long a server takes from its start to `ready`, and its resident memory
+//! then.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -17,13 +17,13 @@ use crate::options::at_least_one;
 use crate::outcome::Outcome;
 use crate::report;
 
-/// Stores that are filled for measuring hold more than the default allows.
+/// High enough for stores that `fill` made.
 const CAPACITY: &str = "1000000";
 
 const STARTS: Table =
     Table::new(&["workload", "round", "ready ms", "VmRSS MiB", "RssAnon MiB", "stop ms"], 1);
 
-/// One start, and the stop after it.
+/// The results of one start and the stop after it.
 #[derive(Debug)]
 struct Start {
     ready: Duration,
@@ -36,10 +36,10 @@ pub(crate) struct StartOptions {
     /// The `postroom` program
     #[arg(long, value_name = "PATH")]
     pub(crate) program: PathBuf,
-    /// The data folder it is to start with
+    /// The data folder to start with
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
-    /// Starts, each with a stop after it
+    /// Starts, each followed by a stop
     #[arg(long, default_value_t = 5, value_parser = at_least_one())]
     pub(crate) rounds: u32,
     /// Further arguments of `postroom serve`
@@ -75,7 +75,7 @@ fn measure(options: &StartOptions) -> anyhow::Result<Start> {
     Ok(Start { ready, memory, stop: begin.elapsed() })
 }
 
-/// A server of our own, which never outlives its round.
+/// A server process that is killed when its round ends early.
 #[derive(Debug)]
 struct Server {
     child: Child,
@@ -116,7 +116,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // After an orderly stop there is nobody left, and both calls say so.
+        // After an orderly stop the process is gone and both calls fail.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,17 +1,17 @@
-//! Posts as they are sent and as they are read: of fixed width, with the
-//! sender's number and the post's own in them.
+//! The text of a post and the line that its readers receive. Both have a fixed
+//! width and hold the sender's number and the post's.
 
 use crate::drive::digits;
 
-/// Digits of a sender, and of a post of it.
+/// Digits of the sender's number and of the post's.
 const SENDER_DIGITS: usize = 3;
 const NUMBER_DIGITS: usize = 10;
 
-/// Bytes of a text before the post's number: the sender's, and a space.
+/// Bytes of a text before the post's number: the sender's number and a space.
 const NUMBER_AT: usize = SENDER_DIGITS + 1;
 
-/// Both numbers, a space behind each, and one more byte: a server may drop
-/// spaces at the end.
+/// Both numbers, a space after each, and one more byte, since a server may drop
+/// trailing spaces.
 const SHORTEST_TEXT: u16 = 16;
 const _: () = assert!(SHORTEST_TEXT as usize == NUMBER_AT + NUMBER_DIGITS + 2);
 
@@ -20,10 +20,10 @@ pub(crate) fn post_bytes() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(i64::from(SHORTEST_TEXT)..)
 }
 
-/// As many as three digits tell apart.
+/// As many senders as three digits can number.
 pub(super) const MOST_SENDERS: u32 = 1000;
 
-/// What a text of a sender has before and behind the digits of its number.
+/// The parts of a sender's text before and after the digits of its number.
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     pub(super) before: String,
@@ -41,13 +41,13 @@ impl Text {
         }
     }
 
-    /// The text that bears the number 0.
+    /// The text with the number 0.
     pub(super) fn first(&self) -> String {
         [&self.before, &*"0".repeat(self.digits), &self.behind].concat()
     }
 }
 
-/// A line that a sender's readers get, whatever the number in it.
+/// The line that the readers of a sender receive, with any number in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     bytes: Vec<u8>,
@@ -55,7 +55,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Learns it from `line`, whose text begins at `text_at`.
+    /// The form of `line`, whose text begins at `text_at`.
     pub(super) fn new(line: &[u8], text_at: usize) -> Self {
         Self { bytes: line.to_vec(), number_at: text_at + NUMBER_AT }
     }
@@ -64,8 +64,8 @@ impl Line {
         self.bytes.len()
     }
 
-    /// The number of the post at the front of `bytes`, if all of it is there
-    /// and it is this sender's, to the last byte.
+    /// The number of the post at the front of `bytes`, if it is complete and
+    /// every other byte matches this sender's line.
     #[inline]
     pub(super) fn number(&self, bytes: &[u8]) -> Option<u32> {
         let line = bytes.get(..self.bytes.len())?;
@@ -85,14 +85,14 @@ mod tests {
     }
 
     #[test]
-    fn a_text_has_its_length() {
+    fn a_text_has_the_given_length() {
         assert_eq!(Text::new(7, 18).first(), "007 0000000000 xxx");
         let shortest = usize::from(SHORTEST_TEXT);
         assert_eq!(Text::new(0, shortest).first().len(), shortest);
     }
 
     #[test]
-    fn a_post_is_known_with_any_number() {
+    fn a_post_is_recognised_with_any_number() {
         assert_eq!(line().number(b"ann: 007 0000000042 xx\nann: "), Some(42));
         assert_eq!(line().number(b"ann: 007 0000000042 xx"), None);
     }

@@ -1,13 +1,13 @@
-//! A channel: members who each get what any other says, and the loop that drives
-//! them.
+//! A channel whose members get each other's posts, and the event loop that
+//! drives them.
 //!
-//! A post is seen when all witnesses have it, and all others are witnesses unless
-//! a plan says otherwise. A sender has only so many unseen, so that every server,
-//! however it buffers, is asked the same: to bring all posts to all, not only to
-//! the quickest. Each line that comes is compared in full with the post that it
-//! must be, and must be the next of its sender; a round ends when nobody lacks
-//! any, which therefore proves that each member got each post exactly once, in
-//! order.
+//! A post is seen once every witness has received it; by default every member
+//! but the sender is a witness. A sender may have only a limited number of
+//! unseen posts. Every server, however it buffers, thus has the same task:
+//! deliver all posts to all members, not only to the fastest. Each received line
+//! is compared in full with the next post of its sender. A round ends once no
+//! member lacks a post, which proves that each member received each post exactly
+//! once and in order.
 
 mod line;
 mod opening;
@@ -33,17 +33,17 @@ pub(crate) use line::post_bytes;
 pub(crate) use protocol::{Audience, Protocol};
 pub(crate) use side::{ChannelSideOptions, player, sides};
 
-/// Who is there and what is said.
+/// The members of a channel and their posts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) audience: Audience,
     pub(crate) members: u32,
-    /// The first of the members.
+    /// The first members are the senders.
     pub(crate) senders: u32,
-    /// Posts of each sender that are under way at most.
+    /// Unseen posts that each sender may have.
     pub(crate) unseen: u32,
-    /// Members whose receipt makes a post seen, none of them a sender; if none
-    /// is told, all that do not send it.
+    /// How many members are witnesses, none of them a sender; `None` for every
+    /// member but the sender.
     pub(crate) witnesses: Option<u32>,
     /// Bytes of a post.
     pub(crate) body: usize,
@@ -52,13 +52,13 @@ pub(crate) struct Plan {
 /// When the senders post.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pace {
-    /// As soon as fewer than so many are unseen.
+    /// As soon as the limit of unseen posts allows it.
     Seen(Extent),
-    /// In turn, one such interval after the other, for so long.
+    /// In turn, one post each interval, for this duration.
     Every(Duration, Duration),
 }
 
-/// All members, entered and introduced.
+/// All members, logged in and past their first posts.
 #[derive(Debug)]
 pub(crate) struct Channel {
     poll: Poll,
@@ -76,7 +76,7 @@ struct Member {
 }
 
 impl Channel {
-    /// Posts at `pace`, and returns when all has been seen.
+    /// Posts at `pace`, and returns once no member lacks a post.
     pub(crate) fn run(&mut self, pace: Pace) -> anyhow::Result<Tally> {
         match pace {
             Pace::Seen(extent) => self.run_seen(extent),
@@ -84,7 +84,7 @@ impl Channel {
         }
     }
 
-    /// Bytes of a post as its readers get it.
+    /// Bytes of a post as its readers receive it.
     pub(crate) fn line_bytes(&self) -> usize {
         self.posts.line_bytes()
     }
@@ -103,7 +103,7 @@ impl Channel {
         while self.posts.lacking() > 0 {
             if !self.turn(STALL, &mut tally)? {
                 bail!(
-                    "no member got anything for {} seconds, with {} posts unseen{}",
+                    "no member received anything for {} seconds, with {} posts undelivered{}",
                     STALL.as_secs(),
                     self.posts.lacking(),
                     self.posts.stranger()
@@ -126,10 +126,10 @@ impl Channel {
                 due += interval;
             }
             post(&mut self.posts, &mut self.members, now)?;
-            // A post that waits for its turn would hide how late it is.
+            // A post that is sent late would hide the server's delay.
             ensure!(
                 self.posts.all_sent(),
-                "the server is {} posts behind; ask for a lower rate{}",
+                "the server is {} posts behind; use a lower --rate{}",
                 self.posts.lacking(),
                 self.posts.stranger()
             );
@@ -138,13 +138,17 @@ impl Channel {
             }
             let patience = if due < end { due.saturating_duration_since(now) } else { STALL };
             if !self.turn(patience, &mut tally)? && due >= end {
-                bail!("{} posts were never seen{}", self.posts.lacking(), self.posts.stranger());
+                bail!(
+                    "{} posts were never delivered{}",
+                    self.posts.lacking(),
+                    self.posts.stranger()
+                );
             }
         }
     }
 
-    /// Waits up to `patience` and takes what came; returns whether there was
-    /// anything.
+    /// Waits up to `patience` for events and handles them; returns whether there
+    /// were any.
     fn turn(&mut self, patience: Duration, tally: &mut Tally) -> anyhow::Result<bool> {
         match self.poll.poll(&mut self.events, Some(patience)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
@@ -159,8 +163,8 @@ impl Channel {
             }
             let now = member.hear(buffer, posts, tally)?;
             if event.is_read_closed() {
-                // The end may have come along with those posts, and then raises
-                // no event of its own: this read reports it.
+                // An end of file that arrives with posts raises no event of its
+                // own: this second read reports it.
                 member.hear(buffer, posts, tally)?;
             }
             post(posts, members, now)?;
@@ -169,7 +173,7 @@ impl Channel {
     }
 }
 
-/// Has each sender post what it may; the first members are the senders.
+/// Lets each sender post as much as its limit allows.
 #[inline]
 fn post(posts: &mut Posts, members: &mut [Member], now: Instant) -> anyhow::Result<()> {
     for (sender, member) in members.iter_mut().enumerate().take(posts.senders()) {

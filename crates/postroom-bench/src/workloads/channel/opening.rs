@@ -1,5 +1,6 @@
-//! Lets the members in, blocking, and has each sender post once, so that all
-//! have entered and what a post looks like is known before anything is measured.
+//! Logs the members in, blocking, and lets each sender post once. Before
+//! anything is measured, all members are thus present and the form of a received
+//! post is known.
 
 use std::io::BufReader;
 use std::net::SocketAddr;
@@ -56,8 +57,8 @@ impl Channel {
 
 impl Member {
     fn new(number: u32, lines: Lines, plan: &Plan, poll: &Poll) -> anyhow::Result<Self> {
-        // Nobody posts now, so that what was read and is dropped here can only
-        // be a part of an announcement.
+        // Nobody posts now, so the bytes that are buffered and dropped here can
+        // only be part of an announcement.
         let socket = Socket::new(BufReader::into_inner(lines), number, poll)?;
         let reader = Reader::new(number, plan.senders, plan.is_witness(number));
         Ok(Self { socket, reader })
@@ -68,14 +69,14 @@ impl Plan {
     pub(super) fn check(&self, protocol: Protocol) -> anyhow::Result<()> {
         ensure!(
             self.members >= 2 && self.senders <= self.members && self.senders <= MOST_SENDERS,
-            "{} senders and {} members make no channel: there are two members at least, senders \
-             are members, and {MOST_SENDERS} of them at most",
+            "{} senders do not fit {} members: a channel needs at least two members, and as \
+             senders at most {MOST_SENDERS} of them",
             self.senders,
             self.members
         );
         ensure!(
             self.witnesses.is_none_or(|count| count > 0 && count <= self.members - self.senders),
-            "of {} members that do not send, {} cannot be witnesses",
+            "there are {} members that do not send, so {} cannot be witnesses",
             self.members - self.senders,
             self.witnesses.unwrap_or_default()
         );
@@ -89,7 +90,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Witnesses are spread over those who only read.
+    /// Witnesses are spread evenly over the members that only read.
     fn is_witness(&self, member: u32) -> bool {
         let Some(witnesses) = self.witnesses else {
             return true;
@@ -103,7 +104,7 @@ impl Plan {
         format!("{OWN}{member:0width$}", width = digits::width(self.members))
     }
 
-    /// The one who reads what is private.
+    /// The member that receives private messages.
     fn reader(&self) -> String {
         self.name(1)
     }
@@ -118,7 +119,7 @@ impl Plan {
 }
 
 /// Waits until every member has the first post of all other senders, and
-/// returns how those look, by sender.
+/// returns the form of their lines, by sender.
 fn learn(protocol: Protocol, plan: &Plan, members: &mut [Lines]) -> anyhow::Result<Vec<Line>> {
     let senders: Vec<Introduction> = (0..plan.senders as usize)
         .map(|sender| Introduction::new(protocol, plan, sender))
@@ -129,7 +130,7 @@ fn learn(protocol: Protocol, plan: &Plan, members: &mut [Lines]) -> anyhow::Resu
         let mut missing: Vec<usize> = others.collect();
         while !missing.is_empty() {
             let line = dial::next_line(lines).with_context(|| {
-                format!("member {own} lacks the first posts of senders {missing:?}")
+                format!("member {own} has not received the first posts of senders {missing:?}")
             })?;
             if let Some(reply) = protocol.login().reply(line.trim_ascii_end()) {
                 dial::say(lines, &reply)?;
@@ -141,13 +142,16 @@ fn learn(protocol: Protocol, plan: &Plan, members: &mut [Lines]) -> anyhow::Resu
             };
             missing.retain(|&at| at != sender);
             let known = learned[sender].get_or_insert_with(|| line.clone());
-            ensure!(*known == line, "member {own} sees sender {sender} as nobody else does");
+            ensure!(
+                *known == line,
+                "member {own} received another line from sender {sender} than the others"
+            );
         }
     }
     learned.into_iter().collect::<Option<_>>().context("a sender has no readers")
 }
 
-/// How a sender's first post ends, and what may come before that.
+/// The end of a sender's first post, and what may precede it.
 struct Introduction {
     end: String,
     fits: Box<dyn Fn(&str) -> bool>,

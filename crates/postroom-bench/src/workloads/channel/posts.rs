@@ -1,4 +1,4 @@
-//! Who has posted what, and who has not got it yet.
+//! Which posts were sent, and which members still lack them.
 //!
 //! Pure: bytes in, bytes out.
 
@@ -12,11 +12,11 @@ use crate::drive::login::Login;
 use crate::drive::request::Requests;
 use crate::measure::tally::Tally;
 
-/// Where not all members are witnesses, some member may lack so many times the
-/// posts that a witness may lack, before its senders wait for it.
+/// Where not all members are witnesses, a sender also waits for a member that
+/// lacks this many times the posts that a witness may lack.
 const LAG_MAX: usize = 64;
 
-/// One who gets posts.
+/// A member that receives posts.
 #[derive(Debug)]
 pub(super) struct Reader {
     /// The number of the next post, by sender.
@@ -25,11 +25,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Has the first post of each of `senders`, of which it may be one.
+    /// Expects the second post of each of `senders`, of which it may be one.
     pub(super) fn new(number: u32, senders: u32, witness: bool) -> Self {
         let mut expected = vec![1; senders as usize];
         if let Some(own) = expected.get_mut(number as usize) {
-            // Nobody is to get what they said themselves.
+            // Nobody receives their own posts.
             *own = u32::MAX;
         }
         Self { expected: expected.into_boxed_slice(), witness }
@@ -39,51 +39,51 @@ impl Reader {
 #[derive(Debug)]
 pub(super) struct Posts {
     senders: Vec<Sender>,
-    /// Members that each post goes to.
+    /// Members that receive each post.
     readers: u32,
-    /// Those of them whose receipt makes a post seen.
+    /// How many of them are witnesses.
     witnesses: u32,
     /// Posts of each sender that may be unseen.
     unseen_max: usize,
-    /// Posts of all senders that someone lacks.
+    /// Posts of all senders that some member lacks.
     lacking: usize,
-    /// No post is sent from then on.
+    /// When sending stops.
     deadline: Option<Instant>,
     /// The sender whose turn it is, where they take turns.
     turn: usize,
-    /// The protocol, as far as it asks for replies.
+    /// For the replies that the protocol demands.
     login: Login,
-    /// The last line that was no post, for the report.
+    /// The last line that was not a post, for error messages.
     stranger: Vec<u8>,
 }
 
-/// One who posts.
+/// A member that posts.
 #[derive(Debug)]
 struct Sender {
     requests: Requests,
     line: Line,
-    /// What someone lacks: a ring, by the post's number.
+    /// Posts that some member lacks: a ring buffer, indexed by post number.
     under_way: Box<[UnderWay]>,
     lacking: usize,
     unseen: usize,
     /// The number of the next post.
     next: u32,
-    /// Posts that this round still wants from this sender.
+    /// Posts that this sender has yet to send in this round.
     left: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct UnderWay {
     sent_at: Instant,
-    /// Members that have not got it.
+    /// Members that lack it.
     missing: u32,
     /// Witnesses among them.
     unwitnessed: u32,
 }
 
 impl Posts {
-    /// Senders with the requests that they make and the lines that come of
-    /// them; each has made its first request already.
+    /// Senders with their requests and the lines that readers receive. Each has
+    /// sent its first request already.
     pub(super) fn new(
         senders: Vec<(Requests, Line)>,
         readers: u32,
@@ -115,25 +115,25 @@ impl Posts {
         self.senders.len()
     }
 
-    /// Posts that someone lacks.
+    /// Posts that some member lacks.
     pub(super) fn lacking(&self) -> usize {
         self.lacking
     }
 
-    /// Bytes of the longest sender's line.
+    /// Bytes of the longest line of any sender.
     pub(super) fn line_bytes(&self) -> usize {
         self.senders.iter().map(|sender| sender.line.bytes()).max().unwrap_or_default()
     }
 
-    /// What a stuck run may have been sent instead.
+    /// For the error of a stuck run: what the server sent instead of posts.
     pub(super) fn stranger(&self) -> String {
         if self.stranger.is_empty() {
             return String::new();
         }
-        format!("; the last line that was no post: `{}`", self.stranger.escape_ascii())
+        format!("; the last line that was not a post: `{}`", self.stranger.escape_ascii())
     }
 
-    /// Allots the posts of a round.
+    /// Sets how many posts each sender sends in the coming round.
     pub(super) fn allot(&mut self, extent: Extent, deadline: Option<Instant>) {
         let count = self.senders.len() as u64;
         for (number, sender) in (0..).zip(&mut self.senders) {
@@ -142,18 +142,18 @@ impl Posts {
         self.deadline = deadline;
     }
 
-    /// Allots one more post to the sender whose turn it is.
+    /// Adds one post for the sender whose turn it is.
     pub(super) fn allot_one(&mut self) {
         self.senders[self.turn].left += 1;
         self.turn = (self.turn + 1) % self.senders.len();
     }
 
-    /// Whether nothing that was allotted waits for others to be seen.
+    /// Whether no sender still has a post to send.
     pub(super) fn all_sent(&self) -> bool {
         self.senders.iter().all(|sender| sender.left == 0)
     }
 
-    /// What `sender` may post at `now`, all of it in one piece.
+    /// The posts that `sender` may send at `now`, as one piece.
     #[inline]
     pub(super) fn next(&mut self, sender: usize, now: Instant) -> &[u8] {
         let sender = &mut self.senders[sender];
@@ -176,8 +176,8 @@ impl Posts {
         sender.requests.next(count, 0)
     }
 
-    /// Counts the posts in `bytes`, which came to `reader` at `now`; what the
-    /// server wants to hear at once is added to `reply`. Returns how many bytes
+    /// Counts the posts in `bytes`, which `reader` received at `now`, and adds
+    /// the replies that the protocol demands to `reply`. Returns how many bytes
     /// were whole lines.
     #[inline]
     pub(super) fn hear(
@@ -189,7 +189,7 @@ impl Posts {
         reply: &mut Vec<u8>,
     ) -> anyhow::Result<usize> {
         let mut taken = 0;
-        // Posts of one sender tend to come together.
+        // Posts of one sender tend to arrive together.
         let mut likely = 0;
         loop {
             let rest = &bytes[taken..];
@@ -227,7 +227,7 @@ impl Posts {
         let under_way = &mut sender.under_way[place];
         ensure!(
             number == reader.expected[from] && under_way.missing > 0,
-            "post {number} of sender {from} came where {} was due",
+            "received post {number} of sender {from}, expected {}",
             reader.expected[from]
         );
         reader.expected[from] += 1;
@@ -246,7 +246,7 @@ impl Posts {
         Ok(())
     }
 
-    /// Takes a line that is no post: an announcement, or a question.
+    /// Handles a line that is not a post: an announcement, or a PING.
     #[cold]
     fn take_other(&mut self, line: &[u8], reply: &mut Vec<u8>) {
         let line = line.trim_ascii_end();
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_post_is_seen_when_all_have_it() {
+    fn a_post_is_seen_once_all_have_received_it() {
         let mut posts = posts(2);
         assert_eq!(posts.next(0, Instant::now()), b"000 0000000001 xx000 0000000002 xx");
         assert!(posts.next(0, Instant::now()).is_empty());
@@ -353,12 +353,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_twice_or_unasked_ends_the_run() {
+    fn a_missing_repeated_or_unknown_post_ends_the_run() {
         for wrong in [line("ann", 0, 2), line("ann", 0, 1).repeat(2), line("bob", 1, 1)] {
             let mut posts = posts(2);
             posts.next(0, Instant::now());
             let error = hear(&mut posts, &wrong, reader(true)).unwrap_err();
-            assert!(error.to_string().contains("was due"), "{error}");
+            assert!(error.to_string().contains("expected"), "{error}");
         }
     }
 
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn turns_are_taken() {
+    fn senders_take_turns() {
         let mut posts = posts(2);
         posts.allot(Extent::Total(0), None);
         (0..3).for_each(|_| posts.allot_one());

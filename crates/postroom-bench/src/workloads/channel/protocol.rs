@@ -1,16 +1,16 @@
-//! The protocols that channels are measured in.
+//! The protocols in which channels are measured.
 
 use crate::drive::login::{CHANNEL, Login};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// The protocol `chat`, where everyone present is in the lobby.
+    /// The protocol `chat`, where everyone present is in `#lobby`.
     Chat,
     /// IRC, with one channel.
     Irc,
 }
 
-/// Who gets what is said.
+/// Who receives a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
     /// All the others.
@@ -34,7 +34,7 @@ impl Protocol {
         }
     }
 
-    /// The longest text that a line surely has room for.
+    /// The longest text that surely fits into a line.
     pub(super) fn longest_text(self) -> usize {
         match self {
             Self::Chat => 8_000,
@@ -43,7 +43,7 @@ impl Protocol {
         }
     }
 
-    /// What precedes a text that is sent, where `reader` is the one of
+    /// The command before a text; `reader` is the recipient of
     /// `Audience::Private`.
     pub(super) fn command(self, audience: Audience, reader: &str) -> String {
         match (self, audience) {
@@ -61,8 +61,8 @@ impl Protocol {
         }
     }
 
-    /// Whether a text of `sender` may come behind `front`. On IRC that has the
-    /// sender's host in it, which the server chooses how to write.
+    /// Whether a text of `sender` may follow `front`. On IRC `front` holds the
+    /// sender's host, whose form is up to the server.
     pub(super) fn introduces(
         self,
         front: &str,
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chat_tells_the_sender() {
+    fn chat_names_the_sender() {
         let fits = |front, audience| Protocol::Chat.introduces(front, audience, "ann", "bob");
         assert!(fits("ann: ", Audience::Everyone));
         assert!(fits("ann(private): ", Audience::Private));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn irc_tells_the_sender_with_its_host() {
+    fn irc_names_the_sender_with_its_host() {
         let fits = |front, audience| Protocol::Irc.introduces(front, audience, "ann", "bob");
         assert!(fits(":ann!~ann@host PRIVMSG #bench :", Audience::Everyone));
         assert!(fits(":ann!~ann@host PRIVMSG bob :", Audience::Private));

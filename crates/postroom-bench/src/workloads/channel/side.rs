@@ -27,20 +27,20 @@ pub(crate) struct ChannelSideOptions {
     pub(crate) markdown: bool,
 }
 
-/// The server, and the one to compare it with.
+/// The server and, if given, the IRC server to compare it with.
 pub(crate) fn sides(options: &ChannelSideOptions) -> Vec<Side<Protocol>> {
     let own = Side::new(Protocol::Chat, options.server, options.server_pid);
     let rival = options.against.map(|address| Side::new(Protocol::Irc, address, None));
     std::iter::once(own).chain(rival).collect()
 }
 
-/// `side` with everyone in the channel, who post at `pace`.
+/// The player whose members post at `pace` in a channel of `side`.
 pub(crate) fn player(side: Side<Protocol>, plan: &Plan, pace: Pace) -> anyhow::Result<Player> {
     let channel = Channel::open(side.dialect, side.address, plan)?;
     Ok(Player::new(side.dialect.label(), side.process, Talk { channel, pace }))
 }
 
-/// A round of posts.
+/// The load of posts in a channel.
 #[derive(Debug)]
 struct Talk {
     channel: Channel,

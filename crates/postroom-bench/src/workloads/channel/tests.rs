@@ -9,7 +9,7 @@ use super::*;
 
 type Present = Arc<Mutex<HashMap<String, TcpStream>>>;
 
-/// A chat server that hands out each text `copies` times.
+/// A chat server that delivers each text `copies` times.
 fn server(copies: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -85,10 +85,10 @@ fn a_private_message_has_one_reader() {
 }
 
 #[test]
-fn a_server_that_repeats_itself_is_found_out() {
+fn a_server_that_repeats_a_post_fails_the_run() {
     let mut channel = open(2, &plan(Audience::Everyone, 2, 1)).unwrap();
     let error = channel.run(Pace::Seen(Extent::Total(5))).unwrap_err();
-    assert!(format!("{error:#}").contains("was due"), "{error:#}");
+    assert!(format!("{error:#}").contains("expected"), "{error:#}");
 }
 
 #[test]
