@@ -7,9 +7,9 @@
 //! before anything further is sent, and a connection that ends in any other way
 //! than by `Connection::leave` is reset, which proves nothing.
 //!
-//! What the server says is parsed in `answers` without a socket, fetched over a
-//! `connection` that bounds every line and every wait, and told in the words of
-//! one protocol by a `mailbox`.
+//! A `mailbox` speaks one of two protocols, whose answers it parses in its
+//! `answers` without a socket, over a `connection` that bounds every line and
+//! every wait.
 //!
 //! The live clients, `im` and `chat`, wait for both sides at once (`live`): for
 //! lines over a `link` to the server, and for those of a person or a script at
@@ -18,7 +18,6 @@
 // One pattern for modules: a module with parts is `name/mod.rs`.
 #![deny(clippy::self_named_module_files)]
 
-mod answers;
 mod arguments;
 mod board;
 mod chat;

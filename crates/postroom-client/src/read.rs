@@ -10,10 +10,9 @@ use std::io::{self, Write};
 use postroom_model::Safe;
 use serde::Serialize;
 
-use crate::answers::Message;
 use crate::connection::Resolved;
 use crate::interrupt::Interrupt;
-use crate::mailbox::{Mailbox as _, StrictMailbox};
+use crate::mailbox::{Mailbox as _, Message, StrictMailbox};
 use crate::words::parse_name;
 use crate::{ClientError, ReadArguments, password};
 

@@ -8,10 +8,9 @@ use std::io::{self, Read};
 
 use postroom_model::{Name, Text};
 
-use crate::answers::strict::Composed;
 use crate::connection::Resolved;
 use crate::interrupt::Interrupt;
-use crate::mailbox::{Mailbox as _, StrictMailbox};
+use crate::mailbox::{Composed, Mailbox as _, StrictMailbox};
 use crate::words::{parse_name, parse_text, read_bounded, without_line_end};
 use crate::{ClientError, SendArguments, password};
 

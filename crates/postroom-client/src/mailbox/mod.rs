@@ -3,16 +3,17 @@
 //! After an error other than [`ClientError::LineTooLong`] the connection is of
 //! no more use, and dropping the mailbox resets it.
 
+mod answers;
 mod strict;
 mod verbose;
 
-pub(crate) use strict::StrictMailbox;
+pub(crate) use answers::Message;
+pub(crate) use strict::{Composed, StrictMailbox};
 pub(crate) use verbose::VerboseMailbox;
 
 use postroom_model::{Name, Password, Text};
 
 use crate::ClientError;
-use crate::answers::Message;
 
 /// What a person does with a mailbox, each answer as sentences, a line each and
 /// safe to show.

@@ -1,10 +1,4 @@
-//! What a server's lines mean, without input or output.
-//!
-//! Each function knows all answers to one command; a line that is none of them
-//! gives `None`, and the connection is dropped for it.
-
-pub(crate) mod strict;
-pub(crate) mod verbose;
+//! What the answers of both mailbox protocols have in common.
 
 use postroom_model::{Name, Text};
 
@@ -18,7 +12,7 @@ pub(crate) struct Message {
 }
 
 /// A number as servers write it: digits alone.
-fn number(word: &str) -> Option<u32> {
+pub(super) fn number(word: &str) -> Option<u32> {
     let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| word.parse().ok()).flatten()
 }

@@ -1,8 +1,11 @@
-//! The answers of the protocol `mailbox-verbose`.
+//! The answers of the protocol `mailbox-verbose`, parsed without input or output.
+//!
+//! Each function knows all answers to one command. It returns `None` for any
+//! other line, and the caller then drops the connection.
 
 use postroom_model::{Name, Text};
 
-use super::{Message, number};
+use crate::mailbox::answers::{Message, number};
 
 /// The answer to LOGIN.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,6 +1,11 @@
-//! The answers of the protocol `mailbox`.
+//! The answers of the protocol `mailbox`, parsed without input or output.
+//!
+//! Each function knows all answers to one command. It returns `None` for any
+//! other line, and the caller then drops the connection.
 
 use postroom_model::Name;
+
+use crate::mailbox::answers::number;
 
 /// The answer to COMPOSE and its body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,7 +27,7 @@ pub(crate) enum Head {
 
 /// The answer to LOGIN: how many messages are stored.
 pub(crate) fn login(line: &str) -> Option<u32> {
-    super::number(line)
+    number(line)
 }
 
 /// The answer to COMPOSE and its body.

@@ -1,11 +1,13 @@
 //! A mailbox that speaks `mailbox-verbose`.
 
+mod answers;
+
 use std::time::Duration;
 
 use postroom_model::{Name, Password, Safe, Text};
 
+use self::answers::{Login, Read};
 use super::{Mailbox, as_slices, login_lines, shown, unacknowledged};
-use crate::answers::verbose::{self, Login, Read};
 use crate::connection::{Connection, Resolved};
 use crate::interrupt::Interrupt;
 use crate::{ClientError, Deviation, LINE_BYTES_MAX};
@@ -50,7 +52,7 @@ impl Mailbox for VerboseMailbox {
             ClientError::Dropped { .. } => self.connection.unanswered(),
             other => other,
         })?;
-        match verbose::login(&line, name) {
+        match answers::login(&line, name) {
             Some(Login::Welcome) => {
                 self.name = Some(name.clone());
                 Ok(Some(Safe(&line).to_string()))
@@ -67,7 +69,7 @@ impl Mailbox for VerboseMailbox {
         }
         self.connection.send(&[command.as_bytes()]).map_err(unacknowledged)?;
         let line = self.connection.line().map_err(unacknowledged)?;
-        match verbose::compose(&line) {
+        match answers::compose(&line) {
             Some(_) => Ok(Safe(&line).to_string()),
             None => Err(self.unexpected("COMPOSE", &line)),
         }
@@ -77,7 +79,7 @@ impl Mailbox for VerboseMailbox {
         let command = format!("READ {}", self.own_name());
         self.connection.send(&[command.as_bytes()])?;
         let line = self.connection.line()?;
-        match verbose::read(&line) {
+        match answers::read(&line) {
             Some(Read::Message { message, remaining: 1 }) => {
                 Ok(format!("{}\n1 unread message remains.", shown(&message)))
             }

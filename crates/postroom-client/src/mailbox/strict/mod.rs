@@ -1,14 +1,16 @@
 //! A mailbox that speaks `mailbox`.
 
+mod answers;
+
 use std::time::Duration;
 
 use postroom_model::{Name, Password, Text};
 
+pub(crate) use self::answers::Composed;
+
+use self::answers::Head;
+use super::answers::Message;
 use super::{Mailbox, as_slices, count_of_messages, login_lines, shown, unacknowledged};
-use crate::answers::{
-    Message,
-    strict::{self, Composed, Head},
-};
 use crate::connection::{Connection, Resolved};
 use crate::error::refusal_causes;
 use crate::interrupt::Interrupt;
@@ -47,7 +49,7 @@ impl StrictMailbox {
             },
             other => other,
         })?;
-        strict::login(&line).ok_or_else(|| self.unexpected("LOGIN", &line))
+        answers::login(&line).ok_or_else(|| self.unexpected("LOGIN", &line))
     }
 
     /// Leaves a message; an error tells that it was not stored.
@@ -59,7 +61,7 @@ impl StrictMailbox {
         let command = format!("COMPOSE {recipient}");
         self.connection.send(&[command.as_bytes(), body]).map_err(unacknowledged)?;
         let line = self.connection.line().map_err(unacknowledged)?;
-        strict::compose(&line).ok_or_else(|| self.unexpected("COMPOSE", &line))
+        answers::compose(&line).ok_or_else(|| self.unexpected("COMPOSE", &line))
     }
 
     /// Takes the earliest unread message, if there is one. It stays unread on
@@ -67,7 +69,7 @@ impl StrictMailbox {
     pub(crate) fn take(&mut self) -> Result<Option<Message>, ClientError> {
         self.connection.send(&[b"READ"])?;
         let line = self.connection.line()?;
-        match strict::read_head(&line) {
+        match answers::read_head(&line) {
             Some(Head::NothingUnread) => Ok(None),
             Some(Head::Sender(sender)) => {
                 let line = self.connection.line()?;
