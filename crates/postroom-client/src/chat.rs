@@ -14,8 +14,8 @@ use crate::error::Deviation;
 use crate::input::Typed;
 use crate::listener::protocol_of;
 use crate::live::{Call, Flow, Live, Woken};
+use crate::parse::{parse_name, parse_text};
 use crate::password::{AGAIN, PASSWORDS_MAX};
-use crate::words::{parse_name, parse_text};
 use crate::{ChatArguments, ClientError, LINE_BYTES_MAX, ServerAddress, password};
 
 /// The protocol's name.
@@ -193,15 +193,15 @@ impl<'a> Chat<'a> {
 
     /// Does all that can be done without waiting.
     fn turn(&mut self) -> Result<Flow, ClientError> {
-        while let Some(line) = self.live.link.line()? {
+        while let Some(line) = self.live.connection.line()? {
             if self.take_line(&line)? == Flow::Done {
                 return Ok(Flow::Done);
             }
         }
-        if self.live.link.has_ended() {
+        if self.live.connection.has_ended() {
             return Err(match self.state {
-                State::Greeted(Greeting::Asked) => self.live.link.unanswered(),
-                _ => self.live.link.gone(),
+                State::Greeted(Greeting::Asked) => self.live.connection.unanswered(),
+                _ => self.live.connection.gone(),
             });
         }
         while self.takes_lines()
@@ -219,7 +219,7 @@ impl<'a> Chat<'a> {
         }
         self.state = State::Greeted(Greeting::Asked);
         self.live.await_answer(Duration::ZERO);
-        self.live.link.send(QUESTION)?;
+        self.live.connection.send(QUESTION)?;
         Ok(Flow::On)
     }
 
@@ -236,14 +236,17 @@ impl<'a> Chat<'a> {
         if matches!(self.state, State::Greeted(_))
             && protocol_of(line).is_some_and(|met| met != PROTOCOL)
         {
-            return Err(self.live.link.deviation(Deviation::unexpected("a connection", line)));
+            return Err(self
+                .live
+                .connection
+                .deviation(Deviation::unexpected("a connection", line)));
         }
         if !self.acts_on(line) {
             self.live.console.say(&shown(line, self.live.console.colours()))?;
             self.learn_from(line);
         }
         if line == STOPPED {
-            return Err(ClientError::Stopped { server: self.live.link.server().clone() });
+            return Err(ClientError::Stopped { server: self.live.connection.server().clone() });
         }
         match &self.state {
             State::Leaving if line == FAREWELL => return Ok(Flow::Done),
@@ -301,9 +304,9 @@ impl<'a> Chat<'a> {
 
     fn try_login(&mut self, login: Login, password: Option<&Password>) -> Result<(), ClientError> {
         if let Some(password) = password {
-            self.live.link.send(&[b"/pass ", password.as_bytes()].concat())?;
+            self.live.connection.send(&[b"/pass ", password.as_bytes()].concat())?;
         }
-        self.live.link.send(format!("/setname {}", login.name).as_bytes())?;
+        self.live.connection.send(format!("/setname {}", login.name).as_bytes())?;
         let has_password = password.is_some();
         let entry = Entry { login, with_password: has_password, password_open: has_password };
         self.state = State::Entering(entry);
@@ -314,7 +317,7 @@ impl<'a> Chat<'a> {
     fn enter(&mut self, name: &Name) -> Result<(), ClientError> {
         self.state = State::Here;
         self.live.await_nothing();
-        let prompt = format!("{name}@{}> ", self.live.link.server());
+        let prompt = format!("{name}@{}> ", self.live.connection.server());
         self.live.console.ask(Some(Prompt::standing(prompt)))
     }
 
@@ -323,7 +326,7 @@ impl<'a> Chat<'a> {
         let Entry { mut login, with_password, .. } = entry;
         let is_taken = line.contains(TAKEN);
         if !self.live.console.is_interactive() {
-            let (server, name) = (self.live.link.server().clone(), login.name);
+            let (server, name) = (self.live.connection.server().clone(), login.name);
             return Err(if is_taken {
                 ClientError::NameTaken { server, name }
             } else {
@@ -340,7 +343,7 @@ impl<'a> Chat<'a> {
         }
         login.passwords_refused += u32::from(with_password);
         if login.passwords_refused == PASSWORDS_MAX {
-            let (server, name) = (self.live.link.server().clone(), login.name);
+            let (server, name) = (self.live.connection.server().clone(), login.name);
             return Err(ClientError::LoginRefused { server, name, with_password: true });
         }
         let told = if with_password {
@@ -376,7 +379,7 @@ impl<'a> Chat<'a> {
 
     fn takes_lines(&self) -> bool {
         matches!(self.state, State::Naming | State::NamingSecret(_) | State::Here)
-            && !self.live.link.is_behind()
+            && !self.live.connection.is_behind()
     }
 
     fn take_typed(&mut self, typed: Typed) -> Result<(), ClientError> {
@@ -399,7 +402,7 @@ impl<'a> Chat<'a> {
             _ => match to_send(&line) {
                 Ok(sent) => {
                     self.live.learn_hashtags(&line);
-                    self.live.link.send(sent.as_bytes())
+                    self.live.connection.send(sent.as_bytes())
                 }
                 Err(error) => self.live.refuse(&error),
             },
@@ -427,7 +430,7 @@ impl<'a> Chat<'a> {
 
     fn leave(&mut self) -> Result<(), ClientError> {
         if !matches!(self.state, State::Leaving) {
-            self.live.link.send(b"/quit")?;
+            self.live.connection.send(b"/quit")?;
         }
         self.state = State::Leaving;
         self.live.await_farewell();

@@ -12,7 +12,7 @@ use rustix::event::PollFlags;
 use crate::console::{Console as _, Prompt, TerminalConsole};
 use crate::echo::Echo;
 use crate::interrupt::Interrupt;
-use crate::lines::{LineBuffer, Taken};
+use crate::line_splitter::{LineSplitter, NextLine};
 use crate::{ClientError, LINE_BYTES_MAX};
 
 /// What an [`Input`] gave.
@@ -140,7 +140,7 @@ fn print(words: &str) -> Result<(), ClientError> {
 #[derive(Debug)]
 pub(crate) struct PlainInput<R> {
     source: R,
-    lines: LineBuffer,
+    lines: LineSplitter,
     interrupt: Interrupt,
 }
 
@@ -149,13 +149,13 @@ impl<R: Read + AsFd> PlainInput<R> {
     /// `interrupt` comes.
     pub(crate) fn new(source: R, interrupt: Interrupt) -> Self {
         // The carriage return of a foreign line end is not yet left out.
-        let lines = LineBuffer::new(LINE_BYTES_MAX + 1);
+        let lines = LineSplitter::new(LINE_BYTES_MAX + 1);
         Self { source, lines, interrupt }
     }
 
     /// Drops what was read and not taken.
     fn forget(&mut self) {
-        self.lines = LineBuffer::new(LINE_BYTES_MAX + 1);
+        self.lines = LineSplitter::new(LINE_BYTES_MAX + 1);
     }
 
     /// Reads more; `false` at the end.
@@ -187,10 +187,10 @@ impl<R: Read + AsFd> Input for PlainInput<R> {
     fn line(&mut self, _prompt: &str) -> Result<Typed, ClientError> {
         loop {
             match self.lines.take() {
-                Taken::Line(line) => return Ok(usable(line)),
-                Taken::TooLong => return Ok(Typed::Unusable(ClientError::LineTooLong)),
-                Taken::Nothing if self.fill().map_err(ClientError::Input)? => {}
-                Taken::Nothing => return Ok(self.lines.take_rest().map_or(Typed::End, usable)),
+                NextLine::Line(line) => return Ok(usable(line)),
+                NextLine::TooLong => return Ok(Typed::Unusable(ClientError::LineTooLong)),
+                NextLine::Nothing if self.fill().map_err(ClientError::Input)? => {}
+                NextLine::Nothing => return Ok(self.lines.take_rest().map_or(Typed::End, usable)),
             }
         }
     }

@@ -5,7 +5,7 @@
 //! it arrived, by its next command or by an orderly end. The clients for
 //! mailboxes therefore keep one rule: what was received is written and flushed
 //! before anything further is sent, and a connection that ends in any other way
-//! than by `Connection::leave` is reset, which proves nothing.
+//! than by `Exchange::leave` is reset, which proves nothing.
 //!
 //! A `mailbox` speaks one of two protocols, whose answers it parses in its
 //! `answers` without a socket, over a `connection` that bounds every line and
@@ -26,20 +26,20 @@ mod connection;
 mod console;
 mod echo;
 mod error;
+mod exchange;
 mod im;
 mod input;
 mod interrupt;
-mod lines;
-mod link;
+mod line_splitter;
 mod listener;
 mod live;
 mod mail;
 mod mailbox;
+mod parse;
 mod password;
 mod read;
 mod send;
 mod status;
-mod words;
 
 pub use arguments::{
     BoardArguments, ChatArguments, ImArguments, MailArguments, ReadArguments, SendArguments,

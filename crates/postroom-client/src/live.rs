@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use postroom_model::Name;
 use rustix::event::PollFlags;
 
-use crate::connection::{Resolved, failure};
+use crate::connection::Connection;
 use crate::console::{self, CommandHelp, Console, PlainConsole};
+use crate::exchange::{Resolved, failure};
 use crate::interrupt::Interrupt;
-use crate::link::Link;
 use crate::{ClientError, ServerAddress};
 
 /// How long whoever pressed Ctrl-C waits for the server's farewell.
@@ -50,7 +50,7 @@ pub(crate) struct Live<'a> {
     /// Where lines are typed and shown.
     pub(crate) console: &'a mut dyn Console,
     /// The connection that the client opened.
-    pub(crate) link: Link,
+    pub(crate) connection: Connection,
     interrupt: Interrupt,
     timeout: Duration,
     /// When what is awaited must have come, and how long that was waited for.
@@ -70,12 +70,12 @@ impl Call {
         let server = Resolved::new(self.server)?;
         // Only now: the resolver could not be interrupted any more.
         let interrupt = Interrupt::listen_to_all().map_err(ClientError::Input)?;
-        let link = match open(server, protocol, timeout, &interrupt) {
+        let connection = match open(server, protocol, timeout, &interrupt) {
             Err(ClientError::Interrupted) => return Ok(()),
             opened => opened?,
         };
         let mut console = console::standard()?;
-        talk(Live::new(&mut *console, link, interrupt, timeout, commands))
+        talk(Live::new(&mut *console, connection, interrupt, timeout, commands))
     }
 
     /// Has `talk` use lines from `input`, which must not be buffered; signals
@@ -87,9 +87,10 @@ impl Call {
         talk: impl FnOnce(Live<'_>) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
         let interrupt = Interrupt::default();
-        let link = open(Resolved::new(self.server)?, self.protocol, self.timeout, &interrupt)?;
+        let connection =
+            open(Resolved::new(self.server)?, self.protocol, self.timeout, &interrupt)?;
         let mut console = PlainConsole::new(input, output);
-        talk(Live::new(&mut console, link, interrupt, self.timeout, self.commands))
+        talk(Live::new(&mut console, connection, interrupt, self.timeout, self.commands))
     }
 }
 
@@ -98,15 +99,15 @@ fn open(
     protocol: &'static str,
     timeout: Duration,
     interrupt: &Interrupt,
-) -> Result<Link, ClientError> {
+) -> Result<Connection, ClientError> {
     let (server, stream) = server.connect(timeout, interrupt)?;
-    Link::new(stream, server, protocol)
+    Connection::new(stream, server, protocol)
 }
 
 impl<'a> Live<'a> {
     fn new(
         console: &'a mut dyn Console,
-        link: Link,
+        connection: Connection,
         interrupt: Interrupt,
         timeout: Duration,
         commands: &'static [CommandHelp],
@@ -114,7 +115,7 @@ impl<'a> Live<'a> {
         if let Some(completer) = console.completer() {
             completer.commands = commands;
         }
-        Self { console, link, interrupt, timeout, deadline: None, hurries: false }
+        Self { console, connection, interrupt, timeout, deadline: None, hurries: false }
     }
 
     /// Waits for anything to come from the person, the server or `others`, and
@@ -124,7 +125,7 @@ impl<'a> Live<'a> {
         others: &[(BorrowedFd<'_>, PollFlags)],
     ) -> Result<Woken, ClientError> {
         let keys = self.console.watched().into_iter().map(|fd| (fd, PollFlags::IN));
-        let watched = keys.chain([self.link.watched()]).chain(others.iter().copied());
+        let watched = keys.chain([self.connection.watched()]).chain(others.iter().copied());
         let deadline = self.deadline.map(|(deadline, _)| deadline);
         match self.interrupt.wait_for_any(watched, deadline) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(Woken::Late),
@@ -136,7 +137,7 @@ impl<'a> Live<'a> {
             waited => waited.map_err(|error| self.failure(error))?,
         }
         self.console.pump()?;
-        self.link.pump()?;
+        self.connection.pump()?;
         if self.console.take_interrupt() { Ok(Woken::Interrupted) } else { Ok(Woken::Something) }
     }
 
@@ -205,6 +206,6 @@ impl<'a> Live<'a> {
 
     fn failure(&self, error: io::Error) -> ClientError {
         let waited = self.deadline.map_or(self.timeout, |(_, wait)| wait);
-        failure(self.link.server(), waited, error)
+        failure(self.connection.server(), waited, error)
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use postroom_model::Password;
 
 use crate::ClientError;
-use crate::words::without_line_end;
+use crate::parse::without_line_end;
 
 /// Passwords that may be tried for one name, the one of a file included.
 pub(crate) const PASSWORDS_MAX: u32 = 3;

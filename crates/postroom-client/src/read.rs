@@ -10,10 +10,10 @@ use std::io::{self, Write};
 use postroom_model::Safe;
 use serde::Serialize;
 
-use crate::connection::Resolved;
+use crate::exchange::Resolved;
 use crate::interrupt::Interrupt;
 use crate::mailbox::{Mailbox as _, Message, StrictMailbox};
-use crate::words::parse_name;
+use crate::parse::parse_name;
 use crate::{ClientError, ReadArguments, password};
 
 /// Prints the earliest unread message, or all of them, to the standard output;

@@ -8,10 +8,10 @@ use std::io::{self, Read};
 
 use postroom_model::{Name, Text};
 
-use crate::connection::Resolved;
+use crate::exchange::Resolved;
 use crate::interrupt::Interrupt;
 use crate::mailbox::{Composed, Mailbox as _, StrictMailbox};
-use crate::words::{parse_name, parse_text, read_bounded, without_line_end};
+use crate::parse::{parse_name, parse_text, read_bounded, without_line_end};
 use crate::{ClientError, SendArguments, password};
 
 /// Leaves a message whose text is an argument or else the standard input.

@@ -10,11 +10,11 @@ use std::io::{self, Read, Write};
 use postroom_model::{BOARD_TEXT_CHARACTERS_MAX, Channel, Safe, Text};
 
 use self::report::{Kind, Report};
-use crate::connection::{Connection, Resolved};
 use crate::error::Deviation;
+use crate::exchange::{Exchange, Resolved};
 use crate::interrupt::Interrupt;
 use crate::mailbox::unacknowledged;
-use crate::words::{parse_text, read_bounded, without_line_end};
+use crate::parse::{parse_text, read_bounded, without_line_end};
 use crate::{BoardArguments, ClientError, ServerAddress};
 
 const PROTOCOL: &str = "board";
@@ -68,7 +68,7 @@ fn carry_out(
     let request = request(arguments, input)?;
     let server = Resolved::new(server)?;
     let interrupt = Interrupt::default();
-    let connection = Connection::open(server, PROTOCOL, arguments.timeout, interrupt)?;
+    let connection = Exchange::open(server, PROTOCOL, arguments.timeout, interrupt)?;
     let at = connection.server().clone();
     let deviation = |deviation| ClientError::deviation(&at, PROTOCOL, deviation);
     let answer = connection

@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::{Console, Prompt, is_ready, show};
 use crate::colour::Colours;
-use crate::connection::is_transient;
+use crate::exchange::is_transient;
 use crate::input::{Typed, usable};
-use crate::lines::{LineBuffer, Taken};
+use crate::line_splitter::{LineSplitter, NextLine};
 use crate::{ClientError, LINE_BYTES_MAX};
 
 /// Bytes that one read takes.
@@ -18,7 +18,7 @@ const READ_BYTES: usize = 4_096;
 pub(crate) struct PlainConsole<R, W> {
     source: R,
     output: W,
-    lines: LineBuffer,
+    lines: LineSplitter,
     /// No whole line is left in `lines`, so that it may be given more.
     is_drained: bool,
     state: State,
@@ -38,13 +38,13 @@ impl<R: Read + AsFd, W: Write> PlainConsole<R, W> {
     /// Reads `source`, which must not be buffered.
     pub(crate) fn new(source: R, output: W) -> Self {
         // The carriage return of a foreign line end is not yet left out.
-        let lines = LineBuffer::new(LINE_BYTES_MAX + 1);
+        let lines = LineSplitter::new(LINE_BYTES_MAX + 1);
         Self { source, output, lines, is_drained: true, state: State::Open }
     }
 
     /// Drops the lines that were read and not taken.
     pub(super) fn forget_typed(&mut self) {
-        self.lines = LineBuffer::new(LINE_BYTES_MAX + 1);
+        self.lines = LineSplitter::new(LINE_BYTES_MAX + 1);
         self.is_drained = true;
     }
 }
@@ -84,9 +84,9 @@ impl<R: Read + AsFd, W: Write> Console for PlainConsole<R, W> {
 
     fn typed(&mut self) -> Option<Typed> {
         match self.lines.take() {
-            Taken::Line(line) => return Some(usable(line)),
-            Taken::TooLong => return Some(Typed::Unusable(ClientError::LineTooLong)),
-            Taken::Nothing => self.is_drained = true,
+            NextLine::Line(line) => return Some(usable(line)),
+            NextLine::TooLong => return Some(Typed::Unusable(ClientError::LineTooLong)),
+            NextLine::Nothing => self.is_drained = true,
         }
         if self.state != State::Read {
             return None;

@@ -19,8 +19,8 @@ use super::keys::{BRACKET_PASTES, Key, KeyDecoder, LEAVE_PASTES};
 use super::{Completer, Console, Prompt, is_ready, show};
 use crate::ClientError;
 use crate::colour::Colours;
-use crate::connection::is_transient;
 use crate::echo::{forget_typed, without_echo};
+use crate::exchange::is_transient;
 use crate::input::{Typed, usable};
 use crate::interrupt::Interrupt;
 

@@ -9,11 +9,11 @@ use postroom_model::{Name, Password};
 
 use super::{Im, Login, PROTOCOL, State};
 use crate::ClientError;
-use crate::connection::is_transient;
+use crate::connection::Connection;
 use crate::console::Prompt;
-use crate::link::Link;
+use crate::exchange::is_transient;
+use crate::parse::parse_name;
 use crate::password::{AGAIN, PASSWORDS_MAX};
-use crate::words::parse_name;
 
 impl Im<'_> {
     /// Tries the name of the command line, or asks for one.
@@ -85,18 +85,18 @@ impl Im<'_> {
         self.state = State::LoggingIn(login);
         self.live.await_answer(Duration::ZERO);
         self.live.console.ask(None)?;
-        self.live.link.send(&line)
+        self.live.connection.send(&line)
     }
 
     /// The account is there already, so that no password helps.
     pub(super) fn is_elsewhere(&mut self, name: Name) -> Result<(), ClientError> {
-        let server = self.live.link.server().clone();
+        let server = self.live.connection.server().clone();
         self.refused(ClientError::Elsewhere { server, name })
     }
 
     /// The server did not take the password: a person may try another.
     pub(super) fn password_refused(&mut self, mut login: Login) -> Result<(), ClientError> {
-        let (server, name) = (self.live.link.server().clone(), login.name.clone());
+        let (server, name) = (self.live.connection.server().clone(), login.name.clone());
         let error = ClientError::MessengerRefused { server, name };
         login.passwords_refused += 1;
         if !self.live.console.is_interactive() || login.passwords_refused == PASSWORDS_MAX {
@@ -119,15 +119,15 @@ impl Im<'_> {
 
     /// Has the server connect back, to where it sees this client already.
     pub(super) fn logged_in(&mut self, name: &Name) -> Result<(), ClientError> {
-        let (listener, port) = listen(self.live.link.stream()).map_err(|source| {
-            ClientError::Listen { server: self.live.link.server().clone(), source }
+        let (listener, port) = listen(self.live.connection.stream()).map_err(|source| {
+            ClientError::Listen { server: self.live.connection.server().clone(), source }
         })?;
-        self.prompt = Prompt::standing(format!("{name}@{}> ", self.live.link.server()));
+        self.prompt = Prompt::standing(format!("{name}@{}> ", self.live.connection.server()));
         self.own = Some(name.clone());
         self.live.console.say(&format!("Logged in as {name}."))?;
         self.state = State::BeingDialled(listener);
         self.live.await_answer(Duration::ZERO);
-        self.live.link.send(format!("/port {port}").as_bytes())
+        self.live.connection.send(format!("/port {port}").as_bytes())
     }
 
     pub(super) fn dialled(&mut self) {
@@ -140,11 +140,12 @@ impl Im<'_> {
     /// Takes the connection of the server, and of nobody else.
     pub(super) fn accept(&mut self) -> Result<(), ClientError> {
         let State::Accepting(listener) = &self.state else { return Ok(()) };
-        let stream = accept_from(listener, self.live.link.stream()).map_err(|source| {
-            ClientError::Listen { server: self.live.link.server().clone(), source }
+        let stream = accept_from(listener, self.live.connection.stream()).map_err(|source| {
+            ClientError::Listen { server: self.live.connection.server().clone(), source }
         })?;
         let Some(stream) = stream else { return Ok(()) };
-        self.pushes = Some(Link::new(stream, self.live.link.server().clone(), PROTOCOL)?);
+        self.pushes =
+            Some(Connection::new(stream, self.live.connection.server().clone(), PROTOCOL)?);
         self.state = State::Here;
         self.live.await_nothing();
         self.live.console.ask(Some(self.prompt.clone()))

@@ -16,10 +16,10 @@ use postroom_model::{Name, Password};
 use rustix::event::PollFlags;
 
 use self::words::{Answer, Asked, COMMANDS, Command, Mistake, Push};
+use crate::connection::Connection;
 use crate::console::Prompt;
 use crate::error::Deviation;
 use crate::input::Typed;
-use crate::link::Link;
 use crate::live::{Call, Flow, Live, Woken};
 use crate::{ClientError, ImArguments, ServerAddress, password};
 
@@ -98,7 +98,7 @@ struct Im<'a> {
     live: Live<'a>,
     state: State,
     /// The connection that the server opened.
-    pushes: Option<Link>,
+    pushes: Option<Connection>,
     /// From the command line, until it was tried.
     name: Option<String>,
     /// From a file, until it was refused.
@@ -146,19 +146,19 @@ impl<'a> Im<'a> {
     /// Does all that can be done without waiting.
     fn turn(&mut self) -> Result<Flow, ClientError> {
         self.take_pushes()?;
-        while let Some(line) = self.live.link.line()? {
+        while let Some(line) = self.live.connection.line()? {
             if self.take_answer(&line)? == Flow::Done {
                 return Ok(Flow::Done);
             }
         }
         self.accept()?;
-        if self.live.link.has_ended() {
+        if self.live.connection.has_ended() {
             return Err(match self.state {
                 // A listener of this protocol answers both a login and a farewell.
                 State::LoggingIn(_) | State::Leaving if !self.has_answered => {
-                    self.live.link.unanswered()
+                    self.live.connection.unanswered()
                 }
-                _ => self.live.link.gone(),
+                _ => self.live.connection.gone(),
             });
         }
         while self.takes_lines()
@@ -178,24 +178,24 @@ impl<'a> Im<'a> {
     }
 
     fn take_pushes(&mut self) -> Result<(), ClientError> {
-        let Some(link) = &mut self.pushes else { return Ok(()) };
-        link.pump()?;
+        let Some(connection) = &mut self.pushes else { return Ok(()) };
+        connection.pump()?;
         let colours = self.live.console.colours();
-        while let Some(line) = link.line()? {
+        while let Some(line) = connection.line()? {
             let push = Push::parse(&line);
             if push == Some(Push::ForceQuit) {
-                return Err(ClientError::Stopped { server: link.server().clone() });
+                return Err(ClientError::Stopped { server: connection.server().clone() });
             }
             let Some(shown) = push.and_then(|push| push.shown(colours)) else {
-                return Err(link.deviation(Deviation::unexpected("/port", &line)));
+                return Err(connection.deviation(Deviation::unexpected("/port", &line)));
             };
             self.live.console.say(&shown)?;
-            link.send(RECEIPT)?;
+            connection.send(RECEIPT)?;
             self.live.learn_name(line.split(' ').nth(1).unwrap_or_default());
             self.live.learn_hashtags(&line);
         }
-        if link.has_ended() && !matches!(self.state, State::Leaving) {
-            return Err(link.gone());
+        if connection.has_ended() && !matches!(self.state, State::Leaving) {
+            return Err(connection.gone());
         }
         Ok(())
     }
@@ -212,7 +212,7 @@ impl<'a> Im<'a> {
             (State::BeingDialled(_), 201) => self.dialled(),
             (State::BeingDialled(_), 202) => {
                 return Err(ClientError::NotDialledBack {
-                    server: self.live.link.server().clone(),
+                    server: self.live.connection.server().clone(),
                 });
             }
             (State::Asking(asked), _) => {
@@ -243,7 +243,7 @@ impl<'a> Im<'a> {
 
     fn takes_lines(&self) -> bool {
         matches!(self.state, State::Naming | State::NamingSecret(_) | State::Here)
-            && !self.live.link.is_behind()
+            && !self.live.connection.is_behind()
     }
 
     fn take_typed(&mut self, typed: Typed) -> Result<(), ClientError> {
@@ -274,7 +274,7 @@ impl<'a> Im<'a> {
                 let longer = if asked == Asked::List { Duration::ZERO } else { DELIVERY_WAIT_MAX };
                 self.live.await_answer(longer);
                 self.state = State::Asking(asked);
-                self.live.link.send(line.as_bytes())
+                self.live.connection.send(line.as_bytes())
             }
             Ok(Command::Help) => self.help(),
             Ok(Command::Exit) => self.leave(),
@@ -289,7 +289,7 @@ impl<'a> Im<'a> {
 
     fn leave(&mut self) -> Result<(), ClientError> {
         if !matches!(self.state, State::Leaving) {
-            self.live.link.send(b"/exit")?;
+            self.live.connection.send(b"/exit")?;
         }
         self.state = State::Leaving;
         self.live.await_farewell();
@@ -309,15 +309,18 @@ impl<'a> Im<'a> {
             State::Naming | State::NamingSecret(_) => Deviation::unexpected("a connection", line),
             State::Accepting(_) | State::Here => Deviation::Unasked,
         };
-        self.live.link.deviation(deviation)
+        self.live.connection.deviation(deviation)
     }
 }
 
 /// The sockets that there are beside the connection that the client opened.
-fn others<'a>(state: &'a State, pushes: Option<&'a Link>) -> Vec<(BorrowedFd<'a>, PollFlags)> {
+fn others<'a>(
+    state: &'a State,
+    pushes: Option<&'a Connection>,
+) -> Vec<(BorrowedFd<'a>, PollFlags)> {
     let listener = match state {
         State::Accepting(listener) => Some((listener.as_fd(), PollFlags::IN)),
         _ => None,
     };
-    listener.into_iter().chain(pushes.map(Link::watched)).collect()
+    listener.into_iter().chain(pushes.map(Connection::watched)).collect()
 }

@@ -4,7 +4,7 @@ use postroom_model::{Name, Safe};
 
 use crate::colour::Colours;
 use crate::console::{CommandHelp, Operand};
-use crate::words::{parse_name, parse_text};
+use crate::parse::{parse_name, parse_text};
 use crate::{ClientError, LINE_BYTES_MAX};
 
 /// What can be typed.

@@ -11,15 +11,15 @@ pub(crate) use self::answers::Composed;
 use self::answers::Head;
 use super::answers::Message;
 use super::{Mailbox, as_slices, count_of_messages, login_lines, shown, unacknowledged};
-use crate::connection::{Connection, Resolved};
 use crate::error::refusal_causes;
+use crate::exchange::{Exchange, Resolved};
 use crate::interrupt::Interrupt;
 use crate::{ClientError, Deviation, LINE_BYTES_MAX};
 
 /// A mailbox at a strict listener.
 #[derive(Debug)]
 pub(crate) struct StrictMailbox {
-    connection: Connection,
+    connection: Exchange,
     /// The server has closed it instead of answering a login.
     is_closed: bool,
 }
@@ -31,7 +31,7 @@ impl StrictMailbox {
         timeout: Duration,
         interrupt: Interrupt,
     ) -> Result<Self, ClientError> {
-        let connection = Connection::open(server, "mailbox", timeout, interrupt)?;
+        let connection = Exchange::open(server, "mailbox", timeout, interrupt)?;
         Ok(Self { connection, is_closed: false })
     }
 

@@ -8,14 +8,14 @@ use postroom_model::{Name, Password, Safe, Text};
 
 use self::answers::{Login, Read};
 use super::{Mailbox, as_slices, login_lines, shown, unacknowledged};
-use crate::connection::{Connection, Resolved};
+use crate::exchange::{Exchange, Resolved};
 use crate::interrupt::Interrupt;
 use crate::{ClientError, Deviation, LINE_BYTES_MAX};
 
 /// A mailbox at a verbose listener.
 #[derive(Debug)]
 pub(crate) struct VerboseMailbox {
-    connection: Connection,
+    connection: Exchange,
     /// Who is logged in, since every command repeats the name. Before that
     /// only a login is asked for.
     name: Option<Name>,
@@ -28,7 +28,7 @@ impl VerboseMailbox {
         timeout: Duration,
         interrupt: Interrupt,
     ) -> Result<Self, ClientError> {
-        let connection = Connection::open(server, "mailbox-verbose", timeout, interrupt)?;
+        let connection = Exchange::open(server, "mailbox-verbose", timeout, interrupt)?;
         Ok(Self { connection, name: None })
     }
 

@@ -4,7 +4,7 @@
 
 /// Collects bytes and gives them out line by line.
 #[derive(Debug)]
-pub(crate) struct LineBuffer {
+pub(crate) struct LineSplitter {
     bytes: Vec<u8>,
     /// How far the bytes are known to hold no line feed.
     scanned: usize,
@@ -13,9 +13,9 @@ pub(crate) struct LineBuffer {
     skipping: bool,
 }
 
-/// What a [`LineBuffer`] has to give.
+/// What a [`LineSplitter`] has to give.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Taken {
+pub(crate) enum NextLine {
     /// A line, its line feed left out.
     Line(Vec<u8>),
     /// A line was too long; the next one begins after its line feed.
@@ -24,7 +24,7 @@ pub(crate) enum Taken {
     Nothing,
 }
 
-impl LineBuffer {
+impl LineSplitter {
     /// An empty buffer for lines of at most `line_bytes_max` bytes, their line
     /// feeds left out.
     pub(crate) fn new(line_bytes_max: usize) -> Self {
@@ -38,25 +38,25 @@ impl LineBuffer {
     }
 
     /// Takes the earliest line out.
-    pub(crate) fn take(&mut self) -> Taken {
+    pub(crate) fn take(&mut self) -> NextLine {
         while let Some(line) = self.cut() {
             if std::mem::take(&mut self.skipping) {
                 continue;
             }
             return if line.len() > self.line_bytes_max {
-                Taken::TooLong
+                NextLine::TooLong
             } else {
-                Taken::Line(line)
+                NextLine::Line(line)
             };
         }
         if self.bytes.len() > self.line_bytes_max {
             self.bytes.clear();
             self.scanned = 0;
             if !std::mem::replace(&mut self.skipping, true) {
-                return Taken::TooLong;
+                return NextLine::TooLong;
             }
         }
-        Taken::Nothing
+        NextLine::Nothing
     }
 
     /// Takes what is left at the end of the stream: a line without a line feed.
@@ -89,20 +89,20 @@ impl LineBuffer {
 mod tests {
     use super::*;
 
-    fn line(text: &str) -> Taken {
-        Taken::Line(text.into())
+    fn line(text: &str) -> NextLine {
+        NextLine::Line(text.into())
     }
 
     #[test]
     fn lines_come_out_whole_however_they_came() {
-        let mut lines = LineBuffer::new(5);
+        let mut lines = LineSplitter::new(5);
         lines.push(b"a\n\nbc");
         assert_eq!(lines.take(), line("a"));
         assert_eq!(lines.take(), line(""));
-        assert_eq!(lines.take(), Taken::Nothing);
+        assert_eq!(lines.take(), NextLine::Nothing);
         lines.push(b"d\nrest");
         assert_eq!(lines.take(), line("bcd"));
-        assert_eq!(lines.take(), Taken::Nothing);
+        assert_eq!(lines.take(), NextLine::Nothing);
         assert_eq!(lines.take_rest(), Some(b"rest".to_vec()));
         assert_eq!(lines.take_rest(), None);
         assert!(lines.is_empty());
@@ -110,23 +110,23 @@ mod tests {
 
     #[test]
     fn the_limit_leaves_the_line_feed_out() {
-        let mut lines = LineBuffer::new(5);
+        let mut lines = LineSplitter::new(5);
         lines.push(b"12345\n123456\n12345");
         assert_eq!(lines.take(), line("12345"));
-        assert_eq!(lines.take(), Taken::TooLong);
-        assert_eq!(lines.take(), Taken::Nothing);
+        assert_eq!(lines.take(), NextLine::TooLong);
+        assert_eq!(lines.take(), NextLine::Nothing);
         lines.push(b"\n");
         assert_eq!(lines.take(), line("12345"));
     }
 
     #[test]
     fn a_line_without_an_end_is_told_once_and_not_kept() {
-        let mut lines = LineBuffer::new(5);
+        let mut lines = LineSplitter::new(5);
         lines.push(b"123456");
-        assert_eq!(lines.take(), Taken::TooLong);
+        assert_eq!(lines.take(), NextLine::TooLong);
         for _ in 0..1_000 {
             lines.push(b"7890123");
-            assert_eq!(lines.take(), Taken::Nothing);
+            assert_eq!(lines.take(), NextLine::Nothing);
             assert!(lines.bytes.len() <= 7);
         }
         lines.push(b"4\nnext\n");
@@ -135,11 +135,11 @@ mod tests {
 
     #[test]
     fn the_end_of_a_line_that_was_too_long_is_no_line() {
-        let mut lines = LineBuffer::new(2);
+        let mut lines = LineSplitter::new(2);
         lines.push(b"123");
-        assert_eq!(lines.take(), Taken::TooLong);
+        assert_eq!(lines.take(), NextLine::TooLong);
         lines.push(b"4");
-        assert_eq!(lines.take(), Taken::Nothing);
+        assert_eq!(lines.take(), NextLine::Nothing);
         assert_eq!(lines.take_rest(), None);
     }
 }
