@@ -39,11 +39,11 @@ mod parse;
 mod password;
 mod read;
 mod send;
+mod server_address;
 mod status;
 
 pub use arguments::{
     BoardArguments, ChatArguments, ImArguments, MailArguments, ReadArguments, SendArguments,
-    ServerAddress, ServerAddressError,
 };
 pub use board::{board, board_with};
 pub use chat::{chat, chat_with};
@@ -53,6 +53,7 @@ pub use mail::{mail, mail_with};
 pub use password::password_from_file;
 pub use read::{read, read_to};
 pub use send::{send, send_from};
+pub use server_address::{ServerAddress, ServerAddressError};
 pub use status::ExitStatus;
 
 /// Bytes of the longest line that a server takes, its end left out, unless it
