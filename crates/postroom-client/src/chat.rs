@@ -11,11 +11,11 @@ use postroom_model::{Name, Password, Safe};
 use crate::colour::Colours;
 use crate::console::{CommandHelp, Operand, Prompt};
 use crate::error::Deviation;
-use crate::input::Typed;
 use crate::listener::protocol_of;
 use crate::live::{Call, Flow, Live, Woken};
 use crate::parse::{parse_name, parse_text};
 use crate::password::{AGAIN, PASSWORDS_MAX};
+use crate::typed::Typed;
 use crate::{ChatArguments, ClientError, LINE_BYTES_MAX, ServerAddress, password};
 
 /// The protocol's name.

@@ -6,25 +6,14 @@
 use std::io::{self, Read, Write as _};
 use std::os::fd::AsFd;
 
-use postroom_model::TextError;
 use rustix::event::PollFlags;
 
 use crate::console::{Console as _, Prompt, TerminalConsole};
 use crate::echo::Echo;
 use crate::interrupt::Interrupt;
 use crate::line_splitter::{LineSplitter, NextLine};
+use crate::typed::Typed;
 use crate::{ClientError, LINE_BYTES_MAX};
-
-/// What an [`Input`] gave.
-#[derive(Debug)]
-pub(crate) enum Typed {
-    /// A line, its end left out.
-    Line(String),
-    /// A line that cannot be used, and why.
-    Unusable(ClientError),
-    /// There will be no more.
-    End,
-}
 
 /// Where lines come from.
 pub(crate) trait Input {
@@ -187,10 +176,12 @@ impl<R: Read + AsFd> Input for PlainInput<R> {
     fn line(&mut self, _prompt: &str) -> Result<Typed, ClientError> {
         loop {
             match self.lines.take() {
-                NextLine::Line(line) => return Ok(usable(line)),
+                NextLine::Line(line) => return Ok(Typed::line(line)),
                 NextLine::TooLong => return Ok(Typed::Unusable(ClientError::LineTooLong)),
                 NextLine::Nothing if self.fill().map_err(ClientError::Input)? => {}
-                NextLine::Nothing => return Ok(self.lines.take_rest().map_or(Typed::End, usable)),
+                NextLine::Nothing => {
+                    return Ok(self.lines.take_rest().map_or(Typed::End, Typed::line));
+                }
             }
         }
     }
@@ -198,15 +189,4 @@ impl<R: Read + AsFd> Input for PlainInput<R> {
     fn secret(&mut self, prompt: &str) -> Result<Typed, ClientError> {
         self.line(prompt)
     }
-}
-
-/// A line as it came, the carriage return of a foreign line end left out.
-pub(crate) fn usable(mut line: Vec<u8>) -> Typed {
-    if line.last() == Some(&b'\r') {
-        line.pop();
-    }
-    if line.len() > LINE_BYTES_MAX {
-        return Typed::Unusable(ClientError::LineTooLong);
-    }
-    String::from_utf8(line).map_or(Typed::Unusable(TextError::InvalidUtf8.into()), Typed::Line)
 }

@@ -41,6 +41,7 @@ mod read;
 mod send;
 mod server_address;
 mod status;
+mod typed;
 
 pub use arguments::{
     BoardArguments, ChatArguments, ImArguments, MailArguments, ReadArguments, SendArguments,

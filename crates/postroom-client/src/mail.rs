@@ -12,11 +12,12 @@ use postroom_model::{Name, Password, Safe};
 
 use crate::console::is_dumb;
 use crate::exchange::Resolved;
-use crate::input::{DumbInput, Input, PlainInput, TerminalInput, Typed};
+use crate::input::{DumbInput, Input, PlainInput, TerminalInput};
 use crate::interrupt::Interrupt;
 use crate::mailbox::{Mailbox, StrictMailbox, VerboseMailbox};
 use crate::parse::{parse_name, parse_text};
 use crate::password::{AGAIN, PASSWORDS_MAX};
+use crate::typed::Typed;
 use crate::{ClientError, MailArguments, ServerAddress, password};
 
 /// Talks with whoever is at the standard input and output, a person at a

@@ -11,7 +11,7 @@ use super::{Console, PlainConsole, Prompt};
 use crate::ClientError;
 use crate::colour::Colours;
 use crate::echo::Echo;
-use crate::input::Typed;
+use crate::typed::Typed;
 
 /// Lines from `source`, a terminal, and to `output`.
 #[derive(Debug)]

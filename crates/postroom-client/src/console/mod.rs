@@ -25,7 +25,7 @@ use rustix::io::Errno;
 
 use crate::ClientError;
 use crate::colour::Colours;
-use crate::input::Typed;
+use crate::typed::Typed;
 
 pub(crate) use completion::{CommandHelp, Completer, Operand};
 pub(crate) use dumb::DumbConsole;

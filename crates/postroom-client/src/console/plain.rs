@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use super::{Console, Prompt, is_ready, show};
 use crate::colour::Colours;
 use crate::exchange::is_transient;
-use crate::input::{Typed, usable};
 use crate::line_splitter::{LineSplitter, NextLine};
+use crate::typed::Typed;
 use crate::{ClientError, LINE_BYTES_MAX};
 
 /// Bytes that one read takes.
@@ -84,14 +84,14 @@ impl<R: Read + AsFd, W: Write> Console for PlainConsole<R, W> {
 
     fn typed(&mut self) -> Option<Typed> {
         match self.lines.take() {
-            NextLine::Line(line) => return Some(usable(line)),
+            NextLine::Line(line) => return Some(Typed::line(line)),
             NextLine::TooLong => return Some(Typed::Unusable(ClientError::LineTooLong)),
             NextLine::Nothing => self.is_drained = true,
         }
         if self.state != State::Read {
             return None;
         }
-        let rest = self.lines.take_rest().map(usable);
+        let rest = self.lines.take_rest().map(Typed::line);
         if rest.is_none() {
             self.state = State::Told;
         }

@@ -21,8 +21,8 @@ use crate::ClientError;
 use crate::colour::Colours;
 use crate::echo::{forget_typed, without_echo};
 use crate::exchange::is_transient;
-use crate::input::{Typed, usable};
 use crate::interrupt::Interrupt;
+use crate::typed::Typed;
 
 /// Finished lines that wait; no more keys are taken while there are as many.
 const LINES_WAITING_MAX: usize = 16;
@@ -151,7 +151,7 @@ impl TerminalConsole {
                 Pressed::Candidates(words) => self.say(&listed(&words))?,
                 Pressed::Line(line) => {
                     self.leave_line(&line)?;
-                    self.lines.push_back(usable(line.into_bytes()));
+                    self.lines.push_back(Typed::line(line.into_bytes()));
                 }
                 Pressed::Interrupt => self.is_interrupted = true,
                 Pressed::End => self.end(),

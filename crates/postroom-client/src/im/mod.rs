@@ -19,8 +19,8 @@ use self::words::{Answer, Asked, COMMANDS, Command, Mistake, Push};
 use crate::connection::Connection;
 use crate::console::Prompt;
 use crate::error::Deviation;
-use crate::input::Typed;
 use crate::live::{Call, Flow, Live, Woken};
+use crate::typed::Typed;
 use crate::{ClientError, ImArguments, ServerAddress, password};
 
 const PROTOCOL: &str = "im";
