@@ -41,12 +41,18 @@ const RUNTIMES: &[&str] = &["mio", "tokio", "socket2", "signal-hook", "rusqlite"
 /// The one file of the server that may start threads.
 const THREADS: &str = "crates/postroom-server/src/threads.rs";
 
+/// The one module of the clients that may know what carries their bytes, and how
+/// a socket shows in the source.
+const TRANSPORT: &str = "crates/postroom-client/src/transport";
+const SOCKETS: &[&str] = &["TcpStream", "TcpListener", "socket2"];
+
 /// Fails with the first layer that is broken.
 pub(crate) fn check(root: &Path) -> Result<(), String> {
     for (name, allowed) in LAYERS {
         check_dependencies(root, name, allowed)?;
     }
     check_protocols(root)?;
+    check_transport(root)?;
     check_threads(root)
 }
 
@@ -89,6 +95,19 @@ fn check_protocols(root: &Path) -> Result<(), String> {
                     return Err(format!("{} imports the protocol {other}", file.display()));
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// The clients' sockets stay in one module.
+fn check_transport(root: &Path) -> Result<(), String> {
+    for file in rust_files(&root.join("crates/postroom-client/src"))? {
+        let is_transport = file.with_extension("").starts_with(root.join(TRANSPORT));
+        let text = read(&file)?;
+        if let Some(socket) = SOCKETS.iter().find(|socket| !is_transport && text.contains(**socket))
+        {
+            return Err(format!("{} uses {socket}; only {TRANSPORT} may", file.display()));
         }
     }
     Ok(())

@@ -1,82 +1,93 @@
-//! One connection that both sides may use at any time.
+//! Lines to and from a server, with a limit on every line and every queue.
 //!
-//! Nothing here waits: the owner polls, lets the link do what can be done at
-//! once, and takes out the lines that came. Unlike an [`Exchange`], it has
-//! no answers that are removed once they are read, so it may end in any way.
-//!
-//! [`Exchange`]: crate::exchange::Exchange
+//! Nothing here waits but [`Connection::open`]: the owner polls what is
+//! [`watched`](Connection::watched), lets the connection do what can be done at
+//! once, and takes the lines that have arrived. An
+//! [`Exchange`](crate::exchange::Exchange) waits for answers.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use rustix::event::PollFlags;
-use socket2::{SockRef, TcpKeepalive};
 
-use crate::exchange::{failure, is_transient};
+use crate::interrupt::Interrupt;
 use crate::line_splitter::{LineSplitter, NextLine};
+use crate::transport::{Received, Transport};
 use crate::{ANSWER_BYTES_MAX, ClientError, Deviation, ServerAddress};
 
-/// Bytes that one read takes.
-const READ_BYTES: usize = 4_096;
-
-/// Bytes that the server may leave untaken; it then wants no answers.
+/// Bytes that the server may leave unread before the client gives up.
 const OUTPUT_BYTES_MAX: usize = 65_536;
 
-/// A silent connection is probed after this time, ...
-const PROBE_AFTER: Duration = Duration::from_secs(30);
+/// A server and the addresses of its host name.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved {
+    server: ServerAddress,
+    addresses: Vec<SocketAddr>,
+}
 
-/// ... this often a minute, ...
-const PROBE_EVERY: Duration = Duration::from_secs(10);
-
-/// ... and a server whose system has not answered for this long is gone.
-const DEAD_AFTER: Duration = Duration::from_mins(1);
+impl Resolved {
+    /// Looks the addresses up, which takes as long as the system's resolver
+    /// allows.
+    pub(crate) fn new(server: ServerAddress) -> Result<Self, ClientError> {
+        let found = (server.host(), server.port()).to_socket_addrs().map(Vec::from_iter);
+        match found {
+            Ok(addresses) => Ok(Self { server, addresses }),
+            Err(source) => Err(ClientError::HostUnknown { host: server.host().to_owned(), source }),
+        }
+    }
+}
 
 /// A stream of lines in each direction.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    pub(crate) transport: Transport,
     lines: LineSplitter,
-    /// What the socket has not yet taken.
-    output: Vec<u8>,
     server: ServerAddress,
     protocol: &'static str,
-    ended: bool,
+    /// How long a silent server is waited for, as errors state it.
+    timeout: Duration,
+    has_ended: bool,
 }
 
 impl Connection {
-    /// Takes over a connected stream.
-    pub(crate) fn new(
-        stream: TcpStream,
+    /// Connects within `timeout`. Dropping the connection resets it.
+    pub(crate) fn open(
+        resolved: Resolved,
+        protocol: &'static str,
+        timeout: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<Self, ClientError> {
+        let Resolved { server, addresses } = resolved;
+        match Transport::connect(&addresses, timeout, interrupt) {
+            Ok(transport) => Ok(Self::over(transport, server, protocol, timeout)),
+            Err(error) => Err(ClientError::connection(&server, timeout, error)),
+        }
+    }
+
+    /// A further connection of the same server, over `transport`, for lines at
+    /// any time.
+    pub(crate) fn beside(&self, transport: Transport) -> Result<Self, ClientError> {
+        Self::over(transport, self.server.clone(), self.protocol, self.timeout).kept_alive()
+    }
+
+    fn over(
+        transport: Transport,
         server: ServerAddress,
         protocol: &'static str,
-    ) -> Result<Self, ClientError> {
-        let connection = Self {
-            stream,
-            lines: LineSplitter::new(ANSWER_BYTES_MAX),
-            output: Vec::new(),
-            server,
-            protocol,
-            ended: false,
-        };
-        connection.prepare().map_err(|error| connection.failure(error))?;
-        Ok(connection)
+        timeout: Duration,
+    ) -> Self {
+        let lines = LineSplitter::new(ANSWER_BYTES_MAX);
+        Self { transport, lines, server, protocol, timeout, has_ended: false }
     }
 
-    fn prepare(&self) -> std::io::Result<()> {
-        let socket = SockRef::from(&self.stream);
-        socket.set_nonblocking(true)?;
-        socket.set_tcp_nodelay(true)?;
-        socket.set_linger(None)?;
-        let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY);
-        socket.set_tcp_keepalive(&probes)?;
-        socket.set_tcp_user_timeout(Some(DEAD_AFTER))
-    }
-
-    /// The stream, to ask for its addresses.
-    pub(crate) fn stream(&self) -> &TcpStream {
-        &self.stream
+    /// Prepares for lines at any time: the system notices a dead server, and
+    /// dropping the connection ends it with a FIN.
+    pub(crate) fn kept_alive(mut self) -> Result<Self, ClientError> {
+        let prepared = self.transport.close_in_order().and_then(|()| self.transport.keep_alive());
+        self.timeout = prepared.map_err(|error| self.failure(error))?;
+        Ok(self)
     }
 
     /// The server's address.
@@ -84,55 +95,57 @@ impl Connection {
         &self.server
     }
 
-    /// Queues a line, its line feed left out, and sends what goes at once.
+    /// Queues a line, without its line feed, and sends what the socket takes.
     pub(crate) fn send(&mut self, line: &[u8]) -> Result<(), ClientError> {
-        self.output.extend_from_slice(line);
-        self.output.push(b'\n');
-        self.write()?;
-        if self.output.len() > OUTPUT_BYTES_MAX {
+        let sent = self.transport.send(&[line, b"\n"].concat());
+        self.tolerate_reset(sent)?;
+        if self.transport.unsent_bytes() > OUTPUT_BYTES_MAX {
             return Err(self.deviation(Deviation::Untaken));
         }
         Ok(())
     }
 
-    /// Whether the server has yet to take what was sent: whoever is not asked to
-    /// answer adds nothing until it has.
+    /// Whether the server has yet to read what was sent. A client adds only
+    /// required answers until it has.
     pub(crate) fn is_behind(&self) -> bool {
-        !self.output.is_empty()
+        self.transport.unsent_bytes() > 0
     }
 
     /// What to poll, and for what.
     pub(crate) fn watched(&self) -> (BorrowedFd<'_>, PollFlags) {
-        let reading = if self.ended { PollFlags::empty() } else { PollFlags::IN };
-        let writing = if self.is_behind() { PollFlags::OUT } else { PollFlags::empty() };
-        (self.stream.as_fd(), reading | writing)
+        self.transport.watched(!self.has_ended)
     }
 
-    /// Sends and receives what can be at once. A connection that was reset has
-    /// ended like any other: what had come before is taken out first.
+    /// Sends and receives what is possible at once, in one read: the rest has
+    /// its turn after these lines. A connection that was reset has ended like
+    /// any other, after the lines that had arrived before.
     pub(crate) fn pump(&mut self) -> Result<(), ClientError> {
-        self.write()?;
-        let mut bytes = [0; READ_BYTES];
-        while !self.ended {
-            match self.stream.read(&mut bytes) {
-                Ok(0) => self.ended = true,
-                Ok(count) => {
-                    self.lines.push(&bytes[..count]);
-                    // The rest has its turn after these lines are taken.
-                    break;
-                }
-                Err(error) if is_transient(&error) => break,
-                Err(error) => match self.failure(error) {
-                    ClientError::Dropped { .. } => self.ended = true,
-                    other => return Err(other),
-                },
-            }
+        let flushed = self.transport.flush();
+        self.tolerate_reset(flushed)?;
+        if self.has_ended {
+            return Ok(());
+        }
+        match self.receive() {
+            Ok(Received::Bytes(bytes)) => self.lines.push(&bytes),
+            Ok(Received::Nothing) => {}
+            Ok(Received::End) | Err(ClientError::Dropped { .. }) => self.has_ended = true,
+            Err(other) => return Err(other),
         }
         Ok(())
     }
 
-    /// The earliest line that came, its line feed left out. Take them all
-    /// before the next [`pump`](Self::pump).
+    /// Reads once, past the lines.
+    pub(crate) fn receive(&mut self) -> Result<Received, ClientError> {
+        self.transport.receive().map_err(|error| self.failure(error))
+    }
+
+    /// Adds received bytes to the lines.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.lines.push(bytes);
+    }
+
+    /// The next line that has arrived, without its line feed. Take them all
+    /// before more bytes are added.
     pub(crate) fn line(&mut self) -> Result<Option<String>, ClientError> {
         match self.lines.take() {
             NextLine::Line(line) => match String::from_utf8(line) {
@@ -144,9 +157,14 @@ impl Connection {
         }
     }
 
+    /// Whether bytes have arrived that were not taken as lines.
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.lines.is_empty()
+    }
+
     /// Whether the server has ended its side.
     pub(crate) fn has_ended(&self) -> bool {
-        self.ended
+        self.has_ended
     }
 
     /// The error for a server that left the protocol.
@@ -159,27 +177,22 @@ impl Connection {
         ClientError::Unanswered { server: self.server.clone(), protocol: self.protocol }
     }
 
-    /// The error for a server that has gone.
+    /// The error for a server that has ended a lasting connection.
     pub(crate) fn gone(&self) -> ClientError {
         ClientError::Gone { server: self.server.clone() }
     }
 
-    fn write(&mut self) -> Result<(), ClientError> {
-        while !self.output.is_empty() {
-            match self.stream.write(&self.output) {
-                Ok(written) => drop(self.output.drain(..written)),
-                Err(error) if is_transient(&error) => break,
-                Err(error) => match self.failure(error) {
-                    // The server's last words may still be there to be read.
-                    ClientError::Dropped { .. } => self.output.clear(),
-                    other => return Err(other),
-                },
-            }
-        }
-        Ok(())
+    /// The error for a connection that failed.
+    pub(crate) fn failure(&self, error: io::Error) -> ClientError {
+        ClientError::connection(&self.server, self.timeout, error)
     }
 
-    fn failure(&self, error: std::io::Error) -> ClientError {
-        failure(&self.server, DEAD_AFTER, error)
+    /// Where a reset keeps bytes from being sent, the server's last lines may
+    /// still have arrived.
+    fn tolerate_reset(&self, sent: io::Result<()>) -> Result<(), ClientError> {
+        match sent.map_err(|error| self.failure(error)) {
+            Err(ClientError::Dropped { .. }) => Ok(()),
+            other => other,
+        }
     }
 }

@@ -338,6 +338,21 @@ impl ClientError {
             None => Self::Deviation { server, protocol, deviation },
         }
     }
+
+    /// The error for a connection to `server` that failed; `timeout` is how long
+    /// the client waited where it timed out.
+    pub(crate) fn connection(server: &ServerAddress, timeout: Duration, source: io::Error) -> Self {
+        let server = server.clone();
+        match source.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused { server },
+            io::ErrorKind::TimedOut => Self::TimedOut { server, timeout },
+            io::ErrorKind::Interrupted => Self::Interrupted,
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe => Self::Dropped { server },
+            _ => Self::Connection { server, source },
+        }
+    }
 }
 
 /// Why a message may have been refused: the answer leaves it open.

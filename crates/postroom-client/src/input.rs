@@ -10,7 +10,7 @@ use rustix::event::PollFlags;
 
 use crate::console::{Console as _, Prompt, TerminalConsole};
 use crate::echo::Echo;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, is_transient};
 use crate::line_splitter::{LineSplitter, NextLine};
 use crate::typed::Typed;
 use crate::{ClientError, LINE_BYTES_MAX};
@@ -160,8 +160,7 @@ impl<R: Read + AsFd> PlainInput<R> {
                     self.lines.push(&bytes[..count]);
                     return Ok(count > 0);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if is_transient(&error) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -93,6 +93,13 @@ impl Interrupt {
     }
 }
 
+/// Whether the call may simply be repeated, once its file is ready.
+pub(crate) fn is_transient(error: &io::Error) -> bool {
+    // A signal interrupts only calls that wait, unless its handler was
+    // installed by someone else.
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
 fn time_left(deadline: Instant) -> io::Result<Timespec> {
     let left = deadline.saturating_duration_since(Instant::now());
     Timespec::try_from(left).map_err(io::Error::other)

@@ -41,6 +41,7 @@ mod read;
 mod send;
 mod server_address;
 mod status;
+mod transport;
 mod typed;
 
 pub use arguments::{

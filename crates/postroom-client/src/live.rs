@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use postroom_model::Name;
 use rustix::event::PollFlags;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Resolved};
 use crate::console::{self, CommandHelp, Console, PlainConsole};
-use crate::exchange::{Resolved, failure};
 use crate::interrupt::Interrupt;
 use crate::{ClientError, ServerAddress};
 
@@ -100,8 +99,7 @@ fn open(
     timeout: Duration,
     interrupt: &Interrupt,
 ) -> Result<Connection, ClientError> {
-    let (server, stream) = server.connect(timeout, interrupt)?;
-    Connection::new(stream, server, protocol)
+    Connection::open(server, protocol, timeout, interrupt)?.kept_alive()
 }
 
 impl<'a> Live<'a> {
@@ -206,6 +204,6 @@ impl<'a> Live<'a> {
 
     fn failure(&self, error: io::Error) -> ClientError {
         let waited = self.deadline.map_or(self.timeout, |(_, wait)| wait);
-        failure(self.connection.server(), waited, error)
+        ClientError::connection(self.connection.server(), waited, error)
     }
 }

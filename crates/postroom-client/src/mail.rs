@@ -10,8 +10,8 @@ use std::os::fd::AsFd;
 
 use postroom_model::{Name, Password, Safe};
 
+use crate::connection::Resolved;
 use crate::console::is_dumb;
-use crate::exchange::Resolved;
 use crate::input::{DumbInput, Input, PlainInput, TerminalInput};
 use crate::interrupt::Interrupt;
 use crate::mailbox::{Mailbox, StrictMailbox, VerboseMailbox};

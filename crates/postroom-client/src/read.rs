@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use postroom_model::Safe;
 use serde::Serialize;
 
-use crate::exchange::Resolved;
+use crate::connection::Resolved;
 use crate::interrupt::Interrupt;
 use crate::mailbox::{Mailbox as _, Message, StrictMailbox};
 use crate::parse::parse_name;

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 
 use postroom_model::{Name, Text};
 
-use crate::exchange::Resolved;
+use crate::connection::Resolved;
 use crate::interrupt::Interrupt;
 use crate::mailbox::{Composed, Mailbox as _, StrictMailbox};
 use crate::parse::{parse_name, parse_text, read_bounded, without_line_end};

@@ -10,8 +10,9 @@ use std::io::{self, Read, Write};
 use postroom_model::{BOARD_TEXT_CHARACTERS_MAX, Channel, Safe, Text};
 
 use self::report::{Kind, Report};
+use crate::connection::Resolved;
 use crate::error::Deviation;
-use crate::exchange::{Exchange, Resolved};
+use crate::exchange::Exchange;
 use crate::interrupt::Interrupt;
 use crate::mailbox::unacknowledged;
 use crate::parse::{parse_text, read_bounded, without_line_end};

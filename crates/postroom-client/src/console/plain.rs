@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::{Console, Prompt, is_ready, show};
 use crate::colour::Colours;
-use crate::exchange::is_transient;
+use crate::interrupt::is_transient;
 use crate::line_splitter::{LineSplitter, NextLine};
 use crate::typed::Typed;
 use crate::{ClientError, LINE_BYTES_MAX};

@@ -20,8 +20,7 @@ use super::{Completer, Console, Prompt, is_ready, show};
 use crate::ClientError;
 use crate::colour::Colours;
 use crate::echo::{forget_typed, without_echo};
-use crate::exchange::is_transient;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, is_transient};
 use crate::typed::Typed;
 
 /// Finished lines that wait; no more keys are taken while there are as many.

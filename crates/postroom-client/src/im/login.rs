@@ -2,18 +2,16 @@
 
 use std::fmt::Display;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use postroom_model::{Name, Password};
 
-use super::{Im, Login, PROTOCOL, State};
+use super::{Im, Login, State};
 use crate::ClientError;
-use crate::connection::Connection;
 use crate::console::Prompt;
-use crate::exchange::is_transient;
 use crate::parse::parse_name;
 use crate::password::{AGAIN, PASSWORDS_MAX};
+use crate::transport::DialBack;
 
 impl Im<'_> {
     /// Tries the name of the command line, or asks for one.
@@ -119,87 +117,39 @@ impl Im<'_> {
 
     /// Has the server connect back, to where it sees this client already.
     pub(super) fn logged_in(&mut self, name: &Name) -> Result<(), ClientError> {
-        let (listener, port) = listen(self.live.connection.stream()).map_err(|source| {
-            ClientError::Listen { server: self.live.connection.server().clone(), source }
-        })?;
+        let transport = &self.live.connection.transport;
+        let listening = DialBack::listen(transport).and_then(|listening| {
+            let port = listening.port()?;
+            Ok((listening, port))
+        });
+        let (dial_back, port) = listening.map_err(|source| self.cannot_listen(source))?;
         self.prompt = Prompt::standing(format!("{name}@{}> ", self.live.connection.server()));
         self.own = Some(name.clone());
         self.live.console.say(&format!("Logged in as {name}."))?;
-        self.state = State::BeingDialled(listener);
+        self.state = State::BeingDialled(dial_back);
         self.live.await_answer(Duration::ZERO);
         self.live.connection.send(format!("/port {port}").as_bytes())
     }
 
     pub(super) fn dialled(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Here);
-        if let State::BeingDialled(listener) = state {
-            self.state = State::Accepting(listener);
+        if let State::BeingDialled(dial_back) = state {
+            self.state = State::Accepting(dial_back);
         }
     }
 
     /// Takes the connection of the server, and of nobody else.
     pub(super) fn accept(&mut self) -> Result<(), ClientError> {
-        let State::Accepting(listener) = &self.state else { return Ok(()) };
-        let stream = accept_from(listener, self.live.connection.stream()).map_err(|source| {
-            ClientError::Listen { server: self.live.connection.server().clone(), source }
-        })?;
-        let Some(stream) = stream else { return Ok(()) };
-        self.pushes =
-            Some(Connection::new(stream, self.live.connection.server().clone(), PROTOCOL)?);
+        let State::Accepting(dial_back) = &self.state else { return Ok(()) };
+        let accepted = dial_back.accept().map_err(|source| self.cannot_listen(source))?;
+        let Some(transport) = accepted else { return Ok(()) };
+        self.pushes = Some(self.live.connection.beside(transport)?);
         self.state = State::Here;
         self.live.await_nothing();
         self.live.console.ask(Some(self.prompt.clone()))
     }
-}
 
-/// Listens at the address that the server knows this client by.
-fn listen(known: &TcpStream) -> io::Result<(TcpListener, u16)> {
-    let mut address = known.local_addr()?;
-    address.set_port(0);
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    let port = listener.local_addr()?.port();
-    Ok((listener, port))
-}
-
-/// The first connection that waits and comes from the host at the other end of
-/// `known`. Others are closed.
-fn accept_from(listener: &TcpListener, known: &TcpStream) -> io::Result<Option<TcpStream>> {
-    let server = known.peer_addr()?;
-    loop {
-        match listener.accept() {
-            Ok((stream, peer)) if is_same_host(peer, server) => return Ok(Some(stream)),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) if is_transient(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn is_same_host(one: SocketAddr, other: SocketAddr) -> bool {
-    one.ip() == other.ip()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_server_may_connect_back() {
-        let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let known = TcpStream::connect(server.local_addr().unwrap()).unwrap();
-        let (listener, port) = listen(&known).unwrap();
-        assert_eq!(listener.local_addr().unwrap().ip(), known.local_addr().unwrap().ip());
-
-        // Another address of the same loopback network stands for another host.
-        let stranger = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
-        let stranger = stranger.unwrap();
-        stranger.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into()).unwrap();
-        stranger.connect(&SocketAddr::from(([127, 0, 0, 1], port)).into()).unwrap();
-        assert!(accept_from(&listener, &known).unwrap().is_none());
-
-        let _back = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        assert!(accept_from(&listener, &known).unwrap().is_some());
+    fn cannot_listen(&self, source: io::Error) -> ClientError {
+        ClientError::Listen { server: self.live.connection.server().clone(), source }
     }
 }

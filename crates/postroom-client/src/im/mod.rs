@@ -8,7 +8,6 @@ mod login;
 mod words;
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use crate::connection::Connection;
 use crate::console::Prompt;
 use crate::error::Deviation;
 use crate::live::{Call, Flow, Live, Woken};
+use crate::transport::DialBack;
 use crate::typed::Typed;
 use crate::{ClientError, ImArguments, ServerAddress, password};
 
@@ -76,9 +76,9 @@ enum State {
     /// The server is to let the name in.
     LoggingIn(Login),
     /// The server is to say that it has connected back.
-    BeingDialled(TcpListener),
+    BeingDialled(DialBack),
     /// It has said so: its connection is to be found.
-    Accepting(TcpListener),
+    Accepting(DialBack),
     /// Commands are typed.
     Here,
     /// One of them is to be answered.
@@ -318,9 +318,9 @@ fn others<'a>(
     state: &'a State,
     pushes: Option<&'a Connection>,
 ) -> Vec<(BorrowedFd<'a>, PollFlags)> {
-    let listener = match state {
-        State::Accepting(listener) => Some((listener.as_fd(), PollFlags::IN)),
+    let dial_back = match state {
+        State::Accepting(dial_back) => Some(dial_back.watched()),
         _ => None,
     };
-    listener.into_iter().chain(pushes.map(Connection::watched)).collect()
+    dial_back.into_iter().chain(pushes.map(Connection::watched)).collect()
 }

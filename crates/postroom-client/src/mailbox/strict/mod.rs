@@ -11,8 +11,9 @@ pub(crate) use self::answers::Composed;
 use self::answers::Head;
 use super::answers::Message;
 use super::{Mailbox, as_slices, count_of_messages, login_lines, shown, unacknowledged};
+use crate::connection::Resolved;
 use crate::error::refusal_causes;
-use crate::exchange::{Exchange, Resolved};
+use crate::exchange::Exchange;
 use crate::interrupt::Interrupt;
 use crate::{ClientError, Deviation, LINE_BYTES_MAX};
 

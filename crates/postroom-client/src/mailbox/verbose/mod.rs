@@ -8,7 +8,8 @@ use postroom_model::{Name, Password, Safe, Text};
 
 use self::answers::{Login, Read};
 use super::{Mailbox, as_slices, login_lines, shown, unacknowledged};
-use crate::exchange::{Exchange, Resolved};
+use crate::connection::Resolved;
+use crate::exchange::Exchange;
 use crate::interrupt::Interrupt;
 use crate::{ClientError, Deviation, LINE_BYTES_MAX};
 
