@@ -100,7 +100,7 @@ pub enum ClientError {
     #[error(
         "{name} is logged in at {server} already; leave there first, or log in with another name"
     )]
-    Elsewhere {
+    AlreadyLoggedIn {
         /// The server's address.
         server: ServerAddress,
         /// The name that was tried.
@@ -184,7 +184,7 @@ pub enum ClientError {
     #[error(
         "{server} refused the login as {name}: the password may be wrong, the account may not exist or have no password, or there are too many logins at the same time; an account needs a password for im: stop the server, then run `postroom account add NAME` for a new account or `postroom account passwd NAME` for an existing one"
     )]
-    MessengerRefused {
+    ImLoginRefused {
         /// The server's address.
         server: ServerAddress,
         /// The name that was tried.

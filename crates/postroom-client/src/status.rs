@@ -89,7 +89,7 @@ impl ClientError {
             }
             Self::Connection { .. }
             | Self::Dropped { .. }
-            | Self::Elsewhere { .. }
+            | Self::AlreadyLoggedIn { .. }
             | Self::Gone { .. }
             | Self::Interrupted
             | Self::MessageRefused { .. }
@@ -102,7 +102,7 @@ impl ClientError {
             }
             Self::LoginClosed { .. }
             | Self::LoginRefused { .. }
-            | Self::MessengerRefused { .. }
+            | Self::ImLoginRefused { .. }
             | Self::NameTaken { .. }
             | Self::PasswordMissing { .. } => ExitStatus::NoPermission,
         }

@@ -35,6 +35,16 @@ pub(crate) struct CommandHelp {
 }
 
 impl CommandHelp {
+    /// A command; `usage` is its form, and `what` says what it does.
+    pub(crate) const fn new(
+        word: &'static str,
+        operand: Operand,
+        usage: &'static str,
+        what: &'static str,
+    ) -> Self {
+        Self { word, operand, usage, what }
+    }
+
     /// A line of the list of commands.
     pub(crate) fn line(&self) -> String {
         format!("{:<20} {}", self.usage, self.what)

@@ -1,27 +1,32 @@
-//! What the live clients share: waiting for the person, the server and signals
-//! at once.
+//! What chat's and im's clients share: waiting for the person, the server and
+//! signals at once, the states of a session, and the login.
 
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+mod login;
+mod session;
+
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use postroom_model::Name;
 use rustix::event::PollFlags;
 
-use crate::connection::{Connection, Resolved};
-use crate::console::{self, CommandHelp, Console, PlainConsole};
+use crate::ClientError;
+use crate::connection::Connection;
+use crate::console::Console;
 use crate::interrupt::Interrupt;
-use crate::{ClientError, ServerAddress};
 
-/// How long whoever pressed Ctrl-C waits for the server's farewell.
+pub(crate) use session::{Login, Options, Protocol, Session, State, run, run_with};
+
+/// How long the client waits for the server's farewell after Ctrl-C.
 const HURRY_WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// Whether a client goes on.
+/// Whether a session goes on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Flow {
-    /// There is more to come.
+    /// The session goes on.
     On,
-    /// It has left in order.
+    /// The session has ended in order.
     Done,
 }
 
@@ -36,15 +41,7 @@ pub(crate) enum Woken {
     Late,
 }
 
-/// Which server, for which protocol, and how long it may take to answer.
-pub(crate) struct Call {
-    pub(crate) server: ServerAddress,
-    pub(crate) protocol: &'static str,
-    pub(crate) commands: &'static [CommandHelp],
-    pub(crate) timeout: Duration,
-}
-
-/// A person or a script on one side, a server on the other.
+/// The two sides of a session: a person or a script, and a server.
 pub(crate) struct Live<'a> {
     /// Where lines are typed and shown.
     pub(crate) console: &'a mut dyn Console,
@@ -58,61 +55,13 @@ pub(crate) struct Live<'a> {
     hurries: bool,
 }
 
-impl Call {
-    /// Has `talk` use the process's own input, output and signals: call this in
-    /// a process that ends with it.
-    pub(crate) fn hold(
-        self,
-        talk: impl FnOnce(Live<'_>) -> Result<(), ClientError>,
-    ) -> Result<(), ClientError> {
-        let Self { protocol, commands, timeout, .. } = self;
-        let server = Resolved::new(self.server)?;
-        // Only now: the resolver could not be interrupted any more.
-        let interrupt = Interrupt::listen_to_all().map_err(ClientError::Input)?;
-        let connection = match open(server, protocol, timeout, &interrupt) {
-            Err(ClientError::Interrupted) => return Ok(()),
-            opened => opened?,
-        };
-        let mut console = console::standard()?;
-        talk(Live::new(&mut *console, connection, interrupt, timeout, commands))
-    }
-
-    /// Has `talk` use lines from `input`, which must not be buffered; signals
-    /// keep their meaning.
-    pub(crate) fn hold_with<R: Read + AsFd>(
-        self,
-        input: R,
-        output: &mut dyn Write,
-        talk: impl FnOnce(Live<'_>) -> Result<(), ClientError>,
-    ) -> Result<(), ClientError> {
-        let interrupt = Interrupt::default();
-        let connection =
-            open(Resolved::new(self.server)?, self.protocol, self.timeout, &interrupt)?;
-        let mut console = PlainConsole::new(input, output);
-        talk(Live::new(&mut console, connection, interrupt, self.timeout, self.commands))
-    }
-}
-
-fn open(
-    server: Resolved,
-    protocol: &'static str,
-    timeout: Duration,
-    interrupt: &Interrupt,
-) -> Result<Connection, ClientError> {
-    Connection::open(server, protocol, timeout, interrupt)?.kept_alive()
-}
-
 impl<'a> Live<'a> {
     fn new(
         console: &'a mut dyn Console,
         connection: Connection,
         interrupt: Interrupt,
         timeout: Duration,
-        commands: &'static [CommandHelp],
     ) -> Self {
-        if let Some(completer) = console.completer() {
-            completer.commands = commands;
-        }
         Self { console, connection, interrupt, timeout, deadline: None, hurries: false }
     }
 

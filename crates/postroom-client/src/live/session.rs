@@ -1,0 +1,278 @@
+//! The client's side of a session in a protocol in which both sides may speak at
+//! any time: the states, the loop and the commands that are the same in each.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use postroom_model::{Name, Password};
+use rustix::event::PollFlags;
+
+use super::{Flow, Live, Woken};
+use crate::connection::{Connection, Resolved};
+use crate::console::{self, CommandHelp, Console, PlainConsole, Prompt};
+use crate::interrupt::Interrupt;
+use crate::typed::Typed;
+use crate::{ClientError, ServerAddress};
+
+/// What one protocol adds to a [`Session`], and the state that it needs.
+pub(crate) trait Protocol: Default {
+    /// The protocol's name.
+    const NAME: &'static str;
+
+    /// What can be typed.
+    const COMMANDS: &'static [CommandHelp];
+
+    /// The line before the commands in the answer to /help.
+    const HELP: Option<&'static str>;
+
+    /// The command that ends the session.
+    const LEAVE: &'static [u8];
+
+    /// What the server is to send next.
+    type Awaited;
+
+    /// Begins, with a login or by waiting for a greeting.
+    fn start(session: &mut Session<'_, Self>) -> Result<(), ClientError>;
+
+    /// Handles a name that was typed.
+    fn take_name(session: &mut Session<'_, Self>, typed: &str) -> Result<(), ClientError> {
+        session.take_name(typed)
+    }
+
+    /// Begins the login of a valid name.
+    fn begin_login(session: &mut Session<'_, Self>, login: Login) -> Result<(), ClientError>;
+
+    /// Logs in with a password.
+    fn log_in(
+        session: &mut Session<'_, Self>,
+        login: Login,
+        password: &Password,
+    ) -> Result<(), ClientError>;
+
+    /// Carries out a command, a line that is not blank.
+    fn take_command(session: &mut Session<'_, Self>, line: &str) -> Result<(), ClientError>;
+
+    /// Handles a line of the server.
+    fn take_line(session: &mut Session<'_, Self>, line: &str) -> Result<Flow, ClientError>;
+
+    /// The error for a server that has ended the connection.
+    fn ended(session: &Session<'_, Self>) -> ClientError;
+
+    /// Handles a deadline that has passed.
+    fn late(session: &mut Session<'_, Self>) -> Result<Flow, ClientError> {
+        session.live.late()
+    }
+
+    /// What to poll beside the connection that the client opened.
+    fn watched<'s>(&'s self, _state: &'s State<Self::Awaited>) -> Vec<(BorrowedFd<'s>, PollFlags)> {
+        Vec::new()
+    }
+
+    /// Does what can be done there without waiting.
+    fn pump(_session: &mut Session<'_, Self>) -> Result<(), ClientError> {
+        Ok(())
+    }
+}
+
+/// Whom to log in, and where.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) server: ServerAddress,
+    /// How long the server may take to answer.
+    pub(crate) timeout: Duration,
+    pub(crate) name: Option<String>,
+    pub(crate) password: Option<Password>,
+}
+
+/// A person or a script on one side, a server on the other.
+pub(crate) struct Session<'a, P: Protocol> {
+    pub(crate) live: Live<'a>,
+    pub(crate) state: State<P::Awaited>,
+    pub(crate) protocol: P,
+    /// From the command line, until it was tried.
+    pub(super) name: Option<String>,
+    /// From a file, until it was refused.
+    pub(crate) password: Option<Password>,
+}
+
+/// ```text
+/// Naming ─▶ NamingPassword        any ─▶ Leaving
+///   │ ▲          │
+///   ▼ │ refused  ▼
+///  Awaiting ◀────┘
+///   │ ▲
+///   ▼ │
+///  Here
+/// ```
+#[derive(Debug)]
+pub(crate) enum State<A> {
+    /// A name is to be typed.
+    Naming,
+    /// The password for the name is to be typed.
+    NamingPassword(Login),
+    /// The server is to send something.
+    Awaiting(A),
+    /// The name is logged in, and a command is to be typed.
+    Here,
+    /// The server is to say farewell.
+    Leaving,
+}
+
+/// A login in progress.
+#[derive(Clone, Debug)]
+pub(crate) struct Login {
+    pub(crate) name: Name,
+    /// How many passwords the server has refused.
+    pub(super) passwords_refused: u32,
+}
+
+/// Runs a session at the process's own input and output until it ends. Signals
+/// that ask the process to end leave in order, and stay taken over: call this in
+/// a process that ends with it.
+pub(crate) fn run<P: Protocol>(options: Options) -> Result<(), ClientError> {
+    let server = Resolved::new(options.server.clone())?;
+    // Not before: the resolver cannot be interrupted.
+    let interrupt = Interrupt::listen_to_all().map_err(ClientError::Input)?;
+    let connection = match open::<P>(server, &options, &interrupt) {
+        Err(ClientError::Interrupted) => return Ok(()),
+        opened => opened?,
+    };
+    let mut console = console::standard()?;
+    Session::<P>::new(&mut *console, connection, interrupt, options).run()
+}
+
+/// Does as [`run`] with lines from `input`, which must not be buffered, and
+/// without prompts; signals keep their meaning.
+pub(crate) fn run_with<P: Protocol>(
+    options: Options,
+    input: impl Read + AsFd,
+    output: &mut dyn Write,
+) -> Result<(), ClientError> {
+    let interrupt = Interrupt::default();
+    let server = Resolved::new(options.server.clone())?;
+    let connection = open::<P>(server, &options, &interrupt)?;
+    let mut console = PlainConsole::new(input, output);
+    Session::<P>::new(&mut console, connection, interrupt, options).run()
+}
+
+fn open<P: Protocol>(
+    server: Resolved,
+    options: &Options,
+    interrupt: &Interrupt,
+) -> Result<Connection, ClientError> {
+    Connection::open(server, P::NAME, options.timeout, interrupt)?.kept_alive()
+}
+
+impl<'a, P: Protocol> Session<'a, P> {
+    fn new(
+        console: &'a mut dyn Console,
+        connection: Connection,
+        interrupt: Interrupt,
+        options: Options,
+    ) -> Self {
+        if let Some(completer) = console.completer() {
+            completer.commands = P::COMMANDS;
+        }
+        Self {
+            live: Live::new(console, connection, interrupt, options.timeout),
+            state: State::Naming,
+            protocol: P::default(),
+            name: options.name,
+            password: options.password,
+        }
+    }
+
+    fn run(mut self) -> Result<(), ClientError> {
+        P::start(&mut self)?;
+        loop {
+            if self.turn()? == Flow::Done {
+                return Ok(());
+            }
+            let flow = match self.live.wait(&self.protocol.watched(&self.state))? {
+                Woken::Something => Flow::On,
+                Woken::Interrupted => self.hurry()?,
+                Woken::Late => P::late(&mut self)?,
+            };
+            if flow == Flow::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Does all that can be done without waiting.
+    fn turn(&mut self) -> Result<Flow, ClientError> {
+        P::pump(self)?;
+        while let Some(line) = self.live.connection.line()? {
+            if P::take_line(self, &line)? == Flow::Done {
+                return Ok(Flow::Done);
+            }
+        }
+        if self.live.connection.has_ended() {
+            return Err(P::ended(self));
+        }
+        while self.takes_lines()
+            && let Some(typed) = self.live.console.typed()
+        {
+            self.take_typed(typed)?;
+        }
+        Ok(Flow::On)
+    }
+
+    fn hurry(&mut self) -> Result<Flow, ClientError> {
+        if !self.live.begin_to_hurry() {
+            return Ok(Flow::Done);
+        }
+        self.leave()?;
+        Ok(Flow::On)
+    }
+
+    fn takes_lines(&self) -> bool {
+        matches!(self.state, State::Naming | State::NamingPassword(_) | State::Here)
+            && !self.live.connection.is_behind()
+    }
+
+    fn take_typed(&mut self, typed: Typed) -> Result<(), ClientError> {
+        let line = match (typed, &self.state) {
+            (Typed::Line(line), _) => line,
+            (Typed::Unusable(error), State::NamingPassword(login)) => {
+                return self.refuse_password(login.clone(), &error);
+            }
+            (Typed::Unusable(error), _) => return self.live.refuse(&error),
+            (Typed::End, _) => return self.leave(),
+        };
+        match &self.state {
+            State::Naming if line.trim() == "/help" => self.help(),
+            State::Naming => P::take_name(self, &line),
+            State::NamingPassword(login) => self.take_password(login.clone(), &line),
+            _ if line.trim().is_empty() => Ok(()),
+            _ => P::take_command(self, &line),
+        }
+    }
+
+    /// Shows what can be typed, without asking the server.
+    pub(crate) fn help(&mut self) -> Result<(), ClientError> {
+        let lines = P::HELP.into_iter().map(str::to_owned);
+        let mut lines = lines.chain(P::COMMANDS.iter().map(CommandHelp::line));
+        lines.try_for_each(|line| self.live.console.say(&line))
+    }
+
+    /// The server has let the name in: commands may be typed.
+    pub(crate) fn enter(&mut self, name: &Name) -> Result<(), ClientError> {
+        self.state = State::Here;
+        self.live.await_nothing();
+        let prompt = format!("{name}@{}> ", self.live.connection.server());
+        self.live.console.ask(Some(Prompt::standing(prompt)))
+    }
+
+    /// Asks the server to end the session.
+    pub(crate) fn leave(&mut self) -> Result<(), ClientError> {
+        if !matches!(self.state, State::Leaving) {
+            self.live.connection.send(P::LEAVE)?;
+        }
+        self.state = State::Leaving;
+        self.live.await_farewell();
+        // Last: a terminal that has been closed fails.
+        self.live.console.ask(None)
+    }
+}
