@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use rustix::event::PollFlags;
 
-use crate::interrupt::Interrupt;
 use crate::line_splitter::{LineSplitter, NextLine};
+use crate::signals::Signals;
 use crate::transport::{Received, Transport};
 use crate::{ANSWER_BYTES_MAX, ClientError, Deviation, ServerAddress};
 
@@ -57,10 +57,10 @@ impl Connection {
         resolved: Resolved,
         protocol: &'static str,
         timeout: Duration,
-        interrupt: &Interrupt,
+        signals: &Signals,
     ) -> Result<Self, ClientError> {
         let Resolved { server, addresses } = resolved;
-        match Transport::connect(&addresses, timeout, interrupt) {
+        match Transport::connect(&addresses, timeout, signals) {
             Ok(transport) => Ok(Self::over(transport, server, protocol, timeout)),
             Err(error) => Err(ClientError::connection(&server, timeout, error)),
         }

@@ -8,7 +8,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::connection::{Connection, Resolved};
-use crate::interrupt::Interrupt;
+use crate::signals::Signals;
 use crate::transport::Received;
 use crate::{ANSWER_BYTES_MAX, ClientError, Deviation, ServerAddress};
 
@@ -22,7 +22,7 @@ pub(crate) struct Exchange {
     timeout: Duration,
     /// When the answer to the last request must be complete.
     deadline: Instant,
-    interrupt: Interrupt,
+    signals: Signals,
 }
 
 impl Exchange {
@@ -32,10 +32,10 @@ impl Exchange {
         resolved: Resolved,
         protocol: &'static str,
         timeout: Duration,
-        interrupt: Interrupt,
+        signals: Signals,
     ) -> Result<Self, ClientError> {
-        let connection = Connection::open(resolved, protocol, timeout, &interrupt)?;
-        Ok(Self { connection, timeout, deadline: Instant::now() + timeout, interrupt })
+        let connection = Connection::open(resolved, protocol, timeout, &signals)?;
+        Ok(Self { connection, timeout, deadline: Instant::now() + timeout, signals })
     }
 
     /// The server's address.
@@ -104,7 +104,7 @@ impl Exchange {
     ///
     /// A failure does no harm: at worst the last message arrives again.
     pub(crate) fn leave(&mut self) {
-        self.interrupt = Interrupt::default();
+        self.signals = Signals::default();
         self.deadline = Instant::now() + self.timeout.min(LEAVE_WAIT_MAX);
         let orderly = self.connection.transport.close_in_order().is_ok()
             && self.write(b"EXIT\n").is_ok()
@@ -136,7 +136,7 @@ impl Exchange {
     fn wait(&self, receiving: bool) -> Result<(), ClientError> {
         self.connection
             .transport
-            .wait(receiving, self.deadline, &self.interrupt)
+            .wait(receiving, self.deadline, &self.signals)
             .map_err(|error| self.failure(error))
     }
 

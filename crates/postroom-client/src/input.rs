@@ -10,8 +10,8 @@ use rustix::event::PollFlags;
 
 use crate::console::{Console as _, Prompt, TerminalConsole};
 use crate::echo::Echo;
-use crate::interrupt::{Interrupt, is_transient};
 use crate::line_splitter::{LineSplitter, NextLine};
+use crate::signals::{Signals, is_transient};
 use crate::typed::Typed;
 use crate::{ClientError, LINE_BYTES_MAX};
 
@@ -32,13 +32,13 @@ pub(crate) trait Input {
 #[derive(Debug)]
 pub(crate) struct TerminalInput {
     console: TerminalConsole,
-    interrupt: Interrupt,
+    signals: Signals,
 }
 
 impl TerminalInput {
     /// Takes the terminal at the standard input and output.
-    pub(crate) fn new(interrupt: Interrupt) -> Result<Self, ClientError> {
-        Ok(Self { console: TerminalConsole::of_process()?, interrupt })
+    pub(crate) fn new(signals: Signals) -> Result<Self, ClientError> {
+        Ok(Self { console: TerminalConsole::of_process()?, signals })
     }
 
     fn ask(&mut self, prompt: Prompt) -> Result<Typed, ClientError> {
@@ -56,7 +56,7 @@ impl TerminalInput {
                 return Ok(typed);
             }
             let keys = self.console.watched().into_iter().map(|fd| (fd, PollFlags::IN));
-            match self.interrupt.wait_for_any(keys, None) {
+            match self.signals.wait_for_any(keys, None) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Typed::End),
                 waited => waited.map_err(ClientError::Input)?,
             }
@@ -91,9 +91,9 @@ pub(crate) struct DumbInput<R> {
 
 impl<R: Read + AsFd> DumbInput<R> {
     /// Reads `source`, a terminal, as [`PlainInput`] does.
-    pub(crate) fn new(source: R, interrupt: Interrupt) -> Result<Self, ClientError> {
+    pub(crate) fn new(source: R, signals: Signals) -> Result<Self, ClientError> {
         let echo = Echo::of(source.as_fd())?;
-        Ok(Self { lines: PlainInput::new(source, interrupt), echo })
+        Ok(Self { lines: PlainInput::new(source, signals), echo })
     }
 }
 
@@ -130,16 +130,16 @@ fn print(words: &str) -> Result<(), ClientError> {
 pub(crate) struct PlainInput<R> {
     source: R,
     lines: LineSplitter,
-    interrupt: Interrupt,
+    signals: Signals,
 }
 
 impl<R: Read + AsFd> PlainInput<R> {
     /// Reads `source`, which must not be buffered, until it ends or
-    /// `interrupt` comes.
-    pub(crate) fn new(source: R, interrupt: Interrupt) -> Self {
+    /// `signals` comes.
+    pub(crate) fn new(source: R, signals: Signals) -> Self {
         // The carriage return of a foreign line end is not yet left out.
         let lines = LineSplitter::new(LINE_BYTES_MAX + 1);
-        Self { source, lines, interrupt }
+        Self { source, lines, signals }
     }
 
     /// Drops what was read and not taken.
@@ -151,7 +151,7 @@ impl<R: Read + AsFd> PlainInput<R> {
     fn fill(&mut self) -> io::Result<bool> {
         let mut bytes = [0; 4_096];
         loop {
-            match self.interrupt.wait(self.source.as_fd(), PollFlags::IN, None) {
+            match self.signals.wait(self.source.as_fd(), PollFlags::IN, None) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
                 waited => waited?,
             }

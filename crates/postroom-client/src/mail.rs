@@ -13,10 +13,10 @@ use postroom_model::{Name, Password, Safe};
 use crate::connection::Resolved;
 use crate::console::is_dumb;
 use crate::input::{DumbInput, Input, PlainInput, TerminalInput};
-use crate::interrupt::Interrupt;
 use crate::mailbox::{Mailbox, StrictMailbox, VerboseMailbox};
 use crate::parse::{parse_name, parse_text};
 use crate::password::{AGAIN, PASSWORDS_MAX};
+use crate::signals::Signals;
 use crate::typed::Typed;
 use crate::{ClientError, MailArguments, ServerAddress, password};
 
@@ -30,16 +30,16 @@ pub fn mail(arguments: &MailArguments) -> Result<(), ClientError> {
     let is_terminal = stdin.is_terminal() && stdout.is_terminal();
     let output = &mut stdout.lock();
     if is_terminal && !is_dumb() {
-        return converse(arguments, Interrupt::listen, TerminalInput::new, output);
+        return converse(arguments, Signals::listen, TerminalInput::new, output);
     }
     // The library's own buffer would hide what it holds from a wait.
     let source = File::from(stdin.as_fd().try_clone_to_owned().map_err(ClientError::Input)?);
     if is_terminal {
-        let input = |interrupt| DumbInput::new(source, interrupt);
-        converse(arguments, Interrupt::listen, input, output)
+        let input = |signals| DumbInput::new(source, signals);
+        converse(arguments, Signals::listen, input, output)
     } else {
-        let input = |interrupt| Ok(PlainInput::new(source, interrupt));
-        converse(arguments, Interrupt::listen, input, output)
+        let input = |signals| Ok(PlainInput::new(source, signals));
+        converse(arguments, Signals::listen, input, output)
     }
 }
 
@@ -50,22 +50,22 @@ pub fn mail_with<R: Read + AsFd>(
     input: R,
     output: &mut dyn Write,
 ) -> Result<(), ClientError> {
-    let never = || Ok(Interrupt::default());
-    converse(arguments, never, |interrupt| Ok(PlainInput::new(input, interrupt)), output)
+    let never = || Ok(Signals::default());
+    converse(arguments, never, |signals| Ok(PlainInput::new(input, signals)), output)
 }
 
 fn converse<I: Input>(
     arguments: &MailArguments,
-    listen: impl FnOnce() -> io::Result<Interrupt>,
-    input: impl FnOnce(Interrupt) -> Result<I, ClientError>,
+    listen: impl FnOnce() -> io::Result<Signals>,
+    input: impl FnOnce(Signals) -> Result<I, ClientError>,
     output: &mut dyn Write,
 ) -> Result<(), ClientError> {
     let password = password::from_file(arguments.password_file.as_deref())?;
     let server = Resolved::new(ServerAddress::new(&arguments.host, arguments.port))?;
     // Only now: the resolver could not be interrupted any more.
-    let interrupt = listen().map_err(ClientError::Input)?;
-    let mut input = input(interrupt.clone())?;
-    let open = || open(arguments, server.clone(), interrupt.clone());
+    let signals = listen().map_err(ClientError::Input)?;
+    let mut input = input(signals.clone())?;
+    let open = || open(arguments, server.clone(), signals.clone());
     let name = arguments.name.clone();
     let mut dialogue =
         Dialogue { open: &open, waiting: None, input: &mut input, output, name, password };
@@ -79,12 +79,12 @@ fn converse<I: Input>(
 fn open(
     arguments: &MailArguments,
     server: Resolved,
-    interrupt: Interrupt,
+    signals: Signals,
 ) -> Result<Box<dyn Mailbox>, ClientError> {
     Ok(if arguments.strict {
-        Box::new(StrictMailbox::open(server, arguments.timeout, interrupt)?)
+        Box::new(StrictMailbox::open(server, arguments.timeout, signals)?)
     } else {
-        Box::new(VerboseMailbox::open(server, arguments.timeout, interrupt)?)
+        Box::new(VerboseMailbox::open(server, arguments.timeout, signals)?)
     })
 }
 

@@ -11,9 +11,9 @@ use postroom_model::Safe;
 use serde::Serialize;
 
 use crate::connection::Resolved;
-use crate::interrupt::Interrupt;
 use crate::mailbox::{Mailbox as _, Message, StrictMailbox};
 use crate::parse::parse_name;
+use crate::signals::Signals;
 use crate::{ClientError, ReadArguments, password};
 
 /// Prints the earliest unread message, or all of them, to the standard output;
@@ -27,7 +27,7 @@ pub fn read_to(arguments: &ReadArguments, output: &mut dyn Write) -> Result<(), 
     let name = parse_name(&arguments.name)?;
     let password = password::from_file(arguments.password_file.as_deref())?;
     let server = Resolved::new(arguments.server.clone())?;
-    let mut mailbox = StrictMailbox::open(server, arguments.timeout, Interrupt::default())?;
+    let mut mailbox = StrictMailbox::open(server, arguments.timeout, Signals::default())?;
     mailbox.log_in(&name, password.as_ref())?;
     let mut is_empty = true;
     while let Some(message) = mailbox.take()? {

@@ -9,9 +9,9 @@ use std::io::{self, Read};
 use postroom_model::{Name, Text};
 
 use crate::connection::Resolved;
-use crate::interrupt::Interrupt;
 use crate::mailbox::{Composed, Mailbox as _, StrictMailbox};
 use crate::parse::{parse_name, parse_text, read_bounded, without_line_end};
+use crate::signals::Signals;
 use crate::{ClientError, SendArguments, password};
 
 /// Leaves a message whose text is an argument or else the standard input.
@@ -31,7 +31,7 @@ pub fn send_from(arguments: &SendArguments, input: &mut dyn Read) -> Result<(), 
         other => other,
     })?;
     let server = Resolved::new(arguments.server.clone())?;
-    let mut mailbox = StrictMailbox::open(server, arguments.timeout, Interrupt::default())?;
+    let mut mailbox = StrictMailbox::open(server, arguments.timeout, Signals::default())?;
     mailbox.log_in(&name, password.as_ref())?;
     let composed = mailbox.send(&recipient, &text)?;
     mailbox.leave();

@@ -13,9 +13,9 @@ use self::report::{Kind, Report};
 use crate::connection::Resolved;
 use crate::error::Deviation;
 use crate::exchange::Exchange;
-use crate::interrupt::Interrupt;
 use crate::mailbox::unacknowledged;
 use crate::parse::{parse_text, read_bounded, without_line_end};
+use crate::signals::Signals;
 use crate::{BoardArguments, ClientError, ServerAddress};
 
 const PROTOCOL: &str = "board";
@@ -68,8 +68,8 @@ fn carry_out(
     let done = "Transmission Successfull...".to_owned();
     let request = request(arguments, input)?;
     let server = Resolved::new(server)?;
-    let interrupt = Interrupt::default();
-    let connection = Exchange::open(server, PROTOCOL, arguments.timeout, interrupt)?;
+    let signals = Signals::default();
+    let connection = Exchange::open(server, PROTOCOL, arguments.timeout, signals)?;
     let at = connection.server().clone();
     let deviation = |deviation| ClientError::deviation(&at, PROTOCOL, deviation);
     let answer = connection

@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::{Console, Prompt, is_ready, show};
 use crate::colour::Colours;
-use crate::interrupt::is_transient;
 use crate::line_splitter::{LineSplitter, NextLine};
+use crate::signals::is_transient;
 use crate::typed::Typed;
 use crate::{ClientError, LINE_BYTES_MAX};
 
@@ -21,11 +21,11 @@ pub(crate) struct PlainConsole<R, W> {
     lines: LineSplitter,
     /// No whole line is left in `lines`, so that it may be given more.
     is_drained: bool,
-    state: State,
+    state: InputState,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
+enum InputState {
     /// More may come.
     Open,
     /// All was read.
@@ -39,7 +39,7 @@ impl<R: Read + AsFd, W: Write> PlainConsole<R, W> {
     pub(crate) fn new(source: R, output: W) -> Self {
         // The carriage return of a foreign line end is not yet left out.
         let lines = LineSplitter::new(LINE_BYTES_MAX + 1);
-        Self { source, output, lines, is_drained: true, state: State::Open }
+        Self { source, output, lines, is_drained: true, state: InputState::Open }
     }
 
     /// Drops the lines that were read and not taken.
@@ -60,7 +60,7 @@ impl<R: Read + AsFd, W: Write> Console for PlainConsole<R, W> {
 
     fn watched(&self) -> Vec<BorrowedFd<'_>> {
         // A line that nobody has taken yet holds back the lines after it.
-        if self.is_drained && self.state == State::Open {
+        if self.is_drained && self.state == InputState::Open {
             vec![self.source.as_fd()]
         } else {
             Vec::new()
@@ -73,7 +73,7 @@ impl<R: Read + AsFd, W: Write> Console for PlainConsole<R, W> {
         }
         let mut bytes = [0; READ_BYTES];
         match self.source.read(&mut bytes) {
-            Ok(0) => self.state = State::Read,
+            Ok(0) => self.state = InputState::Read,
             Ok(count) => self.lines.push(&bytes[..count]),
             Err(error) if is_transient(&error) => return Ok(()),
             Err(error) => return Err(ClientError::Input(error)),
@@ -88,12 +88,12 @@ impl<R: Read + AsFd, W: Write> Console for PlainConsole<R, W> {
             NextLine::TooLong => return Some(Typed::Unusable(ClientError::LineTooLong)),
             NextLine::Nothing => self.is_drained = true,
         }
-        if self.state != State::Read {
+        if self.state != InputState::Read {
             return None;
         }
         let rest = self.lines.take_rest().map(Typed::line);
         if rest.is_none() {
-            self.state = State::Told;
+            self.state = InputState::Told;
         }
         Some(rest.unwrap_or(Typed::End))
     }

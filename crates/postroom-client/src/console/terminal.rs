@@ -20,7 +20,7 @@ use super::{Completer, Console, Prompt, is_ready, show};
 use crate::ClientError;
 use crate::colour::Colours;
 use crate::echo::{forget_typed, without_echo};
-use crate::interrupt::{Interrupt, is_transient};
+use crate::signals::{Signals, is_transient};
 use crate::typed::Typed;
 
 /// Finished lines that wait; no more keys are taken while there are as many.
@@ -51,7 +51,7 @@ pub(crate) struct TerminalConsole {
     /// What is typed may be a password again, until something else is asked.
     is_after_secret: bool,
     /// The window has another size, or the process goes on after a stop.
-    shaken: Interrupt,
+    terminal_signals: Signals,
     usual: Termios,
 }
 
@@ -68,7 +68,7 @@ impl TerminalConsole {
             termios::tcgetattr(&input).map_err(|errno| ClientError::Terminal(errno.into()))?;
         Ok(Self {
             drawing: Drawing::new(columns(&output)),
-            shaken: Interrupt::on(&[SIGWINCH, SIGCONT]).map_err(ClientError::Terminal)?,
+            terminal_signals: Signals::on(&[SIGWINCH, SIGCONT]).map_err(ClientError::Terminal)?,
             input,
             output,
             decoder: KeyDecoder::default(),
@@ -306,11 +306,11 @@ impl Console for TerminalConsole {
     fn watched(&self) -> Vec<BorrowedFd<'_>> {
         let takes_keys = !self.has_ended && self.lines.len() < LINES_WAITING_MAX;
         let keys = takes_keys.then(|| self.input.as_fd());
-        keys.into_iter().chain(self.shaken.watched()).collect()
+        keys.into_iter().chain(self.terminal_signals.watched()).collect()
     }
 
     fn pump(&mut self) -> Result<(), ClientError> {
-        if self.shaken.take() {
+        if self.terminal_signals.take() {
             self.recover()?;
         }
         if self.has_ended || !is_ready(self.input.as_fd())? {

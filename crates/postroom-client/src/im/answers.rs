@@ -2,7 +2,7 @@
 
 use postroom_model::Safe;
 
-use super::commands::Asked;
+use super::commands::Request;
 use crate::colour::Colours;
 
 /// A line of the connection that the client opened.
@@ -24,18 +24,18 @@ impl<'a> Answer<'a> {
     }
 
     /// The answer in words; `None` where it is none to what was asked.
-    pub(crate) fn in_words(&self, asked: &Asked, colours: Colours) -> Option<String> {
+    pub(crate) fn in_words(&self, asked: &Request, colours: Colours) -> Option<String> {
         Some(match (asked, self.code) {
-            (Asked::To(name), 303) => format!("Delivered to {name}."),
-            (Asked::To(name), 304) => {
+            (Request::To(name), 303) => format!("Delivered to {name}."),
+            (Request::To(name), 304) => {
                 format!("Not confirmed by {name}: absent or unknown, or no answer in time.")
             }
-            (Asked::ToAll, 303) => "Delivered to everyone.".to_owned(),
-            (Asked::ToAll, 304) => {
+            (Request::ToAll, 303) => "Delivered to everyone.".to_owned(),
+            (Request::ToAll, 304) => {
                 "Not confirmed by everyone: no answer in time, or the server's disk is full."
                     .to_owned()
             }
-            (Asked::List, 301) => {
+            (Request::List, 301) => {
                 let names: Vec<_> =
                     self.rest.split_whitespace().map(|name| colours.name(name)).collect();
                 format!("Present: {}.", names.join(", "))
@@ -106,8 +106,8 @@ mod tests {
 
     #[test]
     fn numbers_become_words() {
-        let bob = Asked::To(Name::new("bob").unwrap());
-        let words = |line: &str, asked: &Asked| {
+        let bob = Request::To(Name::new("bob").unwrap());
+        let words = |line: &str, asked: &Request| {
             Answer::parse(line).and_then(|answer| answer.in_words(asked, Colours::None))
         };
         let told = |line, asked, expected: &str| {
@@ -115,16 +115,17 @@ mod tests {
         };
         told("303 Message delivery successful", &bob, "Delivered to bob.");
         told("304 x", &bob, "Not confirmed by bob: absent or unknown, or no answer in time.");
-        told("303", &Asked::ToAll, "Delivered to everyone.");
+        told("303", &Request::ToAll, "Delivered to everyone.");
         told(
             "304",
-            &Asked::ToAll,
+            &Request::ToAll,
             "Not confirmed by everyone: no answer in time, or the server's disk is full.",
         );
-        told("301 jacky bob michael\r", &Asked::List, "Present: jacky, bob, michael.");
-        told("301 \u{1b}[2J", &Asked::List, "Present: ^[[2J.");
+        told("301 jacky bob michael\r", &Request::List, "Present: jacky, bob, michael.");
+        told("301 \u{1b}[2J", &Request::List, "Present: ^[[2J.");
         told("401 Unrecognized message", &bob, "The server did not understand the command.");
-        for (line, asked) in [("301 bob", &bob), ("303", &Asked::List), ("30", &bob), ("", &bob)] {
+        for (line, asked) in [("301 bob", &bob), ("303", &Request::List), ("30", &bob), ("", &bob)]
+        {
             assert_eq!(words(line, asked), None, "{line:?}");
         }
     }

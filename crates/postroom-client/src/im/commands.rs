@@ -22,7 +22,7 @@ const EXITS: [&str; 6] = ["/exit", "exit", "quit", "logout", "logoff", "bye"];
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Something to ask the server, and the line to send for it.
-    Ask(Asked, String),
+    Request(Request, String),
     /// The list of commands.
     Help,
     /// To leave.
@@ -31,7 +31,7 @@ pub(crate) enum Command {
 
 /// What the server is to answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Asked {
+pub(crate) enum Request {
     /// Whether one has a message.
     To(Name),
     /// Whether all have one.
@@ -63,8 +63,8 @@ impl Command {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "/to" => parse_to(rest.trim_start()),
-            "/toall" => ask(Asked::ToAll, "/toall", rest, "/toall TEXT"),
-            "/list" if rest.is_empty() => Ok(Self::Ask(Asked::List, "/list".to_owned())),
+            "/toall" => ask(Request::ToAll, "/toall", rest, "/toall TEXT"),
+            "/list" if rest.is_empty() => Ok(Self::Request(Request::List, "/list".to_owned())),
             "/help" => Ok(Self::Help),
             _ if EXITS.contains(&line) => Ok(Self::Exit),
             _ => Err(Mistake::Unknown(word.to_owned())),
@@ -76,10 +76,10 @@ fn parse_to(rest: &str) -> Result<Command, Mistake> {
     let (name, text) = rest.split_once(' ').ok_or(Mistake::Usage("/to NAME TEXT"))?;
     let name = parse_name(name)?;
     let start = format!("/to {name}");
-    ask(Asked::To(name), &start, text, "/to NAME TEXT")
+    ask(Request::To(name), &start, text, "/to NAME TEXT")
 }
 
-fn ask(asked: Asked, start: &str, text: &str, usage: &'static str) -> Result<Command, Mistake> {
+fn ask(asked: Request, start: &str, text: &str, usage: &'static str) -> Result<Command, Mistake> {
     if text.trim().is_empty() {
         return Err(Mistake::Usage(usage));
     }
@@ -87,7 +87,7 @@ fn ask(asked: Asked, start: &str, text: &str, usage: &'static str) -> Result<Com
     if line.len() > LINE_BYTES_MAX {
         return Err(ClientError::LineTooLong.into());
     }
-    Ok(Command::Ask(asked, line))
+    Ok(Command::Request(asked, line))
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
 
     fn sent(line: &str) -> String {
         match Command::parse(line) {
-            Ok(Command::Ask(_, sent)) => sent,
+            Ok(Command::Request(_, sent)) => sent,
             other => panic!("{line:?}: {other:?}"),
         }
     }

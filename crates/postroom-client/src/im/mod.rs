@@ -16,7 +16,7 @@ use postroom_model::{Name, Password};
 use rustix::event::PollFlags;
 
 use self::answers::{Answer, Push};
-use self::commands::{Asked, COMMANDS, Command, Mistake};
+use self::commands::{COMMANDS, Command, Mistake, Request};
 use crate::connection::Connection;
 use crate::console::CommandHelp;
 use crate::error::Deviation;
@@ -84,7 +84,7 @@ enum Awaited {
     /// That connection, which is to be accepted.
     Pushes(DialBack),
     /// The answer to a command.
-    Answer(Asked),
+    Answer(Request),
 }
 
 impl Protocol for Im {
@@ -199,16 +199,16 @@ impl Session<'_, Im> {
 
     fn take_command_answer(
         &mut self,
-        asked: &Asked,
+        asked: &Request,
         answer: &Answer<'_>,
         line: &str,
     ) -> Result<(), ClientError> {
         match asked {
-            Asked::List => {
+            Request::List => {
                 answer.rest.split_whitespace().for_each(|name| self.live.learn_name(name));
             }
             // Only the name of an account is worth completing.
-            Asked::To(name) if answer.code == 303 => self.live.learn_name(name.as_str()),
+            Request::To(name) if answer.code == 303 => self.live.learn_name(name.as_str()),
             _ => {}
         }
         let shown = answer.in_words(asked, self.live.console.colours());
@@ -220,12 +220,15 @@ impl Session<'_, Im> {
 
     fn take_command(&mut self, line: &str) -> Result<(), ClientError> {
         match Command::parse(line) {
-            Ok(Command::Ask(Asked::To(name), _)) if Some(&name) == self.protocol.name.as_ref() => {
+            Ok(Command::Request(Request::To(name), _))
+                if Some(&name) == self.protocol.name.as_ref() =>
+            {
                 self.live.console.say("Nothing was sent: this is your own name.")
             }
-            Ok(Command::Ask(asked, line)) => {
+            Ok(Command::Request(asked, line)) => {
                 self.live.learn_hashtags(&line);
-                let longer = if asked == Asked::List { Duration::ZERO } else { DELIVERY_WAIT_MAX };
+                let longer =
+                    if asked == Request::List { Duration::ZERO } else { DELIVERY_WAIT_MAX };
                 self.live.await_answer(longer);
                 self.state = State::Awaiting(Awaited::Answer(asked));
                 self.live.connection.send(line.as_bytes())
@@ -242,9 +245,9 @@ impl Session<'_, Im> {
         let command = match &self.state {
             State::Awaiting(Awaited::Login(_)) => Some("/login"),
             State::Awaiting(Awaited::DialBack(_)) => Some("/port"),
-            State::Awaiting(Awaited::Answer(Asked::To(_))) => Some("/to"),
-            State::Awaiting(Awaited::Answer(Asked::ToAll)) => Some("/toall"),
-            State::Awaiting(Awaited::Answer(Asked::List)) => Some("/list"),
+            State::Awaiting(Awaited::Answer(Request::To(_))) => Some("/to"),
+            State::Awaiting(Awaited::Answer(Request::ToAll)) => Some("/toall"),
+            State::Awaiting(Awaited::Answer(Request::List)) => Some("/list"),
             State::Leaving => Some("/exit"),
             State::Naming | State::NamingPassword(_) => Some("a connection"),
             State::Awaiting(Awaited::Pushes(_)) | State::Here => None,

@@ -14,7 +14,7 @@ use rustix::event::PollFlags;
 use crate::ClientError;
 use crate::connection::Connection;
 use crate::console::Console;
-use crate::interrupt::Interrupt;
+use crate::signals::Signals;
 
 pub(crate) use session::{Login, Options, Protocol, Session, State, run, run_with};
 
@@ -47,7 +47,7 @@ pub(crate) struct Live<'a> {
     pub(crate) console: &'a mut dyn Console,
     /// The connection that the client opened.
     pub(crate) connection: Connection,
-    interrupt: Interrupt,
+    signals: Signals,
     timeout: Duration,
     /// When what is awaited must have come, and how long that was waited for.
     deadline: Option<(Instant, Duration)>,
@@ -59,10 +59,10 @@ impl<'a> Live<'a> {
     fn new(
         console: &'a mut dyn Console,
         connection: Connection,
-        interrupt: Interrupt,
+        signals: Signals,
         timeout: Duration,
     ) -> Self {
-        Self { console, connection, interrupt, timeout, deadline: None, hurries: false }
+        Self { console, connection, signals, timeout, deadline: None, hurries: false }
     }
 
     /// Waits for anything to come from the person, the server or `others`, and
@@ -74,11 +74,11 @@ impl<'a> Live<'a> {
         let keys = self.console.watched().into_iter().map(|fd| (fd, PollFlags::IN));
         let watched = keys.chain([self.connection.watched()]).chain(others.iter().copied());
         let deadline = self.deadline.map(|(deadline, _)| deadline);
-        match self.interrupt.wait_for_any(watched, deadline) {
+        match self.signals.wait_for_any(watched, deadline) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(Woken::Late),
             // It is told again, should it come again.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                self.interrupt.take();
+                self.signals.take();
                 return Ok(Woken::Interrupted);
             }
             waited => waited.map_err(|error| self.failure(error))?,

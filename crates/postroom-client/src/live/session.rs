@@ -11,7 +11,7 @@ use rustix::event::PollFlags;
 use super::{Flow, Live, Woken};
 use crate::connection::{Connection, Resolved};
 use crate::console::{self, CommandHelp, Console, PlainConsole, Prompt};
-use crate::interrupt::Interrupt;
+use crate::signals::Signals;
 use crate::typed::Typed;
 use crate::{ClientError, ServerAddress};
 
@@ -133,13 +133,13 @@ pub(crate) struct Login {
 pub(crate) fn run<P: Protocol>(options: Options) -> Result<(), ClientError> {
     let server = Resolved::new(options.server.clone())?;
     // Not before: the resolver cannot be interrupted.
-    let interrupt = Interrupt::listen_to_all().map_err(ClientError::Input)?;
-    let connection = match open::<P>(server, &options, &interrupt) {
+    let signals = Signals::listen_to_all().map_err(ClientError::Input)?;
+    let connection = match open::<P>(server, &options, &signals) {
         Err(ClientError::Interrupted) => return Ok(()),
         opened => opened?,
     };
     let mut console = console::standard()?;
-    Session::<P>::new(&mut *console, connection, interrupt, options).run()
+    Session::<P>::new(&mut *console, connection, signals, options).run()
 }
 
 /// Does as [`run`] with lines from `input`, which must not be buffered, and
@@ -149,33 +149,33 @@ pub(crate) fn run_with<P: Protocol>(
     input: impl Read + AsFd,
     output: &mut dyn Write,
 ) -> Result<(), ClientError> {
-    let interrupt = Interrupt::default();
+    let signals = Signals::default();
     let server = Resolved::new(options.server.clone())?;
-    let connection = open::<P>(server, &options, &interrupt)?;
+    let connection = open::<P>(server, &options, &signals)?;
     let mut console = PlainConsole::new(input, output);
-    Session::<P>::new(&mut console, connection, interrupt, options).run()
+    Session::<P>::new(&mut console, connection, signals, options).run()
 }
 
 fn open<P: Protocol>(
     server: Resolved,
     options: &Options,
-    interrupt: &Interrupt,
+    signals: &Signals,
 ) -> Result<Connection, ClientError> {
-    Connection::open(server, P::NAME, options.timeout, interrupt)?.kept_alive()
+    Connection::open(server, P::NAME, options.timeout, signals)?.kept_alive()
 }
 
 impl<'a, P: Protocol> Session<'a, P> {
     fn new(
         console: &'a mut dyn Console,
         connection: Connection,
-        interrupt: Interrupt,
+        signals: Signals,
         options: Options,
     ) -> Self {
         if let Some(completer) = console.completer() {
             completer.commands = P::COMMANDS;
         }
         Self {
-            live: Live::new(console, connection, interrupt, options.timeout),
+            live: Live::new(console, connection, signals, options.timeout),
             state: State::Naming,
             protocol: P::default(),
             name: options.name,

@@ -11,6 +11,15 @@ pub(crate) struct Message {
     pub(crate) text: Text,
 }
 
+/// The answer to COMPOSE.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Composed {
+    /// The message is stored.
+    Sent,
+    /// Nothing is stored.
+    Failed,
+}
+
 /// A number as servers write it: digits alone.
 pub(super) fn number(word: &str) -> Option<u32> {
     let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());

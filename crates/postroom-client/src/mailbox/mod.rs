@@ -7,8 +7,8 @@ mod answers;
 mod strict;
 mod verbose;
 
-pub(crate) use answers::Message;
-pub(crate) use strict::{Composed, StrictMailbox};
+pub(crate) use answers::{Composed, Message};
+pub(crate) use strict::StrictMailbox;
 pub(crate) use verbose::VerboseMailbox;
 
 use postroom_model::{Name, Password, Text};

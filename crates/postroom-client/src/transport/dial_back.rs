@@ -8,7 +8,7 @@ use rustix::event::PollFlags;
 use socket2::SockRef;
 
 use super::Transport;
-use crate::interrupt::is_transient;
+use crate::signals::is_transient;
 
 /// A port at which the server of a connection, and no other host, can connect
 /// back.

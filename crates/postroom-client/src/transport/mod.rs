@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::interrupt::{Interrupt, is_transient};
+use crate::signals::{Signals, is_transient};
 
 pub(crate) use dial_back::DialBack;
 
@@ -60,9 +60,9 @@ impl Transport {
     pub(crate) fn connect(
         addresses: &[SocketAddr],
         timeout: Duration,
-        interrupt: &Interrupt,
+        signals: &Signals,
     ) -> io::Result<Self> {
-        connect::connect(addresses, timeout, interrupt).map(Self::over)
+        connect::connect(addresses, timeout, signals).map(Self::over)
     }
 
     /// Takes over a connected stream that does not block.
@@ -133,12 +133,12 @@ impl Transport {
         &self,
         receiving: bool,
         deadline: Instant,
-        interrupt: &Interrupt,
+        signals: &Signals,
     ) -> io::Result<()> {
         if Instant::now() >= deadline {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        interrupt.wait_for_any([self.watched(receiving)], Some(deadline))
+        signals.wait_for_any([self.watched(receiving)], Some(deadline))
     }
 
     /// From now on dropping the transport ends the connection with a FIN.

@@ -5,16 +5,7 @@
 
 use postroom_model::Name;
 
-use crate::mailbox::answers::number;
-
-/// The answer to COMPOSE and its body.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Composed {
-    /// The message is stored.
-    Sent,
-    /// Nothing is stored.
-    Failed,
-}
+use crate::mailbox::answers::{Composed, number};
 
 /// The first line of the answer to READ.
 #[derive(Clone, Debug, Eq, PartialEq)]

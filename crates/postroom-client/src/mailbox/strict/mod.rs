@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use postroom_model::{Name, Password, Text};
 
-pub(crate) use self::answers::Composed;
-
 use self::answers::Head;
-use super::answers::Message;
+use super::answers::{Composed, Message};
 use super::{Mailbox, as_slices, count_of_messages, login_lines, shown, unacknowledged};
 use crate::connection::Resolved;
 use crate::error::refusal_causes;
 use crate::exchange::Exchange;
-use crate::interrupt::Interrupt;
+use crate::signals::Signals;
 use crate::{ClientError, Deviation, LINE_BYTES_MAX};
 
 /// A mailbox at a strict listener.
@@ -30,9 +28,9 @@ impl StrictMailbox {
     pub(crate) fn open(
         server: Resolved,
         timeout: Duration,
-        interrupt: Interrupt,
+        signals: Signals,
     ) -> Result<Self, ClientError> {
-        let connection = Exchange::open(server, "mailbox", timeout, interrupt)?;
+        let connection = Exchange::open(server, "mailbox", timeout, signals)?;
         Ok(Self { connection, is_closed: false })
     }
 

@@ -5,29 +5,20 @@
 
 use postroom_model::{Name, Text};
 
-use crate::mailbox::answers::{Message, number};
+use crate::mailbox::answers::{Composed, Message, number};
 
 /// The answer to LOGIN.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Login {
+pub(crate) enum LoginAnswer {
     /// The name is logged in.
     Welcome,
     /// It is not; the connection stays.
     Refused,
 }
 
-/// The answer to COMPOSE, which is told as the server words it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Composed {
-    /// The message is stored.
-    Sent,
-    /// Nothing is stored.
-    Failed,
-}
-
 /// The answer to READ.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Read {
+pub(crate) enum ReadAnswer {
     /// The earliest unread message.
     Message {
         /// The message.
@@ -40,15 +31,15 @@ pub(crate) enum Read {
 }
 
 /// The answer to LOGIN as `name`.
-pub(crate) fn login(line: &str, name: &Name) -> Option<Login> {
+pub(crate) fn login(line: &str, name: &Name) -> Option<LoginAnswer> {
     if line == "LOGIN ERROR" {
-        return Some(Login::Refused);
+        return Some(LoginAnswer::Refused);
     }
     let welcomed = line
         .strip_prefix("Login successful with new username. Welcome ")
         .or_else(|| known_user(line))?;
     // The server shows the name as first registered: another spelling, perhaps.
-    (Name::new(welcomed).ok()? == *name).then_some(Login::Welcome)
+    (Name::new(welcomed).ok()? == *name).then_some(LoginAnswer::Welcome)
 }
 
 fn known_user(line: &str) -> Option<&str> {
@@ -72,16 +63,16 @@ pub(crate) fn compose(line: &str) -> Option<Composed> {
 }
 
 /// The answer to READ.
-pub(crate) fn read(line: &str) -> Option<Read> {
+pub(crate) fn read(line: &str) -> Option<ReadAnswer> {
     if line == "No More Unread Messages." {
-        return Some(Read::NothingUnread);
+        return Some(ReadAnswer::NothingUnread);
     }
     let mut parts = line.splitn(3, ' ');
     let remaining = number(parts.next()?)?;
     let sender = Name::new(parts.next()?).ok()?;
     // An empty text may come without the space before it.
     let text = Text::from_bytes(parts.next().unwrap_or_default().as_bytes()).ok()?;
-    Some(Read::Message { message: Message { sender, text }, remaining })
+    Some(ReadAnswer::Message { message: Message { sender, text }, remaining })
 }
 
 #[cfg(test)]
@@ -97,7 +88,7 @@ mod tests {
         let text = Text::from_bytes(text.as_bytes()).unwrap();
         let sender = name(sender);
         let message = Message { sender, text };
-        assert_eq!(read(line), Some(Read::Message { message, remaining }));
+        assert_eq!(read(line), Some(ReadAnswer::Message { message, remaining }));
     }
 
     #[test]
@@ -108,9 +99,9 @@ mod tests {
             "Login successful. Welcome bob. You have 0 unread messages.",
             "Login successful. Welcome Bob. You have 12 unread messages.",
         ] {
-            assert_eq!(login(line, &bob), Some(Login::Welcome), "{line}");
+            assert_eq!(login(line, &bob), Some(LoginAnswer::Welcome), "{line}");
         }
-        assert_eq!(login("LOGIN ERROR", &bob), Some(Login::Refused));
+        assert_eq!(login("LOGIN ERROR", &bob), Some(LoginAnswer::Refused));
         for line in [
             "0",
             "login error",
@@ -129,7 +120,7 @@ mod tests {
     fn a_name_may_hold_dots() {
         let dotted = name("a.You");
         let line = "Login successful. Welcome a.You. You have 2 unread messages.";
-        assert_eq!(login(line, &dotted), Some(Login::Welcome));
+        assert_eq!(login(line, &dotted), Some(LoginAnswer::Welcome));
     }
 
     #[test]
@@ -149,7 +140,7 @@ mod tests {
         check("0 alice   two  spaces ", "alice", "  two  spaces ", 0);
         check("0 alice ", "alice", "", 0);
         check("0 alice", "alice", "", 0);
-        assert_eq!(read("No More Unread Messages."), Some(Read::NothingUnread));
+        assert_eq!(read("No More Unread Messages."), Some(ReadAnswer::NothingUnread));
         for line in ["", "1", "x alice Hi", "1 a:b Hi", "1  alice Hi", "1 alice a\0b"] {
             assert_eq!(read(line), None, "{line:?}");
         }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use postroom_model::{Name, Password, Safe, Text};
 
-use self::answers::{Login, Read};
+use self::answers::{LoginAnswer, ReadAnswer};
 use super::{Mailbox, as_slices, login_lines, shown, unacknowledged};
 use crate::connection::Resolved;
 use crate::exchange::Exchange;
-use crate::interrupt::Interrupt;
+use crate::signals::Signals;
 use crate::{ClientError, Deviation, LINE_BYTES_MAX};
 
 /// A mailbox at a verbose listener.
@@ -27,9 +27,9 @@ impl VerboseMailbox {
     pub(crate) fn open(
         server: Resolved,
         timeout: Duration,
-        interrupt: Interrupt,
+        signals: Signals,
     ) -> Result<Self, ClientError> {
-        let connection = Exchange::open(server, "mailbox-verbose", timeout, interrupt)?;
+        let connection = Exchange::open(server, "mailbox-verbose", timeout, signals)?;
         Ok(Self { connection, name: None })
     }
 
@@ -54,11 +54,11 @@ impl Mailbox for VerboseMailbox {
             other => other,
         })?;
         match answers::login(&line, name) {
-            Some(Login::Welcome) => {
+            Some(LoginAnswer::Welcome) => {
                 self.name = Some(name.clone());
                 Ok(Some(Safe(&line).to_string()))
             }
-            Some(Login::Refused) => Ok(None),
+            Some(LoginAnswer::Refused) => Ok(None),
             None => Err(self.unexpected("LOGIN", &line)),
         }
     }
@@ -81,13 +81,13 @@ impl Mailbox for VerboseMailbox {
         self.connection.send(&[command.as_bytes()])?;
         let line = self.connection.line()?;
         match answers::read(&line) {
-            Some(Read::Message { message, remaining: 1 }) => {
+            Some(ReadAnswer::Message { message, remaining: 1 }) => {
                 Ok(format!("{}\n1 unread message remains.", shown(&message)))
             }
-            Some(Read::Message { message, remaining }) => {
+            Some(ReadAnswer::Message { message, remaining }) => {
                 Ok(format!("{}\n{remaining} unread messages remain.", shown(&message)))
             }
-            Some(Read::NothingUnread) => Ok(Safe(&line).to_string()),
+            Some(ReadAnswer::NothingUnread) => Ok(Safe(&line).to_string()),
             None => Err(self.unexpected("READ", &line)),
         }
     }

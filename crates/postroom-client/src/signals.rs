@@ -15,11 +15,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Knows whether the process was asked to end. The default never is.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Interrupt {
+pub(crate) struct Signals {
     wake: Option<Rc<UnixStream>>,
 }
 
-impl Interrupt {
+impl Signals {
     /// Takes SIGINT over from its default action, for good: call it in a
     /// process that ends with this client.
     pub(crate) fn listen() -> io::Result<Self> {
