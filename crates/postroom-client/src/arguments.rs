@@ -1,5 +1,4 @@
-//! What the clients are told on the command line. The comments are the
-//! program's help.
+//! The clients' options. Their comments are the program's help.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,7 +24,7 @@ pub struct MailArguments {
     #[arg(long)]
     pub strict: bool,
 
-    /// Name to log in as; asked for when left out
+    /// Name to log in as; asked for if omitted
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
 
@@ -53,19 +52,18 @@ pub struct SendArguments {
     /// Name of the account to leave the message for
     pub recipient: String,
 
-    /// The message, one line; taken from the standard input when left out or
-    /// when it is -
+    /// The message, one line; read from the standard input if omitted or -
     ///
-    /// Put it in quotes. It may begin with a hyphen: after RECIPIENT only the
-    /// long options other than --help, a first -- and a lone - are not the
-    /// message. What follows -- is the message, whatever it is.
+    /// Put it in quotes. It may begin with a hyphen: after RECIPIENT, anything is
+    /// the message except a long option other than --help, the first --, and a
+    /// lone -. Anything after -- is the message.
     pub text: Option<String>,
 
-    /// The message is `-`: it comes from the standard input
+    /// The message is `-`: read it from the standard input
     #[arg(long, hide = true, conflicts_with = "text")]
     pub text_from_input: bool,
 
-    /// Send an empty message where the standard input is empty
+    /// Send an empty message if the standard input is empty
     #[arg(long)]
     pub allow_empty: bool,
 
@@ -78,8 +76,8 @@ pub struct SendArguments {
     pub timeout: Duration,
 }
 
-/// Print the earliest unread message, or all of them, and remove what was
-/// printed from the mailbox
+/// Print the earliest unread message, or all of them, and remove the printed
+/// messages from the mailbox
 #[derive(Args, Clone, Debug)]
 #[command(after_help = status::HELP)]
 pub struct ReadArguments {
@@ -91,15 +89,15 @@ pub struct ReadArguments {
     #[arg(long = "as", value_name = "NAME")]
     pub name: String,
 
-    /// Read until nothing is unread, instead of the earliest message alone
+    /// Read all unread messages instead of only the earliest
     #[arg(long)]
     pub all: bool,
 
-    /// Exit with status 1 where nothing was unread
+    /// Exit with status 1 if nothing was unread
     #[arg(long)]
     pub fail_empty: bool,
 
-    /// Print a JSON object a line, `{"from":"...","text":"..."}`, instead of
+    /// Print one JSON object per line, `{"from":"...","text":"..."}`, instead of
     /// `from: text`
     #[arg(long)]
     pub json: bool,
@@ -126,12 +124,12 @@ pub struct ImArguments {
     #[arg(value_parser = parse_port)]
     pub port: u16,
 
-    /// Name to log in as; asked for when left out
+    /// Name to log in as; asked for if omitted
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
 
-    /// File that holds the account's password; asked for at a terminal when
-    /// left out
+    /// File that holds the account's password; asked for at a terminal if
+    /// omitted
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
 
@@ -141,7 +139,7 @@ pub struct ImArguments {
     pub timeout: Duration,
 }
 
-/// Talk in the chat room
+/// Chat with everyone who is logged in
 ///
 /// Without a terminal, lines of the standard input are sent.
 #[derive(Args, Clone, Debug)]
@@ -154,7 +152,7 @@ pub struct ChatArguments {
     #[arg(value_parser = parse_port)]
     pub port: u16,
 
-    /// Name to be known by; asked for when left out
+    /// Name to log in as; asked for if omitted
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
 
@@ -162,12 +160,12 @@ pub struct ChatArguments {
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
 
-    /// Seconds to wait for the connection, for being let in and for the end
+    /// Seconds to wait for the connection, for the login and for the end
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
 }
 
-/// Put a text on the board, or fetch the latest
+/// Post a text to the board, or fetch the latest
 #[derive(Args, Clone, Debug)]
 #[command(after_help = status::HELP)]
 #[command(group = ArgGroup::new("direction").args(["upload", "download"]).required(true))]
@@ -176,7 +174,7 @@ pub struct BoardArguments {
     #[arg(short = 'u', long)]
     pub upload: bool,
 
-    /// Download: print the latest text, or the latest that bears a hashtag
+    /// Download: print the latest text, or the latest with a hashtag
     #[arg(short = 'd', long)]
     pub download: bool,
 
@@ -189,21 +187,21 @@ pub struct BoardArguments {
 
     /// With -u the message, at most 150 characters; with -d a hashtag
     ///
-    /// Put both in quotes: a shell takes what begins with # for a comment. An
-    /// empty message takes the latest text off the board. A message may begin
-    /// with a hyphen: after PORT only the long options other than --help, a
-    /// first -- and a lone -, for the standard input, are not the message. What
-    /// follows -- is the message, whatever it is.
+    /// Put both in quotes: a shell treats a word that begins with # as a comment.
+    /// An empty message clears the board. A message may begin with a hyphen:
+    /// after PORT, anything is the message except a long option other than
+    /// --help, the first --, and a lone -, which stands for the standard input.
+    /// Anything after -- is the message.
     #[arg(value_name = "MESSAGE|#TAG")]
     #[arg(required_unless_present_any = ["download", "text_from_input"])]
     pub text: Option<String>,
 
-    /// The message is `-`: it comes from the standard input
+    /// The message is `-`: read it from the standard input
     #[arg(long, hide = true)]
     pub text_from_input: bool,
 
-    /// File to add the status reports to; one that cannot be written stops
-    /// nothing
+    /// File to append status reports to; the client continues if it cannot be
+    /// written
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 

@@ -282,7 +282,7 @@ impl Session<'_, Chat> {
             });
         }
         if line == PRESENT {
-            let reason = format!("{name} is logged in already; choose another name.");
+            let reason = format!("{name} is already logged in; choose another name.");
             self.live.console.say(&reason)?;
         }
         if !is_taken || line == PRESENT {
@@ -291,7 +291,7 @@ impl Session<'_, Chat> {
         let reason = if with_password {
             "The password is wrong.".to_owned()
         } else {
-            format!("{name} is taken; if the account is yours, give its password.")
+            format!("{name} is taken; if the account is yours, enter its password.")
         };
         let error = ClientError::LoginRefused { server, name, with_password: true };
         self.retry(login, with_password, &reason, error)

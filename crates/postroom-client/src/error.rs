@@ -49,7 +49,7 @@ pub enum ClientError {
     },
     /// What the server said is not in the protocol; the connection was dropped.
     #[error(
-        "{server} does not keep to the protocol {protocol}: {deviation}; check that the port is its {protocol} listener"
+        "{server} does not follow the protocol {protocol}: {deviation}; check that the port is its {protocol} listener"
     )]
     Deviation {
         /// The server's address.
@@ -84,7 +84,7 @@ pub enum ClientError {
     },
     /// The server ended a connection that was to stay.
     #[error(
-        "{server} has ended the connection: it has stopped, the network failed, or it was full before the login; start again"
+        "{server} has ended the connection: it has stopped, the network failed, or it was full before the login; connect again"
     )]
     Gone {
         /// The server's address.
@@ -97,9 +97,7 @@ pub enum ClientError {
         server: ServerAddress,
     },
     /// The account is present with another client.
-    #[error(
-        "{name} is logged in at {server} already; leave there first, or log in with another name"
-    )]
+    #[error("{name} is already logged in at {server}; log out there first, or use another name")]
     AlreadyLoggedIn {
         /// The server's address.
         server: ServerAddress,
@@ -108,7 +106,7 @@ pub enum ClientError {
     },
     /// The name is another's in the chat room.
     #[error(
-        "{name} is taken at {server}: somebody is logged in with this name, or it needs a password; use another name or --password-file"
+        "{name} is taken at {server}: someone is logged in under this name, or it needs a password; use another name or --password-file"
     )]
     NameTaken {
         /// The server's address.
@@ -117,7 +115,7 @@ pub enum ClientError {
         name: Name,
     },
     /// The chat room does not let the name in, for a reason that it told.
-    #[error("{server} did not take the name {name}, for the reason shown above")]
+    #[error("{server} refused the name {name} for the reason shown above")]
     NameRefused {
         /// The server's address.
         server: ServerAddress,
@@ -125,7 +123,9 @@ pub enum ClientError {
         name: Name,
     },
     /// A script has given no password where one is needed.
-    #[error("{name} needs a password to log in; give the file that holds it with --password-file")]
+    #[error(
+        "{name} needs a password to log in; name the file that contains it with --password-file"
+    )]
     PasswordMissing {
         /// The name to log in as.
         name: Name,
@@ -140,7 +140,7 @@ pub enum ClientError {
     },
     /// The server has no way to the client's port.
     #[error(
-        "{server} could not connect back to this computer, so no message could arrive; a firewall or address translation is in between: use postroom chat, or allow connections from there"
+        "{server} could not connect back to this computer, so messages could not arrive; a firewall or NAT is in the way: use postroom chat, or allow connections from the server"
     )]
     NotDialledBack {
         /// The server's address.
@@ -159,7 +159,7 @@ pub enum ClientError {
     #[error("message length illegal, connection refused.")]
     BoardTextTooLong,
     /// What was given as a hashtag is none.
-    #[error("\"{}\" is not a hashtag: give # and letters, digits or _, in quotes, for example '#news'", Safe(.word))]
+    #[error("\"{}\" is not a hashtag: use # and then letters, digits or _, in quotes, for example '#news'", Safe(.word))]
     Hashtag {
         /// What was given.
         word: String,
@@ -271,7 +271,7 @@ pub enum ClientError {
     #[error("cannot write the output: {0}; a message that was not printed stays unread")]
     Output(#[source] io::Error),
     /// What came could not be shown.
-    #[error("cannot show what came: {0}")]
+    #[error("cannot show a line from the server: {0}")]
     Show(#[source] io::Error),
     /// The terminal cannot be put into the mode in which lines are edited.
     #[error("cannot set up the terminal: {0}")]
@@ -308,10 +308,10 @@ pub enum Deviation {
     #[error("it sent a line that is not valid UTF-8")]
     InvalidUtf8,
     /// It does not read the answers that it asks for.
-    #[error("it does not take what it asked for")]
+    #[error("it does not read the client's answers")]
     Untaken,
     /// More lines than the answer has.
-    #[error("it sent more than it was asked for")]
+    #[error("it sent lines that nothing asked for")]
     Unasked,
 }
 

@@ -50,9 +50,9 @@ enum Client {
     Read(ReadArguments),
     /// Talk with users who are logged in, at a terminal
     Im(ImArguments),
-    /// Talk in the chat room, at a terminal
+    /// Chat with everyone who is logged in, at a terminal
     Chat(ChatArguments),
-    /// Put a text on the board, or fetch the latest
+    /// Post a text to the board, or fetch the latest
     Board(BoardArguments),
 }
 

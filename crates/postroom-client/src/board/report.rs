@@ -67,7 +67,7 @@ impl<'a> Report<'a> {
         // Where even this cannot be told there is nothing left to do.
         let _ = writeln!(
             self.complaints,
-            "postroom: cannot write the report to {}: {error}; going on without it",
+            "postroom: cannot write the report to {}: {error}; continuing without it",
             path.display()
         );
     }

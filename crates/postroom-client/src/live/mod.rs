@@ -92,7 +92,7 @@ impl<'a> Live<'a> {
     pub(crate) fn refuse(&mut self, error: &ClientError) -> Result<(), ClientError> {
         let is_kept =
             matches!(error, ClientError::LineTooLong) && self.console.completer().is_some();
-        let advice = if is_kept { "; Up brings it back" } else { "" };
+        let advice = if is_kept { "; press Up to edit it" } else { "" };
         self.console.say(&format!("{error}{advice}"))
     }
 

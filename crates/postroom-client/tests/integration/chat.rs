@@ -107,7 +107,7 @@ fn the_name_may_be_the_first_line_with_its_command_or_without() {
 fn a_script_whose_name_is_refused_is_told() {
     for (answer, told) in [
         ("Username john is taken.", "john is taken at"),
-        ("Too many log in just now.", "did not take the name john"),
+        ("Too many log in just now.", "refused the name john"),
     ] {
         let server = FakeServer::start(move |mut peer| {
             peer.say(GREETING);
