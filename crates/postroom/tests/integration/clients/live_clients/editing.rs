@@ -106,7 +106,7 @@ fn a_paste_that_is_too_long_is_refused_and_can_be_shortened() {
         terminal.wait_for_words(&format!("xxx{number:02}"));
     }
     terminal.type_keys("\u{1b}[201~\r");
-    terminal.wait_for_words("Up brings it back");
+    terminal.wait_for_words("press Up to edit it");
     terminal.wait_for(&prompt);
     terminal.type_keys("\u{1b}[A");
     terminal.wait_for_words("xxx19");

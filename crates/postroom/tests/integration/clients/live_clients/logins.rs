@@ -23,7 +23,7 @@ fn im_asks_until_it_is_let_in_and_shows_no_password() {
     terminal.answer("Password: ", "secret");
     commands.expect("/login jacky secret");
     commands.say("103 You are already logged in\n");
-    terminal.wait_for_words("is logged in at");
+    terminal.wait_for_words("is already logged in at");
     terminal.answer("Username: ", "jacky");
     terminal.answer("Password: ", "secret word");
     terminal.wait_for_words("a password that contains a space");

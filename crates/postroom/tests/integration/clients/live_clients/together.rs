@@ -100,7 +100,7 @@ fn a_login_to_the_room_shows_none_of_the_commands_that_the_client_sends() {
     let (_folder, server) = server();
     let address = server.address("chat");
     let mut bob = Terminal::start(&chat_arguments(address, &["--as", "bob"]));
-    let asked = "bob is taken; if the account is yours, give its password.";
+    let asked = "bob is taken; if the account is yours, enter its password.";
     bob.wait_for_rows(&[asked, AGAIN.trim_end()]);
     bob.type_keys("wrong\r");
     bob.wait_for_rows(&[asked, AGAIN.trim_end(), "The password is wrong.", AGAIN.trim_end()]);
@@ -110,7 +110,7 @@ fn a_login_to_the_room_shows_none_of_the_commands_that_the_client_sends() {
     let mut mary = Terminal::start(&chat_arguments(address, &["--as", "mary"]));
     mary.wait_for(&format!("mary@{address}> "));
     let mut other = Terminal::start(&chat_arguments(address, &["--as", "mary"]));
-    other.wait_for_rows(&["mary is logged in already; choose another name.", "Username:"]);
+    other.wait_for_rows(&["mary is already logged in; choose another name.", "Username:"]);
     for mut terminal in [bob, mary, other] {
         terminal.type_keys("/quit\r");
         let (status, written) = terminal.end();
