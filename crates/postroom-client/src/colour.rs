@@ -1,4 +1,4 @@
-//! Names in colour, each always in the same.
+//! Names in colour: the same name always has the same colour.
 
 use postroom_model::{Name, Safe};
 
@@ -11,18 +11,18 @@ pub(crate) enum Colours {
     Names,
 }
 
-/// Those of a terminal's own colours that can be read on black and on white.
+/// The colours of a terminal that are legible on black and on white.
 const PALETTE: [u8; 6] = [31, 32, 33, 35, 36, 94];
 
 impl Colours {
-    /// What the environment asks for, at a terminal that has colours.
+    /// What the environment asks for, on a terminal with colours.
     pub(crate) fn of_environment() -> Self {
-        // See no-color.org: an empty value asks for nothing.
+        // See no-color.org: an empty value has no effect.
         let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         if is_refused { Self::None } else { Self::Names }
     }
 
-    /// The name, safe to show. It may be anything a server sent.
+    /// The name, safe to show. It may be any text that a server sent.
     pub(crate) fn name(self, name: &str) -> String {
         match self {
             Self::None => Safe(name).to_string(),
@@ -31,7 +31,7 @@ impl Colours {
     }
 }
 
-/// The colour of an account, whatever its spelling.
+/// The colour of an account, the same in every spelling.
 fn code(name: &str) -> u8 {
     let folded = Name::new(name).map_or_else(|_| name.to_owned(), |name| name.folded().to_owned());
     // FNV-1a: the same in every version and on every machine.

@@ -7,8 +7,8 @@ use rustix::termios::{self, LocalModes, OptionalActions, QueueSelector, Termios}
 
 use crate::ClientError;
 
-/// The echo of a terminal that is read line by line. It is on again when this is
-/// dropped.
+/// The echo of a terminal that is read line by line. Dropping this switches it on
+/// again.
 #[derive(Debug)]
 pub(crate) struct Echo {
     terminal: File,
@@ -17,7 +17,7 @@ pub(crate) struct Echo {
 }
 
 impl Echo {
-    /// That of this terminal, which is as its user left it.
+    /// The echo of this terminal, whose mode is the user's.
     pub(crate) fn of(terminal: impl AsFd) -> Result<Self, ClientError> {
         let terminal = terminal.as_fd().try_clone_to_owned().map_err(ClientError::Terminal)?;
         let usual =
@@ -25,14 +25,14 @@ impl Echo {
         Ok(Self { terminal: terminal.into(), usual, is_off: false })
     }
 
-    /// Shows nothing of what is typed from now on.
+    /// Stops echoing what is typed.
     pub(crate) fn switch_off(&mut self) -> Result<(), ClientError> {
         self.is_off = true;
         self.set(&without_echo(&self.usual))
     }
 
-    /// Shows what is typed again, but for what was typed before: a password that
-    /// was typed twice. Returns whether the echo was off.
+    /// Echoes again. Drops what was typed before, which may be a password typed
+    /// twice. Returns whether the echo was off.
     pub(crate) fn switch_on(&mut self) -> Result<bool, ClientError> {
         let was_off = std::mem::take(&mut self.is_off);
         if was_off {
@@ -50,19 +50,19 @@ impl Echo {
 
 impl Drop for Echo {
     fn drop(&mut self) {
-        // There is nobody left to tell.
+        // A failure cannot be shown any more.
         let _ = self.switch_on();
     }
 }
 
-/// The same modes, with nothing shown of what is typed.
+/// The same modes without echo.
 pub(crate) fn without_echo(usual: &Termios) -> Termios {
     let mut quiet = usual.clone();
     quiet.local_modes -= LocalModes::ECHO;
     quiet
 }
 
-/// Drops what was typed and not read.
+/// Drops what was typed and not yet read.
 pub(crate) fn forget_typed(terminal: impl AsFd) -> Result<(), ClientError> {
     termios::tcflush(terminal, QueueSelector::IFlush)
         .map_err(|errno| ClientError::Terminal(errno.into()))

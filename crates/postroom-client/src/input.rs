@@ -1,7 +1,7 @@
-//! What is typed, or comes through a pipe, line by line.
+//! The input of a dialogue: lines from a person or from a pipe, one at a time.
 //!
-//! Only a person at a terminal is prompted, edits lines and has a history;
-//! Ctrl-C and the end of the input are the same to the dialogue: leave.
+//! Only a person at a terminal gets prompts. Both Ctrl-C and the end of the input
+//! end the dialogue.
 
 use std::io::{self, Read, Write as _};
 use std::os::fd::AsFd;
@@ -17,7 +17,7 @@ use crate::{ClientError, LINE_BYTES_MAX};
 
 /// Where lines come from.
 pub(crate) trait Input {
-    /// Whether a person sees the prompts, and can be asked again.
+    /// Whether a person sees the prompts and can be asked again.
     fn is_interactive(&self) -> bool;
 
     /// The next line.
@@ -27,8 +27,8 @@ pub(crate) trait Input {
     fn secret(&mut self, prompt: &str) -> Result<Typed, ClientError>;
 }
 
-/// A person at a terminal, which is taken over only while they type: Ctrl-C
-/// interrupts the waits between the lines.
+/// A person at a terminal, with a line editor and a history. The client controls
+/// the terminal only while they type, so Ctrl-C interrupts the waits between.
 #[derive(Debug)]
 pub(crate) struct TerminalInput {
     console: TerminalConsole,
@@ -36,7 +36,7 @@ pub(crate) struct TerminalInput {
 }
 
 impl TerminalInput {
-    /// Takes the terminal at the standard input and output.
+    /// The terminal at the standard input and output.
     pub(crate) fn new(signals: Signals) -> Result<Self, ClientError> {
         Ok(Self { console: TerminalConsole::of_process()?, signals })
     }
@@ -82,7 +82,7 @@ impl Input for TerminalInput {
     }
 }
 
-/// A person at a terminal that can only be written to in lines.
+/// A person at a terminal without control sequences.
 #[derive(Debug)]
 pub(crate) struct DumbInput<R> {
     lines: PlainInput<R>,
@@ -114,7 +114,7 @@ impl<R: Read + AsFd> Input for DumbInput<R> {
         self.echo.switch_off()?;
         print(prompt)?;
         let typed = self.lines.line(prompt)?;
-        // The line end was not shown either.
+        // The typed line end was not echoed either.
         print("\n")?;
         Ok(typed)
     }
@@ -134,15 +134,15 @@ pub(crate) struct PlainInput<R> {
 }
 
 impl<R: Read + AsFd> PlainInput<R> {
-    /// Reads `source`, which must not be buffered, until it ends or
-    /// `signals` comes.
+    /// Reads `source`, which must not be buffered, until it ends or a signal
+    /// arrives.
     pub(crate) fn new(source: R, signals: Signals) -> Self {
-        // The carriage return of a foreign line end is not yet left out.
+        // One more byte, for the carriage return of a foreign line end.
         let lines = LineSplitter::new(LINE_BYTES_MAX + 1);
         Self { source, lines, signals }
     }
 
-    /// Drops what was read and not taken.
+    /// Drops what was read and not yet taken.
     fn forget(&mut self) {
         self.lines = LineSplitter::new(LINE_BYTES_MAX + 1);
     }

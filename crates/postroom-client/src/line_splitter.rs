@@ -1,43 +1,44 @@
-//! Lines out of a stream of bytes, in bounded memory.
+//! Splits a stream of bytes into lines, in bounded memory.
 //!
-//! At most the longest line and what one read brought is held, whatever comes.
+//! It holds at most the longest line and the bytes of one read, whatever
+//! arrives.
 
-/// Collects bytes and gives them out line by line.
+/// Collects bytes and returns them line by line.
 #[derive(Debug)]
 pub(crate) struct LineSplitter {
     bytes: Vec<u8>,
-    /// How far the bytes are known to hold no line feed.
+    /// How many of the first bytes are known to hold no line feed.
     scanned: usize,
     line_bytes_max: usize,
-    /// The rest of a line that was too long is being left out.
+    /// The rest of a line that was too long is being dropped.
     skipping: bool,
 }
 
-/// What a [`LineSplitter`] has to give.
+/// What a [`LineSplitter`] returns.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum NextLine {
-    /// A line, its line feed left out.
+    /// A line, without its line feed.
     Line(Vec<u8>),
     /// A line was too long; the next one begins after its line feed.
     TooLong,
-    /// No whole line is there.
+    /// There is no whole line.
     Nothing,
 }
 
 impl LineSplitter {
-    /// An empty buffer for lines of at most `line_bytes_max` bytes, their line
-    /// feeds left out.
+    /// An empty buffer for lines of at most `line_bytes_max` bytes, without their
+    /// line feeds.
     pub(crate) fn new(line_bytes_max: usize) -> Self {
         Self { bytes: Vec::new(), scanned: 0, line_bytes_max, skipping: false }
     }
 
-    /// Adds what came. Call [`take`](Self::take) until it gives nothing before
-    /// the next.
+    /// Adds bytes. Call [`take`](Self::take) until it returns nothing before
+    /// adding more.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Takes the earliest line out.
+    /// Takes the earliest line.
     pub(crate) fn take(&mut self) -> NextLine {
         while let Some(line) = self.cut() {
             if std::mem::take(&mut self.skipping) {
@@ -59,14 +60,14 @@ impl LineSplitter {
         NextLine::Nothing
     }
 
-    /// Takes what is left at the end of the stream: a line without a line feed.
+    /// At the end of the stream, takes the last line if it has no line feed.
     pub(crate) fn take_rest(&mut self) -> Option<Vec<u8>> {
         let rest = std::mem::take(&mut self.bytes);
         self.scanned = 0;
         (!rest.is_empty() && !self.skipping).then_some(rest)
     }
 
-    /// Whether nothing is held.
+    /// Whether it holds no bytes.
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_out_whole_however_they_came() {
+    fn lines_are_whole_however_their_bytes_are_split() {
         let mut lines = LineSplitter::new(5);
         lines.push(b"a\n\nbc");
         assert_eq!(lines.take(), line("a"));
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_leaves_the_line_feed_out() {
+    fn the_limit_does_not_count_the_line_feed() {
         let mut lines = LineSplitter::new(5);
         lines.push(b"12345\n123456\n12345");
         assert_eq!(lines.take(), line("12345"));
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_is_told_once_and_not_kept() {
+    fn an_endless_line_is_reported_once_and_not_kept() {
         let mut lines = LineSplitter::new(5);
         lines.push(b"123456");
         assert_eq!(lines.take(), NextLine::TooLong);
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_line_that_was_too_long_is_no_line() {
+    fn the_end_of_a_line_that_was_too_long_is_not_a_line() {
         let mut lines = LineSplitter::new(2);
         lines.push(b"123");
         assert_eq!(lines.take(), NextLine::TooLong);

@@ -1,7 +1,7 @@
-//! Waiting that Ctrl-C ends.
+//! Signals, and waits that a signal interrupts.
 //!
-//! A signal's handler writes into a socket pair, and every wait watches its
-//! other end, so that a signal is never missed, not even between two waits.
+//! A signal's handler writes into a socket pair, and every wait watches the other
+//! end. A signal between two waits is therefore not missed.
 
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,26 +13,26 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// Knows whether the process was asked to end. The default never is.
+/// Watches for some signals; the default watches for none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Signals {
     wake: Option<Rc<UnixStream>>,
 }
 
 impl Signals {
-    /// Takes SIGINT over from its default action, for good: call it in a
+    /// Watches for SIGINT, which loses its default action for good: call it in a
     /// process that ends with this client.
     pub(crate) fn listen() -> io::Result<Self> {
         Self::on(&[SIGINT])
     }
 
-    /// Does as [`listen`](Self::listen) with every signal that asks a process
-    /// to end, so that a terminal in raw mode is put back in order first.
+    /// Does as [`listen`](Self::listen) for every signal that asks a process to
+    /// end, so that the client can restore the terminal first.
     pub(crate) fn listen_to_all() -> io::Result<Self> {
         Self::on(&[SIGINT, SIGTERM, SIGHUP])
     }
 
-    /// Knows whether any of `signals` came.
+    /// Watches for `signals`.
     pub(crate) fn on(signals: &[i32]) -> io::Result<Self> {
         let (wake, handler_end) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
@@ -42,12 +42,12 @@ impl Signals {
         Ok(Self { wake: Some(Rc::new(wake)) })
     }
 
-    /// What becomes readable when a signal comes.
+    /// The file that becomes readable when a signal arrives.
     pub(crate) fn watched(&self) -> Option<BorrowedFd<'_>> {
         self.wake.as_deref().map(AsFd::as_fd)
     }
 
-    /// Whether a signal came since this was last asked.
+    /// Whether a signal has arrived since the last call.
     pub(crate) fn take(&self) -> bool {
         let mut bytes = [0; 64];
         self.wake.as_deref().is_some_and(|mut wake| matches!(wake.read(&mut bytes), Ok(1..)))
@@ -55,8 +55,8 @@ impl Signals {
 
     /// Waits until `watched` is ready for one of `events`.
     ///
-    /// Fails with `TimedOut` when `deadline` passes and with `Interrupted` when
-    /// SIGINT comes, or has come before.
+    /// Fails with `TimedOut` when `deadline` passes, and with `Interrupted` when a
+    /// signal arrives or has arrived before and was not taken.
     pub(crate) fn wait(
         &self,
         watched: BorrowedFd<'_>,
@@ -66,14 +66,14 @@ impl Signals {
         self.wait_for_any([(watched, events)], deadline)
     }
 
-    /// Does as [`wait`](Self::wait) until any of those `watched` is ready.
+    /// Does as [`wait`](Self::wait) until any of `watched` is ready.
     pub(crate) fn wait_for_any<'a>(
         &self,
         watched: impl IntoIterator<Item = (BorrowedFd<'a>, PollFlags)>,
         deadline: Option<Instant>,
     ) -> io::Result<()> {
         let as_polled = |(fd, events)| PollFd::from_borrowed_fd(fd, events);
-        // The wake comes first, where it is found without counting.
+        // The signals are first, so that they are easy to find below.
         let wake = self.watched().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN));
         let mut polled = Vec::from_iter(wake);
         let has_wake = !polled.is_empty();

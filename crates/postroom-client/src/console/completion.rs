@@ -1,32 +1,32 @@
-//! What Tab completes: commands, and the names and hashtags that were seen.
+//! What Tab completes: commands, and the names and hashtags seen so far.
 
 use std::collections::VecDeque;
 
 use postroom_model::{Channel, Name};
 
-/// Names, and hashtags, that are remembered; the one that was not seen for the
-/// longest time gives way.
+/// Names, and hashtags, that are remembered; beyond it the least recently seen
+/// one is evicted.
 const WORDS_MAX: usize = 500;
 
-/// What a command has after it.
+/// What follows a command.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Operand {
     /// Nothing.
     None,
     /// A text.
     Text,
-    /// A name, and perhaps a text.
+    /// A name, optionally with a text.
     Name,
-    /// A hashtag, and perhaps a text.
+    /// A hashtag, optionally with a text.
     Hashtag,
 }
 
-/// A command, for those who ask which there are and for Tab.
+/// A command, for /help and for Tab.
 #[derive(Debug)]
 pub(crate) struct CommandHelp {
-    /// The word that begins it.
+    /// Its first word.
     pub(crate) word: &'static str,
-    /// What is to follow.
+    /// What follows.
     pub(crate) operand: Operand,
     /// Its form.
     pub(crate) usage: &'static str,
@@ -45,13 +45,13 @@ impl CommandHelp {
         Self { word, operand, usage, what }
     }
 
-    /// A line of the list of commands.
+    /// Its line in the answer to /help.
     pub(crate) fn line(&self) -> String {
         format!("{:<20} {}", self.usage, self.what)
     }
 }
 
-/// Knows what a word may become.
+/// Completes words.
 #[derive(Debug, Default)]
 pub(crate) struct Completer {
     /// The commands of this client.
@@ -60,12 +60,12 @@ pub(crate) struct Completer {
     hashtags: VecDeque<Channel>,
 }
 
-/// What a word may become.
+/// The completions of a word.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Candidates {
     /// Where the word begins.
     pub(crate) start: usize,
-    /// The words, in the order of the alphabet.
+    /// The completions, sorted.
     pub(crate) words: Vec<String>,
 }
 
@@ -82,7 +82,7 @@ impl Completer {
         }
     }
 
-    /// What the word that ends at `cursor` may become.
+    /// The completions of the word that ends at `cursor`.
     pub(crate) fn candidates(&self, line: &str, cursor: usize) -> Candidates {
         let before = &line[..cursor];
         let start = before
@@ -100,13 +100,13 @@ impl Completer {
         Candidates { start, words }
     }
 
-    /// Whether anything is to follow this word, a candidate.
+    /// Whether anything follows this word, a completion.
     pub(crate) fn is_followed(&self, word: &str) -> bool {
         let command = self.commands.iter().find(|command| command.word == word);
         command.is_none_or(|command| command.operand != Operand::None)
     }
 
-    /// An operand of which nothing is typed yet.
+    /// The completions of an empty operand.
     fn matching_operands(&self, before: &str) -> Vec<String> {
         let mut words = before.split_whitespace();
         let (command, None) = (words.next().unwrap_or_default(), words.next()) else {
@@ -136,7 +136,7 @@ impl Completer {
 }
 
 impl Candidates {
-    /// What all of them begin with, however it is spelt in the others.
+    /// The common beginning of all completions, ignoring case.
     pub(crate) fn common_beginning(&self) -> &str {
         let Some((first, others)) = self.words.split_first() else { return "" };
         let ends = first.char_indices().map(|(at, character)| at + character.len_utf8());
@@ -145,7 +145,7 @@ impl Candidates {
     }
 }
 
-/// Whether a word begins so, in upper or lower case.
+/// Whether a word has this beginning, ignoring case.
 fn begins(word: &str, beginning: &str) -> bool {
     let mut word = word.chars().flat_map(char::to_lowercase);
     beginning.chars().flat_map(char::to_lowercase).all(|expected| word.next() == Some(expected))
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_becomes_what_its_place_allows() {
+    fn a_completion_depends_on_the_place_of_the_word() {
         check("", 0, &["/join", "/list", "/to", "/toall"]);
         check("/t", 0, &["/to", "/toall"]);
         check("/to ", 4, &["bob", "bobby", "mary"]);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_several_begin_with_is_common() {
+    fn several_words_have_a_common_beginning() {
         let common = |words: &[&str]| {
             Candidates { start: 0, words: words.map_to_strings() }.common_beginning().to_owned()
         };
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_the_oldest_goes() {
+    fn memory_is_bounded_and_the_oldest_word_is_evicted() {
         let mut completer = completer();
         for number in 0..2 * WORDS_MAX {
             completer.learn_name(Name::new(&format!("n{number}")).unwrap());

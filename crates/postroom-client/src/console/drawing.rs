@@ -1,18 +1,16 @@
-//! Where on the terminal the prompt and the line stand, and how they are taken
-//! away and put back.
+//! Draws the prompt and the line at the end of the terminal, and erases them.
 //!
-//! The terminal is only written to. The rows above the cursor are therefore
-//! counted, as it wraps them itself at its last column.
+//! The terminal is never asked where its cursor is. The rows above the cursor are
+//! counted instead, since the terminal wraps lines at its last column.
 
 use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthChar as _;
 
-/// Takes the cursor to the first column and clears from there to the end of
-/// the screen.
+/// Moves the cursor to the first column and clears the rest of the screen.
 const CLEAR_BELOW: &str = "\r\u{1b}[J";
 
-/// Takes the cursor to the top and clears the screen.
+/// Moves the cursor to the top and clears the screen.
 const CLEAR_SCREEN: &str = "\u{1b}[H\u{1b}[2J";
 
 /// What is drawn at the end of the terminal.
@@ -33,7 +31,7 @@ struct Place {
 }
 
 impl Drawing {
-    /// Nothing, on a terminal so wide.
+    /// An empty drawing on a terminal with so many columns.
     pub(crate) fn new(columns: usize) -> Self {
         Self { columns: columns.max(2), rows_above: 0, rows_below: 0 }
     }
@@ -43,27 +41,27 @@ impl Drawing {
         self.columns
     }
 
-    /// Takes in that the terminal has become so wide; it has wrapped what was
-    /// drawn anew. Erase and draw again.
+    /// Notes the new width of the terminal, which has rewrapped the drawing. Erase
+    /// and draw it again.
     pub(crate) fn resize(&mut self, columns: usize, prompt: &str, line: &str, cursor: usize) {
         self.columns = columns.max(2);
         self.rows_above = self.cursor_place(prompt, line, cursor).row;
     }
 
-    /// Takes the drawing away; the cursor is then where it began.
+    /// Erases the drawing; the cursor is then where the drawing began.
     pub(crate) fn erase(&mut self, output: &mut String) {
         move_up(self.rows_above, output);
         output.push_str(CLEAR_BELOW);
         (self.rows_above, self.rows_below) = (0, 0);
     }
 
-    /// Draws a prompt and a line of which `cursor` bytes are before the cursor.
+    /// Draws a prompt and a line, with the cursor after `cursor` bytes of the line.
     pub(crate) fn draw(&mut self, prompt: &str, line: &str, cursor: usize, output: &mut String) {
         output.push_str(prompt);
         output.push_str(line);
         let end = self.end_place(prompt, line);
         if end.column == 0 && end.row > 0 {
-            // A terminal that has filled a row waits in its last column.
+            // After filling a row, the cursor stays in its last column.
             output.push_str("\r\n");
         }
         let place = self.cursor_place(prompt, line, cursor);
@@ -77,7 +75,7 @@ impl Drawing {
         }
     }
 
-    /// Leaves the drawing where it is and goes on below it.
+    /// Keeps the drawing on the screen and continues below it.
     pub(crate) fn leave(&mut self, output: &mut String) {
         for _ in 0..=self.rows_below {
             output.push_str("\r\n");
@@ -98,8 +96,8 @@ impl Drawing {
     fn cursor_place(&self, prompt: &str, line: &str, cursor: usize) -> Place {
         let start = self.advance(Place::default(), prompt);
         let place = self.advance(start, &line[..cursor]);
-        // A wide character that does not fit into the row takes the cursor
-        // before it to the next.
+        // A wide character that does not fit moves the cursor before it to the
+        // next row.
         match line[cursor..].chars().next().and_then(char::width) {
             Some(width) if place.column + width > self.columns => {
                 Place { row: place.row + 1, column: 0 }
@@ -141,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_drawn_with_the_cursor_in_its_place() {
+    fn a_line_is_drawn_with_its_cursor() {
         let mut drawing = Drawing::new(10);
         assert_eq!(drawn(&mut drawing, "> ", "abc", 1), "> abc\r\u{1b}[3C");
         assert_eq!(drawn(&mut drawing, "> ", "日本", 3), "> 日本\r\u{1b}[4C");
     }
 
     #[test]
-    fn a_long_line_takes_several_rows_and_is_taken_away_whole() {
+    fn a_long_line_takes_several_rows_and_is_erased_whole() {
         let mut drawing = Drawing::new(10);
         let output = drawn(&mut drawing, "> ", "0123456789012345678", 19);
         assert!(output.ends_with("8\r\u{1b}[1C"), "{output:?}");
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_row_goes_on_in_the_next() {
+    fn a_full_row_continues_in_the_next() {
         let mut drawing = Drawing::new(10);
         assert_eq!(drawn(&mut drawing, "> ", "01234567", 8), "> 01234567\r\n\r");
         assert_eq!(drawn(&mut drawing, "> ", "0123456", 7), "> 0123456\r\u{1b}[9C");
@@ -175,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resized_terminal_has_wrapped_what_it_showed() {
+    fn a_resized_terminal_has_rewrapped_the_drawing() {
         let mut drawing = Drawing::new(80);
         drawn(&mut drawing, "> ", "0123456789012345678", 19);
         drawing.resize(10, "> ", "0123456789012345678", 19);

@@ -1,8 +1,8 @@
-//! A person at a terminal that can only be written to in lines.
+//! A person at a terminal without control sequences.
 //!
-//! The terminal itself shows what is typed and lets it be edited. No prompt
-//! stands before that, since lines that come meanwhile would be written behind
-//! it; what is asked is a line.
+//! The terminal itself echoes what is typed and lets it be edited. A received
+//! line would be written after a prompt, so questions are lines of their own and
+//! commands have no prompt.
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};

@@ -1,7 +1,7 @@
-//! The keys that a terminal's bytes stand for.
+//! Decodes the bytes of a terminal into keys.
 //!
-//! Any bytes may come, in any pieces: what is no key is left out, and what is
-//! held of an unfinished one is bounded.
+//! Any bytes may arrive, split anywhere: bytes that are not a key are ignored,
+//! and the buffer for an incomplete key is bounded.
 
 use std::collections::VecDeque;
 
@@ -48,7 +48,7 @@ pub(crate) enum Key {
     Cancel,
     /// Ctrl-C.
     Interrupt,
-    /// Ctrl-D: delete, or the end where there is nothing to delete.
+    /// Ctrl-D: deletes a character, or ends the input on an empty line.
     EndOfInput,
     /// Ctrl-L.
     Clear,
@@ -56,7 +56,7 @@ pub(crate) enum Key {
     Suspend,
 }
 
-/// Bytes that are held of a key that has not fully come.
+/// Bytes of an incomplete key that are kept.
 const SEQUENCE_BYTES_MAX: usize = 32;
 
 const ESCAPE: u8 = 0x1b;
@@ -66,31 +66,31 @@ const ESCAPE: u8 = 0x1b;
 const PASTE_BEGIN: &[u8] = b"\x1b[200~";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
-/// Has the terminal tell what is pasted from what is typed, ...
+/// Has the terminal mark pasted text, ...
 pub(crate) const BRACKET_PASTES: &str = "\u{1b}[?2004h";
 
-/// ... and no longer.
+/// ... and stop marking it.
 pub(crate) const LEAVE_PASTES: &str = "\u{1b}[?2004l";
 
-/// Makes keys of bytes.
+/// Decodes bytes into keys.
 #[derive(Debug, Default)]
 pub(crate) struct KeyDecoder {
     bytes: VecDeque<u8>,
     is_pasting: bool,
 }
 
-/// What the beginning of the bytes is.
+/// What the bytes begin with.
 enum Parsed {
     /// A key of so many bytes.
     Key(Key, usize),
-    /// So many bytes of no meaning.
+    /// So many bytes without a meaning.
     Ignored(usize),
-    /// A beginning.
+    /// An incomplete key.
     Unfinished,
 }
 
 impl KeyDecoder {
-    /// Adds what came. Take all keys before the next.
+    /// Adds bytes. Take all keys before adding more.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend(bytes);
     }
@@ -120,7 +120,7 @@ impl KeyDecoder {
     }
 }
 
-/// What is pasted is text, whatever the keys would do.
+/// Pasted keys only insert text.
 fn pasted(key: Key) -> Option<Key> {
     match key {
         Key::Character(_) | Key::Enter => Some(key),
@@ -147,7 +147,7 @@ fn parse(bytes: &[u8]) -> Parsed {
     }
 }
 
-/// A control sequence, what begins it left out: parameters and a last byte.
+/// A control sequence after its introducer: parameters and a final byte.
 fn parse_sequence(rest: &[u8]) -> Parsed {
     let is_last = |byte: &u8| !matches!(byte, 0x20..0x40);
     let Some(at) = rest.iter().position(is_last) else {
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_the_same_however_their_bytes_come() {
+    fn keys_are_the_same_however_their_bytes_are_split() {
         let bytes =
             "aé日\u{1b}[D\u{1b}OC\u{1b}[3~\u{1b}[1;5D\u{7f}\u{1b}b\r\u{1b}[5~\u{c}".as_bytes();
         let expected = [
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_left_out() {
+    fn bytes_that_are_not_a_key_are_ignored() {
         let a = [Key::Character('a')];
         assert_eq!(keys(&[b"\xff\xc3a"]), a);
         assert_eq!(keys(&[b"\xe6\x97a"]), a);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pasted_is_text() {
+    fn pasted_keys_are_text() {
         let bytes = b"\t\x1b[200~a\tb\x03\x1b[A\rc\x1b[201~\t";
         let expected = [
             Key::Complete,

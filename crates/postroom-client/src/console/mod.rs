@@ -1,12 +1,10 @@
-//! Where a live client meets whoever uses it: lines typed and lines shown, both
-//! at any time.
+//! The user's side of a live client: lines may be typed and shown at any time.
 //!
-//! At a terminal what comes is shown above the line that is being typed, which
-//! stays as it is. A line that [`Console::say`] has returned from is written
-//! and flushed: a message may then be confirmed to its sender. That is why the
-//! clients that show messages while a line is typed do not leave the terminal
-//! to a line editor with a thread of its own, which could only say that it
-//! will be shown.
+//! At a terminal, received lines are shown above the line that is being typed,
+//! which stays as it is. Once [`Console::say`] returns, a line is written and
+//! flushed, and its message may be confirmed to the sender. That is why these
+//! clients have a line editor of their own: one with a thread of its own could
+//! only promise that a line will be shown.
 
 mod completion;
 mod drawing;
@@ -32,19 +30,19 @@ pub(crate) use dumb::DumbConsole;
 pub(crate) use plain::PlainConsole;
 pub(crate) use terminal::TerminalConsole;
 
-/// What stands before the line that is typed.
+/// The prompt before the line that is typed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Prompt {
-    /// The words, which the terminal may be shown as they are.
+    /// The text, which is safe to show as it is.
     pub(crate) text: String,
-    /// What is typed is not to be seen.
+    /// What is typed is not shown.
     pub(crate) is_secret: bool,
-    /// It asks for something, and does not merely stand before what is typed.
+    /// It asks a question, rather than only preceding commands.
     is_question: bool,
 }
 
 impl Prompt {
-    /// A question whose answer may be seen.
+    /// A question whose answer is shown.
     pub(crate) fn open(text: impl Into<String>) -> Self {
         Self { text: text.into(), is_secret: false, is_question: true }
     }
@@ -54,49 +52,49 @@ impl Prompt {
         Self { text: text.into(), is_secret: true, is_question: true }
     }
 
-    /// What stands before anything that may be typed.
+    /// The prompt for commands.
     pub(crate) fn standing(text: impl Into<String>) -> Self {
         Self { text: text.into(), is_secret: false, is_question: false }
     }
 }
 
-/// Lines in, lines out; nothing waits but the writing.
+/// Lines in, lines out. Only writing blocks.
 pub(crate) trait Console {
-    /// Whether a person sees the prompts, and can be asked again.
+    /// Whether a person sees the prompts and can be asked again.
     fn is_interactive(&self) -> bool;
 
     /// How names are shown.
     fn colours(&self) -> Colours;
 
-    /// What to poll for reading; call [`pump`](Self::pump) when any is ready.
+    /// The files to poll for reading; call [`pump`](Self::pump) when one is ready.
     fn watched(&self) -> Vec<BorrowedFd<'_>>;
 
-    /// Takes in what was typed, if anything was.
+    /// Reads what was typed, if anything was.
     fn pump(&mut self) -> Result<(), ClientError>;
 
-    /// The earliest line typed that was not taken yet.
+    /// Takes the earliest typed line.
     fn typed(&mut self) -> Option<Typed>;
 
-    /// Whether Ctrl-C was typed since this was last asked.
+    /// Whether Ctrl-C was typed since the last call.
     fn take_interrupt(&mut self) -> bool;
 
-    /// Changes the prompt; without one, what is typed waits unseen.
+    /// Changes the prompt; without one, what is typed waits and is not shown.
     fn ask(&mut self, prompt: Option<Prompt>) -> Result<(), ClientError>;
 
     /// Shows a line. It is written and flushed when this returns.
     fn say(&mut self, line: &str) -> Result<(), ClientError>;
 
-    /// What Tab completes, where there is one.
+    /// The completer of Tab, if there is one.
     fn completer(&mut self) -> Option<&mut Completer> {
         None
     }
 }
 
-/// The standard input and output: a terminal where both are one that obeys
-/// control sequences, and else lines.
+/// The standard input and output: as a terminal with a line editor if both are a
+/// terminal that obeys control sequences, otherwise as lines.
 pub(crate) fn standard() -> Result<Box<dyn Console>, ClientError> {
     let (stdin, stdout) = (io::stdin(), io::stdout());
-    // The library's own buffer would hide what it holds from a poll.
+    // Bytes in the standard library's buffer would be invisible to poll.
     let source = File::from(stdin.as_fd().try_clone_to_owned().map_err(ClientError::Input)?);
     if !stdin.is_terminal() || !stdout.is_terminal() {
         return Ok(Box::new(PlainConsole::new(source, stdout)));
@@ -110,13 +108,13 @@ pub(crate) fn standard() -> Result<Box<dyn Console>, ClientError> {
     Ok(Box::new(console))
 }
 
-/// Whether the terminal does not say that it obeys control sequences.
+/// Whether TERM does not name a terminal that obeys control sequences.
 pub(crate) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
-/// Whether a read would not wait. The poll that woke the client may have been for
-/// something else.
+/// Whether a read would not block. The client may have been woken by another
+/// file.
 fn is_ready(source: BorrowedFd<'_>) -> Result<bool, ClientError> {
     match poll(&mut [PollFd::from_borrowed_fd(source, PollFlags::IN)], Some(&Timespec::default())) {
         Ok(ready) => Ok(ready > 0),
@@ -125,7 +123,7 @@ fn is_ready(source: BorrowedFd<'_>) -> Result<bool, ClientError> {
     }
 }
 
-/// Writes all of it, and flushes.
+/// Writes the text and flushes it.
 fn show(output: &mut dyn Write, text: &str) -> Result<(), ClientError> {
     output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(ClientError::Show)
 }

@@ -1,4 +1,4 @@
-//! A pipe or a file: lines are taken as they are, and nothing is prompted.
+//! A pipe or a file: lines without prompts or editing.
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,25 +19,25 @@ pub(crate) struct PlainConsole<R, W> {
     source: R,
     output: W,
     lines: LineSplitter,
-    /// No whole line is left in `lines`, so that it may be given more.
+    /// `lines` has no whole line left, so more may be read.
     is_drained: bool,
     state: InputState,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum InputState {
-    /// More may come.
+    /// There may be more to read.
     Open,
-    /// All was read.
+    /// The end was read, ...
     Read,
-    /// The end was told.
+    /// ... and returned as [`Typed::End`].
     Told,
 }
 
 impl<R: Read + AsFd, W: Write> PlainConsole<R, W> {
     /// Reads `source`, which must not be buffered.
     pub(crate) fn new(source: R, output: W) -> Self {
-        // The carriage return of a foreign line end is not yet left out.
+        // One more byte, for the carriage return of a foreign line end.
         let lines = LineSplitter::new(LINE_BYTES_MAX + 1);
         Self { source, output, lines, is_drained: true, state: InputState::Open }
     }
@@ -59,7 +59,7 @@ impl<R: Read + AsFd, W: Write> Console for PlainConsole<R, W> {
     }
 
     fn watched(&self) -> Vec<BorrowedFd<'_>> {
-        // A line that nobody has taken yet holds back the lines after it.
+        // Nothing more is read while a line waits to be taken.
         if self.is_drained && self.state == InputState::Open {
             vec![self.source.as_fd()]
         } else {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_whole_and_the_end_comes_once() {
+    fn lines_are_whole_and_the_end_is_returned_once() {
         let mut console = console("one\r\n\nrest");
         assert_eq!(all(&mut console), ["one", "", "rest"]);
         assert!(console.typed().is_none());
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_too_long_is_told_and_left_out() {
+    fn a_line_that_is_too_long_is_reported_and_dropped() {
         let mut console = console(&format!("{}\nnext\n", "x".repeat(9_000)));
         let lines = all(&mut console);
         assert_eq!(lines.len(), 2, "{lines:?}");

@@ -1,7 +1,8 @@
 //! A person at a terminal.
 //!
-//! While the terminal is taken over it is in raw mode: keys come one by one and
-//! are shown by nobody else. Whatever ends the client in order puts it back.
+//! While the client controls the terminal, it is in raw mode: keys arrive one by
+//! one, and only the client echoes them. Every orderly end of the client restores
+//! the mode.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -23,20 +24,20 @@ use crate::echo::{forget_typed, without_echo};
 use crate::signals::{Signals, is_transient};
 use crate::typed::Typed;
 
-/// Finished lines that wait; no more keys are taken while there are as many.
+/// Finished lines that may wait; at the limit no more keys are read.
 const LINES_WAITING_MAX: usize = 16;
 
 /// Bytes that one read takes.
 const READ_BYTES: usize = 1_024;
 
-/// Columns and rows of a terminal that does not tell.
+/// Columns and rows of a terminal whose size is unknown.
 const COLUMNS_DEFAULT: usize = 80;
 const ROWS_DEFAULT: usize = 24;
 
-/// Words that Tab lists.
+/// Completions that Tab lists.
 const LISTED_MAX: usize = 100;
 
-/// The keys, and the drawing of what they make.
+/// A terminal with a line editor.
 #[derive(Debug)]
 pub(crate) struct TerminalConsole {
     input: File,
@@ -48,16 +49,16 @@ pub(crate) struct TerminalConsole {
     lines: VecDeque<Typed>,
     is_interrupted: bool,
     has_ended: bool,
-    /// What is typed may be a password again, until something else is asked.
+    /// What is typed may be the password once more, until the next question.
     is_after_secret: bool,
-    /// The window has another size, or the process goes on after a stop.
+    /// The window was resized, or the process continues after a stop.
     terminal_signals: Signals,
     usual: Termios,
 }
 
 impl TerminalConsole {
-    /// The terminal that is both the standard input and the output. It is as it
-    /// was until it is taken over.
+    /// The terminal at the standard input and output. Its mode does not change
+    /// until [`take_over`](Self::take_over).
     pub(crate) fn of_process() -> Result<Self, ClientError> {
         let duplicate = |fd: BorrowedFd<'_>| {
             fd.try_clone_to_owned().map(File::from).map_err(ClientError::Terminal)
@@ -87,7 +88,7 @@ impl TerminalConsole {
         self.editor.is_cleared_by_interrupt = true;
     }
 
-    /// Raw mode, but for the output, whose line feeds still begin a row.
+    /// Sets raw mode, except that a line feed in the output still begins a row.
     pub(crate) fn take_over(&self) -> Result<(), ClientError> {
         show(&mut &self.output, BRACKET_PASTES)?;
         let mut raw = self.usual.clone();
@@ -103,16 +104,16 @@ impl TerminalConsole {
         self.set(&raw)
     }
 
-    /// Puts the terminal back as it was found.
+    /// Restores the mode of the terminal.
     pub(crate) fn give_back(&self) -> Result<(), ClientError> {
-        // A terminal that has been closed is put back as far as there is one.
+        // The terminal may have been closed: try both steps.
         let shown = show(&mut &self.output, LEAVE_PASTES);
         self.set(&self.usual)?;
         shown
     }
 
-    /// Lets the terminal itself take what is typed until the next prompt, and
-    /// show it unless it may be a password.
+    /// Until the next prompt, leaves typed keys to the terminal, which echoes them
+    /// unless they may be a password.
     pub(crate) fn rest(&self) -> Result<(), ClientError> {
         if !self.is_after_secret {
             return self.give_back();
@@ -121,8 +122,8 @@ impl TerminalConsole {
         self.set(&without_echo(&self.usual))
     }
 
-    /// Drops what was typed since the last password: that password again,
-    /// perhaps, by someone who did not wait for the answer.
+    /// Drops what was typed since the last password: it may be that password once
+    /// more, typed without waiting for the answer.
     fn forget_typed(&mut self) -> Result<(), ClientError> {
         forget_typed(&self.input)?;
         self.decoder = KeyDecoder::default();
@@ -166,8 +167,8 @@ impl TerminalConsole {
         self.lines.push_back(Typed::End);
     }
 
-    /// Lets a finished line stand and begins the next below it. A password is
-    /// asked for once.
+    /// Keeps a finished line on the screen and continues below it. The prompt for
+    /// a password goes after one line.
     fn leave_line(&mut self, line: &str) -> Result<(), ClientError> {
         let Some(prompt) = self.prompt.take() else { return Ok(()) };
         let shown = if prompt.is_secret { "" } else { line };
@@ -179,8 +180,8 @@ impl TerminalConsole {
         show(&mut self.output, &output)
     }
 
-    /// Stops as Ctrl-Z does, in the terminal's usual mode, and goes on where the
-    /// process does.
+    /// Stops the process as Ctrl-Z does, with the terminal in its usual mode, and
+    /// takes the terminal over again once the process continues.
     fn suspend(&mut self) -> Result<(), ClientError> {
         let mut output = String::new();
         self.drawing.leave(&mut output);
@@ -191,7 +192,7 @@ impl TerminalConsole {
         self.take_over()
     }
 
-    /// Does `before` to the drawing and draws what there is now, in one piece.
+    /// Applies `before` to the drawing and draws the current line, in one write.
     fn update(
         &mut self,
         before: impl FnOnce(&mut Drawing, &mut String),
@@ -207,7 +208,7 @@ impl TerminalConsole {
     fn recover(&mut self) -> Result<(), ClientError> {
         self.take_over()?;
         let columns = columns(&self.output);
-        // What was drawn was wrapped anew, before it is drawn for the new size.
+        // The terminal has rewrapped the drawing; erase it and draw it again.
         match self.shown() {
             Some(shown) => self.drawing.resize(columns, &shown.prompt, &shown.line, shown.cursor),
             None => self.drawing.resize(columns, "", "", 0),
@@ -215,7 +216,7 @@ impl TerminalConsole {
         self.update(Drawing::erase)
     }
 
-    /// What is to be seen of the prompt and the line.
+    /// The visible part of the prompt and the line.
     fn shown(&self) -> Option<Shown> {
         let prompt = self.prompt.as_ref()?;
         if prompt.is_secret {
@@ -230,7 +231,7 @@ impl TerminalConsole {
     }
 }
 
-/// What is drawn: a prompt, and as much of the line as the screen has room for.
+/// A prompt, and as much of the line as fits on the screen.
 struct Shown {
     prompt: String,
     line: String,
@@ -238,8 +239,8 @@ struct Shown {
     cursor: usize,
 }
 
-/// As much of a line around its cursor as fits so many columns, `<` and `>`
-/// where it goes on.
+/// As much of a line around its cursor as fits into `room` columns, with `<` and
+/// `>` where it continues.
 fn window(line: &str, cursor: usize, room: usize) -> (String, usize) {
     if width(line) <= room {
         return (line.to_owned(), cursor);
@@ -254,7 +255,7 @@ fn window(line: &str, cursor: usize, room: usize) -> (String, usize) {
     (format!("{left}{}{right}", &line[start..end]), left.len() + cursor - start)
 }
 
-/// How many of the characters fit, and into how many columns.
+/// How many of the characters fit into `room` columns, and their width.
 fn width_up_to(characters: impl Iterator<Item = char>, room: usize) -> (usize, usize) {
     let (mut count, mut columns) = (0, 0);
     for character in characters {
@@ -271,7 +272,7 @@ fn width(text: &str) -> usize {
     text.chars().map(|character| character.width().unwrap_or(0)).sum()
 }
 
-/// Words side by side.
+/// Completions side by side.
 fn listed(words: &[String]) -> String {
     let mut listed = words[..words.len().min(LISTED_MAX)].join("  ");
     if words.len() > LISTED_MAX {
@@ -367,7 +368,7 @@ impl Drop for TerminalConsole {
         if self.prompt.is_some() {
             self.drawing.leave(&mut output);
         }
-        // There is nobody left to tell.
+        // A failure cannot be shown any more.
         let _ = show(&mut self.output, &output);
         let _ = self.give_back();
     }

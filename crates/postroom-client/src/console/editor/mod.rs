@@ -7,24 +7,24 @@ use unicode_width::UnicodeWidthChar as _;
 use super::completion::Completer;
 use super::keys::Key;
 
-/// Lines that Up brings back.
+/// Lines in the history.
 const HISTORY_LINES_MAX: usize = 100;
 
-/// Bytes that can be typed. It is more than can be sent, so that a pasted text
-/// that is too long can be shortened.
+/// Bytes that can be typed: more than can be sent, so that a pasted text that is
+/// too long can be shortened.
 const TEXT_BYTES_MAX: usize = 65_536;
 
-/// Bytes of what is searched for.
+/// Bytes of a search query.
 const QUERY_BYTES_MAX: usize = 256;
 
 /// What a key did.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Pressed {
-    /// The line, or the place in it, may look different.
+    /// The line or the cursor may have changed.
     Changed,
     /// The line is finished.
     Line(String),
-    /// Tab, pressed twice where several words are possible.
+    /// Tab, pressed twice where several completions are possible.
     Candidates(Vec<String>),
     /// Ctrl-C.
     Interrupt,
@@ -36,25 +36,25 @@ pub(crate) enum Pressed {
     Suspend,
 }
 
-/// A line and a place in it.
+/// A line and its cursor.
 #[derive(Debug, Default)]
 pub(crate) struct LineEditor {
     text: String,
-    /// Bytes before the cursor; a boundary of characters.
+    /// Bytes before the cursor, at a character boundary.
     cursor: usize,
     history: VecDeque<String>,
-    /// Which line of the history is shown, if one is, ...
+    /// The line of the history that is shown, if any, ...
     recalled: Option<usize>,
-    /// ... and what was typed before it was.
+    /// ... and the line that was typed before.
     draft: String,
-    /// What was removed last other than character by character.
+    /// The text that was killed last, for Ctrl-Y.
     killed: String,
     search: Option<Search>,
-    /// The last key was Tab, and several words are possible.
+    /// The last key was Tab, and several completions are possible.
     has_candidates: bool,
     /// What Tab completes.
     pub(crate) completer: Completer,
-    /// The line goes into no history.
+    /// The line does not go into the history.
     pub(crate) is_secret: bool,
     /// Ctrl-C clears a line that is not empty.
     pub(crate) is_cleared_by_interrupt: bool,
@@ -67,7 +67,7 @@ struct Search {
     /// The line of the history that was found last.
     found: Option<usize>,
     has_failed: bool,
-    /// What was typed before, and the place in it.
+    /// The line that was typed before, and its cursor.
     draft: (String, usize),
 }
 
@@ -82,7 +82,7 @@ impl LineEditor {
         self.cursor
     }
 
-    /// What stands in the place of the prompt during a search.
+    /// What replaces the prompt during a search.
     pub(crate) fn search_prompt(&self) -> Option<String> {
         let search = self.search.as_ref()?;
         let failed = if search.has_failed { "failed " } else { "" };
@@ -131,7 +131,7 @@ impl LineEditor {
                 self.kill(0, self.text.len());
                 self.recalled = None;
             }
-            // The others are no editing.
+            // The other keys do not edit.
             _ => {}
         }
     }
@@ -144,8 +144,8 @@ impl LineEditor {
         self.search = None;
     }
 
-    /// What goes beyond the limit is far too long to be sent, which is told when
-    /// the line is finished.
+    /// Characters beyond the limit are dropped. Such a line is far too long to be
+    /// sent, and is refused once it is finished.
     fn insert(&mut self, character: char) {
         if self.text.len() + character.len_utf8() <= TEXT_BYTES_MAX {
             self.text.insert(self.cursor, character);
@@ -153,7 +153,7 @@ impl LineEditor {
         }
     }
 
-    /// Puts `word` in the place of what stands from there to the cursor.
+    /// Replaces the text between `from` and the cursor.
     fn replace(&mut self, from: usize, word: &str) {
         if self.text.len() + word.len() <= TEXT_BYTES_MAX {
             self.text.replace_range(from..self.cursor, word);
@@ -161,7 +161,7 @@ impl LineEditor {
         }
     }
 
-    /// Removes what Ctrl-Y can bring back; never a password.
+    /// Removes text and keeps it for Ctrl-Y, unless it is a password.
     fn kill(&mut self, from: usize, to: usize) {
         if !self.is_secret && from < to {
             self.killed = self.text[from..to].to_owned();
@@ -200,12 +200,12 @@ impl LineEditor {
         }
     }
 
-    /// Whether the key belongs to the search. Another one ends it and acts on
-    /// the line that was found.
+    /// Handles a key of the search. Returns `false` for any other key, which ends
+    /// the search and edits the line that was found.
     fn press_in_search(&mut self, key: Key) -> bool {
         let Some(search) = &mut self.search else { return false };
         match key {
-            // It leaves at once here, whatever is on the screen.
+            // Here Ctrl-C ends the client at once.
             Key::Interrupt if !self.is_cleared_by_interrupt => return false,
             Key::Character(character) if search.query.len() < QUERY_BYTES_MAX => {
                 search.query.push(character);
@@ -233,7 +233,7 @@ impl LineEditor {
         true
     }
 
-    /// Shows the latest line before this one that holds what is searched for.
+    /// Shows the latest line before this one that contains the query.
     fn search_before(&mut self, before: usize) {
         let Some(search) = &mut self.search else { return };
         let mut lines = self.history.iter().enumerate().take(before).rev();
@@ -292,15 +292,13 @@ impl LineEditor {
         self.cursor = self.text.len();
     }
 
-    /// The place one character to the left, marks that combine with it
-    /// included.
+    /// The boundary one character to the left, its combining marks included.
     fn before(&self, place: usize) -> usize {
         let mut characters = self.text[..place].char_indices().rev();
         characters.find(|(_, character)| character.width() != Some(0)).map_or(0, |(at, _)| at)
     }
 
-    /// The place one character to the right, marks that combine with it
-    /// included.
+    /// The boundary one character to the right, its combining marks included.
     fn after(&self, place: usize) -> usize {
         let mut characters = self.text[place..].char_indices().skip(1);
         characters
