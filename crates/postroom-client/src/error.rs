@@ -1,5 +1,5 @@
-//! What can go wrong in a client, each kind with one sentence that says what
-//! happened, to what, and what to do.
+//! The clients' errors. Each has one sentence that says what happened, to what,
+//! and what to do.
 
 use std::io;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ pub enum ClientError {
         /// How long it was waited for.
         timeout: Duration,
     },
-    /// The server ended the connection while an answer was due.
+    /// The server closed the connection while an answer was due.
     #[error(
         "{server} closed the connection before it answered: it has stopped, or it is full; check that it is still running"
     )]
@@ -47,19 +47,19 @@ pub enum ClientError {
         /// The server's address.
         server: ServerAddress,
     },
-    /// What the server said is not in the protocol; the connection was dropped.
+    /// The server violated the protocol; the connection was dropped.
     #[error(
         "{server} does not follow the protocol {protocol}: {deviation}; check that the port is its {protocol} listener"
     )]
     Deviation {
         /// The server's address.
         server: ServerAddress,
-        /// The protocol that was spoken.
+        /// The expected protocol.
         protocol: &'static str,
-        /// What it did.
+        /// What the server did.
         deviation: Deviation,
     },
-    /// What the server said belongs to another of its protocols.
+    /// The server's answer belongs to another of its protocols.
     #[error(
         "{server} speaks the protocol {met}, not {protocol}: give the port of its {protocol} listener, or use {} at this one",
         client_for(.met)
@@ -82,7 +82,7 @@ pub enum ClientError {
         /// The protocol that was expected.
         protocol: &'static str,
     },
-    /// The server ended a connection that was to stay.
+    /// The server ended a lasting connection.
     #[error(
         "{server} has ended the connection: it has stopped, the network failed, or it was full before the login; connect again"
     )]
@@ -90,13 +90,13 @@ pub enum ClientError {
         /// The server's address.
         server: ServerAddress,
     },
-    /// The server said that it stops.
+    /// The server announced that it stops.
     #[error("the server {server} is stopping; connect again when it is back")]
     Stopped {
         /// The server's address.
         server: ServerAddress,
     },
-    /// The account is present with another client.
+    /// The account is present through another client.
     #[error("{name} is already logged in at {server}; log out there first, or use another name")]
     AlreadyLoggedIn {
         /// The server's address.
@@ -104,7 +104,7 @@ pub enum ClientError {
         /// The name that was tried.
         name: Name,
     },
-    /// The name is another's in the chat room.
+    /// On chat, the name is taken.
     #[error(
         "{name} is taken at {server}: someone is logged in under this name, or it needs a password; use another name or --password-file"
     )]
@@ -114,7 +114,7 @@ pub enum ClientError {
         /// The name that was tried.
         name: Name,
     },
-    /// The chat room does not let the name in, for a reason that it told.
+    /// On chat, the server refused the name and gave the reason.
     #[error("{server} refused the name {name} for the reason shown above")]
     NameRefused {
         /// The server's address.
@@ -122,7 +122,7 @@ pub enum ClientError {
         /// The name that was tried.
         name: Name,
     },
-    /// A script has given no password where one is needed.
+    /// A script gave no password where one is needed.
     #[error(
         "{name} needs a password to log in; name the file that contains it with --password-file"
     )]
@@ -130,7 +130,7 @@ pub enum ClientError {
         /// The name to log in as.
         name: Name,
     },
-    /// What was typed cannot be a password in a command.
+    /// The password cannot be sent in a command.
     #[error(
         "the password for {name} cannot be used: this protocol cannot send a password that contains a space"
     )]
@@ -138,7 +138,7 @@ pub enum ClientError {
         /// The name to log in as.
         name: Name,
     },
-    /// The server has no way to the client's port.
+    /// The server cannot reach the client's port.
     #[error(
         "{server} could not connect back to this computer, so messages could not arrive; a firewall or NAT is in the way: use postroom chat, or allow connections from the server"
     )]
@@ -154,11 +154,11 @@ pub enum ClientError {
         /// What the system said.
         source: io::Error,
     },
-    /// A text for the board has too many characters; the wording is that of the
-    /// original client.
+    /// A text for the board has too many characters. The wording is the original
+    /// client's.
     #[error("message length illegal, connection refused.")]
     BoardTextTooLong,
-    /// What was given as a hashtag is none.
+    /// An invalid hashtag was given.
     #[error("\"{}\" is not a hashtag: use # and then letters, digits or _, in quotes, for example '#news'", Safe(.word))]
     Hashtag {
         /// What was given.
@@ -167,10 +167,10 @@ pub enum ClientError {
     /// The board did not take the request.
     #[error("the server refused: {}", excerpt(.reason))]
     BoardRefused {
-        /// The server's words.
+        /// The server's reason.
         reason: String,
     },
-    /// The server did not let the name in.
+    /// The server refused the login.
     #[error("{server} refused the login as {name}; {}", login_advice(*.with_password))]
     LoginRefused {
         /// The server's address.
@@ -180,7 +180,7 @@ pub enum ClientError {
         /// Whether a password was given.
         with_password: bool,
     },
-    /// The messenger did not let the name in; its answer leaves open why.
+    /// On im, the server refused the login; its answer gives no reason.
     #[error(
         "{server} refused the login as {name}: the password may be wrong, the account may not exist or have no password, or there are too many logins at the same time; an account needs a password for im: stop the server, then run `postroom account add NAME` for a new account or `postroom account passwd NAME` for an existing one"
     )]
@@ -203,13 +203,13 @@ pub enum ClientError {
     /// The server stored nothing.
     #[error("the message for {recipient} was refused and not stored: {}", refusal_causes(.recipient))]
     MessageRefused {
-        /// Whom it was for.
+        /// The recipient.
         recipient: Name,
     },
     /// The connection failed after a message was sent and before its answer.
     #[error("{0}; whether the message was stored is unknown")]
     Unacknowledged(#[source] Box<ClientError>),
-    /// A name that was typed or given is none.
+    /// An invalid name was typed or given.
     #[error("\"{}\" cannot be used as a name: {source}", Safe(.word))]
     Name {
         /// What was given.
@@ -217,13 +217,13 @@ pub enum ClientError {
         /// What is wrong with it.
         source: NameError,
     },
-    /// What was typed or given cannot be a message.
+    /// An invalid message was typed or given.
     #[error("the message cannot be sent: {0}")]
     Text(#[from] TextError),
-    /// More than one line was given as one message.
+    /// Several lines were given as one message.
     #[error("the message cannot be sent: it has several lines, and a message is one line")]
     SeveralLines,
-    /// The same, where each line could be sent by a command of its own.
+    /// The same for `send`, where a command for each line could send them.
     #[error(
         "nothing was sent: the message has several lines, and a message is one line; to send each line of a file as a message of its own: while IFS= read -r line; do postroom send --server {server} --as NAME RECIPIENT -- \"$line\"; done < FILE"
     )]
@@ -236,15 +236,15 @@ pub enum ClientError {
         "nothing was sent: the standard input is empty; add --allow-empty to send an empty message"
     )]
     EmptyInput,
-    /// The same with a line end, as `echo` of an empty variable gives.
+    /// The same with a line end, as `echo` of an empty variable prints.
     #[error(
         "nothing was sent: the standard input is one empty line; add --allow-empty to send an empty message"
     )]
     EmptyLine,
-    /// A script wants to know that nothing was unread.
+    /// Nothing was unread, and the caller asked for an error then.
     #[error("nothing is unread")]
     NothingUnread,
-    /// A line is longer than servers take.
+    /// A line is longer than servers accept.
     #[error("the line is too long: at most {LINE_BYTES_MAX} bytes can be sent; shorten it")]
     LineTooLong,
     /// The password file cannot be read.
@@ -255,7 +255,7 @@ pub enum ClientError {
         /// Why not.
         source: io::Error,
     },
-    /// What the password file holds, or what was typed, is no password.
+    /// The password file holds an invalid password.
     #[error("the password in {} cannot be used: {source}", path.display())]
     Password {
         /// The file.
@@ -270,14 +270,14 @@ pub enum ClientError {
     /// unread.
     #[error("cannot write the output: {0}; a message that was not printed stays unread")]
     Output(#[source] io::Error),
-    /// What came could not be shown.
+    /// A line from the server could not be shown.
     #[error("cannot show a line from the server: {0}")]
     Show(#[source] io::Error),
-    /// The terminal cannot be put into the mode in which lines are edited.
+    /// The terminal cannot be put into raw mode.
     #[error("cannot set up the terminal: {0}")]
     Terminal(#[source] io::Error),
-    /// Ctrl-C came while the server was waited for. The clients take it as the
-    /// end that it asks for and do not return it.
+    /// Ctrl-C was pressed while the client waited for the server. The clients end
+    /// in order then and do not return it.
     #[error("interrupted while waiting for the server")]
     Interrupted,
     /// Any other failure of the connection.
@@ -290,15 +290,15 @@ pub enum ClientError {
     },
 }
 
-/// What a server did that its protocol does not know.
+/// How a server violated its protocol.
 #[derive(Debug, Error)]
 pub enum Deviation {
-    /// A line that is no answer to the command.
+    /// A line that is not an answer to the command.
     #[error("it answered {command} with \"{}\"", excerpt(.line))]
     Unexpected {
         /// The command that was sent.
         command: &'static str,
-        /// The line that came, as it came.
+        /// The line, as it arrived.
         line: String,
     },
     /// A line of more bytes than a server may send.
@@ -307,7 +307,7 @@ pub enum Deviation {
     /// A line that is not UTF-8.
     #[error("it sent a line that is not valid UTF-8")]
     InvalidUtf8,
-    /// It does not read the answers that it asks for.
+    /// It does not read the answers that it requests.
     #[error("it does not read the client's answers")]
     Untaken,
     /// More lines than the answer has.
@@ -355,7 +355,7 @@ impl ClientError {
     }
 }
 
-/// Why a message may have been refused: the answer leaves it open.
+/// Why a message may have been refused; the answer gives no reason.
 pub(crate) fn refusal_causes(recipient: &Name) -> String {
     format!(
         "the mailbox of {recipient} may be full, the server's disk may be full, or {recipient} is new and the server takes no new users"

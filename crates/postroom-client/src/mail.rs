@@ -1,7 +1,7 @@
-//! The client for a person: a dialogue of names, commands and sentences.
+//! The client for a person's mail: a dialogue of questions and answers.
 //!
-//! Everything that the server said is written and flushed before the next
-//! question is asked, hence before anything further is sent.
+//! Every answer of the server is written and flushed before the next question is
+//! asked, and hence before anything more is sent.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -20,8 +20,8 @@ use crate::signals::Signals;
 use crate::typed::Typed;
 use crate::{ClientError, MailArguments, ServerAddress, password};
 
-/// Talks with whoever is at the standard input and output, a person at a
-/// terminal or a pipe, until they leave.
+/// Runs the client at the standard input and output, for a person at a terminal
+/// or for a script, until they leave.
 ///
 /// SIGINT leaves cleanly and stays taken over afterwards: call this in a process
 /// that ends with it.
@@ -32,7 +32,7 @@ pub fn mail(arguments: &MailArguments) -> Result<(), ClientError> {
     if is_terminal && !is_dumb() {
         return converse(arguments, Signals::listen, TerminalInput::new, output);
     }
-    // The library's own buffer would hide what it holds from a wait.
+    // Bytes in the standard library's buffer would be invisible to poll.
     let source = File::from(stdin.as_fd().try_clone_to_owned().map_err(ClientError::Input)?);
     if is_terminal {
         let input = |signals| DumbInput::new(source, signals);
@@ -62,7 +62,7 @@ fn converse<I: Input>(
 ) -> Result<(), ClientError> {
     let password = password::from_file(arguments.password_file.as_deref())?;
     let server = Resolved::new(ServerAddress::new(&arguments.host, arguments.port))?;
-    // Only now: the resolver could not be interrupted any more.
+    // Not before: the resolver cannot be interrupted.
     let signals = listen().map_err(ClientError::Input)?;
     let mut input = input(signals.clone())?;
     let open = || open(arguments, server.clone(), signals.clone());
@@ -70,7 +70,7 @@ fn converse<I: Input>(
     let mut dialogue =
         Dialogue { open: &open, waiting: None, input: &mut input, output, name, password };
     match dialogue.hold() {
-        // The answer was not shown: what it was stays open, and unread.
+        // The answer was not shown, so a message in it stays unread.
         Err(ClientError::Interrupted) => Ok(()),
         other => other,
     }
@@ -90,9 +90,9 @@ fn open(
 
 /// Why a dialogue ends.
 enum Stop {
-    /// Whoever is there wants to leave.
+    /// The person or the script leaves.
     Leave,
-    /// It cannot go on.
+    /// An error ends it.
     Failed(ClientError),
 }
 
@@ -105,7 +105,7 @@ impl From<ClientError> for Stop {
 struct Dialogue<'a> {
     /// Connects to the server.
     open: &'a dyn Fn() -> Result<Box<dyn Mailbox>, ClientError>,
-    /// The connection of a refused login, where the server left it open.
+    /// The connection of a refused login, if the server left it open.
     waiting: Option<Box<dyn Mailbox>>,
     input: &'a mut dyn Input,
     output: &'a mut dyn Write,
@@ -141,9 +141,9 @@ impl Dialogue<'_> {
         }
     }
 
-    /// Tries the name of the command line, then asks for names until one is
-    /// logged in. Connects once there is a name: a person may take long to type
-    /// it. `obstacle` is why the last line was not a name.
+    /// Tries the name of the command line, then asks for names until a login
+    /// succeeds. It connects once there is a name, since a person may take long to
+    /// type it. `obstacle` is why the last name was invalid.
     fn log_in(&mut self, obstacle: &mut Option<ClientError>) -> Result<Box<dyn Mailbox>, Stop> {
         loop {
             let name = match self.name.take() {
@@ -161,7 +161,7 @@ impl Dialogue<'_> {
         }
     }
 
-    /// The name of the command line; a person may type another one.
+    /// The name of the command line; if it is invalid, a person may type another.
     fn given_name(&mut self, word: &str) -> Result<Result<Name, ClientError>, Stop> {
         match parse_name(word.trim()) {
             Err(error) if !self.input.is_interactive() => Err(error.into()),
@@ -173,8 +173,8 @@ impl Dialogue<'_> {
         }
     }
 
-    /// Logs in as `name`. A person may try several passwords, and gets `None`
-    /// back to choose another name.
+    /// Logs in as `name`. A person may try several passwords; `None` means that
+    /// they choose another name.
     ///
     /// A refused login ends a script: the next line of its input may be a
     /// password, which must not become the name of a new account.
@@ -197,7 +197,7 @@ impl Dialogue<'_> {
         }
     }
 
-    /// Logs in, over a new connection where the server has closed the last one.
+    /// Logs in, over a new connection if the server has closed the last one.
     fn try_login(
         &mut self,
         name: &Name,
@@ -213,7 +213,7 @@ impl Dialogue<'_> {
         Ok(Err(refused))
     }
 
-    /// Asks until there is a password, or `None` to choose another name.
+    /// Asks until a password is valid; `None` means another name.
     fn ask_password(&mut self, name: &Name, was_refused: bool) -> Result<Option<Password>, Stop> {
         if was_refused {
             self.say(&"LOGIN ERROR: the password may be wrong, or there are too many logins at the same time.")?;
@@ -234,7 +234,7 @@ impl Dialogue<'_> {
         }
     }
 
-    /// Carries commands out until one says to leave.
+    /// Carries commands out until EXIT or the end of the input.
     fn obey(&mut self, mailbox: &mut dyn Mailbox) -> Stop {
         loop {
             if let Err(stop) = self.obey_one(mailbox) {
@@ -262,8 +262,8 @@ impl Dialogue<'_> {
     }
 
     fn compose(&mut self, mailbox: &mut dyn Mailbox) -> Result<(), Stop> {
-        // Both are asked for in any case: in a pipe the text must not be taken
-        // for the next command.
+        // Both are read in any case: in a script the text must not become the next
+        // command.
         let recipient = self.ask("Recipient: ", parse_name)?;
         let text = self.ask("Message: ", |line| parse_text(line.as_bytes()))?;
         let (Ok(recipient), Ok(text)) = (recipient, text) else {
@@ -276,8 +276,8 @@ impl Dialogue<'_> {
         }
     }
 
-    /// Asks until the answer can be used; whoever cannot be asked again gets
-    /// told, and the error is returned.
+    /// Asks a person until the answer is valid. For a script an invalid answer is
+    /// printed and returned.
     fn ask<T>(
         &mut self,
         prompt: &str,

@@ -1,4 +1,5 @@
-//! The words of commands: only what servers take is ever sent.
+//! Parses names and texts as they were typed or given: only those that servers
+//! accept are ever sent.
 
 use std::io::Read;
 
@@ -13,8 +14,8 @@ pub(crate) fn parse_name(word: &str) -> Result<Name, ClientError> {
 
 /// A message as it was typed or given; it may be empty.
 ///
-/// Several lines are refused as a whole: of messages sent line by line some
-/// might be stored and others not.
+/// Several lines are refused as a whole: sent as several messages, some might be
+/// stored and others not.
 pub(crate) fn parse_text(bytes: &[u8]) -> Result<Text, ClientError> {
     if bytes.contains(&b'\n') {
         return Err(ClientError::SeveralLines);
@@ -25,7 +26,7 @@ pub(crate) fn parse_text(bytes: &[u8]) -> Result<Text, ClientError> {
     Ok(Text::from_bytes(bytes)?)
 }
 
-/// Leaves out one line end, of either kind.
+/// Drops one line end, of either kind.
 pub(crate) fn without_line_end(bytes: &[u8]) -> &[u8] {
     match bytes.strip_suffix(b"\n") {
         Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
@@ -33,7 +34,7 @@ pub(crate) fn without_line_end(bytes: &[u8]) -> &[u8] {
     }
 }
 
-/// Reads a message, or enough of the input to see that it holds too much.
+/// Reads a message, or enough of the input to see that it is too long.
 pub(crate) fn read_bounded(input: &mut dyn Read) -> Result<Vec<u8>, ClientError> {
     let mut bytes = Vec::new();
     let bytes_max = LINE_BYTES_MAX + "\r\n".len() + 1;
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_end_is_left_out() {
+    fn one_line_end_is_dropped() {
         for (bytes, line) in
             [("a\n", "a"), ("a\r\n", "a"), ("a", "a"), ("a\r", "a\r"), ("\n\n", "\n")]
         {

@@ -1,4 +1,4 @@
-//! Passwords: from a file, and how a person is asked for them.
+//! Passwords from a file, and what the prompts for a password share.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -9,10 +9,10 @@ use postroom_model::Password;
 use crate::ClientError;
 use crate::parse::without_line_end;
 
-/// Passwords that may be tried for one name, the one of a file included.
+/// Passwords that may be tried for one name, the one from a file included.
 pub(crate) const PASSWORDS_MAX: u32 = 3;
 
-/// Asks for a password after a refused login.
+/// The prompt for a password after a refused login.
 pub(crate) const AGAIN: &str = "Password (leave empty to choose another name): ";
 
 /// Reads the password in the file at `path`, if one is given.
@@ -20,8 +20,8 @@ pub(crate) fn from_file(path: Option<&Path>) -> Result<Option<Password>, ClientE
     path.map(password_from_file).transpose()
 }
 
-/// Reads the password in the file at `path`: its content, the line end after it
-/// left out.
+/// Reads the password in the file at `path`: its content without the final line
+/// end.
 pub fn password_from_file(path: &Path) -> Result<Password, ClientError> {
     let bytes = read_bounded(path)
         .map_err(|source| ClientError::PasswordFile { path: path.to_owned(), source })?;
@@ -29,7 +29,7 @@ pub fn password_from_file(path: &Path) -> Result<Password, ClientError> {
         .map_err(|source| ClientError::Password { path: path.to_owned(), source })
 }
 
-/// Enough of the file to see that it holds too much.
+/// The file, or enough of it to see that it is too long.
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let bytes_max = Password::BYTES_MAX + "\r\n".len() + 1;
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_password_is_refused() {
+    fn an_invalid_password_is_refused() {
         let refusal = |content| match read(content) {
             Err(ClientError::Password { source, .. }) => source,
             other => panic!("{other:?}"),
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_named() {
+    fn a_missing_file_is_named() {
         let error = from_file(Some(Path::new("/nonexistent/password"))).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/password"), "{error}");
     }

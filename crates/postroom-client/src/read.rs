@@ -1,9 +1,8 @@
-//! The client that takes messages out.
+//! The client that prints messages and removes them.
 //!
-//! Each message is written and flushed before the next command goes out, so
-//! that the server removes none that was not printed. Where the output fails,
-//! or the process is killed, the connection is reset and the message stays
-//! unread.
+//! Each message is written and flushed before the next command is sent, so the
+//! server removes no message that was not printed. If the output fails or the
+//! process is killed, the connection is reset and the message stays unread.
 
 use std::io::{self, Write};
 
@@ -16,8 +15,7 @@ use crate::parse::parse_name;
 use crate::signals::Signals;
 use crate::{ClientError, ReadArguments, password};
 
-/// Prints the earliest unread message, or all of them, to the standard output;
-/// where there is none, nothing.
+/// Prints the earliest unread message, or all of them, to the standard output.
 pub fn read(arguments: &ReadArguments) -> Result<(), ClientError> {
     read_to(arguments, &mut io::stdout().lock())
 }
@@ -50,7 +48,7 @@ fn print(output: &mut dyn Write, line: &str) -> io::Result<()> {
     output.flush()
 }
 
-/// `sender: text`. No sender holds a colon.
+/// `sender: text`. No name holds a colon.
 fn as_text(message: &Message) -> String {
     format!("{}: {}\n", message.sender, message.text)
 }
@@ -67,8 +65,8 @@ fn as_json(message: &Message) -> Result<String, ClientError> {
     Ok(without_controls(&json) + "\n")
 }
 
-/// Writes what a terminal would obey, and JSON allows, as `\u` escapes: the
-/// object is the same and safe to show.
+/// Escapes control characters that JSON allows as `\u`: the object stays the same
+/// and is safe to show.
 fn without_controls(json: &str) -> String {
     use std::fmt::Write as _;
 
@@ -77,7 +75,7 @@ fn without_controls(json: &str) -> String {
         if matches!(character, ' '..='~') || is_safe(character) {
             safe.push(character);
         } else {
-            // All of them are in the first plane; writing to a string succeeds.
+            // They are all in the BMP; writing to a string succeeds.
             let _ = write!(safe, "\\u{:04x}", u32::from(character));
         }
     }

@@ -1,8 +1,7 @@
 //! The client that leaves one message.
 //!
-//! It succeeds only after the server has acknowledged the message, and asks
-//! nothing of the server before everything that it was given is known to be
-//! allowed.
+//! It succeeds only after the server has acknowledged the message, and connects
+//! only once all arguments and the message are valid.
 
 use std::io::{self, Read};
 
@@ -14,12 +13,12 @@ use crate::parse::{parse_name, parse_text, read_bounded, without_line_end};
 use crate::signals::Signals;
 use crate::{ClientError, SendArguments, password};
 
-/// Leaves a message whose text is an argument or else the standard input.
+/// Leaves a message, from an argument or from the standard input.
 pub fn send(arguments: &SendArguments) -> Result<(), ClientError> {
     send_from(arguments, &mut io::stdin().lock())
 }
 
-/// Leaves a message whose text is an argument or else what `input` holds.
+/// Leaves a message, from an argument or from `input`.
 pub fn send_from(arguments: &SendArguments, input: &mut dyn Read) -> Result<(), ClientError> {
     let name = parse_name(&arguments.name)?;
     let recipient = parse_name(&arguments.recipient)?;
@@ -38,8 +37,8 @@ pub fn send_from(arguments: &SendArguments, input: &mut dyn Read) -> Result<(), 
     acknowledged(composed, recipient)
 }
 
-/// The message. An empty input is more often a mistake in the command before the
-/// pipe than a message.
+/// The message. An empty input is more often a failure of the command before the
+/// pipe than an empty message.
 fn text(arguments: &SendArguments, input: &mut dyn Read) -> Result<Text, ClientError> {
     if let Some(text) = &arguments.text {
         return parse_text(text.as_bytes());

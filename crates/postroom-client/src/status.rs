@@ -1,5 +1,5 @@
-//! The exit statuses of the clients: those of sysexits(3), so that a script
-//! can tell what may be tried again from what cannot.
+//! The exit statuses of the clients: those of sysexits(3), so that a script can
+//! tell whether to try again.
 
 use std::io;
 
@@ -43,7 +43,7 @@ impl ExitStatus {
     }
 }
 
-/// What the help of each client says about its exit status.
+/// The part of each client's help about its exit status.
 pub(crate) const HELP: &str = "\
 Exit status, as in sysexits(3):
    0  done; for send and board -u: the message is stored
@@ -108,8 +108,8 @@ impl ClientError {
         }
     }
 
-    /// Whether nothing is to be said about it: the reader of the output has
-    /// what it wants, as `head` does, or the status says it all.
+    /// Whether no message is printed: the reader of the output has closed it, as
+    /// `head` does, or the status says everything.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         match self {
@@ -120,8 +120,7 @@ impl ClientError {
     }
 }
 
-/// Whether the board has no room for a text, so that there is nothing wrong with
-/// the text.
+/// Whether the board refused a valid text because it is full.
 fn is_full(reason: &str) -> bool {
     matches!(reason, "disk full" | "too many hashtags")
 }
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_has_gone_is_no_failure() {
+    fn a_closed_output_is_no_failure() {
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
         for error in [ClientError::Output(gone()), ClientError::Show(gone())] {
             assert!(error.is_quiet());

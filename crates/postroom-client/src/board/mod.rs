@@ -1,6 +1,6 @@
-//! The client that puts one text on the board or fetches the latest.
+//! The client that posts one text to the board or fetches the latest.
 //!
-//! What breaks a rule never leaves it. Its printed lines are those of the
+//! It never sends a text that the board would refuse. It prints the lines of the
 //! original client, for the scripts that look for them.
 
 mod report;
@@ -20,22 +20,22 @@ use crate::{BoardArguments, ClientError, ServerAddress};
 
 const PROTOCOL: &str = "board";
 
-/// How the server's refusals begin.
+/// The beginning of the server's refusals.
 const REFUSAL: &str = "error: ";
 
-/// What it says of a text that it has stored.
+/// The server's answer once it has stored a text.
 const STORED: &str = "operation success";
 
-/// Carries out one request; what is told goes to the standard output, and that
-/// the report cannot be written to the standard error.
+/// Carries out one request. The result goes to the standard output; a failure to
+/// write the report goes to the standard error.
 pub fn board(arguments: &BoardArguments) -> Result<(), ClientError> {
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     board_with(arguments, &mut input, &mut output, &mut io::stderr().lock())
 }
 
 /// Carries out one request, with a message from `input` where the arguments say
-/// so. What happened is told to `output`; that the report cannot be written is
-/// told to `complaints`.
+/// so. The result goes to `output`; a failure to write the report goes to
+/// `complaints`.
 pub fn board_with(
     arguments: &BoardArguments,
     input: &mut dyn Read,
@@ -49,7 +49,7 @@ pub fn board_with(
     let done = carry_out(arguments, server, input).and_then(|lines| {
         lines.iter().try_for_each(|line| {
             report.line(line);
-            tell(output, line)
+            print(output, line)
         })
     });
     if let Err(error) = &done {
@@ -59,7 +59,7 @@ pub fn board_with(
     done
 }
 
-/// Does what was asked for and returns what to tell of it.
+/// Carries the request out and returns the lines to print.
 fn carry_out(
     arguments: &BoardArguments,
     server: ServerAddress,
@@ -91,7 +91,7 @@ fn carry_out(
     }
 }
 
-/// What to send, once it is known to be allowed.
+/// The request to send, if the rules of the board allow it.
 fn request(arguments: &BoardArguments, input: &mut dyn Read) -> Result<String, ClientError> {
     if arguments.upload {
         let text = match &arguments.text {
@@ -100,10 +100,10 @@ fn request(arguments: &BoardArguments, input: &mut dyn Read) -> Result<String, C
         };
         return Ok(format!("u\n{}\n", text.as_str()));
     }
-    // A lone hyphen stands for the input only where a message is wanted.
+    // A lone hyphen stands for the input only where a message is expected.
     let from_input = arguments.text_from_input.then_some("-");
     match arguments.text.as_deref().or(from_input) {
-        // The end of what is sent ends the request.
+        // The half-close ends the request.
         None => Ok("d\n".to_owned()),
         Some(word) if Channel::parse(word).is_some() => Ok(format!("d\n{word}\n")),
         Some(word) => Err(ClientError::Hashtag { word: word.to_owned() }),
@@ -118,7 +118,7 @@ fn board_text(given: &[u8]) -> Result<Text, ClientError> {
     Ok(text)
 }
 
-/// Whether the answer is that the text is stored.
+/// Whether the answer says that the text is stored.
 fn stored(answer: &str) -> Result<bool, ClientError> {
     match answer.strip_prefix(REFUSAL) {
         Some(reason) => Err(refused(reason)),
@@ -126,9 +126,9 @@ fn stored(answer: &str) -> Result<bool, ClientError> {
     }
 }
 
-/// The text in an answer, if it is one. A text is one line without a line end,
-/// and what a refusal or another protocol says has one: so a text may be any
-/// words, those of another protocol included, and is never taken for theirs.
+/// The text in an answer, if it is one. A text has no line end, while a refusal
+/// and the answers of other protocols have one. Any text can thus be told from
+/// them, even one with the same words.
 fn downloaded(answer: &str) -> Result<Option<&str>, ClientError> {
     match answer.strip_suffix('\n').and_then(|line| line.strip_prefix(REFUSAL)) {
         Some(reason) if !reason.contains('\n') => Err(refused(reason)),
@@ -145,7 +145,7 @@ fn refused(reason: &str) -> ClientError {
     ClientError::BoardRefused { reason: reason.trim_end().to_owned() }
 }
 
-/// How a failure is reported: what broke off a connection, and what else.
+/// The kind under which a failure is reported.
 fn kind_of(error: &ClientError) -> Kind {
     match error {
         ClientError::Unanswered { .. }
@@ -156,7 +156,7 @@ fn kind_of(error: &ClientError) -> Kind {
     }
 }
 
-fn tell(output: &mut dyn Write, line: &str) -> Result<(), ClientError> {
+fn print(output: &mut dyn Write, line: &str) -> Result<(), ClientError> {
     writeln!(output, "{line}").and_then(|()| output.flush()).map_err(ClientError::Show)
 }
 

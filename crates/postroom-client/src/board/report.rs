@@ -1,7 +1,7 @@
-//! The status reports of a run, added to a file.
+//! The status reports of a run, appended to a file.
 //!
-//! A report never stops what it reports on: where it cannot be written, that is
-//! told once, and nothing more is.
+//! A report never stops the client: if it cannot be written, the client says so
+//! once and writes no more of it.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -12,25 +12,25 @@ use std::path::Path;
 use postroom_model::Safe;
 use rustix::fs::OFlags;
 
-/// What a report is on.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
-    /// The client's beginning and end.
+    /// The client started or ended.
     General,
-    /// What kept it from beginning, or a rule that was broken.
+    /// The client could not start, or a rule was broken.
     Error,
-    /// A connection that was lost.
+    /// A connection was lost.
     Connection,
 }
 
-/// A file to report to, if there is one.
+/// The file to report to, if there is one.
 pub(super) struct Report<'a> {
     file: Option<(&'a Path, File)>,
     complaints: &'a mut dyn Write,
 }
 
 impl<'a> Report<'a> {
-    /// Opens the file, for adding to it.
+    /// Opens the file for appending.
     pub(super) fn open(path: Option<&'a Path>, complaints: &'a mut dyn Write) -> Self {
         let mut report = Self { file: None, complaints };
         if let Some(path) = path {
@@ -44,7 +44,7 @@ impl<'a> Report<'a> {
         report
     }
 
-    /// Reports what happened.
+    /// Adds an entry.
     pub(super) fn note(&mut self, kind: Kind, happened: &dyn Display) {
         let kind = match kind {
             Kind::General => "GENERAL",
@@ -64,7 +64,7 @@ impl<'a> Report<'a> {
     }
 
     fn complain(&mut self, path: &Path, error: &io::Error) {
-        // Where even this cannot be told there is nothing left to do.
+        // If this fails too, nobody can be told.
         let _ = writeln!(
             self.complaints,
             "postroom: cannot write the report to {}: {error}; continuing without it",

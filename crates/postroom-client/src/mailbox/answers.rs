@@ -5,9 +5,9 @@ use postroom_model::{Name, Text};
 /// A message that READ handed out.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Message {
-    /// Who wrote it.
+    /// The author.
     pub(crate) sender: Name,
-    /// What it says.
+    /// The body.
     pub(crate) text: Text,
 }
 
@@ -20,7 +20,7 @@ pub(crate) enum Composed {
     Failed,
 }
 
-/// A number as servers write it: digits alone.
+/// A number as servers write it: only digits.
 pub(super) fn number(word: &str) -> Option<u32> {
     let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| word.parse().ok()).flatten()

@@ -1,7 +1,7 @@
-//! A mailbox at the other end of a connection, in the words of its protocol.
+//! A mailbox on a server, in either of the two protocols.
 //!
-//! After an error other than [`ClientError::LineTooLong`] the connection is of
-//! no more use, and dropping the mailbox resets it.
+//! After an error other than [`ClientError::LineTooLong`] the connection cannot
+//! be used any more, and dropping the mailbox resets it.
 
 mod answers;
 mod strict;
@@ -15,11 +15,10 @@ use postroom_model::{Name, Password, Text};
 
 use crate::ClientError;
 
-/// What a person does with a mailbox, each answer as sentences, a line each and
-/// safe to show.
+/// What a person does with a mailbox. Each result is text that is safe to show,
+/// with a sentence on each line.
 pub(crate) trait Mailbox {
-    /// Logs in; where the server refuses and lets another try follow, no
-    /// sentence comes.
+    /// Logs in; `None` if the server refuses the login.
     fn welcome(
         &mut self,
         name: &Name,
@@ -32,7 +31,7 @@ pub(crate) trait Mailbox {
     /// Takes the earliest unread message.
     fn read(&mut self) -> Result<String, ClientError>;
 
-    /// Ends in order, which confirms what was read.
+    /// Ends the connection in order, which confirms what was read.
     fn leave(&mut self);
 
     /// Whether another login may be tried over this connection.
@@ -53,7 +52,8 @@ fn as_slices(lines: &[Vec<u8>]) -> Vec<&[u8]> {
     lines.iter().map(Vec::as_slice).collect()
 }
 
-/// After a message was sent, a broken connection leaves open whether it arrived.
+/// After a message was sent, a broken connection leaves unknown whether it is
+/// stored.
 pub(crate) fn unacknowledged(error: ClientError) -> ClientError {
     match error {
         ClientError::TimedOut { .. }
@@ -64,7 +64,7 @@ pub(crate) fn unacknowledged(error: ClientError) -> ClientError {
     }
 }
 
-/// A message as a person reads it. No sender holds a colon.
+/// A message in the form shown to a person. No name holds a colon.
 fn shown(message: &Message) -> String {
     format!("From {}: {}", message.sender, message.text)
 }

@@ -10,7 +10,7 @@ use crate::mailbox::answers::{Composed, number};
 /// The first line of the answer to READ.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Head {
-    /// Who wrote the text that the next line holds.
+    /// The author of the text on the next line.
     Sender(Name),
     /// Nothing is unread.
     NothingUnread,
@@ -30,8 +30,8 @@ pub(crate) fn compose(line: &str) -> Option<Composed> {
     }
 }
 
-/// The first line of the answer to READ. No name holds a space, so that no
-/// sender is taken for `READ ERROR`.
+/// The first line of the answer to READ. No name holds a space, so no sender is
+/// `READ ERROR`.
 pub(crate) fn read_head(line: &str) -> Option<Head> {
     if line == "READ ERROR" {
         return Some(Head::NothingUnread);
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn login_is_answered_by_digits_alone() {
+    fn the_answer_to_login_is_digits() {
         assert_eq!(login("0"), Some(0));
         assert_eq!(login("1024"), Some(1024));
         for line in ["", "-1", "+1", " 1", "1 ", "1\r", "4294967296", "three", "LOGIN ERROR", "١"]
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn compose_is_answered_by_one_of_two_lines() {
+    fn the_answer_to_compose_is_one_of_two_lines() {
         assert_eq!(compose("MESSAGE SENT"), Some(Composed::Sent));
         assert_eq!(compose("MESSAGE FAILED"), Some(Composed::Failed));
         for line in ["", "message sent", "MESSAGE SENT.", "MESSAGE SENT\r", "MESSAGE FAILED. Full"]
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn read_is_answered_by_a_sender_or_an_error() {
+    fn the_answer_to_read_is_a_sender_or_an_error() {
         assert_eq!(read_head("READ ERROR"), Some(Head::NothingUnread));
         assert_eq!(read_head("bob"), Some(Head::Sender(Name::new("bob").unwrap())));
         for line in ["", "read error", "READ ERROR ", "a b", "bob\r", "\u{1b}[2J"] {

@@ -19,7 +19,7 @@ use crate::{ClientError, Deviation, LINE_BYTES_MAX};
 #[derive(Debug)]
 pub(crate) struct StrictMailbox {
     connection: Exchange,
-    /// The server has closed it instead of answering a login.
+    /// The server has closed it instead of answering LOGIN.
     is_closed: bool,
 }
 
@@ -51,7 +51,7 @@ impl StrictMailbox {
         answers::login(&line).ok_or_else(|| self.unexpected("LOGIN", &line))
     }
 
-    /// Leaves a message; an error tells that it was not stored.
+    /// Leaves a message for `recipient`.
     pub(crate) fn send(&mut self, recipient: &Name, text: &Text) -> Result<Composed, ClientError> {
         let body = text.as_str().as_bytes();
         if body.len() > LINE_BYTES_MAX {

@@ -10,9 +10,9 @@ use crate::mailbox::answers::{Composed, Message, number};
 /// The answer to LOGIN.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum LoginAnswer {
-    /// The name is logged in.
+    /// The login succeeded.
     Welcome,
-    /// It is not; the connection stays.
+    /// The login was refused; the connection stays open.
     Refused,
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn login(line: &str, name: &Name) -> Option<LoginAnswer> {
     let welcomed = line
         .strip_prefix("Login successful with new username. Welcome ")
         .or_else(|| known_user(line))?;
-    // The server shows the name as first registered: another spelling, perhaps.
+    // The server shows the name as first registered, perhaps in another spelling.
     (Name::new(welcomed).ok()? == *name).then_some(LoginAnswer::Welcome)
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn read(line: &str) -> Option<ReadAnswer> {
     let mut parts = line.splitn(3, ' ');
     let remaining = number(parts.next()?)?;
     let sender = Name::new(parts.next()?).ok()?;
-    // An empty text may come without the space before it.
+    // Before an empty text the space may be missing.
     let text = Text::from_bytes(parts.next().unwrap_or_default().as_bytes()).ok()?;
     Some(ReadAnswer::Message { message: Message { sender, text }, remaining })
 }

@@ -17,8 +17,8 @@ use crate::{ClientError, Deviation, LINE_BYTES_MAX};
 #[derive(Debug)]
 pub(crate) struct VerboseMailbox {
     connection: Exchange,
-    /// Who is logged in, since every command repeats the name. Before that
-    /// only a login is asked for.
+    /// The account that is logged in, which every command repeats. Before that
+    /// only LOGIN is sent.
     name: Option<Name>,
 }
 
