@@ -1,5 +1,5 @@
-//! The client for the chat room: what the server says is shown as it comes, and
-//! what is typed is sent, to all where it is not a command.
+//! The client for `chat`: it shows the server's lines as they arrive and sends
+//! what is typed, to everyone unless it is a command.
 
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -15,31 +15,33 @@ use crate::live::{self, Flow, Login, Options, Protocol, Session, State};
 use crate::parse::parse_text;
 use crate::{ChatArguments, ClientError, LINE_BYTES_MAX, ServerAddress, password};
 
-/// How long the server may take to greet before it is asked what it is.
+/// How long the server may take to greet before the client sends a question, to
+/// learn which protocol it speaks.
 const GREETING_WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// What is asked then: a command that changes nothing, here or elsewhere.
+/// That question: a command that changes nothing on any listener.
 const QUESTION: &[u8] = b"/cmd";
 
-/// How the server's word that the name is in begins.
+/// The beginning of the server's answer to an accepted name.
 const ACCEPTED: &str = "Username accepted";
 
-/// What its word that the name is not holds.
+/// A word in the server's answer to a name that is taken.
 const TAKEN: &str = "taken";
 
-/// The same where no password would help: the account is there already.
+/// That answer where no password would help: the account is logged in.
 const PRESENT: &str = "That username is taken. Choose another: /setname NAME.";
 
-/// Its answer to a password before a name, which is what this client sends.
+/// The server's answer to a password before a name, the order in which this
+/// client sends them.
 const PASSWORD_KEPT: &str = "Now choose your name with /setname NAME.";
 
-/// Its farewell to who leaves, ...
+/// The server's farewell to a client that leaves, ...
 const FAREWELL: &str = "You have left the chat";
 
 /// ... and to everyone, when it stops.
 const STOPPED: &str = "Server has been closed by host";
 
-/// What can be typed, the server's own commands and those of this client.
+/// What can be typed: the server's commands and those of this client.
 const COMMANDS: [CommandHelp; 12] = [
     CommandHelp::new(
         "/all",
@@ -312,7 +314,8 @@ impl Session<'_, Chat> {
     }
 }
 
-/// A command goes as it is, anything else to all.
+/// What is sent for a line: a command as it is, anything else as a message to
+/// everyone.
 fn to_send(line: &str) -> Result<String, ClientError> {
     let text = parse_text(line.as_bytes())?;
     let sent =
@@ -323,7 +326,7 @@ fn to_send(line: &str) -> Result<String, ClientError> {
     Ok(sent)
 }
 
-/// The server's line, safe to show, the name that it begins with in its colour:
+/// The server's line, safe to show, with the author's name in its colour:
 /// `john: hello`, `john(private): hi`, `john(#tag): text`.
 fn shown(line: &str, colours: Colours) -> String {
     match author(line) {
@@ -332,7 +335,7 @@ fn shown(line: &str, colours: Colours) -> String {
     }
 }
 
-/// The name that a line of the room begins with.
+/// The author of a line, if it has one.
 fn author(line: &str) -> Option<&str> {
     line.split_once(": ")
         .map(|(start, _)| start.split_once('(').map_or(start, |(name, _)| name))
@@ -344,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_is_no_command_is_for_all() {
+    fn a_line_that_is_not_a_command_is_for_everyone() {
         assert_eq!(to_send("hello everyone").unwrap(), "/all hello everyone");
         assert_eq!(to_send("/private mary hi").unwrap(), "/private mary hi");
         assert_eq!(to_send(" /cmd").unwrap(), "/all  /cmd");

@@ -1,19 +1,21 @@
 //! The clients of Postroom: `mail`, `send` and `read` for mailboxes, `im` and
-//! `chat` for those who are there at the same time, and `board`.
+//! `chat` for live conversation, and `board`.
 //!
-//! The server removes a message that it handed out once the client proves that
-//! it arrived, by its next command or by an orderly end. The clients for
-//! mailboxes therefore keep one rule: what was received is written and flushed
-//! before anything further is sent, and a connection that ends in any other way
-//! than by `Exchange::leave` is reset, which proves nothing.
+//! The server removes a message once the client has confirmed it, by its next
+//! command or by an orderly end. The clients for mailboxes therefore keep one
+//! rule: they write and flush what they received before they send anything more,
+//! and a connection that ends in any other way than by `Exchange::leave` is
+//! reset, which confirms nothing.
 //!
-//! A `mailbox` speaks one of two protocols, whose answers it parses in its
-//! `answers` without a socket, over a `connection` that bounds every line and
-//! every wait.
+//! `transport` carries bytes and alone knows sockets. `connection` makes lines of
+//! them, and `exchange` waits for the answers to requests.
 //!
-//! The live clients, `im` and `chat`, wait for both sides at once (`live`): for
-//! lines over a `link` to the server, and for those of a person or a script at
-//! a `console`. Each is a state machine that takes in what came.
+//! A `mailbox` speaks one of two protocols over an `exchange`; its `answers` are
+//! parsed without a socket.
+//!
+//! `im` and `chat` wait for both sides at once (`live`): for lines of the server,
+//! and for those of a person or a script at a `console`. A `live::Session` is the
+//! state machine of both, to which each adds its protocol.
 
 // One pattern for modules: a module with parts is `name/mod.rs`.
 #![deny(clippy::self_named_module_files)]
@@ -58,9 +60,9 @@ pub use send::{send, send_from};
 pub use server_address::{ServerAddress, ServerAddressError};
 pub use status::ExitStatus;
 
-/// Bytes of the longest line that a server takes, its end left out, unless it
-/// is configured otherwise.
+/// Bytes of the longest line that a server accepts by default, without its line
+/// end.
 const LINE_BYTES_MAX: usize = 8_192;
 
-/// Bytes of the longest line that a server sends, its end left out.
+/// Bytes of the longest line that a server sends, without its line end.
 const ANSWER_BYTES_MAX: usize = 32_768;

@@ -1,10 +1,10 @@
-//! Which of the server's listeners a client has met, told by what it says.
+//! Recognises the listener that a client has connected to by its answers.
 //!
-//! A port that was mistaken for another is the commonest mistake with five
-//! listeners, and each of them answers a foreign request in its own way.
+//! With five listeners the commonest mistake is a wrong port, and each listener
+//! answers a foreign request in its own way.
 
-/// The protocol that this line is an answer or a greeting of, if it is a line
-/// that only one of them has.
+/// The protocol in which this line is an answer or a greeting, if there is only
+/// one.
 pub(crate) fn protocol_of(line: &str) -> Option<&'static str> {
     let line = line.strip_suffix('\r').unwrap_or(line);
     let is_count = !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_listener_is_known_by_its_words() {
+    fn each_listener_is_recognised_by_its_lines() {
         for (line, protocol) in [
             ("3", Some("mailbox")),
             ("UNKNOWN COMMAND", Some("mailbox-verbose")),

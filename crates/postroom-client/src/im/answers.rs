@@ -5,17 +5,17 @@ use postroom_model::Safe;
 use super::commands::Request;
 use crate::colour::Colours;
 
-/// A line of the connection that the client opened.
+/// A line on the connection that the client opened.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Answer<'a> {
-    /// The number that begins it.
+    /// The number at its beginning.
     pub(crate) code: u16,
-    /// What follows the number.
+    /// The text after the number.
     pub(crate) rest: &'a str,
 }
 
 impl<'a> Answer<'a> {
-    /// Understands an answer; `None` for what is none.
+    /// Parses an answer; `None` for any other line.
     pub(crate) fn parse(line: &'a str) -> Option<Self> {
         let line = line.strip_suffix('\r').unwrap_or(line);
         let (code, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -23,7 +23,7 @@ impl<'a> Answer<'a> {
         Some(Self { code: code.parse().ok().filter(|_| is_code)?, rest })
     }
 
-    /// The answer in words; `None` where it is none to what was asked.
+    /// The answer as a sentence; `None` if it does not fit the request.
     pub(crate) fn in_words(&self, asked: &Request, colours: Colours) -> Option<String> {
         Some(match (asked, self.code) {
             (Request::To(name), 303) => format!("Delivered to {name}."),
@@ -46,7 +46,7 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// A line of the connection that the server opened.
+/// A line on the connection that the server opened.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Push<'a> {
     /// A message for this account.
@@ -68,7 +68,7 @@ pub(crate) enum Push<'a> {
 }
 
 impl<'a> Push<'a> {
-    /// Understands a push; `None` for what is none.
+    /// Parses a push; `None` for any other line.
     pub(crate) fn parse(line: &'a str) -> Option<Self> {
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line == "/forceQuit" {
@@ -80,13 +80,13 @@ impl<'a> Push<'a> {
             "/forceQuit" => None,
             _ if name.is_empty() => None,
             "/from" => Some(Self::From { name, text }),
-            // The word is a setting of the server.
+            // The verb is a setting of the server.
             verb if verb.starts_with('/') => Some(Self::Broadcast { name, text }),
             _ => None,
         }
     }
 
-    /// What is shown of it; nothing of the last.
+    /// The line to show, unless the server shuts down.
     pub(crate) fn shown(&self, colours: Colours) -> Option<String> {
         match self {
             Self::From { name, text } => Some(format!("{}: {}", colours.name(name), Safe(text))),
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_become_words() {
+    fn answers_become_sentences() {
         let bob = Request::To(Name::new("bob").unwrap());
         let words = |line: &str, asked: &Request| {
             Answer::parse(line).and_then(|answer| answer.in_words(asked, Colours::None))

@@ -1,4 +1,4 @@
-//! What a person types in the protocol `im`, and what is sent for it.
+//! What a person types in the client for `im`, and what is sent for it.
 
 use postroom_model::{Name, Safe};
 
@@ -21,29 +21,29 @@ const EXITS: [&str; 6] = ["/exit", "exit", "quit", "logout", "logoff", "bye"];
 /// What a line asks for.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Something to ask the server, and the line to send for it.
+    /// A request to the server, and the line to send for it.
     Request(Request, String),
-    /// The list of commands.
+    /// To show the list of commands.
     Help,
     /// To leave.
     Exit,
 }
 
-/// What the server is to answer.
+/// A request that the server answers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Request {
-    /// Whether one has a message.
+    /// A message to one user.
     To(Name),
-    /// Whether all have one.
+    /// A message to everyone.
     ToAll,
-    /// Who is there.
+    /// Who is logged in.
     List,
 }
 
 /// Why a line is not a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Mistake {
-    /// It begins with no command.
+    /// Its first word is not a command.
     #[error(
         "\"{}\" is not a command: use /to NAME TEXT, /toall TEXT, /list, /help or /exit.", Safe(.0)
     )]
@@ -57,7 +57,7 @@ pub(crate) enum Mistake {
 }
 
 impl Command {
-    /// Understands a line that is not blank.
+    /// Parses a line that is not blank.
     pub(crate) fn parse(line: &str) -> Result<Self, Mistake> {
         let line = line.trim();
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_sent_as_the_protocol_has_them() {
+    fn commands_are_sent_in_the_form_of_the_protocol() {
         assert_eq!(sent("/to bob Hello  there"), "/to bob Hello  there");
         assert_eq!(sent(" /to  bob /exit"), "/to bob /exit");
         assert_eq!(sent("/toall At 3pm?"), "/toall At 3pm?");
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_command_is_told_in_one_sentence() {
+    fn a_mistake_gets_one_sentence() {
         assert_eq!(
             mistake("hello there"),
             "\"hello\" is not a command: use /to NAME TEXT, /toall TEXT, /list, /help or /exit."

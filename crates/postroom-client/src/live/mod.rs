@@ -33,9 +33,9 @@ pub(crate) enum Flow {
 /// What ended a wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Woken {
-    /// Something came.
+    /// Something is ready, and has been read.
     Something,
-    /// Ctrl-C, or a signal that asks to end.
+    /// Ctrl-C, or a signal that asks the process to end.
     Interrupted,
     /// The deadline.
     Late,
@@ -49,7 +49,7 @@ pub(crate) struct Live<'a> {
     pub(crate) connection: Connection,
     signals: Signals,
     timeout: Duration,
-    /// When what is awaited must have come, and how long that was waited for.
+    /// When the wait ends, and how long the whole wait is.
     deadline: Option<(Instant, Duration)>,
     /// Ctrl-C was pressed.
     hurries: bool,
@@ -65,8 +65,8 @@ impl<'a> Live<'a> {
         Self { console, connection, signals, timeout, deadline: None, hurries: false }
     }
 
-    /// Waits for anything to come from the person, the server or `others`, and
-    /// takes in what did.
+    /// Waits for the person, the server or `others`, and reads what the person and
+    /// the server sent.
     pub(crate) fn wait(
         &mut self,
         others: &[(BorrowedFd<'_>, PollFlags)],
@@ -76,7 +76,7 @@ impl<'a> Live<'a> {
         let deadline = self.deadline.map(|(deadline, _)| deadline);
         match self.signals.wait_for_any(watched, deadline) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(Woken::Late),
-            // It is told again, should it come again.
+            // Taken, so that only another signal interrupts again.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 self.signals.take();
                 return Ok(Woken::Interrupted);
@@ -88,7 +88,7 @@ impl<'a> Live<'a> {
         if self.console.take_interrupt() { Ok(Woken::Interrupted) } else { Ok(Woken::Something) }
     }
 
-    /// Says why a line was not taken.
+    /// Says why a typed line was refused.
     pub(crate) fn refuse(&mut self, error: &ClientError) -> Result<(), ClientError> {
         let is_kept =
             matches!(error, ClientError::LineTooLong) && self.console.completer().is_some();
@@ -110,25 +110,25 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Something must come within the time-out and `longer`.
+    /// Expects something within the time-out plus `longer`.
     pub(crate) fn await_answer(&mut self, longer: Duration) {
         let wait = self.timeout + longer;
         self.deadline = Some((Instant::now() + wait, wait));
     }
 
-    /// Something must come within this part of the time-out, a half of it at
-    /// most.
+    /// Expects something within `wait`, or within half of the time-out if that is
+    /// shorter.
     pub(crate) fn await_at_first(&mut self, wait: Duration) {
         let wait = wait.min(self.timeout / 2);
         self.deadline = Some((Instant::now() + wait, wait));
     }
 
-    /// Nothing is awaited.
+    /// Expects nothing.
     pub(crate) fn await_nothing(&mut self) {
         self.deadline = None;
     }
 
-    /// Awaits the server's farewell.
+    /// Expects the server's farewell.
     pub(crate) fn await_farewell(&mut self) {
         if self.hurries {
             let wait = self.timeout.min(HURRY_WAIT_MAX);
@@ -138,12 +138,13 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Notes that Ctrl-C came; `true` for the first time.
+    /// Notes that Ctrl-C was pressed; returns `true` the first time.
     pub(crate) fn begin_to_hurry(&mut self) -> bool {
         !std::mem::replace(&mut self.hurries, true)
     }
 
-    /// What a passed deadline means: who is in a hurry waits no longer.
+    /// Handles a passed deadline: after Ctrl-C it ends the session, otherwise it is
+    /// an error.
     pub(crate) fn late(&self) -> Result<Flow, ClientError> {
         if self.hurries {
             return Ok(Flow::Done);
