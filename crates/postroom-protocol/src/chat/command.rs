@@ -1,81 +1,68 @@
-//! The commands of `chat`.
+//! The form of a command of `chat`: its name and its arguments.
 
-/// A line that has the form of a command.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Command<'a> {
-    SetName { name: &'a [u8] },
-    Pass { password: &'a [u8] },
-    Help,
-    AllUsers,
-    All { text: &'a [u8] },
-    Private { name: &'a [u8], text: &'a [u8] },
-    Join { tag: &'a [u8] },
-    Leave { tag: &'a [u8] },
-    Say { tag: &'a [u8], text: &'a [u8] },
-    Inbox,
-    Read,
-    Send { name: &'a [u8], text: &'a [u8] },
-    Quit,
+use std::fmt;
+
+use super::answer::Asked;
+
+type Step = crate::dialogue::Step<Asked>;
+
+/// A command, carried out by a dialogue `D`.
+pub(super) struct Command<D: 'static> {
+    /// The first word of the line.
+    pub(super) name: &'static str,
+    pub(super) stage: Stage,
+    pub(super) arguments: Arguments<D>,
 }
 
-/// Why a line is no command.
+/// When a command has a meaning.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Mistake {
-    Unknown,
-    /// It is short of an argument, or has one too many; this is its form.
-    Usage(&'static str),
+pub(super) enum Stage {
+    /// It serves to get a name.
+    BeforeName,
+    /// It needs a name.
+    Named,
+    Always,
 }
 
-/// What `/cmd` answers.
-pub(super) const COMMANDS: &str = "Commands: /allusers, /all TEXT, /private NAME TEXT, \
-    /join #TAG, /leave #TAG, /say #TAG TEXT, /inbox, /read, /send NAME TEXT, /cmd, /quit\n";
+/// What a command takes, by the words of its usage, and who carries it out. The last
+/// argument is all that is left of the line.
+pub(super) enum Arguments<D: 'static> {
+    None(fn(&mut D) -> Step),
+    One(&'static str, fn(&mut D, &[u8]) -> Step),
+    Two(&'static str, &'static str, fn(&mut D, &[u8], &[u8]) -> Step),
+}
 
-impl<'a> Command<'a> {
-    /// Whether a command of this form has a meaning before there is a name.
-    pub(super) fn is_for_strangers(usage: &str) -> bool {
-        ["/setname", "/pass", "/quit"].iter().any(|command| usage.starts_with(command))
-    }
-
-    pub(super) fn parse(line: &'a [u8]) -> Result<Self, Mistake> {
-        let (word, rest) = split(line);
-        let one = |usage| one(rest).ok_or(Mistake::Usage(usage));
-        let two = |usage| two(rest).ok_or(Mistake::Usage(usage));
-        let none = |command, usage| {
-            if rest.is_empty() { Ok(command) } else { Err(Mistake::Usage(usage)) }
-        };
-        match word {
-            b"/setname" => one("/setname NAME").map(|name| Self::SetName { name }),
-            b"/pass" => one("/pass PASSWORD").map(|password| Self::Pass { password }),
-            b"/all" => one("/all TEXT").map(|text| Self::All { text }),
-            b"/join" => one("/join #TAG").map(|tag| Self::Join { tag }),
-            b"/leave" => one("/leave #TAG").map(|tag| Self::Leave { tag }),
-            b"/private" => {
-                two("/private NAME TEXT").map(|(name, text)| Self::Private { name, text })
+impl<D> Command<D> {
+    /// Carries the command out; `None` where `rest`, what follows its name, is short of
+    /// an argument or has one too many.
+    pub(super) fn run(&self, dialogue: &mut D, rest: &[u8]) -> Option<Step> {
+        match self.arguments {
+            Arguments::None(run) => rest.is_empty().then(|| run(dialogue)),
+            Arguments::One(_, run) => (!rest.is_empty()).then(|| run(dialogue, rest)),
+            Arguments::Two(_, _, run) => {
+                let (first, second) = split(rest);
+                let are_both = !first.is_empty() && !second.is_empty();
+                are_both.then(|| run(dialogue, first, second))
             }
-            b"/say" => two("/say #TAG TEXT").map(|(tag, text)| Self::Say { tag, text }),
-            b"/send" => two("/send NAME TEXT").map(|(name, text)| Self::Send { name, text }),
-            b"/cmd" => none(Self::Help, "/cmd"),
-            b"/allusers" => none(Self::AllUsers, "/allusers"),
-            b"/inbox" => none(Self::Inbox, "/inbox"),
-            b"/read" => none(Self::Read, "/read"),
-            b"/quit" => none(Self::Quit, "/quit"),
-            _ => Err(Mistake::Unknown),
         }
     }
 }
 
-fn one(rest: &[u8]) -> Option<&[u8]> {
-    (!rest.is_empty()).then_some(rest)
-}
-
-fn two(rest: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (first, second) = split(rest);
-    (!first.is_empty() && !second.is_empty()).then_some((first, second))
+/// Shows the usage: `/private NAME TEXT`.
+impl<D> fmt::Display for Command<D> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name)?;
+        match self.arguments {
+            Arguments::None(_) => Ok(()),
+            Arguments::One(argument, _) => write!(formatter, " {argument}"),
+            Arguments::Two(first, second, _) => write!(formatter, " {first} {second}"),
+        }
+    }
 }
 
 /// The first word, and what follows the space after it; nothing where that is
 /// but spaces.
-fn split(line: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split(line: &[u8]) -> (&[u8], &[u8]) {
     let (word, rest) = match memchr::memchr(b' ', line) {
         Some(at) => (&line[..at], &line[at + 1..]),
         None => (line, &[][..]),
@@ -87,29 +74,57 @@ fn split(line: &[u8]) -> (&[u8], &[u8]) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_text_is_all_that_follows() {
-        assert_eq!(Command::parse(b"/all  hi there "), Ok(Command::All { text: b" hi there " }));
-        let private = Command::Private { name: b"mary", text: b"hi  you" };
-        assert_eq!(Command::parse(b"/private mary hi  you"), Ok(private));
-        assert_eq!(Command::parse(b"/setname a b"), Ok(Command::SetName { name: b"a b" }));
+    fn command(arguments: Arguments<Vec<Vec<u8>>>) -> Command<Vec<Vec<u8>>> {
+        Command { name: "/x", stage: Stage::Always, arguments }
+    }
+
+    /// What `arguments` make of what follows the name of their command.
+    fn arguments(arguments: Arguments<Vec<Vec<u8>>>, rest: &str) -> Option<Vec<String>> {
+        let mut taken = Vec::new();
+        let line = format!("/x {rest}");
+        let (_, rest) = split(line.as_bytes());
+        command(arguments).run(&mut taken, rest)?;
+        Some(taken.into_iter().map(|word| String::from_utf8(word).unwrap()).collect())
+    }
+
+    fn one() -> Arguments<Vec<Vec<u8>>> {
+        Arguments::One("TEXT", |taken, text| {
+            taken.push(text.to_vec());
+            Step::Silence
+        })
+    }
+
+    fn two() -> Arguments<Vec<Vec<u8>>> {
+        Arguments::Two("NAME", "TEXT", |taken, name, text| {
+            taken.extend([name.to_vec(), text.to_vec()]);
+            Step::Silence
+        })
+    }
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
     }
 
     #[test]
-    fn what_is_short_of_an_argument_gets_its_usage() {
-        for (line, usage) in [
-            ("/all", "/all TEXT"),
-            ("/all  ", "/all TEXT"),
-            ("/private mary", "/private NAME TEXT"),
-            ("/private mary ", "/private NAME TEXT"),
-            ("/private  hi", "/private NAME TEXT"),
-            ("/say #rust", "/say #TAG TEXT"),
-            ("/quit now", "/quit"),
-        ] {
-            assert_eq!(Command::parse(line.as_bytes()), Err(Mistake::Usage(usage)), "{line:?}");
+    fn the_last_argument_is_all_that_follows() {
+        assert_eq!(arguments(one(), " hi there "), Some(words(&[" hi there "])));
+        assert_eq!(arguments(two(), "mary hi  you"), Some(words(&["mary", "hi  you"])));
+        assert_eq!(arguments(Arguments::None(|_| Step::Silence), ""), Some(words(&[])));
+    }
+
+    #[test]
+    fn what_is_short_of_an_argument_or_has_one_too_many_is_not_carried_out() {
+        assert_eq!(arguments(one(), " "), None);
+        for rest in ["", "mary", "mary ", " hi"] {
+            assert_eq!(arguments(two(), rest), None, "{rest:?}");
         }
-        for line in ["", "hello", "/", "/ALL x", " /quit", "/allx"] {
-            assert_eq!(Command::parse(line.as_bytes()), Err(Mistake::Unknown), "{line:?}");
-        }
+        assert_eq!(arguments(Arguments::None(|_| Step::Silence), "now"), None);
+    }
+
+    #[test]
+    fn the_usage_names_the_arguments() {
+        assert_eq!(command(two()).to_string(), "/x NAME TEXT");
+        assert_eq!(command(one()).to_string(), "/x TEXT");
+        assert_eq!(command(Arguments::None(|_| Step::Silence)).to_string(), "/x");
     }
 }

@@ -1,4 +1,4 @@
-//! The protocol `chat` (seed 004): a room for telnet.
+//! The protocol `chat` (seed 004, a chat server in Python): a room for telnet.
 //!
 //! ```text
 //!  Stranger ──/pass──▶ Stranger
@@ -27,12 +27,13 @@ use crate::session::{DropReason, Input, Outputs, Session, Stream};
 use crate::settings::Settings;
 
 use answer::{Asked, NOT_FOUND, push_attendee, push_post, push_told, write_answer};
-use command::{COMMANDS, Command, Mistake};
+use command::{Arguments, Command, Stage, split};
 use telnet::Telnet;
 
 const GREETING: &str = "Welcome to Postroom. Choose a name with /setname NAME.\n";
 const ASK_NAME: &str = "Choose a name first: /setname NAME (or /quit).\n";
 const UNKNOWN: &str = "Unknown command. Type /cmd for the commands.\n";
+const NAMED_ALREADY: &str = "You have a name already; /quit and come again for another.\n";
 const LEFT: &str = "You have left the chat\n";
 const CLOSED: &str = "Server has been closed by host\n";
 const TOO_LATE: &str = "Disconnected: you chose no name in time. Connect again.\n";
@@ -44,7 +45,7 @@ pub(crate) const PROTOCOL: Protocol =
     Protocol { name: "chat", default_port: 4405, reports: false, begin };
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
-    let room = Room {
+    let dialogue = Chat {
         state: State::Stranger { password: None },
         terms: Terms {
             admits_strangers: true,
@@ -56,18 +57,18 @@ fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
         },
     };
     outputs.front.extend_from_slice(GREETING.as_bytes());
-    let conversation = Conversation::begin(room, settings, outputs);
-    Box::new(Chat { conversation, telnet: Telnet::default() })
+    let conversation = Conversation::begin(dialogue, settings, outputs);
+    Box::new(ChatSession { conversation, telnet: Telnet::default() })
 }
 
 /// A conversation with telnet's own bytes taken out.
 #[derive(Debug)]
-struct Chat {
-    conversation: Conversation<Room>,
+struct ChatSession {
+    conversation: Conversation<Chat>,
     telnet: Telnet,
 }
 
-impl Session for Chat {
+impl Session for ChatSession {
     fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) {
         match input {
             Input::Bytes { bytes, proof, .. } if !self.telnet.is_text(bytes) => {
@@ -95,7 +96,7 @@ impl Session for Chat {
 }
 
 #[derive(Debug)]
-struct Room {
+struct Chat {
     state: State,
     terms: Terms,
 }
@@ -108,81 +109,127 @@ enum State {
 
 type Step = crate::dialogue::Step<Asked>;
 
-impl Room {
-    fn command(&mut self, command: Command<'_>) -> Step {
-        match (command, &mut self.state) {
-            (Command::Quit, _) => Step::Leave(LEFT),
-            (Command::SetName { name }, State::Stranger { password }) => {
-                let password = password.take();
-                self.enter(name, password)
+/// All commands, in the order in which `/cmd` lists those that have a meaning with a
+/// name.
+static COMMANDS: &[Command<Chat>] = {
+    use Arguments::{None, One, Two};
+    use Stage::{Always, BeforeName, Named};
+    &[
+        Command { name: "/setname", stage: BeforeName, arguments: One("NAME", Chat::set_name) },
+        Command { name: "/pass", stage: BeforeName, arguments: One("PASSWORD", Chat::pass) },
+        Command { name: "/allusers", stage: Named, arguments: None(Chat::all_users) },
+        Command { name: "/all", stage: Named, arguments: One("TEXT", Chat::all) },
+        Command { name: "/private", stage: Named, arguments: Two("NAME", "TEXT", Chat::private) },
+        Command { name: "/join", stage: Named, arguments: One("#TAG", Chat::join) },
+        Command { name: "/leave", stage: Named, arguments: One("#TAG", Chat::leave) },
+        Command { name: "/say", stage: Named, arguments: Two("#TAG", "TEXT", Chat::say) },
+        Command { name: "/inbox", stage: Named, arguments: None(Chat::inbox) },
+        Command { name: "/read", stage: Named, arguments: None(Chat::read) },
+        Command { name: "/send", stage: Named, arguments: Two("NAME", "TEXT", Chat::send) },
+        Command { name: "/cmd", stage: Named, arguments: None(Chat::list_commands) },
+        Command { name: "/quit", stage: Always, arguments: None(Chat::quit) },
+    ]
+};
+
+impl Chat {
+    fn command(&mut self, line: &[u8]) -> Step {
+        let (name, rest) = split(line);
+        let is_named = matches!(self.state, State::Member);
+        let command = COMMANDS
+            .iter()
+            .find(|command| command.name.as_bytes() == name)
+            .filter(|command| is_named || command.stage != Stage::Named);
+        match command {
+            Some(command) => {
+                command.run(self, rest).unwrap_or_else(|| answer(format!("Usage: {command}\n")))
             }
-            (Command::Pass { password: given }, State::Stranger { password }) => {
-                match Password::from_bytes(given) {
-                    Ok(given) => {
-                        *password = Some(given);
-                        answer("Now choose your name with /setname NAME.\n")
-                    }
-                    Err(error) => answer(format!("That is no password: {error}.\n")),
-                }
-            }
-            (_, State::Stranger { .. }) => answer(ASK_NAME),
-            (Command::SetName { .. } | Command::Pass { .. }, State::Member) => {
-                answer("You have a name already; /quit and come again for another.\n")
-            }
-            (command, State::Member) => Self::member_command(command),
+            None => answer(if is_named { UNKNOWN } else { ASK_NAME }),
         }
     }
 
-    fn enter(&mut self, word: &[u8], password: Option<Password>) -> Step {
-        match Name::from_bytes(word) {
-            Ok(name) => {
-                Step::AskAlone(Asked::Enter, Request::LogIn { name, password, terms: self.terms })
-            }
+    fn set_name(&mut self, name: &[u8]) -> Step {
+        let State::Stranger { password } = &mut self.state else {
+            return answer(NAMED_ALREADY);
+        };
+        let (password, terms) = (password.take(), self.terms);
+        match Name::from_bytes(name) {
+            Ok(name) => Step::AskAlone(Asked::Enter, Request::LogIn { name, password, terms }),
             Err(error) => {
                 answer(format!("That is no username: {error}. Choose another: /setname NAME.\n"))
             }
         }
     }
 
-    fn member_command(command: Command<'_>) -> Step {
-        match command {
-            Command::Help => answer(COMMANDS),
-            Command::AllUsers => Step::Ask(Asked::AllUsers, Request::ListPresent),
-            Command::All { text } => {
-                with_text(text, |text| Step::Ask(Asked::All, post(Channel::lobby(), text)))
+    fn pass(&mut self, given: &[u8]) -> Step {
+        let State::Stranger { password } = &mut self.state else {
+            return answer(NAMED_ALREADY);
+        };
+        match Password::from_bytes(given) {
+            Ok(given) => {
+                *password = Some(given);
+                answer("Now choose your name with /setname NAME.\n")
             }
-            Command::Private { name, text } => match Name::from_bytes(name) {
-                Ok(recipient) => with_text(text, |text| {
-                    Step::Ask(
-                        Asked::Private,
-                        Request::Tell { recipient, text, awaits_delivery: false },
-                    )
-                }),
-                Err(_) => answer(NOT_FOUND),
-            },
-            Command::Join { tag } => with_tag(tag, |channel| {
-                Step::Ask(Asked::Join(channel.clone()), Request::Join(channel))
-            }),
-            Command::Leave { tag } => with_tag(tag, |channel| {
-                Step::Ask(Asked::Leave(channel.clone()), Request::Leave(channel))
-            }),
-            Command::Say { tag, text } => with_tag(tag, |channel| {
-                with_text(text, |text| Step::Ask(Asked::Say(channel.clone()), post(channel, text)))
-            }),
-            Command::Inbox => Step::Ask(Asked::Inbox, Request::CountUnread),
-            Command::Read => Step::Ask(Asked::Read, Request::Read),
-            Command::Send { name, text } => match Name::from_bytes(name) {
-                Ok(recipient) => with_text(text, |text| {
-                    Step::Ask(
-                        Asked::Send(recipient.clone().into()),
-                        Request::Compose { recipient, text, unknown: Unknown::Register },
-                    )
-                }),
-                Err(error) => answer(format!("That is no username: {error}.\n")),
-            },
-            // Taken care of by whoever calls this.
-            Command::SetName { .. } | Command::Pass { .. } | Command::Quit => Step::Silence,
+            Err(error) => answer(format!("That is no password: {error}.\n")),
         }
+    }
+
+    fn all_users(_: &mut Self) -> Step {
+        Step::Ask(Asked::AllUsers, Request::ListPresent)
+    }
+
+    fn all(_: &mut Self, text: &[u8]) -> Step {
+        with_text(text, |text| Step::Ask(Asked::All, post(Channel::lobby(), text)))
+    }
+
+    fn private(_: &mut Self, name: &[u8], text: &[u8]) -> Step {
+        let Ok(recipient) = Name::from_bytes(name) else {
+            return answer(NOT_FOUND);
+        };
+        with_text(text, |text| {
+            Step::Ask(Asked::Private, Request::Tell { recipient, text, awaits_delivery: false })
+        })
+    }
+
+    fn join(_: &mut Self, tag: &[u8]) -> Step {
+        with_tag(tag, |tag| Step::Ask(Asked::Join(tag.clone()), Request::Join(tag)))
+    }
+
+    fn leave(_: &mut Self, tag: &[u8]) -> Step {
+        with_tag(tag, |tag| Step::Ask(Asked::Leave(tag.clone()), Request::Leave(tag)))
+    }
+
+    fn say(_: &mut Self, tag: &[u8], text: &[u8]) -> Step {
+        with_tag(tag, |tag| {
+            with_text(text, |text| Step::Ask(Asked::Say(tag.clone()), post(tag, text)))
+        })
+    }
+
+    fn inbox(_: &mut Self) -> Step {
+        Step::Ask(Asked::Inbox, Request::CountUnread)
+    }
+
+    fn read(_: &mut Self) -> Step {
+        Step::Ask(Asked::Read, Request::Read)
+    }
+
+    fn send(_: &mut Self, name: &[u8], text: &[u8]) -> Step {
+        match Name::from_bytes(name) {
+            Ok(recipient) => with_text(text, |text| {
+                let asked = Asked::Send(recipient.clone().into());
+                Step::Ask(asked, Request::Compose { recipient, text, unknown: Unknown::Register })
+            }),
+            Err(error) => answer(format!("That is no username: {error}.\n")),
+        }
+    }
+
+    fn list_commands(_: &mut Self) -> Step {
+        let listed = COMMANDS.iter().filter(|command| command.stage != Stage::BeforeName);
+        let usages: Vec<String> = listed.map(Command::to_string).collect();
+        answer(format!("Commands: {}\n", usages.join(", ")))
+    }
+
+    fn quit(_: &mut Self) -> Step {
+        Step::Leave(LEFT)
     }
 }
 
@@ -213,20 +260,12 @@ fn with_tag(tag: &[u8], step: impl FnOnce(Channel) -> Step) -> Step {
     }
 }
 
-impl Dialogue for Room {
+impl Dialogue for Chat {
     type Asked = Asked;
 
     fn line(&mut self, line: Line<'_>) -> Step {
-        let is_stranger = !matches!(self.state, State::Member);
         match line {
-            Line::Whole(line) => match Command::parse(line) {
-                Ok(command) => self.command(command),
-                Err(Mistake::Usage(usage)) if !is_stranger || Command::is_for_strangers(usage) => {
-                    answer(format!("Usage: {usage}\n"))
-                }
-                Err(_) if is_stranger => answer(ASK_NAME),
-                Err(_) => answer(UNKNOWN),
-            },
+            Line::Whole(line) => self.command(line),
             Line::TooLong => answer("Nothing was said: the line is too long.\n"),
         }
     }
@@ -241,8 +280,8 @@ impl Dialogue for Room {
     }
 
     fn event(&mut self, event: &Event, outputs: &mut Outputs) {
-        // Who has just been let in may be told of what happened with it, before it
-        // is told that it is in.
+        // Events may come between the login and the reply to it, and must not be shown
+        // before that.
         let is_in = matches!(self.state, State::Member);
         match event {
             Event::Posted(Posted { mark, .. }) if !is_in => {
@@ -251,7 +290,7 @@ impl Dialogue for Room {
             _ if !is_in => {}
             Event::Posted(posted) => {
                 push_post(&mut outputs.front, posted);
-                // Only who speaks the protocol that waits has to say so.
+                // A sender on im waits for other clients of im alone.
                 outputs.notices.extend(posted.mark.map(Notice::Delivered));
             }
             Event::Told(told) => {
