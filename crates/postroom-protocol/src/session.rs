@@ -4,20 +4,21 @@ use std::time::Duration;
 
 use postroom_model::{Event, Mark, Name, Notice, Reply, Request, Text};
 
-/// One logged-in use of a listener, over one stream or two.
+/// A client's use of a listener, from its connection to its end, over one stream or
+/// two.
 pub trait Session {
-    /// Takes one input and appends what is to be done to `outputs`.
+    /// Takes one input and appends what the driver must do to `outputs`.
     fn input(&mut self, input: Input<'_>, outputs: &mut Outputs);
 
-    /// Whether a message was handed out that its reader has not proved to have:
-    /// the driver must then find out, before it takes bytes from the client's
-    /// connection, whether the peer has acknowledged all answers.
+    /// Whether a message was handed out that its reader has not proved to have. The
+    /// driver then looks, before it takes bytes from the client's connection, whether
+    /// the peer has acknowledged all answers.
     fn awaits_proof(&self) -> bool;
 
-    /// Whether it has room for bytes of the client's connection. Where it has
-    /// not, it waits for a reply or for [`Input::Written`], and the driver must
-    /// leave the peer's bytes in the socket. Bytes of the other stream are always
-    /// taken.
+    /// Whether the driver may take bytes from the client's connection. While it may
+    /// not, it leaves them in the socket, and tells the session with
+    /// [`Input::Written`] when all its output is written. A session that has ended
+    /// takes no more. Bytes of the back stream are always taken.
     fn takes_bytes(&self) -> bool;
 }
 
@@ -55,7 +56,7 @@ pub enum Input<'a> {
     Reply(Reply),
     /// Something happened elsewhere.
     Event(&'a Event),
-    /// Whether the client could be dialled, as [`Outputs::dial`] asked.
+    /// The result of [`Outputs::dial`]: whether the client is connected.
     Dialled(bool),
     /// The time set for this timer has passed.
     Elapsed(Timer),
@@ -108,8 +109,8 @@ pub struct Outputs {
     pub requests: Vec<Request>,
     /// Notices to the office, which are not answered.
     pub notices: Vec<Notice>,
-    /// Each is heard once the peer's operating system has acknowledged all bytes
-    /// so far of the client's connection.
+    /// Delivery receipts to be given once the peer's operating system has acknowledged
+    /// all bytes so far of the client's connection.
     pub delivered_once_acknowledged: Vec<Mark>,
     /// Timers to be set, or with `None` stopped; the last word on a timer counts.
     pub timers: Vec<(Timer, Option<Duration>)>,
@@ -117,7 +118,7 @@ pub struct Outputs {
     pub login: Option<Login>,
     /// Open a connection back to the client; answered by [`Input::Dialled`].
     pub dial: Option<Dial>,
-    /// What the operator's report is to say.
+    /// Lines for the operator's report.
     pub reports: Vec<Report>,
     /// Set once: end the session after the bytes so far.
     pub close: Option<Close>,
@@ -129,17 +130,17 @@ pub struct Outputs {
 pub struct Dial {
     /// The port at the address that the client's connection comes from.
     pub port: u16,
-    /// Whose failures count.
+    /// The account whose failed dials are counted.
     pub account: Name,
 }
 
 /// How a session ends its connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Close {
-    /// As the client wished: if it also ends its side after the last answer, it
+    /// The client asked for it. If it also ends its side after the last answer, it
     /// has proved to have what it read.
     Asked,
-    /// For a reason of the server's, which proves nothing.
+    /// The server has a reason; such an end proves nothing.
     Dropped(DropReason),
 }
 
@@ -150,7 +151,7 @@ pub enum DropReason {
     RuleBroken,
     /// The login was refused, and the protocol has no other answer.
     LogInRefused,
-    /// The client has not logged in within [`Settings::login_limit`].
+    /// The client has not logged in within [`Settings::login_limit`](crate::Settings::login_limit).
     LogInLimit,
     /// Too many connections wait to log in.
     Evicted,
@@ -199,7 +200,7 @@ impl DropReason {
     }
 }
 
-/// A line of the operator's report (seed 003).
+/// A line of the operator's report, which seed 003, the board's, asks for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Report {
     /// What kind of thing happened.

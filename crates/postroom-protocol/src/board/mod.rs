@@ -1,5 +1,5 @@
-//! The protocol `board` (seed 003): one request a connection, a letter, a line
-//! feed and data.
+//! The protocol `board` (seed 003, a course's small Twitter): one request a connection,
+//! a letter, a line feed and data.
 //!
 //! ```text
 //!  Letter ──d, t, s──▶ Operand ──its end──▶ Asked ──answered──▶ Closed
@@ -111,7 +111,7 @@ enum Asked {
     Stream,
 }
 
-/// A rule that the client broke, or a limit, and what it is told.
+/// Why a request is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Refusal {
     Operation,
@@ -205,7 +205,7 @@ fn first_page(channel: Channel) -> Request {
     Request::Timeline { channel, from: Position::default() }
 }
 
-/// `#lobby` is for those who are present; the board is for anyone.
+/// `#lobby` is for accounts that are present; the board is for anyone.
 fn hashtag(data: &[u8]) -> Result<Channel, Refusal> {
     let word = std::str::from_utf8(data).map_err(|_| Refusal::Hashtag)?.trim_ascii();
     Channel::parse(word).filter(|channel| !channel.is_lobby()).ok_or(Refusal::Hashtag)

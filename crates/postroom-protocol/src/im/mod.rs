@@ -1,5 +1,5 @@
-//! The protocol `im` (seed 002): numeric replies on one stream, pushes on another
-//! that the server opens back to the client.
+//! The protocol `im` (seed 002, a course's instant messenger): numeric replies on one
+//! stream, pushes on another that the server opens back to the client.
 //!
 //! ```text
 //!  Stranger ──/login──▶ Stranger ──LoggedIn──▶ Member, without a back stream
@@ -9,8 +9,8 @@
 //! ```
 
 mod command;
+mod delivery_receipt;
 mod push;
-mod receipt;
 pub(crate) mod settings;
 
 use std::io::Write as _;
@@ -42,7 +42,7 @@ const NOT_DELIVERED: &str = "304 Message delivery failed\n";
 const BYE: &str = "310 Bye bye\n";
 const UNRECOGNIZED: &str = "401 Unrecognized message\n";
 
-/// Bytes of the line that lists who is present; who does not fit is left out.
+/// Bytes of the answer to `/list`; names that do not fit are left out.
 const LIST_BYTES_MAX: usize = 32_768;
 
 /// How a session of this protocol is there: only with a password, and alone.
@@ -56,13 +56,13 @@ pub(crate) const PROTOCOL: Protocol =
     Protocol { name: "im", default_port: 4403, reports: false, begin };
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
-    let counter = Counter {
+    let dialogue = Im {
         state: State::Stranger,
         delivery_limit: settings.im.delivery_limit,
         stores_for_absent: settings.im.stores_for_absent,
     };
-    Box::new(Messenger {
-        conversation: Conversation::begin(counter, settings, outputs),
+    Box::new(ImSession {
+        conversation: Conversation::begin(dialogue, settings, outputs),
         pushes: Pushes::new(settings.output_bytes_max),
         broadcast_verb: Arc::clone(&settings.im.broadcast_verb),
     })
@@ -70,13 +70,13 @@ fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
 
 /// Both streams of a client.
 #[derive(Debug)]
-struct Messenger {
-    conversation: Conversation<Counter>,
+struct ImSession {
+    conversation: Conversation<Im>,
     pushes: Pushes,
     broadcast_verb: Arc<str>,
 }
 
-impl Messenger {
+impl ImSession {
     fn event(&mut self, event: &Event, outputs: &mut Outputs) -> Result<(), Overflow> {
         match event {
             Event::Posted(posted) => self.posted(posted, outputs),
@@ -102,7 +102,7 @@ impl Messenger {
             let verb = &self.broadcast_verb;
             self.pushes.add(verb, &sender, posted.shown(), posted.mark, outputs)
         } else {
-            // Broadcasts are for those who have their back stream; no one is to
+            // A broadcast goes to clients with a back stream; its sender is not to
             // wait for the others.
             outputs.notices.extend(posted.mark.map(Notice::Delivered));
             Ok(())
@@ -110,7 +110,7 @@ impl Messenger {
     }
 }
 
-impl Session for Messenger {
+impl Session for ImSession {
     fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) {
         if self.conversation.is_closed() {
             return;
@@ -159,7 +159,7 @@ impl Session for Messenger {
 
 /// The stream of commands.
 #[derive(Debug)]
-struct Counter {
+struct Im {
     state: State,
     delivery_limit: Duration,
     stores_for_absent: bool,
@@ -187,7 +187,7 @@ enum State {
     Member { name: Name, has_back_stream: bool },
 }
 
-impl Counter {
+impl Im {
     fn has_back_stream(&self) -> bool {
         matches!(self.state, State::Member { has_back_stream: true, .. })
     }
@@ -264,7 +264,7 @@ fn dial(port: &[u8], account: &Name) -> Step {
     }
 }
 
-impl Dialogue for Counter {
+impl Dialogue for Im {
     type Asked = Asked;
 
     fn line(&mut self, line: Line<'_>) -> Step {

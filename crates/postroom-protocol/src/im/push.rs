@@ -2,7 +2,7 @@
 //!
 //! A push is settled when the client has answered each of its pieces with 302. The
 //! next one waits until then: the original client takes what one receive call gives
-//! for one push. Live words and broadcasts go first, since someone waits for them;
+//! for one push. Live words and broadcasts go first, since senders wait for them;
 //! messages of the mailbox follow, each removed once it is settled.
 
 use std::collections::VecDeque;
@@ -11,14 +11,14 @@ use postroom_model::{Delivery, Mark, Notice, Reply, Request, Safe};
 
 use crate::session::Outputs;
 
-use super::receipt::Receipts;
+use super::delivery_receipt::DeliveryReceipts;
 
 /// Bytes of one push, its line end included.
 const PUSH_BYTES_MAX: usize = 1_024;
 
-/// Pushes that may wait for those before them. Beyond it, what no one waits to be
-/// heard gives way, the oldest first; once as many have since the client last
-/// answered, it is logged out.
+/// Pushes that may wait for those before them. At the limit the oldest push without a
+/// waiting sender is evicted; once as many have been since the client last answered,
+/// it is logged out.
 const WAITING_MAX: usize = 256;
 
 /// The pushes of a session.
@@ -29,11 +29,11 @@ pub(super) struct Pushes {
     waiting: VecDeque<Push>,
     waiting_bytes: usize,
     waiting_bytes_max: usize,
-    /// Pushes that gave way since the client last answered.
-    given_up: usize,
+    /// Pushes evicted since the client last answered.
+    evicted: usize,
     in_flight: Option<Box<Push>>,
     mail: Mail,
-    receipts: Receipts,
+    receipts: DeliveryReceipts,
 }
 
 #[derive(Debug)]
@@ -69,17 +69,17 @@ enum Mail {
 pub(super) struct Overflow;
 
 impl Pushes {
-    /// Pushes of which so many bytes may wait.
+    /// No pushes; `waiting_bytes_max` bytes of them may wait.
     pub(super) fn new(waiting_bytes_max: usize) -> Self {
         Self {
             is_open: false,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             waiting_bytes_max,
-            given_up: 0,
+            evicted: 0,
             in_flight: None,
             mail: Mail::None,
-            receipts: Receipts::default(),
+            receipts: DeliveryReceipts::default(),
         }
     }
 
@@ -110,23 +110,24 @@ impl Pushes {
         self.make_room()
     }
 
-    /// Where too much waits, what no one waits for gives way, the oldest first, up
-    /// to a limit.
+    /// At the limit, evicts the oldest pushes without a waiting sender.
     fn make_room(&mut self) -> Result<(), Overflow> {
         while self.waiting.len() > WAITING_MAX || self.waiting_bytes > self.waiting_bytes_max {
-            let unawaited = self
+            let without_sender = self
                 .waiting
                 .iter()
                 .position(|push| push.origin == Origin::Live(None))
-                .filter(|_| self.given_up < WAITING_MAX);
-            let push = unawaited.and_then(|place| self.waiting.remove(place)).ok_or(Overflow)?;
+                .filter(|_| self.evicted < WAITING_MAX);
+            let push =
+                without_sender.and_then(|place| self.waiting.remove(place)).ok_or(Overflow)?;
             self.waiting_bytes -= push.bytes();
-            self.given_up += 1;
+            self.evicted += 1;
         }
         Ok(())
     }
 
-    /// No one waits any more until this is heard: it need not be sent.
+    /// The sender waits no longer for its delivery receipt: unless it is sent already,
+    /// it is not.
     pub(super) fn withdraw(&mut self, mark: Mark) {
         let is_it = |push: &Push| push.origin == Origin::Live(Some(mark));
         let bytes: usize = self.waiting.iter().filter(|push| is_it(push)).map(Push::bytes).sum();
@@ -198,7 +199,7 @@ impl Pushes {
         let Some(push) = &mut self.in_flight else {
             return;
         };
-        self.given_up = 0;
+        self.evicted = 0;
         if !push.rest.is_empty() {
             push.send(outputs);
             return;
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_one_waits_for_gives_way_to_whom_answers_and_not_for_ever() {
+    fn pushes_without_a_sender_are_evicted_from_a_client_that_answers_and_not_for_ever() {
         let (mut outputs, mut pushes) = (Outputs::default(), Pushes::new(1 << 20));
         pushes.open(&mut outputs);
         let say = |pushes: &mut Pushes| {

@@ -1,4 +1,5 @@
-//! The protocol `mailbox` (seed 001): strict, case-sensitive, without mercy.
+//! The protocol `mailbox` (seed 001, a mail system for programs): strict and
+//! case-sensitive. It drops a client that breaks a rule.
 //!
 //! ```text
 //!  Stranger ──PASS──▶ Stranger

@@ -1,5 +1,5 @@
-//! The protocol `mailbox-verbose` (seed 000): the same mailboxes in full
-//! sentences, forgiving.
+//! The protocol `mailbox-verbose` (seed 000, a mail system for people): the same
+//! mailboxes in full sentences. It answers a client that breaks a rule.
 //!
 //! ```text
 //!  Stranger ──PASS──▶ Stranger

@@ -1,6 +1,6 @@
-//! What the client answers over the back stream.
+//! Delivery receipts: what the client answers over the back stream.
 
-/// What a client says when it has a push. It is taken without waiting for a line
+/// The answer of a client that has a push. It is taken without waiting for a line
 /// end, which not every client sends.
 const RECEIPT: &[u8] = b"302 Message receipt successful";
 
@@ -12,7 +12,7 @@ const LINE_BYTES_MAX: usize = 256;
 
 /// Finds receipts in a stream of bytes; anything else in it is left out.
 #[derive(Debug, Default)]
-pub(super) struct Receipts {
+pub(super) struct DeliveryReceipts {
     bytes: Vec<u8>,
     /// Bytes at the beginning that have been looked at.
     taken: usize,
@@ -20,7 +20,7 @@ pub(super) struct Receipts {
     skipping: bool,
 }
 
-impl Receipts {
+impl DeliveryReceipts {
     /// Adds bytes as they came. [`take`](Self::take) must be called until it gives
     /// nothing before more is added.
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn receipts(input: &[u8], part: usize) -> usize {
-        let mut receipts = Receipts::default();
+        let mut receipts = DeliveryReceipts::default();
         let mut count = 0;
         for part in input.chunks(part) {
             receipts.push(part);
