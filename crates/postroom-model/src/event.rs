@@ -13,7 +13,7 @@ pub enum Event {
     Told(Told),
     /// A message waits in the mailbox of the session's account.
     Mail,
-    /// Whoever waited for this to be heard waits no longer.
+    /// The sender of this waits no longer for a delivery receipt.
     Withdrawn(Mark),
     /// An account became present.
     Arrived(Attendee),
@@ -27,7 +27,7 @@ pub struct Posted {
     post: Committed<Arc<Post>>,
     /// Which of its channels.
     pub channel: Channel,
-    /// Set where someone waits until it is heard.
+    /// Set where its author waits for delivery receipts.
     pub mark: Option<Mark>,
     shown: Arc<str>,
 }
@@ -64,7 +64,7 @@ pub struct Told {
     pub sender: Name,
     /// What is said.
     pub text: Text,
-    /// Set where the sender waits until it is heard.
+    /// Set where the sender waits for a delivery receipt.
     pub mark: Option<Mark>,
 }
 

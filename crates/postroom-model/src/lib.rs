@@ -26,8 +26,10 @@ pub use text::{Text, TextError};
 /// Names are shown as first registered and take at most this many bytes.
 pub const NAME_BYTES_MAX: usize = 64;
 
-/// Unread messages a mailbox holds unless configured otherwise (seed 000).
+/// Unread messages a mailbox holds unless configured otherwise: the number of seed 000,
+/// the mail system for people.
 pub const MAILBOX_CAPACITY_DEFAULT: u32 = 100;
 
-/// Characters (Unicode scalar values) of a text on the board, at most (seed 003).
+/// Characters (Unicode scalar values) of a text on the board, at most: the number of
+/// seed 003, the small Twitter.
 pub const BOARD_TEXT_CHARACTERS_MAX: usize = 150;

@@ -32,15 +32,15 @@ pub enum Reply {
     Unread(u32),
     /// Who is present, in the order of their coming.
     Present(Vec<Name>),
-    /// The post is on disk and, where that was asked, heard by all who should.
+    /// The post is on disk and, where that was asked, all delivery receipts are in.
     Posted(Committed<()>),
-    /// The post is on disk, and not all have heard it.
+    /// The post is on disk, and not all delivery receipts came.
     Undelivered(Committed<()>),
     /// Nothing was stored.
     NotPosted(PostRefusal),
-    /// It was passed on and, where that was asked, heard.
+    /// It was passed on and, where that was asked, its delivery receipt is in.
     Told,
-    /// It was not passed on, or not heard.
+    /// It was not passed on, or no delivery receipt came.
     NotTold(NotTold),
     /// The session is in the channel.
     Joined,
@@ -120,7 +120,7 @@ pub enum PostRefusal {
     TooManyChannels,
 }
 
-/// Why live words were not heard.
+/// Why live words were not delivered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum NotTold {
     /// The recipient is not present, or is the sender.

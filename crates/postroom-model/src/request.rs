@@ -44,7 +44,7 @@ pub enum Request {
         channels: Vec<Channel>,
         /// What to say.
         text: Text,
-        /// Whether to wait until all who should have heard it.
+        /// Whether to wait for the delivery receipts of all recipients.
         awaits_delivery: bool,
     },
     /// Say something to an account that is present, live and unstored.
@@ -53,7 +53,7 @@ pub enum Request {
         recipient: Name,
         /// What to say.
         text: Text,
-        /// Whether to wait until it is heard.
+        /// Whether to wait for a delivery receipt.
         awaits_delivery: bool,
     },
     /// See from now on what is said in a channel.
@@ -83,9 +83,10 @@ pub enum Unknown {
 /// What a session tells the office without an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Notice {
-    /// What bore this mark was heard.
+    /// A delivery receipt for what bore this mark.
     Delivered(Mark),
-    /// Wait no longer until the latest request is heard; it is answered now.
+    /// Wait no longer for the delivery receipts of the latest request; it is answered
+    /// now.
     Abandon,
     /// The client has ended its side, and nothing follows the latest request. A
     /// login is then answered, but its account does not become present.
