@@ -312,3 +312,48 @@ impl Dialogue for Chat {
         answer.extend_from_slice(farewell.as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer_to(chat: &mut Chat, line: &str) -> String {
+        match chat.line(Line::Whole(line.as_bytes())) {
+            Step::Answer(answer) => answer.into_owned(),
+            step => format!("{step:?}"),
+        }
+    }
+
+    fn chat(state: State) -> Chat {
+        Chat { state, terms: Terms::VISIT }
+    }
+
+    #[test]
+    fn cmd_lists_the_usage_of_every_command_that_a_name_can_use() {
+        let listed = answer_to(&mut chat(State::Member), "/cmd");
+        let expected = "Commands: /allusers, /all TEXT, /private NAME TEXT, /join #TAG, \
+            /leave #TAG, /say #TAG TEXT, /inbox, /read, /send NAME TEXT, /cmd, /quit\n";
+        assert_eq!(listed, expected);
+    }
+
+    #[test]
+    fn a_command_in_a_wrong_form_is_answered_by_its_usage_where_it_has_a_meaning() {
+        let (mut member, mut stranger) =
+            (chat(State::Member), chat(State::Stranger { password: None }));
+        for command in COMMANDS {
+            let line = match command.arguments {
+                Arguments::None(_) => format!("{} now", command.name),
+                Arguments::One(..) | Arguments::Two(..) => command.name.to_owned(),
+            };
+            let usage = format!("Usage: {command}\n");
+            assert_eq!(answer_to(&mut member, &line), usage);
+            let is_named = command.stage == Stage::Named;
+            let expected = if is_named { ASK_NAME } else { &usage };
+            assert_eq!(answer_to(&mut stranger, &line), expected, "{line}");
+        }
+        for line in ["", "hello", "/", "/ALL x", " /quit", "/allx"] {
+            assert_eq!(answer_to(&mut member, line), UNKNOWN, "{line:?}");
+            assert_eq!(answer_to(&mut stranger, line), ASK_NAME, "{line:?}");
+        }
+    }
+}
