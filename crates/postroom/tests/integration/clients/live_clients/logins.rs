@@ -219,3 +219,24 @@ fn im_that_has_answered_once_is_not_taken_for_another_listener() {
     assert_eq!(status.code(), Some(75), "{written:?}");
     assert!(written.contains("has ended the connection"), "{written:?}");
 }
+
+#[test]
+fn a_password_file_serves_the_name_after_an_invalid_one() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "secret\n").unwrap();
+    let options = ["--as", "a:b", "--password-file", file.path().to_str().unwrap()];
+
+    let server = FakeServer::new();
+    let mut terminal = Terminal::start(&im_arguments(server.address(), &options));
+    let mut commands = server.accept();
+    terminal.answer("Username: ", "jacky");
+    commands.expect("/login jacky secret");
+
+    let server = FakeServer::new();
+    let mut terminal = Terminal::start(&chat_arguments(server.address(), &options));
+    let mut peer = server.accept();
+    peer.say(GREETING);
+    terminal.answer("Username: ", "jacky");
+    peer.expect("/pass secret");
+    peer.expect("/setname jacky");
+}
