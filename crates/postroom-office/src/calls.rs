@@ -40,6 +40,10 @@ impl Calls {
         Ticket(u64::from(self.last) << 32 | place as u64)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
     /// Takes out a call that is completed.
     pub(crate) fn end(&mut self, ticket: Ticket) -> Option<Origin> {
         let place = usize::try_from(ticket.0 & u64::from(u32::MAX)).ok()?;

@@ -229,10 +229,13 @@ impl<S: Store> Office<S> {
     pub fn finish(&mut self, done: <S::Job as Job>::Done) -> Result<(), StoreFailure> {
         self.store.finish(done)?;
         self.jobs_under_way -= 1;
-        self.has_submitted |= std::mem::take(&mut self.is_held);
         let damaged = self.store.take_damaged().into_iter();
         self.outputs.extend(damaged.map(|record| Output::Operator(Operator::Damaged(record))));
         self.take_completions();
+        // Calls are left that the store held back until this group was committed, or of
+        // a group that it has to commit again, in another way.
+        let has_rest = self.jobs_under_way == 0 && !self.calls.is_empty();
+        self.has_submitted |= std::mem::take(&mut self.is_held) || has_rest;
         Ok(())
     }
 
