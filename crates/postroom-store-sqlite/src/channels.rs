@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 
 use postroom_model::Channel;
 
-use crate::index::Reserved;
+use crate::reserved::Reserved;
 
 /// A channel within its store; never reused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -16,16 +16,13 @@ use postroom_store::StoreFailure;
 use rusqlite::Connection;
 use rusqlite::wal::CheckpointMode;
 
+use crate::disk_space::{self, DiskSpace};
 use crate::error::OpenError;
 use crate::file;
-use crate::room::{self, Room};
 use crate::schema;
 
 /// Pages in the log at which the checkpointer begins: 8 MiB.
 const BEGIN_PAGES: u32 = 2_048;
-/// Bytes of the log that stay its own when it begins anew: what a burst, or another
-/// program's read transaction, made it grow beyond goes back to the disk.
-pub(crate) const LOG_BYTES_KEPT: u32 = 16 << 20;
 /// Pages that the store copies itself: about a millisecond.
 const REST_PAGES: u32 = 256;
 /// Pages in the log at which commits wait for the checkpointer: 64 MiB.
@@ -219,7 +216,7 @@ fn copy(connection: &Connection) -> rusqlite::Result<u32> {
     let copied = connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE);
     match copied {
         Ok((_log, copied)) => Ok(u32::try_from(copied).unwrap_or(0)),
-        Err(error) if room::is_full(connection, &error) || is_busy(&error) => Ok(0),
+        Err(error) if disk_space::is_full(connection, &error) || is_busy(&error) => Ok(0),
         Err(error) => Err(error),
     }
 }
@@ -231,7 +228,7 @@ fn copy(connection: &Connection) -> rusqlite::Result<u32> {
 /// behind them would be lost with them.
 pub(crate) fn settle_left_log(connection: &Connection) -> rusqlite::Result<()> {
     match connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE) {
-        Err(error) if !room::is_full(connection, &error) && !is_busy(&error) => Err(error),
+        Err(error) if !disk_space::is_full(connection, &error) && !is_busy(&error) => Err(error),
         _ => Ok(()),
     }
 }
@@ -242,10 +239,10 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 
 /// Gives the log its usual length with blocks of its own, so that the first
 /// commits need not wait for the file system's journal either.
-pub(crate) fn preallocate(database: &Path, room: &Room) -> Result<(), OpenError> {
+pub(crate) fn preallocate(database: &Path, space: &DiskSpace) -> Result<(), OpenError> {
     const CHUNK: &[u8] = &[0; 64 << 10];
     const LENGTH: u64 = BEGIN_PAGES as u64 * (4_096 + 24);
-    if !room.has_beyond_reserve(LENGTH) {
+    if !space.has_beyond_reserve(LENGTH) {
         return Ok(());
     }
     let path = file::beside(database, "-wal");

@@ -3,7 +3,6 @@
 //! The truth is on disk; this is a view of it, rebuilt at start. Its changes run
 //! ahead of the commit, so each can be taken back.
 
-use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
@@ -12,7 +11,9 @@ use postroom_store::{AccountId, AccountSummary, PasswordHash};
 
 use crate::channels::{ChannelId, Channels};
 use crate::damage::Damages;
+use crate::mailbox::Mailbox;
 use crate::presences::{Arrival, Presences};
+use crate::reserved::Reserved;
 
 /// All accounts, the messages that wait in their mailboxes, and the channels.
 #[derive(Debug, Default)]
@@ -32,98 +33,6 @@ pub(crate) struct Account {
     pub(crate) name: Name,
     pub(crate) password: Option<PasswordHash>,
     pub(crate) mailbox: Mailbox,
-}
-
-/// Numbers that records name and that have no record of their own: whose it was
-/// is lost, and no new account or channel may inherit it.
-#[derive(Debug, Default)]
-pub(crate) struct Reserved(HashSet<u32>);
-
-impl Reserved {
-    pub(crate) fn add(&mut self, number: u32) {
-        self.0.insert(number);
-    }
-
-    pub(crate) fn contains(&self, number: u32) -> bool {
-        !self.0.is_empty() && self.0.contains(&number)
-    }
-}
-
-/// The unread messages of an account, by sequence number.
-#[derive(Debug, Default)]
-pub(crate) struct Mailbox {
-    /// In ascending order.
-    waiting: VecDeque<u64>,
-    /// Handed out and neither confirmed nor returned.
-    leased: u32,
-}
-
-impl Mailbox {
-    /// All that counts against the capacity.
-    pub(crate) fn unread(&self) -> u32 {
-        self.waiting().saturating_add(self.leased)
-    }
-
-    pub(crate) fn waiting(&self) -> u32 {
-        u32::try_from(self.waiting.len()).unwrap_or(u32::MAX)
-    }
-
-    /// Adds the latest message.
-    pub(crate) fn append(&mut self, sequence: u64) {
-        debug_assert!(self.waiting.back().is_none_or(|last| *last < sequence));
-        self.waiting.push_back(sequence);
-    }
-
-    pub(crate) fn earliest(&self) -> Option<u64> {
-        self.waiting.front().copied()
-    }
-
-    /// Takes the earliest waiting message out.
-    pub(crate) fn lease(&mut self) {
-        if self.waiting.pop_front().is_some() {
-            self.leased += 1;
-        }
-    }
-
-    /// Takes a damaged message out: it waits and counts no more.
-    pub(crate) fn set_aside(&mut self, sequence: u64) {
-        if let Ok(place) = self.waiting.binary_search(&sequence) {
-            self.waiting.remove(place);
-        }
-    }
-
-    /// Puts a leased message back in its place.
-    pub(crate) fn give_back(&mut self, sequence: u64) {
-        debug_assert!(self.leased > 0);
-        self.leased -= 1;
-        self.insert(sequence);
-    }
-
-    fn insert(&mut self, sequence: u64) {
-        let place = self.waiting.partition_point(|waiting| *waiting < sequence);
-        self.waiting.insert(place, sequence);
-    }
-
-    /// Forgets a leased message.
-    pub(crate) fn confirm(&mut self) {
-        debug_assert!(self.leased > 0);
-        self.leased -= 1;
-    }
-
-    fn undo_confirm(&mut self) {
-        self.leased += 1;
-    }
-
-    fn undo_append(&mut self) {
-        self.waiting.pop_back();
-    }
-
-    fn undo_give_back(&mut self, sequence: u64) {
-        if let Ok(place) = self.waiting.binary_search(&sequence) {
-            self.waiting.remove(place);
-            self.leased += 1;
-        }
-    }
 }
 
 /// How to take back one change of the index.
@@ -310,15 +219,9 @@ mod tests {
 
     use super::*;
 
-    fn snapshot(index: &Index) -> Vec<(String, VecDeque<u64>, u32)> {
-        index
-            .accounts
-            .iter()
-            .map(|account| {
-                let mailbox = &account.mailbox;
-                (account.name.to_string(), mailbox.waiting.clone(), mailbox.leased)
-            })
-            .collect()
+    fn snapshot(index: &Index) -> Vec<(String, Mailbox)> {
+        let accounts = index.accounts.iter();
+        accounts.map(|account| (account.name.to_string(), account.mailbox.clone())).collect()
     }
 
     /// Applies one random change and says how to take it back.

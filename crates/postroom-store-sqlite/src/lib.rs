@@ -17,15 +17,17 @@ mod channels;
 mod check;
 mod checkpoint;
 mod damage;
+mod disk_space;
 mod error;
 mod file;
 mod folder;
 mod index;
 mod load;
+mod mailbox;
 mod post;
 mod presences;
 mod record;
-mod room;
+mod reserved;
 mod scan;
 mod schema;
 mod sweep;
@@ -48,8 +50,8 @@ pub use error::OpenError;
 pub use folder::DataFolder;
 
 use checkpoint::Checkpoints;
+use disk_space::DiskSpace;
 use index::Index;
-use room::Room;
 use sweep::Sweep;
 use transaction::{Allowed, Transaction};
 
@@ -60,7 +62,7 @@ pub struct SqliteStore {
     connection: Connection,
     index: Index,
     sweep: Sweep,
-    room: Room,
+    space: DiskSpace,
     checkpoints: Checkpoints,
     /// Pages in the write-ahead log after the last commit.
     log_pages: Arc<AtomicU32>,
@@ -86,8 +88,8 @@ impl SqliteStore {
         checkpoint::settle_left_log(&connection)
             .map_err(|cause| OpenError::database(&path, cause))?;
         let (index, sweep) = load::load(&connection, &path, limits.channel_posts)?;
-        let room = Room::new(folder.path(), &path, limits.disk_reserve_bytes);
-        checkpoint::preallocate(&path, &room)?;
+        let space = DiskSpace::new(folder.path(), &path, limits.disk_reserve_bytes);
+        checkpoint::preallocate(&path, &space)?;
         let log_pages = Arc::new(AtomicU32::new(0));
         let hooked = Arc::clone(&log_pages);
         connection
@@ -101,7 +103,7 @@ impl SqliteStore {
             connection,
             index,
             sweep,
-            room,
+            space,
             checkpoints,
             log_pages,
             limits,
@@ -140,7 +142,8 @@ impl SqliteStore {
                     return Ok(());
                 }
                 Err(error)
-                    if room::is_full(&self.connection, &error) && allowed != Allowed::Nothing =>
+                    if disk_space::is_full(&self.connection, &error)
+                        && allowed != Allowed::Nothing =>
                 {
                     self.sweep.hurry();
                     allowed = allowed.less();
@@ -156,7 +159,7 @@ impl SqliteStore {
     fn allowed(&mut self, group: &[(Ticket, Call)]) -> Allowed {
         let bytes = group.iter().filter_map(|(_, call)| stored_bytes(call)).sum();
         let log_pages = self.log_pages.load(Ordering::Relaxed);
-        if bytes == 0 || self.room.is_enough(&self.connection, bytes, log_pages) {
+        if bytes == 0 || self.space.is_enough(&self.connection, bytes, log_pages) {
             return Allowed::Everything;
         }
         self.sweep.hurry();

@@ -1,4 +1,4 @@
-//! How much room the disk has.
+//! How much space the disk has.
 
 use std::path::{Path, PathBuf};
 
@@ -10,15 +10,15 @@ use crate::file;
 /// Bytes of a page of the log: a page of the table file and its frame's header.
 const LOG_PAGE_BYTES: u64 = 4_096 + 24;
 
-/// Room for messages, beyond the reserve that is kept for reading.
+/// Asks how much may still be written beyond the reserve, which is kept for reading.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct DiskSpace {
     folder: PathBuf,
     database: PathBuf,
     reserve_bytes: u64,
 }
 
-impl Room {
+impl DiskSpace {
     pub(crate) fn new(folder: &Path, database: &Path, reserve_bytes: u64) -> Self {
         let (folder, database) = (folder.to_path_buf(), database.to_path_buf());
         Self { folder, database, reserve_bytes }
