@@ -128,13 +128,13 @@ impl Channels {
         }
     }
 
-    pub(crate) fn latest(&self, channel: &Channel) -> Option<u64> {
-        self.kept[self.find(channel)?.0 as usize].back().copied()
+    pub(crate) fn latest(&self, id: ChannelId) -> Option<u64> {
+        self.kept[id.0 as usize].back().copied()
     }
 
     /// The number of a channel's first post from `from` on.
-    pub(crate) fn next(&self, channel: &Channel, from: u64) -> Option<u64> {
-        let kept = &self.kept[self.find(channel)?.0 as usize];
+    pub(crate) fn next(&self, id: ChannelId, from: u64) -> Option<u64> {
+        let kept = &self.kept[id.0 as usize];
         kept.get(kept.partition_point(|number| *number < from)).copied()
     }
 
@@ -153,9 +153,9 @@ impl Channels {
 mod tests {
     use super::*;
 
-    fn all(channels: &Channels, channel: &Channel) -> Vec<u64> {
-        let next = |from: &u64| channels.next(channel, from + 1);
-        std::iter::successors(channels.next(channel, 0), next).collect()
+    fn all(channels: &Channels, id: ChannelId) -> Vec<u64> {
+        let next = |from: &u64| channels.next(id, from + 1);
+        std::iter::successors(channels.next(id, 0), next).collect()
     }
 
     #[test]
@@ -167,19 +167,19 @@ mod tests {
             channels.append(id);
             channels.trim(id, 3);
         }
-        assert_eq!(all(&channels, &rust), [3, 4, 5]);
-        assert_eq!(channels.next(&rust, 4), Some(4));
-        assert_eq!(channels.next(&rust, 9), None);
-        assert_eq!(channels.latest(&rust), Some(5));
-        assert_eq!(channels.latest(&Channel::lobby()), None);
+        assert_eq!(all(&channels, id), [3, 4, 5]);
+        assert_eq!(channels.next(id, 4), Some(4));
+        assert_eq!(channels.next(id, 9), None);
+        assert_eq!(channels.latest(id), Some(5));
+        assert_eq!(channels.find(&Channel::lobby()), None);
         assert_eq!(channels.due(9).collect::<Vec<_>>(), [1, 2]);
         channels.deleted(1);
         assert_eq!(channels.due(9).collect::<Vec<_>>(), [2]);
         channels.undo_append(id);
         assert_eq!(channels.append(id), 6, "a number is given out once");
         channels.set_aside(id, 4);
-        assert_eq!(all(&channels, &rust), [3, 6]);
+        assert_eq!(all(&channels, id), [3, 6]);
         channels.undo_set_aside(id, 4);
-        assert_eq!(all(&channels, &rust), [3, 4, 6]);
+        assert_eq!(all(&channels, id), [3, 4, 6]);
     }
 }

@@ -201,7 +201,7 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
         let (accounts, mut last) = (self.accounts, 0);
         self.table(table, |connection, sequence, row| {
             last = record::sequence(sequence, last, "number")?;
-            let (sender, _) = record::message(row)?;
+            let sender = record::message(row)?.sender;
             let recipient = record::account(row, 2, "recipient")?;
             record::integer(row, 3, "time")?;
             exists(connection, "account", accounts, sender.0, "sender")?;
@@ -238,7 +238,7 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
         let (accounts, channels, mut last) = (self.accounts, self.channels, 0);
         self.table(table, |connection, number, row| {
             last = record::sequence(number, last, "number")?;
-            let (author, _) = record::post(row)?;
+            let author = record::post(row)?.author;
             let channel = record::number(row, 2, "channel")?;
             record::integer(row, 3, "time")?;
             if let Some(author) = author {

@@ -50,31 +50,8 @@ impl Damages {
         !self.known.is_empty() && self.known.contains(&(table, key))
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.known.len()
-    }
-
     pub(crate) fn take(&mut self) -> Vec<Damaged> {
         std::mem::take(&mut self.untold)
-    }
-
-    /// Changes a record, but not a damaged one. One that turns out to be damaged is
-    /// noted, and the error means that the group must be run again.
-    pub(crate) fn unless_damaged(
-        &mut self,
-        table: &'static str,
-        key: i64,
-        change: impl FnOnce() -> rusqlite::Result<usize>,
-    ) -> rusqlite::Result<()> {
-        if self.contains(table, key) {
-            return Ok(());
-        }
-        change().map(drop).inspect_err(|error| {
-            if is_unreadable(error) {
-                self.note(table, key, unreadable(error));
-            }
-        })
     }
 }
 

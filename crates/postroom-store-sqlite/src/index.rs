@@ -7,12 +7,11 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 use postroom_model::{Channel, Name};
-use postroom_store::{AccountId, AccountSummary, PasswordHash};
+use postroom_store::{AccountId, AccountSummary, Key, Outcome, PasswordHash};
 
 use crate::channels::{ChannelId, Channels};
 use crate::damage::Damages;
 use crate::mailbox::Mailbox;
-use crate::presences::{Arrival, Presences};
 use crate::reserved::Reserved;
 
 /// All accounts, the messages that wait in their mailboxes, and the channels.
@@ -24,7 +23,6 @@ pub(crate) struct Index {
     last_sequence: u64,
     reserved: Reserved,
     pub(crate) channels: Channels,
-    pub(crate) presences: Presences,
     pub(crate) damages: Damages,
 }
 
@@ -48,8 +46,17 @@ pub(crate) enum Undo {
     Channel(Channel),
     Post(ChannelId),
     SetPostAside(ChannelId, u64),
-    Claim(AccountId),
-    Release(AccountId, Arrival),
+}
+
+impl Undo {
+    /// How many unread messages the change has added to which account.
+    pub(crate) fn unread_change(&self) -> Option<(AccountId, i64)> {
+        match self {
+            Self::Append(account) => Some((*account, 1)),
+            Self::Confirm(account) | Self::SetAside(account, _) => Some((*account, -1)),
+            _ => None,
+        }
+    }
 }
 
 impl Index {
@@ -62,7 +69,6 @@ impl Index {
             last_sequence: 0,
             reserved: Reserved::default(),
             channels: Channels::default(),
-            presences: Presences::default(),
             damages: Damages::default(),
         }
     }
@@ -106,6 +112,22 @@ impl Index {
 
     pub(crate) fn account_mut(&mut self, id: AccountId) -> &mut Account {
         &mut self.accounts[id.0 as usize]
+    }
+
+    /// Whether an account, or a name that is not `known`, may be opened at all where
+    /// strangers may not be admitted: those who have no password are strangers.
+    pub(crate) fn admits(&self, known: Option<AccountId>, key: &Key, strangers: bool) -> bool {
+        let has_password = |id: AccountId| self.account(id).password.is_some();
+        strangers || *key == Key::Trusted || known.is_some_and(has_password)
+    }
+
+    /// What it comes to that an account is opened with this key.
+    pub(crate) fn open(&self, id: AccountId, key: &Key, registered: bool, unread: u32) -> Outcome {
+        let Account { name, password, .. } = self.account(id);
+        match password {
+            Some(password) if !key.fits(password) => Outcome::Locked { password: password.clone() },
+            _ => Outcome::Opened { account: id, name: name.clone(), registered, unread },
+        }
     }
 
     /// Never gives this number to a new account.
@@ -183,11 +205,6 @@ impl Index {
             .collect()
     }
 
-    /// The names of all who are present, in the order of their coming.
-    pub(crate) fn present(&self) -> Vec<Name> {
-        self.presences.iter().map(|account| self.account(account).name.clone()).collect()
-    }
-
     /// Takes changes back, the latest first.
     pub(crate) fn undo(&mut self, changes: impl DoubleEndedIterator<Item = Undo>) {
         for change in changes.rev() {
@@ -204,10 +221,6 @@ impl Index {
                 Undo::Channel(channel) => self.channels.undo_add(&channel),
                 Undo::Post(id) => self.channels.undo_append(id),
                 Undo::SetPostAside(id, number) => self.channels.undo_set_aside(id, number),
-                Undo::Claim(id) => {
-                    self.presences.release(id);
-                }
-                Undo::Release(id, arrival) => self.presences.claim_since(id, arrival),
             }
         }
     }

@@ -19,10 +19,6 @@ struct Claims {
     count: u32,
 }
 
-/// How to take back a release that ended a presence, or did not.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival(u64);
-
 impl Presences {
     pub(crate) fn is_present(&self, account: AccountId) -> bool {
         self.claims.contains_key(&account)
@@ -38,29 +34,23 @@ impl Presences {
 
     pub(crate) fn claim(&mut self, account: AccountId) {
         self.last_arrival += 1;
-        self.claim_since(account, Arrival(self.last_arrival));
-    }
-
-    /// Ends one claim; says since when the account was present.
-    pub(crate) fn release(&mut self, account: AccountId) -> Arrival {
-        let Some(claims) = self.claims.get_mut(&account) else {
-            debug_assert!(false, "a presence is released once");
-            return Arrival(0);
-        };
-        let arrival = claims.arrival;
-        claims.count -= 1;
-        if claims.count == 0 {
-            self.claims.remove(&account);
-            self.by_arrival.remove(&arrival);
-        }
-        Arrival(arrival)
-    }
-
-    /// Takes a release back.
-    pub(crate) fn claim_since(&mut self, account: AccountId, Arrival(arrival): Arrival) {
+        let arrival = self.last_arrival;
         let claims = self.claims.entry(account).or_insert(Claims { arrival, count: 0 });
         claims.count += 1;
         self.by_arrival.insert(claims.arrival, account);
+    }
+
+    /// Ends one claim.
+    pub(crate) fn release(&mut self, account: AccountId) {
+        let Some(claims) = self.claims.get_mut(&account) else {
+            debug_assert!(false, "a presence is released once");
+            return;
+        };
+        claims.count -= 1;
+        if claims.count == 0 {
+            self.by_arrival.remove(&claims.arrival);
+            self.claims.remove(&account);
+        }
     }
 }
 
@@ -78,10 +68,10 @@ mod tests {
         assert_eq!(presences.iter().collect::<Vec<_>>(), [two, one]);
         presences.release(two);
         assert!(presences.is_present(two));
-        let arrival = presences.release(two);
+        presences.release(two);
         assert_eq!(presences.iter().collect::<Vec<_>>(), [one]);
-        presences.claim_since(two, arrival);
-        assert_eq!(presences.iter().collect::<Vec<_>>(), [two, one], "back in its old place");
+        presences.claim(two);
+        assert_eq!(presences.iter().collect::<Vec<_>>(), [one, two], "come again");
         assert_eq!(presences.active(), 2);
     }
 }

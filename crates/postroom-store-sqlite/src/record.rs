@@ -11,14 +11,26 @@ use rusqlite::types::ValueRef;
 /// A part of a record, or what is wrong with it.
 pub(crate) type Read<T> = Result<T, String>;
 
-/// A message: who wrote it, and its text.
-pub(crate) fn message(row: &Row<'_>) -> Read<(AccountId, Text)> {
-    Ok((account(row, 0, "sender")?, text(row, 1)?))
+/// A message as it is stored.
+#[derive(Debug)]
+pub(crate) struct StoredMessage {
+    pub(crate) sender: AccountId,
+    pub(crate) text: Text,
 }
 
-/// A post: who said it, and its text.
-pub(crate) fn post(row: &Row<'_>) -> Read<(Option<AccountId>, Text)> {
-    Ok((author(row, 0)?, text(row, 1)?))
+/// A post as it is stored. No author: the board.
+#[derive(Debug)]
+pub(crate) struct StoredPost {
+    pub(crate) author: Option<AccountId>,
+    pub(crate) text: Text,
+}
+
+pub(crate) fn message(row: &Row<'_>) -> Read<StoredMessage> {
+    Ok(StoredMessage { sender: account(row, 0, "sender")?, text: text(row, 1)? })
+}
+
+pub(crate) fn post(row: &Row<'_>) -> Read<StoredPost> {
+    Ok(StoredPost { author: author(row, 0)?, text: text(row, 1)? })
 }
 
 pub(crate) fn account(row: &Row<'_>, column: usize, what: &str) -> Read<AccountId> {

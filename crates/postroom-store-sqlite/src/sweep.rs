@@ -6,9 +6,8 @@
 //! that neighbours go with one page, a few with each commit, so that no commit
 //! waits for many.
 
-use rusqlite::Connection;
-
 use crate::damage::{self, Damages};
+use crate::operation::{Operation, Operations, place};
 
 /// Removals noted before a round begins.
 pub(crate) const ROUND_REMOVALS: usize = 8_192;
@@ -35,12 +34,15 @@ struct Round {
     through: i64,
 }
 
-/// What a commit will have swept.
+/// What a group sweeps, once it is committed.
 #[derive(Debug)]
-pub(crate) struct Step {
-    /// Set where the step begins a round.
-    begun: Option<Round>,
-    rows: usize,
+pub(crate) enum Step {
+    /// Begins a round by deleting so many of the rows.
+    Begin { rest: Vec<u64>, rows: usize },
+    /// Deletes so many rows.
+    Continue { rows: usize },
+    /// Deletes the last rows, and then their removals.
+    End,
 }
 
 impl Sweep {
@@ -54,78 +56,75 @@ impl Sweep {
         self.hurried = true;
     }
 
-    /// Deletes some rows within the open transaction, which has itself noted
-    /// `removals`. Rows that cannot be deleted stay.
-    pub(crate) fn step(
+    /// Plans the next step within a group that itself notes `removals`. Rows that
+    /// cannot be deleted stay.
+    pub(crate) fn plan(
         &self,
-        connection: &Connection,
         removals: usize,
         last_sequence: u64,
-        damages: &mut Damages,
-    ) -> rusqlite::Result<Option<Step>> {
-        let begun = match &self.round {
-            Some(_) => None,
-            None if self.is_due() => Some(self.begin(connection, removals, last_sequence)?),
-            None => return Ok(None),
-        };
-        let Some(round) = begun.as_ref().or(self.round.as_ref()) else {
-            return Ok(None);
-        };
+        damages: &Damages,
+        operations: &mut Operations,
+    ) -> Option<Step> {
         let least = if self.hurried { STEP_ROWS_HURRIED } else { STEP_ROWS };
-        let rows = round.rest.len().min(least.max(2 * removals));
-        let mut delete = connection.prepare_cached("DELETE FROM message WHERE sequence = ?1")?;
-        for sequence in &round.rest[round.rest.len() - rows..] {
-            let delete = || delete.execute([*sequence]);
-            damages.unless_damaged("message", damage::key(*sequence), delete)?;
+        let rows = |rest: &[u64]| rest.len().min(least.max(2 * removals));
+        let Some(Round { rest, through }) = &self.round else {
+            let rest = self.is_due().then(|| self.sorted())?;
+            let removals = place(removals);
+            operations.push(Operation::BeginSweep { last_sequence, removals });
+            let rows = rows(&rest);
+            delete(&rest, rows, damages, operations);
+            return Some(Step::Begin { rest, rows });
+        };
+        let rows = rows(rest);
+        delete(rest, rows, damages, operations);
+        if rows < rest.len() {
+            return Some(Step::Continue { rows });
         }
-        if rows == round.rest.len() {
-            let mut delete =
-                connection.prepare_cached("DELETE FROM removal WHERE position <= ?1")?;
-            let delete = || delete.execute([round.through]);
-            damages.unless_damaged("removal", round.through, delete)?;
+        if !damages.contains("removal", *through) {
+            operations.push(Operation::DeleteRemovals { through: *through });
         }
-        Ok(Some(Step { begun, rows }))
+        Some(Step::End)
     }
 
-    /// The transaction is on disk, with the `removed` that it noted.
-    pub(crate) fn committed(&mut self, step: Option<Step>, removed: &[u64]) {
-        if let Some(Step { begun, rows }) = step {
-            if begun.is_some() {
-                self.round = begun;
+    /// The group is on disk, with the `removed` that it noted. `through` is the last
+    /// removal of the round that it began.
+    pub(crate) fn committed(&mut self, step: Option<Step>, through: Option<i64>, removed: &[u64]) {
+        match step {
+            Some(Step::Begin { mut rest, rows }) => {
+                rest.truncate(rest.len() - rows);
+                let through = through.expect("a job that begins a round finds its end");
+                self.round = Some(Round { rest, through });
                 self.noted.clear();
             }
-            if let Some(round) = &mut self.round {
-                round.rest.truncate(round.rest.len() - rows);
-                if round.rest.is_empty() {
-                    self.round = None;
-                    self.hurried = false;
+            Some(Step::Continue { rows }) => {
+                if let Some(Round { rest, .. }) = &mut self.round {
+                    rest.truncate(rest.len() - rows);
                 }
             }
+            Some(Step::End) => {
+                self.round = None;
+                self.hurried = false;
+            }
+            None => {}
         }
         self.noted.extend_from_slice(removed);
+    }
+
+    /// The removals that no round has taken up, the lowest last.
+    fn sorted(&self) -> Vec<u64> {
+        let mut rest = self.noted.clone();
+        rest.sort_unstable_by(|one, other| other.cmp(one));
+        rest
     }
 
     fn is_due(&self) -> bool {
         self.noted.len() >= ROUND_REMOVALS || (self.hurried && !self.noted.is_empty())
     }
+}
 
-    fn begin(
-        &self,
-        connection: &Connection,
-        removals: usize,
-        last_sequence: u64,
-    ) -> rusqlite::Result<Round> {
-        // Sequence numbers must not be given out again although the row with
-        // the highest be gone, or a removal would hit another message.
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO counter VALUES ('last_sequence', ?1)")?
-            .execute([last_sequence])?;
-        let last: Option<i64> = connection
-            .prepare_cached("SELECT max(position) FROM removal")?
-            .query_row([], |row| row.get(0))?;
-        let mut rest = self.noted.clone();
-        rest.sort_unstable_by(|one, other| other.cmp(one));
-        let through = last.unwrap_or(0) - i64::try_from(removals).unwrap_or(i64::MAX);
-        Ok(Round { rest, through })
-    }
+/// Deletes the last `rows` of `rest`, but not those that are damaged.
+fn delete(rest: &[u64], rows: usize, damages: &Damages, operations: &mut Operations) {
+    let sequences = rest[rest.len() - rows..].iter().copied();
+    let sound = sequences.filter(|sequence| !damages.contains("message", damage::key(*sequence)));
+    operations.push_numbers(sound, Operation::DeleteMessages);
 }

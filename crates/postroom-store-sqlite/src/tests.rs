@@ -33,6 +33,10 @@ fn open(folder: &TempDir, limits: Limits) -> SqliteStore {
     SqliteStore::open(DataFolder::open(folder.path()).unwrap(), limits).unwrap().0
 }
 
+fn connection(store: &SqliteStore) -> &Connection {
+    &store.work.as_ref().unwrap().disk.connection
+}
+
 fn settle(store: &mut SqliteStore, calls: impl IntoIterator<Item = Call>) -> Vec<Outcome> {
     for call in calls {
         store.submit(Ticket(0), call);
@@ -187,8 +191,8 @@ fn on_a_full_disk_passwords_and_posts_are_refused_and_nothing_else_fails() {
     let bob = account(&mut store, "bob");
     settle(&mut store, [append(bob, "bob", "one"), post("#a", "one")]);
     let pages: u32 =
-        store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
-    store.connection.pragma_update(None, "max_page_count", pages).unwrap();
+        connection(&store).pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    connection(&store).pragma_update(None, "max_page_count", pages).unwrap();
     let password = PasswordHash("x".repeat(100_000).into_boxed_str());
     let set = Call::SetPassword { name: Name::new("bob").unwrap(), password };
     let outcomes = settle(&mut store, [set, post("#b", &"x".repeat(100_000))]);

@@ -406,11 +406,11 @@ fn a_page_that_goes_bad_later_costs_what_is_on_it() {
     let mut store = open(&folder, limits);
     let pages = pages(&folder, "message");
     assert_eq!(read(&mut store, AccountId(0), 300).len(), 300);
-    store.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    connection(&store).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     for page in [pages[2], pages[pages.len() - 3]] {
         overwrite(&folder, page, 0, &[0; PAGE]);
     }
-    store.connection.execute_batch("PRAGMA shrink_memory").unwrap();
+    connection(&store).execute_batch("PRAGMA shrink_memory").unwrap();
     for _ in 0..60 {
         store.sweep.hurry();
         settle(&mut store, [post("#b", "x")]);

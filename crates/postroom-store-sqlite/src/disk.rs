@@ -1,0 +1,92 @@
+//! The files of a store while it is open: what a job takes along.
+
+use std::ffi::c_int;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use postroom_store::StoreFailure;
+use rusqlite::Connection;
+use rusqlite::hooks::Wal;
+
+use crate::checkpoint::{self, Checkpointer, Checkpoints};
+use crate::disk_space::DiskSpace;
+use crate::error::OpenError;
+use crate::file;
+use crate::folder::DataFolder;
+use crate::schema;
+
+/// The connection to the table file, and all else that may wait for the disk.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    // Before the folder: the file must be closed before its lock is released.
+    pub(crate) connection: Connection,
+    space: DiskSpace,
+    checkpoints: Checkpoints,
+    /// Pages in the write-ahead log after the last commit.
+    log_pages: Arc<AtomicU32>,
+    pub(crate) folder: DataFolder,
+}
+
+impl Disk {
+    /// Opens the file in `folder` and brings it to the present version.
+    pub(crate) fn open(
+        folder: DataFolder,
+        reserve_bytes: u64,
+    ) -> Result<(Self, Checkpointer), OpenError> {
+        let path = folder.database();
+        file::refuse_foreign(&path, schema::APPLICATION_ID)?;
+        file::prepare(&path)?;
+        let mut connection = schema::connect(&path)?;
+        schema::migrate(&mut connection, &path)?;
+        let database = |cause| OpenError::database(&path, cause);
+        checkpoint::settle_left_log(&connection).map_err(database)?;
+        let log_pages = count_log_pages(&mut connection).map_err(database)?;
+        let space = DiskSpace::new(folder.path(), &path, reserve_bytes);
+        let (checkpoints, checkpointer) = checkpoint::pair(path);
+        Ok((Self { connection, space, checkpoints, log_pages, folder }, checkpointer))
+    }
+
+    /// Gives the log its usual length, so that the first commits need not.
+    pub(crate) fn preallocate_log(&self) -> Result<(), OpenError> {
+        checkpoint::preallocate(&self.folder.database(), &self.space)
+    }
+
+    /// Fails once the checkpointer has.
+    pub(crate) fn check(&self) -> Result<(), StoreFailure> {
+        self.checkpoints.check()
+    }
+
+    /// Whether `bytes` of messages and posts may be stored.
+    pub(crate) fn has_space(&self, bytes: u64) -> bool {
+        bytes == 0 || self.space.is_enough(&self.connection, bytes, self.log_pages())
+    }
+
+    /// Does after a commit what the length of the log asks for.
+    pub(crate) fn tend_log(&self) -> Result<(), StoreFailure> {
+        self.checkpoints.tend(&self.connection, self.log_pages())
+    }
+
+    pub(crate) fn failure(&self, cause: rusqlite::Error) -> StoreFailure {
+        let what = format!("cannot write to {}", self.folder.database().display());
+        let advice = match cause.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy) => "end the program that has locked it",
+            _ => "check the disk",
+        };
+        StoreFailure { what, advice, cause: cause.into() }
+    }
+
+    fn log_pages(&self) -> u32 {
+        self.log_pages.load(Ordering::Relaxed)
+    }
+}
+
+/// The number of pages in the log, as each commit on the connection leaves it.
+fn count_log_pages(connection: &mut Connection) -> rusqlite::Result<Arc<AtomicU32>> {
+    let log_pages = Arc::new(AtomicU32::new(0));
+    let hooked = Arc::clone(&log_pages);
+    connection.wal_hook(Some(move |_: &mut Wal, pages: c_int| {
+        hooked.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+        Ok(())
+    }))?;
+    Ok(log_pages)
+}

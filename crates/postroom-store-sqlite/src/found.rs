@@ -1,0 +1,37 @@
+//! What a job found on disk: the records that its group read.
+
+use postroom_model::Position;
+use postroom_store::Damaged;
+
+use crate::record::{StoredMessage, StoredPost};
+
+/// The results of a job, each kind in the order of its operations. Its memory is used
+/// for one group after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) messages: Vec<StoredMessage>,
+    /// The latest posts that were asked for, and those of the pages.
+    pub(crate) posts: Vec<StoredPost>,
+    pub(crate) pages: Vec<FoundPage>,
+    /// The last removal that the round of the sweep covers which the group began.
+    pub(crate) sweeps_through: Option<i64>,
+    /// The records that could not be read; then the group was not committed.
+    pub(crate) damaged: Vec<Damaged>,
+}
+
+/// A page of a timeline, whose posts are among those found.
+#[derive(Debug)]
+pub(crate) struct FoundPage {
+    pub(crate) posts: usize,
+    pub(crate) next: Option<Position>,
+}
+
+impl Found {
+    pub(crate) fn clear(&mut self) {
+        self.messages.clear();
+        self.posts.clear();
+        self.pages.clear();
+        self.sweeps_through = None;
+        self.damaged.clear();
+    }
+}

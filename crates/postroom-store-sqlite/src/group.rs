@@ -1,0 +1,89 @@
+//! A group of calls and what it writes and reads.
+
+use postroom_model::Name;
+use postroom_store::{Call, Ticket, Timestamp};
+
+use crate::allowed::Allowed;
+use crate::operation::Operations;
+
+/// The calls that one transaction commits, and its operations.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// They own the texts that are written. Empty: there is no group.
+    pub(crate) calls: Vec<(Ticket, Call)>,
+    pub(crate) operations: Operations,
+    pub(crate) allowed: Allowed,
+    pub(crate) now: Timestamp,
+    /// One more than the highest number of an account.
+    pub(crate) accounts: u32,
+}
+
+impl Group {
+    pub(crate) fn new() -> Self {
+        Self {
+            calls: Vec::new(),
+            operations: Operations::default(),
+            allowed: Allowed::Everything,
+            now: Timestamp(0),
+            accounts: 0,
+        }
+    }
+
+    /// Forgets the group, and keeps its memory.
+    pub(crate) fn clear(&mut self) {
+        self.calls.clear();
+        self.operations.clear();
+        self.allowed = Allowed::Everything;
+    }
+
+    /// The account that a call opens, writes to or gives a password.
+    pub(crate) fn name(&self, call: u32) -> &Name {
+        match &self.calls[call as usize].1 {
+            Call::Open { name, .. } | Call::SetPassword { name, .. } => name,
+            Call::Compose { recipient, .. } => recipient,
+            call => unreachable!("{call:?} registers no account"),
+        }
+    }
+
+    /// The text of a message or a post.
+    pub(crate) fn text(&self, call: u32) -> &str {
+        match &self.calls[call as usize].1 {
+            Call::Compose { text, .. } => text.as_str(),
+            Call::Post { post, .. } => post.text.as_str(),
+            call => unreachable!("{call:?} has no text"),
+        }
+    }
+
+    /// The password that a call sets.
+    pub(crate) fn password(&self, call: u32) -> &str {
+        match &self.calls[call as usize].1 {
+            Call::SetPassword { password, .. } => &password.0,
+            call => unreachable!("{call:?} sets no password"),
+        }
+    }
+
+    /// One of the channels of a post.
+    pub(crate) fn channel(&self, call: u32, place: u32) -> &str {
+        match &self.calls[call as usize].1 {
+            Call::Post { post, .. } => post.channels[place as usize].as_str(),
+            call => unreachable!("{call:?} is said in no channel"),
+        }
+    }
+
+    /// Bytes that the rows of the messages and posts take.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.calls.iter().filter_map(|(_, call)| stored_bytes(call)).sum()
+    }
+}
+
+/// Bytes that the rows of a call take, if it adds messages or posts.
+fn stored_bytes(call: &Call) -> Option<u64> {
+    /// The row's other columns, and what of a page stays empty behind it.
+    const ROW_BYTES: usize = 64;
+    let (rows, text) = match call {
+        Call::Compose { text, .. } => (1, text),
+        Call::Post { post, .. } => (post.channels.len(), &post.text),
+        _ => return None,
+    };
+    Some((rows * (text.as_str().len() + ROW_BYTES)) as u64)
+}

@@ -1,0 +1,82 @@
+//! What a group writes and reads, planned in memory and carried out by its job.
+
+use postroom_store::AccountId;
+
+use crate::channels::ChannelId;
+
+/// One step of a group's transaction. Names and texts stay in the calls: `call` is
+/// the place of one in its group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Operation {
+    InsertAccount { account: AccountId, call: u32 },
+    SetPassword { account: AccountId, call: u32 },
+    InsertMessage { sequence: u64, recipient: AccountId, sender: AccountId, call: u32 },
+    ReadMessage { sequence: u64 },
+    InsertRemoval { message: u64 },
+    InsertChannel { channel: ChannelId, call: u32, place: u32 },
+    InsertPost { number: u64, channel: ChannelId, author: Option<AccountId>, call: u32 },
+    ReadPost { number: u64 },
+    ReadPage(Numbers),
+    BeginSweep { last_sequence: u64, removals: u32 },
+    DeleteMessages(Numbers),
+    DeleteRemovals { through: i64 },
+    DeletePosts(Numbers),
+}
+
+/// Some of the numbers kept beside the operations.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbers {
+    first: u32,
+    count: u32,
+}
+
+/// The operations of a group, in order. Its memory is used for one group after the
+/// other.
+#[derive(Debug, Default)]
+pub(crate) struct Operations {
+    list: Vec<Operation>,
+    numbers: Vec<u64>,
+}
+
+impl Operations {
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.numbers.clear();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, operation: Operation) {
+        self.list.push(operation);
+    }
+
+    /// Adds an operation on these numbers, if there are any; returns how many.
+    pub(crate) fn push_numbers(
+        &mut self,
+        numbers: impl Iterator<Item = u64>,
+        operation: impl FnOnce(Numbers) -> Operation,
+    ) -> u32 {
+        let first = self.numbers.len();
+        self.numbers.extend(numbers);
+        let count = place(self.numbers.len() - first);
+        if count > 0 {
+            self.list.push(operation(Numbers { first: place(first), count }));
+        }
+        count
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Operation> + '_ {
+        self.list.iter().copied()
+    }
+
+    pub(crate) fn numbers(&self, Numbers { first, count }: Numbers) -> &[u64] {
+        &self.numbers[first as usize..][..count as usize]
+    }
+}
+
+/// A place in a group, which memory keeps far below the limit.
+pub(crate) fn place(place: usize) -> u32 {
+    u32::try_from(place).expect("a group has fewer than 2^32 calls and numbers")
+}

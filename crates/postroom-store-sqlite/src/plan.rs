@@ -1,0 +1,97 @@
+//! What a group has changed in memory ahead of its commit, and how it is taken back.
+
+use std::collections::HashMap;
+
+use postroom_model::Batch;
+use postroom_store::AccountId;
+
+use crate::channels::ChannelId;
+use crate::draft::Draft;
+use crate::index::{Index, Undo};
+use crate::sweep::{Step, Sweep};
+
+/// The side of a group that stays in memory while its job is out. Empty where there
+/// is none. Its memory is used for one group after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// What each call will have come to, in the order of the calls.
+    pub(crate) drafts: Batch<Draft>,
+    pub(crate) undo: Vec<Undo>,
+    /// The messages whose removal is noted.
+    pub(crate) removed: Vec<u64>,
+    /// The channels posted in.
+    pub(crate) posted: Vec<ChannelId>,
+    pub(crate) step: Option<Step>,
+    /// Posts deleted.
+    pub(crate) trimmed: usize,
+    /// Of each call, the account it writes to, while the group is being planned.
+    pub(crate) recipients: Vec<Option<AccountId>>,
+    /// One more than the highest number of an account that is committed.
+    accounts: Option<u32>,
+    /// How many unread messages the group adds to each account, once that was asked.
+    unread: Option<HashMap<AccountId, i64>>,
+}
+
+impl Plan {
+    /// Begins the plan of a group.
+    pub(crate) fn begin(&mut self, index: &Index) {
+        self.clear();
+        self.accounts = Some(index.len());
+    }
+
+    /// Takes the changes back: there is no group.
+    pub(crate) fn undo(&mut self, index: &mut Index) {
+        index.undo(self.undo.drain(..));
+        self.clear();
+    }
+
+    /// Does what follows from the commit of the group: there is none any more.
+    /// `through` is the last removal of the round of the sweep that it began.
+    pub(crate) fn committed(
+        &mut self,
+        index: &mut Index,
+        sweep: &mut Sweep,
+        through: Option<i64>,
+        channel_posts: u32,
+    ) {
+        sweep.committed(self.step.take(), through, &self.removed);
+        index.channels.deleted(self.trimmed);
+        for channel in self.posted.drain(..) {
+            index.channels.trim(channel, channel_posts);
+        }
+        self.clear();
+    }
+
+    /// Whether the account was there before the group.
+    pub(crate) fn is_committed(&self, account: AccountId) -> bool {
+        self.accounts.is_none_or(|accounts| account.0 < accounts)
+    }
+
+    /// The unread messages of an account without what the group has changed.
+    pub(crate) fn committed_unread(&mut self, index: &Index, account: AccountId) -> u32 {
+        let undo = &self.undo;
+        let changes = self.unread.get_or_insert_with(|| unread_changes(undo));
+        let change = changes.get(&account).copied().unwrap_or(0);
+        let committed = i64::from(index.account(account).mailbox.unread()) - change;
+        u32::try_from(committed.max(0)).unwrap_or(u32::MAX)
+    }
+
+    fn clear(&mut self) {
+        self.drafts.clear();
+        self.undo.clear();
+        self.removed.clear();
+        self.posted.clear();
+        self.step = None;
+        self.trimmed = 0;
+        self.accounts = None;
+        self.unread = None;
+    }
+}
+
+fn unread_changes(undo: &[Undo]) -> HashMap<AccountId, i64> {
+    let mut changes = HashMap::new();
+    for (account, change) in undo.iter().filter_map(Undo::unread_change) {
+        *changes.entry(account).or_default() += change;
+    }
+    changes
+}

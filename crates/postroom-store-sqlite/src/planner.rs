@@ -1,0 +1,226 @@
+//! Planning a group: what its calls change in memory, what they will have come to, and
+//! what is to be written and read. It waits for nothing.
+
+mod posts;
+
+use postroom_model::{Name, Unknown};
+use postroom_store::{AccountId, Call, Key, Lease, Limits, Outcome, PasswordHash, Ticket};
+
+use crate::allowed::Allowed;
+use crate::damage;
+use crate::draft::Draft;
+use crate::group::Group;
+use crate::index::{Index, Undo};
+use crate::operation::{Operation, Operations, place};
+use crate::plan::Plan;
+use crate::sweep::Sweep;
+
+/// Plans one group.
+#[derive(Debug)]
+pub(crate) struct Planner<'a> {
+    index: &'a mut Index,
+    plan: &'a mut Plan,
+    operations: &'a mut Operations,
+    limits: Limits,
+    allowed: Allowed,
+    /// The place of the call that is being planned.
+    call: u32,
+}
+
+/// Plans a group and a step of the sweep.
+///
+/// The changes of the index run ahead of the commit, so that the group sees its own:
+/// the plan takes them back if it is not committed.
+pub(crate) fn plan(
+    group: &mut Group,
+    index: &mut Index,
+    plan: &mut Plan,
+    sweep: &Sweep,
+    limits: Limits,
+) {
+    plan.begin(index);
+    let Group { calls, operations, allowed, accounts, .. } = group;
+    operations.clear();
+    let mut planner = Planner { index, plan, operations, limits, allowed: *allowed, call: 0 };
+    planner.calls(calls);
+    planner.sweep(sweep);
+    *accounts = planner.index.len();
+}
+
+impl Planner<'_> {
+    fn calls(&mut self, calls: &[(Ticket, Call)]) {
+        let mut recipients = std::mem::take(&mut self.plan.recipients);
+        self.find_recipients(calls, &mut recipients);
+        for (number, ((_, call), known)) in calls.iter().zip(recipients.drain(..)).enumerate() {
+            self.call = place(number);
+            let draft = self.call(call, known);
+            self.plan.drafts.push(draft);
+        }
+        self.plan.recipients = recipients;
+    }
+
+    /// Looks all recipients up at once: most of that is waiting for memory, and
+    /// the processor waits for several at the same time if nothing else is done
+    /// in between.
+    fn find_recipients(&self, calls: &[(Ticket, Call)], found: &mut Vec<Option<AccountId>>) {
+        found.extend(calls.iter().map(|(_, call)| match call {
+            Call::Compose { recipient, .. } => self.index.find(recipient),
+            _ => None,
+        }));
+    }
+
+    fn sweep(&mut self, sweep: &Sweep) {
+        match self.allowed {
+            Allowed::Everything | Allowed::NoMessages => {
+                let (removals, last) = (self.plan.removed.len(), self.index.last_sequence());
+                let damages = &self.index.damages;
+                self.plan.step = sweep.plan(removals, last, damages, self.operations);
+                self.plan.trimmed = self.trim();
+            }
+            Allowed::NoSweep | Allowed::Nothing => {}
+        }
+    }
+
+    fn call(&mut self, call: &Call, known: Option<AccountId>) -> Draft {
+        Draft::Complete(match call {
+            Call::Open { name, key, admits_strangers } => self.open(name, key, *admits_strangers),
+            Call::Post { author, post } => self.post(*author, post),
+            Call::Latest { channel } => return self.latest(channel),
+            Call::Timeline { channel, from } => return self.timeline(channel, *from),
+            Call::Compose { sender, recipient, unknown, .. } => {
+                // Perhaps registered by this very group.
+                let known = known.or_else(|| self.index.find(recipient));
+                if known.is_none() && *unknown == Unknown::Refuse {
+                    Outcome::UnknownRecipient
+                } else {
+                    self.compose(*sender, recipient, known)
+                }
+            }
+            Call::Read { account } => return self.read(*account),
+            Call::Confirm { leases } => self.confirm(leases),
+            Call::Return { leases } => self.give_back(leases),
+            Call::SetPassword { name, password } => self.set_password(name, password),
+            Call::ListAccounts => Outcome::Accounts(self.index.summaries()),
+            Call::Claim { .. }
+            | Call::Release { .. }
+            | Call::ListPresent
+            | Call::CountUnread { .. } => unreachable!("{call:?} is answered from memory"),
+        })
+    }
+
+    fn open(&mut self, name: &Name, key: &Key, admits_strangers: bool) -> Outcome {
+        if !self.index.admits(self.index.find(name), key, admits_strangers) {
+            return Outcome::NotAdmitted;
+        }
+        let (account, registered) = match self.find_or_register(name) {
+            Ok(found) => found,
+            Err(refusal) => return refusal,
+        };
+        let unread = self.index.account(account).mailbox.unread();
+        self.index.open(account, key, registered, unread)
+    }
+
+    fn compose(
+        &mut self,
+        sender: AccountId,
+        recipient: &Name,
+        known: Option<AccountId>,
+    ) -> Outcome {
+        if self.allowed != Allowed::Everything {
+            return Outcome::DiskFull;
+        }
+        let (account, registered) = match known {
+            Some(account) => (account, false),
+            None => match self.find_or_register(recipient) {
+                Ok(found) => found,
+                Err(refusal) => return refusal,
+            },
+        };
+        let capacity = self.limits.mailbox_capacity;
+        let found = self.index.account_mut(account);
+        let name = found.name.clone();
+        if found.mailbox.unread() >= capacity {
+            return Outcome::MailboxFull { recipient: name, capacity };
+        }
+        let sequence = self.index.next_sequence();
+        self.index.account_mut(account).mailbox.append(sequence);
+        self.plan.undo.push(Undo::Append(account));
+        let (recipient, call) = (account, self.call);
+        self.operations.push(Operation::InsertMessage { sequence, recipient, sender, call });
+        Outcome::Composed { recipient, name, registered }
+    }
+
+    fn read(&mut self, account: AccountId) -> Draft {
+        while let Some(sequence) = self.index.account(account).mailbox.earliest() {
+            let is_damaged = self.index.damages.contains("message", damage::key(sequence));
+            let mailbox = &mut self.index.account_mut(account).mailbox;
+            if is_damaged {
+                mailbox.set_aside(sequence);
+                self.plan.undo.push(Undo::SetAside(account, sequence));
+                continue;
+            }
+            mailbox.lease();
+            let remaining = mailbox.waiting();
+            self.plan.undo.push(Undo::Lease(account, sequence));
+            self.operations.push(Operation::ReadMessage { sequence });
+            return Draft::Read { lease: Lease::new(account, sequence), remaining };
+        }
+        Draft::Complete(Outcome::NothingUnread)
+    }
+
+    fn confirm(&mut self, leases: &[Lease]) -> Outcome {
+        if self.allowed == Allowed::Nothing {
+            return self.give_back(leases);
+        }
+        for lease in leases {
+            let (account, message) = (lease.account(), lease.sequence());
+            self.index.account_mut(account).mailbox.confirm();
+            self.plan.undo.push(Undo::Confirm(account));
+            self.operations.push(Operation::InsertRemoval { message });
+            self.plan.removed.push(message);
+        }
+        Outcome::Confirmed
+    }
+
+    fn give_back(&mut self, leases: &[Lease]) -> Outcome {
+        for lease in leases {
+            let (account, sequence) = (lease.account(), lease.sequence());
+            self.index.account_mut(account).mailbox.give_back(sequence);
+            self.plan.undo.push(Undo::GiveBack(account, sequence));
+        }
+        Outcome::Returned { account: leases.first().map(Lease::account) }
+    }
+
+    fn set_password(&mut self, name: &Name, password: &PasswordHash) -> Outcome {
+        if self.allowed == Allowed::Nothing {
+            return Outcome::DiskFull;
+        }
+        let (account, registered) = match self.find_or_register(name) {
+            Ok(found) => found,
+            Err(refusal) => return refusal,
+        };
+        self.operations.push(Operation::SetPassword { account, call: self.call });
+        let earlier = self.index.account_mut(account).password.replace(password.clone());
+        self.plan.undo.push(Undo::SetPassword(account, earlier));
+        Outcome::PasswordSet { registered }
+    }
+
+    /// The account of a name and whether this call registered it, or why it
+    /// could not.
+    fn find_or_register(&mut self, name: &Name) -> Result<(AccountId, bool), Outcome> {
+        if let Some(account) = self.index.find(name) {
+            return Ok((account, false));
+        }
+        if self.allowed == Allowed::Nothing {
+            return Err(Outcome::DiskFull);
+        }
+        if self.index.len() >= self.limits.accounts_max {
+            return Err(Outcome::TooManyAccounts);
+        }
+        self.index.skip_reserved();
+        let account = self.index.register(name.clone());
+        self.plan.undo.push(Undo::Register);
+        self.operations.push(Operation::InsertAccount { account, call: self.call });
+        Ok((account, true))
+    }
+}

@@ -1,0 +1,116 @@
+//! Planning what is said in channels.
+
+use std::sync::Arc;
+
+use postroom_model::{Channel, Page, Position, Post, PostRefusal};
+use postroom_store::{AccountId, Outcome, PAGE_ENTRIES_MAX};
+
+use super::Planner;
+use crate::allowed::Allowed;
+use crate::channels::ChannelId;
+use crate::damage;
+use crate::draft::Draft;
+use crate::index::{Index, Undo};
+use crate::operation::{Operation, place};
+use crate::plan::Plan;
+
+/// Posts that a commit deletes, at least, once so many are due.
+const TRIM_ROWS: usize = 64;
+
+impl Planner<'_> {
+    pub(super) fn post(&mut self, author: Option<AccountId>, post: &Arc<Post>) -> Outcome {
+        if self.allowed != Allowed::Everything {
+            return Outcome::NotPosted(PostRefusal::DiskFull);
+        }
+        let channels = &self.index.channels;
+        let is_new =
+            |channel: &&Channel| !channel.is_built_in() && channels.find(channel).is_none();
+        let new = post.channels.iter().filter(is_new).count();
+        if new > 0 && channels.hashtags() as usize + new > self.limits.channels_max as usize {
+            return Outcome::NotPosted(PostRefusal::TooManyChannels);
+        }
+        for (number, channel) in post.channels.iter().enumerate() {
+            let channel = self.find_or_add(channel, place(number));
+            let number = self.index.channels.append(channel);
+            self.plan.undo.push(Undo::Post(channel));
+            self.plan.posted.push(channel);
+            let call = self.call;
+            self.operations.push(Operation::InsertPost { number, channel, author, call });
+        }
+        Outcome::Posted(Arc::clone(post))
+    }
+
+    fn find_or_add(&mut self, channel: &Channel, place: u32) -> ChannelId {
+        if let Some(known) = self.index.channels.find(channel) {
+            return known;
+        }
+        self.index.channels.skip_reserved();
+        let id = self.index.channels.add(channel.clone());
+        self.plan.undo.push(Undo::Channel(channel.clone()));
+        self.operations.push(Operation::InsertChannel { channel: id, call: self.call, place });
+        id
+    }
+
+    pub(super) fn latest(&mut self, channel: &Channel) -> Draft {
+        let Some(channel) = self.index.channels.find(channel) else {
+            return Draft::Complete(Outcome::Latest(None));
+        };
+        while let Some(number) = self.index.channels.latest(channel) {
+            if is_sound(self.index, self.plan, channel, number) {
+                self.operations.push(Operation::ReadPost { number });
+                return Draft::Latest;
+            }
+        }
+        Draft::Complete(Outcome::Latest(None))
+    }
+
+    /// A page ends where its texts have many bytes, which only the job sees: it gets
+    /// as many posts as a page can have, and the one that the next page begins with.
+    pub(super) fn timeline(&mut self, channel: &Channel, from: Position) -> Draft {
+        let Some(channel) = self.index.channels.find(channel) else {
+            return Draft::Complete(Outcome::Timeline(Page::default()));
+        };
+        let Self { index, plan, operations, .. } = self;
+        let mut from = from.0;
+        let numbers = std::iter::from_fn(|| {
+            while let Some(number) = index.channels.next(channel, from) {
+                from = number + 1;
+                if is_sound(index, plan, channel, number) {
+                    return Some(number);
+                }
+            }
+            None
+        });
+        match operations.push_numbers(numbers.take(PAGE_ENTRIES_MAX + 1), Operation::ReadPage) {
+            0 => Draft::Complete(Outcome::Timeline(Page::default())),
+            _ => Draft::Timeline,
+        }
+    }
+
+    /// Deletes some posts that their channels keep no longer; says how many.
+    pub(super) fn trim(&mut self) -> usize {
+        // A group that only reads must not have to be synced for it.
+        if self.plan.posted.is_empty() {
+            return 0;
+        }
+        let Index { channels, damages, .. } = &*self.index;
+        let due = channels.due(TRIM_ROWS.max(2 * self.plan.posted.len()));
+        let count = due.len();
+        if count < TRIM_ROWS {
+            return 0;
+        }
+        let sound = due.filter(|number| !damages.contains("post", damage::key(*number)));
+        self.operations.push_numbers(sound, Operation::DeletePosts);
+        count
+    }
+}
+
+/// Whether a post can be read; one that is damaged is set aside.
+fn is_sound(index: &mut Index, plan: &mut Plan, channel: ChannelId, number: u64) -> bool {
+    if !index.damages.contains("post", damage::key(number)) {
+        return true;
+    }
+    index.channels.set_aside(channel, number);
+    plan.undo.push(Undo::SetPostAside(channel, number));
+    false
+}

@@ -1,0 +1,67 @@
+//! The statements of a transaction.
+
+use rusqlite::{CachedStatement, Connection};
+
+/// One of the statements that operations run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Statement {
+    InsertAccount,
+    SetPassword,
+    InsertMessage,
+    ReadMessage,
+    InsertRemoval,
+    InsertChannel,
+    InsertPost,
+    ReadPost,
+    SetLastSequence,
+    LastRemoval,
+    DeleteMessage,
+    DeleteRemovals,
+    DeletePost,
+}
+
+impl Statement {
+    const COUNT: usize = Self::DeletePost as usize + 1;
+
+    fn sql(self) -> &'static str {
+        match self {
+            Self::InsertAccount => "INSERT INTO account VALUES (?1, ?2, NULL)",
+            Self::SetPassword => "UPDATE account SET password = ?2 WHERE id = ?1",
+            Self::InsertMessage => "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5)",
+            Self::ReadMessage => "SELECT sender, text FROM message WHERE sequence = ?1",
+            Self::InsertRemoval => "INSERT INTO removal VALUES (NULL, ?1)",
+            Self::InsertChannel => "INSERT INTO channel VALUES (?1, ?2)",
+            Self::InsertPost => "INSERT INTO post VALUES (?1, ?2, ?3, ?4, ?5)",
+            Self::ReadPost => "SELECT author, text FROM post WHERE number = ?1",
+            Self::SetLastSequence => "INSERT OR REPLACE INTO counter VALUES ('last_sequence', ?1)",
+            Self::LastRemoval => "SELECT coalesce(max(position), 0) FROM removal",
+            Self::DeleteMessage => "DELETE FROM message WHERE sequence = ?1",
+            Self::DeleteRemovals => "DELETE FROM removal WHERE position <= ?1",
+            Self::DeletePost => "DELETE FROM post WHERE number = ?1",
+        }
+    }
+}
+
+/// The statements that a transaction has used so far. Each is looked up once,
+/// however many operations run it.
+pub(crate) struct Statements<'c> {
+    connection: &'c Connection,
+    prepared: [Option<CachedStatement<'c>>; Statement::COUNT],
+}
+
+impl<'c> Statements<'c> {
+    pub(crate) fn new(connection: &'c Connection) -> Self {
+        Self { connection, prepared: [const { None }; Statement::COUNT] }
+    }
+
+    pub(crate) fn get(
+        &mut self,
+        statement: Statement,
+    ) -> rusqlite::Result<&mut CachedStatement<'c>> {
+        let prepared = &mut self.prepared[statement as usize];
+        match prepared {
+            Some(prepared) => Ok(prepared),
+            None => Ok(prepared.insert(self.connection.prepare_cached(statement.sql())?)),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The store: groups calls, hands them out as jobs and completes them.
+
+use std::convert::Infallible;
+
+use postroom_model::Batch;
+use postroom_store::{
+    Call, Completion, Damaged, End, Limits, Outcome, Store, StoreFailure, Ticket, Timestamp,
+};
+
+use crate::checkpoint::Checkpointer;
+use crate::disk::Disk;
+use crate::draft::Records;
+use crate::error::OpenError;
+use crate::folder::DataFolder;
+use crate::index::Index;
+use crate::job::{CommitJob, CommitJobDone, Setback, Work};
+use crate::load;
+use crate::passwords::Passwords;
+use crate::plan::Plan;
+use crate::planner;
+use crate::presences::Presences;
+use crate::sweep::Sweep;
+use crate::view::View;
+
+/// Accounts, mailboxes and channels in one SQLite file.
+///
+/// One group is in flight at a time, and later calls wait: so what must be undone is
+/// always the latest that was planned.
+#[derive(Debug)]
+pub struct SqliteStore {
+    /// What a job takes along; `None` while one is out. Where it has a group, that is
+    /// to be planned again before any other.
+    pub(crate) work: Option<Box<Work>>,
+    plan: Plan,
+    index: Index,
+    pub(crate) sweep: Sweep,
+    presences: Presences,
+    passwords: Passwords,
+    limits: Limits,
+    waiting: Vec<(Ticket, Call)>,
+    /// Answers that wait for no commit. Empty; keeps its memory.
+    answers: Batch<Outcome>,
+    completed: Vec<Completion>,
+}
+
+impl SqliteStore {
+    /// Opens the store in `folder`, bringing its file to the present version,
+    /// and reads what waits in the mailboxes.
+    ///
+    /// The [`Checkpointer`] must be run on a thread of its own; it ends once the
+    /// store is dropped, and the job that it may have given out.
+    pub fn open(folder: DataFolder, limits: Limits) -> Result<(Self, Checkpointer), OpenError> {
+        let (disk, checkpointer) = Disk::open(folder, limits.disk_reserve_bytes)?;
+        let path = disk.folder.database();
+        let (index, sweep) = load::load(&disk.connection, &path, limits.channel_posts)?;
+        disk.preallocate_log()?;
+        let store = Self {
+            work: Some(Box::new(Work::new(disk))),
+            plan: Plan::default(),
+            index,
+            sweep,
+            presences: Presences::default(),
+            passwords: Passwords::default(),
+            limits,
+            waiting: Vec::new(),
+            answers: Batch::new(),
+            completed: Vec::new(),
+        };
+        Ok((store, checkpointer))
+    }
+
+    fn answer(&mut self, call: &Call) -> Option<Outcome> {
+        let Self { index, plan, passwords, presences, .. } = self;
+        View { index, plan, passwords, presences }.answer(call)
+    }
+
+    /// Completes a call with what was committed before.
+    fn complete(&mut self, ticket: Ticket, outcome: Outcome) {
+        self.answers.push(outcome);
+        let committed = self.answers.commit(|| Ok::<_, Infallible>(())).into_iter().flatten();
+        self.completed
+            .extend(committed.map(|outcome| Completion { ticket, end: End::Done(outcome) }));
+    }
+
+    /// Completes the calls of a group that is committed, if it is.
+    fn complete_group(
+        &mut self,
+        work: &mut Work,
+        result: Result<(), Setback>,
+    ) -> Result<(), Setback> {
+        let drafts = self.plan.drafts.commit(|| result)?;
+        let mut records = Records::new(&mut work.found, &self.index);
+        let calls = work.group.calls.iter().zip(drafts);
+        self.completed.extend(calls.map(|((ticket, _), draft)| Completion {
+            ticket: *ticket,
+            end: End::Done(draft.map(|draft| records.complete(draft))),
+        }));
+        Ok(())
+    }
+}
+
+impl Store for SqliteStore {
+    type Job = CommitJob;
+
+    fn submit(&mut self, ticket: Ticket, call: Call) {
+        if let Some(outcome) = self.answer(&call) {
+            self.complete(ticket, outcome);
+            return;
+        }
+        if let Call::SetPassword { name, .. } = &call {
+            self.passwords.wait(name.clone());
+        }
+        self.waiting.push((ticket, call));
+    }
+
+    fn next_job(&mut self, now: Timestamp) -> Option<CommitJob> {
+        let is_new = self.work.as_ref()?.group.calls.is_empty();
+        if is_new && self.waiting.is_empty() {
+            return None;
+        }
+        let mut work = self.work.take()?;
+        if is_new {
+            std::mem::swap(&mut work.group.calls, &mut self.waiting);
+            self.passwords.group();
+        }
+        work.group.now = now;
+        let Self { index, plan, sweep, limits, .. } = self;
+        planner::plan(&mut work.group, index, plan, sweep, *limits);
+        Some(CommitJob(work))
+    }
+
+    fn finish(&mut self, done: CommitJobDone) -> Result<(), StoreFailure> {
+        let CommitJobDone { mut work, result } = done;
+        for Damaged { table, key, what } in work.found.damaged.drain(..) {
+            self.index.damages.note(table, key, what);
+        }
+        match self.complete_group(&mut work, result) {
+            Ok(()) => {
+                let (through, kept) = (work.found.sweeps_through, self.limits.channel_posts);
+                self.plan.committed(&mut self.index, &mut self.sweep, through, kept);
+                self.passwords.completed();
+                work.group.clear();
+            }
+            Err(Setback::DiskFull) => {
+                self.sweep.hurry();
+                work.group.allowed = work.group.allowed.less();
+                self.plan.undo(&mut self.index);
+            }
+            Err(Setback::Damaged) => self.plan.undo(&mut self.index),
+            // Without its work the store plans nothing more.
+            Err(Setback::Failed(failure)) => return Err(failure),
+        }
+        self.work = Some(work);
+        Ok(())
+    }
+
+    fn take_completions(&mut self, completions: &mut Vec<Completion>) {
+        completions.append(&mut self.completed);
+    }
+
+    fn take_damaged(&mut self) -> Vec<Damaged> {
+        self.index.damages.take()
+    }
+}

@@ -1,0 +1,77 @@
+//! What is committed, as calls see it that wait for no other.
+
+use postroom_model::Name;
+use postroom_store::{AccountId, Call, Key, Outcome, Presence};
+
+use crate::index::Index;
+use crate::passwords::Passwords;
+use crate::plan::Plan;
+use crate::presences::Presences;
+
+/// The accounts as they are committed, and who is present.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) index: &'a Index,
+    /// What must be left out.
+    pub(crate) plan: &'a mut Plan,
+    pub(crate) passwords: &'a Passwords,
+    pub(crate) presences: &'a mut Presences,
+}
+
+impl View<'_> {
+    /// Answers a call, unless it must wait for its turn in a group.
+    #[inline]
+    pub(crate) fn answer(&mut self, call: &Call) -> Option<Outcome> {
+        match call {
+            Call::Open { name, key, admits_strangers } => self.open(name, key, *admits_strangers),
+            Call::Claim { account, alone } => Some(self.claim(*account, *alone)),
+            Call::Release { presence } => Some(self.release(presence)),
+            Call::ListPresent => Some(self.present()),
+            Call::CountUnread { account } => {
+                Some(Outcome::Unread(self.plan.committed_unread(self.index, *account)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Opens an account that is known; one that may get another password meanwhile
+    /// must wait for it.
+    fn open(&mut self, name: &Name, key: &Key, admits_strangers: bool) -> Option<Outcome> {
+        if self.passwords.may_change(name) {
+            return None;
+        }
+        let known = self.index.find(name).filter(|id| self.plan.is_committed(*id));
+        if !self.index.admits(known, key, admits_strangers) {
+            // Whatever may register it gives it no password. Such a login must not
+            // take longer than one with a wrong password.
+            return Some(Outcome::NotAdmitted);
+        }
+        let account = known?;
+        let unread = self.plan.committed_unread(self.index, account);
+        Some(self.index.open(account, key, false, unread))
+    }
+
+    fn claim(&mut self, account: AccountId, alone: bool) -> Outcome {
+        if alone && self.presences.is_present(account) {
+            return Outcome::PresentAlready;
+        }
+        self.presences.claim(account);
+        Outcome::Claimed { presence: Presence::new(account), active: self.presences.active() }
+    }
+
+    fn release(&mut self, presence: &Presence) -> Outcome {
+        let account = presence.account();
+        self.presences.release(account);
+        Outcome::Released {
+            name: self.index.account(account).name.clone(),
+            remains: self.presences.is_present(account),
+            active: self.presences.active(),
+        }
+    }
+
+    /// The names of all who are present, in the order of their first claims.
+    fn present(&self) -> Outcome {
+        let names = self.presences.iter().map(|account| self.index.account(account).name.clone());
+        Outcome::Present(names.collect())
+    }
+}
