@@ -4,7 +4,7 @@
 //! channel keeps no longer are noted as due and deleted with later commits; what
 //! is due when the server ends is found again at start.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use postroom_model::Channel;
 
@@ -20,6 +20,7 @@ pub(crate) struct Channels {
     kept: Vec<VecDeque<u64>>,
     by_name: HashMap<Channel, ChannelId>,
     reserved: Reserved,
+    gaps: HashSet<u32>,
     last_post: u64,
     /// Kept no longer and still in the table.
     due: VecDeque<u64>,
@@ -43,6 +44,17 @@ impl Channels {
         self.kept.push(VecDeque::new());
     }
 
+    /// Leaves out a number, which no channel has had as far as is known.
+    pub(crate) fn add_gap(&mut self) {
+        self.gaps.insert(self.len());
+        self.add_damaged();
+    }
+
+    /// A record names this channel. If its number was a gap, the channel is lost.
+    pub(crate) fn end_gap(&mut self, id: ChannelId) -> bool {
+        self.gaps.remove(&id.0)
+    }
+
     pub(crate) fn find(&self, channel: &Channel) -> Option<ChannelId> {
         self.by_name.get(channel).copied()
     }
@@ -50,13 +62,6 @@ impl Channels {
     /// Never gives this number to a new channel.
     pub(crate) fn reserve(&mut self, id: ChannelId) {
         self.reserved.add(id.0);
-    }
-
-    /// Reserves the number if it is not that of a channel.
-    pub(crate) fn reserve_missing(&mut self, id: ChannelId) {
-        if id.0 >= self.len() {
-            self.reserve(id);
-        }
     }
 
     /// Gives up the numbers that come next and are reserved.

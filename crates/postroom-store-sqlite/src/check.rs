@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -77,7 +78,8 @@ pub fn check(
             tell(Finding::Structure(what));
         }
     }
-    let mut reader = Reader { connection: &connection, tell, accounts: 0, channels: 0 };
+    let (accounts, channels) = (Ids::default(), Ids::default());
+    let mut reader = Reader { connection: &connection, tell, accounts, channels };
     checked.accounts = reader.accounts(is_hash).map_err(database)?;
     checked.messages = reader.messages().map_err(database)?;
     checked.removals = reader.removals().map_err(database)?;
@@ -165,18 +167,19 @@ fn structure(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 struct Reader<'a, T> {
     connection: &'a Connection,
     tell: T,
-    /// One more than the highest number of an account.
-    accounts: i64,
-    channels: i64,
+    accounts: Ids,
+    channels: Ids,
 }
 
 impl<T: FnMut(Finding)> Reader<'_, T> {
     fn accounts(&mut self, is_hash: impl Fn(&PasswordHash) -> bool) -> rusqlite::Result<u64> {
         const TABLE: Table = Table { name: "account", key: "id", columns: "name, password" };
         let mut names = HashMap::<Name, i64>::new();
-        let mut next = 0;
-        let count = self.table(TABLE, |_, id, row| {
-            numbered(id, &mut next)?;
+        let mut ids = Ids::default();
+        let count = read_table(self.connection, &mut self.tell, TABLE, |_, id, row| {
+            let added = ids.add(id);
+            let row = row?;
+            added?;
             let name = record::name(row, 0)?;
             if let Some(other) = names.insert(name, id) {
                 return Err(format!("its name is that of account {other}"));
@@ -188,7 +191,7 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
                 _ => Ok(()),
             }
         })?;
-        self.accounts = next;
+        self.accounts = ids;
         Ok(count)
     }
 
@@ -198,8 +201,9 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
             key: "sequence",
             columns: "sender, text, recipient, stored_ms",
         };
-        let (accounts, mut last) = (self.accounts, 0);
-        self.table(table, |connection, sequence, row| {
+        let (accounts, mut last) = (&self.accounts, 0);
+        read_table(self.connection, &mut self.tell, table, |connection, sequence, row| {
+            let row = row?;
             last = record::sequence(sequence, last, "number")?;
             let sender = record::message(row)?.sender;
             let recipient = record::account(row, 2, "recipient")?;
@@ -211,32 +215,36 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
 
     fn removals(&mut self) -> rusqlite::Result<u64> {
         let table = Table { name: "removal", key: "position", columns: "message" };
-        self.table(table, |_, _, row| {
-            let message = record::integer(row, 0, "message")?;
+        read_table(self.connection, &mut self.tell, table, |_, _, row| {
+            let message = record::integer(row?, 0, "message")?;
             u64::try_from(message).map(drop).map_err(|_| record::out_of_range("message"))
         })
     }
 
     fn channels(&mut self) -> rusqlite::Result<u64> {
         let mut names = HashMap::<Channel, i64>::new();
-        let mut next = 0;
-        let count =
-            self.table(Table { name: "channel", key: "id", columns: "name" }, |_, id, row| {
-                numbered(id, &mut next)?;
-                match names.insert(record::channel(row, 0)?, id) {
-                    Some(other) => Err(format!("its name is that of channel {other}")),
-                    None => Ok(()),
-                }
-            })?;
-        self.channels = next;
+        let mut ids = Ids::default();
+        let table = Table { name: "channel", key: "id", columns: "name" };
+        let count = read_table(self.connection, &mut self.tell, table, |_, id, row| {
+            let added = ids.add(id);
+            let row = row?;
+            added?;
+            match names.insert(record::channel(row, 0)?, id) {
+                Some(other) => Err(format!("its name is that of channel {other}")),
+                None => Ok(()),
+            }
+        })?;
+        self.channels = ids;
         Ok(count)
     }
 
     fn posts(&mut self) -> rusqlite::Result<u64> {
         let table =
             Table { name: "post", key: "number", columns: "author, text, channel, stored_ms" };
-        let (accounts, channels, mut last) = (self.accounts, self.channels, 0);
-        self.table(table, |connection, number, row| {
+        let (accounts, channels) = (&self.accounts, &self.channels);
+        let mut last = 0;
+        read_table(self.connection, &mut self.tell, table, |connection, number, row| {
+            let row = row?;
             last = record::sequence(number, last, "number")?;
             let author = record::post(row)?.author;
             let channel = record::number(row, 2, "channel")?;
@@ -247,44 +255,63 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
             exists(connection, "channel", channels, channel, "channel")
         })
     }
+}
 
-    /// Reads a table, tells what is damaged in it, and returns how many rows it has.
-    fn table(
-        &mut self,
-        table: Table,
-        mut row: impl FnMut(&Connection, i64, &Row<'_>) -> Read<()>,
-    ) -> rusqlite::Result<u64> {
-        let (mut count, mut damages) = (0, Damages::unlimited());
-        let read = scan(self.connection, table, &mut damages, |key, columns, _| {
-            let columns = columns?;
-            count += 1;
-            row(self.connection, key, columns)
-        });
-        match read {
-            Err(error) if is_unreadable(&error) => {
-                let what = format!("the end of the table {} cannot be read: {error}", table.name);
-                (self.tell)(Finding::Structure(what));
-            }
-            read => read?,
+/// Reads a table, tells what is damaged in it, and returns how many rows it has.
+fn read_table(
+    connection: &Connection,
+    tell: &mut impl FnMut(Finding),
+    table: Table,
+    mut row: impl FnMut(&Connection, i64, Read<&Row<'_>>) -> Read<()>,
+) -> rusqlite::Result<u64> {
+    let (mut count, mut damages) = (0, Damages::unlimited());
+    let read = scan(connection, table, &mut damages, |key, columns, _| {
+        count += u64::from(columns.is_ok());
+        row(connection, key, columns)
+    });
+    match read {
+        Err(error) if is_unreadable(&error) => {
+            let what = format!("the end of the table {} cannot be read: {error}", table.name);
+            tell(Finding::Structure(what));
         }
-        damages.take().into_iter().map(Finding::Record).for_each(&mut self.tell);
-        Ok(count)
+        read => read?,
+    }
+    damages.take().into_iter().map(Finding::Record).for_each(tell);
+    Ok(count)
+}
+
+/// The numbers of the accounts or of the channels, which may have gaps.
+#[derive(Debug, Default)]
+struct Ids {
+    /// One more than the highest.
+    next: u32,
+    /// In ascending order.
+    gaps: Vec<Range<u32>>,
+}
+
+impl Ids {
+    fn add(&mut self, id: i64) -> Read<()> {
+        let id = record::in_sequence(id, self.next)?;
+        if id > self.next {
+            self.gaps.push(self.next..id);
+        }
+        self.next = id.saturating_add(1);
+        Ok(())
+    }
+
+    fn contains(&self, id: u32) -> bool {
+        let gap = self.gaps.partition_point(|gap| gap.end <= id);
+        id < self.next && self.gaps.get(gap).is_none_or(|gap| id < gap.start)
     }
 }
 
-/// Accounts and channels are numbered without gaps.
-fn numbered(id: i64, next: &mut i64) -> Read<()> {
-    let expected = std::mem::replace(next, id.saturating_add(1));
-    if id == expected { Ok(()) } else { Err(format!("{expected} should come before it")) }
-}
-
-/// Whether an account or a channel exists of which the row speaks; `next` is one
-/// more than the highest that was there when they were read.
-fn exists(connection: &Connection, table: &str, next: i64, id: u32, what: &str) -> Read<()> {
+/// Whether an account or a channel exists which a row names; `ids` are those that were
+/// there when they were read.
+fn exists(connection: &Connection, table: &str, ids: &Ids, id: u32, what: &str) -> Read<()> {
     // A server may have added it meanwhile.
     let sql = format!("SELECT count(*) FROM {table} WHERE id = ?1");
     let look = || connection.prepare_cached(&sql)?.query_row([id], |row| row.get::<_, bool>(0));
-    if i64::from(id) < next || look().unwrap_or(false) {
+    if ids.contains(id) || look().unwrap_or(false) {
         return Ok(());
     }
     Err(format!("its {what} is missing"))

@@ -3,6 +3,7 @@
 //! The truth is on disk; this is a view of it, rebuilt at start. Its changes run
 //! ahead of the commit, so each can be taken back.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
@@ -22,6 +23,7 @@ pub(crate) struct Index {
     hasher: RandomState,
     last_sequence: u64,
     reserved: Reserved,
+    gaps: HashSet<AccountId>,
     pub(crate) channels: Channels,
     pub(crate) damages: Damages,
 }
@@ -68,6 +70,7 @@ impl Index {
             hasher: RandomState::new(),
             last_sequence: 0,
             reserved: Reserved::default(),
+            gaps: HashSet::new(),
             channels: Channels::default(),
             damages: Damages::default(),
         }
@@ -90,8 +93,14 @@ impl Index {
         self.last_sequence
     }
 
+    /// One more than the highest number of an account.
     pub(crate) fn len(&self) -> u32 {
         u32::try_from(self.accounts.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many accounts there are.
+    pub(crate) fn accounts(&self) -> u32 {
+        u32::try_from(self.accounts.len() - self.gaps.len()).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn find(&self, name: &Name) -> Option<AccountId> {
@@ -135,15 +144,6 @@ impl Index {
         self.reserved.add(id.0);
     }
 
-    /// Reserves the numbers that are not those of accounts.
-    pub(crate) fn reserve_missing<'a>(&mut self, ids: impl Iterator<Item = &'a AccountId>) {
-        for id in ids {
-            if self.get(*id).is_none() {
-                self.reserve(*id);
-            }
-        }
-    }
-
     /// Gives up the numbers that come next and are reserved.
     pub(crate) fn skip_reserved(&mut self) {
         while self.reserved.contains(self.len()) {
@@ -174,6 +174,22 @@ impl Index {
         id
     }
 
+    /// Leaves out a number, which no account has had as far as is known.
+    pub(crate) fn add_gap(&mut self) {
+        let gap = self.register_damaged();
+        self.gaps.insert(gap);
+    }
+
+    /// A record names this account. If its number was a gap, the account is lost: from
+    /// now on it is a damaged one.
+    pub(crate) fn end_gap(&mut self, id: AccountId) -> bool {
+        let was_gap = !self.gaps.is_empty() && self.gaps.remove(&id);
+        if was_gap {
+            self.name_damaged(id);
+        }
+        was_gap
+    }
+
     /// Lets a damaged account be found by its stand-in name, unless another account
     /// bears that: so no one can register it, and its owner can be given a password.
     pub(crate) fn name_damaged(&mut self, id: AccountId) {
@@ -195,14 +211,13 @@ impl Index {
     }
 
     pub(crate) fn summaries(&self) -> Vec<AccountSummary> {
-        self.accounts
-            .iter()
-            .map(|account| AccountSummary {
-                name: account.name.clone(),
-                unread: account.mailbox.unread(),
-                has_password: account.password.is_some(),
-            })
-            .collect()
+        let summary = |account: &Account| AccountSummary {
+            name: account.name.clone(),
+            unread: account.mailbox.unread(),
+            has_password: account.password.is_some(),
+        };
+        let ids = (0..self.len()).map(AccountId).filter(|id| !self.gaps.contains(id));
+        ids.map(|id| summary(self.account(id))).collect()
     }
 
     /// Takes changes back, the latest first.

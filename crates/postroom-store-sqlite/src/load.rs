@@ -1,6 +1,9 @@
 //! Rebuilding at start what waits where.
 //!
 //! A row that is damaged costs what it held: it is noted, and the rest is loaded.
+//!
+//! Numbers may have gaps. A number that no row has, and that another record names, was
+//! that of a lost account or channel, which is damaged.
 
 use std::path::Path;
 
@@ -8,7 +11,7 @@ use postroom_model::Name;
 use postroom_store::{AccountId, PasswordHash};
 use rusqlite::{Connection, Row};
 
-use crate::channels::ChannelId;
+use crate::channels::{ChannelId, Channels};
 use crate::damage::{self, Damages, is_unreadable};
 use crate::error::OpenError;
 use crate::index::Index;
@@ -16,11 +19,7 @@ use crate::record::{self, Read};
 use crate::scan::{Table, scan};
 use crate::sweep::{ROUND_REMOVALS, Sweep};
 
-/// Rows that may be missing before one of an account or a channel; with more of
-/// them missing, its number is taken to be damaged.
-const MISSING_MAX: u32 = 1_000_000;
-
-/// What is wrong where others were numbered after it.
+/// What is wrong where a record names it.
 const MISSING: &str = "its row is missing";
 
 const ACCOUNTS: Table = Table { name: "account", key: "id", columns: "name, password" };
@@ -84,15 +83,14 @@ fn last_sequence(connection: &Connection, damages: &mut Damages) -> rusqlite::Re
 fn load_accounts(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
     let mut damages = std::mem::take(&mut index.damages);
     let mut nameless = Vec::new();
-    scan(connection, ACCOUNTS, &mut damages, |id, row, damages| {
-        let id = in_sequence(id, index.len()).inspect_err(|_| {
+    scan(connection, ACCOUNTS, &mut damages, |id, row, _| {
+        let id = record::in_sequence(id, index.len()).inspect_err(|_| {
             if let Ok(far) = u32::try_from(id) {
                 index.reserve(AccountId(far));
             }
         })?;
         while index.len() < id {
-            damages.note(ACCOUNTS.name, i64::from(index.len()), MISSING);
-            nameless.push(index.register_damaged());
+            index.add_gap();
         }
         load_account(row, index, &mut nameless)
     })?;
@@ -136,12 +134,29 @@ fn free(name: Name, index: &Index) -> Read<Name> {
     }
 }
 
-/// The number of the next account or channel, of which `len` are there.
-fn in_sequence(id: i64, len: u32) -> Read<u32> {
-    u32::try_from(id)
-        .ok()
-        .filter(|id| *id >= len && id - len <= MISSING_MAX)
-        .ok_or_else(|| "its number is not of its range".to_owned())
+/// Whether there is, or was, an account that a record names. If not, no new account
+/// may get its number.
+fn is_account(id: AccountId, index: &mut Index, damages: &mut Damages) -> bool {
+    if index.end_gap(id) {
+        damages.note(ACCOUNTS.name, i64::from(id.0), MISSING);
+    }
+    let is_account = index.get(id).is_some();
+    if !is_account {
+        index.reserve(id);
+    }
+    is_account
+}
+
+/// The same of a channel.
+fn is_channel(id: ChannelId, channels: &mut Channels, damages: &mut Damages) -> bool {
+    if channels.end_gap(id) {
+        damages.note(CHANNELS.name, i64::from(id.0), MISSING);
+    }
+    let is_channel = id.0 < channels.len();
+    if !is_channel {
+        channels.reserve(id);
+    }
+    is_channel
 }
 
 /// The sequence numbers of messages that were read, in ascending order.
@@ -166,7 +181,7 @@ fn load_mailboxes(
     let mut damages = std::mem::take(&mut index.damages);
     let mut removed = removed.iter().copied().peekable();
     let mut unswept = Vec::new();
-    scan(connection, MESSAGES, &mut damages, |key, row, _| {
+    scan(connection, MESSAGES, &mut damages, |key, row, damages| {
         let sequence = record::sequence(key, index.last_sequence(), "number")?;
         index.given_out(sequence);
         while removed.next_if(|earlier| *earlier < sequence).is_some() {}
@@ -177,9 +192,11 @@ fn load_mailboxes(
         let row = row?;
         let recipient = record::account(row, 0, "recipient");
         let sender = record::account(row, 1, "sender");
-        index.reserve_missing([&recipient, &sender].into_iter().flatten());
-        let (recipient, sender) = (recipient?, sender?);
-        if recipient.0.max(sender.0) >= index.len() {
+        let mut exists =
+            |id: &Read<AccountId>| id.as_ref().is_ok_and(|id| is_account(*id, index, damages));
+        let exist = [&recipient, &sender].map(&mut exists) == [true, true];
+        let (recipient, _) = (recipient?, sender?);
+        if !exist {
             return Err("its recipient or its sender is not an account".to_owned());
         }
         index.account_mut(recipient).mailbox.append(sequence);
@@ -192,15 +209,14 @@ fn load_mailboxes(
 /// Takes up the channels. One that is damaged keeps its number.
 fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
     let Index { channels, damages, .. } = index;
-    scan(connection, CHANNELS, damages, |id, row, damages| {
-        let id = in_sequence(id, channels.len()).inspect_err(|_| {
+    scan(connection, CHANNELS, damages, |id, row, _| {
+        let id = record::in_sequence(id, channels.len()).inspect_err(|_| {
             if let Ok(far) = u32::try_from(id) {
                 channels.reserve(ChannelId(far));
             }
         })?;
         while channels.len() < id {
-            damages.note(CHANNELS.name, i64::from(channels.len()), MISSING);
-            channels.add_damaged();
+            channels.add_gap();
         }
         let channel = row.and_then(|row| record::channel(row, 0));
         let channel = channel.inspect_err(|_| channels.add_damaged())?;
@@ -216,19 +232,22 @@ fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result
 /// Takes up the numbers of the posts, `posts_max` of each channel.
 fn load_posts(connection: &Connection, index: &mut Index, posts_max: u32) -> rusqlite::Result<()> {
     let mut damages = std::mem::take(&mut index.damages);
-    scan(connection, POSTS, &mut damages, |key, row, _| {
+    scan(connection, POSTS, &mut damages, |key, row, damages| {
         let number = record::sequence(key, index.channels.last_post(), "number")?;
         index.channels.given_out(number);
         let row = row?;
         let channel = record::number(row, 0, "channel").map(ChannelId);
         let author = record::author(row, 1);
-        index.reserve_missing(author.iter().flatten());
-        if let Ok(channel) = channel {
-            index.channels.reserve_missing(channel);
-        }
-        let (channel, author) = (channel?, author?);
-        let is_author = |author: AccountId| index.get(author).is_some();
-        if channel.0 >= index.channels.len() || !author.is_none_or(is_author) {
+        let has_author = match &author {
+            Ok(Some(author)) => is_account(*author, index, damages),
+            _ => true,
+        };
+        let has_channel = match &channel {
+            Ok(channel) => is_channel(*channel, &mut index.channels, damages),
+            Err(_) => true,
+        };
+        let (channel, _) = (channel?, author?);
+        if !has_author || !has_channel {
             return Err("its channel or its author is missing".to_owned());
         }
         index.channels.load(channel, number, posts_max);

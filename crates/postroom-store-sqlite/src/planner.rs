@@ -214,7 +214,7 @@ impl Planner<'_> {
         if self.allowed == Allowed::Nothing {
             return Err(Outcome::DiskFull);
         }
-        if self.index.len() >= self.limits.accounts_max {
+        if self.index.accounts() >= self.limits.accounts_max {
             return Err(Outcome::TooManyAccounts);
         }
         self.index.skip_reserved();

@@ -81,6 +81,17 @@ pub(crate) fn password(row: &Row<'_>, column: usize) -> Read<Option<PasswordHash
     .ok_or_else(|| "its password is not a hash, and opens to nobody".to_owned())
 }
 
+/// The number of an account or a channel, those before it having been numbered below
+/// `next`. Numbers may have gaps; one behind too many that are missing is damaged.
+pub(crate) fn in_sequence(id: i64, next: u32) -> Read<u32> {
+    /// They take memory.
+    const MISSING_MAX: u32 = 1_000_000;
+    u32::try_from(id)
+        .ok()
+        .filter(|id| *id >= next && id - next <= MISSING_MAX)
+        .ok_or_else(|| out_of_range("number"))
+}
+
 /// A sequence number; `last` is the highest one known so far.
 ///
 /// A number that no store ever counts to would leave none to give out after it, so

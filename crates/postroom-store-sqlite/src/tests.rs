@@ -14,6 +14,7 @@ use crate::file::database as database_file;
 use crate::{DataFolder, OpenError, SqliteStore};
 
 mod damage;
+mod gaps;
 
 struct Place(TempDir);
 
@@ -274,11 +275,16 @@ fn a_database_with_other_tables_or_of_a_newer_version_is_refused() {
 
 /// Files of released versions, kept as they were, must open for ever.
 fn released(version: u32) -> (TempDir, SqliteStore) {
-    let folder = TempDir::new().unwrap();
-    let fixture = format!("{}/fixtures/version-{version}.db", env!("CARGO_MANIFEST_DIR"));
-    std::fs::copy(fixture, database_file(folder.path())).unwrap();
+    let folder = fixture(&format!("version-{version}"));
     let store = open(&folder, Limits::default());
     (folder, store)
+}
+
+fn fixture(file: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let fixture = format!("{}/fixtures/{file}.db", env!("CARGO_MANIFEST_DIR"));
+    std::fs::copy(fixture, database_file(folder.path())).unwrap();
+    folder
 }
 
 #[test]
