@@ -7,17 +7,14 @@
 //! Each test opens a store of its own; those about durability drop it and open
 //! it again. A failed test panics with what it expected.
 
+mod jobs;
 mod live;
-
-use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+mod model;
 
 use postroom_model::{Name, Text, Unknown};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 
 use crate::{
-    AccountId, Call, Completion, Key, Lease, Limits, Outcome, PasswordHash, Store, Ticket,
+    AccountId, Call, Completion, Job, Key, Lease, Limits, Outcome, PasswordHash, Store, Ticket,
     Timestamp,
 };
 
@@ -55,12 +52,31 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         live::who_claims_alone_is_present_once,
         live::who_shares_is_present_until_the_last_leaves,
         live::strangers_are_admitted_where_they_are,
+        jobs::completions_keep_the_order_of_an_account_and_of_a_channel,
+        jobs::what_comes_while_a_job_is_out_follows_it,
+        jobs::counts_logins_and_presence_wait_for_no_job,
+        jobs::what_is_not_committed_does_not_show,
+        jobs::a_login_waits_for_the_password_that_is_being_set,
+        jobs::a_job_that_never_ran_stored_and_acknowledged_nothing,
+        jobs::a_job_whose_result_is_lost_acknowledged_nothing,
     ];
     for test in tests {
         fixture.clear();
         test(fixture);
     }
-    agrees_with_a_simple_model(fixture);
+    model::agrees_with_a_simple_model(fixture);
+}
+
+/// The jobs of a fixture's stores.
+pub type JobOf<F> = <<F as Fixture>::Store as Store>::Job;
+
+/// Runs the test that a job may run on another thread, which `run` starts and joins.
+pub fn check_elsewhere<F: Fixture>(
+    fixture: &mut F,
+    run: impl FnOnce(JobOf<F>) -> <JobOf<F> as Job>::Done,
+) {
+    fixture.clear();
+    jobs::a_job_runs_elsewhere(fixture, run);
 }
 
 /// A store and how to ask it one thing at a time.
@@ -74,12 +90,18 @@ impl<S: Store> Desk<S> {
         Self { store: fixture.open(limits), next_ticket: 0 }
     }
 
+    fn submit(&mut self, call: Call) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        self.store.submit(ticket, call);
+        ticket
+    }
+
     /// Settles calls as one group and returns what they came to.
     fn group(&mut self, calls: impl IntoIterator<Item = Call>) -> Vec<Outcome> {
         let first = self.next_ticket;
         for call in calls {
-            self.store.submit(Ticket(self.next_ticket), call);
-            self.next_ticket += 1;
+            self.submit(call);
         }
         let expected: Vec<_> = (first..self.next_ticket).map(Ticket).collect();
         let mut completed: Vec<Completion> = Vec::new();
@@ -100,8 +122,7 @@ impl<S: Store> Desk<S> {
 
     /// Opens an account without a password; returns it and its unread messages.
     fn log_in(&mut self, spelling: &str) -> (AccountId, u32) {
-        match self.call(Call::Open { name: name(spelling), key: Key::None, admits_strangers: true })
-        {
+        match self.call(open(spelling)) {
             Outcome::Opened { account, unread, .. } => (account, unread),
             other => panic!("{spelling} is opened, not {other:?}"),
         }
@@ -135,6 +156,10 @@ impl<S: Store> Desk<S> {
 
 fn name(spelling: &str) -> Name {
     Name::new(spelling).expect("a name of a test is one")
+}
+
+fn open(spelling: &str) -> Call {
+    Call::Open { name: name(spelling), key: Key::None, admits_strangers: true }
 }
 
 fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
@@ -351,137 +376,5 @@ fn accounts_are_listed_as_registered<F: Fixture>(fixture: &mut F) {
             assert_eq!(seen, [("Bob", 0, false), ("alice", 1, false)]);
         }
         other => panic!("{other:?}"),
-    }
-}
-
-/// One step of the model.
-#[derive(Clone, Debug)]
-enum Step {
-    Append {
-        recipient: usize,
-    },
-    Lease {
-        account: usize,
-    },
-    /// Confirms, or gives back, one of the leases held.
-    Confirm {
-        lease: usize,
-    },
-    GiveBack {
-        lease: usize,
-    },
-    Restart,
-}
-
-const PEOPLE: [&str; 3] = ["ann", "ben", "cat"];
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let person = 0..PEOPLE.len();
-    let step = prop_oneof![
-        5 => person.clone().prop_map(|recipient| Step::Append { recipient }),
-        4 => person.prop_map(|account| Step::Lease { account }),
-        3 => (0..8_usize).prop_map(|lease| Step::Confirm { lease }),
-        2 => (0..8_usize).prop_map(|lease| Step::GiveBack { lease }),
-        1 => Just(Step::Restart),
-    ];
-    prop::collection::vec(step, 1..60)
-}
-
-/// A mailbox as anyone would write it.
-#[derive(Debug, Default)]
-struct ModelMailbox {
-    /// Number and text.
-    waiting: VecDeque<(u64, String)>,
-    leased: Vec<(u64, String)>,
-}
-
-impl ModelMailbox {
-    fn unread(&self) -> usize {
-        self.waiting.len() + self.leased.len()
-    }
-
-    fn give_back(&mut self, number: u64) {
-        if let Some(at) = self.leased.iter().position(|(leased, _)| *leased == number) {
-            self.waiting.push_back(self.leased.remove(at));
-            self.waiting.make_contiguous().sort();
-        }
-    }
-}
-
-/// A lease, whose it is, and the number of its message in the model.
-type Held = (Lease, AccountId, u64);
-
-fn agrees_with_a_simple_model<F: Fixture>(fixture: &mut F) {
-    let mut runner =
-        TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
-    // The fixture is used by one case at a time.
-    let fixture = RefCell::new(fixture);
-    let result = runner.run(&steps(), |steps| {
-        run_against_model(*fixture.borrow_mut(), &steps);
-        Ok(())
-    });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
-}
-
-fn run_against_model<F: Fixture>(fixture: &mut F, steps: &[Step]) {
-    const CAPACITY: u32 = 4;
-    fixture.clear();
-    let mut desk = Desk::open(fixture, limits(CAPACITY));
-    let accounts = PEOPLE.map(|person| desk.log_in(person).0);
-    let mut model: HashMap<AccountId, ModelMailbox> = HashMap::new();
-    let mut held: Vec<Held> = Vec::new();
-    let mut next_number = 0;
-    for step in steps {
-        match *step {
-            Step::Append { recipient } => {
-                let words = format!("message {next_number}");
-                let mailbox = model.entry(accounts[recipient]).or_default();
-                match desk.append(accounts[0], PEOPLE[recipient], &words) {
-                    Outcome::Composed { .. } => mailbox.waiting.push_back((next_number, words)),
-                    Outcome::MailboxFull { .. } => assert_eq!(mailbox.unread(), CAPACITY as usize),
-                    other => panic!("{other:?}"),
-                }
-                next_number += 1;
-            }
-            Step::Lease { account } => {
-                let account = accounts[account];
-                let mailbox = model.entry(account).or_default();
-                let (found, expected) = (desk.lease(account), mailbox.waiting.pop_front());
-                assert_eq!(found.is_some(), expected.is_some());
-                if let (Some((lease, text, remaining)), Some((number, words))) = (found, expected) {
-                    assert_eq!(
-                        (text.as_str(), remaining as usize),
-                        (&*words, mailbox.waiting.len())
-                    );
-                    mailbox.leased.push((number, words));
-                    held.push((lease, account, number));
-                }
-            }
-            Step::Confirm { lease } if lease < held.len() => {
-                let (lease, account, number) = held.swap_remove(lease);
-                desk.confirm(lease);
-                let mailbox = model.entry(account).or_default();
-                mailbox.leased.retain(|(leased, _)| *leased != number);
-            }
-            Step::GiveBack { lease } if lease < held.len() => {
-                let (lease, account, number) = held.swap_remove(lease);
-                desk.give_back(lease);
-                model.entry(account).or_default().give_back(number);
-            }
-            Step::Confirm { .. } | Step::GiveBack { .. } => {}
-            Step::Restart => {
-                drop(desk);
-                desk = Desk::open(fixture, limits(CAPACITY));
-                for (_lease, account, number) in held.drain(..) {
-                    model.entry(account).or_default().give_back(number);
-                }
-            }
-        }
-    }
-    for (person, account) in PEOPLE.iter().zip(accounts) {
-        let expected = model.entry(account).or_default().unread();
-        assert_eq!(desk.log_in(person), (account, u32::try_from(expected).unwrap_or(u32::MAX)));
     }
 }

@@ -33,7 +33,8 @@ pub const PAGE_BYTES: usize = 64 << 10;
 /// order of their submission; so do those of one channel. Others complete in any
 /// order. [`Call::Claim`], [`Call::Release`], [`Call::ListPresent`],
 /// [`Call::CountUnread`] and [`Call::Open`] of a known account are answered from what
-/// is committed and wait for no other call.
+/// is committed and wait for no other call; but an `Open` waits for calls submitted
+/// before it that set the password of its account.
 pub trait Store {
     /// A group of calls to be committed.
     type Job: Job;
@@ -44,7 +45,9 @@ pub trait Store {
     /// The next group to be committed, if there is one and it need not wait for one
     /// under way.
     ///
-    /// `now` is kept with new messages and decides nothing.
+    /// `now` is kept with new messages and decides nothing. If the job is dropped, or
+    /// its result never comes back, its calls do not complete, and may have been
+    /// carried out; neither do later ones that must wait for them.
     fn next_job(&mut self, now: Timestamp) -> Option<Self::Job>;
 
     /// Takes the result of a job.

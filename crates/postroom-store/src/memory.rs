@@ -176,6 +176,27 @@ impl MemoryStore {
         due
     }
 
+    /// Whether a call stores something, reads the disk, or depends on one that does.
+    fn needs_a_job(&self, call: &Call, books: &Books) -> bool {
+        match call {
+            Call::Claim { .. }
+            | Call::Release { .. }
+            | Call::ListPresent
+            | Call::CountUnread { .. } => false,
+            Call::Open { name, .. } => !books.is_known(name) || self.sets_password(name),
+            _ => true,
+        }
+    }
+
+    /// Whether a call that is not completed sets the password of an account.
+    fn sets_password(&self, account: &Name) -> bool {
+        let under_way = self.under_way.iter().flat_map(|group| &group.calls);
+        let waiting = self.waiting.iter().chain(under_way.map(|(waiting, _)| waiting));
+        waiting
+            .map(|waiting| &waiting.call)
+            .any(|call| matches!(call, Call::SetPassword { name, .. } if name == account))
+    }
+
     fn end(&mut self, disk: &mut Disk, waiting: Waiting, fate: Fate, now: Timestamp) {
         let Waiting { ticket, call } = waiting;
         let (session, limits) = (&mut self.session, self.limits);
@@ -217,7 +238,7 @@ impl Store for MemoryStore {
         let disk = self.disk.clone();
         let disk = &mut *disk.0.borrow_mut();
         let waiting = Waiting { ticket, call };
-        if needs_a_job(&waiting.call, &disk.books) {
+        if self.needs_a_job(&waiting.call, &disk.books) {
             self.waiting.push(waiting);
             return;
         }
@@ -260,24 +281,11 @@ impl Store for MemoryStore {
     }
 }
 
-/// Whether a call stores something or reads the disk.
-fn needs_a_job(call: &Call, books: &Books) -> bool {
-    match call {
-        Call::Claim { .. }
-        | Call::Release { .. }
-        | Call::ListPresent
-        | Call::CountUnread { .. } => false,
-        Call::Open { name, .. } => !books.is_known(name),
-        _ => true,
-    }
-}
-
 fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
     let account = |account| vec![Subject::Account(books.name(account).clone())];
     let of_leases =
         |leases: &[Lease]| leases.first().map_or_else(Vec::new, |lease| account(lease.account()));
     match call {
-        Call::Open { name, .. } if books.is_known(name) => Vec::new(),
         Call::Open { name, .. } | Call::SetPassword { name, .. } => {
             vec![Subject::Account(name.clone())]
         }
@@ -299,109 +307,4 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use postroom_model::{Text, Unknown};
-
-    use super::*;
-    use crate::contract::{self, Fixture};
-    use crate::{AccountId, Key, Outcome};
-
-    /// A disk whose calls are late when a seed says so, if one does.
-    struct Place {
-        disk: MemoryDisk,
-        seed: Option<u64>,
-    }
-
-    impl Fixture for Place {
-        type Store = MemoryStore;
-
-        fn clear(&mut self) {
-            self.disk = MemoryDisk::default();
-            if let Some(seed) = self.seed {
-                let state = Cell::new(seed);
-                self.disk.decide(move |_| {
-                    state.set(state.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-                    if state.get() >> 63 == 0 { Fate::Late } else { Fate::CarriedOut }
-                });
-            }
-        }
-
-        fn open(&mut self, limits: Limits) -> MemoryStore {
-            self.disk.open(limits)
-        }
-    }
-
-    #[test]
-    fn keeps_the_contract_of_all_stores() {
-        contract::check(&mut Place { disk: MemoryDisk::default(), seed: None });
-    }
-
-    #[test]
-    fn keeps_the_contract_whatever_is_late() {
-        for seed in 0..8 {
-            contract::check(&mut Place { disk: MemoryDisk::default(), seed: Some(seed) });
-        }
-    }
-
-    fn open(name: &str) -> Call {
-        Call::Open { name: Name::new(name).unwrap(), key: Key::None, admits_strangers: true }
-    }
-
-    fn append(recipient: &str, words: &str) -> Call {
-        let (recipient, text) = (Name::new(recipient).unwrap(), Text::from_bytes(words.as_bytes()));
-        let (sender, text) = (AccountId(0), text.unwrap());
-        Call::Compose { sender, recipient, text, unknown: Unknown::Register }
-    }
-
-    /// Settles once; the numbers of the calls that completed.
-    fn settle(store: &mut MemoryStore) -> Vec<u64> {
-        let mut completed = Vec::new();
-        store.settle(Timestamp(0), &mut completed).unwrap();
-        completed.iter().map(|completion| completion.ticket.0).collect()
-    }
-
-    #[test]
-    fn what_is_late_holds_back_its_own_account_alone() {
-        let disk = MemoryDisk::default();
-        let mut store = disk.open(Limits::default());
-        store.submit(Ticket(0), open("bob"));
-        assert_eq!(settle(&mut store), [0]);
-        disk.decide(|call| match call {
-            Call::Compose { recipient, .. } if recipient.as_str() == "bob" => Fate::Late,
-            _ => Fate::CarriedOut,
-        });
-        let calls = [append("bob", "one"), append("ann", "two"), append("bob", "three")];
-        for (number, call) in (1..).zip(calls) {
-            store.submit(Ticket(number), call);
-        }
-        store.submit(Ticket(4), open("bob"));
-        assert_eq!(settle(&mut store), [4, 2]);
-        disk.carry_out();
-        assert_eq!(settle(&mut store), [1, 3]);
-    }
-
-    #[test]
-    fn on_a_full_disk_nothing_is_stored() {
-        let disk = MemoryDisk::default();
-        let mut store = disk.open(Limits::default());
-        store.submit(Ticket(0), open("bob"));
-        settle(&mut store);
-        disk.set_full(true);
-        let mut completed = Vec::new();
-        for (number, call) in (1..).zip([append("bob", "one"), open("new"), open("bob")]) {
-            store.submit(Ticket(number), call);
-        }
-        store.settle(Timestamp(0), &mut completed).unwrap();
-        completed.sort_by_key(|completion| completion.ticket.0);
-        let outcomes: Vec<_> = completed.into_iter().filter_map(Completion::into_outcome).collect();
-        assert!(
-            matches!(
-                outcomes[..],
-                [Outcome::DiskFull, Outcome::DiskFull, Outcome::Opened { unread: 0, .. }]
-            ),
-            "{outcomes:?}"
-        );
-    }
-}
+mod tests;

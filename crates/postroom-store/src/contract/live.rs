@@ -10,11 +10,11 @@ use crate::{
     Store,
 };
 
-fn channel(tag: &str) -> Channel {
+pub(super) fn channel(tag: &str) -> Channel {
     Channel::parse(tag).expect("a channel of a test is one")
 }
 
-fn post(author: Option<(AccountId, &str)>, tags: &[&str], words: &str) -> Call {
+pub(super) fn post(author: Option<(AccountId, &str)>, tags: &[&str], words: &str) -> Call {
     let text = Text::from_bytes(words.as_bytes()).expect("a text of a test is one");
     let channels = tags.iter().map(|tag| channel(tag)).collect();
     let shown = author.map_or(Author::Board, |(_, shown)| Author::Account(name(shown)));
