@@ -5,7 +5,7 @@ use std::sync::Arc;
 use postroom_model::{Author, Channel, Name, Position, Post, PostRefusal, Text, Unknown};
 use postroom_store::contract::{self, Fixture};
 use postroom_store::{
-    AccountId, Call, Completion, Key, Limits, Outcome, PasswordHash, Store, Ticket, Timestamp,
+    AccountId, Call, Completion, Job, Key, Limits, Outcome, PasswordHash, Store, Ticket, Timestamp,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -15,6 +15,7 @@ use crate::{DataFolder, OpenError, SqliteStore};
 
 mod damage;
 mod gaps;
+mod jobs;
 
 struct Place(TempDir);
 
@@ -91,6 +92,13 @@ fn rows(folder: &TempDir, table: &str) -> u64 {
 #[test]
 fn keeps_the_contract_of_all_stores() {
     contract::check(&mut Place(TempDir::new().unwrap()));
+}
+
+#[test]
+fn a_job_runs_on_any_thread() {
+    contract::check_elsewhere(&mut Place(TempDir::new().unwrap()), |job| {
+        std::thread::spawn(|| job.run()).join().unwrap()
+    });
 }
 
 #[test]
