@@ -52,6 +52,8 @@ pub trait Store {
 
     /// Takes the result of a job.
     ///
+    /// Its calls need not be completed by it: on a full disk, for example, the next job
+    /// may have them again. So ask for that while calls are not completed.
     /// After an error nothing more is acknowledged: the store can no longer say what
     /// is on disk, and the process must end.
     fn finish(&mut self, done: <Self::Job as Job>::Done) -> Result<(), StoreFailure>;
