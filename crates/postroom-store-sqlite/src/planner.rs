@@ -109,10 +109,11 @@ impl Planner<'_> {
     }
 
     fn open(&mut self, name: &Name, key: &Key, admits_strangers: bool) -> Outcome {
-        if !self.index.admits(self.index.find(name), key, admits_strangers) {
+        let known = self.index.find(name);
+        if !self.index.admits(known, key, admits_strangers) {
             return Outcome::NotAdmitted;
         }
-        let (account, registered) = match self.find_or_register(name) {
+        let (account, registered) = match self.known_or_registered(known, name) {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
@@ -129,12 +130,9 @@ impl Planner<'_> {
         if self.allowed != Allowed::Everything {
             return Outcome::DiskFull;
         }
-        let (account, registered) = match known {
-            Some(account) => (account, false),
-            None => match self.find_or_register(recipient) {
-                Ok(found) => found,
-                Err(refusal) => return refusal,
-            },
+        let (account, registered) = match self.known_or_registered(known, recipient) {
+            Ok(found) => found,
+            Err(refusal) => return refusal,
         };
         let capacity = self.limits.mailbox_capacity;
         let found = self.index.account_mut(account);
@@ -195,7 +193,7 @@ impl Planner<'_> {
         if self.allowed == Allowed::Nothing {
             return Outcome::DiskFull;
         }
-        let (account, registered) = match self.find_or_register(name) {
+        let (account, registered) = match self.known_or_registered(self.index.find(name), name) {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
@@ -205,10 +203,14 @@ impl Planner<'_> {
         Outcome::PasswordSet { registered }
     }
 
-    /// The account of a name and whether this call registered it, or why it
-    /// could not.
-    fn find_or_register(&mut self, name: &Name) -> Result<(AccountId, bool), Outcome> {
-        if let Some(account) = self.index.find(name) {
+    /// The account that is known for a name, or else one that this call registers, and
+    /// which of the two it is; or why it could not.
+    fn known_or_registered(
+        &mut self,
+        known: Option<AccountId>,
+        name: &Name,
+    ) -> Result<(AccountId, bool), Outcome> {
+        if let Some(account) = known {
             return Ok((account, false));
         }
         if self.allowed == Allowed::Nothing {
