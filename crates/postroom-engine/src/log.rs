@@ -7,7 +7,7 @@
 //! logged once the second is over. That never concerns joins, leaves and logins, failed
 //! ones included.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ const PEERS_MAX: usize = 4_096;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// How important a line is.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Level {
     /// Something is broken.
     Error,
@@ -165,7 +165,8 @@ impl Limit {
 /// How many lines of each kind and peer came in this second.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    lines: HashMap<(Level, &'static str, Option<IpAddr>), u32>,
+    /// Ordered, so that what was left out is logged in the same order in each run.
+    lines: BTreeMap<(Level, &'static str, Option<IpAddr>), u32>,
     /// When the second is over.
     over: Option<Instant>,
 }
@@ -198,7 +199,7 @@ impl Counts {
         now: Instant,
     ) -> impl Iterator<Item = (Level, &'static str, Option<IpAddr>, u32)> + use<> {
         let is_over = self.over.take_if(|over| *over <= now).is_some();
-        let lines = if is_over { std::mem::take(&mut self.lines) } else { HashMap::new() };
+        let lines = if is_over { std::mem::take(&mut self.lines) } else { BTreeMap::new() };
         lines.into_iter().filter_map(|((level, kind, peer), count)| {
             let left_out = count.checked_sub(LINES_A_SECOND_MAX).filter(|count| *count > 0)?;
             Some((level, kind, peer, left_out))
@@ -442,6 +443,19 @@ mod tests {
         assert_eq!(left_out, [(Level::Warn, "full", Some(one), 30)]);
         assert_eq!(counts.over_at(), None);
         assert_eq!(admitted(&mut counts, "full", one, 1), 1, "a new second");
+    }
+
+    #[test]
+    fn what_was_left_out_is_logged_in_the_same_order_in_each_run() {
+        let (mut counts, now) = (Counts::default(), now());
+        let peers: Vec<IpAddr> = (1..9_u8).map(|last| [192, 0, 2, last].into()).collect();
+        for _ in 0..=LINES_A_SECOND_MAX {
+            for peer in peers.iter().rev() {
+                counts.admit(Level::Warn, "full", Some(*peer), now);
+            }
+        }
+        let left_out = counts.take_left_out(now + SECOND);
+        assert_eq!(left_out.filter_map(|(_, _, peer, _)| peer).collect::<Vec<_>>(), peers);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What holds while a group is being committed, and where it never is.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use postroom_model::Position;
 
@@ -69,7 +69,7 @@ pub(super) fn completions_keep_the_order_of_an_account_and_of_a_channel<F: Fixtu
     let mut desk = Desk::open(fixture, limits(99));
     let (bob, _) = desk.log_in("bob");
     desk.log_in("ann");
-    let mut submitted: HashMap<&str, Vec<Ticket>> = HashMap::new();
+    let mut submitted: BTreeMap<&str, Vec<Ticket>> = BTreeMap::new();
     for round in 0..10 {
         let words = round.to_string();
         let calls = [
