@@ -68,7 +68,7 @@ fn imports(modules: &Modules, module: &[String]) -> BTreeSet<Module> {
 }
 
 /// The paths of all `use` lines, their braces expanded.
-fn uses(text: &str) -> Vec<Vec<String>> {
+pub(crate) fn uses(text: &str) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
     for rest in text.split(" use ").skip(1).chain(text.strip_prefix("use ")) {
         let tree: String = rest.split(';').next().unwrap_or_default().replace(' ', "");

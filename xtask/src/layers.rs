@@ -28,7 +28,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("postroom-client", &["postroom-model"]),
 ];
 
-/// Crates that must not see a runtime or a socket.
+/// Crates that must not see a runtime or a socket, and have no input or output, clock,
+/// thread or randomness of their own.
 const BELOW_SERVER: &[&str] = &[
     "postroom-model",
     "postroom-protocol",
@@ -36,7 +37,8 @@ const BELOW_SERVER: &[&str] = &[
     "postroom-office",
     "postroom-engine",
 ];
-const RUNTIMES: &[&str] = &["mio", "tokio", "socket2", "signal-hook", "rusqlite"];
+const RUNTIMES: &[&str] =
+    &["mio", "rand", "rusqlite", "rustix", "signal-hook", "socket2", "tokio", "tracing"];
 
 /// The one file of the server that may start threads.
 const THREADS: &str = "crates/postroom-server/src/threads.rs";
@@ -50,6 +52,9 @@ const SOCKETS: &[&str] = &["TcpStream", "TcpListener", "socket2"];
 pub(crate) fn check(root: &Path) -> Result<(), String> {
     for (name, allowed) in LAYERS {
         check_dependencies(root, name, allowed)?;
+    }
+    for name in BELOW_SERVER {
+        crate::purity::check(root, name)?;
     }
     check_protocols(root)?;
     check_transport(root)?;
@@ -116,8 +121,10 @@ fn check_transport(root: &Path) -> Result<(), String> {
 fn check_threads(root: &Path) -> Result<(), String> {
     for name in LAYERS.iter().map(|(name, _)| name).filter(|name| **name != "postroom-client") {
         for file in rust_files(&root.join("crates").join(name).join("src"))? {
-            let is_test = file_name(&file) == "tests.rs";
-            if file != root.join(THREADS) && !is_test && read(&file)?.contains("thread::") {
+            if file != root.join(THREADS)
+                && !is_test_file(&file)
+                && read(&file)?.contains("thread::")
+            {
                 return Err(format!("{} uses threads; only {THREADS} may", file.display()));
             }
         }
@@ -125,11 +132,17 @@ fn check_threads(root: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a source file of a crate is `tests.rs`, or in a folder `tests`.
+pub(crate) fn is_test_file(path: &Path) -> bool {
+    let path = path.with_extension("");
+    path.iter().rev().take_while(|part| *part != "src").any(|part| part == "tests")
+}
+
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn read(path: &Path) -> Result<String, String> {
+pub(crate) fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 

@@ -2,6 +2,7 @@
 
 mod circles;
 mod layers;
+mod purity;
 
 use std::env;
 use std::path::Path;
