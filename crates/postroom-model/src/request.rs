@@ -104,8 +104,8 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// A visit, as many at one time as there may be.
-    pub const VISIT: Self = Self { admits_strangers: true, presence: None };
+    /// The account does not become present; there may be any number of such sessions.
+    pub const WITHOUT_PRESENCE: Self = Self { admits_strangers: true, presence: None };
 }
 
 /// How a session makes its account present, and what it wants to be told.

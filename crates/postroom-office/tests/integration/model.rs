@@ -203,7 +203,8 @@ impl Trial {
         self.visitors += 1;
         let visitor = self.visitors;
         let name = Name::new(NAMES[person][spelling]).unwrap();
-        self.office.ask(session, Request::LogIn { name, password: None, terms: Terms::VISIT });
+        self.office
+            .ask(session, Request::LogIn { name, password: None, terms: Terms::WITHOUT_PRESENCE });
         // A known account is opened from what is committed, whatever waits.
         let login = if self.model.knows(person) {
             Pending::LoggedIn(self.model.log_in(person, spelling))

@@ -325,7 +325,7 @@ mod tests {
     }
 
     fn chat(state: State) -> Chat {
-        Chat { state, terms: Terms::VISIT }
+        Chat { state, terms: Terms::WITHOUT_PRESENCE }
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Mailbox {
                 let (name, password) = (Name::from_bytes(name).ok()?, password.take());
                 Some(Step::AskAlone(
                     Asked::LogIn,
-                    Request::LogIn { name, password, terms: Terms::VISIT },
+                    Request::LogIn { name, password, terms: Terms::WITHOUT_PRESENCE },
                 ))
             }
             (Command::Compose(recipient), State::Member) => {

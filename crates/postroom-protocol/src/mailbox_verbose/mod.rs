@@ -87,7 +87,10 @@ impl MailboxVerbose {
         match (&mut self.state, Name::from_bytes(name)) {
             (State::Stranger { password }, Ok(name)) => {
                 let password = password.take();
-                Step::AskAlone(Asked::LogIn, Request::LogIn { name, password, terms: Terms::VISIT })
+                Step::AskAlone(
+                    Asked::LogIn,
+                    Request::LogIn { name, password, terms: Terms::WITHOUT_PRESENCE },
+                )
             }
             _ => Step::Answer(LOGIN_ERROR.into()),
         }
