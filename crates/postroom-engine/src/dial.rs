@@ -144,7 +144,8 @@ impl<S: Store> Engine<S> {
         account: &Name,
         port: u16,
     ) -> Option<&'static str> {
-        if !self.settings.dials_back {
+        let listener = self.sessions.get(session).map(|session| session.listener)?;
+        if !self.listeners.get(listener).options.dials_back {
             return Some("dialling back is off (im.dial_back)");
         }
         if port < PORT_MIN {

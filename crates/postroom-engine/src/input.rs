@@ -8,7 +8,7 @@ use postroom_store::Store;
 
 use crate::connection::{Broken, Connection, Ending, Phase};
 use crate::key::ConnectionKey;
-use crate::settings::Proof;
+use crate::listener::Proof;
 use crate::timers::{Deadline, Slot};
 use crate::{Engine, Output};
 
@@ -71,7 +71,7 @@ impl<S: Store> Engine<S> {
     pub fn half_closed(&mut self, now: Instant, key: ConnectionKey, acknowledged: u64) {
         self.now = now;
         let proof =
-            self.settings.proof == Proof::Tcp && self.has_acknowledged_all(key, acknowledged);
+            self.proof(key) == Some(Proof::Tcp) && self.has_acknowledged_all(key, acknowledged);
         let Some(connection) = self.connections.get_mut(key.index()) else {
             return;
         };
@@ -88,6 +88,13 @@ impl<S: Store> Engine<S> {
         if is_draining {
             self.remove(key, Ending::AsItsPhase);
         }
+    }
+
+    /// What proves on a connection that a message arrived.
+    fn proof(&self, key: ConnectionKey) -> Option<Proof> {
+        let session = self.connections.get(key.index())?.session?;
+        let listener = self.sessions.get(session)?.listener;
+        Some(self.listeners.get(listener).options.proof)
     }
 
     fn has_acknowledged_all(&self, key: ConnectionKey, acknowledged: u64) -> bool {

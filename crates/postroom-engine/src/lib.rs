@@ -23,6 +23,7 @@ mod dial;
 mod ending;
 mod input;
 mod key;
+mod listener;
 mod log;
 mod opening;
 mod origin;
@@ -45,6 +46,7 @@ use before_login::BeforeLogin;
 use connection::Connection;
 use delivery::Watch;
 use dial::Failures;
+use listener::Listeners;
 use log::Counts;
 use session::Sessions;
 use spare::SpareBuffers;
@@ -54,13 +56,15 @@ use timers::{Deadline, Slot, Timers};
 pub use connection::Broken;
 pub use dial::Dialled;
 pub use key::ConnectionKey;
+pub use listener::{Listener, ListenerKey, ListenerOptions, Proof};
 pub use log::{Level, LogLine, What};
 pub use origin::Origin;
-pub use settings::{EngineSettings, Proof};
+pub use settings::EngineSettings;
 
 /// A server without input or output, over the store `S`.
 pub struct Engine<S> {
     settings: EngineSettings,
+    listeners: Listeners,
     office: Office<S>,
     /// The latest time that the driver has told.
     now: Instant,
@@ -121,6 +125,7 @@ impl<S: Store> Engine<S> {
         Self {
             office: Office::new(store, settings.password_checks_max),
             settings,
+            listeners: Listeners::default(),
             now,
             connections: Slab::new(),
             sessions: Sessions::default(),
@@ -138,6 +143,11 @@ impl<S: Store> Engine<S> {
             session_outputs: Outputs::default(),
             spare: SpareBuffers::default(),
         }
+    }
+
+    /// Adds a listener; connections to it may be [opened](Self::open) from now on.
+    pub fn add_listener(&mut self, listener: Listener) -> ListenerKey {
+        self.listeners.add(listener)
     }
 
     /// Takes over a password file with its first reading.

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use postroom_protocol::{Close, DropReason, Input, Outputs, Protocol, Stream, Timer};
+use postroom_protocol::{Close, DropReason, Input, Outputs, Stream, Timer};
 use postroom_store::Store;
 
 use crate::Engine;
 use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
+use crate::listener::ListenerKey;
 use crate::session::Session;
 use crate::timers::{Deadline, Slot};
 
@@ -18,15 +19,11 @@ const EVICTED: Close = Close::Dropped(DropReason::Evicted);
 const BEFORE_LOGIN_SHARE: usize = 4;
 
 impl<S: Store> Engine<S> {
-    /// A connection was accepted by a listener of `protocol`. All outputs must have been
+    /// A connection was accepted by a listener. All outputs must have been
     /// taken before, or the key may be one that is still to be closed.
-    pub fn open(
-        &mut self,
-        now: Instant,
-        protocol: &'static Protocol,
-        peer: SocketAddr,
-    ) -> ConnectionKey {
+    pub fn open(&mut self, now: Instant, listener: ListenerKey, peer: SocketAddr) -> ConnectionKey {
         self.now = now;
+        let protocol = self.listeners.get(listener).protocol;
         let key = self.office.enter();
         let mut outputs = Outputs::default();
         let state = (protocol.begin)(&self.settings.session, &mut outputs);
@@ -34,6 +31,7 @@ impl<S: Store> Engine<S> {
         let front = ConnectionKey::from_index(self.connections.insert(connection));
         self.sessions.insert(Session {
             protocol,
+            listener,
             state,
             key,
             peer: peer.into(),

@@ -8,12 +8,14 @@ use smol_str::SmolStr;
 
 use crate::dial::Dialling;
 use crate::key::ConnectionKey;
+use crate::listener::ListenerKey;
 use crate::origin::Origin;
 use crate::timers::Slot;
 
 /// A session, as far as the engine knows it.
 pub(crate) struct Session {
     pub(crate) protocol: &'static Protocol,
+    pub(crate) listener: ListenerKey,
     /// What the protocol makes of the client's bytes.
     pub(crate) state: Box<dyn postroom_protocol::Session>,
     pub(crate) key: SessionKey,

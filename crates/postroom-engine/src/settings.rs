@@ -15,26 +15,10 @@ pub struct EngineSettings {
     pub drain_limit: Duration,
     /// Logins that may wait for their password to be checked.
     pub password_checks_max: usize,
-    /// What proves that a message arrived.
-    pub proof: Proof,
-    /// Whether clients that ask for it are dialled back.
-    pub dials_back: bool,
     /// How long a client may take to be dialled back.
     pub dial_limit: Duration,
     /// Whether the log has lines for single requests.
     pub logs_requests: bool,
-}
-
-/// What proves that a message handed out has arrived.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Proof {
-    /// A further line, or the end of the client's side, once the client's
-    /// operating system has acknowledged all answers.
-    #[default]
-    Tcp,
-    /// A further line alone: behind a proxy acknowledgements and ends are the
-    /// proxy's.
-    Command,
 }
 
 impl Default for EngineSettings {
@@ -44,8 +28,6 @@ impl Default for EngineSettings {
             connections_max: 16_384,
             drain_limit: Duration::from_secs(1),
             password_checks_max: 256,
-            proof: Proof::default(),
-            dials_back: true,
             dial_limit: Duration::from_secs(3),
             logs_requests: false,
         }

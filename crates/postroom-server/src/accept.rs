@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use postroom_engine::Broken;
-use postroom_protocol::Protocol;
+use postroom_engine::{Broken, ListenerKey};
 use postroom_store::Store;
 
 use crate::connection::{Connection, Peer};
@@ -21,10 +20,12 @@ impl<S: Store> Server<S> {
     /// in turn, so that a flood at one of them does not take all places.
     pub(crate) fn accept(&mut self) {
         self.accept_again();
-        // Evicted connections get their last line before they give up their places.
-        self.perform();
-        self.engine.make_places(self.now, self.connections_wait());
-        self.perform();
+        if self.connections_wait() {
+            // Evicted connections get their last line before they give up their places.
+            self.perform();
+            self.engine.make_places(self.now, true);
+            self.perform();
+        }
         while self.may_accept() {
             self.next_listener = (self.next_listener + 1) % self.listeners.len();
             if self.listeners[self.next_listener].waiting {
@@ -62,8 +63,8 @@ impl<S: Store> Server<S> {
         let listening = &mut self.listeners[number];
         match listening.bound.listener.accept() {
             Ok((stream, peer)) => {
-                let protocol = listening.bound.address.protocol;
-                self.begin(stream, peer, protocol);
+                let listener = listening.key;
+                self.begin(stream, peer, listener);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => listening.waiting = false,
             Err(error) if is_of_the_connection(&error) => {}
@@ -79,8 +80,8 @@ impl<S: Store> Server<S> {
         }
     }
 
-    fn begin(&mut self, socket: TcpStream, peer: SocketAddr, protocol: &'static Protocol) {
-        let key = self.engine.open(self.now, protocol, peer);
+    fn begin(&mut self, socket: TcpStream, peer: SocketAddr, listener: ListenerKey) {
+        let key = self.engine.open(self.now, listener, peer);
         self.connections.insert(key, Connection::new(Plain::new(socket), Peer::Open));
         if let Err(error) = self.watch(key) {
             tracing::error!(%error, "cannot watch a connection");

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use postroom_engine::{Broken, ConnectionKey, Engine, Output};
+use postroom_engine::{Broken, ConnectionKey, Engine, ListenerKey, Output};
 use postroom_protocol::{Category, Report};
 use postroom_store::{Job as _, Store, StoreFailure, Timestamp};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -64,6 +64,7 @@ enum Stop {
 
 pub(crate) struct Listening {
     pub(crate) bound: BoundListener,
+    pub(crate) key: ListenerKey,
     /// Connections may wait in the operating system's queue.
     pub(crate) waiting: bool,
 }
@@ -81,6 +82,8 @@ impl<S: Store> Server<S> {
     ) -> Result<Self, ServerError> {
         let Parts { settings, store, listeners, mut signals, passwords, reporter } = parts;
         let ServerSettings { engine: settings, stop_limit, keep_alive } = settings;
+        let now = Instant::now();
+        let mut engine = Engine::new(now, settings, store);
         let poll = Poll::new().map_err(refused("watch sockets"))?;
         let registry = poll.registry();
         signals.register(registry, SIGNALS).map_err(refused("catch signals"))?;
@@ -89,11 +92,10 @@ impl<S: Store> Server<S> {
             registry
                 .register(&mut bound.listener, Token(FIRST_LISTENER + number), Interest::READABLE)
                 .map_err(refused("watch a listener"))?;
-            listening.push(Listening { bound, waiting: true });
+            let key = engine.add_listener(bound.settings.listener);
+            listening.push(Listening { bound, key, waiting: true });
         }
         let waker = Waker::new(registry, THREADS).map_err(refused("wake the server"))?;
-        let now = Instant::now();
-        let mut engine = Engine::new(now, settings, store);
         let source = passwords.map(|Passwords { first, source }| {
             engine.use_password_file(first);
             source
@@ -355,7 +357,12 @@ impl<S: Store> Server<S> {
             if bytes.is_empty() {
                 return;
             }
+            let is_all = |written| written == bytes.len();
             match connection.transport.write(bytes) {
+                Ok(written) if is_all(written) => {
+                    self.engine.transmitted(self.now, key, written);
+                    return;
+                }
                 Ok(written) => self.engine.transmitted(self.now, key, written),
                 Err(error) => {
                     self.break_off(key, error.kind());

@@ -22,7 +22,7 @@ mod transport;
 use std::io;
 use std::net::SocketAddr;
 
-use postroom_protocol::Protocol;
+use postroom_engine::Listener;
 use postroom_store::StoreFailure;
 use thiserror::Error;
 
@@ -58,11 +58,11 @@ pub enum ServerError {
     },
 }
 
-/// An address and the protocol spoken there.
+/// An address, and what connections inherit from the listener there.
 #[derive(Clone, Copy, Debug)]
-pub struct ListenerAddress {
-    /// The protocol.
-    pub protocol: &'static Protocol,
+pub struct ListenerSettings {
+    /// What connections inherit.
+    pub listener: Listener,
     /// The address; port 0 takes a free port.
     pub address: SocketAddr,
 }

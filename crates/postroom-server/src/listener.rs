@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::net::TcpListener;
+use postroom_engine::Listener;
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 use thiserror::Error;
 
-use crate::ListenerAddress;
+use crate::ListenerSettings;
 
 /// Connections that the operating system holds until they are accepted.
 const BACKLOG: i32 = 4_096;
@@ -46,7 +47,7 @@ impl KeepAlive {
 pub struct BoundListener {
     pub(crate) listener: TcpListener,
     /// Where it is, a port chosen by the operating system filled in.
-    pub address: ListenerAddress,
+    pub settings: ListenerSettings,
 }
 
 /// An address that cannot be listened on.
@@ -71,17 +72,17 @@ fn advice(cause: &io::Error) -> &'static str {
 }
 
 /// Opens a listener.
-pub fn bind(address: ListenerAddress, keep_alive: KeepAlive) -> Result<BoundListener, ListenError> {
-    open(address.address, keep_alive)
+pub fn bind(
+    settings: ListenerSettings,
+    keep_alive: KeepAlive,
+) -> Result<BoundListener, ListenError> {
+    let ListenerSettings { listener: Listener { protocol, .. }, address } = settings;
+    open(address, keep_alive)
         .and_then(|listener| {
-            let bound = ListenerAddress { address: listener.local_addr()?, ..address };
-            Ok(BoundListener { listener, address: bound })
+            let settings = ListenerSettings { address: listener.local_addr()?, ..settings };
+            Ok(BoundListener { listener, settings })
         })
-        .map_err(|cause| ListenError {
-            protocol: address.protocol.name,
-            address: address.address,
-            cause,
-        })
+        .map_err(|cause| ListenError { protocol: protocol.name, address, cause })
 }
 
 /// Connections inherit the options of their listener, which spares four calls

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use postroom_engine::{EngineSettings, Proof};
+use postroom_engine::{EngineSettings, ListenerOptions, Proof};
 use postroom_model::MAILBOX_CAPACITY_DEFAULT;
 use postroom_protocol::{ChatSettings, ImSettings, Settings};
 use postroom_server::{KeepAlive, ServerSettings};
@@ -369,8 +369,8 @@ impl Config {
                 return Err(ConfigError::Invalid(format!("{key} is at least {least}")));
             }
         }
-        // A text is shown with at most four times its bytes, in an output line of
-        // at most 32,768.
+        // A text is shown with at most twice its bytes, beside a name, in an output line
+        // of at most 32,768.
         if self.connection.line_bytes_max > 8_192 {
             return Err(ConfigError::Invalid("connection.line_bytes_max is at most 8192".into()));
         }
@@ -397,6 +397,22 @@ impl Config {
         }
     }
 
+    /// The options of a listener that has none of its own.
+    pub(crate) fn listener_options(&self) -> ListenerOptions {
+        ListenerOptions {
+            proof: match self.proof {
+                ProofSetting::Tcp => Proof::Tcp,
+                ProofSetting::Command => Proof::Command,
+            },
+            dials_back: match self.im.dial_back {
+                // Behind a proxy the peer's address is the proxy's.
+                DialBack::Auto => matches!(self.proof, ProofSetting::Tcp),
+                DialBack::On => true,
+                DialBack::Off => false,
+            },
+        }
+    }
+
     /// What the server is told.
     pub(crate) fn server_settings(&self) -> ServerSettings {
         let connection = &self.connection;
@@ -417,16 +433,6 @@ impl Config {
             connections_max: connection.max,
             drain_limit: Duration::from_millis(connection.drain_limit_ms),
             password_checks_max: self.accounts.password_checks_max,
-            proof: match self.proof {
-                ProofSetting::Tcp => Proof::Tcp,
-                ProofSetting::Command => Proof::Command,
-            },
-            dials_back: match self.im.dial_back {
-                // Behind a proxy the peer's address is the proxy's.
-                DialBack::Auto => matches!(self.proof, ProofSetting::Tcp),
-                DialBack::On => true,
-                DialBack::Off => false,
-            },
             dial_limit: Duration::from_millis(self.im.dial_limit_ms),
             logs_requests: self.log.level().is_ok_and(|level| level >= tracing::Level::DEBUG),
         };

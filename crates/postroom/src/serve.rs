@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use postroom_engine::Listener;
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_protocol::{PROTOCOLS, Protocol};
 use postroom_server::{
-    BoundListener, CaughtSignals, ListenError, ListenerAddress, Parts, Passwords, Server,
+    BoundListener, CaughtSignals, ListenError, ListenerSettings, Parts, Passwords, Server,
     ServerError, ServerSettings, bind, raise_descriptor_limit,
 };
 use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket, Timestamp};
@@ -207,18 +208,18 @@ fn affordable_connections() -> usize {
 
 /// The listeners that are configured, or else all protocols where they are at
 /// home.
-fn addresses(config: &Config) -> Result<Vec<ListenerAddress>, ServeError> {
+fn addresses(config: &Config) -> Result<Vec<ListenerSettings>, ServeError> {
     if config.listen.is_empty() {
-        let at_home = |protocol: &'static Protocol| ListenerAddress {
-            protocol,
+        let standard = |protocol: &'static Protocol| ListenerSettings {
+            listener: Listener { protocol, options: config.listener_options() },
             address: protocol.default_address(),
         };
-        return Ok(PROTOCOLS.iter().map(at_home).collect());
+        return Ok(PROTOCOLS.iter().map(standard).collect());
     }
-    config.listen.iter().map(|listener| address(listener)).collect()
+    config.listen.iter().map(|listener| address(config, listener)).collect()
 }
 
-fn address(listener: &str) -> Result<ListenerAddress, ServeError> {
+fn address(config: &Config, listener: &str) -> Result<ListenerSettings, ServeError> {
     let malformed = || ServeError::Listener { listener: listener.to_owned() };
     let (name, address) = listener.split_once('=').ok_or_else(malformed)?;
     let protocol = Protocol::find(name).ok_or_else(|| ServeError::UnknownProtocol {
@@ -231,7 +232,8 @@ fn address(listener: &str) -> Result<ListenerAddress, ServeError> {
             _ => ServeError::Address { listener: listener.to_owned(), cause },
         })?
         .ok_or_else(malformed)?;
-    Ok(ListenerAddress { protocol, address })
+    let listener = Listener { protocol, options: config.listener_options() };
+    Ok(ListenerSettings { listener, address })
 }
 
 fn resolve(address: &str) -> io::Result<Option<SocketAddr>> {
@@ -242,8 +244,8 @@ fn announcement(listeners: &[BoundListener]) -> String {
     listeners
         .iter()
         .map(|listener| {
-            let ListenerAddress { protocol, address } = listener.address;
-            format!("{} {address}\n", protocol.name)
+            let ListenerSettings { listener, address } = listener.settings;
+            format!("{} {address}\n", listener.protocol.name)
         })
         .chain(["ready\n".to_owned()])
         .collect()

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use postroom_engine::{Broken, ConnectionKey, Dialled, Engine, EngineSettings, Output, What};
+use postroom_engine::{
+    Broken, ConnectionKey, Dialled, Engine, EngineSettings, Listener, ListenerOptions, Output, What,
+};
 use postroom_office::password::Checker;
 use postroom_protocol::Protocol;
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryJob, MemoryStore, Timestamp};
@@ -99,7 +101,10 @@ impl Driver {
     pub(crate) fn connect(&mut self, protocol: &str) -> ConnectionKey {
         let peer = SocketAddr::from(([192, 0, 2, 1], 40_000));
         self.perform();
-        let key = self.engine.open(self.now, Protocol::find(protocol).unwrap(), peer);
+        let protocol = Protocol::find(protocol).unwrap();
+        let listener = Listener { protocol, options: ListenerOptions::default() };
+        let listener = self.engine.add_listener(listener);
+        let key = self.engine.open(self.now, listener, peer);
         self.peers.insert(key, Peer::default());
         key
     }
