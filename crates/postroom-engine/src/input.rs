@@ -50,10 +50,17 @@ impl<S: Store> Engine<S> {
             .is_some_and(|session| session.state.awaits_proof())
     }
 
-    /// Takes bytes of a connection. `acknowledged` says how many bytes of ours its peer
-    /// had acknowledged before these were taken from the socket, or a line sent without
-    /// having seen an answer could seem to prove it.
-    pub fn received(&mut self, now: Instant, key: ConnectionKey, bytes: &[u8], acknowledged: u64) {
+    /// Takes bytes of a connection. `acknowledged` says, where that is
+    /// [needed](Self::needs_acknowledged), how many bytes of ours its peer had
+    /// acknowledged before these were taken from the socket: a line sent without having
+    /// seen an answer must not seem to prove it.
+    pub fn received(
+        &mut self,
+        now: Instant,
+        key: ConnectionKey,
+        bytes: &[u8],
+        acknowledged: Option<u64>,
+    ) {
         self.now = now;
         let proof = self.has_acknowledged_all(key, acknowledged);
         let Some(connection) = self.connections.get(key.index()) else {
@@ -68,7 +75,7 @@ impl<S: Store> Engine<S> {
     }
 
     /// The peer has half-closed; `acknowledged` as for [`received`](Self::received).
-    pub fn half_closed(&mut self, now: Instant, key: ConnectionKey, acknowledged: u64) {
+    pub fn half_closed(&mut self, now: Instant, key: ConnectionKey, acknowledged: Option<u64>) {
         self.now = now;
         let proof =
             self.proof(key) == Some(Proof::Tcp) && self.has_acknowledged_all(key, acknowledged);
@@ -97,11 +104,12 @@ impl<S: Store> Engine<S> {
         Some(self.listeners.get(listener).options.proof)
     }
 
-    fn has_acknowledged_all(&self, key: ConnectionKey, acknowledged: u64) -> bool {
-        self.needs_acknowledged(key)
-            && self.connections.get(key.index()).is_some_and(|connection| {
+    fn has_acknowledged_all(&self, key: ConnectionKey, acknowledged: Option<u64>) -> bool {
+        acknowledged.is_some_and(|acknowledged| {
+            self.connections.get(key.index()).is_some_and(|connection| {
                 connection.output.is_empty() && connection.transmitted <= acknowledged
             })
+        })
     }
 
     /// The driver can use a connection no more.
@@ -206,8 +214,12 @@ impl<S: Store> Engine<S> {
         for notice in outputs.notices.drain(..) {
             self.office.note(key, notice);
         }
-        self.set_timers(key, outputs);
-        self.note_login(key, outputs.login.take());
+        if !outputs.timers.is_empty() {
+            self.set_timers(key, outputs);
+        }
+        if let Some(login) = outputs.login.take() {
+            self.note_login(key, login);
+        }
         if let Some(close) = outputs.close.take() {
             self.connections[front.index()].phase = Phase::Closing(close);
             self.before_login.remove(key);
@@ -246,15 +258,14 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    fn note_login(&mut self, key: SessionKey, login: Option<Login>) {
+    fn note_login(&mut self, key: SessionKey, login: Login) {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
         match login {
-            Some(Login::Awaited) => self.before_login.await_login(key, session.peer.ip.into()),
-            Some(Login::UnderWay) => self.before_login.begin_login(key),
-            Some(Login::Done) => self.before_login.remove(key),
-            None => {}
+            Login::Awaited => self.before_login.await_login(key, session.peer.ip.into()),
+            Login::UnderWay => self.before_login.begin_login(key),
+            Login::Done => self.before_login.remove(key),
         }
     }
 

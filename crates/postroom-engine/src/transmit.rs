@@ -87,12 +87,14 @@ impl<S: Store> Engine<S> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        let front = session.front;
+        let (front, back) = (session.front, session.back);
         let connection = &self.connections[front.index()];
         if !connection.output.is_empty() || matches!(connection.phase, Phase::Closing(_)) {
             self.will_transmit(front);
         }
-        self.will_transmit_back_of(key);
+        if back.is_some() {
+            self.will_transmit_back_of(key);
+        }
     }
 
     /// The same for the connection that the server opened alone.

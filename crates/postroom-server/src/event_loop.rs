@@ -300,7 +300,7 @@ impl<S: Store> Server<S> {
         {
             // Before the bytes are taken, see `Engine::received`.
             let needed = engine.needs_acknowledged(key);
-            let acknowledged = if needed { connection.transport.acknowledged() } else { 0 };
+            let acknowledged = needed.then(|| connection.transport.acknowledged());
             match connection.transport.read(&mut self.buffer) {
                 Ok(0) => {
                     connection.readable = false;

@@ -217,8 +217,9 @@ impl Driver {
         while self.peers.get(&key).is_some_and(|peer| !peer.waiting.is_empty())
             && self.engine.wants_bytes(key)
         {
+            let needed = self.engine.needs_acknowledged(key);
             let peer = self.peer(key);
-            let acknowledged = peer.acknowledged;
+            let acknowledged = needed.then_some(peer.acknowledged);
             match peer.waiting.pop_front() {
                 Some(Sent::Bytes(bytes)) => {
                     self.engine.received(self.now, key, &bytes, acknowledged);
