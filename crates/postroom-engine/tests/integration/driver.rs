@@ -1,54 +1,112 @@
 //! A driver without sockets: the network, the clock and the disk are the test's.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use argon2::password_hash::PasswordHasher as _;
+use argon2::{Algorithm, Argon2, Params, Version};
 use postroom_engine::{
     Broken, ConnectionKey, Dialled, Engine, EngineSettings, Listener, ListenerOptions, Output, What,
 };
+use postroom_model::Name;
 use postroom_office::password::Checker;
-use postroom_protocol::Protocol;
-use postroom_store::{Job as _, Limits, MemoryDisk, MemoryJob, MemoryStore, Timestamp};
+use postroom_protocol::{Protocol, Report};
+use postroom_store::{
+    Call, Job as _, Limits, MemoryDisk, MemoryJob, MemoryStore, PasswordHash, Store as _, Ticket,
+    Timestamp,
+};
 
 /// The port of every client that listens.
 pub(crate) const PORT: u16 = 30_232;
 
 /// An engine and the clients' ends of its connections.
+///
+/// It holds the engine to what every driver relies on: outputs name connections that
+/// there are, a connection is half-closed and closed once, nothing is transmitted after
+/// that, and bytes are taken again only where the engine says so.
 pub(crate) struct Driver {
     pub(crate) engine: Engine<MemoryStore>,
     pub(crate) disk: MemoryDisk,
     pub(crate) now: Instant,
     settings: EngineSettings,
     limits: Limits,
-    peers: BTreeMap<ConnectionKey, Peer>,
-    /// Connections whose peer listens on [`PORT`].
-    listening: BTreeSet<ConnectionKey>,
-    /// The connections that the engine opened, by those whose peer was dialled.
-    backs: BTreeMap<ConnectionKey, ConnectionKey>,
+    /// All that there have been.
+    peers: Vec<Peer>,
+    /// Those of the connections that the engine has.
+    live: BTreeMap<ConnectionKey, PeerKey>,
+    /// Bytes that a socket takes at a time.
+    pub(crate) room: usize,
     /// Jobs are kept here and not run, while there is a place for them.
     pub(crate) held: Option<Vec<MemoryJob>>,
+    /// Dials are kept here and not answered, while there is a place for them.
+    pub(crate) held_dials: Option<Vec<HeldDial>>,
     /// What was written to the log.
     pub(crate) log: Vec<What>,
+    /// What was written to the report.
+    pub(crate) reports: Vec<Report>,
     checker: Checker,
+}
+
+/// A client's end of a connection, which may be gone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct PeerKey(usize);
+
+/// A dial that has no result yet.
+pub(crate) struct HeldDial {
+    connection: ConnectionKey,
+    back: PeerKey,
+    port: u16,
 }
 
 /// The client's end of a connection.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is for itself")]
 struct Peer {
+    /// The engine's name for it, until that closes it.
+    connection: Option<ConnectionKey>,
+    /// The connection whose peer was dialled, where the engine opened this one.
+    front: Option<PeerKey>,
+    /// The client listens on [`PORT`].
+    listens: bool,
+    is_connected: bool,
     /// What waits in the socket for the engine.
     waiting: VecDeque<Sent>,
+    /// The engine takes nothing until it says so.
+    is_paused: bool,
+    /// The client does not read, and its socket is full.
+    is_stalled: bool,
+    /// The engine has bytes for which there was no room.
+    has_more: bool,
     /// What the engine has transmitted and the client has not looked at.
     received: VecDeque<u8>,
     /// How many bytes the client has looked at: those are acknowledged.
     acknowledged: u64,
-    is_closed: bool,
+    is_half_closed: bool,
 }
 
 #[derive(Debug)]
 enum Sent {
     Bytes(Vec<u8>),
     End,
+}
+
+/// Gives an account a password, whose hash costs next to nothing.
+pub(crate) fn set_password(disk: &MemoryDisk, limits: Limits, name: &str, password: &str) {
+    let cheap = Params::new(Params::MIN_M_COST, 1, 1, None).unwrap();
+    let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, cheap)
+        .hash_password_with_salt(password.as_bytes(), &[7; 16])
+        .unwrap()
+        .to_string();
+    let password = PasswordHash(hash.into_boxed_str());
+    carry_out(disk, limits, Call::SetPassword { name: Name::new(name).unwrap(), password });
+}
+
+/// Has a store on the disk carry out a call.
+pub(crate) fn carry_out(disk: &MemoryDisk, limits: Limits, call: Call) {
+    let mut store = disk.open(limits);
+    store.submit(Ticket(0), call);
+    store.settle(Timestamp(0), &mut Vec::new()).unwrap();
 }
 
 impl Driver {
@@ -65,20 +123,23 @@ impl Driver {
             now,
             settings,
             limits,
-            peers: BTreeMap::new(),
-            listening: BTreeSet::new(),
-            backs: BTreeMap::new(),
+            peers: Vec::new(),
+            live: BTreeMap::new(),
+            room: usize::MAX,
             held: None,
+            held_dials: None,
             log: Vec::new(),
+            reports: Vec::new(),
             checker: Checker::default(),
         }
     }
 
     /// The process ends: what is not on the disk is gone.
     pub(crate) fn stop_abruptly(&mut self) {
-        self.peers.clear();
-        self.listening.clear();
-        self.backs.clear();
+        self.live.clear();
+        for peer in &mut self.peers {
+            peer.connection = None;
+        }
         // The store must be dropped before another one is opened on its disk.
         let elsewhere = MemoryDisk::default().open(self.limits);
         self.engine = Engine::new(self.now, self.settings.clone(), elsewhere);
@@ -94,64 +155,95 @@ impl Driver {
         self.limits
     }
 
-    pub(crate) fn listens(&self, key: ConnectionKey) -> bool {
-        self.listening.contains(&key)
+    pub(crate) fn listens(&self, key: PeerKey) -> bool {
+        self.peers[key.0].listens
     }
 
-    pub(crate) fn connect(&mut self, protocol: &str) -> ConnectionKey {
+    pub(crate) fn connect(&mut self, protocol: &str) -> PeerKey {
         let peer = SocketAddr::from(([192, 0, 2, 1], 40_000));
         self.perform();
         let protocol = Protocol::find(protocol).unwrap();
         let listener = Listener { protocol, options: ListenerOptions::default() };
         let listener = self.engine.add_listener(listener);
-        let key = self.engine.open(self.now, listener, peer);
-        self.peers.insert(key, Peer::default());
+        let connection = self.engine.open(self.now, listener, peer);
+        let key = self.add(connection, None);
+        self.peers[key.0].is_connected = true;
+        key
+    }
+
+    fn add(&mut self, connection: ConnectionKey, front: Option<PeerKey>) -> PeerKey {
+        let key = PeerKey(self.peers.len());
+        let before = self.live.insert(connection, key);
+        assert!(before.is_none(), "{connection:?} is another connection still");
+        self.peers.push(Peer { connection: Some(connection), front, ..Peer::default() });
         key
     }
 
     /// The client sends bytes, which the engine may take when it likes.
-    pub(crate) fn send(&mut self, key: ConnectionKey, bytes: &[u8]) {
-        self.peer(key).waiting.push_back(Sent::Bytes(bytes.to_vec()));
+    pub(crate) fn send(&mut self, key: PeerKey, bytes: &[u8]) {
+        self.peers[key.0].waiting.push_back(Sent::Bytes(bytes.to_vec()));
         self.take_from(key);
     }
 
-    pub(crate) fn half_close(&mut self, key: ConnectionKey) {
-        self.peer(key).waiting.push_back(Sent::End);
+    pub(crate) fn half_close(&mut self, key: PeerKey) {
+        self.peers[key.0].waiting.push_back(Sent::End);
         self.take_from(key);
     }
 
-    pub(crate) fn reset(&mut self, key: ConnectionKey) {
-        self.engine.broken(self.now, key, Broken::Reset);
+    pub(crate) fn reset(&mut self, key: PeerKey) {
+        self.break_off(key);
         self.settle();
     }
 
-    pub(crate) fn listen(&mut self, key: ConnectionKey) {
-        self.listening.insert(key);
+    /// Resets a connection, and does nothing else yet.
+    pub(crate) fn break_off(&mut self, key: PeerKey) {
+        if let Some(connection) = self.peers[key.0].connection {
+            self.engine.broken(self.now, connection, Broken::Reset);
+        }
     }
 
-    /// The connection that the engine has opened to the client of another one.
-    pub(crate) fn back(&self, key: ConnectionKey) -> Option<ConnectionKey> {
-        self.backs.get(&key).copied()
+    pub(crate) fn listen(&mut self, key: PeerKey) {
+        self.peers[key.0].listens = true;
+    }
+
+    /// The connection that the engine has opened last to the client of another one.
+    pub(crate) fn back(&self, key: PeerKey) -> Option<PeerKey> {
+        let is_back = |peer: &Peer| peer.front == Some(key) && peer.is_connected;
+        self.peers.iter().rposition(is_back).map(PeerKey)
     }
 
     /// Whether the engine takes no bytes of a connection, which wait in the socket.
-    pub(crate) fn takes_no_more(&mut self, key: ConnectionKey) -> bool {
-        !self.engine.wants_bytes(key)
+    pub(crate) fn takes_no_more(&mut self, key: PeerKey) -> bool {
+        let peer = &mut self.peers[key.0];
+        peer.is_paused = !peer.connection.is_some_and(|key| self.engine.wants_bytes(key));
+        peer.is_paused
     }
 
-    /// Whether the engine has half-closed the connection.
-    pub(crate) fn is_closed(&self, key: ConnectionKey) -> bool {
-        self.peers.get(&key).is_none_or(|peer| peer.is_closed)
+    /// Whether the engine has half-closed or closed the connection.
+    pub(crate) fn is_closed(&self, key: PeerKey) -> bool {
+        self.peers[key.0].is_half_closed || self.is_gone(key)
+    }
+
+    /// Whether the engine has forgotten the connection.
+    pub(crate) fn is_gone(&self, key: PeerKey) -> bool {
+        self.peers[key.0].connection.is_none()
     }
 
     /// What the client has received and not looked at.
-    pub(crate) fn received(&mut self, key: ConnectionKey) -> &mut VecDeque<u8> {
-        &mut self.peer(key).received
+    pub(crate) fn received(&mut self, key: PeerKey) -> &mut VecDeque<u8> {
+        &mut self.peers[key.0].received
+    }
+
+    /// The client looks at all that it has received.
+    pub(crate) fn look(&mut self, key: PeerKey) -> Vec<u8> {
+        let peer = &mut self.peers[key.0];
+        peer.acknowledged += peer.received.len() as u64;
+        std::mem::take(&mut peer.received).into()
     }
 
     /// The client looks at the next line.
-    pub(crate) fn line(&mut self, key: ConnectionKey) -> Option<Vec<u8>> {
-        let peer = self.peer(key);
+    pub(crate) fn line(&mut self, key: PeerKey) -> Option<Vec<u8>> {
+        let peer = &mut self.peers[key.0];
         let end = peer.received.iter().position(|byte| *byte == b'\n')?;
         let mut line: Vec<u8> = peer.received.drain(..=end).collect();
         peer.acknowledged += line.len() as u64;
@@ -160,13 +252,9 @@ impl Driver {
     }
 
     /// All lines that the client has received.
-    pub(crate) fn lines(&mut self, key: ConnectionKey) -> Vec<String> {
+    pub(crate) fn lines(&mut self, key: PeerKey) -> Vec<String> {
         let lines = std::iter::from_fn(|| self.line(key));
         lines.map(|line| String::from_utf8(line).unwrap()).collect()
-    }
-
-    fn peer(&mut self, key: ConnectionKey) -> &mut Peer {
-        self.peers.entry(key).or_default()
     }
 
     /// Lets time pass; what the engine waits for happens when it is due.
@@ -176,6 +264,8 @@ impl Driver {
             self.now = self.now.max(deadline);
             self.engine.time_passed(self.now);
             self.settle();
+            let next = self.engine.next_deadline();
+            assert!(next.is_none_or(|next| next > self.now), "a deadline has passed and stays");
         }
         self.now = end;
         self.settle();
@@ -184,10 +274,9 @@ impl Driver {
     /// Does all that there is to do until the engine waits for something.
     pub(crate) fn settle(&mut self) {
         loop {
-            let keys: Vec<_> = self.peers.keys().copied().collect();
-            let mut took = false;
+            let keys: Vec<_> = self.live.values().copied().collect();
             for key in keys {
-                took |= self.take_from(key);
+                self.take_from(key);
             }
             self.engine.next_password_read(self.now);
             while let Some(job) = self.engine.next_job(Timestamp(0)) {
@@ -200,75 +289,128 @@ impl Driver {
                 self.engine.checked(check.run(&mut self.checker));
             }
             self.perform();
-            let peers = &self.peers;
+            self.transmit_more();
+            let (live, peers) = (&self.live, &self.peers);
             self.engine.ask_for_acknowledgements(self.now, |key| {
-                peers.get(&key).map_or(0, |peer| peer.acknowledged)
+                live.get(&key).map_or(0, |key| peers[key.0].acknowledged)
             });
             self.engine.evict_before_login(self.now);
-            if !took && !self.engine.has_work() {
+            if !self.has_events() && !self.engine.has_work() {
                 return;
             }
         }
     }
 
-    /// Gives the engine what waits in a socket; whether it took any.
-    fn take_from(&mut self, key: ConnectionKey) -> bool {
-        let mut took = false;
-        while self.peers.get(&key).is_some_and(|peer| !peer.waiting.is_empty())
-            && self.engine.wants_bytes(key)
-        {
-            let needed = self.engine.needs_acknowledged(key);
-            let peer = self.peer(key);
+    /// Whether a socket has bytes that the engine takes, or room that it can use.
+    fn has_events(&self) -> bool {
+        self.live.values().map(|key| &self.peers[key.0]).any(|peer| {
+            let is_readable = !peer.is_paused && !peer.waiting.is_empty();
+            is_readable || peer.has_more && !peer.is_stalled
+        })
+    }
+
+    /// Gives the engine what waits in a socket, as far as it takes it.
+    fn take_from(&mut self, key: PeerKey) {
+        while let Some(connection) = self.peers[key.0].connection {
+            let peer = &mut self.peers[key.0];
+            if peer.is_paused || peer.waiting.is_empty() {
+                return;
+            }
+            if !self.engine.wants_bytes(connection) {
+                peer.is_paused = true;
+                return;
+            }
+            let needed = self.engine.needs_acknowledged(connection);
             let acknowledged = needed.then_some(peer.acknowledged);
             match peer.waiting.pop_front() {
                 Some(Sent::Bytes(bytes)) => {
-                    self.engine.received(self.now, key, &bytes, acknowledged);
+                    self.engine.received(self.now, connection, &bytes, acknowledged);
                 }
-                Some(Sent::End) => self.engine.half_closed(self.now, key, acknowledged),
+                Some(Sent::End) => self.engine.half_closed(self.now, connection, acknowledged),
                 None => {}
             }
-            took = true;
         }
-        took
     }
 
     fn perform(&mut self) {
         while let Some(output) = self.engine.next_output(self.now) {
             match output {
-                Output::Transmit(key) => self.transmit(key),
-                Output::HalfClose(key) => self.peer(key).is_closed = true,
-                Output::Close(key) => {
-                    self.peer(key).is_closed = true;
-                    self.peer(key).waiting.clear();
+                Output::Transmit(connection) => self.transmit(self.live[&connection]),
+                Output::Receive(connection) => {
+                    self.peers[self.live[&connection].0].is_paused = false;
                 }
-                Output::Dial { connection, front, port } => self.dial(connection, front, port),
+                Output::HalfClose(connection) => {
+                    let peer = &mut self.peers[self.live[&connection].0];
+                    assert!(!peer.is_half_closed, "a connection is half-closed once");
+                    peer.is_half_closed = true;
+                }
+                Output::Close(connection) => {
+                    let key = self.live.remove(&connection).expect("a connection is closed once");
+                    self.peers[key.0].connection = None;
+                    self.peers[key.0].waiting.clear();
+                }
+                Output::Dial { connection, front, port } => {
+                    let front = self.live[&front];
+                    let back = self.add(connection, Some(front));
+                    self.dial(HeldDial { connection, back, port });
+                }
                 Output::Log(line) => self.log.push(line.what),
-                // All sockets are looked at again in any case.
-                Output::Receive(_) | Output::Report(_) => {}
+                Output::Report(report) => self.reports.push(report),
             }
         }
     }
 
-    fn transmit(&mut self, key: ConnectionKey) {
-        let bytes = self.engine.transmit(key, usize::MAX).to_vec();
-        self.peer(key).received.extend(&bytes);
-        self.engine.transmitted(self.now, key, bytes.len());
+    /// As a socket does: it takes what it has room for.
+    fn transmit(&mut self, key: PeerKey) {
+        let peer = &mut self.peers[key.0];
+        let Some(connection) = peer.connection else {
+            return;
+        };
+        let room = if peer.is_stalled { 0 } else { self.room };
+        let bytes = self.engine.transmit(connection, room).to_vec();
+        assert!(bytes.is_empty() || !peer.is_half_closed, "bytes after the end of our side");
+        peer.received.extend(&bytes);
+        self.engine.transmitted(self.now, connection, bytes.len());
+        peer.has_more = !self.engine.transmit(connection, 1).is_empty();
     }
 
-    fn dial(&mut self, key: ConnectionKey, front: ConnectionKey, port: u16) {
-        let dialled = if port == PORT && self.listening.contains(&front) {
-            self.peers.insert(key, Peer::default());
-            self.backs.insert(front, key);
+    /// Sockets that had no room have some again.
+    fn transmit_more(&mut self) {
+        let has_more = |key: &PeerKey| self.peers[key.0].has_more && !self.peers[key.0].is_stalled;
+        let keys: Vec<_> = self.live.values().copied().filter(has_more).collect();
+        for key in keys {
+            self.transmit(key);
+        }
+        self.perform();
+    }
+
+    fn dial(&mut self, dial: HeldDial) {
+        if let Some(held) = &mut self.held_dials {
+            held.push(dial);
+            return;
+        }
+        let front = self.peers[dial.back.0].front;
+        let is_there = dial.port == PORT && front.is_some_and(|front| self.listens(front));
+        self.answer_dial(&dial, is_there);
+    }
+
+    /// A dial has a result, unless it was called off.
+    pub(crate) fn answer_dial(&mut self, dial: &HeldDial, is_connected: bool) {
+        if self.is_gone(dial.back) {
+            return;
+        }
+        self.peers[dial.back.0].is_connected = is_connected;
+        let dialled = if is_connected {
             Dialled::Connected
         } else {
             Dialled::Refused("nobody listens".to_owned())
         };
-        self.engine.dialled(self.now, key, dialled);
+        self.engine.dialled(self.now, dial.connection, dialled);
     }
 
-    /// Forgets the client's end of a connection, and returns what it has not looked at.
-    pub(crate) fn forget(&mut self, key: ConnectionKey) -> Vec<u8> {
-        self.listening.remove(&key);
-        self.peers.remove(&key).map(|peer| peer.received.into()).unwrap_or_default()
+    /// Forgets what the client has not looked at, and returns it.
+    pub(crate) fn forget(&mut self, key: PeerKey) -> Vec<u8> {
+        self.peers[key.0].listens = false;
+        std::mem::take(&mut self.peers[key.0].received).into()
     }
 }

@@ -1,17 +1,17 @@
 //! Commits that come late, in another order, or not at all: what a slow disk or a store
 //! across a network does.
 
-use postroom_engine::{ConnectionKey, EngineSettings};
+use postroom_engine::EngineSettings;
 use postroom_store::{Call, Fate, Job as _, Limits};
 
-use crate::driver::Driver;
+use crate::driver::{Driver, PeerKey};
 
 fn driver() -> Driver {
     Driver::new(EngineSettings::default(), Limits::default())
 }
 
 /// A client that has sent these lines and looked at the answers.
-fn client(driver: &mut Driver, protocol: &str, lines: &str) -> ConnectionKey {
+fn client(driver: &mut Driver, protocol: &str, lines: &str) -> PeerKey {
     let key = driver.connect(protocol);
     say(driver, key, lines);
     driver.lines(key);
@@ -19,12 +19,12 @@ fn client(driver: &mut Driver, protocol: &str, lines: &str) -> ConnectionKey {
 }
 
 /// The client sends lines in one packet, and what can be done is done.
-fn say(driver: &mut Driver, key: ConnectionKey, lines: &str) {
+fn say(driver: &mut Driver, key: PeerKey, lines: &str) {
     driver.send(key, lines.as_bytes());
     driver.settle();
 }
 
-fn say_and_see(driver: &mut Driver, key: ConnectionKey, lines: &str) -> Vec<String> {
+fn say_and_see(driver: &mut Driver, key: PeerKey, lines: &str) -> Vec<String> {
     say(driver, key, lines);
     driver.lines(key)
 }

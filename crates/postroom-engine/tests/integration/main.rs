@@ -4,5 +4,5 @@
 
 mod driver;
 mod late;
-
+mod laws;
 mod transcripts;

@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use argon2::password_hash::PasswordHasher as _;
-use argon2::{Algorithm, Argon2, Params, Version};
-use postroom_engine::{ConnectionKey, EngineSettings};
-use postroom_model::{Author, Channel, Name, Post, Text};
+use postroom_engine::EngineSettings;
+use postroom_model::{Author, Channel, Post, Text};
 use postroom_protocol::{ChatSettings, ImSettings, PROTOCOLS, Settings};
-use postroom_store::{Call, Limits, MemoryDisk, PasswordHash, Store as _, Ticket, Timestamp};
+use postroom_store::{Call, Limits, MemoryDisk};
 use postroom_testing::transcript::{Stage, Transcript, every_cut, for_each_transcript, play};
 
-use crate::driver::{Driver, PORT};
+use crate::driver::{Driver, PORT, PeerKey, carry_out, set_password};
 
 /// When the store commits what was asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,7 +33,7 @@ struct EngineStage {
 
 #[derive(Clone, Copy)]
 struct Client {
-    key: ConnectionKey,
+    key: PeerKey,
     has_half_closed: bool,
 }
 
@@ -91,18 +89,6 @@ fn limits(transcript: &Transcript) -> Limits {
     }
 }
 
-/// The password of an account, with a hash that costs next to nothing, so that each
-/// split can be tried.
-fn set_password(name: &str, password: &str) -> Call {
-    let cheap = Params::new(Params::MIN_M_COST, 1, 1, None).unwrap();
-    let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, cheap)
-        .hash_password_with_salt(password.as_bytes(), &[7; 16])
-        .unwrap()
-        .to_string();
-    let password = PasswordHash(hash.into_boxed_str());
-    Call::SetPassword { name: Name::new(name).unwrap(), password }
-}
-
 /// What the program does at its start where the board is not to be kept.
 fn empty_board() -> Call {
     let channels = vec![Channel::board()];
@@ -110,18 +96,12 @@ fn empty_board() -> Call {
     Call::Post { author: None, post }
 }
 
-fn carry_out(disk: &MemoryDisk, limits: Limits, call: Call) {
-    let mut store = disk.open(limits);
-    store.submit(Ticket(0), call);
-    store.settle(Timestamp(0), &mut Vec::new()).unwrap();
-}
-
 impl EngineStage {
     fn start(transcript: &Transcript, commits: Commits) -> Self {
         let limits = limits(transcript);
         let disk = MemoryDisk::default();
         for (name, password) in &transcript.accounts {
-            carry_out(&disk, limits, set_password(name, password));
+            set_password(&disk, limits, name, password);
         }
         Self {
             driver: Driver::on(disk, settings(transcript), limits),
@@ -134,19 +114,19 @@ impl EngineStage {
     }
 
     /// The connection that a name in a transcript means, if it is there.
-    fn find(&self, name: &str) -> Option<ConnectionKey> {
+    fn find(&self, name: &str) -> Option<PeerKey> {
         match name.strip_suffix(".b") {
             Some(client) => self.driver.back(self.clients.get(client)?.key),
             None => self.clients.get(name).map(|client| client.key),
         }
     }
 
-    fn key(&self, name: &str) -> ConnectionKey {
+    fn key(&self, name: &str) -> PeerKey {
         self.find(name).unwrap_or_else(|| panic!("{name:?} is not connected"))
     }
 
     /// The connection, opened by this if it is not there.
-    fn key_or_connect(&mut self, name: &str) -> ConnectionKey {
+    fn key_or_connect(&mut self, name: &str) -> PeerKey {
         if let Some(key) = self.find(name) {
             return key;
         }

@@ -1,0 +1,143 @@
+//! What one session of a protocol does, as its driver relies on it. What holds for
+//! sessions within a server is tested with the engine.
+
+use std::sync::Arc;
+
+use postroom_model::{
+    Attendee, Author, Batch, Channel, Event, LogInRefusal, Mark, Name, Post, Posted, Reply,
+    SessionKey, Text,
+};
+
+use super::*;
+
+fn log_in(protocol: &Protocol) -> &'static [u8] {
+    match protocol.name {
+        "im" => b"/login bob 1\n",
+        "chat" => b"/setname bob\n",
+        _ => b"LOGIN bob\n",
+    }
+}
+
+fn logged_in() -> Reply {
+    Reply::LoggedIn { name: Name::new("bob").unwrap(), registered: false, unread: 1 }
+}
+
+fn posted() -> Event {
+    let author = Author::Account(Name::new("eve").unwrap());
+    let text = Text::from_bytes(b"hi").unwrap();
+    let mut batch = Batch::new();
+    batch.push(Arc::new(Post { author, channels: vec![Channel::lobby()], text }));
+    let post = batch.commit(|| Ok::<_, ()>(())).unwrap().next().unwrap();
+    let mark = Some(Mark { session: SessionKey::new(1, 0), number: 1 });
+    Event::Posted(Posted::in_each(&post, mark).next().unwrap())
+}
+
+/// The driver counts the sessions that wait for a login, and evicts the oldest of them.
+#[test]
+fn a_session_says_how_far_its_login_is() {
+    for protocol in PROTOCOLS.iter().filter(|protocol| protocol.name != "board") {
+        let mut outputs = Outputs::default();
+        let mut session = (protocol.begin)(&Settings::default(), &mut outputs);
+        assert_eq!(outputs.login.take(), Some(Login::Awaited), "{}", protocol.name);
+        let line = log_in(protocol);
+        let log_in = Input::Bytes { stream: Stream::Front, bytes: line, proof: false };
+        session.input(log_in, &mut outputs);
+        assert_eq!(outputs.login.take(), Some(Login::UnderWay), "{}", protocol.name);
+        let refused = Reply::LogInRefused(LogInRefusal::Password);
+        session.input(Input::Reply(refused), &mut outputs);
+        assert_eq!(outputs.login.take(), Some(Login::Awaited), "{}", protocol.name);
+        if outputs.close.is_some() {
+            continue;
+        }
+        let log_in = Input::Bytes { stream: Stream::Front, bytes: line, proof: false };
+        session.input(log_in, &mut outputs);
+        session.input(Input::Reply(logged_in()), &mut outputs);
+        assert_eq!(outputs.login, Some(Login::Done), "{}", protocol.name);
+    }
+}
+
+#[test]
+fn a_complete_request_to_the_board_counts_as_a_login() {
+    let board = Protocol::find("board").unwrap();
+    let mut outputs = Outputs::default();
+    let mut session = (board.begin)(&Settings::default(), &mut outputs);
+    assert_eq!(outputs.login.take(), Some(Login::Awaited));
+    for (bytes, login) in [(&b"t\n"[..], None), (b"#rust\n", Some(Login::Done))] {
+        let input = Input::Bytes { stream: Stream::Front, bytes, proof: false };
+        session.input(input, &mut outputs);
+        assert_eq!(outputs.login, login);
+    }
+}
+
+/// Most sessions are idle, and there are thousands.
+#[test]
+fn an_idle_session_is_small() {
+    for protocol in PROTOCOLS {
+        let session = (protocol.begin)(&Settings::default(), &mut Outputs::default());
+        let bytes_max = if protocol.name == "im" { 328 } else { 176 };
+        let bytes = size_of_val(&*session);
+        assert!(bytes <= bytes_max, "a session of {} has {bytes} bytes", protocol.name);
+    }
+}
+
+/// Two who come in one turn: each is let in before it is told of the other.
+#[test]
+fn nothing_of_others_is_shown_before_the_answer_to_the_login() {
+    let chat = Protocol::find("chat").unwrap();
+    let mut outputs = Outputs::default();
+    let mut session = (chat.begin)(&Settings::default(), &mut outputs);
+    let bytes = b"/setname bob\n";
+    session.input(Input::Bytes { stream: Stream::Front, bytes, proof: false }, &mut outputs);
+    outputs.front.clear();
+    let arrived = Attendee { name: Name::new("eve").unwrap(), active: 1 };
+    session.input(Input::Event(&Event::Arrived(arrived)), &mut outputs);
+    session.input(Input::Event(&posted()), &mut outputs);
+    assert_eq!(outputs.front, b"");
+    assert_eq!(outputs.notices.len(), 1, "and no one waits for it");
+    session.input(Input::Reply(logged_in()), &mut outputs);
+    session.input(Input::Event(&posted()), &mut outputs);
+    let shown = String::from_utf8(outputs.front).unwrap();
+    assert!(shown.starts_with("Username accepted. Welcome, bob"), "{shown}");
+    assert_eq!(shown.lines().count(), 2, "{shown}");
+}
+
+/// What a session that has logged in makes of a line whose request ends as `reply` says.
+fn answer(protocol: &str, line: &[u8], reply: Reply) -> (String, Option<Close>) {
+    let protocol = Protocol::find(protocol).unwrap();
+    let mut outputs = Outputs::default();
+    let mut session = (protocol.begin)(&Settings::default(), &mut outputs);
+    let mut say = |bytes, reply, outputs: &mut Outputs| {
+        session.input(Input::Bytes { stream: Stream::Front, bytes, proof: false }, outputs);
+        outputs.front.clear();
+        session.input(Input::Reply(reply), outputs);
+    };
+    if protocol.name != "board" {
+        say(log_in(protocol), logged_in(), &mut outputs);
+    }
+    say(line, reply, &mut outputs);
+    (String::from_utf8(outputs.front).unwrap(), outputs.close)
+}
+
+/// No store has a part in them today.
+#[test]
+fn what_is_live_is_refused_in_the_words_of_the_protocol() {
+    let said = "Nothing was said: the server cannot take it at present. Try again in a moment.\n";
+    let not_done = "The server cannot do that at present. Try again in a moment.\n";
+    let refusals: [(&str, &[u8], &str); 5] = [
+        ("im", b"/to alice hi\n", "304 Message delivery failed\n"),
+        ("board", b"s\n#rust\n", "error: server unavailable\n"),
+        ("chat", b"/private al hi\n", said),
+        ("chat", b"/join #rust\n", not_done),
+        ("chat", b"/leave #rust\n", not_done),
+    ];
+    for (protocol, line, refusal) in refusals {
+        let close = (protocol == "board").then_some(Close::Asked);
+        let refused = (refusal.to_owned(), close);
+        assert_eq!(answer(protocol, line, Reply::Unavailable), refused, "{protocol}");
+        let unknown = match protocol {
+            "im" => refused,
+            _ => (String::new(), Some(Close::Dropped(DropReason::OutcomeUnknown))),
+        };
+        assert_eq!(answer(protocol, line, Reply::Unknown), unknown, "{protocol}");
+    }
+}
