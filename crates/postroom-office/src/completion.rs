@@ -7,7 +7,6 @@ use postroom_model::{
 use postroom_store::{Call, Completion, End, Outcome, Presence, Store};
 
 use crate::calls::{Origin, RequestKey};
-use crate::output::Output;
 use crate::session::{Identity, Opened};
 use crate::{Office, find};
 
@@ -148,6 +147,6 @@ impl<S: Store> Office<S> {
     fn departed(&mut self, session: SessionKey, name: Name, active: u32) {
         let departed = Event::Departed(Attendee { name, active });
         let sessions = self.live.arrivals_but(session);
-        self.outputs.push_back(Output::Event(sessions, departed));
+        self.push_event(sessions, departed);
     }
 }

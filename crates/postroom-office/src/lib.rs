@@ -52,6 +52,8 @@ pub struct Office<S> {
     calls: Calls,
     live: Live,
     outputs: VecDeque<Output>,
+    /// Posts in one channel that gather, after all outputs.
+    posts: Option<Posts>,
     checks: Checks,
     locks: Locks,
     /// Set where passwords come from a file.
@@ -83,6 +85,7 @@ impl<S: Store> Office<S> {
             calls: Calls::default(),
             live: Live::default(),
             outputs,
+            posts: None,
             checks: Checks::new(checks_max),
             locks: Locks::default(),
             file: None,
@@ -183,6 +186,7 @@ impl<S: Store> Office<S> {
         };
         let after = record.account().map_or(Identity::Anonymous, Identity::LoggedIn);
         let before = std::mem::replace(&mut record.identity, after);
+        self.outputs.extend(self.posts.take().map(Output::Posts));
         if let Some(work) = record.work() {
             for channel in work.channels.drain(..) {
                 self.live.leave_channel(session, &channel);
@@ -241,13 +245,14 @@ impl<S: Store> Office<S> {
 
     /// Takes what is next to be told.
     pub fn take_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.outputs.pop_front().or_else(|| self.posts.take().map(Output::Posts))
     }
 
     /// Whether [`next_job`](Self::next_job) has something to do.
     pub fn has_work(&self) -> bool {
         let has_newcomers = self.file.as_ref().is_some_and(PasswordFile::has_newcomers);
-        self.asks_the_store() || !self.outputs.is_empty() || has_newcomers
+        let has_outputs = !self.outputs.is_empty() || self.posts.is_some();
+        self.asks_the_store() || has_outputs || has_newcomers
     }
 
     /// Whether the store has nothing to do, and nothing is to be asked of it.

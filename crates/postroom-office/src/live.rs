@@ -15,8 +15,6 @@ use crate::session::Present;
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     channels: HashMap<Channel, Vec<SessionKey>>,
-    /// Counts the changes of `channels`.
-    changes: u64,
     accounts: HashMap<AccountId, Vec<SessionKey>>,
     names: HashMap<Name, AccountId>,
     /// Sessions that are told who comes and goes.
@@ -72,23 +70,16 @@ impl Live {
     }
 
     pub(crate) fn join(&mut self, session: SessionKey, channel: Channel) {
-        self.changes += 1;
         self.channels.entry(channel).or_default().push(session);
     }
 
     pub(crate) fn leave_channel(&mut self, session: SessionKey, channel: &Channel) {
-        self.changes += 1;
         if let Some(members) = self.channels.get_mut(channel) {
             members.retain(|member| *member != session);
             if members.is_empty() {
                 self.channels.remove(channel);
             }
         }
-    }
-
-    /// Changes whenever a session joins or leaves a channel.
-    pub(crate) fn changes(&self) -> u64 {
-        self.changes
     }
 
     /// The account of this name, if it is present here.

@@ -8,7 +8,6 @@ use postroom_store::{Call, Key, PasswordHash, Presence, Store};
 use crate::calls::RequestKey;
 use crate::check::{Against, Check, Checked, Verdict};
 use crate::file_passwords::FilePasswords;
-use crate::output::Output;
 use crate::session::{Identity, LogIn, Opened, Present, Stage};
 use crate::{Office, find};
 
@@ -147,16 +146,18 @@ impl<S: Store> Office<S> {
         let (awaited, last_mark) = (None, 0);
         let present =
             Present { account, name: name.clone(), presence, interests, awaited, last_mark };
+        self.push_posts();
         self.live.enter(session, &present);
         self.session(session)?.identity = Identity::Present(Box::new(present));
         let arrived = Event::Arrived(Attendee { name, active });
         let sessions = self.live.arrivals_but(session);
-        self.outputs.push_back(Output::Event(sessions, arrived));
+        self.push_event(sessions, arrived);
         Some(logged_in(opened))
     }
 
     /// Ends the presence of a session's account as soon as its requests are completed.
     pub(crate) fn end_presence(&mut self, session: SessionKey, present: Present) {
+        self.push_posts();
         self.live.leave(session, &present);
         let Some(record) = find(&mut self.sessions, session) else {
             return;
@@ -265,6 +266,7 @@ mod tests {
     use postroom_model::Notice;
 
     use super::*;
+    use crate::output::Output;
     use crate::tests::Bench;
 
     /// The ways in which a session ends.

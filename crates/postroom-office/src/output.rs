@@ -24,8 +24,6 @@ pub struct Posts {
     /// In the order of the channel, each with the session that posted it and does not
     /// see it.
     pub posts: Vec<(SessionKey, Event)>,
-    /// Tells whether the members are still the same.
-    pub(crate) changes: u64,
 }
 
 /// What the operator is to know.

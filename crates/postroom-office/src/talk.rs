@@ -28,6 +28,7 @@ impl<S: Store> Office<S> {
             Reply::NotJoined
         } else {
             work.channels.push(channel.clone());
+            self.push_posts();
             self.live.join(key.session, channel);
             Reply::Joined
         };
@@ -41,6 +42,7 @@ impl<S: Store> Office<S> {
         let place = work.channels.iter().position(|joined| joined == channel);
         if let Some(place) = place {
             work.channels.swap_remove(place);
+            self.push_posts();
             self.live.leave_channel(key.session, channel);
         }
         self.resolve(key, Reply::Left(place.is_some()));
@@ -98,20 +100,29 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Adds a post to those before it in its channel, as long as nothing else has
-    /// happened and the members are the same.
+    /// Adds a post to those before it in its channel, as long as no other event has
+    /// happened and the members are the same: a member gets them together.
     fn push_post(&mut self, author: SessionKey, posted: Posted) {
-        let changes = self.live.changes();
-        if let Some(Output::Posts(posts)) = self.outputs.back_mut()
-            && posts.changes == changes
+        if let Some(posts) = &mut self.posts
             && posts.is_in(&posted.channel)
         {
             posts.posts.push((author, Event::Posted(posted)));
             return;
         }
+        self.push_posts();
         let members = self.live.members(&posted.channel).to_vec();
-        let posts = Posts { members, posts: vec![(author, Event::Posted(posted))], changes };
-        self.outputs.push_back(Output::Posts(posts));
+        self.posts = Some(Posts { members, posts: vec![(author, Event::Posted(posted))] });
+    }
+
+    /// Ends the posts that have gathered. Nothing that comes later is told before them
+    /// but replies.
+    pub(crate) fn push_posts(&mut self) {
+        self.outputs.extend(self.posts.take().map(Output::Posts));
+    }
+
+    pub(crate) fn push_event(&mut self, sessions: Vec<SessionKey>, event: Event) {
+        self.push_posts();
+        self.outputs.push_back(Output::Event(sessions, event));
     }
 
     /// The mark of a post that was being stored, and whether its sender has given up
@@ -156,7 +167,7 @@ impl<S: Store> Office<S> {
         let sessions = self.live.sessions(account).to_vec();
         // Before the reply: a session that speaks to itself and leaves still sees it.
         let told = Event::Told(Told { sender, text, mark });
-        self.outputs.push_back(Output::Event(sessions.clone(), told));
+        self.push_event(sessions.clone(), told);
         match mark {
             Some(mark) => self.wait(key, mark, Stage::Told { recipient: account, sessions }),
             None => self.resolve(key, Reply::Told),
@@ -164,9 +175,9 @@ impl<S: Store> Office<S> {
     }
 
     pub(crate) fn tell_of_mail(&mut self, recipient: AccountId) {
-        let sessions = self.live.mail(recipient);
+        let sessions = self.live.mail(recipient).to_vec();
         if !sessions.is_empty() {
-            self.outputs.push_back(Output::Event(sessions.to_vec(), Event::Mail));
+            self.push_event(sessions, Event::Mail);
         }
     }
 
@@ -248,7 +259,7 @@ impl<S: Store> Office<S> {
             Stage::Storing { .. } => return,
         };
         self.live.wait_no_more(session);
-        self.outputs.push_back(Output::Event(sessions, Event::Withdrawn(mark)));
+        self.push_event(sessions, Event::Withdrawn(mark));
         self.resolve(RequestKey { session, number }, reply);
     }
 }

@@ -90,3 +90,17 @@ fn a_session_joins_after_what_it_posted_before() {
     let outputs = settle(&mut office);
     assert_eq!(shown(ben, &outputs), ["ann: two"]);
 }
+
+#[test]
+fn the_posts_of_a_group_go_to_a_member_together() {
+    let mut office = office();
+    let [ann, ben, cat] = ["ann", "ben", "cat"].map(|name| enter(&mut office, name));
+    office.ask(cat, Request::Join(rust()));
+    for words in ["one", "two", "three"] {
+        office.ask(ann, say(words));
+        office.ask(ben, say(words));
+    }
+    let outputs = settle(&mut office);
+    let together = outputs.iter().filter(|output| matches!(output, Output::Posts(_))).count();
+    assert_eq!((together, shown(cat, &outputs).len()), (1, 6));
+}
