@@ -125,6 +125,10 @@ impl<S: Store> Engine<S> {
         if !posts[told..].iter().any(|post| is_new(&post)) || self.open_front(session)? != front {
             return None;
         }
+        let output = &mut self.connections[front.index()].output;
+        if output.capacity() == 0 {
+            *output = self.spare.take_large();
+        }
         self.run_session(session, |session, outputs| {
             for post in &posts[told..] {
                 told += 1;
