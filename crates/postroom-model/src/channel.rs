@@ -1,4 +1,4 @@
-//! Channels: where posts are said. A hashtag is a channel.
+//! Channels and their posts. A hashtag is a channel.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use smol_str::{SmolStr, StrExt};
 
 use crate::{Name, Text};
 
-/// Bytes of the longest channel name, its `#` left out.
+/// Maximum bytes of a channel name, without its `#`.
 pub const CHANNEL_BYTES_MAX: usize = 64;
 
-/// Hashtags that count in one text; further ones are words.
+/// Hashtags that count in one text; further ones are plain text.
 pub const HASHTAGS_MAX: usize = 10;
 
-/// The channel of everyone who is present.
+/// The channel of all present accounts.
 const LOBBY: &str = "lobby";
 
-/// The channel of all board texts. No hashtag can be spelt so.
+/// The channel of all board texts. Its name is not a valid hashtag.
 const BOARD: &str = "@board";
 
 /// The name of a channel: letters, digits and `_`, case-folded, without its `#`.
@@ -23,38 +23,38 @@ const BOARD: &str = "@board";
 pub struct Channel(SmolStr);
 
 impl Channel {
-    /// The channel of everyone who is present.
+    /// The channel of all present accounts.
     #[must_use]
     pub fn lobby() -> Self {
         Self(SmolStr::new_static(LOBBY))
     }
 
-    /// The channel of all board texts, which no one can name.
+    /// The channel of all board texts. No hashtag names it.
     #[must_use]
     pub fn board() -> Self {
         Self(SmolStr::new_static(BOARD))
     }
 
-    /// Whether it is the channel of everyone who is present.
+    /// Whether it is the channel of all present accounts.
     #[must_use]
     pub fn is_lobby(&self) -> bool {
         self.0 == LOBBY
     }
 
-    /// Whether it is no hashtag, but there from the beginning.
+    /// Whether it is the lobby or the board, which always exist.
     #[must_use]
     pub fn is_built_in(&self) -> bool {
         self.0 == LOBBY || self.0 == BOARD
     }
 
-    /// Reads a word such as `#rust`; `None` where it is no hashtag.
+    /// Parses a word such as `#rust`; `None` if it is no hashtag.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         let name = word.strip_prefix('#')?;
         (name.len() == tag_length(name)).then(|| Self::folded(name)).flatten()
     }
 
-    /// For stores: a channel by what [`as_str`](Self::as_str) said of it.
+    /// For stores: the channel for which [`as_str`](Self::as_str) returned `name`.
     #[must_use]
     pub fn from_stored(name: &str) -> Option<Self> {
         if name == BOARD {
@@ -66,9 +66,9 @@ impl Channel {
     /// The hashtags in a text, each once, in their order, at most
     /// [`HASHTAGS_MAX`].
     ///
-    /// One begins at a `#` that no letter, digit or `_` stands before, and goes on
-    /// as far as it can. `#lobby` in a text is plain text: what is posted under a
-    /// hashtag may come from anyone, and the lobby is for accounts that are present.
+    /// A hashtag begins at a `#` that does not follow a letter, digit or `_`, and is as
+    /// long as possible. `#lobby` in a text is plain text: clients without an account
+    /// can post under a hashtag, and the lobby is for present accounts.
     pub fn hashtags(text: &str) -> Vec<Self> {
         let mut found = Vec::new();
         let mut previous = None;
@@ -98,7 +98,8 @@ impl Channel {
 
     fn folded(name: &str) -> Option<Self> {
         let folded = name.to_lowercase_smolstr();
-        // Some letters fold to a letter and a mark, which no hashtag may hold.
+        // Some letters fold to a letter and a combining mark, which no hashtag may
+        // contain.
         let is_one = !name.is_empty() && tag_length(&folded) == folded.len();
         (is_one && name.len().max(folded.len()) <= CHANNEL_BYTES_MAX).then_some(Self(folded))
     }
@@ -108,7 +109,7 @@ fn is_tag_character(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// Bytes at the beginning of `text` that can be of a hashtag.
+/// Bytes at the beginning of `text` that a hashtag may contain.
 fn tag_length(text: &str) -> usize {
     text.find(|character| !is_tag_character(character)).unwrap_or(text.len())
 }
@@ -120,12 +121,12 @@ impl fmt::Display for Channel {
     }
 }
 
-/// Who said something in a channel.
+/// The author of a post.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Author {
     /// An account.
     Account(Name),
-    /// Someone unknown, on the board.
+    /// A client of the board, without an account.
     Board,
 }
 
@@ -139,36 +140,36 @@ impl fmt::Display for Author {
     }
 }
 
-/// Something said in one channel or several.
+/// A text posted in one channel or several.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Post {
-    /// Who said it.
+    /// The author.
     pub author: Author,
-    /// Where, each channel once.
+    /// The channels, each once.
     pub channels: Vec<Channel>,
-    /// What was said.
+    /// The text.
     pub text: Text,
 }
 
-/// Something said in a channel, as its timeline has it.
+/// A post in the timeline of a channel.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
-    /// Who said it.
+    /// The author.
     pub author: Author,
-    /// What was said.
+    /// The text.
     pub text: Text,
 }
 
-/// Some entries of a timeline, the oldest first.
+/// A page of a timeline, the oldest entry first.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Page {
     /// The entries.
     pub entries: Vec<Entry>,
-    /// Where the next page begins; none where this is the last.
+    /// The start of the next page; `None` if this is the last.
     pub next: Option<Position>,
 }
 
-/// A place in a timeline; means something to its store alone.
+/// A place in a timeline. Only its store interprets it.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Position(pub u64);
 

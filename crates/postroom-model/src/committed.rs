@@ -1,18 +1,17 @@
-//! Committed outcomes: proof that something is on disk.
+//! Committed outcomes: proof that data is on disk.
 //!
-//! What a group of changes came to is collected in a [`Batch`]. Only
-//! [`Batch::commit`], and only after the commit it was given has succeeded,
-//! turns each outcome into a [`Committed`]; there is no other way to build one.
-//! An acknowledgement that asks for a `Committed` outcome can therefore not be written
-//! before its data is safe.
+//! A [`Batch`] collects the outcomes of a group of changes. Only [`Batch::commit`], and
+//! only after the given commit has succeeded, turns each outcome into a [`Committed`];
+//! there is no other way to build one. An acknowledgement that takes a `Committed`
+//! outcome can therefore not be written before its data is on disk.
 
-/// Outcomes of changes that no commit has made durable yet.
+/// Outcomes of changes that are not committed yet.
 #[derive(Debug)]
 pub struct Batch<T> {
     outcomes: Vec<T>,
 }
 
-/// An outcome that a finished commit covers.
+/// An outcome of a finished commit.
 #[derive(Debug, Eq, PartialEq)]
 pub struct Committed<T>(T);
 
@@ -23,17 +22,16 @@ impl<T> Batch<T> {
         Self { outcomes: Vec::new() }
     }
 
-    /// Adds what a change will have come to once it is committed.
+    /// Adds the outcome that a change will have once it is committed.
     pub fn push(&mut self, outcome: T) {
         self.outcomes.push(outcome);
     }
 
-    /// Runs the commit that makes all outcomes durable and gives out their
-    /// outcomes, in the order of the changes.
+    /// Runs the commit that makes all changes durable and returns their outcomes, in
+    /// the order of the changes.
     ///
-    /// For store implementations alone: `commit` must return `Ok` only after the
-    /// data is on disk.
-    /// Where it fails, the batch keeps its outcomes until it is
+    /// For store implementations only: `commit` must return `Ok` only after the data is
+    /// on disk. If it fails, the batch keeps its outcomes until it is
     /// [cleared](Self::clear).
     pub fn commit<E>(
         &mut self,
@@ -43,7 +41,7 @@ impl<T> Batch<T> {
         Ok(CommittedBatch(self.outcomes.drain(..)))
     }
 
-    /// Forgets outcomes that will not come to pass.
+    /// Drops the outcomes of changes that will not be committed.
     pub fn clear(&mut self) {
         self.outcomes.clear();
     }
@@ -68,22 +66,22 @@ impl<T> Iterator for CommittedBatch<'_, T> {
 }
 
 impl<T> Committed<T> {
-    /// What was committed.
+    /// The committed outcome.
     pub fn get(&self) -> &T {
         &self.0
     }
 
-    /// The same proof for something else that follows from the outcome.
+    /// The same proof for a value derived from the outcome.
     pub fn derive<U>(&self, view: impl FnOnce(&T) -> U) -> Committed<U> {
         Committed(view(&self.0))
     }
 
-    /// Gives up the proof for the outcome itself.
+    /// Drops the proof and returns the outcome.
     pub fn into_inner(self) -> T {
         self.0
     }
 
-    /// Keeps the proof for a part, or another view, of the outcome.
+    /// Transfers the proof to a part, or another view, of the outcome.
     pub fn map<U>(self, view: impl FnOnce(T) -> U) -> Committed<U> {
         Committed(view(self.0))
     }

@@ -1,39 +1,39 @@
-//! What sessions are told without having asked.
+//! Events: what sessions receive without a request.
 
 use std::sync::Arc;
 
 use crate::{Channel, Committed, Name, Post, Safe, Text};
 
-/// Something that happened elsewhere and is a session's business.
+/// An event of another session or of the store that concerns a session.
 #[derive(Debug)]
 pub enum Event {
-    /// Something was said in a channel that the session is in.
+    /// A post in a channel that the session has joined.
     Posted(Posted),
-    /// Someone speaks to the session's account, live and unstored.
+    /// A live line to the session's account. It is not stored.
     Told(Told),
     /// A message waits in the mailbox of the session's account.
     Mail,
-    /// The sender of this waits no longer for a delivery receipt.
+    /// The sender of the line with this mark no longer waits for a delivery receipt.
     Withdrawn(Mark),
     /// An account became present.
     Arrived(Attendee),
-    /// An account is present no more.
+    /// An account is no longer present.
     Departed(Attendee),
 }
 
-/// A post as it is seen in one channel. It is on disk.
+/// A post as it appears in one channel. It is on disk.
 #[derive(Debug)]
 pub struct Posted {
     post: Committed<Arc<Post>>,
-    /// Which of its channels.
+    /// The channel, one of the post's.
     pub channel: Channel,
-    /// Set where its author waits for delivery receipts.
+    /// Set if its author waits for delivery receipts.
     pub mark: Option<Mark>,
     shown: Arc<str>,
 }
 
 impl Posted {
-    /// The post in each of its channels.
+    /// The post once for each of its channels.
     pub fn in_each(post: &Committed<Arc<Post>>, mark: Option<Mark>) -> impl Iterator<Item = Self> {
         let shown: Arc<str> = Safe(post.get().text.as_str()).to_string().into();
         post.get().channels.iter().map(move |channel| Self {
@@ -44,31 +44,31 @@ impl Posted {
         })
     }
 
-    /// What was said, and by whom.
+    /// The post: its author and text.
     #[must_use]
     pub fn post(&self) -> &Post {
         self.post.get()
     }
 
-    /// The text made safe, once for all who see it.
+    /// The text made safe, computed once for all members.
     #[must_use]
     pub fn shown(&self) -> &str {
         &self.shown
     }
 }
 
-/// Live words to one account.
+/// A live line to one account.
 #[derive(Debug)]
 pub struct Told {
-    /// Who speaks.
+    /// The sender.
     pub sender: Name,
-    /// What is said.
+    /// The text.
     pub text: Text,
-    /// Set where the sender waits for a delivery receipt.
+    /// Set if the sender waits for a delivery receipt.
     pub mark: Option<Mark>,
 }
 
-/// Someone who came or went.
+/// An account that became present, or is no longer present.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Attendee {
     /// The account.
@@ -77,17 +77,18 @@ pub struct Attendee {
     pub active: u32,
 }
 
-/// Asks for a delivery receipt: the session that gets the line answers with it.
+/// Asks for a delivery receipt: the session that gets the line returns the mark with
+/// the receipt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Mark {
     /// The session that waits for the receipt.
     pub session: SessionKey,
-    /// Which of the lines that it waited for.
+    /// Numbers the marks of that session.
     pub number: u32,
 }
 
-/// A session: one client's use of a listener, over one connection or two. No other
-/// session ever has the same key.
+/// The key of a session: one client's use of a listener, over one connection or two.
+/// Keys are never reused.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SessionKey {
     index: u32,
@@ -95,7 +96,7 @@ pub struct SessionKey {
 }
 
 impl SessionKey {
-    /// For the office alone: the key of the session at a place in its table.
+    /// For the office only: the key of the session at a place in its table.
     #[must_use]
     pub fn new(index: u32, generation: u32) -> Self {
         Self { index, generation }
@@ -107,7 +108,7 @@ impl SessionKey {
         self.index as usize
     }
 
-    /// Tells apart the sessions that have one place in turn.
+    /// Distinguishes the sessions that use one place one after the other.
     #[must_use]
     pub fn generation(self) -> u32 {
         self.generation

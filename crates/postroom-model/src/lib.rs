@@ -1,7 +1,7 @@
-//! The words of Postroom.
+//! The data types that all layers of Postroom share.
 //!
-//! Everything here is a value: valid by construction, without input or output,
-//! clock or randomness. All other layers know this one; it knows none of them.
+//! All types are values: valid by construction, without I/O, clock or randomness. All
+//! other layers depend on this one; it depends on none of them.
 
 mod channel;
 mod committed;
@@ -26,10 +26,10 @@ pub use text::{Text, TextError};
 /// Names are shown as first registered and take at most this many bytes.
 pub const NAME_BYTES_MAX: usize = 64;
 
-/// Unread messages a mailbox holds unless configured otherwise: the number of seed 000,
-/// the mail system for people.
+/// Default capacity of a mailbox, in unread messages. Seed 000, the mail system for
+/// people, has this number.
 pub const MAILBOX_CAPACITY_DEFAULT: u32 = 100;
 
-/// Characters (Unicode scalar values) of a text on the board, at most: the number of
-/// seed 003, the small Twitter.
+/// Maximum characters (Unicode scalar values) of a text on the board. Seed 003, the
+/// small Twitter, has this number.
 pub const BOARD_TEXT_CHARACTERS_MAX: usize = 150;

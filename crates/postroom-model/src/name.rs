@@ -15,26 +15,25 @@ use crate::NAME_BYTES_MAX;
 
 /// A name that can be registered, shown in a terminal and put into a command.
 ///
-/// Equality and hash are those of the case-mapped form; the form that is shown
-/// is kept as it was given.
+/// Equality and hash use the case-mapped form; the shown form keeps the case as given.
 #[derive(Clone, Debug)]
 pub struct Name {
     shown: SmolStr,
-    /// The case-mapped form, where it differs from the one shown.
+    /// The case-mapped form, if it differs from the shown form.
     folded: Option<SmolStr>,
 }
 
-/// The name as it is shown.
+/// The shown form of the name.
 impl From<&Name> for SmolStr {
     fn from(name: &Name) -> Self {
         name.shown.clone()
     }
 }
 
-/// Why a word is no name.
+/// Why a word is not a valid name.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum NameError {
-    /// There is nothing.
+    /// The word is empty.
     #[error("a name is missing")]
     Empty,
     /// More than [`NAME_BYTES_MAX`] bytes.
@@ -43,23 +42,22 @@ pub enum NameError {
     /// Not UTF-8.
     #[error("a name must be valid UTF-8")]
     InvalidUtf8,
-    /// White space, a control character or one of those that would forge
-    /// another protocol's syntax.
+    /// White space, a control character, or a character of the syntax of some protocol.
     #[error("a name holds no white space, control characters or any of ! * ? , : ( ) / @ # \" '")]
     Forbidden,
-    /// `.` or `..`, which are no names in a URL.
+    /// `.` or `..`, which are not names in a URL.
     #[error("\".\" and \"..\" are no names")]
     Dots,
-    /// RFC 8265 does not allow it in a user name.
+    /// A character that RFC 8265 does not allow in a user name.
     #[error("a name holds letters, digits and signs that RFC 8265 allows in user names")]
     Disallowed,
 }
 
-/// Signs that RFC 8265 allows and Postroom does not.
+/// Characters that RFC 8265 allows and Postroom does not.
 const FORBIDDEN: &[u8] = b"!*?,:()/@#\"'";
 
 impl Name {
-    /// Makes a name of one word as a client sent it.
+    /// Parses a name from a word that a client sent.
     pub fn new(word: &str) -> Result<Self, NameError> {
         if word.is_empty() {
             return Err(NameError::Empty);
@@ -73,7 +71,7 @@ impl Name {
         if word.is_ascii() { Self::from_ascii(word) } else { Self::from_unicode(word) }
     }
 
-    /// Makes a name of the bytes of a word.
+    /// Parses a name from the bytes of a word.
     pub fn from_bytes(word: &[u8]) -> Result<Self, NameError> {
         Self::new(std::str::from_utf8(word).map_err(|_| NameError::InvalidUtf8)?)
     }
@@ -84,14 +82,14 @@ impl Name {
         &self.shown
     }
 
-    /// The form that two spellings of one account share.
+    /// The case-mapped form, equal for all spellings of one account.
     #[must_use]
     pub fn folded(&self) -> &str {
         self.folded.as_deref().unwrap_or(&self.shown)
     }
 
-    /// All of printable ASCII is in the identifier class and nothing in it is
-    /// mapped but case, so that the tables are not needed.
+    /// A fast path without the Unicode tables: all printable ASCII is in the identifier
+    /// class, and only its case is mapped.
     fn from_ascii(word: &str) -> Result<Self, NameError> {
         if word.bytes().any(is_forbidden_ascii) {
             return Err(NameError::Forbidden);
@@ -108,7 +106,7 @@ impl Name {
             return Err(NameError::Forbidden);
         }
         let shown = UsernameCasePreserved::enforce(word).map_err(|_| NameError::Disallowed)?;
-        // Width mapping may have made ASCII of what was none.
+        // Width mapping may have produced ASCII from other characters.
         if shown.bytes().any(|byte| byte.is_ascii() && is_forbidden_ascii(byte)) {
             return Err(NameError::Forbidden);
         }

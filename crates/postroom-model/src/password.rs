@@ -1,4 +1,4 @@
-//! A password as it is typed, never shown and never stored.
+//! A password as the user typed it. It is never shown and never stored.
 
 use std::fmt;
 
@@ -6,30 +6,30 @@ use precis_profiles::OpaqueString;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use thiserror::Error;
 
-/// A password prepared by the PRECIS profile `OpaqueString` (RFC 8265), so that
-/// one typed on another keyboard is the same.
+/// A password prepared by the PRECIS profile `OpaqueString` (RFC 8265), so that the
+/// same password typed on different keyboards compares equal.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Password(Box<str>);
 
-/// Why bytes are no password.
+/// Why bytes are not a valid password.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum PasswordError {
-    /// There is nothing.
+    /// The password is empty.
     #[error("a password is missing")]
     Empty,
     /// More than [`Password::BYTES_MAX`] bytes.
     #[error("a password has at most {} bytes", Password::BYTES_MAX)]
     TooLong,
-    /// Not UTF-8, or a control character in it.
+    /// Not UTF-8, or contains a control character.
     #[error("a password is UTF-8 without control characters")]
     Disallowed,
 }
 
 impl Password {
-    /// Bytes of the longest password, so that hashing has a bounded cost.
+    /// Maximum bytes of a password. It bounds the cost of hashing.
     pub const BYTES_MAX: usize = 1024;
 
-    /// Makes a password of the bytes as they were typed.
+    /// Parses a password from the bytes that the user typed.
     pub fn from_bytes(typed: &[u8]) -> Result<Self, PasswordError> {
         if typed.is_empty() {
             return Err(PasswordError::Empty);
@@ -49,7 +49,7 @@ impl Password {
     }
 }
 
-/// Shows nothing of the password.
+/// Hides the password.
 impl fmt::Debug for Password {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Password(..)")

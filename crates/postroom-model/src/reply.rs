@@ -1,81 +1,84 @@
-//! What the office replies to a session.
+//! The office's replies to the requests of a session.
 
 use crate::{Committed, Entry, Name, Page, Text};
 
-/// What the office answers.
+/// The reply to a request.
 #[derive(Debug)]
 pub enum Reply {
-    /// The session acts for this account now.
+    /// The session is logged in to this account.
     LoggedIn {
         /// The name as first registered.
         name: Name,
         /// Whether the login registered it.
         registered: bool,
-        /// Messages in the mailbox, those handed out elsewhere included.
+        /// Messages in the mailbox, including those leased to other sessions.
         unread: u32,
     },
-    /// Nothing happened.
+    /// The login was refused; nothing changed.
     LogInRefused(LogInRefusal),
     /// The message is on disk.
     Composed(Committed<Composed>),
     /// Nothing was stored.
     NotComposed(ComposeRefusal),
-    /// The earliest unread message; it stays in the mailbox until confirmed.
+    /// The earliest unread message, leased to the session. It stays in the mailbox
+    /// until confirmed.
     Read(Delivery),
-    /// There is nothing to read.
+    /// No message is unread.
     NothingUnread,
-    /// What was handed out is gone from the mailbox.
+    /// The messages handed out to the session are removed from the mailbox.
     Confirmed(Committed<()>),
     /// The removal could not be stored; the messages are unread again.
     NotConfirmed,
-    /// So many messages are in the mailbox, those handed out elsewhere included.
+    /// The number of messages in the mailbox, including those leased to other sessions.
     Unread(u32),
-    /// Who is present, in the order of their coming.
+    /// The present accounts, in the order in which they became present.
     Present(Vec<Name>),
-    /// The post is on disk and, where that was asked, all delivery receipts are in.
+    /// The post is on disk and, if the request waits for delivery, all receipts have
+    /// arrived.
     Posted(Committed<()>),
-    /// The post is on disk, and not all delivery receipts came.
+    /// The post is on disk, but some delivery receipts did not arrive.
     Undelivered(Committed<()>),
     /// Nothing was stored.
     NotPosted(PostRefusal),
-    /// It was passed on and, where that was asked, its delivery receipt is in.
+    /// The line was passed on and, if the request waits for delivery, its receipt has
+    /// arrived.
     Told,
-    /// It was not passed on, or no delivery receipt came.
+    /// The line was not passed on, or no delivery receipt arrived.
     NotTold(NotTold),
-    /// The session is in the channel.
+    /// The session has joined the channel.
     Joined,
-    /// The session is in as many channels as it may be.
+    /// The session has joined as many channels as it may.
     NotJoined,
-    /// The session is not in the channel any more; was it?
+    /// The session is not in the channel; `true` if it was a member before.
     Left(bool),
-    /// The store cannot carry the request out at present: nothing happened.
+    /// The store cannot carry the request out at present; nothing was stored.
     Unavailable,
     /// The store cannot say whether the request was carried out. The session ends
     /// without an answer to it.
     Unknown,
-    /// The latest entry of the channel, if there is any.
+    /// The latest entry of the channel, if it has one.
     Latest(Option<Entry>),
-    /// A part of the channel's timeline.
+    /// A page of the channel's timeline.
     Timeline(Page),
 }
 
-/// A message handed out.
+/// A message handed out to a session.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Delivery {
-    /// Who wrote it.
+    /// The sender.
     pub sender: Name,
-    /// What it says.
+    /// The text.
     pub text: Text,
-    /// Messages that could be handed out after this one.
+    /// Unread messages after this one, without those leased to any session.
     pub remaining: u32,
 }
 
-/// What a stored message did besides being stored.
+/// The outcome of storing a message.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Composed {
     /// The recipient as first registered.
     pub recipient: Name,
-    /// Whether the recipient was registered by it.
+    /// Whether the message registered the recipient.
     pub registered: bool,
 }
 
@@ -84,10 +87,9 @@ pub struct Composed {
 pub enum LogInRefusal {
     /// The password is wrong or missing.
     Password,
-    /// So many logins wait for their password to be checked that this one
-    /// cannot.
+    /// The queue of password checks is full.
     Busy,
-    /// The office keeps as many accounts as it may, or the disk is full.
+    /// The limit of accounts is reached, or the disk is full.
     NoRoom,
     /// The account is present in another session.
     Present,
@@ -96,35 +98,35 @@ pub enum LogInRefusal {
 /// Why a message was not stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ComposeRefusal {
-    /// The mailbox holds as much as it may.
+    /// The mailbox is full.
     MailboxFull {
         /// The recipient as first registered.
         recipient: Name,
-        /// Messages a mailbox holds.
+        /// The capacity of a mailbox, in messages.
         capacity: u32,
     },
-    /// The disk has less room than the reserve.
+    /// The disk has less free space than the reserve.
     DiskFull,
-    /// The recipient is new and the office keeps as many accounts as it may.
+    /// The recipient is new and the limit of accounts is reached.
     TooManyAccounts,
-    /// No one knows the recipient, and it was not to be registered.
+    /// The recipient is unknown, and the request did not allow registering it.
     Unknown,
 }
 
 /// Why a post was not stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PostRefusal {
-    /// The disk has less room than the reserve.
+    /// The disk has less free space than the reserve.
     DiskFull,
-    /// The channel is new and the office keeps as many channels as it may.
+    /// The channel is new and the limit of channels is reached.
     TooManyChannels,
 }
 
-/// Why live words were not delivered.
+/// Why a live line was not delivered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum NotTold {
     /// The recipient is not present, or is the sender.
     Absent,
-    /// It was passed on, and nothing came back.
+    /// The line was passed on, but no delivery receipt arrived.
     Undelivered,
 }

@@ -1,4 +1,4 @@
-//! What a session asks of the office.
+//! The requests of sessions to the office.
 //!
 //! Sessions of all protocols use these types, so that protocols and office do not
 //! know each other. Each [`Request`] gets exactly one [`Reply`](crate::Reply), in the
@@ -7,99 +7,99 @@
 
 use crate::{Channel, Mark, Name, Password, Position, Text};
 
-/// What a session asks of the office.
+/// The requests of sessions to the office.
 #[derive(Clone, Debug)]
 pub enum Request {
-    /// Begin to act as `name`.
+    /// Log in as `name`.
     LogIn {
         /// The account.
         name: Name,
-        /// What was given to open it, if anything.
+        /// The password that the client gave, if any.
         password: Option<Password>,
-        /// How the session means to be there.
+        /// The terms of the login.
         terms: Terms,
     },
-    /// Leave a message in a mailbox.
+    /// Store a message in a mailbox.
     Compose {
-        /// Whose mailbox.
+        /// The owner of the mailbox.
         recipient: Name,
-        /// What to say.
+        /// The text.
         text: Text,
-        /// What becomes of an unknown recipient.
+        /// What to do if the recipient is unknown.
         unknown: Unknown,
     },
     /// Hand out the earliest unread message of the session's account.
     Read,
-    /// Everything handed out to this session so far has proved to have arrived:
-    /// remove it.
+    /// Remove all messages handed out to this session so far: its client has proved
+    /// receipt.
     Confirm,
     /// Count the unread messages of the session's account.
     CountUnread,
-    /// Tell who is present.
+    /// List the present accounts.
     ListPresent,
-    /// Say something in channels; a session that acts for no one says it as the
+    /// Post in channels. The author is the session's account; without a login, the
     /// board.
     Post {
-        /// Where, each channel once.
+        /// The channels, each once.
         channels: Vec<Channel>,
-        /// What to say.
+        /// The text.
         text: Text,
         /// Whether to wait for the delivery receipts of all recipients.
         awaits_delivery: bool,
     },
-    /// Say something to an account that is present, live and unstored.
+    /// Send a live line to a present account. It is not stored.
     Tell {
-        /// To whom.
+        /// The recipient.
         recipient: Name,
-        /// What to say.
+        /// The text.
         text: Text,
         /// Whether to wait for a delivery receipt.
         awaits_delivery: bool,
     },
-    /// See from now on what is said in a channel.
+    /// Join a channel: receive its posts from now on.
     Join(Channel),
-    /// Stop to see what is said in a channel.
+    /// Leave a channel: receive no more of its posts.
     Leave(Channel),
     /// The latest entry of a channel.
     Latest(Channel),
-    /// A part of a channel's timeline.
+    /// A page of a channel's timeline.
     Timeline {
         /// The channel.
         channel: Channel,
-        /// Where to begin; the beginning by default.
+        /// The start of the page; the default is the oldest entry.
         from: Position,
     },
 }
 
-/// What becomes of a recipient that no one knows.
+/// What to do with a message to an unknown recipient.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unknown {
-    /// It is registered.
+    /// Register the recipient.
     Register,
-    /// The message is refused.
+    /// Refuse the message.
     Refuse,
 }
 
-/// What a session tells the office without an answer.
+/// A message from a session to the office that has no reply.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Notice {
-    /// A delivery receipt for what bore this mark.
+    /// A delivery receipt for the line with this mark.
     Delivered(Mark),
-    /// Wait no longer for the delivery receipts of the latest request; it is answered
-    /// now.
+    /// Stop waiting for the delivery receipts of the latest request; the office answers
+    /// it now.
     Abandon,
-    /// The client has ended its side, and nothing follows the latest request. A
-    /// login is then answered, but its account does not become present.
+    /// The client has half-closed, and no request follows the latest one. If that is a
+    /// login, the office answers it, but its account does not become present.
     Ending,
 }
 
-/// How a session means to be in the office.
+/// The terms on which a session logs in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Terms {
-    /// An unknown name is registered, and an account without a password opens to
-    /// anyone. Otherwise both are refused as a wrong password is.
+    /// Whether a login registers an unknown name and needs no password for an account
+    /// without one. Otherwise the office refuses both like a wrong password.
     pub admits_strangers: bool,
-    /// Set where the account is present for as long as the session lasts.
+    /// Set if the account is present until the session ends.
     pub presence: Option<PresenceTerms>,
 }
 
@@ -108,13 +108,13 @@ impl Terms {
     pub const WITHOUT_PRESENCE: Self = Self { admits_strangers: true, presence: None };
 }
 
-/// How a session makes its account present, and what it wants to be told.
+/// The terms of a session's presence, and the events that it subscribes to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PresenceTerms {
-    /// Whether no other session may make it present at the same time.
+    /// Whether no other session may make the account present at the same time.
     pub alone: bool,
-    /// Who comes and goes.
+    /// Events when accounts become present or cease to be.
     pub arrivals: bool,
-    /// That a message waits in the mailbox.
+    /// Events when a message waits in the mailbox.
     pub mail: bool,
 }

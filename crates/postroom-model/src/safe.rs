@@ -1,17 +1,16 @@
 //! Making text safe to show.
 //!
-//! A terminal obeys what it is shown: a stored text could move its cursor,
-//! rename its window or paste into its input. Texts are therefore stored as
-//! they came and made safe at every output.
+//! A terminal executes escape sequences: a stored text could move its cursor, rename
+//! its window or paste into its input. Texts are therefore stored unchanged and made
+//! safe at every output.
 
 use std::fmt::{self, Write as _};
 
-/// Shows text with nothing in it that a terminal would obey.
+/// Shows text without anything that a terminal would execute.
 ///
-/// C0 controls other than tab, and DEL, appear in caret notation (`^[`), C1
-/// controls in its eight-bit form (`M-^[`); the marks that turn the direction
-/// of writing (U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069) are left
-/// out.
+/// C0 controls other than tab, and DEL, appear in caret notation (`^[`), C1 controls in
+/// its eight-bit form (`M-^[`); direction marks (U+200E, U+200F, U+202A to U+202E,
+/// U+2066 to U+2069) are removed.
 #[derive(Clone, Copy, Debug)]
 pub struct Safe<'a>(pub &'a str);
 
@@ -33,7 +32,7 @@ impl fmt::Display for Safe<'_> {
 
 /// Appends `text` made safe, as [`Safe`] shows it, to an output line.
 pub fn push_safe(output: &mut Vec<u8>, text: &str) {
-    // Plain ASCII, nearly all there is, goes in one copy.
+    // Plain ASCII, the common case, takes one copy.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
         output.extend_from_slice(text.as_bytes());
     } else {
@@ -56,7 +55,7 @@ fn write_careful(formatter: &mut fmt::Formatter<'_>, character: char) -> fmt::Re
             formatter.write_char('^')?;
             formatter.write_char(caret(code))
         }
-        // A mark of direction: dropped.
+        // A direction mark: dropped.
         Err(_) => Ok(()),
     }
 }

@@ -4,20 +4,20 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// One line of UTF-8 without a NUL, kept as it came.
+/// One line of UTF-8 without a NUL, unchanged.
 ///
-/// It may hold escape sequences: whoever shows it writes it with
-/// [`Safe`](crate::Safe). Its length is bounded by the line that brought it.
+/// It may contain escape sequences: code that shows it must write it with
+/// [`Safe`](crate::Safe). The limit of input lines bounds its length.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Text(Box<str>);
 
-/// Why bytes are no text.
+/// Why bytes are not a valid text.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum TextError {
     /// Not UTF-8.
     #[error("the text is not valid UTF-8")]
     InvalidUtf8,
-    /// A NUL, which C clients end their strings at.
+    /// A NUL, which ends a string in C clients.
     #[error("the text holds a NUL")]
     Nul,
     /// A line feed would make two lines of one.
@@ -26,7 +26,7 @@ pub enum TextError {
 }
 
 impl Text {
-    /// Takes one line, its end left out.
+    /// Parses one line, without its end.
     pub fn from_bytes(line: &[u8]) -> Result<Self, TextError> {
         let text = std::str::from_utf8(line).map_err(|_| TextError::InvalidUtf8)?;
         if line.contains(&0) {
@@ -38,7 +38,7 @@ impl Text {
         Ok(Self(text.into()))
     }
 
-    /// The text as it came.
+    /// The text, unchanged.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
