@@ -1,5 +1,5 @@
-//! What the tests of several crates share: transcripts and their players, and a model
-//! of mailboxes.
+//! Shared code of the tests of several crates: transcripts and their players, and a
+//! model of mailboxes.
 
 #![expect(clippy::missing_panics_doc, reason = "in a test a panic is the failure")]
 #![expect(clippy::unwrap_used, reason = "in a test it is the failure")]

@@ -1,27 +1,26 @@
 //! A model of mailboxes, in memory and simple.
 //!
-//! The model knows mailboxes alone: what is in each, in order, and who holds what. The
-//! office must answer every request as the model does, whatever is asked, broken off
-//! and restarted, and in whatever groups it is committed; and so must the server over
-//! its sockets.
+//! The model has mailboxes only: the messages of each, in order, and their leases. The
+//! office must answer every request as the model does, for all requests, disconnects
+//! and restarts, and for all commit groups; and so must the server over its sockets.
 
 use std::collections::BTreeMap;
 
-/// Names in the two ways in which the tests spell them.
+/// The names, each in the two spellings that the tests use.
 pub const NAMES: [[&str; 2]; 3] = [["Alice", "alice"], ["bob", "BOB"], ["Zoë", "zOË"]];
 
 /// One of [`NAMES`].
 pub type Person = usize;
 
-/// A client, for as long as it is connected.
+/// A client and its connection.
 pub type Visitor = usize;
 
 /// A message in a mailbox.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Message {
-    /// Who wrote it.
+    /// The sender.
     pub sender: String,
-    /// What it says.
+    /// The text.
     pub text: String,
     holder: Option<Visitor>,
 }
@@ -33,7 +32,7 @@ struct Mailbox {
     messages: Vec<Message>,
 }
 
-/// What a request must come to.
+/// The expected outcome of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Answer {
     /// The login was accepted.
@@ -47,7 +46,7 @@ pub enum Answer {
     },
     /// The message was stored.
     Sent {
-        /// Whether that registered the recipient.
+        /// Whether the message registered the recipient.
         registered: bool,
     },
     /// The mailbox is full.
@@ -55,18 +54,18 @@ pub enum Answer {
         /// The recipient's name as first spelt.
         recipient: String,
     },
-    /// The earliest message that nobody holds.
+    /// The earliest message without a lease.
     Message {
-        /// Who wrote it.
+        /// The sender.
         sender: String,
-        /// What it says.
+        /// The text.
         text: String,
-        /// Messages that nobody holds after it.
+        /// The messages without a lease after it.
         remaining: usize,
     },
-    /// There is no message that nobody holds.
+    /// No message is without a lease.
     Nothing,
-    /// The messages are gone.
+    /// The messages are removed.
     Confirmed,
 }
 
@@ -78,13 +77,13 @@ pub struct Mailboxes {
 }
 
 impl Mailboxes {
-    /// No mailboxes yet; each will hold so many messages.
+    /// A model without mailboxes; each will have this capacity.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self { capacity, by_person: BTreeMap::new() }
     }
 
-    /// The person's mailbox, and whether it was opened just now.
+    /// The person's mailbox, and whether this call created it.
     fn open(&mut self, person: Person, spelling: usize) -> (&mut Mailbox, bool) {
         let registered = !self.by_person.contains_key(&person);
         let mailbox = self.by_person.entry(person).or_insert_with(|| Mailbox {
@@ -107,7 +106,7 @@ impl Mailboxes {
         Answer::LoggedIn { name, registered, unread }
     }
 
-    /// Leaves a message.
+    /// Stores a message.
     pub fn compose(
         &mut self,
         sender: Person,
@@ -125,7 +124,7 @@ impl Mailboxes {
         Answer::Sent { registered }
     }
 
-    /// Hands the earliest message that nobody holds to a visitor.
+    /// Leases the earliest message without a lease to a visitor.
     pub fn read(&mut self, visitor: Visitor, person: Person) -> Answer {
         let Some(mailbox) = self.by_person.get_mut(&person) else {
             return Answer::Nothing;
@@ -141,7 +140,7 @@ impl Mailboxes {
         }
     }
 
-    /// What the visitor holds and `texts` names is gone.
+    /// Removes the messages in `texts` that are leased to the visitor.
     pub fn confirm(&mut self, visitor: Visitor, texts: &[String]) -> Answer {
         for mailbox in self.by_person.values_mut() {
             mailbox.messages.retain(|message| {
@@ -151,17 +150,17 @@ impl Mailboxes {
         Answer::Confirmed
     }
 
-    /// What the visitor holds and `texts` names waits again.
+    /// Ends the visitor's leases of the messages in `texts`: they are unread again.
     pub fn put_back(&mut self, visitor: Visitor, texts: &[String]) {
         self.put_back_where(|holder, text| holder == visitor && texts.contains(text));
     }
 
-    /// Everything that the visitor holds waits again.
+    /// Ends all leases of the visitor.
     pub fn put_back_all(&mut self, visitor: Visitor) {
         self.put_back_where(|holder, _| holder == visitor);
     }
 
-    /// What anyone holds waits again.
+    /// Ends all leases.
     pub fn restart(&mut self) {
         self.put_back_where(|_, _| true);
     }
@@ -174,7 +173,7 @@ impl Mailboxes {
         }
     }
 
-    /// All that is in a mailbox, in order.
+    /// All messages of a mailbox, in order.
     #[must_use]
     pub fn content(&self, person: Person) -> Vec<(String, String)> {
         let messages = self.by_person.get(&person).map_or(&[][..], |mailbox| &mailbox.messages);

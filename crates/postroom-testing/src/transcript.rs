@@ -1,4 +1,4 @@
-//! Transcripts: what clients send and what a server answers, line by line.
+//! Transcripts: the lines that clients send and the server answers.
 //!
 //! ```text
 //! # A comment, to the end of its line.
@@ -33,12 +33,12 @@
 //! bob.b S: /from jacky Hi       sent over the second stream
 //! ```
 //!
-//! In a line, `\r`, `\t` and `\\` are what they are elsewhere, `\xFF` is a byte
-//! and `\(64*ab)` is `ab` 64 times. At the end all connections that are left are
-//! ended by their clients, and nothing more must come.
+//! In a line, `\r`, `\t` and `\\` are the usual escapes, `\xFF` is a byte and
+//! `\(64*ab)` is `ab` 64 times. At the end the clients half-close all remaining
+//! connections, and the server must send nothing more.
 //!
-//! Tests play them on a [`Stage`]: against the engine alone, or against the program
-//! over TCP.
+//! Tests play them on a [`Stage`]: against the engine without I/O, or against the
+//! program over TCP.
 
 mod cuts;
 mod file;

@@ -1,14 +1,14 @@
-//! The transcripts that there are, and the ways to cut what they send.
+//! All transcripts, and the ways to cut their lines into writes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Cut, Transcript};
 
-/// Positions at which each line is cut in two: all up to here, and those around
-/// the places where the buffers and limits of the server end.
+/// Positions at which each line is cut in two: all up to this one, and those near the
+/// sizes of the server's buffers and limits.
 const DENSE_CUTS: usize = 160;
 const SPARSE_CUTS: &[usize] = &[1_023, 1_024, 1_025, 4_096, 8_191, 8_192, 8_193, 8_194];
-/// Every way to cut a transcript that is worth playing where that costs no time.
+/// All useful ways to cut a transcript, for a stage on which playing takes no time.
 #[must_use]
 pub fn every_cut(transcript: &Transcript) -> Vec<Cut> {
     let length = transcript.longest_line();
@@ -21,8 +21,8 @@ pub fn every_cut(transcript: &Transcript) -> Vec<Cut> {
     positions.into_iter().map(Cut::At).chain([Cut::Turns, Cut::Pipelined, Cut::Bytes]).collect()
 }
 
-/// Plays the transcripts of these protocols, several at one time: most of the time over
-/// TCP is spent waiting for disks and pauses.
+/// Plays the transcripts of these protocols concurrently: over TCP most of the time is
+/// spent waiting for disks and pauses.
 pub fn for_each_transcript(protocols: &[&str], play: impl Fn(&Transcript) + Sync) {
     const AT_ONCE: usize = 4;
     let transcripts: Vec<_> =

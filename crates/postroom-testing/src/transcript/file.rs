@@ -1,32 +1,32 @@
-//! Reading a transcript.
+//! Parsing a transcript.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// One file of lines.
+/// A parsed transcript file.
 #[derive(Debug)]
 pub struct Transcript {
     path: PathBuf,
-    /// The protocol that clients speak unless told otherwise.
+    /// The default protocol of the clients.
     protocol: String,
-    /// Settings of the server, and their values.
+    /// The server's settings, as keys and values.
     pub settings: Vec<(String, String)>,
     /// Accounts with passwords.
     pub accounts: Vec<(String, String)>,
-    /// What happens, in order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
-/// What one line says, and its number.
+/// The action of one line, and its number.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// The number of the line.
     pub line: usize,
-    /// What it says.
+    /// The action.
     pub action: Action,
 }
 
-/// What happens, as the documentation of [the module](super) has it.
+/// An action, as the documentation of [the module](super) lists them.
 #[expect(missing_docs, reason = "the module documents the lines")]
 #[derive(Clone, Debug)]
 pub enum Action {
@@ -44,7 +44,7 @@ pub enum Action {
     Reset {
         client: String,
     },
-    /// What comes before the end, in which there is no line feed.
+    /// The bytes before the end, without a line feed.
     Close {
         client: String,
         rest: Vec<u8>,
@@ -103,26 +103,26 @@ impl Transcript {
         transcript
     }
 
-    /// Where a line is, for people.
+    /// The place of a line, for messages to people.
     #[must_use]
     pub fn place(&self, line: usize) -> String {
         format!("{}:{line}", self.path.display())
     }
 
-    /// The protocol that clients speak unless told otherwise.
+    /// The default protocol of the clients.
     #[must_use]
     pub fn protocol(&self) -> &str {
         &self.protocol
     }
 
-    /// A setting, where the transcript has it.
+    /// A setting of the transcript, if it has it.
     #[must_use]
     pub fn setting(&self, key: &str) -> Option<&str> {
         let found = self.settings.iter().rfind(|(known, _)| known == key)?;
         Some(&found.1)
     }
 
-    /// The length of the longest line that is sent, its end included.
+    /// The length of the longest line that a client sends, with its end.
     #[must_use]
     pub fn longest_line(&self) -> usize {
         let sent = self.steps.iter().filter_map(|step| match &step.action {
@@ -133,7 +133,7 @@ impl Transcript {
         lines.map(<[u8]>::len).max().unwrap_or(0)
     }
 
-    /// Whether time has to pass.
+    /// Whether the transcript has a pause.
     #[must_use]
     pub fn has_pauses(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.action, Action::Pause(_)))
@@ -150,7 +150,7 @@ impl Transcript {
         self.steps.push(Step { line, action });
     }
 
-    /// Takes a line of those that stand before all steps.
+    /// Parses a line of the header, before all steps.
     fn is_told_at_the_top(&mut self, text: &str) -> bool {
         match text.split(' ').collect::<Vec<_>>()[..] {
             _ if !self.steps.is_empty() => return false,
@@ -169,7 +169,7 @@ impl Transcript {
     }
 }
 
-/// A line that says what happens.
+/// Parses a line with an action.
 fn told(words: &[&str]) -> Option<Action> {
     Some(match *words {
         ["use", client, protocol] => {
@@ -190,7 +190,7 @@ fn told(words: &[&str]) -> Option<Action> {
     })
 }
 
-/// What happens to a client.
+/// Parses the action of a client.
 fn happened(happening: &str, client: &str) -> Option<Action> {
     let client = client.to_owned();
     Some(match happening {
@@ -204,7 +204,7 @@ fn happened(happening: &str, client: &str) -> Option<Action> {
     })
 }
 
-/// A line that a client or the server says.
+/// Parses a line that a client or the server sends.
 fn said(text: &str) -> Option<Action> {
     let (client, rest) = match text.as_bytes() {
         [b'C' | b'S', b':' | b'-', ..] => ("", text),

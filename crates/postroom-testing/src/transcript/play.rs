@@ -1,4 +1,4 @@
-//! Playing a transcript on a stage, in one of several ways to send the same.
+//! Playing a transcript on a stage, with its lines cut in one of several ways.
 
 use std::time::Duration;
 
@@ -6,24 +6,24 @@ use super::{Action, Step, Transcript};
 
 /// Where a transcript can be played: in memory or over TCP.
 pub trait Stage {
-    /// Sends the parts one after the other; the first time, connects.
+    /// Sends the parts one after the other; connects first if needed.
     fn send(&mut self, client: &str, parts: &[&[u8]]);
-    /// The next line that the server has sent, its end left out.
+    /// The next line from the server, without its end.
     fn line(&mut self, client: &str) -> Result<Vec<u8>, String>;
-    /// Waits until the server has ended the connection, and says what came
-    /// before that.
+    /// Waits until the server has closed the connection, and returns the bytes before
+    /// that.
     fn rest(&mut self, client: &str) -> Vec<u8>;
     /// The client half-closes.
     fn end(&mut self, client: &str);
     /// The client resets its connection.
     fn reset(&mut self, client: &str);
-    /// The client closes its connection without a look at what came.
+    /// The client closes its connection without reading what has arrived.
     fn leave(&mut self, client: &str);
-    /// The client connects to the listener of this protocol.
+    /// Selects the listener that the client connects to.
     fn choose(&mut self, client: &str, protocol: &str);
     /// Time passes.
     fn pause(&mut self, time: Duration);
-    /// Whether the server has sent nothing more so far, nor ended the connection.
+    /// Whether the server has neither sent anything more nor closed the connection.
     fn is_silent(&mut self, client: &str) -> bool;
     /// A client listens on a port.
     fn listen(&mut self, client: &str);
@@ -35,24 +35,24 @@ pub trait Stage {
     fn stop(&mut self);
     /// The server has stopped, and another one starts.
     fn start(&mut self);
-    /// Stops the server and starts it again; what its clients were sent before
+    /// Stops the server and starts it again; returns what it sent to its clients before
     /// their connections ended.
     fn restart(&mut self) -> Vec<(String, Vec<u8>)>;
     /// The clients whose connections have not ended.
     fn clients(&self) -> Vec<String>;
 }
 
-/// How what a client sends is cut into writes.
+/// How the bytes of a client are cut into writes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Cut {
-    /// All lines up to the next answer in one.
+    /// All lines up to the next answer in one write.
     Turns,
-    /// All lines up to something that others do in one, whatever is to be
-    /// answered between them.
+    /// All lines up to the next action of another client in one write, with the answers
+    /// expected after them.
     Pipelined,
     /// One byte at a time.
     Bytes,
-    /// Each line in two, the first part having so many bytes.
+    /// Each line in two writes, the first one of this many bytes.
     At(usize),
 }
 
@@ -84,7 +84,7 @@ impl<S: Stage> Player<'_, S> {
         }
     }
 
-    /// Ends what is left, after which nothing more must come.
+    /// Ends the remaining connections; the server must send nothing more.
     fn end(&mut self) -> Result<(), String> {
         for client in self.stage.clients() {
             self.stage.end(&client);
@@ -166,7 +166,7 @@ impl<S: Stage> Player<'_, S> {
     }
 }
 
-/// What is to be sent, the client's own port filled in.
+/// The bytes to send, with the client's own port filled in.
 fn with_port(bytes: &[u8], port: Option<u16>) -> Vec<u8> {
     const PLACE: &[u8] = b"{port}";
     let place = bytes.windows(PLACE.len()).position(|window| window == PLACE);
@@ -193,7 +193,7 @@ fn parts(bytes: &[u8], cut: Cut) -> Vec<&[u8]> {
     }
 }
 
-/// The steps with their lines put together as the cut wants it.
+/// The steps with their lines combined as the cut requires.
 fn arranged(steps: &[Step], cut: Cut) -> Vec<Step> {
     match cut {
         Cut::Bytes | Cut::At(_) => steps.to_vec(),
@@ -230,8 +230,8 @@ fn arranged(steps: &[Step], cut: Cut) -> Vec<Step> {
     }
 }
 
-/// How many steps from the first on are one client's lines and their answers. Over
-/// a second stream it is the client who answers, so nothing of it is sent ahead.
+/// The number of steps from the first on that are one client's lines and their answers.
+/// On a second stream the client answers the server, so its lines are not sent ahead.
 fn run_length(steps: &[Step]) -> usize {
     let speaker = |step: &Step| match &step.action {
         Action::Send { client, .. } | Action::Expect { client, .. } => {
@@ -245,7 +245,7 @@ fn run_length(steps: &[Step]) -> usize {
     steps.iter().take_while(|step| speaker(step).as_ref() == Some(&first)).count()
 }
 
-/// Adds what a step sends to an earlier one of the same client.
+/// Appends the bytes of a step to an earlier step of the same client.
 fn appended(earlier: Option<&mut Step>, step: &Step) -> bool {
     match (earlier.map(|earlier| &mut earlier.action), &step.action) {
         (Some(Action::Send { client, bytes }), Action::Send { client: same, bytes: more })
