@@ -1,9 +1,9 @@
-//! Protocols of one line in, one answer out.
+//! Protocols with one answer per line.
 //!
-//! The [`Conversation`] does for all of them what must be the same: it cuts
-//! lines, keeps answers in the order of the lines although the office's replies
-//! come later, sees which lines prove that earlier messages arrived, and keeps
-//! the time limits. A [`Dialogue`] says what the lines mean.
+//! A [`Conversation`] is the common part of all line protocols: it cuts lines, keeps
+//! answers in the order of the lines although the office's replies come later, finds
+//! the lines that prove the receipt of earlier messages, and enforces the time limits.
+//! A [`Dialogue`] defines what the lines mean.
 
 use std::time::Duration;
 
@@ -15,23 +15,23 @@ use crate::pending::{Entry, Kind, Pending};
 use crate::session::{Close, DropReason, Input, Login, Outputs, Session, Stream, Timer};
 use crate::settings::Settings;
 
-/// The time to log in.
+/// The time limit for the login.
 const LOG_IN: Timer = Timer::ALL[0];
 
-/// The silence that ends a command without a line feed.
+/// The pause that ends a command without a line feed.
 const PAUSE: Timer = Timer::ALL[1];
 
-/// The time in which a delivery receipt must come.
+/// The time limit for a delivery receipt.
 const DELIVERY: Timer = Timer::ALL[2];
 
-/// Requests that a session may have under way; further lines wait.
+/// Maximum requests under way per session; further lines wait.
 const PIPELINE_MAX: usize = 128;
 
-/// The longest wait for a delivery receipt once the client has ended its side: it
-/// may be gone, and must not seem present for much longer.
+/// The time limit for a delivery receipt after the client's half-close: the client may
+/// be gone, and must not appear present for much longer.
 const DELIVERY_LIMIT_AT_END: Duration = Duration::from_millis(250);
 
-/// Bytes of the longest answer to a request: a message, made safe, and its sender.
+/// Maximum bytes of an answer to a request: a message, made safe, and its sender.
 const DELIVERY_BYTES_MAX: usize = 17 << 10;
 
 /// A session made of a [`Dialogue`].
@@ -43,14 +43,14 @@ pub(crate) struct Conversation<D: Dialogue> {
     pending: Pending<D::Asked>,
     intake: Intake<D::Asked>,
     proof: Proof,
-    /// The client has ended its side; what it sent is still being answered.
+    /// The client has half-closed; its earlier lines are still being answered.
     is_ending: bool,
     is_logged_in: bool,
-    /// A client that has sent a line feed ends all its commands so.
+    /// The client has sent a line feed: all its commands end with one.
     sends_line_feeds: bool,
 }
 
-/// What a conversation takes from its client.
+/// Which input a conversation accepts from its client.
 ///
 /// ```text
 ///  Lines ──AskAlone, AskWithin, Dial──▶ Replies ──all replies are in──▶ Lines
@@ -61,34 +61,34 @@ pub(crate) struct Conversation<D: Dialogue> {
 /// ```
 #[derive(Debug)]
 enum Intake<A> {
-    /// Lines, each asking at once, up to [`PIPELINE_MAX`] requests.
+    /// Lines; each makes its request at once, up to [`PIPELINE_MAX`] requests.
     Lines,
-    /// Nothing until all replies are in: the last request decides what the next
+    /// Nothing until all replies have arrived: the last request decides what the next
     /// line means.
     Replies,
-    /// Nothing until all replies are in, and then this first: its answer must not
-    /// overtake theirs.
+    /// Nothing until all replies have arrived, and then this step first: its answer
+    /// must not overtake theirs.
     Step(Box<Step<A>>),
-    /// Nothing more, since the server stops. Replies are still answered, and so is
-    /// the step that was to follow them.
+    /// Nothing more, since the server stops. Requests under way are still answered, and
+    /// so is the step that follows them.
     Stopping(Option<Box<Step<A>>>),
-    /// Nothing more: the connection has been ended.
+    /// Nothing more: the session has ended the connection.
     Closed(Close),
 }
 
-/// Whether the client has proved to have the messages handed out to it.
+/// The state of the proof that the client has received the messages handed out to it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Proof {
-    /// No message is without proof.
+    /// No message needs proof.
     NotDue,
-    /// The next line or end may prove it.
+    /// The next line or half-close may be the proof.
     Due,
-    /// The bytes just taken prove it, if they complete a line.
+    /// The bytes just received are the proof, if they complete a line.
     InNextLine,
 }
 
 impl<D: Dialogue> Conversation<D> {
-    /// Begins a conversation, with the time to log in running.
+    /// Begins a conversation and starts the time limit for the login.
     pub(crate) fn begin(dialogue: D, settings: &Settings, outputs: &mut Outputs) -> Self {
         outputs.timers.push((LOG_IN, Some(settings.login_limit)));
         outputs.login = Some(Login::Awaited);
@@ -105,30 +105,30 @@ impl<D: Dialogue> Conversation<D> {
         }
     }
 
-    /// The protocol's own part.
+    /// The dialogue, the protocol's own part.
     pub(crate) fn dialogue(&self) -> &D {
         &self.dialogue
     }
 
-    /// Whether the connection has been ended.
+    /// Whether the session has ended the connection.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.intake, Intake::Closed(_))
     }
 
-    /// Ends the connection for a reason of the server's.
+    /// Ends the connection for a reason of the server.
     pub(crate) fn drop_client(&mut self, reason: DropReason, outputs: &mut Outputs) {
         self.close(Close::Dropped(reason), outputs);
     }
 
-    /// Asks for the owner of the conversation, which also takes the reply: see
-    /// [`take_aside`](Self::take_aside).
+    /// Makes a request for the owner of the conversation, which also handles the reply:
+    /// see [`take_aside`](Self::take_aside).
     pub(crate) fn ask_aside(&mut self, request: Request, outputs: &mut Outputs) {
         self.pending.push(Entry::Aside);
         outputs.requests.push(request);
     }
 
-    /// Whether the reply just come is to what the owner asked. To be called once a
-    /// reply.
+    /// Whether the reply that has just arrived is for a request of the owner. Must be
+    /// called once per reply.
     pub(crate) fn take_aside(&mut self) -> bool {
         self.pending.pop_if(|entry| matches!(entry, Entry::Aside)).is_some()
     }
@@ -171,7 +171,7 @@ impl<D: Dialogue> Conversation<D> {
         self.intake = match std::mem::replace(&mut self.intake, Intake::Lines) {
             Intake::Lines if !self.pending.is_empty() => Intake::Stopping(None),
             Intake::Step(step) => Intake::Stopping(Some(step)),
-            // A login under way has no answer that anyone could rely on.
+            // A login under way may end unanswered: no client relies on its answer.
             Intake::Lines | Intake::Replies => {
                 return self.say_farewell(DropReason::Stop, outputs);
             }
@@ -192,7 +192,7 @@ impl<D: Dialogue> Conversation<D> {
             (Entry::Confirm, Reply::Unknown) => {
                 self.drop_client(DropReason::OutcomeUnknown, outputs);
             }
-            // What was read could not be removed: the next answer must not leave.
+            // The messages read could not be removed: the next answer must not be sent.
             (Entry::Confirm, _) => self.drop_client(DropReason::NotRemoved, outputs),
         }
         self.settled(outputs);
@@ -206,7 +206,7 @@ impl<D: Dialogue> Conversation<D> {
         }
     }
 
-    /// A request has been answered.
+    /// Handles the state after an answer.
     fn settled(&mut self, outputs: &mut Outputs) {
         if self.pending.is_empty() {
             match std::mem::replace(&mut self.intake, Intake::Lines) {
@@ -270,7 +270,7 @@ impl<D: Dialogue> Conversation<D> {
         }
     }
 
-    /// Takes lines for as long as none has to wait.
+    /// Handles lines until one has to wait.
     fn proceed(&mut self, outputs: &mut Outputs) {
         while self.may_take_a_line() && self.has_room_for_an_answer(outputs) {
             let step = match self.lines.next_line() {
@@ -296,13 +296,13 @@ impl<D: Dialogue> Conversation<D> {
         matches!(self.intake, Intake::Lines) && self.pending.len() < PIPELINE_MAX
     }
 
-    /// Whether what waits for the peer, and the messages asked for, leave room for
-    /// more.
+    /// Whether the unsent bytes and the answers to requests under way leave room for
+    /// another answer.
     fn has_room_for_an_answer(&self, outputs: &Outputs) -> bool {
         outputs.front.len() + self.pending.reads() * DELIVERY_BYTES_MAX <= self.output_bytes_max
     }
 
-    /// Takes what follows from a line just received.
+    /// Carries out the step of a line.
     fn take(&mut self, step: Step<D::Asked>, outputs: &mut Outputs) {
         if self.proof == Proof::InNextLine {
             self.confirm(outputs);
@@ -366,13 +366,13 @@ impl<D: Dialogue> Conversation<D> {
         }
     }
 
-    /// How commands of this client end, if not by line feeds.
+    /// The pause rule for this client, unless it sends line feeds.
     fn pause(&self) -> Option<PauseRule> {
         self.dialogue.pause().filter(|_| !self.sends_line_feeds)
     }
 
-    /// What follows from the command of a client that sends no line feeds, once
-    /// it has ended otherwise.
+    /// The step of a command without a line feed, once it has ended by a pause or
+    /// half-close.
     fn end_partial(&mut self) -> Option<Step<D::Asked>> {
         let rule = self.pause()?;
         if !self.may_take_a_line() || self.lines.partial()?.len() > rule.bytes_max {
@@ -398,7 +398,7 @@ impl<D: Dialogue> Session for Conversation<D> {
                 self.bytes(bytes, proof, outputs);
             }
             Input::End { stream: Stream::Front, proof } => self.end(proof, outputs),
-            // A conversation has but one stream; another is its owner's.
+            // A conversation has one stream; a second one belongs to its owner.
             Input::Bytes { .. } | Input::End { .. } => {}
             Input::Reply(reply) => self.reply(reply, outputs),
             Input::Event(event) => {
@@ -427,7 +427,7 @@ impl<D: Dialogue> Session for Conversation<D> {
 mod tests {
     use super::*;
 
-    /// A protocol in which each line is a question that waits for its reply.
+    /// A protocol in which each line makes a request and waits for its reply.
     struct Slow;
 
     impl Dialogue for Slow {

@@ -1,4 +1,4 @@
-//! The part of a line protocol that differs: what its lines and the replies mean.
+//! The part of a line protocol that is its own: the meaning of its lines and replies.
 
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -9,15 +9,15 @@ use postroom_model::{Event, Reply, Request};
 use crate::line::Line;
 use crate::session::{Close, Dial, DropReason, Outputs};
 
-/// What a protocol's lines and the office's replies mean.
+/// Defines the meaning of a protocol's lines and of the office's replies.
 pub(crate) trait Dialogue {
-    /// What the dialogue needs to answer a request when its reply comes.
+    /// The data that the dialogue needs to answer a request when its reply arrives.
     type Asked: Debug;
 
-    /// Takes a line from the client.
+    /// Handles a line from the client.
     fn line(&mut self, line: Line<'_>) -> Step<Self::Asked>;
 
-    /// Takes the reply to a request, and appends the answer to it.
+    /// Handles the reply to a request, and appends the answer.
     fn reply(
         &mut self,
         asked: Self::Asked,
@@ -25,52 +25,50 @@ pub(crate) trait Dialogue {
         answer: &mut Vec<u8>,
     ) -> Next<Self::Asked>;
 
-    /// The store cannot say whether a request was carried out: the connection ends
-    /// without an answer, unless the protocol has one for that.
+    /// Called if the store cannot say whether a request was carried out: the connection
+    /// ends without an answer, unless the protocol has one for this case.
     fn outcome_unknown(&mut self, _asked: Self::Asked, _answer: &mut Vec<u8>) -> Next<Self::Asked> {
         Next::Close(Close::Dropped(DropReason::OutcomeUnknown))
     }
 
-    /// How commands end if the client never sends a line feed.
+    /// The pause rule for clients that never send a line feed.
     fn pause(&self) -> Option<PauseRule> {
         None
     }
 
-    /// Takes what happened elsewhere.
+    /// Handles an event.
     fn event(&mut self, _event: &Event, _outputs: &mut Outputs) {}
 
-    /// Takes the result of a dial, and appends the answer to it.
+    /// Handles the result of a dial, and appends the answer.
     fn dialled(&mut self, _is_connected: bool, _answer: &mut Vec<u8>) {}
 
-    /// The last words when the server ends the connection of a client that has
-    /// done nothing wrong.
+    /// Appends the last line before the server ends the connection of a client that has
+    /// broken no rule.
     fn farewell(&mut self, _reason: DropReason, _answer: &mut Vec<u8>) {}
 }
 
-/// What follows from a line.
+/// The step that follows from a line.
 #[derive(Debug)]
 pub(crate) enum Step<A> {
-    /// Nothing to answer.
+    /// No answer.
     Silence,
-    /// A request, answered when its reply comes.
+    /// A request, answered when its reply arrives.
     Ask(A, Request),
     /// A request that decides what the next line means.
     AskAlone(A, Request),
-    /// The same, for which a delivery receipt must come in this time.
+    /// The same, with a time limit for its delivery receipts.
     AskWithin(A, Request, Duration),
-    /// A connection back to the client, without which the next line has no
-    /// meaning.
+    /// A dial back to the client. The next line waits for its result.
     Dial(Dial),
-    /// An answer, its line end included.
+    /// An answer with its line end.
     Answer(Cow<'static, str>),
-    /// An answer, its line end included, and then the end that the client asked
-    /// for.
+    /// An answer with its line end, and then the end that the client asked for.
     Leave(&'static str),
     /// The end of the connection.
     Close(Close),
 }
 
-/// What follows from a reply.
+/// The step that follows from a reply.
 #[derive(Debug)]
 pub(crate) enum Next<A> {
     /// The conversation goes on.
@@ -81,11 +79,11 @@ pub(crate) enum Next<A> {
     Close(Close),
 }
 
-/// How commands of a client that never sends a line feed end.
+/// The rule by which a command without a line feed ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PauseRule {
-    /// The silence after which a command has ended.
+    /// The pause after which a command has ended.
     pub(crate) after: Duration,
-    /// Bytes of the longest command that can end so.
+    /// Maximum bytes of a command that ends by a pause.
     pub(crate) bytes_max: usize,
 }

@@ -1,9 +1,9 @@
-//! The protocols, each a state machine without socket, clock or task.
+//! The protocols, each a state machine without sockets, clock or tasks.
 //!
-//! A driver feeds a [`Session`] with bytes, replies of the office and elapsed
-//! timers, and carries out what its [`Outputs`] ask for. Protocols never import
-//! each other. What the line protocols share, from cutting lines to answering in
-//! their order, is in `conversation.rs`; the board has a state machine of its own.
+//! A driver feeds a [`Session`] with bytes, replies of the office and elapsed timers,
+//! and carries out its [`Outputs`]. Protocols never import each other. The common part
+//! of the line protocols, from cutting lines to ordering answers, is in
+//! `conversation.rs`; the board has its own state machine.
 
 mod board;
 mod chat;

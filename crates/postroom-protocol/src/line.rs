@@ -1,43 +1,43 @@
 //! Cutting a stream of bytes into lines.
 
-/// Bytes received and not yet taken as lines.
+/// Received bytes that are not yet taken as lines.
 ///
-/// Holds at most one line and what came with its end; of a line too long only
-/// the fact is kept.
+/// Holds at most one line and the bytes received with its end. It does not keep the
+/// bytes of a line that is too long.
 #[derive(Debug)]
 pub(crate) struct LineDecoder {
     bytes: Vec<u8>,
     /// Where the next line begins in `bytes`.
     start: usize,
-    /// Up to where no line feed was found.
+    /// The bytes before this place contain no line feed.
     searched: usize,
     line_bytes_max: usize,
-    /// Within a line that was reported as too long.
+    /// The bytes up to the next line feed belong to a line reported as too long.
     skipping: bool,
 }
 
-/// What stands between two line feeds.
+/// The bytes between two line feeds.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Line<'a> {
-    /// The bytes of the line, its end (LF or CR LF) left out.
+    /// The bytes of the line, without its end (LF or CR LF).
     Whole(&'a [u8]),
     /// Longer than allowed; reported once, as soon as it is known.
     TooLong,
 }
 
 impl LineDecoder {
-    /// A decoder of lines of at most `line_bytes_max` bytes, their ends left out.
+    /// A decoder of lines of at most `line_bytes_max` bytes, without their ends.
     pub(crate) fn new(line_bytes_max: usize) -> Self {
         Self { bytes: Vec::new(), start: 0, searched: 0, line_bytes_max, skipping: false }
     }
 
-    /// Whether it holds more than any line may have, so that the next one has to
-    /// be taken before more is added.
+    /// Whether it holds more bytes than the longest line, so that the next line must be
+    /// taken before more is added.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.len() - self.start > self.line_bytes_max + 1
     }
 
-    /// Whether it holds nothing that has not been taken.
+    /// Whether all bytes have been taken.
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.bytes.len()
     }
@@ -47,7 +47,7 @@ impl LineDecoder {
         memchr::memchr(b'\n', &self.bytes[self.searched..]).is_none()
     }
 
-    /// Adds bytes as they were received.
+    /// Adds received bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -68,7 +68,7 @@ impl LineDecoder {
         Some(if line.len() > self.line_bytes_max { Line::TooLong } else { Line::Whole(line) })
     }
 
-    /// Takes what has come of a line without its end, if there is any.
+    /// Takes the bytes of an incomplete line, if there are any.
     pub(crate) fn take_partial(&mut self) -> Option<Vec<u8>> {
         let partial = self.partial()?.to_vec();
         self.release();
@@ -82,18 +82,17 @@ impl LineDecoder {
         all
     }
 
-    /// What has come of a line without its end, all complete lines being taken.
+    /// The bytes of an incomplete line, after all complete lines have been taken.
     pub(crate) fn partial(&self) -> Option<&[u8]> {
         (!self.skipping && self.start < self.bytes.len()).then(|| &self.bytes[self.start..])
     }
 
-    /// Gives memory back that holds no bytes any more. To be called when the
-    /// connection goes idle.
+    /// Frees unused memory. Call it when the connection goes idle.
     pub(crate) fn shrink(&mut self) {
         if self.is_empty() {
             self.release();
         } else if self.start > 0 {
-            // A copy: the rest is short, and the memory was for much more.
+            // A copy: the rest is short, and the buffer is much larger.
             self.bytes = self.bytes[self.start..].to_vec();
             self.searched -= self.start;
             self.start = 0;
@@ -106,7 +105,8 @@ impl LineDecoder {
         self.searched = 0;
     }
 
-    /// Drops bytes up to the end of the line too long; whether that was found.
+    /// Drops bytes up to the end of the line that is too long; returns whether it was
+    /// found.
     fn skip(&mut self) -> bool {
         let Some(end) = self.find_end() else {
             self.release();
@@ -127,7 +127,7 @@ impl LineDecoder {
 
     fn check_length(&mut self) -> Option<Line<'_>> {
         let length = self.bytes.len() - self.start;
-        // A CR may turn out to belong to the line's end.
+        // A CR may belong to the line's end.
         let allowed = self.line_bytes_max + usize::from(self.bytes.last() == Some(&b'\r'));
         if length <= allowed {
             return None;
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// The lines of `input` as they come when it is received in `parts`.
+    /// The lines of `input` if it is received in `parts`.
     fn lines(input: &[u8], parts: &[usize]) -> Vec<Option<Vec<u8>>> {
         let mut decoder = LineDecoder::new(8);
         let mut lines = Vec::new();

@@ -1,11 +1,11 @@
-//! The requests of a conversation that have no reply yet.
+//! The pending requests of a conversation: those without a reply.
 
 use std::collections::VecDeque;
 
-/// Requests, in the order in which their replies come.
+/// Pending requests, in the order in which their replies arrive.
 ///
-/// A client that waits for each answer has one at a time, which needs no memory of
-/// its own; the queue for more is there only while there are more.
+/// A client that waits for each answer has one request at a time, which is stored
+/// inline; the queue is allocated only for further ones.
 #[derive(Debug)]
 pub(crate) struct Pending<A> {
     first: Option<Entry<A>>,
@@ -13,29 +13,29 @@ pub(crate) struct Pending<A> {
     rest: Option<Box<VecDeque<Entry<A>>>>,
 }
 
-/// A request without a reply.
+/// A pending request.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Entry<A> {
-    /// The dialogue asked this and gets it back with the reply.
+    /// A request of the dialogue, with the value that it gets back with the reply.
     Asked(A, Kind),
-    /// Messages that the client has proved to have are removed.
+    /// The removal of messages whose receipt the client has proved.
     Confirm,
-    /// A connection back to the client.
+    /// A dial back to the client.
     Dial,
-    /// The owner of the conversation asked for itself. The lines do not wait for it.
+    /// A request of the conversation's owner. Lines do not wait for it.
     Aside,
 }
 
-/// What a request means for the conversation.
+/// How the conversation treats a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
-    /// Nothing but its answer.
+    /// It only has an answer.
     Plain,
-    /// The time to log in ends with it, if it succeeds.
+    /// If it succeeds, the time limit for the login is stopped.
     LogIn,
-    /// Its answer may be a whole message, for which there must be room.
+    /// Its answer may be a whole message, for which the output must have room.
     Read,
-    /// It waits for a delivery receipt, for a limited time.
+    /// It waits for delivery receipts, with a time limit.
     AwaitsDelivery,
 }
 
@@ -55,7 +55,7 @@ impl<A> Pending<A> {
         }
     }
 
-    /// Takes the earliest request if it is such a one.
+    /// Takes the earliest request if `is_such` accepts it.
     pub(crate) fn pop_if(&mut self, is_such: impl FnOnce(&Entry<A>) -> bool) -> Option<Entry<A>> {
         let entry = self.first.take_if(|entry| is_such(entry))?;
         if let Some(rest) = &mut self.rest {
@@ -71,17 +71,17 @@ impl<A> Pending<A> {
         usize::from(self.first.is_some()) + self.rest.as_ref().map_or(0, |rest| rest.len())
     }
 
-    /// Whether none is left, those of the owner excepted.
+    /// Whether no request is pending, except those of the owner.
     pub(crate) fn is_empty(&self) -> bool {
         self.iter().all(|entry| matches!(entry, Entry::Aside))
     }
 
-    /// How many of them may be answered by a whole message.
+    /// How many pending requests may be answered by a whole message.
     pub(crate) fn reads(&self) -> usize {
         self.iter().filter(|entry| matches!(entry, Entry::Asked(_, Kind::Read))).count()
     }
 
-    /// Whether one of them waits for a delivery receipt.
+    /// Whether a pending request waits for a delivery receipt.
     pub(crate) fn awaits_delivery(&self) -> bool {
         self.iter().any(|entry| matches!(entry, Entry::Asked(_, Kind::AwaitsDelivery)))
     }

@@ -1,18 +1,18 @@
-//! What a listener needs to know of its protocol.
+//! The properties of a protocol that its listeners use.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use crate::session::{Outputs, Session};
 use crate::settings::Settings;
 
-/// A protocol that a listener can speak.
+/// A protocol that a listener can serve.
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol {
     /// Its name in the configuration and on the command line.
     pub name: &'static str,
     /// Its port on the loopback address unless configured otherwise.
     pub default_port: u16,
-    /// Whether the operator's report has a line when a client is gone.
+    /// Whether the operator's report has a line when a client disconnects.
     pub reports: bool,
     /// Begins a session for a connection just accepted.
     pub begin: fn(&Settings, &mut Outputs) -> Box<dyn Session>,

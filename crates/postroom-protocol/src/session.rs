@@ -1,4 +1,4 @@
-//! What a session takes in and gives out.
+//! The inputs and outputs of a session.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use postroom_model::{Event, Mark, Name, Notice, Reply, Request, Text};
 /// A client's use of a listener, from its connection to its end, over one stream or
 /// two.
 pub trait Session {
-    /// Takes one input and appends what the driver must do to `outputs`.
+    /// Handles one input and appends the driver's work to `outputs`.
     fn input(&mut self, input: Input<'_>, outputs: &mut Outputs);
 
-    /// Whether a message was handed out that its reader has not proved to have. The
-    /// driver then looks, before it takes bytes from the client's connection, whether
-    /// the peer has acknowledged all answers.
+    /// Whether the session has leased messages whose receipt is not proved. If so, the
+    /// driver checks, before it reads from the client's connection, whether the peer
+    /// has acknowledged all answers.
     fn awaits_proof(&self) -> bool;
 
-    /// Whether the driver may take bytes from the client's connection. While it may
-    /// not, it leaves them in the socket, and tells the session with
-    /// [`Input::Written`] when all its output is written. A session that has ended
-    /// takes no more. Bytes of the back stream are always taken.
+    /// Whether the driver may read from the client's connection. While it may not, it
+    /// leaves the bytes in the socket, and sends the session [`Input::Written`] when
+    /// all its output is written. A session that has ended takes no more bytes. Bytes
+    /// of the back stream are always taken.
     fn takes_bytes(&self) -> bool;
 }
 
@@ -31,49 +31,50 @@ pub enum Stream {
     Back,
 }
 
-/// What happens to a session.
+/// An input of a session.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// Bytes from the peer.
     Bytes {
-        /// Which stream they came over.
+        /// The stream that they arrived on.
         stream: Stream,
-        /// Any part of what it sent, in order.
+        /// Any part of the stream, in order.
         bytes: &'a [u8],
-        /// Whether the peer's operating system had acknowledged all answers
-        /// before these bytes were taken from the socket.
+        /// Whether the peer's operating system had acknowledged all answers before
+        /// these bytes were read from the socket.
         proof: bool,
     },
-    /// The peer has ended its side of a stream; of the back stream also: the
-    /// stream is broken.
+    /// The peer has half-closed a stream. For the back stream also: the stream is
+    /// broken.
     End {
-        /// Which.
+        /// The stream.
         stream: Stream,
         /// As for `Bytes`.
         proof: bool,
     },
-    /// The office's reply to the earliest request that has none yet.
+    /// The office's reply to the earliest pending request.
     Reply(Reply),
-    /// Something happened elsewhere.
+    /// An event of another session or of the store.
     Event(&'a Event),
     /// The result of [`Outputs::dial`]: whether the client is connected.
     Dialled(bool),
     /// The time set for this timer has passed.
     Elapsed(Timer),
-    /// The operating system has taken all bytes for the peer.
+    /// The operating system has accepted all bytes for the peer.
     Written,
-    /// Too many connections wait to log in, and this one has waited longest: it ends.
+    /// The session is evicted: too many connections wait to log in, and this one has
+    /// waited longest.
     Evicted,
-    /// The server stops: what was asked is still answered, nothing more is taken.
+    /// The server stops: requests under way are still answered, no more are taken.
     Stop,
 }
 
-/// One of a session's timers. What it is for, only its session knows.
+/// One of a session's timers. Only the session knows its purpose.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Timer(u8);
 
 impl Timer {
-    /// All that a session may have.
+    /// All timers of a session.
     pub const ALL: [Self; 3] = [Self(0), Self(1), Self(2)];
 
     /// Its place in [`ALL`](Self::ALL).
@@ -83,52 +84,51 @@ impl Timer {
     }
 }
 
-/// Whether a session's client has logged in. The driver limits how many sessions
-/// wait for a login.
+/// Whether a session's client has logged in. The driver limits the number of sessions
+/// that wait for a login.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Login {
     /// The client has not logged in: the session counts, and may be evicted. It keeps
     /// its age when this follows [`UnderWay`](Self::UnderWay): the login failed.
     Awaited,
-    /// A login waits for its reply, which comes in a bounded time: the session neither
-    /// counts nor may be evicted.
+    /// A login waits for its reply, which arrives in bounded time: the session does not
+    /// count and is not evicted.
     UnderWay,
-    /// The client has logged in, or asked for all that it may ask without a login.
+    /// The client has logged in, or has made a complete request that needs no login.
     Done,
 }
 
-/// What a session wants done.
+/// The outputs of a session: work for the driver.
 #[derive(Debug, Default)]
 pub struct Outputs {
-    /// Bytes for the client's connection: what waits to be written, and what the
-    /// session adds.
+    /// Bytes for the client's connection: those not yet written, and those that the
+    /// session appends.
     pub front: Vec<u8>,
     /// The same for the connection that the server opened.
     pub back: Vec<u8>,
-    /// Requests to the office, each to be answered by one reply.
+    /// Requests to the office, each answered by one reply.
     pub requests: Vec<Request>,
-    /// Notices to the office, which are not answered.
+    /// Notices to the office, which have no reply.
     pub notices: Vec<Notice>,
-    /// Delivery receipts to be given once the peer's operating system has acknowledged
-    /// all bytes so far of the client's connection.
+    /// Delivery receipts to be returned once the peer's operating system has
+    /// acknowledged all bytes so far of the client's connection.
     pub delivered_once_acknowledged: Vec<Mark>,
-    /// Timers to be set, or with `None` stopped; the last word on a timer counts.
+    /// Timers to set, or to stop with `None`; the last entry for a timer counts.
     pub timers: Vec<(Timer, Option<Duration>)>,
-    /// Set at the session's begin, and whenever it changes.
+    /// Set when the session begins, and whenever it changes.
     pub login: Option<Login>,
-    /// Open a connection back to the client; answered by [`Input::Dialled`].
+    /// Opens a connection back to the client; the result is [`Input::Dialled`].
     pub dial: Option<Dial>,
     /// Lines for the operator's report.
     pub reports: Vec<Report>,
-    /// Set once: end the session after the bytes so far.
+    /// Set once: the session ends after the bytes so far.
     pub close: Option<Close>,
 }
 
-/// A connection to be opened back to the client. Whether it may be, the driver
-/// decides.
+/// A connection to open back to the client. The driver decides whether to dial.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Dial {
-    /// The port at the address that the client's connection comes from.
+    /// The port, at the peer address of the client's connection.
     pub port: u16,
     /// The account whose failed dials are counted.
     pub account: Name,
@@ -137,14 +137,14 @@ pub struct Dial {
 /// How a session ends its connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Close {
-    /// The client asked for it. If it also ends its side after the last answer, it
-    /// has proved to have what it read.
+    /// The client asked for it. If it also half-closes after the last answer, it has
+    /// proved receipt of the messages it read.
     Asked,
-    /// The server has a reason; such an end proves nothing.
+    /// The server has a reason; such an end is no proof of receipt.
     Dropped(DropReason),
 }
 
-/// Why the server ends a session that did not ask for it.
+/// Why the server ends a session without the client's request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DropReason {
     /// The client has broken a rule of the protocol.
@@ -155,11 +155,11 @@ pub enum DropReason {
     LogInLimit,
     /// Too many connections wait to log in.
     Evicted,
-    /// What was read could not be removed from the mailbox.
+    /// Messages that the client read could not be removed from the mailbox.
     NotRemoved,
     /// The store cannot say whether a request was carried out.
     OutcomeUnknown,
-    /// The client answers none of the pushes that it is sent.
+    /// The client does not answer its pushes.
     Unresponsive,
     /// The connection that the server opened back has ended.
     BackStreamEnded,
@@ -168,7 +168,7 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    /// The reason for the log.
+    /// The reason, as text for the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -186,7 +186,7 @@ impl DropReason {
         }
     }
 
-    /// Whether an operator should know: a limit was reached, or the store failed.
+    /// Whether to warn the operator: a limit was reached, or the store failed.
     #[must_use]
     pub fn is_a_limit(self) -> bool {
         match self {
@@ -200,15 +200,14 @@ impl DropReason {
     }
 }
 
-/// A line of the operator's report, which seed 003, the board's, asks for.
+/// A line of the operator's report, a feature of seed 003, the small Twitter.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Report {
-    /// What kind of thing happened.
+    /// The category of the event.
     pub category: Category,
-    /// What happened, without the text of any message.
+    /// The event, without the text of any message.
     pub what: String,
-    /// The text of the message that was received. It belongs to the report alone,
-    /// never to the log.
+    /// The text of the received message. It goes to the report only, never to the log.
     pub text: Option<Text>,
 }
 
@@ -220,19 +219,19 @@ impl Report {
     }
 }
 
-/// The kinds of things that are reported.
+/// The categories of report lines.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Category {
     /// The server has started, or a message was received.
     General,
     /// A rule was broken.
     Error,
-    /// A client is gone, or the server has stopped.
+    /// A client has disconnected, or the server has stopped.
     Connection,
 }
 
 impl Category {
-    /// The word that stands in brackets.
+    /// The word in brackets in the report.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

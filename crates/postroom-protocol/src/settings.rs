@@ -5,19 +5,18 @@ use std::time::Duration;
 use crate::chat::settings::ChatSettings;
 use crate::im::settings::ImSettings;
 
-/// What a session is given at its begin.
+/// The settings that a session gets when it begins.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
-    /// Bytes of an input line, its end left out.
+    /// Maximum bytes of an input line, without its end.
     pub line_bytes_max: usize,
-    /// Time from the connection to a successful login.
+    /// Time limit from the connection to a successful login.
     pub login_limit: Duration,
-    /// Silence that ends a command of a client that sends no line feeds.
+    /// Pause that ends a command of a client that sends no line feeds.
     pub pause: Duration,
-    /// Bytes of the longest command that such a silence ends.
+    /// Maximum bytes of a command that such a pause ends.
     pub paused_bytes_max: usize,
-    /// Bytes of answers that may wait for the peer before no more of its lines are
-    /// taken.
+    /// Unsent bytes of answers at which no more lines of the client are taken.
     pub output_bytes_max: usize,
     /// Those of `im`.
     pub im: ImSettings,

@@ -1,5 +1,5 @@
-//! The protocol `board` (seed 003, a course's small Twitter): one request a connection,
-//! a letter, a line feed and data.
+//! The protocol `board` (seed 003, a course's small Twitter): one request per
+//! connection: a letter, a line feed and data.
 //!
 //! ```text
 //!  Letter ──d, t, s──▶ Operand ──its end──▶ Asked ──answered──▶ Closed
@@ -9,12 +9,12 @@
 //!  Asked ──s──▶ Streaming
 //! ```
 //!
-//! The operand of `d`, `t` and `s` ends at a line feed, at the end of input, or,
-//! once some of it has come, after a silence: the original client sends no line
-//! feed. `d` and `s`, which may have no operand, also end after a silence without
-//! any. The text of `u` ends at the end of input or after a silence, not at a line
-//! feed: a text of several lines is refused as a whole instead of being cut. A
-//! client that half-closes while texts are streamed still reads.
+//! The operand of `d`, `t` and `s` ends at a line feed, at the client's half-close, or,
+//! once some of it has arrived, after a pause: the original client sends no line feed.
+//! For `d` and `s` the operand is optional: they also end after a pause without one.
+//! The text of `u` ends at the half-close or after a pause, not at a line feed: a text
+//! of several lines is refused as a whole instead of being cut. A client that
+//! half-closes while texts are streamed still receives them.
 
 use std::time::Duration;
 
@@ -30,18 +30,18 @@ use crate::session::{
 };
 use crate::settings::Settings;
 
-/// What is shown while there is no latest text.
+/// The answer to `d` while there is no latest text.
 const EMPTY: &str = "Empty Message";
 
-/// The time to make a complete request.
+/// The time limit for a complete request.
 const LOG_IN: Timer = Timer::ALL[0];
 
-/// The silence that ends a request.
+/// The pause that ends a request.
 const PAUSE: Timer = Timer::ALL[1];
 
 const SUCCESS: &str = "operation success\n";
 
-/// The protocol, as a listener needs to know it.
+/// The protocol's entry in `PROTOCOLS`.
 pub(crate) const PROTOCOL: Protocol =
     Protocol { name: "board", default_port: 4404, reports: true, begin };
 
@@ -60,7 +60,7 @@ fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
 struct Board {
     state: State,
     lines: LineDecoder,
-    /// Bytes of a text and its line end.
+    /// Maximum bytes of a text and its line end.
     text_bytes_max: usize,
     pause: Duration,
 }
@@ -72,7 +72,7 @@ enum State {
     Operand {
         query: Query,
     },
-    /// The bytes of the text so far.
+    /// The bytes of the text received so far.
     Upload {
         text: Vec<u8>,
     },
@@ -87,14 +87,14 @@ enum State {
     Closed,
 }
 
-/// What a letter asks for.
+/// The operation of a letter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Operation {
     Upload,
     Query(Query),
 }
 
-/// What is asked about the texts that are stored.
+/// The queries for stored texts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Query {
     Download,
@@ -102,7 +102,7 @@ enum Query {
     Stream,
 }
 
-/// What a reply is awaited for.
+/// The request that waits for its reply.
 #[derive(Debug)]
 enum Asked {
     Upload { text: Text },
@@ -161,12 +161,12 @@ impl Operation {
 }
 
 impl Query {
-    /// Whether it may have no operand, so that silence ends even that.
+    /// Whether its operand is optional, so that a pause without one ends the request.
     fn may_lack_operand(self) -> bool {
         matches!(self, Self::Download | Self::Stream)
     }
 
-    /// What is to be asked of the office.
+    /// The request to the office.
     fn ask(self, operand: &[u8]) -> Result<(Asked, Request), Refusal> {
         Ok(match self {
             Self::Download => (Asked::Download, Request::Latest(channel_or_board(operand)?)),
@@ -179,7 +179,7 @@ impl Query {
     }
 }
 
-/// What is to be asked of the office for the bytes after `u` and its line feed.
+/// The request to the office for the bytes after `u` and its line feed.
 fn upload(bytes: &[u8]) -> Result<(Asked, Request), Refusal> {
     let line = without_line_end(bytes);
     if line.contains(&b'\n') {
@@ -189,13 +189,13 @@ fn upload(bytes: &[u8]) -> Result<(Asked, Request), Refusal> {
     if text.as_str().chars().count() > BOARD_TEXT_CHARACTERS_MAX {
         return Err(Refusal::Length);
     }
-    // `#lobby` in a text is plain text, which `Channel::hashtags` leaves out.
+    // `#lobby` in a text is plain text; `Channel::hashtags` does not return it.
     let channels = [Channel::board()].into_iter().chain(Channel::hashtags(text.as_str())).collect();
     let request = Request::Post { channels, text: text.clone(), awaits_delivery: false };
     Ok((Asked::Upload { text }, request))
 }
 
-/// Leaves out one line end: LF, and one CR before it or at the end.
+/// Strips one line end: LF, and one CR before it or at the end.
 fn without_line_end(bytes: &[u8]) -> &[u8] {
     let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     line.strip_suffix(b"\r").unwrap_or(line)
@@ -205,7 +205,8 @@ fn first_page(channel: Channel) -> Request {
     Request::Timeline { channel, from: Position::default() }
 }
 
-/// `#lobby` is for accounts that are present; the board is for anyone.
+/// Parses a hashtag. `#lobby` is refused: it is for present accounts, and clients of
+/// the board have none.
 fn hashtag(data: &[u8]) -> Result<Channel, Refusal> {
     let word = std::str::from_utf8(data).map_err(|_| Refusal::Hashtag)?.trim_ascii();
     Channel::parse(word).filter(|channel| !channel.is_lobby()).ok_or(Refusal::Hashtag)
@@ -216,7 +217,7 @@ fn channel_or_board(data: &[u8]) -> Result<Channel, Refusal> {
 }
 
 impl Board {
-    /// Takes what has come.
+    /// Handles the received bytes.
     fn proceed(&mut self, outputs: &mut Outputs) {
         loop {
             match &mut self.state {
@@ -243,7 +244,7 @@ impl Board {
                     }
                     break;
                 }
-                // One request a connection: the rest is dropped.
+                // One request per connection: further bytes are dropped.
                 _ => {
                     self.lines.take_all();
                     break;
@@ -270,12 +271,12 @@ impl Board {
         outputs.timers.push((PAUSE, ends.then_some(self.pause)));
     }
 
-    /// The request has ended, by the end of input or a silence.
+    /// Handles the end of the request, by a half-close or a pause.
     fn end_request(&mut self, outputs: &mut Outputs) {
         if let State::Letter = self.state
             && let Some(letter) = self.lines.take_partial()
         {
-            // A client that was cut off after `u` must not empty the board.
+            // A client whose connection broke after `u` must not empty the board.
             let operation = Operation::parse(&letter).filter(
                 |operation| matches!(operation, Operation::Query(query) if query.may_lack_operand()),
             );
@@ -310,7 +311,7 @@ impl Board {
         self.answer(&format!("error: {what}\n"), outputs);
     }
 
-    /// Answers, and ends the connection.
+    /// Sends the answer, and ends the connection.
     fn answer(&mut self, answer: &str, outputs: &mut Outputs) {
         outputs.front.extend_from_slice(answer.as_bytes());
         self.close(Close::Asked, outputs);
@@ -338,7 +339,7 @@ impl Board {
             }
             (_, Reply::NotPosted(refusal)) => self.refuse(refusal.into(), outputs),
             (_, Reply::Latest(entry)) => {
-                // A text may show as nothing without being empty.
+                // A text that is not empty may be empty once made safe.
                 let shown = entry.map(|entry| Safe(entry.text.as_str()).to_string());
                 let shown = shown.filter(|shown| !shown.is_empty());
                 outputs.front.extend_from_slice(shown.as_deref().unwrap_or(EMPTY).as_bytes());
@@ -350,7 +351,7 @@ impl Board {
             (_, Reply::Unavailable) => self.refuse(Refusal::Unavailable, outputs),
             (_, Reply::Unknown) => self.drop_client(DropReason::OutcomeUnknown, outputs),
             (_, Reply::Joined) => self.state = State::Streaming,
-            // Nothing else is asked for.
+            // Sessions of the board make no other requests.
             (_, _) => self.drop_client(DropReason::RuleBroken, outputs),
         }
     }
@@ -374,14 +375,14 @@ impl Board {
     }
 
     fn stop(&mut self, outputs: &mut Outputs) {
-        // What was asked is answered, and that ends the connection.
+        // The answer to a request ends the connection.
         if !matches!(self.state, State::Asked { request: Asked::Upload { .. } | Asked::Download }) {
             self.drop_client(DropReason::Stop, outputs);
         }
     }
 }
 
-/// The report of a text, which may show as nothing without being empty.
+/// The report line of a text; a text that is not empty may be empty once made safe.
 fn received(text: Text) -> Report {
     if Safe(text.as_str()).to_string().is_empty() {
         return Report::new(Category::General, &format!("message received: {EMPTY}"));
@@ -390,7 +391,7 @@ fn received(text: Text) -> Report {
 }
 
 fn push_posted(line: &mut Vec<u8>, posted: &Posted) {
-    // An empty text resets the latest one and is nothing to read.
+    // An empty text resets the latest one; readers do not see it.
     if !posted.post().text.as_str().is_empty() {
         push_line(line, &posted.post().author, &posted.shown());
     }

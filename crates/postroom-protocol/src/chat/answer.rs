@@ -1,4 +1,4 @@
-//! The answers of `chat`, and the lines that come from others.
+//! The answers of `chat`, and the lines of events.
 
 use std::io::Write as _;
 
@@ -9,10 +9,10 @@ use postroom_model::{
 
 pub(super) const NOT_FOUND: &str = "User not found\n";
 
-/// Names that `/allusers` lists; of more it says how many there are.
+/// Maximum names in the answer to `/allusers`; it gives the number of the others.
 const LISTED_MAX: usize = 2_000;
 
-/// What a request was for, so that its answer can name it.
+/// The command behind a request, with the names that its answer contains.
 #[derive(Debug)]
 pub(super) enum Asked {
     Enter,
@@ -61,7 +61,7 @@ pub(super) fn write_answer(
         (Asked::Send(name), Reply::NotComposed(refusal)) => {
             write_send_refusal(answer, name, &refusal)
         }
-        // The others see what was said; that is the answer.
+        // No answer: the sender knows its own line.
         (Asked::All | Asked::Private, Reply::Posted(_) | Reply::Told) => Ok(()),
         (asked, _) => write_unavailable(answer, asked),
     }
@@ -159,7 +159,7 @@ pub(super) fn push_post(line: &mut Vec<u8>, posted: &Posted) {
     line.push(b'\n');
 }
 
-/// Appends the line of private words.
+/// Appends the line of a private text.
 pub(super) fn push_told(line: &mut Vec<u8>, told: &Told) {
     line.extend_from_slice(told.sender.as_str().as_bytes());
     line.extend_from_slice(b"(private): ");
@@ -167,7 +167,7 @@ pub(super) fn push_told(line: &mut Vec<u8>, told: &Told) {
     line.push(b'\n');
 }
 
-/// Appends the line that someone came or went.
+/// Appends the line for a user who joined or left.
 pub(super) fn push_attendee(line: &mut Vec<u8>, attendee: &Attendee, what: &str) {
     let Attendee { name, active } = attendee;
     let users = if *active == 1 { "user" } else { "users" };

@@ -1,4 +1,4 @@
-//! The form of a command of `chat`: its name and its arguments.
+//! The grammar of a command of `chat`: its name and its arguments.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::answer::Asked;
 
 type Step = crate::dialogue::Step<Asked>;
 
-/// A command, carried out by a dialogue `D`.
+/// A command with its handler in the dialogue `D`.
 pub(super) struct Command<D: 'static> {
     /// The first word of the line.
     pub(super) name: &'static str,
@@ -14,18 +14,18 @@ pub(super) struct Command<D: 'static> {
     pub(super) arguments: Arguments<D>,
 }
 
-/// When a command has a meaning.
+/// The stage at which a command is valid.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Stage {
-    /// It serves to get a name.
+    /// Before the login; it serves to choose a name.
     BeforeName,
-    /// It needs a name.
+    /// After the login.
     Named,
     Always,
 }
 
-/// What a command takes, by the words of its usage, and who carries it out. The last
-/// argument is all that is left of the line.
+/// The arguments of a command, as in its usage, and its handler. The last argument is
+/// the rest of the line.
 pub(super) enum Arguments<D: 'static> {
     None(fn(&mut D) -> Step),
     One(&'static str, fn(&mut D, &[u8]) -> Step),
@@ -33,8 +33,8 @@ pub(super) enum Arguments<D: 'static> {
 }
 
 impl<D> Command<D> {
-    /// Carries the command out; `None` where `rest`, what follows its name, is short of
-    /// an argument or has one too many.
+    /// Runs the command; `None` if `rest`, the line after its name, has too few
+    /// arguments or one too many.
     pub(super) fn run(&self, dialogue: &mut D, rest: &[u8]) -> Option<Step> {
         match self.arguments {
             Arguments::None(run) => rest.is_empty().then(|| run(dialogue)),
@@ -60,8 +60,8 @@ impl<D> fmt::Display for Command<D> {
     }
 }
 
-/// The first word, and what follows the space after it; nothing where that is
-/// but spaces.
+/// The first word, and the bytes after the space that follows it; empty if those are
+/// spaces only.
 pub(super) fn split(line: &[u8]) -> (&[u8], &[u8]) {
     let (word, rest) = match memchr::memchr(b' ', line) {
         Some(at) => (&line[..at], &line[at + 1..]),
@@ -78,7 +78,7 @@ mod tests {
         Command { name: "/x", stage: Stage::Always, arguments }
     }
 
-    /// What `arguments` make of what follows the name of their command.
+    /// Parses `rest`, the line after a command's name, by `arguments`.
     fn arguments(arguments: Arguments<Vec<Vec<u8>>>, rest: &str) -> Option<Vec<String>> {
         let mut taken = Vec::new();
         let line = format!("/x {rest}");

@@ -1,4 +1,4 @@
-//! The protocol `chat` (seed 004, a chat server in Python): a room for telnet.
+//! The protocol `chat` (seed 004, a chat server in Python): a chat for telnet.
 //!
 //! ```text
 //!  Stranger ──/pass──▶ Stranger
@@ -40,7 +40,7 @@ const TOO_LATE: &str = "Disconnected: you chose no name in time. Connect again.\
 const EVICTED: &str =
     "Disconnected: too many connections wait to choose a name. Connect again later.\n";
 
-/// The protocol, as a listener needs to know it.
+/// The protocol's entry in `PROTOCOLS`.
 pub(crate) const PROTOCOL: Protocol =
     Protocol { name: "chat", default_port: 4405, reports: false, begin };
 
@@ -61,7 +61,7 @@ fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     Box::new(ChatSession { conversation, telnet: Telnet::default() })
 }
 
-/// A conversation with telnet's own bytes taken out.
+/// A conversation from whose input the telnet commands are removed.
 #[derive(Debug)]
 struct ChatSession {
     conversation: Conversation<Chat>,
@@ -109,8 +109,8 @@ enum State {
 
 type Step = crate::dialogue::Step<Asked>;
 
-/// All commands, in the order in which `/cmd` lists those that have a meaning with a
-/// name.
+/// All commands, in the order in which `/cmd` lists those that are valid after the
+/// login.
 static COMMANDS: &[Command<Chat>] = {
     use Arguments::{None, One, Two};
     use Stage::{Always, BeforeName, Named};
@@ -248,8 +248,8 @@ fn with_text(text: &[u8], step: impl FnOnce(Text) -> Step) -> Step {
     }
 }
 
-/// Everyone present is in `#lobby`: it is neither joined nor left, and `/all` is
-/// the way to speak there.
+/// All present accounts are in `#lobby`: a session neither joins nor leaves it, and
+/// `/all` posts there.
 fn with_tag(tag: &[u8], step: impl FnOnce(Channel) -> Step) -> Step {
     match std::str::from_utf8(tag).ok().and_then(Channel::parse) {
         Some(channel) if channel.is_lobby() => {
@@ -280,8 +280,8 @@ impl Dialogue for Chat {
     }
 
     fn event(&mut self, event: &Event, outputs: &mut Outputs) {
-        // Events may come between the login and the reply to it, and must not be shown
-        // before that.
+        // An event may arrive between the login and its reply; it must not be shown
+        // before the reply.
         let is_in = matches!(self.state, State::Member);
         match event {
             Event::Posted(Posted { mark, .. }) if !is_in => {
@@ -290,7 +290,7 @@ impl Dialogue for Chat {
             _ if !is_in => {}
             Event::Posted(posted) => {
                 push_post(&mut outputs.front, posted);
-                // A sender on im waits for other clients of im alone.
+                // A sender on im waits for the receipts of im clients only.
                 outputs.notices.extend(posted.mark.map(Notice::Delivered));
             }
             Event::Told(told) => {

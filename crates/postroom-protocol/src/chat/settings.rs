@@ -1,9 +1,9 @@
 //! The settings of `chat`.
 
-/// What only sessions of `chat` need to know.
+/// The settings that only sessions of `chat` use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ChatSettings {
-    /// Whether clients see who comes and goes.
+    /// Whether clients see a line for each user who joins or leaves.
     pub announces: bool,
 }
 

@@ -1,8 +1,8 @@
-//! Telnet negotiation (RFC 854), understood and kept out of the text.
+//! Telnet negotiation (RFC 854), parsed and removed from the text.
 //!
-//! The server never begins a negotiation and wants nothing of what a client
-//! offers, so each offer is refused: a client that waits for an answer, as `telnet`
-//! does after Ctrl-C, then goes on.
+//! The server never starts a negotiation and refuses each option that a client offers
+//! or requests: a client that waits for an answer, as `telnet` does after Ctrl-C, then
+//! goes on.
 //!
 //! ```text
 //!  Text ──IAC──▶ Command ──WILL, WONT, DO, DONT──▶ Option ──any──▶ Text
@@ -11,7 +11,7 @@
 //!  NegotiationCommand ──SE──▶ Text, ──any other──▶ Negotiation
 //! ```
 
-/// Bytes of one negotiation, from its IAC to its end, at most.
+/// Maximum bytes of one negotiation, from its IAC to its end.
 const NEGOTIATION_BYTES_MAX: u8 = 64;
 
 const IAC: u8 = 255;
@@ -22,7 +22,7 @@ const WILL: u8 = 251;
 const SB: u8 = 250;
 const SE: u8 = 240;
 
-/// Takes telnet commands out of a stream of bytes.
+/// Removes telnet commands from a stream of bytes.
 #[derive(Debug, Default)]
 pub(super) struct Telnet {
     state: State,
@@ -33,11 +33,11 @@ enum State {
     #[default]
     Text,
     Command,
-    /// The option that follows is asked for, or offered.
+    /// The next byte is the option that the client requests or offers.
     Option {
         verb: u8,
     },
-    /// So many bytes of it have come.
+    /// Within a negotiation; the number of its bytes received so far.
     Negotiation {
         bytes: u8,
     },
@@ -46,7 +46,7 @@ enum State {
     },
 }
 
-/// A negotiation is longer than any that a client needs.
+/// A negotiation exceeds the limit.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct TooLong;
 
@@ -56,8 +56,7 @@ impl Telnet {
         self.state == State::Text && memchr::memchr(IAC, bytes).is_none()
     }
 
-    /// The text in `bytes`; refusals of what the client asks for are appended to
-    /// `answers`.
+    /// The text in `bytes`; appends the refusals of the client's options to `answers`.
     pub(super) fn take(&mut self, bytes: &[u8], answers: &mut Vec<u8>) -> Result<Vec<u8>, TooLong> {
         let mut text = Vec::with_capacity(bytes.len());
         for byte in bytes {

@@ -1,9 +1,9 @@
 //! The commands of `im`.
 
-/// A line that has the form of a command.
+/// A parsed command.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Command<'a> {
-    /// What follows, which should be two words.
+    /// The rest of the line, which should be two words.
     LogIn(&'a [u8]),
     Port(&'a [u8]),
     List,
@@ -43,7 +43,7 @@ pub(super) fn credentials(words: &[u8]) -> Option<(&[u8], &[u8])> {
     (!name.is_empty() && is_one_word).then_some((name, password))
 }
 
-/// The first word, and what follows the space after it.
+/// The first word, and the bytes after the space that follows it.
 fn split(line: &[u8]) -> (&[u8], Option<&[u8]>) {
     match memchr::memchr(b' ', line) {
         Some(at) => (&line[..at], Some(&line[at + 1..])),

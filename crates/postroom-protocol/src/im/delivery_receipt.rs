@@ -1,28 +1,28 @@
-//! Delivery receipts: what the client answers over the back stream.
+//! Delivery receipts: the client's answers over the back stream.
 
-/// The answer of a client that has a push. It is taken without waiting for a line
-/// end, which not every client sends.
+/// The client's answer to a push. It is accepted without a line end, since some clients
+/// send none.
 const RECEIPT: &[u8] = b"302 Message receipt successful";
 
-/// The code alone makes a line a receipt.
+/// A line with this code, alone or before white space, is a receipt.
 const CODE: &[u8] = b"302";
 
-/// Bytes of a line that are kept.
+/// Maximum bytes of a line that are kept.
 const LINE_BYTES_MAX: usize = 256;
 
-/// Finds receipts in a stream of bytes; anything else in it is left out.
+/// Finds receipts in a stream of bytes, and skips everything else.
 #[derive(Debug, Default)]
 pub(super) struct DeliveryReceipts {
     bytes: Vec<u8>,
-    /// Bytes at the beginning that have been looked at.
+    /// Bytes at the beginning that have been parsed.
     taken: usize,
-    /// What follows up to the next line end belongs to a line that is too long.
+    /// The bytes up to the next line end belong to a line that is too long.
     skipping: bool,
 }
 
 impl DeliveryReceipts {
-    /// Adds bytes as they came. [`take`](Self::take) must be called until it gives
-    /// nothing before more is added.
+    /// Adds received bytes. Before adding more, call [`take`](Self::take) until it
+    /// returns `false`.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -42,7 +42,7 @@ impl DeliveryReceipts {
         false
     }
 
-    /// Takes what comes next: whether it is a receipt, if it is whole.
+    /// Takes the next line if it is complete; returns whether it is a receipt.
     fn next(&mut self) -> Option<bool> {
         let rest = &self.bytes[self.taken..];
         let begin = rest.iter().position(|byte| !byte.is_ascii_whitespace() || self.skipping);

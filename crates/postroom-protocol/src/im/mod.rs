@@ -42,16 +42,17 @@ const NOT_DELIVERED: &str = "304 Message delivery failed\n";
 const BYE: &str = "310 Bye bye\n";
 const UNRECOGNIZED: &str = "401 Unrecognized message\n";
 
-/// Bytes of the answer to `/list`; names that do not fit are left out.
+/// Maximum bytes of the answer to `/list`; names that do not fit are omitted.
 const LIST_BYTES_MAX: usize = 32_768;
 
-/// How a session of this protocol is there: only with a password, and alone.
+/// The terms of a session of this protocol: a password is required, and the presence is
+/// exclusive.
 const TERMS: Terms = Terms {
     admits_strangers: false,
     presence: Some(PresenceTerms { alone: true, arrivals: false, mail: true }),
 };
 
-/// The protocol, as a listener needs to know it.
+/// The protocol's entry in `PROTOCOLS`.
 pub(crate) const PROTOCOL: Protocol =
     Protocol { name: "im", default_port: 4403, reports: false, begin };
 
@@ -102,8 +103,8 @@ impl ImSession {
             let verb = &self.broadcast_verb;
             self.pushes.add(verb, &sender, posted.shown(), posted.mark, outputs)
         } else {
-            // A broadcast goes to clients with a back stream; its sender is not to
-            // wait for the others.
+            // A broadcast goes to clients with a back stream; its sender must not wait
+            // for the others.
             outputs.notices.extend(posted.mark.map(Notice::Delivered));
             Ok(())
         }
@@ -148,7 +149,7 @@ impl Session for ImSession {
     }
 
     fn awaits_proof(&self) -> bool {
-        // Over the back stream only a 302 proves anything.
+        // On the back stream only a 302 is proof.
         false
     }
 
@@ -157,7 +158,7 @@ impl Session for ImSession {
     }
 }
 
-/// The stream of commands.
+/// The dialogue on the stream of commands.
 #[derive(Debug)]
 struct Im {
     state: State,
@@ -167,17 +168,17 @@ struct Im {
 
 type Step = crate::dialogue::Step<Asked>;
 
-/// What a request was for.
+/// The command behind a request.
 #[derive(Debug)]
 enum Asked {
     LogIn,
     List,
-    /// What to leave in the mailbox of a recipient who is absent, if anything.
+    /// The text to store in the mailbox if the recipient is absent, if configured.
     To {
         unless_told: Option<Box<(Name, Text)>>,
     },
     ToAll,
-    /// What could not be told is left in the mailbox.
+    /// The text for an absent recipient, to be stored in the mailbox.
     Store,
 }
 
@@ -299,7 +300,7 @@ impl Dialogue for Im {
 
     fn outcome_unknown(&mut self, asked: Asked, answer: &mut Vec<u8>) -> Next<Asked> {
         match asked {
-            // 304 means unconfirmed, perhaps delivered: just what is known.
+            // 304 means no receipt, perhaps delivered, which is what the server knows.
             Asked::To { .. } | Asked::ToAll | Asked::Store => {
                 answer.extend_from_slice(NOT_DELIVERED.as_bytes());
                 Next::Continue

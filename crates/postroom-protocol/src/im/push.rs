@@ -1,9 +1,9 @@
-//! What the server says over the back stream, one push at a time.
+//! The server's pushes over the back stream, one at a time.
 //!
-//! A push is settled when the client has answered each of its pieces with 302. The
-//! next one waits until then: the original client takes what one receive call gives
-//! for one push. Live words and broadcasts go first, since senders wait for them;
-//! messages of the mailbox follow, each removed once it is settled.
+//! A push is settled when the client has answered each of its pieces with 302. The next
+//! one waits until then: the original client treats the bytes of one receive call as
+//! one push. Live lines and broadcasts go first, since senders wait for them; messages
+//! of the mailbox follow, each removed once it is settled.
 
 use std::collections::VecDeque;
 
@@ -13,18 +13,18 @@ use crate::session::Outputs;
 
 use super::delivery_receipt::DeliveryReceipts;
 
-/// Bytes of one push, its line end included.
+/// Maximum bytes of one push, with its line end.
 const PUSH_BYTES_MAX: usize = 1_024;
 
-/// Pushes that may wait for those before them. At the limit the oldest push without a
-/// waiting sender is evicted; once as many have been since the client last answered,
-/// it is logged out.
+/// Maximum pushes that wait for those before them. At the limit the oldest push without
+/// a waiting sender is evicted; after this many evictions without an answer the client
+/// is logged out.
 const WAITING_MAX: usize = 256;
 
 /// The pushes of a session.
 #[derive(Debug)]
 pub(super) struct Pushes {
-    /// The back stream is there.
+    /// The back stream is connected.
     is_open: bool,
     waiting: VecDeque<Push>,
     waiting_bytes: usize,
@@ -39,9 +39,9 @@ pub(super) struct Pushes {
 #[derive(Debug)]
 struct Push {
     origin: Origin,
-    /// The words before the text, the space after them included.
+    /// The verb and sender before the text, with the space after them.
     head: String,
-    /// What of the text was not sent yet, safe to show.
+    /// The unsent part of the text, made safe.
     rest: String,
 }
 
@@ -51,25 +51,25 @@ enum Origin {
     Mailbox,
 }
 
-/// How far the messages of the mailbox are.
+/// The state of the messages of the mailbox.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Mail {
-    /// None is known to wait.
+    /// No message is known to wait.
     None,
-    /// Some may wait.
+    /// Messages may wait.
     Some,
-    /// The client has the earliest: it is to be removed.
+    /// The client has received the earliest message; it must be removed.
     Received,
-    /// The earliest was asked for, or is being pushed, or removed.
+    /// The earliest message is being read, pushed or removed.
     UnderWay,
 }
 
-/// The client does not answer the pushes that come for it.
+/// The client does not answer its pushes.
 #[derive(Debug)]
 pub(super) struct Overflow;
 
 impl Pushes {
-    /// No pushes; `waiting_bytes_max` bytes of them may wait.
+    /// An empty queue, in which `waiting_bytes_max` bytes may wait.
     pub(super) fn new(waiting_bytes_max: usize) -> Self {
         Self {
             is_open: false,
@@ -87,14 +87,14 @@ impl Pushes {
         self.is_open
     }
 
-    /// The back stream is there: what waits is pushed, the mailbox too.
+    /// The back stream is connected: starts to push the waiting lines and the mailbox.
     pub(super) fn open(&mut self, outputs: &mut Outputs) {
         self.is_open = true;
         self.mail = Mail::Some;
         self.proceed(outputs);
     }
 
-    /// Adds live words; `verb` comes before the sender.
+    /// Adds a live line; `verb` comes before the sender.
     pub(super) fn add(
         &mut self,
         verb: &str,
@@ -126,8 +126,8 @@ impl Pushes {
         Ok(())
     }
 
-    /// The sender waits no longer for its delivery receipt: unless it is sent already,
-    /// it is not.
+    /// Removes a push whose sender no longer waits for its delivery receipt, unless it
+    /// has been sent.
     pub(super) fn withdraw(&mut self, mark: Mark) {
         let is_it = |push: &Push| push.origin == Origin::Live(Some(mark));
         let bytes: usize = self.waiting.iter().filter(|push| is_it(push)).map(Push::bytes).sum();
@@ -135,18 +135,18 @@ impl Pushes {
         self.waiting.retain(|push| !is_it(push));
     }
 
-    /// A message waits in the mailbox.
+    /// Notes that a message waits in the mailbox.
     pub(super) fn mail(&mut self) {
         if self.mail == Mail::None {
             self.mail = Mail::Some;
         }
     }
 
-    /// The next request to the office, if there is one to be made.
+    /// The next request to the office, if there is one.
     pub(super) fn take_request(&mut self) -> Option<Request> {
         let request = match self.mail {
             Mail::Received => Request::Confirm,
-            // Live words go first.
+            // Live lines go first.
             Mail::Some if self.is_open && self.in_flight.is_none() => Request::Read,
             _ => return None,
         };
@@ -154,7 +154,7 @@ impl Pushes {
         Some(request)
     }
 
-    /// Takes the reply to such a request.
+    /// Handles the reply to such a request.
     pub(super) fn reply(&mut self, reply: Reply, outputs: &mut Outputs) {
         match reply {
             Reply::Read(Delivery { sender, text, .. }) => {
@@ -164,17 +164,17 @@ impl Pushes {
                 self.waiting.push_back(push);
             }
             Reply::Confirmed(_) => self.mail = Mail::Some,
-            // Without the room to note a removal, or while the store is unavailable,
-            // the same message would come again and again.
+            // If the disk has no room for a removal, or the store is unavailable,
+            // retrying would push the same message again and again.
             _ => self.mail = Mail::None,
         }
         self.proceed(outputs);
     }
 
-    /// Takes bytes that came over the back stream.
+    /// Handles bytes from the back stream.
     ///
     /// A receipt is for the one piece in flight, and only if that was written before
-    /// these bytes came: what else they hold is a receipt for nothing.
+    /// these bytes arrived; further receipts in them are ignored.
     pub(super) fn bytes(&mut self, bytes: &[u8], outputs: &mut Outputs) {
         let is_written = outputs.back.is_empty();
         self.receipts.push(bytes);
@@ -187,7 +187,7 @@ impl Pushes {
         }
     }
 
-    /// The server stops.
+    /// Tells the client that the server stops.
     pub(super) fn force_quit(&self, outputs: &mut Outputs) {
         if self.is_open {
             outputs.back.extend_from_slice(b"/forceQuit\n");
@@ -195,7 +195,7 @@ impl Pushes {
     }
 
     fn settle_piece(&mut self, outputs: &mut Outputs) {
-        // A receipt for nothing is nothing.
+        // A receipt without a push in flight is ignored.
         let Some(push) = &mut self.in_flight else {
             return;
         };
@@ -244,7 +244,7 @@ impl Push {
     }
 }
 
-/// The last place at or before `at` where a character begins or the text ends.
+/// The last character boundary at or before `at`.
 fn floor_char_boundary(text: &str, at: usize) -> usize {
     if text.len() <= at {
         return text.len();

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What only sessions of `im` need to know.
+/// The settings that only sessions of `im` use.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ImSettings {
-    /// Time in which a recipient's client must confirm a delivery.
+    /// Time limit for a delivery receipt.
     pub delivery_limit: Duration,
-    /// The word before a broadcast, its slash included.
+    /// The word before a broadcast, with its slash.
     pub broadcast_verb: Arc<str>,
     /// Whether `/to` leaves a message in the mailbox of an absent recipient.
     pub stores_for_absent: bool,

@@ -1,6 +1,6 @@
 //! The commands of `mailbox`.
 
-/// A line that has the form of a command.
+/// A parsed command.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Command<'a> {
     Pass(&'a [u8]),
@@ -11,7 +11,7 @@ pub(super) enum Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// Reads a command: its word, one space, its argument, nothing more.
+    /// Parses a command: its word, one space, its argument, nothing more.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
         match line {
             b"READ" => Some(Self::Read),

@@ -27,7 +27,7 @@ use command::Command;
 const DROP: Step<Asked> = Step::Close(Close::Dropped(DropReason::RuleBroken));
 const FAILED: &str = "MESSAGE FAILED\n";
 
-/// The protocol, as a listener needs to know it.
+/// The protocol's entry in `PROTOCOLS`.
 pub(crate) const PROTOCOL: Protocol =
     Protocol { name: "mailbox", default_port: 4401, reports: false, begin };
 
@@ -48,7 +48,7 @@ enum State {
     Writing { recipient: Result<Name, NameError> },
 }
 
-/// What a request was for.
+/// The command behind a request.
 #[derive(Clone, Copy, Debug)]
 enum Asked {
     LogIn,

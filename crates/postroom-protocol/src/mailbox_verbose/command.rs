@@ -1,10 +1,10 @@
 //! The commands of `mailbox-verbose`.
 
-/// A line that has the form of a command.
+/// A parsed command.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Command<'a> {
     Pass(&'a [u8]),
-    /// Anything may follow; what is no name is refused as one.
+    /// The rest of the line; an invalid name is refused later.
     LogIn(&'a [u8]),
     Compose {
         name: &'a [u8],
@@ -37,7 +37,7 @@ impl<'a> Command<'a> {
     }
 }
 
-/// The first word, and what follows the space after it.
+/// The first word, and the bytes after the space that follows it.
 fn split(line: &[u8]) -> (&[u8], Option<&[u8]>) {
     match line.iter().position(|byte| *byte == b' ') {
         Some(at) => (&line[..at], Some(&line[at + 1..])),

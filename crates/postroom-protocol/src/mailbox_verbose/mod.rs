@@ -31,7 +31,7 @@ const UNKNOWN: &str = "UNKNOWN COMMAND\n";
 const NOT_STORED: &str = "MESSAGE FAILED. The server cannot store messages at present.\n";
 const NOT_READ: &str = "MESSAGE FAILED. The server cannot read messages at present.\n";
 
-/// The protocol, as a listener needs to know it.
+/// The protocol's entry in `PROTOCOLS`.
 pub(crate) const PROTOCOL: Protocol =
     Protocol { name: "mailbox-verbose", default_port: 4402, reports: false, begin };
 
@@ -53,7 +53,7 @@ enum State {
     Member { name: Name },
 }
 
-/// What a request was for.
+/// The command behind a request.
 #[derive(Clone, Copy, Debug)]
 enum Asked {
     LogIn,
@@ -96,7 +96,7 @@ impl MailboxVerbose {
         }
     }
 
-    /// Whether the connection has logged in as `name`.
+    /// Whether the session is logged in as `name`.
     fn is(&self, name: &[u8]) -> bool {
         match &self.state {
             State::Member { name: own } => Name::from_bytes(name).is_ok_and(|name| name == *own),
