@@ -1,4 +1,4 @@
-//! Which of the store's calls is whose.
+//! The origins of the store calls that are under way.
 
 use postroom_model::{Name, SessionKey};
 use postroom_store::Ticket;
@@ -8,24 +8,24 @@ use slab::Slab;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct RequestKey {
     pub(crate) session: SessionKey,
-    /// Counts the requests of the session.
+    /// The number of the request in its session.
     pub(crate) number: u32,
 }
 
-/// What a call was made for.
+/// The purpose of a call.
 #[derive(Debug)]
 pub(crate) enum Origin {
     /// A request, or one step of a login.
     Request(RequestKey),
-    /// The end of the presence of a session's account.
+    /// The release of the presence of a session's account.
     Release(SessionKey),
-    /// What was handed to a session that had ended goes back.
+    /// The return of a lease or presence that arrived after its session had ended.
     HandBack,
     /// The lock of an account of the password file.
     Lock(Name),
 }
 
-/// The calls that are not completed.
+/// The calls under way.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     under_way: Slab<(u32, Origin)>,
@@ -33,7 +33,7 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
-    /// Notes a call; its ticket is used once.
+    /// Registers a call and returns its ticket. Tickets are unique.
     pub(crate) fn begin(&mut self, origin: Origin) -> Ticket {
         self.last = self.last.wrapping_add(1);
         let place = self.under_way.insert((self.last, origin));
@@ -44,7 +44,7 @@ impl Calls {
         self.under_way.is_empty()
     }
 
-    /// Takes out a call that is completed.
+    /// Removes a call that has completed.
     pub(crate) fn end(&mut self, ticket: Ticket) -> Option<Origin> {
         let place = usize::try_from(ticket.0 & u64::from(u32::MAX)).ok()?;
         let (number, _) = self.under_way.get(place)?;

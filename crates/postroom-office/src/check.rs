@@ -1,4 +1,4 @@
-//! Passwords that wait to be checked.
+//! The queue of password checks.
 
 use std::collections::VecDeque;
 
@@ -9,11 +9,11 @@ use crate::calls::RequestKey;
 use crate::file_passwords::Table;
 use crate::password::{self, Checker};
 
-/// Checks of one account that may wait: further logins are refused.
+/// Maximum waiting checks per account; further logins are refused.
 const CHECKS_PER_ACCOUNT_MAX: usize = 16;
 
-/// A password to be compared with a secret, which takes long: the driver does it
-/// elsewhere and says [`Office::checked`](crate::Office::checked).
+/// A password to compare with a secret. That takes long: the driver runs the check on
+/// another thread and passes the result to [`Office::checked`](crate::Office::checked).
 #[derive(Debug)]
 pub struct Check {
     login: RequestKey,
@@ -22,18 +22,18 @@ pub struct Check {
     against: Against,
 }
 
-/// What a password is compared with.
+/// The secret that a password is compared with.
 #[derive(Clone, Debug)]
 pub(crate) enum Against {
-    /// The hash that the store keeps.
+    /// The hash in the store.
     Stored(PasswordHash),
     /// The password in the password file.
     File(Password),
-    /// Nothing that any password fits: the answer must take as long.
+    /// No secret: no password matches, but the check must take as long.
     Nothing,
 }
 
-/// A check done.
+/// A completed check.
 #[derive(Debug)]
 pub struct Checked {
     pub(crate) login: RequestKey,
@@ -41,13 +41,13 @@ pub struct Checked {
     pub(crate) verdict: Verdict,
 }
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Wrong,
-    /// The password fits the hash that the store keeps.
+    /// The password matches the hash in the store.
     FitsStored(PasswordHash),
-    /// The password is what the password file says.
+    /// The password matches the password file.
     FitsFile,
 }
 
@@ -61,9 +61,9 @@ impl Check {
         Self { login, name, given, against }
     }
 
-    /// Does the work: some ten milliseconds and 19 MiB of memory. Every check costs
-    /// one hash, whatever the password is compared with and whether it fits, so
-    /// that the time of an answer tells nothing.
+    /// Runs the check, which takes some ten milliseconds and 19 MiB of memory. Every
+    /// check computes one hash, for any secret and any result, so that the time of the
+    /// answer reveals nothing.
     #[must_use]
     pub fn run(self, checker: &mut Checker) -> Checked {
         let given = self.given.as_ref();
@@ -85,12 +85,12 @@ impl Check {
     }
 }
 
-/// The checks that have not begun, and the password file.
+/// The checks that have not started, and the password file.
 #[derive(Debug)]
 pub(crate) struct Checks {
     waiting: VecDeque<Check>,
     waiting_max: usize,
-    /// Names and passwords of the password file.
+    /// The names and passwords of the password file.
     secrets: Table,
 }
 
@@ -99,7 +99,7 @@ impl Checks {
         Self { waiting: VecDeque::new(), waiting_max, secrets: Table::default() }
     }
 
-    /// Adds a check, if there is room for it.
+    /// Adds a check, if the queue has room; returns whether it has.
     pub(crate) fn add(&mut self, check: Check) -> bool {
         let of_account = self.waiting.iter().filter(|other| other.name == check.name).count();
         let has_room = self.waiting.len() < self.waiting_max && of_account < CHECKS_PER_ACCOUNT_MAX;
@@ -124,7 +124,7 @@ impl Checks {
         self.secrets.get(name)
     }
 
-    /// Takes over a new reading of the password file.
+    /// Replaces the passwords of the password file.
     pub(crate) fn set_secrets(&mut self, secrets: Table) {
         self.secrets = secrets;
     }

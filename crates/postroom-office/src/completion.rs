@@ -1,4 +1,4 @@
-//! What the store's calls came to.
+//! Handling the completions of store calls.
 
 use postroom_model::{
     Attendee, Committed, ComposeRefusal, Composed, Delivery, Event, LogInRefusal, Name, Reply,
@@ -11,7 +11,8 @@ use crate::session::{Identity, Opened};
 use crate::{Office, find};
 
 impl<S: Store> Office<S> {
-    /// Takes what the store has completed so far, and what follows at once from it.
+    /// Handles the store's completions so far, and those of calls that they cause and
+    /// that complete at once.
     pub(crate) fn take_completions(&mut self) {
         let mut completions = std::mem::take(&mut self.completions);
         self.store.take_completions(&mut completions);
@@ -19,7 +20,7 @@ impl<S: Store> Office<S> {
             for completion in completions.drain(..) {
                 self.complete(completion);
             }
-            // What followed may be answered from memory.
+            // Calls made meanwhile may have completed from memory.
             self.store.take_completions(&mut completions);
         }
         self.completions = completions;
@@ -42,18 +43,18 @@ impl<S: Store> Office<S> {
             }
             (Origin::HandBack, End::Done(outcome)) => {
                 if let Outcome::Returned { account: Some(account) } = outcome.into_inner() {
-                    // Someone else may be waiting for it.
+                    // Another session of the account may wait for the message.
                     self.tell_of_mail(account);
                 }
             }
-            // A store carries these out.
+            // A store does not fail these calls.
             (Origin::Release(_) | Origin::HandBack, End::Unavailable | End::Unknown) => {
                 debug_assert!(false, "a release or a return always ends as done");
             }
         }
     }
 
-    /// A request was not carried out, or nobody knows.
+    /// Handles a request that was not carried out, or whose outcome is unknown.
     fn not_done(&mut self, key: RequestKey, reply: Reply) {
         if self.login(key.session).is_some()
             && let Some(record) = self.session(key.session)
@@ -85,8 +86,8 @@ impl<S: Store> Office<S> {
         self.resolve(key, reply);
     }
 
-    /// The reply to a request whose outcome needs no proof of a commit, unless there is
-    /// more to do first.
+    /// The reply to a request whose outcome needs no proof of a commit; `None` if the
+    /// request needs another step first.
     fn reply_to(&mut self, key: RequestKey, outcome: Outcome) -> Option<Reply> {
         match outcome {
             Outcome::Opened { account, name, registered, unread } => {
@@ -100,7 +101,7 @@ impl<S: Store> Office<S> {
                 let session = find(&mut self.sessions, key.session);
                 match session.filter(|session| !session.has_ended) {
                     Some(session) => session.work_or(&mut self.spare).leases.push(lease),
-                    // Handed to a session that has ended meanwhile: it is unread again.
+                    // The session has ended meanwhile: the message is unread again.
                     None => self.submit(Origin::HandBack, Call::Return { leases: vec![lease] }),
                 }
                 Some(Reply::Read(Delivery { sender, text, remaining }))
@@ -124,12 +125,12 @@ impl<S: Store> Office<S> {
                 if self.session(key.session).is_none_or(|session| session.has_ended)
                     && let Some(account) = account
                 {
-                    // Someone else may be waiting for it.
+                    // Another session of the account may wait for the message.
                     self.tell_of_mail(account);
                 }
                 Some(Reply::NotConfirmed)
             }
-            // Not the outcomes of requests, or answered above.
+            // Not outcomes of requests, or handled above.
             Outcome::Composed { .. }
             | Outcome::Confirmed
             | Outcome::Posted(_)
@@ -139,7 +140,8 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// A session that has ended claimed a presence: the name must be free again.
+    /// Releases the presence that a session claimed before it ended: the name must be
+    /// free again.
     pub(crate) fn hand_back(&mut self, presence: Presence) {
         self.submit(Origin::HandBack, Call::Release { presence });
     }

@@ -1,8 +1,8 @@
-//! The passwords of a password file, made ready away from the event loop.
+//! The passwords of a password file, prepared outside the event loop.
 //!
-//! A file can have a million lines. Whatever takes time in proportion to them is done
-//! by the thread that reads the file: making the table, finding the names that are
-//! new, and freeing the table that was replaced.
+//! A file can have a million lines. The thread that reads the file does all work
+//! proportional to its length: building the table, finding the new names, and freeing
+//! the replaced table.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use postroom_model::{Name, Password};
 /// The passwords of a file by name.
 pub(crate) type Table = Arc<HashMap<Name, Password>>;
 
-/// What one reading of a password file says, for the office to take over.
+/// The content of one reading of a password file, prepared for the office.
 #[derive(Debug)]
 pub struct FilePasswords {
     pub(crate) table: Table,
     pub(crate) new_names: NewNames,
 }
 
-/// The names in one reading that the reading before did not have.
+/// The names in one reading that the previous reading did not have.
 #[derive(Debug, Default)]
 pub(crate) struct NewNames {
     set: HashSet<Name>,
@@ -27,7 +27,7 @@ pub(crate) struct NewNames {
     queue: VecDeque<Name>,
 }
 
-/// Makes readings of one file ready. It belongs to the thread that reads the file.
+/// Prepares the readings of one file. It belongs to the thread that reads the file.
 #[derive(Debug, Default)]
 pub struct PasswordTables {
     current: Table,
@@ -36,7 +36,7 @@ pub struct PasswordTables {
 }
 
 impl PasswordTables {
-    /// The reading to hand to the office, from the lines of the file.
+    /// Builds the reading for the office from the lines of the file.
     pub fn next(&mut self, lines: Vec<(Name, Password)>) -> FilePasswords {
         let names = lines.iter().map(|(name, _)| name);
         let queue: VecDeque<_> =
@@ -47,8 +47,7 @@ impl PasswordTables {
         FilePasswords { table, new_names }
     }
 
-    /// Frees the table that was replaced. To be called once the office has taken
-    /// over the reading after it.
+    /// Frees the replaced table. Call it once the office has the next one.
     pub fn free_replaced(&mut self) {
         self.replaced = None;
     }

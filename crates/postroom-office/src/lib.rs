@@ -1,10 +1,10 @@
-//! The office: what happens behind all listeners.
+//! The office: accounts, mailboxes, channels and presence, shared by all listeners.
 //!
-//! It composes the atomic calls of the [`Store`] into what sessions ask for, says what
-//! happens elsewhere to the sessions that it concerns, and keeps only what belongs to a
-//! session: which account it acts for, which messages it was handed and which channels
-//! it is in. It owns no thread and no clock; its driver runs the store's jobs, checks
-//! passwords, see [`Check`], and reads the password file, see [`PasswordRead`].
+//! It composes the atomic calls of the [`Store`] into the requests of sessions, sends
+//! events to the sessions that they concern, and keeps only the state of sessions:
+//! their accounts, leases and joined channels. It has no thread and no clock; its
+//! driver runs the store's jobs, checks passwords (see [`Check`]) and reads the
+//! password file (see [`PasswordRead`]).
 
 mod calls;
 mod check;
@@ -46,7 +46,7 @@ pub use password_file::{PasswordRead, PasswordsRead};
 pub struct Office<S> {
     store: S,
     sessions: Slab<Session>,
-    /// Distinguishes the sessions that use one place of `sessions` in turn.
+    /// Distinguishes the sessions that use one place of `sessions` one after the other.
     next_generation: u32,
     spare: SpareWork,
     calls: Calls,
@@ -56,25 +56,25 @@ pub struct Office<S> {
     posts: Option<Posts>,
     checks: Checks,
     locks: Locks,
-    /// Set where passwords come from a file.
+    /// Set if there is a password file.
     file: Option<PasswordFile>,
-    /// Sessions whose login has only to claim the presence of its account.
+    /// Sessions whose login only has to claim the presence of its account.
     claims: Vec<SessionKey>,
     completions: Vec<Completion>,
-    /// The store was given calls since it was last asked for a job.
+    /// The store has had calls since it was last asked for a job.
     has_submitted: bool,
-    /// The store had no job for the last calls: it may have one after the one under
+    /// The store gave no job for the last calls: it may give one after the job under
     /// way.
     is_held: bool,
-    /// Jobs whose results have not come back.
+    /// Jobs without a result yet.
     jobs_under_way: usize,
 }
 
 impl<S: Store> Office<S> {
-    /// An office over `store` in which at most `checks_max` logins wait for
-    /// their password to be checked.
+    /// An office over `store` in which at most `checks_max` logins wait for their
+    /// password check.
     pub fn new(mut store: S, checks_max: usize) -> Self {
-        // What was found to be damaged when the store was opened.
+        // The damaged records found when the store was opened.
         let damaged = store.take_damaged().into_iter();
         let outputs = damaged.map(|record| Output::Operator(Operator::Damaged(record))).collect();
         Self {
@@ -97,16 +97,16 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Begins a session, which acts for no one yet.
+    /// Begins a session. It is not logged in yet.
     pub fn enter(&mut self) -> SessionKey {
         let generation = self.next_generation;
         self.next_generation = generation.wrapping_add(1);
         let index = self.sessions.insert(Session::new(generation));
-        // There are never as many sessions as numbers of 32 bits.
+        // There are never 2^32 sessions at a time.
         SessionKey::new(u32::try_from(index).unwrap_or(u32::MAX), generation)
     }
 
-    /// Takes a request of a session; its reply is a later [`Output`].
+    /// Handles a request of a session; its reply is a later [`Output`].
     pub fn ask(&mut self, session: SessionKey, request: Request) {
         let Some(record) = find(&mut self.sessions, session) else {
             return;
@@ -169,7 +169,7 @@ impl<S: Store> Office<S> {
             (Request::Timeline { channel, from }, _) => {
                 self.submit_request(key, Call::Timeline { channel, from });
             }
-            // A session that asks out of turn is a defect of its protocol.
+            // A request in the wrong state is a defect of the session's protocol.
             _ => {
                 debug_assert!(false, "a request out of turn");
                 self.resolve(key, Reply::LogInRefused(LogInRefusal::Password));
@@ -177,8 +177,8 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Ends the presence of a session's account, and its part in channels: its client
-    /// has closed the session and may only prove yet what it read. The presence ends
+    /// Ends the presence of a session's account, and its memberships: its client has
+    /// closed the session and can only confirm messages any more. The presence ends
     /// once the requests so far are completed.
     pub fn depart(&mut self, session: SessionKey) {
         let Some(record) = find(&mut self.sessions, session) else {
@@ -200,7 +200,7 @@ impl<S: Store> Office<S> {
         self.advance(session);
     }
 
-    /// Ends a session; what it was handed and has not confirmed is unread again.
+    /// Ends a session; messages leased to it and not confirmed are unread again.
     pub fn leave(&mut self, session: SessionKey) {
         self.depart(session);
         let Some(record) = find(&mut self.sessions, session) else {
@@ -214,9 +214,8 @@ impl<S: Store> Office<S> {
         self.advance(session);
     }
 
-    /// Goes on with what waits for nothing but the rest of a turn, takes what the store
-    /// has completed, and returns the next group to be committed, if there is one to
-    /// run now.
+    /// Carries out the work deferred to the end of a turn, handles the store's
+    /// completions, and returns the next group to commit, if there is one to run now.
     pub fn next_job(&mut self, now: Timestamp) -> Option<S::Job> {
         self.submit_claims();
         self.submit_locks();
@@ -227,40 +226,40 @@ impl<S: Store> Office<S> {
         job
     }
 
-    /// Takes the result of a job.
+    /// Handles the result of a job.
     ///
-    /// After an error nothing more may be told.
+    /// After an error no more outputs may be passed on.
     pub fn finish(&mut self, done: <S::Job as Job>::Done) -> Result<(), StoreFailure> {
         self.store.finish(done)?;
         self.jobs_under_way -= 1;
         let damaged = self.store.take_damaged().into_iter();
         self.outputs.extend(damaged.map(|record| Output::Operator(Operator::Damaged(record))));
         self.take_completions();
-        // Calls are left that the store held back until this group was committed, or of
-        // a group that it has to commit again, in another way.
+        // The remaining calls are those that the store held back until this group was
+        // committed, or calls of a group that it must commit again in another way.
         let has_rest = self.jobs_under_way == 0 && !self.calls.is_empty();
         self.has_submitted |= std::mem::take(&mut self.is_held) || has_rest;
         Ok(())
     }
 
-    /// Takes what is next to be told.
+    /// Takes the next output.
     pub fn take_output(&mut self) -> Option<Output> {
         self.outputs.pop_front().or_else(|| self.posts.take().map(Output::Posts))
     }
 
-    /// Whether [`next_job`](Self::next_job) has something to do.
+    /// Whether [`next_job`](Self::next_job) has work to do.
     pub fn has_work(&self) -> bool {
         let has_newcomers = self.file.as_ref().is_some_and(PasswordFile::has_newcomers);
         let has_outputs = !self.outputs.is_empty() || self.posts.is_some();
         self.asks_the_store() || has_outputs || has_newcomers
     }
 
-    /// Whether the store has nothing to do, and nothing is to be asked of it.
+    /// Whether the store has no calls under way, and there are none to make.
     pub fn is_idle(&self) -> bool {
         !self.asks_the_store() && self.jobs_under_way == 0
     }
 
-    /// Whether there is something to ask of the store.
+    /// Whether there are calls to make to the store.
     pub fn asks_the_store(&self) -> bool {
         self.has_submitted || !self.claims.is_empty() || self.locks.has_waiting()
     }
@@ -279,7 +278,8 @@ impl<S: Store> Office<S> {
         find(&mut self.sessions, session)
     }
 
-    /// Gives a request its reply, and passes on all replies of the session that are due.
+    /// Resolves a request with its reply, and passes on all replies of the session that
+    /// are due.
     fn resolve(&mut self, key: RequestKey, reply: Reply) {
         let work = find(&mut self.sessions, key.session).and_then(Session::work);
         if let Some(work) = work {
@@ -288,8 +288,8 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Passes on what is due in a session, and forgets a session that has ended and has
-    /// nothing left to do.
+    /// Passes on the replies that are due in a session, and removes a session that has
+    /// ended and has no request left.
     fn advance(&mut self, session: SessionKey) {
         while let Some(record) = find(&mut self.sessions, session)
             && let Some(due) = record.work().and_then(|work| work.requests.take_due())
@@ -303,7 +303,7 @@ impl<S: Store> Office<S> {
         self.settle_down(session);
     }
 
-    /// Does what waits until a session has no request under way.
+    /// Carries out the work deferred until a session has no request under way.
     fn settle_down(&mut self, session: SessionKey) {
         let Some(record) = find(&mut self.sessions, session) else {
             return;

@@ -1,8 +1,7 @@
-//! Which session is where at this moment: who is in a channel, and which sessions
-//! an account that is present has.
+//! The current sessions of channels and of present accounts.
 //!
-//! This state is per server; other servers never see it. Who is present at all, and
-//! what was posted, only the store knows.
+//! This state is per server; other servers never see it. Presence itself and the posts
+//! are in the store.
 
 use std::collections::HashMap;
 
@@ -17,9 +16,9 @@ pub(crate) struct Live {
     channels: HashMap<Channel, Vec<SessionKey>>,
     accounts: HashMap<AccountId, Vec<SessionKey>>,
     names: HashMap<Name, AccountId>,
-    /// Sessions that are told who comes and goes.
+    /// Sessions that receive arrival and departure events.
     arrivals: Vec<SessionKey>,
-    /// Sessions that are told of mail, by account.
+    /// Sessions that receive mail events, by account.
     mail: HashMap<AccountId, Vec<SessionKey>>,
     /// Sessions that wait for delivery receipts.
     waiting: Vec<SessionKey>,
@@ -54,12 +53,12 @@ impl Live {
         self.wait_no_more(session);
     }
 
-    /// Notes that a session waits for delivery receipts.
+    /// Adds a session that waits for delivery receipts.
     pub(crate) fn wait(&mut self, session: SessionKey) {
         self.waiting.push(session);
     }
 
-    /// Notes that it does not any more.
+    /// Removes a session that no longer waits for delivery receipts.
     pub(crate) fn wait_no_more(&mut self, session: SessionKey) {
         remove_one(&mut self.waiting, session);
     }
@@ -82,17 +81,17 @@ impl Live {
         }
     }
 
-    /// The account of this name, if it is present here.
+    /// The account of this name, if it is present on this server.
     pub(crate) fn find(&self, name: &Name) -> Option<AccountId> {
         self.names.get(name).copied()
     }
 
-    /// Whether an account has a session here.
+    /// Whether an account has a session on this server.
     pub(crate) fn is_here(&self, account: AccountId) -> bool {
         self.accounts.contains_key(&account)
     }
 
-    /// The sessions that want to be told of mail for an account.
+    /// The sessions that receive mail events for an account.
     pub(crate) fn mail(&self, account: AccountId) -> &[SessionKey] {
         self.mail.get(&account).map_or(&[], Vec::as_slice)
     }
@@ -107,14 +106,14 @@ impl Live {
         self.accounts.get(&account).map_or(&[], Vec::as_slice)
     }
 
-    /// The sessions that are told who comes and goes, but one.
+    /// The sessions that receive arrival and departure events, except one.
     pub(crate) fn arrivals_but(&self, except: SessionKey) -> Vec<SessionKey> {
         self.arrivals.iter().copied().filter(|session| *session != except).collect()
     }
 }
 
-/// Removes a session from a list, and the list where it is empty then; whether
-/// it was.
+/// Removes a session from a list, and the list if it is then empty; returns whether the
+/// list was removed.
 fn remove<K: Eq + std::hash::Hash>(
     lists: &mut HashMap<K, Vec<SessionKey>>,
     key: &K,

@@ -1,8 +1,8 @@
 //! Locks in the store for the accounts of the password file.
 //!
-//! An account that the store does not lock would be open once its line is removed
-//! from the file. Where the store has no room for a lock, the office refuses the
-//! name itself once the file no longer has it, and tries the lock again.
+//! Without a lock in the store, an account would need no password once its line is
+//! removed from the file. If the store has no room for a lock, the office itself
+//! refuses the name once the file no longer has it, and retries the lock.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -15,30 +15,30 @@ use crate::file_passwords::NewNames;
 use crate::output::{Operator, Output};
 use crate::password::FROM_FILE;
 
-/// Failed locks that are tried again at one time. A full disk refuses each, and
-/// logins must not wait for all of them.
+/// Maximum failed locks to retry at a time. A full disk refuses each, and logins must
+/// not wait for all of them.
 const RETRIES_MAX: usize = 64;
 
-/// Names that are locked in one group, which all sessions wait for. The other names
-/// of a long file wait; the office refuses them itself meanwhile.
+/// Maximum names to lock in one group, since all sessions wait for the group. The other
+/// names of a long file wait; the office refuses them itself meanwhile.
 const LOCKS_PER_GROUP_MAX: usize = 256;
 
 /// The locks that the store has not confirmed.
 #[derive(Debug, Default)]
 pub(crate) struct Locks {
-    /// Names whose lock was not tried yet: a batch for each reading of the file that
-    /// had new ones.
+    /// Names whose lock was not tried yet: one batch per reading of the file with new
+    /// names.
     waiting: VecDeque<NewNames>,
     /// Names whose lock is under way or has failed.
     unlocked: HashSet<Name>,
     under_way: usize,
     failed: VecDeque<Name>,
-    /// The operator knows that some have failed.
+    /// The operator has been told that some have failed.
     is_reported: bool,
 }
 
 impl Locks {
-    /// Whether the store has not locked this name, which is to be locked.
+    /// Whether this name must be locked and the store has not locked it yet.
     pub(crate) fn is_missing(&self, name: &Name) -> bool {
         self.unlocked.contains(name) || self.waiting.iter().any(|batch| batch.contains(name))
     }
@@ -69,7 +69,8 @@ impl Locks {
         self.under_way += 1;
     }
 
-    /// Takes the result of a lock; returns what to tell the operator, if anything.
+    /// Handles the result of a lock; returns a message to the operator, if there is
+    /// one.
     fn end(&mut self, name: Name, is_locked: bool) -> Option<Operator> {
         self.under_way -= 1;
         if is_locked {
@@ -92,8 +93,8 @@ impl Locks {
 }
 
 impl<S: Store> Office<S> {
-    /// Has the store lock names of the password file that wait for it, once the store
-    /// is done with those before.
+    /// Makes the calls that lock waiting names of the password file, once the previous
+    /// ones are completed.
     pub(crate) fn submit_locks(&mut self) {
         if self.locks.under_way > 0 {
             return;
@@ -102,21 +103,22 @@ impl<S: Store> Office<S> {
             let Some(name) = self.locks.take_waiting() else {
                 return;
             };
-            // A name that came back is locked already, or its lock is tried again.
+            // A name that was in the file before is locked already, or its lock is
+            // retried.
             if !self.locks.unlocked.contains(&name) {
                 self.lock(name);
             }
         }
     }
 
-    /// Has the store lock a name of the password file.
+    /// Makes the call that locks a name of the password file.
     fn lock(&mut self, name: Name) {
         self.locks.begin(name.clone());
         let password = PasswordHash(FROM_FILE.into());
         self.submit(Origin::Lock(name.clone()), Call::SetPassword { name, password });
     }
 
-    /// Takes the result of a lock.
+    /// Handles the result of a lock.
     pub(crate) fn lock_ended(&mut self, name: Name, end: &End) {
         let is_locked = match end {
             End::Done(outcome) => matches!(outcome.get(), Outcome::PasswordSet { .. }),
@@ -125,7 +127,7 @@ impl<S: Store> Office<S> {
         self.outputs.extend(self.locks.end(name, is_locked).map(Output::Operator));
     }
 
-    /// Tries locks again that have failed.
+    /// Retries failed locks.
     pub(crate) fn retry_locks(&mut self) {
         for _ in 0..RETRIES_MAX.min(self.locks.failed.len()) {
             if let Some(name) = self.locks.failed.pop_front() {
@@ -184,7 +186,7 @@ mod tests {
         bench.office.use_password_file(tables.next(owned(&lines)));
         bench.settle_once();
         assert_eq!(locked(&bench, &names), LOCKS_PER_GROUP_MAX);
-        // The file no longer has most of them, and one comes back.
+        // The file no longer has most of them, and one is added again.
         bench.office.passwords_read(PasswordsRead::Changed(tables.next(owned(&lines[..1]))));
         bench.office.passwords_read(PasswordsRead::Changed(tables.next(owned(&lines[998..]))));
         let last = Name::new(&names[997]).unwrap();
@@ -207,7 +209,7 @@ mod tests {
         bench.office.use_password_file(tables.next(owned(&lines)));
         bench.settle();
         bench.disk.set_full(false);
-        // A name that left the file and came back waits no second time.
+        // A name that was removed from the file and added again does not wait twice.
         for lines in [&lines[1..], &lines[..]] {
             let reading = tables.next(owned(lines));
             bench.office.passwords_read(PasswordsRead::Changed(reading));

@@ -1,4 +1,4 @@
-//! Logging in: opening an account, checking its password, becoming present.
+//! Logging in: opening an account, checking its password, claiming its presence.
 
 use postroom_model::{
     Attendee, ComposeRefusal, Event, LogInRefusal, Name, Password, Reply, SessionKey, Terms,
@@ -31,7 +31,7 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Goes on with a login, on the passwords that are in force now.
+    /// Continues a login with the passwords in force now.
     pub(crate) fn admit(&mut self, session: SessionKey) {
         let Some(login) = self.login(session) else {
             return;
@@ -46,12 +46,12 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Forgets a login whose session has ended.
+    /// Cancels a login whose session has ended.
     pub(crate) fn end_login(&mut self, session: SessionKey, login: &LogIn) {
         if let (Some(file), Some(since)) = (&mut self.file, login.waits_since) {
             file.remove(since, session);
         }
-        // Whatever its calls come to is not told.
+        // The results of its calls are dropped.
         if let Some(work) = self.session(session).and_then(|record| record.work()) {
             work.requests.clear();
         }
@@ -86,9 +86,9 @@ impl<S: Store> Office<S> {
         None
     }
 
-    /// Claims the presence of accounts for the sessions that are still there at the end
-    /// of a turn. A session that has only to be answered yet claims nothing; it looks
-    /// whether it could.
+    /// Claims the presence of accounts for the sessions that have not ended by the end
+    /// of a turn. A session whose client has half-closed claims nothing; the office
+    /// only checks whether it could, for the answer.
     pub(crate) fn submit_claims(&mut self) {
         for session in std::mem::take(&mut self.claims) {
             let Some(LogIn { number, terms, opened: Some(opened), is_ending, .. }) =
@@ -106,8 +106,8 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Takes the list of accounts that are present, for a session that asked for it
-    /// or for a login that is only to be answered.
+    /// Handles the list of present accounts, for a session that asked for it or for a
+    /// login whose client has half-closed.
     pub(crate) fn present(&mut self, key: RequestKey, names: Vec<Name>) -> Option<Reply> {
         let Some(login) = self.login(key.session) else {
             return Some(Reply::Present(names));
@@ -121,7 +121,7 @@ impl<S: Store> Office<S> {
         Some(logged_in(opened))
     }
 
-    /// The client has half-closed, and its login is the last of its requests.
+    /// Handles a client's half-close: a login under way is its last request.
     pub(crate) fn ends(&mut self, session: SessionKey) {
         if let Some(login) = self.login(session) {
             login.is_ending = true;
@@ -155,7 +155,7 @@ impl<S: Store> Office<S> {
         Some(logged_in(opened))
     }
 
-    /// Ends the presence of a session's account as soon as its requests are completed.
+    /// Ends the presence of a session's account once its requests are completed.
     pub(crate) fn end_presence(&mut self, session: SessionKey, present: Present) {
         self.push_posts();
         self.live.leave(session, &present);
@@ -164,7 +164,7 @@ impl<S: Store> Office<S> {
         };
         let work = record.work_or(&mut self.spare);
         if let Some(awaited) = present.awaited {
-            // What is stored but not posted yet is answered by its completion.
+            // A post that is still being stored is answered at its completion.
             match awaited.stage {
                 Stage::Storing { .. } => {}
                 Stage::Posted { committed, .. } => {
@@ -211,8 +211,7 @@ impl<S: Store> Office<S> {
         Some(Reply::LogInRefused(refusal))
     }
 
-    /// Takes a password that has to be checked; those of sessions that have ended are
-    /// not checked any more.
+    /// Takes the next password check; those of sessions that have ended are dropped.
     pub fn take_check(&mut self) -> Option<Check> {
         let sessions = &self.sessions;
         self.checks.take(|check| {
@@ -226,7 +225,7 @@ impl<S: Store> Office<S> {
         })
     }
 
-    /// Takes the result of a check.
+    /// Handles the result of a check.
     pub fn checked(&mut self, Checked { login: key, name, verdict }: Checked) {
         let password = match verdict {
             Verdict::Wrong => None,
@@ -247,10 +246,10 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Takes over the passwords in the password file. From now on they alone open
-    /// the accounts named; accounts named before and no longer stay locked.
+    /// Replaces the passwords of the password file. From now on they override those in
+    /// the store; accounts whose lines were removed stay locked.
     pub(crate) fn set_passwords(&mut self, FilePasswords { table, new_names }: FilePasswords) {
-        // Names that the file had before are locked, or their lock is tried again.
+        // Names that the file had before are locked, or their lock is retried.
         self.locks.add(new_names);
         self.checks.set_secrets(table);
     }

@@ -1,14 +1,14 @@
-//! What the office has to say, and to whom.
+//! The outputs of the office and their recipients.
 
 use postroom_model::{Channel, Event, Reply, SessionKey};
 use postroom_store::Damaged;
 
-/// Something to be passed on, in the order in which it happened.
+/// An output. The driver passes outputs on in the order in which it takes them.
 #[derive(Debug)]
 pub enum Output {
     /// To the session that asked.
     Reply(SessionKey, Reply),
-    /// To these sessions, some of which may have ended meanwhile.
+    /// To these sessions; some may have ended meanwhile.
     Event(Vec<SessionKey>, Event),
     /// Posts in one channel.
     Posts(Posts),
@@ -16,27 +16,27 @@ pub enum Output {
     Operator(Operator),
 }
 
-/// Posts in one channel, to be shown to its members.
+/// Posts in one channel, for its members.
 #[derive(Debug)]
 pub struct Posts {
-    /// Its members, some of which may have ended meanwhile.
+    /// The members; some may have ended meanwhile.
     pub members: Vec<SessionKey>,
-    /// In the order of the channel, each with the session that posted it and does not
-    /// see it.
+    /// The posts in the order of the channel, each with the session that posted it,
+    /// which does not receive it.
     pub posts: Vec<(SessionKey, Event)>,
 }
 
-/// What the operator is to know.
+/// A message to the operator.
 #[derive(Debug)]
 pub enum Operator {
-    /// The store has no room to lock an account of the password file. Told once,
-    /// until [`AllLocked`](Self::AllLocked).
+    /// The store has no room to lock an account of the password file. Sent once, until
+    /// [`AllLocked`](Self::AllLocked).
     NotLocked,
-    /// The locks that failed have been set.
+    /// All failed locks have been set.
     AllLocked,
-    /// Reading the password file takes so long that logins go on without it. Told
-    /// once, until [`PasswordsInTime`](Self::PasswordsInTime), and when the operator
-    /// asks for a read.
+    /// Reading the password file takes so long that logins go on without it. Sent once,
+    /// until [`PasswordsInTime`](Self::PasswordsInTime), and when the operator asks for
+    /// a read.
     PasswordsLate,
     /// The password file is read in time again.
     PasswordsInTime,

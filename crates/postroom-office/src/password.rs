@@ -1,7 +1,6 @@
 //! Hashing and checking passwords with argon2id.
 //!
-//! Pure computation: the salt is an argument, and so is the time when it is
-//! done.
+//! Pure computation: the salt is an argument.
 
 use argon2::password_hash::PasswordHasher as _;
 use argon2::password_hash::phc::Output;
@@ -19,21 +18,21 @@ pub const SALT_BYTES: usize = 16;
 #[error("cannot hash the password: {0}")]
 pub struct HashError(argon2::password_hash::Error);
 
-/// Hashes a password with the parameters that the argon2 library holds to be
-/// right today; they are kept in the hash.
+/// Hashes a password with the default parameters of the argon2 library; the hash
+/// records them.
 pub fn hash(password: &Password, salt: [u8; SALT_BYTES]) -> Result<PasswordHash, HashError> {
     let hash =
         Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map_err(HashError)?;
     Ok(PasswordHash(hash.to_string().into_boxed_str()))
 }
 
-/// What the store keeps as the password of an account in the password file. It is no
-/// hash, so no password fits it: the file decides, and an account whose line is
-/// removed stays locked.
+/// The value in the store for an account of the password file. It is not a hash, so no
+/// password matches it: the file decides, and an account whose line is removed stays
+/// locked.
 pub(crate) const FROM_FILE: &str = "file:";
 
-/// Whether the office has given this to the store: a hash, or the lock of an account
-/// of the password file.
+/// Whether the office may have stored this value: a hash, or the lock of an account of
+/// the password file.
 #[must_use]
 pub fn is_well_formed(password: &PasswordHash) -> bool {
     let is_hash =
@@ -41,21 +40,20 @@ pub fn is_well_formed(password: &PasswordHash) -> bool {
     is_hash || password.0.starts_with(FROM_FILE)
 }
 
-/// Whether two passwords are the same, in a time that tells nothing of either but
-/// its length.
+/// Compares two passwords in a time that reveals nothing of them but their length.
 pub(crate) fn are_same(one: &Password, other: &Password) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
-/// Checks passwords one after the other in the same memory.
+/// Checks passwords one after the other, reusing its memory.
 #[derive(Debug, Default)]
 pub struct Checker {
     blocks: Vec<Block>,
 }
 
 impl Checker {
-    /// Whether `given` is the password behind `hash`. Takes as long when nothing
-    /// was given, or when there is no hash that any password fits.
+    /// Whether `given` is the password of `hash`. It takes as long if no password is
+    /// given, or if there is no hash.
     #[must_use]
     pub fn verify(&mut self, given: Option<&Password>, hash: Option<&PasswordHash>) -> bool {
         let typed = given.map_or(&b"\0"[..], Password::as_bytes);
@@ -81,7 +79,7 @@ impl Checker {
 
     fn waste(&mut self, typed: &[u8]) {
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
-        // What it comes to matters to no one.
+        // The result is not used.
         let _ = self.run(&Argon2::default(), typed, &[0; SALT_BYTES], &mut output);
     }
 

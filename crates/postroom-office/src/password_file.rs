@@ -1,10 +1,10 @@
 //! When the password file is read, and the logins that wait for it.
 //!
-//! A login needs a read of the file that began at most [`FRESH_FOR`] before it, so
-//! that it knows of a change within a second. One read is under way at a time, for
-//! all logins that wait. A login waits at most [`WAIT_MAX`] and then goes on with
-//! the passwords last read; while a read takes longer than that, as on a mount that
-//! hangs, no login waits at all.
+//! A login needs a read of the file that began at most [`FRESH_FOR`] before it, so that
+//! a change takes effect within a second. One read is under way at a time, for all
+//! waiting logins. A login waits at most [`WAIT_MAX`] and then goes on with the
+//! passwords last read; while a read takes longer than that, as on a mount that hangs,
+//! logins do not wait at all.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,42 +15,42 @@ use postroom_store::Store;
 use crate::output::{Operator, Output};
 use crate::{FilePasswords, Office};
 
-/// How long a read counts as recent, from its begin.
+/// How long a read counts as recent, from its start.
 const FRESH_FOR: Duration = Duration::from_millis(500);
 
 /// How long a login waits for a read.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// A read of the password file, for the driver to carry out away from its loop.
+/// A read of the password file, which the driver carries out on another thread.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PasswordRead {
-    /// The operator asked for it, and is to be told the result whatever it is.
+    /// The operator asked for it and gets every result.
     pub is_asked: bool,
 }
 
 /// The result of a read.
 #[derive(Debug)]
 pub enum PasswordsRead {
-    /// The file says what it said before.
+    /// The file has not changed.
     Unchanged,
-    /// What the file says now.
+    /// The file has changed; its new passwords.
     Changed(FilePasswords),
-    /// The passwords read before stay in force.
+    /// The file cannot be read; the passwords last read stay in force.
     Unreadable,
 }
 
 /// The state of reading the file.
 #[derive(Debug, Default)]
 pub(crate) struct PasswordFile {
-    /// Logins asked for since the office was last told the time.
+    /// Logins requested since the last call with the time.
     newcomers: Vec<SessionKey>,
-    /// Logins that wait, each with the time since when: at most one a session.
+    /// Waiting logins, each with its start of waiting; at most one per session.
     waiting: BTreeSet<(Instant, SessionKey)>,
     under_way: Option<UnderWay>,
-    /// When the last read that has ended began.
+    /// When the last completed read began.
     last_begun: Option<Instant>,
     is_asked: bool,
-    /// The operator knows that reads take too long.
+    /// The operator has been told that reads take too long.
     is_reported: bool,
 }
 
@@ -69,12 +69,12 @@ impl PasswordFile {
         !self.newcomers.is_empty()
     }
 
-    /// Forgets a login that has waited since then.
+    /// Removes a login that has waited since `since`.
     pub(crate) fn remove(&mut self, since: Instant, session: SessionKey) {
         self.waiting.remove(&(since, session));
     }
 
-    /// Whether a login that has waited since then goes on.
+    /// Whether a login that has waited since `since` may go on.
     fn admits(&self, since: Instant, now: Instant) -> bool {
         let is_late = self.under_way.as_ref().is_some_and(|under_way| under_way.is_late);
         let is_fresh = self.last_begun.is_some_and(|begun| begun + FRESH_FOR >= since);
@@ -89,7 +89,8 @@ impl PasswordFile {
         })
     }
 
-    /// Notes that the read under way takes too long; whether that is news.
+    /// Notes if the read under way takes too long; returns whether the operator must be
+    /// told.
     fn note_late(&mut self, now: Instant) -> bool {
         let Some(under_way) = &mut self.under_way else {
             return false;
@@ -98,7 +99,7 @@ impl PasswordFile {
         under_way.is_late && !std::mem::replace(&mut self.is_reported, true)
     }
 
-    /// The read to begin, if one is needed and none is under way.
+    /// Begins a read if one is needed and none is under way.
     fn begin(&mut self, now: Instant) -> Option<PasswordRead> {
         let is_needed = self.is_asked || !self.waiting.is_empty();
         (is_needed && self.under_way.is_none()).then(|| {
@@ -107,8 +108,8 @@ impl PasswordFile {
         })
     }
 
-    /// Notes the end of the read under way; whether it is news that reads are in
-    /// time again.
+    /// Notes the end of the read under way; returns whether the operator must be told
+    /// that reads are in time again.
     fn end(&mut self) -> bool {
         let Some(UnderWay { begun, is_late }) = self.under_way.take() else {
             return false;
@@ -125,8 +126,8 @@ impl PasswordFile {
 }
 
 impl<S: Store> Office<S> {
-    /// Takes over a password file with its first reading. Logins need a recent one
-    /// from now on, see [`tend_logins`](Self::tend_logins).
+    /// Starts to use a password file, with its first reading. From now on logins need a
+    /// recent one, see [`tend_logins`](Self::tend_logins).
     pub fn use_password_file(&mut self, first: FilePasswords) {
         self.file = Some(PasswordFile::default());
         self.set_passwords(first);
@@ -142,10 +143,11 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Lets those logins go on that wait no longer for the password file. Returns
+    /// Continues the logins that no longer have to wait for the password file. Returns
     /// a read for the driver to carry out: its result goes to
-    /// [`passwords_read`](Self::passwords_read). To be called before each
-    /// settlement, and when [`logins_wait_until`](Self::logins_wait_until) passes.
+    /// [`passwords_read`](Self::passwords_read). Call it before each
+    /// [`next_job`](Self::next_job), and when
+    /// [`logins_wait_until`](Self::logins_wait_until) passes.
     pub fn tend_logins(&mut self, now: Instant) -> Option<PasswordRead> {
         let file = self.file.as_mut()?;
         let newcomers = std::mem::take(&mut file.newcomers);
@@ -164,12 +166,12 @@ impl<S: Store> Office<S> {
         self.file.as_mut()?.begin(now)
     }
 
-    /// When [`tend_logins`](Self::tend_logins) is to be called at the latest.
+    /// The latest time for the next call of [`tend_logins`](Self::tend_logins).
     pub fn logins_wait_until(&self) -> Option<Instant> {
         self.file.as_ref()?.deadline()
     }
 
-    /// Takes the result of a read.
+    /// Handles the result of a read.
     pub fn passwords_read(&mut self, read: PasswordsRead) {
         if self.file.as_mut().is_some_and(PasswordFile::end) {
             self.outputs.push_back(Output::Operator(Operator::PasswordsInTime));
@@ -190,7 +192,7 @@ mod tests {
 
     const ASKED_FOR_A_LOGIN: Option<PasswordRead> = Some(PasswordRead { is_asked: false });
 
-    /// An office with a password file, and a way to tell it the time.
+    /// An office with a password file, and a function that makes times.
     fn bench() -> (Bench, impl Fn(u64) -> Instant) {
         let mut bench = Bench::new();
         bench.office.use_password_file(file(&[("bob", "old")]));
@@ -232,7 +234,7 @@ mod tests {
         assert_eq!(bench.office.tend_logins(at(501)), None);
         assert!(!bench.is_answered(first) && !bench.is_answered(second));
         bench.ends(&[("bob", "new")]);
-        // Of the third login the file may have changed since the read began.
+        // For the third login the file may have changed since the read began.
         assert_eq!(bench.office.tend_logins(at(600)), ASKED_FOR_A_LOGIN);
         assert!(bench.is_answered(first) && bench.is_answered(second));
         assert!(!bench.is_answered(third));
@@ -263,7 +265,7 @@ mod tests {
         bench.office.leave(first);
         assert!(!bench.opens_at("bob", "new", at(1_500)));
         assert_eq!(bench.office.logins_wait_until(), None);
-        // The operator asks in vain and is told so.
+        // The operator asks for a read, and is told that it failed.
         bench.outputs.clear();
         bench.office.ask_for_passwords();
         assert_eq!(bench.office.tend_logins(at(2_000)), None);

@@ -1,13 +1,14 @@
-//! The requests of one session that have no reply yet.
+//! The pending requests of one session: those without a reply.
 //!
 //! ```text
 //!  request ──▶ Waiting ──its call completes──▶ Ready ──earlier ones are answered──▶ reply
 //!  request that needs no commit, behind others ──▶ Deferred ──▶ Waiting or Ready
 //! ```
 //!
-//! Completions come in any order; replies leave in the order of the requests. A request
-//! that is answered from memory, or is live only, waits for the earlier requests of its
-//! own session, so that it sees what they stored; it waits for no other session.
+//! Completions arrive in any order; replies are sent in the order of the requests. A
+//! request that is answered from memory, or is live only, waits for the earlier
+//! requests of its own session, so that it sees their effects; it waits for no other
+//! session.
 
 use std::collections::VecDeque;
 
@@ -27,21 +28,21 @@ enum Pending {
     Waiting,
     /// Its reply waits for those of earlier requests.
     Ready(Reply),
-    /// It begins when all earlier ones are answered.
+    /// It begins when all earlier requests are answered.
     Deferred(Request),
 }
 
-/// What is due at the head of the queue.
+/// The next action for the head of the queue.
 #[derive(Debug)]
 pub(crate) enum Due {
-    /// To be sent.
+    /// Send this reply.
     Reply(Reply),
-    /// To be begun, under this number.
+    /// Begin this request, with this number.
     Request(u32, Request),
 }
 
 impl Requests {
-    /// Lets the requests of an empty queue be counted from `number` on.
+    /// Sets the number of the next request of an empty queue.
     pub(crate) fn begin_at(&mut self, number: u32) {
         self.first = number;
     }
@@ -71,7 +72,8 @@ impl Requests {
         number
     }
 
-    /// Notes the reply to a request; it is due when those before it have gone.
+    /// Stores the reply to a request; it is due when the replies before it have been
+    /// sent.
     pub(crate) fn resolve(&mut self, number: u32, reply: Reply) {
         let place = number.wrapping_sub(self.first) as usize;
         if let Some(pending) = self.pending.get_mut(place) {
@@ -79,7 +81,7 @@ impl Requests {
         }
     }
 
-    /// Takes what is due.
+    /// Takes the next action, if one is due.
     pub(crate) fn take_due(&mut self) -> Option<Due> {
         match self.pending.front_mut()? {
             Pending::Waiting => None,
@@ -94,7 +96,7 @@ impl Requests {
         }
     }
 
-    /// Forgets all requests: whatever they come to is not told.
+    /// Drops all requests: their replies will not be sent.
     pub(crate) fn clear(&mut self) {
         while self.pop().is_some() {}
     }
@@ -105,8 +107,8 @@ impl Requests {
         Some(pending)
     }
 
-    /// The number of a deferred request to tell someone something and wait for the
-    /// delivery receipt, if there is one.
+    /// The number of a deferred `Tell` that waits for a delivery receipt, if there is
+    /// one.
     pub(crate) fn deferred_delivery(&self) -> Option<u32> {
         let is_it = |pending: &Pending| {
             matches!(pending, Pending::Deferred(Request::Tell { awaits_delivery: true, .. }))

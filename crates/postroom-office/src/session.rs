@@ -1,4 +1,4 @@
-//! What the office knows of one session.
+//! The office's state of one session.
 //!
 //! ```text
 //!  Anonymous ──LogIn──▶ LoggingIn ──opened──▶ LoggedIn
@@ -17,33 +17,34 @@ use postroom_store::{AccountId, Lease, Presence};
 
 use crate::requests::Requests;
 
-/// A session and what it holds.
+/// The state of a session.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) generation: u32,
-    /// The number of its next request while none is under way: none comes twice.
+    /// The number of its next request while none is under way. Numbers are never
+    /// reused.
     next_request: u32,
-    /// It has ended, and is kept until its last request is completed.
+    /// It has ended; its record stays until its last request is completed.
     pub(crate) has_ended: bool,
     pub(crate) identity: Identity,
-    /// Boxed, and only there while it holds something: most sessions are idle.
+    /// Boxed, and allocated only while it is not empty: most sessions are idle.
     work: Option<Box<Work>>,
 }
 
-/// What a session has under way.
+/// The requests, leases and memberships of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     pub(crate) requests: Requests,
-    /// Messages handed out and not confirmed.
+    /// Leases of messages handed out and not confirmed.
     pub(crate) leases: Vec<Lease>,
-    /// Channels joined, `#lobby` left out.
+    /// The joined channels, without `#lobby`.
     pub(crate) channels: Vec<Channel>,
-    /// Ends when the requests are completed, so that nobody sees the account leave
-    /// before what it posted.
+    /// The presence to release when the requests are completed, so that no session sees
+    /// the account leave before its last post.
     pub(crate) release: Option<Presence>,
 }
 
-/// Whom a session acts for.
+/// The account of a session.
 #[derive(Debug)]
 pub(crate) enum Identity {
     Anonymous,
@@ -60,15 +61,16 @@ pub(crate) struct LogIn {
     pub(crate) name: Name,
     pub(crate) password: Option<Password>,
     pub(crate) terms: Terms,
-    /// Set while the login waits for the password file to be read.
+    /// Set while the login waits for a read of the password file.
     pub(crate) waits_since: Option<Instant>,
-    /// The client has half-closed: it is answered, and does not become present.
+    /// The client has half-closed: it gets an answer, but its account does not become
+    /// present.
     pub(crate) is_ending: bool,
-    /// What is left is to become present.
+    /// Set once only the presence is left to claim.
     pub(crate) opened: Option<Opened>,
 }
 
-/// An account that has been opened for a login.
+/// An account opened for a login.
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
     pub(crate) account: AccountId,
@@ -77,7 +79,7 @@ pub(crate) struct Opened {
     pub(crate) unread: u32,
 }
 
-/// An account that is present by a session.
+/// The account that a session has made present.
 #[derive(Debug)]
 pub(crate) struct Present {
     pub(crate) account: AccountId,
@@ -88,7 +90,7 @@ pub(crate) struct Present {
     pub(crate) last_mark: u32,
 }
 
-/// A line whose request is answered after its delivery receipts.
+/// A request that is answered after its delivery receipts.
 #[derive(Debug)]
 pub(crate) struct Awaited {
     /// The number of the request.
@@ -101,10 +103,10 @@ pub(crate) struct Awaited {
 pub(crate) enum Stage {
     /// The post is not on disk yet.
     Storing {
-        /// The sender waits for no delivery receipt any more.
+        /// The sender no longer waits for delivery receipts.
         is_abandoned: bool,
     },
-    /// The post is on disk, and these sessions have not confirmed it.
+    /// The post is on disk, and these sessions have not returned a delivery receipt.
     Posted { committed: Committed<()>, members: Vec<SessionKey>, missing: HashSet<SessionKey> },
     /// The line was passed on to the sessions of an account.
     Told { recipient: AccountId, sessions: Vec<SessionKey> },
@@ -116,7 +118,7 @@ impl Session {
         Self { generation, next_request: 0, has_ended: false, identity, work: None }
     }
 
-    /// The account that the session acts for.
+    /// The account that the session is logged in to.
     pub(crate) fn account(&self) -> Option<AccountId> {
         match &self.identity {
             Identity::LoggedIn(account) => Some(*account),
@@ -132,18 +134,17 @@ impl Session {
         }
     }
 
-    /// What the session has under way, if it has anything.
+    /// The work of the session, if it has any.
     pub(crate) fn work(&mut self) -> Option<&mut Work> {
         self.work.as_deref_mut()
     }
 
-    /// What the session has under way; an empty one is taken from `spare` where
-    /// there is none.
+    /// The work of the session; if it has none, an empty one from `spare`.
     pub(crate) fn work_or(&mut self, spare: &mut SpareWork) -> &mut Work {
         self.work.get_or_insert_with(|| spare.take(self.next_request))
     }
 
-    /// Gives back what is under way, if that is nothing by now.
+    /// Returns the work of the session to `spare`, if it is empty.
     pub(crate) fn rest(&mut self, spare: &mut SpareWork) {
         if let Some(work) = self.work.take_if(|work| work.is_empty()) {
             self.next_request = work.requests.next();
@@ -151,7 +152,7 @@ impl Session {
         }
     }
 
-    /// Whether no request waits for its reply.
+    /// Whether no request is pending.
     pub(crate) fn has_no_requests(&self) -> bool {
         self.work.as_ref().is_none_or(|work| work.requests.is_empty())
     }
@@ -166,7 +167,7 @@ impl Work {
     }
 }
 
-/// Boxes that have held the work of a session, for the next one.
+/// Free boxes for the work of sessions.
 #[derive(Debug, Default)]
 #[expect(clippy::vec_box, reason = "the boxes themselves are used again")]
 pub(crate) struct SpareWork(Vec<Box<Work>>);
@@ -196,7 +197,7 @@ impl Present {
     }
 }
 
-/// A post of one account, or of the board.
+/// A post by an account, or by the board.
 pub(crate) fn post(author: Option<&Present>, channels: Vec<Channel>, text: Text) -> Arc<Post> {
     let author = author.map_or(Author::Board, |present| Author::Account(present.name.clone()));
     Arc::new(Post { author, channels, text })

@@ -1,4 +1,4 @@
-//! Talking: posts in channels, live lines, and their delivery receipts.
+//! Posts in channels, live lines, and their delivery receipts.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::calls::RequestKey;
 use crate::output::{Output, Posts};
 use crate::session::{self, Awaited, Stage};
 
-/// Channels that one session may be in, `#lobby` left out.
+/// Maximum channels per session, without `#lobby`.
 const CHANNELS_PER_SESSION_MAX: usize = 64;
 
 impl<S: Store> Office<S> {
@@ -70,7 +70,7 @@ impl<S: Store> Office<S> {
         self.submit_request(key, Call::Post { author, post });
     }
 
-    /// The post is on disk: it goes to the members of its channels.
+    /// Handles a post that is on disk: sends it to the members of its channels.
     pub(crate) fn posted(&mut self, key: RequestKey, post: &Committed<Arc<Post>>) {
         let (mark, is_abandoned) = match self.stored(key) {
             Some((mark, is_abandoned)) => (Some(mark), is_abandoned),
@@ -100,8 +100,8 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Adds a post to those before it in its channel, as long as no other event has
-    /// happened and the members are the same: a member gets them together.
+    /// Appends a post to the gathered posts of its channel, unless another event or a
+    /// change of the members came between: each member gets them together.
     fn push_post(&mut self, author: SessionKey, posted: Posted) {
         if let Some(posts) = &mut self.posts
             && posts.is_in(&posted.channel)
@@ -114,8 +114,8 @@ impl<S: Store> Office<S> {
         self.posts = Some(Posts { members, posts: vec![(author, Event::Posted(posted))] });
     }
 
-    /// Ends the posts that have gathered. Nothing that comes later is told before them
-    /// but replies.
+    /// Makes an output of the gathered posts. Of the later outputs only replies may
+    /// precede it.
     pub(crate) fn push_posts(&mut self) {
         self.outputs.extend(self.posts.take().map(Output::Posts));
     }
@@ -125,8 +125,8 @@ impl<S: Store> Office<S> {
         self.outputs.push_back(Output::Event(sessions, event));
     }
 
-    /// The mark of a post that was being stored, and whether its sender has given up
-    /// waiting for its delivery.
+    /// The mark of a post that was being stored, and whether its sender has stopped
+    /// waiting for delivery receipts.
     pub(crate) fn stored(&mut self, key: RequestKey) -> Option<(Mark, bool)> {
         let present = self.session(key.session)?.present()?;
         let awaited = present.awaited.take_if(|awaited| {
@@ -154,7 +154,7 @@ impl<S: Store> Office<S> {
     ) {
         let found = self.live.find(recipient);
         let Some(present) = self.session(key.session).and_then(|record| record.present()) else {
-            // The session is closed, and nobody waits for the reply.
+            // The session is closed: its client gets no reply.
             self.resolve(key, Reply::NotTold(NotTold::Absent));
             return;
         };
@@ -165,7 +165,8 @@ impl<S: Store> Office<S> {
         let sender = present.name.clone();
         let mark = awaits_delivery.then(|| present.next_mark(key.session));
         let sessions = self.live.sessions(account).to_vec();
-        // Before the reply: a session that speaks to itself and leaves still sees it.
+        // Before the reply: a session that sends a line to itself and quits still
+        // receives it.
         let told = Event::Told(Told { sender, text, mark });
         self.push_event(sessions.clone(), told);
         match mark {
@@ -181,7 +182,7 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Takes a notice of a session.
+    /// Handles a notice of a session.
     pub fn note(&mut self, session: SessionKey, notice: Notice) {
         match notice {
             Notice::Delivered(mark) => {
@@ -200,7 +201,8 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// A session is gone: nobody waits for its delivery receipts.
+    /// Handles the end of a session: no sender waits for its delivery receipts any
+    /// more.
     pub(crate) fn awaits_no_more_from(&mut self, session: SessionKey, account: AccountId) {
         for waiting in self.live.waiting().to_vec() {
             self.delivered(waiting, |awaited| match &mut awaited.stage {
@@ -218,7 +220,7 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Answers a session that waits, if all delivery receipts have come by now.
+    /// Answers a waiting session if all its delivery receipts have arrived.
     fn delivered(&mut self, session: SessionKey, is_all: impl FnOnce(&mut Awaited) -> bool) {
         let Some(present) = self.session(session).and_then(|record| record.present()) else {
             return;

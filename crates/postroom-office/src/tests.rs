@@ -1,4 +1,4 @@
-//! The office over a store in memory.
+//! Tests of the office over a store in memory.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use postroom_store::{Call, Fate, Job as _, Limits, MemoryDisk, MemoryStore, Time
 use crate::password::Checker;
 use crate::{FilePasswords, Office, Output, PasswordTables};
 
-/// An office, its store's disk and what it has put out.
+/// An office, its store's disk and its outputs.
 pub(crate) struct Bench {
     pub(crate) office: Office<MemoryStore>,
     pub(crate) disk: MemoryDisk,
@@ -23,7 +23,7 @@ impl Bench {
         Self { office: Office::new(store, 16), disk, outputs: Vec::new() }
     }
 
-    /// The number of claims from now on.
+    /// Counts the presence claims from now on.
     pub(crate) fn count_claims(&self) -> Rc<Cell<u32>> {
         let claims = Rc::new(Cell::new(0));
         let counter = Rc::clone(&claims);
@@ -46,7 +46,7 @@ impl Bench {
         self.outputs.extend(std::iter::from_fn(|| self.office.take_output()));
     }
 
-    /// Commits and checks passwords until nothing is left to do.
+    /// Commits and checks passwords until there is no work left.
     pub(crate) fn settle(&mut self) {
         loop {
             while let Some(check) = self.office.take_check() {
@@ -60,7 +60,7 @@ impl Bench {
         }
     }
 
-    /// Asks to log in, and to be present.
+    /// Requests a login with presence.
     pub(crate) fn ask_to_enter(&mut self, name: &str, given: Option<&str>) -> SessionKey {
         let session = self.office.enter();
         let presence = Some(PresenceTerms { alone: true, arrivals: false, mail: false });
@@ -70,7 +70,7 @@ impl Bench {
         session
     }
 
-    /// What a session was answered, if it was.
+    /// The reply to a session, if it has one.
     pub(crate) fn answer(&self, session: SessionKey) -> Option<&Reply> {
         self.outputs.iter().find_map(|output| match output {
             Output::Reply(to, reply) if *to == session => Some(reply),
@@ -78,7 +78,7 @@ impl Bench {
         })
     }
 
-    /// Whether an account can be entered; it is left again.
+    /// Whether a login to the account succeeds; ends that session again.
     pub(crate) fn opens(&mut self, name: &str, given: Option<&str>) -> bool {
         let session = self.ask_to_enter(name, given);
         self.settle();
@@ -93,7 +93,7 @@ pub(crate) fn password(typed: &str) -> Password {
     Password::from_bytes(typed.as_bytes()).unwrap()
 }
 
-/// What a password file says that was not read before.
+/// The first reading of a password file with these lines.
 pub(crate) fn file(lines: &[(&str, &str)]) -> FilePasswords {
     PasswordTables::default().next(owned(lines))
 }
