@@ -16,12 +16,12 @@ use crate::transport::Plain;
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 impl<S: Store> Server<S> {
-    /// Accepts the connections that wait, as many as there may be: one of each listener
-    /// in turn, so that a flood at one of them does not take all places.
+    /// Accepts waiting connections up to the limit: one of each listener in turn, so
+    /// that a flood at one listener does not take all places.
     pub(crate) fn accept(&mut self) {
         self.accept_again();
         if self.connections_wait() {
-            // Evicted connections get their last line before they give up their places.
+            // Evicted connections get their last line before their places are reused.
             self.perform();
             self.engine.make_places(self.now, true);
             self.perform();
@@ -36,7 +36,7 @@ impl<S: Store> Server<S> {
         self.perform();
     }
 
-    /// Whether connections wait that could be accepted.
+    /// Whether connections wait that can be accepted.
     pub(crate) fn may_accept(&self) -> bool {
         self.engine.has_place() && self.connections_wait()
     }
@@ -45,14 +45,14 @@ impl<S: Store> Server<S> {
         self.listeners.iter().any(|listening| listening.waiting)
     }
 
-    /// Looks into the listeners' queues again.
+    /// Marks all listeners as having waiting connections.
     pub(crate) fn connections_may_wait(&mut self) {
         for listening in &mut self.listeners {
             listening.waiting = true;
         }
     }
 
-    /// Tries again to accept once the wait after a shortage is over.
+    /// Retries accepting once the wait after a shortage is over.
     fn accept_again(&mut self) {
         if self.accept_again_at.take_if(|at| *at <= self.now).is_some() {
             self.connections_may_wait();
@@ -69,8 +69,8 @@ impl<S: Store> Server<S> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => listening.waiting = false,
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
-                // Descriptors or memory are short. No event tells when they are not,
-                // so it is tried again after a while.
+                // Descriptors or memory are short. No event reports that they are free
+                // again, so the loop retries after a while.
                 listening.waiting = false;
                 if self.accept_again_at.is_none() {
                     tracing::warn!(%error, "cannot accept a connection; trying again");
@@ -89,12 +89,13 @@ impl<S: Store> Server<S> {
             self.perform();
             return;
         }
-        // A client that speaks first has often spoken already.
+        // A client that sends first has often sent already.
         self.will_read(key);
     }
 }
 
-/// The connection was gone before it was accepted; the listener is well.
+/// Whether the connection was closed before it was accepted; the listener is not at
+/// fault.
 fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
 }

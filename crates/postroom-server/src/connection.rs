@@ -1,28 +1,28 @@
-//! The connections that the driver watches.
+//! The connections that the driver polls.
 
 use postroom_engine::ConnectionKey;
 
 use crate::transport::Plain;
 
-/// A connection and what its socket has told.
+/// A connection and the state of its socket.
 pub(crate) struct Connection {
     pub(crate) transport: Plain,
-    /// The socket may have bytes that were not read yet.
+    /// The socket may have unread bytes.
     pub(crate) readable: bool,
-    /// Already in the list of connections to be read.
+    /// Already in the list of connections to read.
     pub(crate) in_readable: bool,
     pub(crate) peer: Peer,
 }
 
-/// The peer's side of the connection.
+/// The state of the peer's side of the connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Peer {
-    /// It was dialled and has not answered.
+    /// The dial has not completed.
     Dialled,
     Open,
-    /// Its end is in the socket, perhaps behind some bytes.
+    /// The peer has half-closed; bytes before its FIN may be unread.
     Ending,
-    /// Its end has been read.
+    /// The half-close has been read.
     Ended,
 }
 

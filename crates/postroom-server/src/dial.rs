@@ -1,4 +1,4 @@
-//! Opening connections to clients, as the engine asks for it.
+//! Dialling clients at the engine's request.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,8 +23,7 @@ impl<S: Store> Server<S> {
 
     fn connect(&mut self, key: ConnectionKey, front: ConnectionKey, port: u16) -> io::Result<()> {
         let front = self.connections.get(front).ok_or(io::ErrorKind::NotConnected)?;
-        // The addresses keep their scope, without which a link-local one of IPv6
-        // cannot be reached.
+        // The addresses keep their scope: a link-local IPv6 address needs it.
         let (mut from, mut to) = front.transport.addresses()?;
         from.set_port(0);
         to.set_port(port);
@@ -33,14 +32,15 @@ impl<S: Store> Server<S> {
         self.watch(key)
     }
 
-    /// Looks whether a peer that was dialled has answered.
+    /// Handles an event of a socket that is dialling: checks whether the dial has
+    /// completed.
     pub(crate) fn dial_event(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
         let dialled = match (connection.transport.take_error(), connection.transport.addresses()) {
             (Some(error), _) => failed(&error),
-            // A port of ours that was dialled from itself.
+            // A TCP self-connection: the socket has dialled its own port.
             (None, Ok((ours, theirs))) if ours == theirs => {
                 failed(&io::ErrorKind::ConnectionRefused.into())
             }
@@ -63,7 +63,7 @@ fn failed(error: &io::Error) -> Dialled {
     }
 }
 
-/// Begins to connect, from the address that the client knows the server by.
+/// Begins to connect, from the server address that the client uses.
 fn open(from: SocketAddr, to: SocketAddr, keep_alive: KeepAlive) -> io::Result<TcpStream> {
     use socket2::{Domain, Socket, Type};
     let socket = Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), None)?;

@@ -1,5 +1,5 @@
-//! The event loop: waits for sockets, gives the engine what came, runs the store's
-//! jobs, and does what the engine puts out.
+//! The event loop: polls sockets, feeds the engine, runs the store's jobs, and carries
+//! out the engine's outputs.
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -24,9 +24,9 @@ const SIGNALS: Token = Token(1);
 const FIRST_LISTENER: usize = 2;
 const FIRST_CONNECTION: usize = 1 << 16;
 
-/// Bytes read from a connection before the others have their turn.
+/// Maximum bytes read from a connection before the others have their turn.
 const READ_BYTES: usize = 64 << 10;
-/// Events taken in one turn.
+/// Maximum events taken in one turn.
 const EVENTS: usize = 1_024;
 
 /// A server with all its listeners open.
@@ -46,26 +46,26 @@ pub struct Server<S: Store> {
     /// Connections that may have bytes to be read.
     readable: Vec<ConnectionKey>,
     reporter: Box<dyn Reporter>,
-    /// The time at which this turn began.
+    /// The start of this turn.
     pub(crate) now: Instant,
     buffer: Box<[u8]>,
     stop: Stop,
 }
 
-/// How far a stop has come.
+/// The progress of a stop.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stop {
     No,
-    /// What has come to the sockets by now is still taken.
+    /// Bytes already in the sockets are still read.
     Asked,
-    /// Connections that are left at this time are cut.
+    /// Connections that remain at this time are cut.
     Until(Instant),
 }
 
 pub(crate) struct Listening {
     pub(crate) bound: BoundListener,
     pub(crate) key: ListenerKey,
-    /// Connections may wait in the operating system's queue.
+    /// Connections may wait in the listen backlog.
     pub(crate) waiting: bool,
 }
 
@@ -74,8 +74,7 @@ fn refused(what: &'static str) -> impl FnOnce(io::Error) -> ServerError {
 }
 
 impl<S: Store> Server<S> {
-    /// Takes over the listeners and starts the threads, `housekeeping` on one of
-    /// its own.
+    /// Takes the listeners and starts the threads, `housekeeping` on its own.
     pub fn new(
         parts: Parts<S>,
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
@@ -132,7 +131,7 @@ impl<S: Store> Server<S> {
             Ok(()) => self.report(Category::Connection, "server stopped"),
             Err(error) => self.report(Category::Error, &format!("server failed: {error}")),
         }
-        // The store closes its file and calls off its housekeeping.
+        // The store closes its file and stops its housekeeping.
         drop(self.engine);
         self.threads.join();
         served
@@ -169,8 +168,8 @@ impl<S: Store> Server<S> {
         self.read();
     }
 
-    /// Takes what has come while input was taken: before a sync, one more look
-    /// costs less than one more group.
+    /// Reads input that arrived during this turn: before a sync, polling once more
+    /// costs less than another group.
     fn gather(&mut self, events: &mut Events) -> Result<(), ServerError> {
         if self.engine.asks_the_store() {
             self.poll_for(events, Some(Duration::ZERO))?;
@@ -179,7 +178,7 @@ impl<S: Store> Server<S> {
         Ok(())
     }
 
-    /// Waits until there is something to do.
+    /// Waits until there is work.
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
         let busy = !self.readable.is_empty() || self.engine.has_work() || self.may_accept();
         let timeout = if busy {
@@ -240,7 +239,7 @@ impl<S: Store> Server<S> {
             connection.peer = Peer::Ending;
         }
         if event.is_error() && !self.engine.wants_bytes(key) {
-            // A reset, which nobody would come to read.
+            // A reset: no read would report it.
             let error = connection.transport.take_error();
             self.break_off(key, error.map_or(ErrorKind::ConnectionReset, |error| error.kind()));
             return;
@@ -268,7 +267,7 @@ impl<S: Store> Server<S> {
         )
     }
 
-    /// Notes that a connection may have bytes to be read.
+    /// Notes that a connection may have bytes to read.
     pub(crate) fn will_read(&mut self, key: ConnectionKey) {
         if let Some(connection) = self.connections.get_mut(key)
             && connection.readable
@@ -287,7 +286,7 @@ impl<S: Store> Server<S> {
                 self.read_from(key);
             }
         }
-        // Those that have more are in the new list already.
+        // Connections that have more are in the new list already.
         keys.append(&mut self.readable);
         self.readable = keys;
     }
@@ -298,7 +297,7 @@ impl<S: Store> Server<S> {
             && connection.readable
             && engine.wants_bytes(key)
         {
-            // Before the bytes are taken, see `Engine::received`.
+            // Sampled before the bytes are read, see `Engine::received`.
             let needed = engine.needs_acknowledged(key);
             let acknowledged = needed.then(|| connection.transport.acknowledged());
             match connection.transport.read(&mut self.buffer) {
@@ -309,8 +308,8 @@ impl<S: Store> Server<S> {
                 }
                 Ok(length) => {
                     let is_all = length == self.buffer.len();
-                    // Bytes that come after a short read are told anew, an end that
-                    // has been told is not.
+                    // Bytes that arrive after a short read cause a new event, a
+                    // half-close already reported does not.
                     connection.readable = is_all || connection.peer == Peer::Ending;
                     engine.received(now, key, &self.buffer[..length], acknowledged);
                     if is_all {
@@ -327,7 +326,7 @@ impl<S: Store> Server<S> {
         }
     }
 
-    /// Does what the engine puts out.
+    /// Carries out the engine's outputs.
     pub(crate) fn perform(&mut self) {
         while let Some(output) = self.engine.next_output(self.now) {
             match output {
@@ -340,7 +339,7 @@ impl<S: Store> Server<S> {
                 }
                 Output::Close(key) => {
                     self.connections.remove(key);
-                    // There is a place for a connection in a listener's queue.
+                    // A waiting connection can now be accepted.
                     self.connections_may_wait();
                 }
                 Output::Dial { connection, front, port } => self.dial(connection, front, port),
@@ -350,7 +349,7 @@ impl<S: Store> Server<S> {
         }
     }
 
-    /// Writes what waits for a connection, as far as its socket has room.
+    /// Writes unsent bytes of a connection, as far as its socket has room.
     fn transmit(&mut self, key: ConnectionKey) {
         while let Some(connection) = self.connections.get_mut(key) {
             let bytes = self.engine.transmit(key, connection.transport.room());
@@ -380,7 +379,8 @@ impl<S: Store> Server<S> {
         self.engine.broken(self.now, key, broken);
     }
 
-    /// Lets the store commit what all sessions have asked for as one group.
+    /// Runs the store's next job, if there is one: commits the requests of all sessions
+    /// as one group.
     fn commit(&mut self) -> Result<(), StoreFailure> {
         match self.engine.next_job(timestamp()) {
             Some(job) => self.engine.finish(job.run()),
@@ -388,7 +388,7 @@ impl<S: Store> Server<S> {
         }
     }
 
-    /// Begins the password checks for which there is a thread.
+    /// Starts password checks for which a thread is free.
     fn check_passwords(&mut self) {
         while self.threads.can_check()
             && let Some(check) = self.engine.next_check()
@@ -404,14 +404,14 @@ impl<S: Store> Server<S> {
         });
     }
 
-    /// A first signal asks for an orderly stop, a second one for a quick one;
-    /// SIGHUP asks to read the passwords anew.
+    /// Handles signals: the first stop signal requests an orderly stop, the second an
+    /// immediate one; SIGHUP rereads the passwords.
     fn signal(&mut self) {
         for signal in self.signals.pending() {
             match (signal, self.stop) {
                 (SIGHUP, _) => self.engine.ask_for_passwords(),
-                // Some tools send it to ask a program for its state; by default it
-                // would end this one.
+                // Some tools send it to ask for a state report; its default action
+                // would end the server.
                 (SIGUSR1, _) => {}
                 (SIGINT | SIGTERM, Stop::No) => {
                     tracing::info!(connections = self.engine.connections(), "stopping");
@@ -422,15 +422,15 @@ impl<S: Store> Server<S> {
         }
     }
 
-    /// Has the password file read where logins need it.
+    /// Starts a read of the password file if logins need one.
     fn read_passwords(&mut self) {
         if let Some(read) = self.engine.next_password_read(self.now) {
             self.threads.read_passwords(read);
         }
     }
 
-    /// Begins a stop: no new connection, and no more of those there are than what
-    /// they have asked for already.
+    /// Begins a stop: accepts no more connections, and only answers requests that have
+    /// already arrived.
     fn begin_stop(&mut self) {
         if self.stop == Stop::Asked {
             self.stop = Stop::Until(self.now + self.stop_limit);
@@ -446,7 +446,7 @@ impl<S: Store> Server<S> {
         }
     }
 
-    /// Takes what the threads have done.
+    /// Handles the results of the threads.
     fn take_from_threads(&mut self) -> Result<(), ServerError> {
         while let Some(told) = self.threads.take_told() {
             match told {
@@ -459,8 +459,8 @@ impl<S: Store> Server<S> {
         Ok(())
     }
 
-    /// Writes the lines that are left to the log and the report. After a failure
-    /// nothing else may be done.
+    /// Writes the remaining lines to the log and the report. After a failure no other
+    /// output may be carried out.
     fn log_the_rest(&mut self) {
         for output in self.engine.last_outputs() {
             match output {

@@ -1,10 +1,10 @@
-//! The server: the only part of Postroom that touches sockets, clocks, signals
-//! and threads. It drives the [engine](postroom_engine), which decides everything.
+//! The server: the driver of the [engine](postroom_engine). It owns sockets, clock,
+//! signals and threads; the engine makes all decisions.
 //!
 //! One thread does everything but hashing passwords, reading the password file and
-//! checkpoints: it waits for sockets, gives the engine what came, runs the store's job,
-//! and transmits what the engine puts out. While a commit syncs, the next group gathers
-//! in the sockets; no message is ever handed from one thread to another.
+//! checkpoints: it polls sockets, feeds the engine, runs the store's job, and transmits
+//! the engine's output. While a commit syncs, the next group gathers in the sockets; no
+//! message is handed from one thread to another.
 
 mod accept;
 mod connection;
@@ -33,13 +33,13 @@ pub use settings::ServerSettings;
 pub use signals::CaughtSignals;
 pub use socket::raise_descriptor_limit;
 
-/// Why a running server ended otherwise than asked.
+/// Why a running server ended without a stop.
 #[derive(Debug, Error)]
 pub enum ServerError {
-    /// The store can no longer say what is on disk.
+    /// The store no longer knows what is on disk.
     #[error(transparent)]
     Store(#[from] StoreFailure),
-    /// A thread has come upon a defect of this program.
+    /// A thread has panicked: a defect of this program.
     #[error(
         "the thread {thread} has panicked; nothing more was acknowledged; \
          report this defect, then start again"
@@ -48,20 +48,20 @@ pub enum ServerError {
         /// Its name.
         thread: String,
     },
-    /// The operating system refused what the server cannot do without.
+    /// A system call failed that the server needs.
     #[error("cannot {what}: {cause}")]
     System {
-        /// What was tried.
+        /// The action that failed.
         what: &'static str,
-        /// What the operating system said.
+        /// The operating system's error.
         cause: io::Error,
     },
 }
 
-/// An address, and what connections inherit from the listener there.
+/// The address of a listener, and the settings that its connections inherit.
 #[derive(Clone, Copy, Debug)]
 pub struct ListenerSettings {
-    /// What connections inherit.
+    /// The settings that connections inherit.
     pub listener: Listener,
     /// The address; port 0 takes a free port.
     pub address: SocketAddr,

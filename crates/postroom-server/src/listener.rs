@@ -11,12 +11,13 @@ use thiserror::Error;
 
 use crate::ListenerSettings;
 
-/// Connections that the operating system holds until they are accepted.
+/// The listen backlog: connections that the operating system queues until they are
+/// accepted.
 const BACKLOG: i32 = 4_096;
-/// How a peer is found out to be dead.
+/// How a dead peer is detected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct KeepAlive {
-    /// The time that this takes at most.
+    /// The time limit for detecting it.
     pub peer_dead_after: Duration,
 }
 
@@ -27,12 +28,11 @@ impl Default for KeepAlive {
 }
 
 impl KeepAlive {
-    /// Sets the options of a socket, and those that every connection has.
+    /// Sets these options on a socket, and those that every connection has.
     pub(crate) fn apply(self, socket: &Socket) -> io::Result<()> {
         socket.set_tcp_nodelay(true)?;
-        // What is sent to a dead peer just before its silence is found out is
-        // waited for anew, so each has less than half of the time. The kernel counts
-        // whole seconds.
+        // Unacknowledged data restarts the time-out, so each mechanism gets less than
+        // half of the budget. The kernel counts whole seconds.
         let unacknowledged = self.peer_dead_after * 2 / 5;
         let interval = Duration::from_secs((self.peer_dead_after / 20).as_secs().max(1));
         socket.set_tcp_keepalive(
@@ -42,15 +42,15 @@ impl KeepAlive {
     }
 }
 
-/// A listener that accepts, though no one looks yet.
+/// A bound listener. The kernel queues its connections until the server accepts them.
 #[derive(Debug)]
 pub struct BoundListener {
     pub(crate) listener: TcpListener,
-    /// Where it is, a port chosen by the operating system filled in.
+    /// Its settings, with the port that the operating system chose.
     pub settings: ListenerSettings,
 }
 
-/// An address that cannot be listened on.
+/// The server cannot listen on an address.
 #[derive(Debug, Error)]
 #[error("cannot listen for {protocol} on {address}: {cause}{}", advice(cause))]
 pub struct ListenError {
@@ -58,7 +58,7 @@ pub struct ListenError {
     pub protocol: &'static str,
     /// The address.
     pub address: SocketAddr,
-    /// What the operating system said.
+    /// The operating system's error.
     pub cause: io::Error,
 }
 
@@ -85,8 +85,8 @@ pub fn bind(
         .map_err(|cause| ListenError { protocol: protocol.name, address, cause })
 }
 
-/// Connections inherit the options of their listener, which spares four calls
-/// for each.
+/// Connections inherit the options of their listener, which saves four system calls per
+/// connection.
 fn open(address: SocketAddr, keep_alive: KeepAlive) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
     socket.set_reuse_address(true)?;

@@ -1,4 +1,4 @@
-//! What a server is made of.
+//! The parts of a server.
 
 use postroom_office::{FilePasswords, PasswordRead, PasswordsRead};
 use postroom_protocol::Report;
@@ -7,39 +7,38 @@ use crate::listener::BoundListener;
 use crate::settings::ServerSettings;
 use crate::signals::CaughtSignals;
 
-/// What a server is made of.
+/// The parts of a server.
 pub struct Parts<S> {
     /// The limits.
     pub settings: ServerSettings,
-    /// Where everything is kept.
+    /// The store.
     pub store: S,
-    /// Where it listens.
+    /// The listeners.
     pub listeners: Vec<BoundListener>,
-    /// The signals, caught since before the listeners were opened.
+    /// The signals, caught before the listeners are opened.
     pub signals: CaughtSignals,
-    /// Passwords that the store does not have, if there are any.
+    /// The password file, if there is one.
     pub passwords: Option<Passwords>,
     /// The operator's report.
     pub reporter: Box<dyn Reporter>,
 }
 
-/// Passwords of a password file.
+/// A password file.
 pub struct Passwords {
-    /// What it says at the start.
+    /// Its content at the start.
     pub first: FilePasswords,
     /// Reads it again.
     pub source: Box<dyn PasswordSource>,
 }
 
-/// A password file, read on a thread of its own: it may be slow or hang.
+/// A password file, read on its own thread: a read may be slow or hang.
 pub trait PasswordSource: Send {
-    /// Reads it if it has changed, and writes to the log what the operator must
-    /// know.
+    /// Reads it if it has changed, and logs messages for the operator.
     fn read(&mut self, read: PasswordRead) -> PasswordsRead;
 }
 
 /// The operator's report.
 pub trait Reporter {
-    /// Adds a line; what goes wrong with that stops nothing.
+    /// Adds a line. An error does not affect the server.
     fn report(&mut self, report: &Report);
 }

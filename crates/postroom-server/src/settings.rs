@@ -1,4 +1,4 @@
-//! What a server is told at its start.
+//! The settings of a server.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::listener::KeepAlive;
 /// The limits of a server.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
-    /// Those that are kept without input or output.
+    /// Those of the engine.
     pub engine: EngineSettings,
-    /// How long a stop may take.
+    /// The time limit of a stop.
     pub stop_limit: Duration,
-    /// How a peer is found out to be dead.
+    /// How a dead peer is detected.
     pub keep_alive: KeepAlive,
 }
 

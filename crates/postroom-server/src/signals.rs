@@ -1,5 +1,5 @@
-//! The signals that ask a server to stop or to read its passwords anew, and SIGUSR1,
-//! which it ignores.
+//! The signals that stop a server or make it reread its passwords, and SIGUSR1, which
+//! it ignores.
 
 use std::io;
 
@@ -7,12 +7,12 @@ use mio::{Interest, Registry, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 
-/// Signals taken over from their default action. To be caught before anyone can
-/// know that the server starts, so that none ends it halfway.
+/// Signals with their default action replaced. The server catches them before it gives
+/// any sign of starting, so that no signal ends it halfway.
 pub struct CaughtSignals(Signals);
 
 impl CaughtSignals {
-    /// Takes the signals over.
+    /// Installs the signal handlers.
     pub fn catch() -> io::Result<Self> {
         Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1]).map(Self)
     }

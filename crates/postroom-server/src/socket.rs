@@ -1,4 +1,4 @@
-//! What the standard library does not tell of sockets.
+//! Socket calls that the standard library lacks.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -10,8 +10,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 #[expect(unsafe_code, reason = "the request is in no library; it writes one int")]
 pub(crate) fn unacknowledged_bytes(socket: &impl AsRawFd) -> io::Result<usize> {
     let mut bytes: libc::c_int = 0;
-    // SAFETY: the descriptor is open for as long as `socket` is borrowed, and
-    // SIOCOUTQ (the same number as TIOCOUTQ) writes one int to the pointer.
+    // SAFETY: the descriptor is open while `socket` is borrowed, and SIOCOUTQ (the same
+    // number as TIOCOUTQ) writes one int to the pointer.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
     if result == -1 {
         return Err(io::Error::last_os_error());
@@ -19,8 +19,7 @@ pub(crate) fn unacknowledged_bytes(socket: &impl AsRawFd) -> io::Result<usize> {
     Ok(usize::try_from(bytes).unwrap_or(0))
 }
 
-/// Allows this process as many open files as it may allow itself, and returns
-/// how many.
+/// Raises this process's soft limit of open files to the hard limit, and returns it.
 pub fn raise_descriptor_limit() -> io::Result<usize> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum {

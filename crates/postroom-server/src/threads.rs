@@ -1,8 +1,8 @@
-//! The threads beside the event loop: the only place that starts any.
+//! The threads beside the event loop. Only this module starts threads.
 //!
-//! Two check passwords, since that takes long on purpose; one reads the password
-//! file, which may be on a slow disk; one does the store's housekeeping. All are
-//! joined when the server ends, but for a read that hangs.
+//! Two threads check passwords, which is slow by design; one reads the password file,
+//! which may be on a slow disk; one does the store's housekeeping. The server joins all
+//! of them when it ends, except a read that hangs.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,10 +17,10 @@ use postroom_store::StoreFailure;
 
 use crate::parts::PasswordSource;
 
-/// Passwords that are checked at one time; each takes 19 MiB.
+/// Concurrent password checks; each takes 19 MiB.
 const CHECKERS: usize = 2;
 
-/// What a thread tells the event loop.
+/// A message from a thread to the event loop.
 #[derive(Debug)]
 pub(crate) enum Told {
     Checked(Checked),
@@ -30,13 +30,13 @@ pub(crate) enum Told {
     Panicked(String),
 }
 
-/// The threads and the ways to them.
+/// The threads and the channels to them.
 #[derive(Debug)]
 pub(crate) struct Threads {
     checks: Option<Sender<Check>>,
-    /// Threads that have no check to do.
+    /// Threads without a password check.
     idle_checkers: usize,
-    /// Checks that have not begun are left.
+    /// Set at a stop: checks that have not begun are skipped.
     stopping: Arc<AtomicBool>,
     reader: Option<Reader>,
     told: Receiver<Told>,
@@ -51,7 +51,7 @@ struct Reader {
     handle: JoinHandle<()>,
 }
 
-/// Tells the event loop what a thread has done, and wakes it.
+/// Sends messages of a thread to the event loop, and wakes it.
 #[derive(Clone)]
 struct Notifier {
     told: Sender<Told>,
@@ -60,15 +60,15 @@ struct Notifier {
 
 impl Notifier {
     fn tell(&self, told: Told) {
-        // Without a listener the server is ending, and nothing is to be told.
+        // Without a receiver the server is ending, and needs no messages.
         if self.told.send(told).is_ok() {
             let _ = self.waker.wake();
         }
     }
 }
 
-/// Tells of a panic of the thread that it is on. Without it the event loop would go
-/// on, and wait for ever for what that thread was to do.
+/// Reports a panic of its thread. Without it the event loop would wait for ever for the
+/// result of that thread.
 struct Alarm(Notifier);
 
 impl Drop for Alarm {
@@ -120,7 +120,7 @@ impl Threads {
         Ok(Self { checks: Some(checks), idle_checkers: CHECKERS, stopping, reader, told, handles })
     }
 
-    /// Whether a check given now begins at once.
+    /// Whether a check submitted now starts at once.
     pub(crate) fn can_check(&self) -> bool {
         self.idle_checkers > 0
     }
@@ -133,7 +133,7 @@ impl Threads {
         }
     }
 
-    /// Begins a read of the password file; the one before it has ended.
+    /// Starts a read of the password file; the previous read has ended.
     pub(crate) fn read_passwords(&mut self, read: PasswordRead) {
         if let Some(reader) = &mut self.reader {
             reader.is_reading = true;
@@ -142,7 +142,7 @@ impl Threads {
         }
     }
 
-    /// Takes something that a thread has to tell.
+    /// Takes a message from a thread.
     pub(crate) fn take_told(&mut self) -> Option<Told> {
         let told = self.told.try_recv().ok()?;
         match (&told, &mut self.reader) {
@@ -153,14 +153,14 @@ impl Threads {
         Some(told)
     }
 
-    /// Waits for all threads, whose work must have been called off.
+    /// Joins all threads. The caller must have stopped their work.
     pub(crate) fn join(mut self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.checks = None;
         if let Some(Reader { reads, is_reading, handle }) = self.reader {
             drop(reads);
-            // A read that hangs must not keep the server from ending: its thread is
-            // left behind and ends with the process.
+            // A read that hangs must not block the stop: its thread is not joined and
+            // ends with the process.
             if !is_reading || handle.is_finished() {
                 self.handles.push(handle);
             }
@@ -187,7 +187,7 @@ impl Reader {
 }
 
 fn check_passwords(queue: &Mutex<Receiver<Check>>, stopping: &AtomicBool, notifier: &Notifier) {
-    // The memory that a check needs is kept for the next one.
+    // The memory of a check is reused for the next one.
     let mut checker = Checker::default();
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();

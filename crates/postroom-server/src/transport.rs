@@ -1,5 +1,5 @@
-//! The transport of a connection: the only part that knows what was read short, what
-//! was written, and what the peer has acknowledged.
+//! The transport of a connection. Only it tracks short reads, written bytes and the
+//! bytes that the peer has acknowledged.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -8,34 +8,34 @@ use mio::net::TcpStream;
 
 use crate::socket::unacknowledged_bytes;
 
-/// Carries bytes to a peer and from it, without ever waiting.
+/// Sends bytes to a peer and receives them, without blocking.
 pub(crate) trait Transport {
-    /// Reads what has come. `WouldBlock` where that is nothing, 0 where the peer has
+    /// Reads received bytes. `WouldBlock` if there are none, 0 if the peer has
     /// half-closed.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// How many bytes may be written now.
     fn room(&self) -> usize;
 
-    /// The operating system has told that there is room again.
+    /// Notes the operating system's event that there is room again.
     fn has_room(&mut self);
 
-    /// Writes as many of the bytes as there is room for; says how many.
+    /// Writes as many of the bytes as there is room for; returns how many.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// How many of the bytes written the peer has acknowledged.
+    /// How many of the written bytes the peer has acknowledged.
     fn acknowledged(&self) -> u64;
 
     /// Half-closes the connection.
     fn half_close(&mut self);
 
-    /// What has broken the connection, as far as that is known.
+    /// The error that has broken the connection, if known.
     fn take_error(&self) -> Option<io::Error>;
 
-    /// Where the connection is from and to, our end first.
+    /// The addresses of both ends, the local one first.
     fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)>;
 
-    /// The socket, to be watched.
+    /// The socket, for polling.
     fn socket(&mut self) -> &mut TcpStream;
 }
 
@@ -92,14 +92,14 @@ impl Transport for Plain {
         let Ok(unacknowledged) = unacknowledged_bytes(&self.socket) else {
             return 0;
         };
-        // The end of our side counts as one more byte, after all others.
+        // Our FIN counts as one more byte, after all others.
         let end = u64::from(self.has_half_closed);
         self.written.saturating_sub((unacknowledged as u64).saturating_sub(end))
     }
 
     fn half_close(&mut self) {
         self.has_half_closed = true;
-        // A peer that is gone already needs no end.
+        // A peer that has disconnected needs no FIN.
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
