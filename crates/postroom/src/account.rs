@@ -17,13 +17,13 @@ use thiserror::Error;
 use crate::config::{Config, ConfigError, Overrides};
 use crate::passwords;
 
-/// What `postroom account` is told on the command line.
+/// The command line of `postroom account`.
 #[derive(Debug, Args)]
 pub(crate) struct AccountArguments {
     /// The settings of the server
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// Where everything is kept [default: ./postroom-data]
+    /// The data folder [default: ./postroom-data]
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<PathBuf>,
     #[command(subcommand)]
@@ -32,9 +32,9 @@ pub(crate) struct AccountArguments {
 
 #[derive(Debug, Subcommand)]
 enum AccountCommand {
-    /// Add an account that only its password opens
+    /// Add an account with a password
     Add(PasswordArguments),
-    /// Give an account a password, or another one
+    /// Set or change the password of an account
     Passwd(PasswordArguments),
     /// List all accounts: name, unread messages, whether a password is needed
     List,
@@ -44,7 +44,7 @@ enum AccountCommand {
 struct PasswordArguments {
     /// The account
     name: String,
-    /// A file that holds the password; else it is asked for
+    /// A file with the password [default: prompt for it]
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 }
@@ -88,7 +88,7 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> 
     let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
     let folder = DataFolder::open_existing(&config.data)?;
-    // Kept until the store is closed, although so few changes never need it.
+    // Kept until the store is closed, although so few changes never need a checkpoint.
     let (mut store, _checkpointer) = SqliteStore::open(folder, config.limits())?;
     warn_of_damage(&mut store, arguments);
     match &arguments.command {
@@ -100,7 +100,7 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> 
     }
 }
 
-/// A damaged record is no reason not to do what was asked.
+/// Warns of damaged records; they do not prevent the command.
 fn warn_of_damage(store: &mut SqliteStore, arguments: &AccountArguments) {
     let damaged = store.take_damaged().len();
     if damaged > 0 {
@@ -113,7 +113,7 @@ fn warn_of_damage(store: &mut SqliteStore, arguments: &AccountArguments) {
 }
 
 impl AccountArguments {
-    /// A command of this program for the same store, to be typed into a shell.
+    /// A command of this program for the same store, as a shell command line.
     fn hint(&self, command: &str) -> String {
         let given = |option, path: &Option<PathBuf>| {
             let path = path.as_deref().map(Path::to_string_lossy);
@@ -124,7 +124,7 @@ impl AccountArguments {
     }
 }
 
-/// A word as a shell reads it.
+/// A word, quoted for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -133,7 +133,7 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-/// Adds an account; returns its name and what was done.
+/// Adds an account; returns its name and a description of the change.
 fn add(
     store: &mut SqliteStore,
     arguments: &AccountArguments,
@@ -149,7 +149,8 @@ fn add(
     Ok((name, done))
 }
 
-/// Changes the password of an account; returns its name and what was done.
+/// Changes the password of an account; returns its name and a description of the
+/// change.
 fn change(
     store: &mut SqliteStore,
     arguments: &AccountArguments,
@@ -192,7 +193,7 @@ impl PasswordArguments {
     }
 }
 
-/// Says in one line what was done, and whether the password file makes it vain.
+/// Prints the change in one line, and whether the password file overrides it.
 fn tell(name: &Name, done: &str, file: &Path) -> Result<(), AccountError> {
     let shown = file.display();
     let overridden = if file.as_os_str().is_empty() {
@@ -212,13 +213,13 @@ fn tell(name: &Name, done: &str, file: &Path) -> Result<(), AccountError> {
 
 fn hashed(password: &Password) -> Result<PasswordHash, AccountError> {
     let mut salt = [0; SALT_BYTES];
-    // 16 bytes come at once or not at all.
+    // A request of 16 bytes succeeds in full or fails.
     rustix::rand::getrandom(&mut salt, rustix::rand::GetRandomFlags::empty())
         .map_err(AccountError::Salt)?;
     Ok(password::hash(password, salt)?)
 }
 
-/// From a file, from a person without echo, or from a pipe.
+/// Reads a password from a file, from a terminal without echo, or from a pipe.
 fn read_password(file: Option<&Path>) -> Result<Password, AccountError> {
     match file {
         Some(path) => Ok(password_from_file(path)?),

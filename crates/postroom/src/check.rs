@@ -1,4 +1,4 @@
-//! `postroom check`: reads everything and says what is damaged.
+//! `postroom check`: reads the whole store and prints the damaged records.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use thiserror::Error;
 
 use crate::config::{Config, ConfigError, Overrides};
 
-/// What `postroom check` is told on the command line.
+/// The command line of `postroom check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     /// The settings of the server
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where everything is kept [default: ./postroom-data]
+    /// The data folder [default: ./postroom-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -38,7 +38,7 @@ pub(crate) enum CheckError {
     Output(io::Error),
 }
 
-/// Writes a line for each damaged record, or one sentence where there is none.
+/// Prints a line for each damaged record, or one sentence if there is none.
 pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CheckError> {
     let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
     let config = Config::load(arguments.config.as_deref(), &overrides)?;

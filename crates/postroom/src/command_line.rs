@@ -1,9 +1,8 @@
-//! What the command line says, with texts that may look like options.
+//! Parsing command lines with messages that may look like options.
 //!
-//! A message is what a person or a script wants to say, so `-help wanted` must
-//! not be read as an option. Before clap parses the words, the message is moved
-//! behind a `--`. Which words are options, and where the message stands, is
-//! taken from clap's own definition of the command.
+//! A message is free text, so `-help wanted` must not be parsed as an option. Before
+//! clap parses the arguments, this module moves the message behind a `--`. It takes the
+//! options and the position of the message from clap's own definition of the command.
 
 use std::ffi::{OsStr, OsString};
 
@@ -18,9 +17,9 @@ const TEXT_FROM_INPUT: &str = "text_from_input";
 
 /// Moves the message, if the command has one, behind all options.
 ///
-/// After the arguments before the message only exact long options other than
-/// `--help`, the first `--`, and a lone `-` are no part of it. What follows the
-/// first `--` is the message, whatever it is.
+/// After the arguments before the message only exact long options other than `--help`,
+/// the first `--`, and a lone `-` are not part of it. Everything after the first `--`
+/// is the message.
 pub(crate) fn with_text_last(
     words: impl IntoIterator<Item = OsString>,
     root: &mut clap::Command,
@@ -39,7 +38,7 @@ pub(crate) fn with_text_last(
     while missing > 0 {
         let Some(word) = words.next() else { return Ok(kept) };
         if word == "--" {
-            // From here on clap takes no word for an option.
+            // Clap parses no argument from here on as an option.
             return Ok(kept.into_iter().chain([word]).chain(words).collect());
         }
         let has_value = option(command, &word).is_some_and(|option| takes_next(option, &word));
@@ -54,7 +53,7 @@ pub(crate) fn with_text_last(
     rest.add_to(kept, command)
 }
 
-/// What follows the arguments before the message.
+/// The arguments after those before the message.
 #[derive(Default)]
 struct Rest {
     options: Vec<OsString>,
@@ -126,7 +125,7 @@ fn several(text: &[OsString], command: &mut clap::Command) -> clap::Error {
     command.error(ErrorKind::TooManyValues, what)
 }
 
-/// The option that a word is: `--name`, `--name=value` or `-n`.
+/// The option of an argument: `--name`, `--name=value` or `-n`.
 fn option<'a>(command: &'a clap::Command, word: &OsStr) -> Option<&'a Arg> {
     let word = word.to_str()?;
     let is_known = |found: &&Arg| {
@@ -146,7 +145,7 @@ fn option<'a>(command: &'a clap::Command, word: &OsStr) -> Option<&'a Arg> {
     command.get_arguments().find(is_known)
 }
 
-/// Whether the option's value is the next word.
+/// Whether the option's value is the next argument.
 fn takes_next(option: &Arg, word: &OsStr) -> bool {
     option.get_action().takes_values() && !word.as_encoded_bytes().contains(&b'=')
 }

@@ -1,9 +1,9 @@
-//! The settings of the server and where they come from.
+//! The settings of the server and their sources.
 //!
-//! A file, then the environment, then the command line; each overrides the one
-//! before. The [`Config`] structure is the one definition of the keys, their
-//! types and their defaults: keys of the environment and of `--set` are found
-//! in its default.
+//! The sources are a file, then the environment, then the command line; each overrides
+//! the one before. The [`Config`] structure is the only definition of the keys, their
+//! types and their defaults: keys of the environment and of `--set` are looked up in
+//! its default.
 
 mod sources;
 #[cfg(test)]
@@ -261,7 +261,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What the command line says.
+/// The settings on the command line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overrides {
     pub(crate) set: Vec<String>,
@@ -273,7 +273,7 @@ pub(crate) struct Overrides {
     pub(crate) report: Option<PathBuf>,
 }
 
-/// Why there are no settings.
+/// Why the settings cannot be loaded.
 #[derive(Debug, Error)]
 pub(crate) enum ConfigError {
     #[error("cannot read the settings in {}: {cause}", path.display())]
@@ -291,7 +291,7 @@ pub(crate) enum ConfigError {
 }
 
 impl Config {
-    /// Puts the settings together.
+    /// Combines the settings of all sources.
     pub(crate) fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Self, ConfigError> {
         Self::from_sources(file, env::vars_os().filter_map(utf8_pair), overrides)
     }
@@ -351,7 +351,7 @@ impl Config {
         self
     }
 
-    /// Refuses what would make a server that serves no one.
+    /// Refuses values with which a server could not serve.
     fn checked(self) -> Result<Self, ConfigError> {
         let least = [
             ("mailbox.capacity", u64::from(self.mailbox.capacity), 1),
@@ -369,8 +369,8 @@ impl Config {
                 return Err(ConfigError::Invalid(format!("{key} is at least {least}")));
             }
         }
-        // A text is shown with at most twice its bytes, beside a name, in an output line
-        // of at most 32,768.
+        // A text made safe has at most twice its bytes; with a name it must fit an
+        // output line of 32,768 bytes.
         if self.connection.line_bytes_max > 8_192 {
             return Err(ConfigError::Invalid("connection.line_bytes_max is at most 8192".into()));
         }
@@ -386,7 +386,7 @@ impl Config {
         self.log.level().map(|_| self)
     }
 
-    /// How much the store takes in.
+    /// The limits of the store.
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             mailbox_capacity: self.mailbox.capacity,
@@ -397,7 +397,7 @@ impl Config {
         }
     }
 
-    /// The options of a listener that has none of its own.
+    /// The options of a listener without its own.
     pub(crate) fn listener_options(&self) -> ListenerOptions {
         ListenerOptions {
             proof: match self.proof {
@@ -413,7 +413,7 @@ impl Config {
         }
     }
 
-    /// What the server is told.
+    /// The settings of the server.
     pub(crate) fn server_settings(&self) -> ServerSettings {
         let connection = &self.connection;
         let engine = EngineSettings {
@@ -446,8 +446,8 @@ impl Config {
     }
 }
 
-/// An orchestrator tells every container of a service called `postroom` where that
-/// is, in variables such as `POSTROOM_SERVICE_HOST` and `POSTROOM_PORT_4401_TCP`.
+/// An orchestrator gives every container the address of a service called `postroom`, in
+/// variables such as `POSTROOM_SERVICE_HOST` and `POSTROOM_PORT_4401_TCP`.
 fn is_set_by_orchestrators(name: &str) -> bool {
     name == "PORT" || name.starts_with("PORT_") || name.starts_with("SERVICE_")
 }

@@ -1,8 +1,8 @@
 //! The server's log, on standard error.
 //!
-//! A thread writes it: a reader of the log who has fallen asleep, or a disk that is
-//! full, must not stop the server. Lines that find too many before them are left
-//! out and counted; the log has their number once those before them are written.
+//! A thread writes it: a log reader that hangs, or a full disk, must not block the
+//! server. Lines that do not fit in the queue are dropped and counted; the log reports
+//! their number once the lines before them are written.
 
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
@@ -15,16 +15,16 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogFormat;
 
-/// Lines that may wait to be written.
+/// Maximum queued lines.
 const WAITING_LINES_MAX: usize = 4_096;
 
-/// Begins to log events up to this level. What waits is written, if that does not
-/// take long, when the guard is dropped.
+/// Starts to log events up to this level. Dropping the guard writes the queued lines,
+/// if that does not take long.
 pub(crate) fn start(format: LogFormat, level: Level) -> WorkerGuard {
     let left_out = Arc::new(OnceLock::new());
     let output = Output {
         writer: io::stderr(),
-        // Past the queue, which may be full again.
+        // Not through the queue, which may be full again.
         notices: dispatch(format, level, io::stderr),
         left_out: Arc::clone(&left_out),
         left_out_told: 0,
@@ -55,14 +55,14 @@ where
     }
 }
 
-/// Where the log's thread writes; it adds notices of lines that were left out.
+/// The writer of the log's thread; it adds notices of dropped lines.
 #[derive(Debug)]
 struct Output<W> {
     writer: W,
     notices: Dispatch,
-    /// Lines left out since the start, once it is known who counts them.
+    /// The counter of lines dropped since the start, once it is set.
     left_out: Arc<OnceLock<ErrorCounter>>,
-    /// Those that the notices tell of.
+    /// The dropped lines already reported by notices.
     left_out_told: usize,
     lines_since_notice: usize,
 }

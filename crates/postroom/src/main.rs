@@ -34,7 +34,7 @@ enum Command {
     /// Add accounts with passwords, change passwords, list accounts; while no
     /// server runs
     Account(account::AccountArguments),
-    /// Read everything that is stored and say what is damaged
+    /// Read the whole store and print the damaged records
     Check(check::CheckArguments),
     #[command(flatten)]
     Client(Client),
@@ -114,8 +114,7 @@ fn run_client(client: Client) -> Result<(), ClientError> {
 }
 
 impl Failure {
-    /// Says what happened. Whoever closed the standard error does not want to
-    /// know.
+    /// Prints the error. If standard error is closed, the user does not want it.
     fn tell(&self) {
         let _ = match self {
             Self::Usage(error) => error.print(),
@@ -132,7 +131,7 @@ impl Failure {
         };
         match self {
             Self::Usage(error) if error.use_stderr() && is_client() => ExitStatus::Usage.code(),
-            // 0 where help was asked for.
+            // The exit code is 0 if help was requested.
             Self::Usage(error) => u8::try_from(error.exit_code()).unwrap_or(2),
             Self::Client(error) => error.exit_status().code(),
             Self::Other(_) => 1,

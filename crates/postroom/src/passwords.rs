@@ -1,7 +1,7 @@
 //! The password file: one `username password` a line.
 //!
-//! It is read at start, and later on a thread of the server's, which asks for a
-//! read at each login. What has not changed is not read again.
+//! It is read at start, and later on a thread of the server, which requests a read at
+//! each login. An unchanged file is not read again.
 
 mod lines;
 
@@ -20,37 +20,37 @@ use thiserror::Error;
 
 use lines::{Mistake, parse};
 
-/// Bytes of the largest password file.
+/// Maximum bytes of a password file.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
-/// The permission bits that let others than the owner read a file.
+/// The permission bits that let users other than the owner read a file.
 const READABLE_BY_OTHERS: u32 = 0o044;
 
-/// Reads of a file that changes each time, before it is given up for now: less than
-/// a login waits.
+/// Maximum reads of a file that keeps changing; together they take less than the wait
+/// of a login.
 const TRIES_MAX: u32 = 10;
 
-/// A file that changed a shorter time ago than this may be half written: programs
-/// empty a file and then write it. It is looked at once more after this time.
+/// A file that changed more recently than this may be half written: programs truncate a
+/// file and then write it. It is examined again after this time.
 const QUIET_FOR: Duration = Duration::from_millis(50);
 
-/// A file that changed a shorter time ago than this may change again without a new
-/// time stamp: some file systems count in steps of two seconds.
+/// A file that changed more recently than this may change again without a new time
+/// stamp: some file systems have a resolution of two seconds.
 const STAMP_STEP: Duration = Duration::from_secs(3);
 
-/// A password file and what was last read of it.
+/// A password file and its content at the last read.
 #[derive(Debug)]
 pub(crate) struct PasswordFile {
     path: PathBuf,
     last: Option<Seen>,
     tables: PasswordTables,
     hasher: RandomState,
-    /// The error that the log has, until a read succeeds.
+    /// The error already logged, until a read succeeds.
     complaint: Option<String>,
     is_readable_by_others: bool,
 }
 
-/// A file as it was read.
+/// The version of the file that was read.
 #[derive(Debug)]
 struct Seen {
     stamp: Stamp,
@@ -59,7 +59,7 @@ struct Seen {
     content_hash: u64,
 }
 
-/// What distinguishes two versions of a file without reading it.
+/// The metadata that distinguishes two versions of a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Stamp {
     device: u64,
@@ -79,8 +79,7 @@ pub(crate) struct PasswordFileError {
     cause: io::Error,
 }
 
-/// Reads the password file at `path` for the first time; none where the path is
-/// empty.
+/// Reads the password file at `path` for the first time; `None` if the path is empty.
 pub(crate) fn open(path: &Path) -> Result<Option<Passwords>, PasswordFileError> {
     if path.as_os_str().is_empty() {
         return Ok(None);
@@ -99,7 +98,7 @@ pub(crate) fn names(path: &Path, name: &Name) -> Result<bool, PasswordFileError>
 
 impl PasswordSource for PasswordFile {
     fn read(&mut self, PasswordRead { is_asked }: PasswordRead) -> PasswordsRead {
-        // The office has taken over the reading before.
+        // The office has the previous reading.
         self.tables.free_replaced();
         match self.look() {
             Ok(Some(content)) => {
@@ -136,7 +135,7 @@ impl PasswordFile {
         }
     }
 
-    /// The content of the file, unless it is the same as before.
+    /// The content of the file, unless it is unchanged.
     fn look(&mut self) -> Result<Option<Vec<u8>>, PasswordFileError> {
         self.look_at_file().map_err(|cause| PasswordFileError { path: self.path.clone(), cause })
     }
@@ -152,7 +151,8 @@ impl PasswordFile {
             if !stamp.is_older_than(QUIET_FOR, now) {
                 thread::sleep(QUIET_FOR);
             }
-            // The file that was read: another one in its place is for the next read.
+            // The metadata of the file that was read: if another file has replaced it,
+            // the next read gets that.
             if stamp.has_content_of(Stamp::of(&file.metadata()?)) {
                 return Ok(self.compare(stamp, now, content));
             }
@@ -162,7 +162,8 @@ impl PasswordFile {
 
     fn open_file(&mut self) -> io::Result<(File, Stamp)> {
         check_kind(&fs::metadata(&self.path)?)?;
-        // Without O_NONBLOCK a FIFO that has come meanwhile would wait for a writer.
+        // Without O_NONBLOCK the open would block if a FIFO has replaced the file
+        // meanwhile.
         let mut options = OpenOptions::new();
         let file = options.read(true).custom_flags(libc::O_NONBLOCK).open(&self.path)?;
         let metadata = file.metadata()?;
@@ -182,7 +183,7 @@ impl PasswordFile {
         self.is_readable_by_others = is_readable_by_others;
     }
 
-    /// Notes what was read; returns it if it is new.
+    /// Stores the version that was read; returns its content if it is new.
     fn compare(&mut self, stamp: Stamp, now: SystemTime, content: Vec<u8>) -> Option<Vec<u8>> {
         let content_hash = self.hasher.hash_one(&content);
         let is_final = stamp.is_older_than(STAMP_STEP, now);
@@ -218,14 +219,14 @@ impl Stamp {
         }
     }
 
-    /// Whether the file was not written since. To be replaced, which takes a link
-    /// from it, changes its time of change but not its content.
+    /// Whether the file was not written since. Replacing a file removes a link to it,
+    /// which changes its ctime but not its content.
     fn has_content_of(self, later: Self) -> bool {
         let changed = if self.links == later.links { later.changed } else { self.changed };
         self == Self { links: self.links, changed, ..later }
     }
 
-    /// Whether the file had its last change this long ago. A file whose times are in
+    /// Whether the last change of the file is at least `age` ago. A file with times in
     /// the future is never old.
     fn is_older_than(&self, age: Duration, now: SystemTime) -> bool {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -238,7 +239,7 @@ impl Stamp {
     }
 }
 
-/// Refuses what could make its reader wait, or never ends.
+/// Refuses kinds of files whose read may block or never end.
 fn check_kind(metadata: &Metadata) -> io::Result<()> {
     let kind = metadata.file_type();
     let found = match () {

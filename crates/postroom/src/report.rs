@@ -1,9 +1,9 @@
-//! The operator's report: a line in a file for each thing that happens on the board
-//! (seed 003).
+//! The operator's report: a line in a file for each event of the board (a feature of
+//! seed 003, the small Twitter).
 //!
 //! Server and clients append whole lines to one file. A thread writes the server's
-//! lines: a disk that is slow, full or hangs must not stop the server. The log tells
-//! of the same things, but without the text of a message.
+//! lines: a disk that is slow, full or hangs must not block the server. The log has the
+//! same events, but without the text of a message.
 
 mod writer;
 
@@ -21,12 +21,12 @@ use postroom_server::Reporter;
 
 use writer::{Work, Writer};
 
-/// Lines that may wait to be written. Further ones are left out, and their number is
-/// written once there is room.
+/// Maximum queued lines. Further ones are dropped, and their number is written once
+/// there is room.
 const WAITING_LINES_MAX: usize = 1_024;
 
-/// How long a start waits until the file is empty, and a stop until the last lines
-/// are written.
+/// How long a start waits for the truncation of the file, and a stop for the last
+/// lines.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The report file of a server, if it has one.
@@ -38,13 +38,13 @@ pub(crate) struct ReportFile(Option<Thread>);
 struct Thread {
     work: SyncSender<Work>,
     left_out: Arc<AtomicU64>,
-    /// Tells when the file is empty; hangs up when the thread ends.
+    /// Receives a message when the file is truncated; disconnects when the thread ends.
     emptied: Receiver<()>,
 }
 
 impl ReportFile {
-    /// Appends to the file at `path`, or makes it; an empty path is no file. At
-    /// `bytes_max` the file is renamed and begun anew; 0 is no limit.
+    /// Appends to the file at `path`, or creates it; an empty path is no file. At
+    /// `bytes_max` the file is renamed and a new one started; 0 is no limit.
     pub(crate) fn open(path: &Path, bytes_max: u64) -> Self {
         if path.as_os_str().is_empty() {
             return Self(None);
@@ -63,12 +63,12 @@ impl ReportFile {
         Self(Some(Thread { work, left_out, emptied }))
     }
 
-    /// Empties the file, which only the server that listens may do.
+    /// Truncates the file, which only a server with open listeners may do.
     pub(crate) fn empty(&mut self) {
         if let Some(thread) = &self.0
             && thread.work.try_send(Work::Empty).is_ok()
         {
-            // A client that comes once the server is ready must not lose its lines.
+            // A client that connects once the server is ready must not lose its lines.
             let _ = thread.emptied.recv_timeout(WAIT_MAX);
         }
     }
@@ -97,8 +97,8 @@ impl Reporter for ReportFile {
     }
 }
 
-/// Waits a short time until the last lines are written. A thread that hangs is left
-/// behind and ends with the process.
+/// Waits a short time for the last lines. A thread that hangs is not joined and ends
+/// with the process.
 impl Drop for ReportFile {
     fn drop(&mut self) {
         if let Some(Thread { work, emptied, .. }) = self.0.take() {
@@ -108,7 +108,7 @@ impl Drop for ReportFile {
     }
 }
 
-/// A line of the server's, safe to show.
+/// A line of the server, made safe.
 fn line(category: Category, what: &impl fmt::Display) -> String {
     format!("SERVER [{}] {}\n", category.as_str(), Safe(&what.to_string()))
 }

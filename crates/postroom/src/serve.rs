@@ -23,24 +23,23 @@ use crate::log;
 use crate::passwords::{self, PasswordFileError};
 use crate::report::ReportFile;
 
-/// Descriptors kept for everything but connections: listeners, the store, the
-/// log.
+/// Descriptors reserved for everything but connections: listeners, the store, the log.
 const OTHER_DESCRIPTORS: usize = 64;
 
-/// What `postroom serve` is told on the command line.
+/// The command line of `postroom serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
-    /// Settings, in TOML; docs/postroom.toml in the source has them all
+    /// Settings, in TOML; docs/postroom.toml in the source lists all
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// A setting, as in the file: mailbox.capacity=50
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Where everything is kept [default: ./postroom-data]
+    /// The data folder [default: ./postroom-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// A protocol and where to speak it, such as mailbox=127.0.0.1:4401; port 0
-    /// takes a free one [default: all protocols on loopback addresses]
+    /// A protocol and its address, such as mailbox=127.0.0.1:4401; port 0 takes a free
+    /// one [default: all protocols on loopback addresses]
     #[arg(long, value_name = "PROTOCOL=ADDRESS")]
     listen: Vec<String>,
     /// Unread messages that a mailbox holds [default: 100]
@@ -50,8 +49,8 @@ pub(crate) struct ServeArguments {
     /// read again at the next login
     #[arg(long, value_name = "FILE")]
     passwords: Option<PathBuf>,
-    /// A file that reports what happens on the board; the server empties it once it
-    /// listens
+    /// A file that gets a line for each event of the board; the server truncates it
+    /// once it listens
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// How to write the log [default: text]
@@ -96,7 +95,7 @@ fn protocol_names() -> String {
     PROTOCOLS.iter().map(|protocol| protocol.name).collect::<Vec<_>>().join(", ")
 }
 
-/// Runs the server until it is told to stop.
+/// Runs the server until a signal stops it.
 pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), ServeError> {
     let config = Config::load(arguments.config.as_deref(), &arguments.overrides())?;
     let _log = log::start(config.log.format, config.log.level()?);
@@ -113,7 +112,7 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), ServeError> {
     }
 }
 
-/// All that a server needs, its ports open.
+/// Everything that a server needs, with open listeners.
 struct Prepared {
     settings: ServerSettings,
     store: SqliteStore,
@@ -127,7 +126,7 @@ fn prepare(config: &Config) -> Result<Prepared, ServeError> {
     let addresses = addresses(config)?;
     let signals = CaughtSignals::catch().map_err(ServeError::Signals)?;
     let passwords = passwords::open(&config.passwords)?;
-    // The lock before the ports: a second server in one folder is told so.
+    // The lock before the ports: a second server in one folder gets that error.
     let folder = DataFolder::open(&config.data)?;
     let mut settings = config.server_settings();
     let listeners = addresses
@@ -158,7 +157,7 @@ impl Prepared {
     }
 }
 
-/// What was uploaded before is not the latest text of this session.
+/// Resets the latest text of the board to none.
 fn empty_board(store: &mut SqliteStore) -> Result<(), StoreFailure> {
     let channels = vec![Channel::board()];
     let post = Arc::new(Post { author: Author::Board, channels, text: Text::default() });
@@ -206,8 +205,7 @@ fn affordable_connections() -> usize {
     }
 }
 
-/// The listeners that are configured, or else all protocols where they are at
-/// home.
+/// The configured listeners, or else all protocols at their default addresses.
 fn addresses(config: &Config) -> Result<Vec<ListenerSettings>, ServeError> {
     if config.listen.is_empty() {
         let standard = |protocol: &'static Protocol| ListenerSettings {
@@ -251,7 +249,7 @@ fn announcement(listeners: &[BoundListener]) -> String {
         .collect()
 }
 
-/// Tells, for people and scripts, where the server listens and that it does.
+/// Prints the listeners and `ready`, for people and scripts.
 fn announce(announcement: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(announcement.as_bytes())?;

@@ -1,4 +1,4 @@
-//! The file, the environment and `--set`, as one table of the keys there are.
+//! The file, the environment and `--set`, as tables of known keys.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub(super) fn read_file(path: &Path) -> Result<Table, ConfigError> {
         path: path.to_path_buf(),
         cause: describe(&text, &error),
     };
-    // Read as what it is for, so that a fault is told with its line.
+    // Parsed as the configuration too, so that an error has its line.
     toml::from_str::<Config>(&text).map_err(refused)?;
     toml::from_str(&text).map_err(refused)
 }
@@ -39,7 +39,7 @@ pub(super) fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The keys that there are, with values of their types.
+/// The known keys, with values of their types.
 pub(super) struct Keys(pub(super) Vec<(String, Value)>);
 
 impl Keys {
@@ -51,7 +51,7 @@ impl Keys {
         Self(keys)
     }
 
-    /// The key of an environment variable, its prefix left out.
+    /// The key of an environment variable, given without its prefix.
     pub(super) fn find_variable(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -86,7 +86,7 @@ fn collect_keys(table: &Table, prefix: &str, keys: &mut Vec<(String, Value)>) {
     }
 }
 
-/// Puts a value where its key says.
+/// Inserts a value at its key.
 fn insert(table: &mut Table, key: &str, value: Value) -> Option<()> {
     let (table, key) = match key.split_once('.') {
         Some((section, key)) => {
@@ -99,7 +99,7 @@ fn insert(table: &mut Table, key: &str, value: Value) -> Option<()> {
     Some(())
 }
 
-/// The value, if the settings take it by itself.
+/// The value, if the settings accept it by itself.
 fn accepted(key: &str, value: Value) -> Result<Value, String> {
     let mut alone = Table::new();
     insert(&mut alone, key, value.clone());
@@ -110,7 +110,7 @@ fn accepted(key: &str, value: Value) -> Result<Value, String> {
     }
 }
 
-/// A value of the type of `like`, or what would have been one.
+/// Parses a value of the type of `like`; the error names the expected type.
 fn typed(value: &str, like: &Value) -> Result<Value, String> {
     match like {
         Value::Integer(_) => {

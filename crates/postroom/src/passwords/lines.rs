@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use postroom_model::{Name, Password};
 
-/// A line that says nothing usable.
+/// An invalid line.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Mistake {
     /// Counted from 1.
@@ -12,15 +12,15 @@ pub(super) struct Mistake {
     pub(super) what: String,
 }
 
-/// Mistakes that are described; the others are counted. A wrong file may have one in
-/// each line.
+/// Maximum mistakes that are described; the others are counted. The wrong file may have
+/// one in each line.
 pub(super) const DESCRIBED_MAX: usize = 20;
 
 /// The mistakes of a file.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes {
     pub(super) first: Vec<Mistake>,
-    /// Further ones.
+    /// The number of further mistakes.
     pub(super) more: usize,
 }
 
@@ -34,7 +34,7 @@ impl Mistakes {
     }
 }
 
-/// Reads the lines; empty ones and those that begin with `#` are left out.
+/// Parses the lines; skips empty lines and those that begin with `#`.
 pub(super) fn parse(content: &[u8]) -> (Vec<(Name, Password)>, Mistakes) {
     let (mut passwords, mut mistakes, mut names) =
         (Vec::new(), Mistakes::default(), HashSet::new());

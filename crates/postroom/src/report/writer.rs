@@ -1,7 +1,7 @@
 //! The thread that writes the report.
 //!
-//! Every line is one write to a file that is open for appending, so that lines of
-//! the server and of clients never mix.
+//! Every line is one write to a file opened for appending, so that lines of the server
+//! and of clients never mix.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,17 +14,17 @@ use postroom_protocol::Category;
 
 use super::line;
 
-/// What is to be done with the file.
+/// A job for the report's thread.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// Empty it.
+    /// Truncate the file.
     Empty,
-    /// Append this, its line end included.
+    /// Append this line, with its line end.
     Line(String),
 }
 
-/// A report file. After an error, which is warned about, nothing more is written:
-/// half a line may be there.
+/// A report file. After an error it logs a warning and writes nothing more: the file
+/// may end in half a line.
 #[derive(Debug)]
 pub(super) struct Writer {
     path: PathBuf,
@@ -42,7 +42,7 @@ impl Writer {
         writer
     }
 
-    /// Works until no one can ask for more.
+    /// Works until the sender is dropped.
     pub(super) fn run(
         mut self,
         queue: &Receiver<Work>,
@@ -53,7 +53,7 @@ impl Writer {
             match work {
                 Work::Empty => {
                     self.attempt(Self::empty);
-                    // At a stop no one waits for it.
+                    // At a stop the receiver may be gone.
                     let _ = tell_emptied.send(());
                 }
                 Work::Line(line) => self.attempt(|this| this.append(&line)),
@@ -85,7 +85,7 @@ impl Writer {
 
     fn empty(&mut self) -> io::Result<()> {
         match &self.file {
-            // A pipe or a device cannot be emptied.
+            // A pipe or a device cannot be truncated.
             Some(file) if file.metadata()?.is_file() => file.set_len(0),
             _ => Ok(()),
         }
@@ -93,7 +93,7 @@ impl Writer {
 
     fn append(&mut self, line: &str) -> io::Result<()> {
         if let Some(file) = &self.file {
-            // Others append too, so that only the file system knows its size.
+            // Other processes append too, so only the file system knows its size.
             let metadata = file.metadata()?;
             let bytes = metadata.len() + line.len() as u64;
             let is_too_large = self.bytes_max > 0 && bytes > self.bytes_max;
@@ -107,7 +107,7 @@ impl Writer {
         }
     }
 
-    /// Renames the file, in place of the one renamed before, and begins a new one.
+    /// Renames the file, replacing the one renamed before, and starts a new one.
     fn begin_anew(&mut self, ours: &Metadata) -> io::Result<()> {
         let is_ours = |found: Metadata| (found.dev(), found.ino()) == (ours.dev(), ours.ino());
         // Another program may have renamed it already.
@@ -123,7 +123,7 @@ impl Writer {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    // Without O_NONBLOCK the write to a pipe that no one reads would never end.
+    // Without O_NONBLOCK a write to a pipe without a reader would block for ever.
     OpenOptions::new().append(true).create(true).custom_flags(libc::O_NONBLOCK).open(path)
 }
 
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// What is in a file after this work.
+    /// The content of a file after these jobs.
     fn written(path: &Path, work: Vec<Work>, left_out: u64) -> String {
         let ((sender, queue), (tell_emptied, _emptied)) = (channel(), channel());
         for work in work {
@@ -166,7 +166,7 @@ mod tests {
         assert!(!earlier.exists());
         assert_eq!(written(&path, lines(3), 0).lines().count(), 1);
         assert_eq!(fs::read_to_string(&earlier).unwrap().lines().count(), 2);
-        // Where it cannot be renamed, nothing more is written.
+        // If the file cannot be renamed, nothing more is written.
         fs::remove_file(&earlier).unwrap();
         fs::create_dir(&earlier).unwrap();
         assert_eq!(written(&path, lines(3), 0).lines().count(), 2);
