@@ -4,25 +4,25 @@
 //! # A comment, to the end of its line.
 //! set mailbox.capacity=2        at the top: a setting of the server
 //! account dora secret           at the top: an account with a password
-//! fill alice 100                leaves so many messages in a mailbox
-//! use bob mailbox-verbose       the listener of a client, unless the folder's
+//! fill alice 100                stores this many messages in a mailbox
+//! use bob mailbox-verbose       the client's listener, if not the folder's
 //! bob C: LOGIN bob              sent by the client bob, with a line feed
 //! bob C- EXIT                   the same without one
-//! bob S: 0                      the next line that bob is sent
-//! bob S- 0                      all that bob is still sent, no line feed after it:
-//!                               then the server ends the connection
+//! bob S: 0                      the next line from the server to bob
+//! bob S- 0                      the remaining bytes for bob, without a line feed;
+//!                               then the server closes the connection
 //! C: READ                       a client without a name
 //! pause 300 ms                  time passes
-//! silent bob                    nothing was sent to bob so far (without I/O only)
-//! interactive                   what follows is not sent before this point
-//! end bob                       the client ends its side
-//! leave bob                     the client closes, whatever it has not read
+//! silent bob                    the server has sent bob nothing more (without I/O only)
+//! interactive                   the lines after this are not sent ahead of it
+//! end bob                       the client half-closes
+//! leave bob                     the client closes, even with unread bytes
 //! reset bob                     the client resets its connection
-//! close bob                     the server ends the connection, no line more
-//! kill                          the server is killed, and started again
-//! restart                       the server is stopped, and started again
+//! close bob                     the server closes the connection without another line
+//! kill                          the server is killed and restarted
+//! restart                       the server is stopped and restarted
 //! stop                          the server is asked to stop
-//! start                         it has stopped, and is started again
+//! start                         the server has stopped, and is started again
 //! ```
 //!
 //! A client of `im` has a second stream, which the server opens: `bob.b`.
