@@ -57,7 +57,7 @@ pub(crate) struct Conversation<D: Dialogue> {
 ///  Lines ──any other step but Ask, while replies are due──▶ Step ──all are in──▶ the step, as from Lines
 ///  Lines, Step ──the server stops, while replies are due──▶ Stopping ──all are in, the step──▶ Closed
 ///  any but Closed ──Close, a limit, a stop with no reply due or in Replies──▶ Closed
-///  Lines ──the client has ended its side, and all is answered──▶ Closed
+///  Lines ──the client has half-closed, and all is answered──▶ Closed
 /// ```
 #[derive(Debug)]
 enum Intake<A> {

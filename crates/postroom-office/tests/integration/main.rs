@@ -1,4 +1,4 @@
-//! The office over a store in memory, as its driver sees it.
+//! Tests of the office over a store in memory, through its public interface.
 
 #![expect(clippy::unwrap_used, reason = "in a test it is the failure")]
 

@@ -9,16 +9,16 @@ use postroom_testing::mailboxes::{Answer, Mailboxes, NAMES, Person, Visitor};
 use proptest::prelude::*;
 
 const CAPACITY: u32 = 4;
-/// Clients at one time.
+/// Concurrent clients.
 const SEATS: usize = 4;
-/// Who has the seats at first; two act for one person.
+/// The persons on the seats at first; two clients log in as the same person.
 const SEATED: [Person; SEATS] = [0, 0, 1, 2];
-/// Histories that are tried.
+/// The number of random histories.
 const CASES: u32 = 64;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// Whoever has the seat leaves, without a word; someone else sits down.
+    /// The client on the seat disconnects; another one takes the seat and logs in.
     LogIn {
         seat: usize,
         person: Person,
@@ -38,11 +38,11 @@ enum Step {
     Leave {
         seat: usize,
     },
-    /// Everything asked so far is committed as one group.
+    /// Commits all requests so far as one group.
     Settle,
-    /// All who have seats read and confirm all there is.
+    /// All clients read and confirm all their messages.
     Empty,
-    /// The process ends, and a new one finds what is on disk now.
+    /// The process ends, and a new one loads the data on disk.
     Restart,
 }
 
@@ -82,26 +82,26 @@ proptest! {
     }
 }
 
-/// Who sits on a seat.
+/// The client on a seat.
 #[derive(Clone, Debug)]
 struct Seat {
     visitor: Visitor,
     session: SessionKey,
     person: Person,
-    /// A login has been answered.
+    /// The login has succeeded.
     is_member: bool,
-    /// What it was handed since the last settlement and before, unconfirmed.
+    /// The messages handed out to it and not confirmed.
     holds: Vec<String>,
 }
 
-/// What was asked and is not settled, as the model will be asked it.
+/// A request that is not settled yet, to be repeated on the model.
 #[derive(Debug)]
 enum Pending {
     LogIn {
         person: Person,
         spelling: usize,
     },
-    /// It was answered at once.
+    /// A login that was answered at once.
     LoggedIn(Answer),
     Compose {
         sender: Person,
@@ -155,7 +155,7 @@ impl Trial {
         self.settle();
     }
 
-    /// Does one step, or none where it has no sense at present.
+    /// Carries out a step, unless the state does not allow it.
     fn step(&mut self, step: Step) {
         match step {
             Step::LogIn { seat, person, spelling } => self.log_in(seat, person, spelling),
@@ -205,7 +205,7 @@ impl Trial {
         let name = Name::new(NAMES[person][spelling]).unwrap();
         self.office
             .ask(session, Request::LogIn { name, password: None, terms: Terms::WITHOUT_PRESENCE });
-        // A known account is opened from what is committed, whatever waits.
+        // A known account is opened from committed state, before waiting requests.
         let login = if self.model.knows(person) {
             Pending::LoggedIn(self.model.log_in(person, spelling))
         } else {
@@ -237,7 +237,7 @@ impl Trial {
         }
     }
 
-    /// Commits what was asked, and compares all answers with the model's.
+    /// Commits all requests, and compares all answers with the model's.
     fn settle(&mut self) {
         let mut expected: HashMap<SessionKey, Vec<Answer>> = HashMap::new();
         for (visitor, session, pending) in std::mem::take(&mut self.pending) {
@@ -248,7 +248,7 @@ impl Trial {
                 expected.entry(session).or_default().push(answer);
             }
         }
-        // A message handed to someone who has left goes back once that is seen.
+        // A message handed to a client that has disconnected becomes unread again.
         let here: Vec<_> = self.seats.iter().flatten().map(|seat| seat.visitor).collect();
         (1..=self.visitors)
             .filter(|visitor| !here.contains(visitor))
@@ -304,7 +304,7 @@ impl Trial {
         }
     }
 
-    /// What was not settled was never asked; what was held waits again.
+    /// Drops all unsettled requests; leased messages become unread again.
     fn forget_sessions(&mut self) {
         self.pending.clear();
         self.seats = Default::default();
@@ -317,7 +317,7 @@ impl Trial {
         self.take_seats();
     }
 
-    /// Whatever has happened, all mailboxes hold what the model's hold.
+    /// Checks that all mailboxes have the same messages as the model.
     fn finish(mut self) {
         self.settle();
         self.restart();

@@ -1,4 +1,4 @@
-//! Who is shown which post, where several things happen at one time.
+//! Which session receives which post when several requests are under way.
 
 use postroom_model::{
     Author, Channel, Event, Name, PresenceTerms, Reply, Request, SessionKey, Terms, Text,
@@ -42,7 +42,7 @@ fn say(words: &str) -> Request {
     Request::Post { channels: vec![rust()], text, awaits_delivery: false }
 }
 
-/// The posts that a session is shown.
+/// The posts that a session receives.
 fn shown(session: SessionKey, outputs: &[Output]) -> Vec<String> {
     let mut shown = Vec::new();
     for output in outputs {
@@ -68,7 +68,7 @@ fn a_member_is_shown_what_is_committed_after_it_joined_but_its_own() {
     office.ask(ann, say("one"));
     office.ask(ben, say("two"));
     let outputs = settle(&mut office);
-    // A join waits for no commit but those of its own session.
+    // A join waits only for the commits of its own session.
     assert_eq!(shown(ben, &outputs), ["ann: zero", "ann: one"]);
     office.ask(cat, Request::Join(rust()));
     office.ask(ann, say("three"));
