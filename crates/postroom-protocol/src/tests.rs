@@ -1,5 +1,5 @@
-//! What one session of a protocol does, as its driver relies on it. What holds for
-//! sessions within a server is tested with the engine.
+//! Tests of the properties of one session on which its driver relies. The engine has
+//! the tests of sessions within a server.
 
 use std::sync::Arc;
 
@@ -80,7 +80,8 @@ fn an_idle_session_is_small() {
     }
 }
 
-/// Two who come in one turn: each is let in before it is told of the other.
+/// Two users log in in one turn: each gets its welcome before the event about the
+/// other.
 #[test]
 fn nothing_of_others_is_shown_before_the_answer_to_the_login() {
     let chat = Protocol::find("chat").unwrap();
@@ -101,7 +102,7 @@ fn nothing_of_others_is_shown_before_the_answer_to_the_login() {
     assert_eq!(shown.lines().count(), 2, "{shown}");
 }
 
-/// What a session that has logged in makes of a line whose request ends as `reply` says.
+/// The answer of a logged-in session to a line whose request ends with `reply`.
 fn answer(protocol: &str, line: &[u8], reply: Reply) -> (String, Option<Close>) {
     let protocol = Protocol::find(protocol).unwrap();
     let mut outputs = Outputs::default();
@@ -118,7 +119,7 @@ fn answer(protocol: &str, line: &[u8], reply: Reply) -> (String, Option<Close>) 
     (String::from_utf8(outputs.front).unwrap(), outputs.close)
 }
 
-/// No store has a part in them today.
+/// Live requests involve no store today, so only this test refuses them.
 #[test]
 fn what_is_live_is_refused_in_the_words_of_the_protocol() {
     let said = "Nothing was said: the server cannot take it at present. Try again in a moment.\n";
