@@ -1,4 +1,4 @@
-//! Requests that the store cannot carry out, or of which it cannot say whether it has.
+//! Requests that end as unavailable or unknown in the store.
 
 use postroom_engine::{EngineSettings, What};
 use postroom_protocol::{Category, ImSettings, Settings};
@@ -20,9 +20,9 @@ fn driver(settings: EngineSettings) -> Driver {
     driver
 }
 
-/// A client that has sent `before`, each request of which was carried out.
+/// A client that has sent `before`; all requests in it succeeded.
 fn client(protocol: &str, before: &[u8]) -> (Driver, PeerKey) {
-    // Only im asks for passwords; elsewhere the accounts have none.
+    // Only im requires passwords; elsewhere the accounts have none.
     let mut driver = match protocol {
         "im" => driver(EngineSettings::default()),
         _ => Driver::new(EngineSettings::default(), Limits::default()),
@@ -40,7 +40,7 @@ fn enter(driver: &mut Driver, protocol: &str, before: &[u8]) -> PeerKey {
     key
 }
 
-/// From now on all calls that may end so do.
+/// From now on all calls that may meet this fate do.
 fn let_calls_end(driver: &Driver, fate: Fate) {
     driver.disk.decide(move |call| match call {
         // The store carries these out later.
@@ -66,7 +66,7 @@ fn end(driver: &mut Driver, key: PeerKey) -> Option<&'static str> {
     })
 }
 
-/// The requests of each protocol that are calls of the store, and how it refuses them.
+/// The requests of each protocol that are calls of the store, and its refusals.
 const REFUSALS: &[(&str, &[u8], &[u8], &str)] = &[
     ("mailbox", b"LOGIN bob\n", b"COMPOSE alice\nhi\n", "MESSAGE FAILED\n"),
     ("mailbox", b"LOGIN bob\n", b"READ\n", "READ ERROR\n"),
@@ -188,7 +188,7 @@ fn no_answer_leaves_while_what_was_read_cannot_be_removed() {
     }
 }
 
-/// The server cannot say that it was stored, nor that it was not.
+/// The server cannot say whether the text was stored.
 #[test]
 fn what_is_unknown_ends_the_connection_without_an_answer() {
     let strict: (&str, &[u8], &[u8], &str) = ("mailbox", b"", b"LOGIN bob\n", "");
@@ -226,7 +226,7 @@ fn im_answers_a_delivery_of_which_nothing_is_known_with_304_and_goes_on() {
     assert_eq!(answer(&mut driver, key, b"/list\n"), "301 bob\n");
 }
 
-/// What is left in the mailbox of an absent recipient ends as any other delivery.
+/// A text stored for an absent recipient ends like any other delivery.
 #[test]
 fn im_answers_a_message_that_cannot_be_left_with_304() {
     let stores_for_absent = true;

@@ -1,4 +1,4 @@
-//! What must hold for every protocol, whatever its client sends.
+//! Properties of every protocol, for all input.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::driver::{Driver, PeerKey, set_password};
 
-/// What clients say, and what they should not.
+/// Valid and invalid input of clients.
 const WORDS: &[&[u8]] = &[
     b"LOGIN bob",
     b"COMPOSE alice",
@@ -51,20 +51,20 @@ const WORDS: &[&[u8]] = &[
     b"EXIT",
 ];
 
-/// A text that a terminal would obey.
+/// A text with sequences that a terminal would execute.
 const HOSTILE: &str = "\u{1b}[2J\u{9b}31m\u{8}\u{202e}ev\ril";
 
-/// Something that happens to a client.
+/// An event of the test.
 #[derive(Clone, Copy, Debug)]
 enum Happening {
     Bytes(usize),
     BackBytes(usize),
     DeliveryReceipt,
-    /// Someone else posts in a channel, to the board too.
+    /// Another client posts in a channel, to the board too.
     Post,
-    /// Someone else speaks to it.
+    /// Another client sends it a live line.
     Told,
-    /// Someone else leaves a message.
+    /// Another client stores a message in its mailbox.
     Mail,
     Elapsed(Duration),
 }
@@ -84,7 +84,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     prop::collection::vec(happening, 0..60)
 }
 
-/// What brings a client to where most can happen.
+/// Input after which a client can use the most commands.
 fn prelude(protocol: &Protocol) -> &'static [u8] {
     match protocol.name {
         "im" => b"/login bob 1\n/port 30232\n",
@@ -155,7 +155,7 @@ impl Bench {
         }
     }
 
-    /// All that the client was shown, telnet's refusals left out.
+    /// All output of the client, without the refusals of telnet options.
     fn shown(&mut self) -> String {
         shown(&self.driver.look(self.client))
     }
@@ -216,7 +216,7 @@ proptest! {
         }
     }
 
-    /// Whether what is asked for is committed after each part, or at the end.
+    /// Commits either after each part of the input or at the end.
     #[test]
     fn any_split_of_the_same_input_is_answered_alike(
         words in prop::collection::vec(0..WORDS.len(), 0..60),

@@ -1,4 +1,4 @@
-//! What must hold whatever the clients, the store and the clock do.
+//! Properties of the engine for all behaviour of clients, store and clock.
 
 mod endings;
 mod hostile;
