@@ -33,8 +33,8 @@ impl<S: Store> Server<S> {
     }
 
     /// Handles an event of a socket that is dialling: checks whether the dial has
-    /// completed.
-    pub(crate) fn dial_event(&mut self, key: ConnectionKey) {
+    /// completed. The peer may have half-closed by then, which no later event tells.
+    pub(crate) fn dial_event(&mut self, key: ConnectionKey, is_read_closed: bool) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
@@ -45,7 +45,7 @@ impl<S: Store> Server<S> {
                 failed(&io::ErrorKind::ConnectionRefused.into())
             }
             (None, Ok(_)) => {
-                connection.peer = Peer::Open;
+                connection.peer = if is_read_closed { Peer::Ending } else { Peer::Open };
                 Dialled::Connected
             }
             // Not yet.

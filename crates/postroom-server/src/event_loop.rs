@@ -232,7 +232,7 @@ impl<S: Store> Server<S> {
             return;
         };
         if connection.peer == Peer::Dialled {
-            self.dial_event(key);
+            self.dial_event(key, event.is_read_closed());
             return;
         }
         if event.is_read_closed() && connection.peer == Peer::Open {

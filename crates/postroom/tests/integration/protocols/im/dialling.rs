@@ -2,9 +2,11 @@
 //! answer that does not give away why a dial failed.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
 use crate::harness::im::{
@@ -31,7 +33,7 @@ fn closed_port() -> (Socket, SocketAddr) {
 /// A port whose accept queue is full, so that a dial to it gets no answer.
 struct BlackHole {
     listener: Socket,
-    _waiting: Vec<TcpStream>,
+    waiting: Vec<TcpStream>,
 }
 
 impl BlackHole {
@@ -40,11 +42,30 @@ impl BlackHole {
         listener.listen(0).unwrap();
         let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok();
         let waiting = std::iter::from_fn(connect).collect();
-        Self { listener, _waiting: waiting }
+        Self { listener, waiting }
     }
 
     fn address(&self) -> SocketAddr {
         self.listener.local_addr().unwrap().as_socket().unwrap()
+    }
+
+    /// Whether a dial waits for its answer.
+    fn is_dialled(&self) -> bool {
+        const SYN_SENT: &str = "02";
+        let to = format!(":{:04X}", self.address().port());
+        fs::read_to_string("/proc/net/tcp").unwrap().lines().any(|socket| {
+            let fields: Vec<_> = socket.split_ascii_whitespace().collect();
+            fields[2].ends_with(&to) && fields[3] == SYN_SENT
+        })
+    }
+
+    /// Answers the dial that waits.
+    fn answer(self) -> TcpStream {
+        let listener = TcpListener::from(self.listener);
+        for _ in self.waiting {
+            listener.accept().unwrap();
+        }
+        listener.accept().unwrap().0
     }
 }
 
@@ -234,6 +255,22 @@ fn a_client_that_closes_during_a_dial_is_logged_out_at_once() {
     let begun = Instant::now();
     assert_eq!(server.connect("im").ask(&login("bob")), LOGGED_IN);
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_client_whose_end_comes_with_the_answer_to_a_dial_is_logged_out() {
+    let server = LoggedServer::start(&["bob"], &["--set=im.dial_limit_ms=10000"]);
+    let hole = BlackHole::open();
+    let mut bob = log_in(&server, "bob");
+    bob.send(&format!("{}\n", dial(hole.address())));
+    wait_until("the server dials", || hole.is_dialled());
+    server.signal(Signal::STOP);
+    let mut b = hole.answer();
+    b.write_all(b"hello\n").unwrap();
+    drop(b);
+    server.signal(Signal::CONT);
+    assert_eq!(bob.line(), CONNECTED);
+    assert_eq!(bob.rest(), "");
 }
 
 /// The original client sends its port before it listens there.
