@@ -95,8 +95,8 @@ pub enum What {
     DialFailed {
         /// The client's port.
         port: u16,
-        /// What went wrong.
-        reason: String,
+        /// What the operating system said; `None` where nobody answered.
+        reason: Option<String>,
     },
     /// A session has ended, for this reason.
     Disconnected(&'static str),
@@ -344,11 +344,11 @@ impl<S: Store> Engine<S> {
                 self.log_limited(Level::Warn, "dialling back refused", origin, what);
             }
             Some(DialFailure::Failed(reason)) => {
+                let reason = Some(reason);
                 self.log(Level::Info, Some(origin), What::DialFailed { port, reason });
             }
             None => {
-                let reason = "no answer".to_owned();
-                self.log(Level::Info, Some(origin), What::DialFailed { port, reason });
+                self.log(Level::Info, Some(origin), What::DialFailed { port, reason: None });
             }
         }
     }

@@ -49,8 +49,11 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
         What::DialRefused { port, reason } => {
             log!(level, %peer, %listener, account, port, reason, "dialling back refused");
         }
-        What::DialFailed { port, reason } => {
+        What::DialFailed { port, reason: Some(reason) } => {
             log!(level, %peer, %listener, account, port, %reason, "dialling back failed");
+        }
+        What::DialFailed { port, reason: None } => {
+            log!(level, %peer, %listener, account, port, reason = "no answer", "dialling back failed");
         }
         What::Disconnected(reason) => {
             log!(level, %peer, %listener, account, reason, "disconnected");

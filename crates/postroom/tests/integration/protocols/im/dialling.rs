@@ -251,7 +251,7 @@ fn a_client_that_closes_during_a_dial_is_logged_out_at_once() {
     let mut bob = log_in(&server, "bob");
     bob.send(&format!("{}\n", dial(hole.address())));
     drop(bob);
-    server.wait_for_log(&["dialling back failed", "account=bob"]);
+    server.wait_for_log(&["dialling back failed", "account=bob", "reason=\"no answer\""]);
     let begun = Instant::now();
     assert_eq!(server.connect("im").ask(&login("bob")), LOGGED_IN);
     assert!(begun.elapsed() < Duration::from_secs(5));
