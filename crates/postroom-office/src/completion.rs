@@ -16,12 +16,14 @@ impl<S: Store> Office<S> {
     pub(crate) fn take_completions(&mut self) {
         let mut completions = std::mem::take(&mut self.completions);
         self.store.take_completions(&mut completions);
-        while !completions.is_empty() {
-            for completion in completions.drain(..) {
-                self.complete(completion);
-            }
-            // Calls made meanwhile may have completed from memory.
+        completions.reverse();
+        while let Some(completion) = completions.pop() {
+            self.complete(completion);
+            // What followed, and was answered from memory, comes before the rest: behind
+            // it there may be a live line, which no later post of its session overtakes.
+            let rest = completions.len();
             self.store.take_completions(&mut completions);
+            completions[rest..].reverse();
         }
         self.completions = completions;
     }

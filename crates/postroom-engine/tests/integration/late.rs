@@ -201,6 +201,16 @@ fn a_live_line_waits_for_the_commits_of_its_own_session_alone() {
 }
 
 #[test]
+fn what_a_session_says_in_one_commit_is_seen_in_its_order() {
+    let mut driver = driver();
+    let [ann, cat] =
+        ["ann", "cat"].map(|name| client(&mut driver, "chat", &format!("/setname {name}\n")));
+    driver.lines(cat);
+    say(&mut driver, ann, "/all one\n/allusers\n/inbox\n/private cat two\n/all three\n");
+    assert_eq!(driver.lines(cat), ["ann: one", "ann(private): two", "ann: three"]);
+}
+
+#[test]
 fn an_account_is_seen_to_leave_after_what_it_said() {
     let mut driver = driver();
     let ann = client(&mut driver, "chat", "/setname ann\n");
