@@ -13,6 +13,7 @@ pub(crate) mod settings;
 mod telnet;
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use postroom_model::{
     Channel, Event, Name, Notice, Password, Posted, PresenceTerms, Reply, Request, Terms, Text,
@@ -131,6 +132,13 @@ static COMMANDS: &[Command<Chat>] = {
     ]
 };
 
+/// The answer to `/cmd`, made once: a client can ask for it without end.
+static LIST: LazyLock<String> = LazyLock::new(|| {
+    let listed = COMMANDS.iter().filter(|command| command.stage != Stage::BeforeName);
+    let usages: Vec<String> = listed.map(Command::to_string).collect();
+    format!("Commands: {}\n", usages.join(", "))
+});
+
 impl Chat {
     fn command(&mut self, line: &[u8]) -> Step {
         let (name, rest) = split(line);
@@ -223,9 +231,7 @@ impl Chat {
     }
 
     fn list_commands(_: &mut Self) -> Step {
-        let listed = COMMANDS.iter().filter(|command| command.stage != Stage::BeforeName);
-        let usages: Vec<String> = listed.map(Command::to_string).collect();
-        answer(format!("Commands: {}\n", usages.join(", ")))
+        answer(LIST.as_str())
     }
 
     fn quit(_: &mut Self) -> Step {
