@@ -30,6 +30,8 @@ const FAILURES_WITHIN: Duration = Duration::from_mins(1);
 /// original client of seed 002 sends its port before it listens there.
 const FIRST_RETRY_AFTER: Duration = Duration::from_millis(20);
 
+const NO_PLACE: &str = "the server has as many connections as it may have (connection.max)";
+
 /// A dial under way.
 #[derive(Debug)]
 pub(crate) struct Dialling {
@@ -155,7 +157,7 @@ impl<S: Store> Engine<S> {
             return Some("the client is connected back already");
         }
         if !self.has_place() {
-            return Some("the server has as many connections as it may have (connection.max)");
+            return Some(NO_PLACE);
         }
         if self.dial_failures.are_too_many(account, self.now) {
             return Some("too many dials for the account have failed within a minute");
@@ -168,7 +170,12 @@ impl<S: Store> Engine<S> {
         let dialling = self.sessions.get_mut(session).and_then(|session| session.dialling.as_mut());
         if let Some(dialling) = dialling {
             dialling.retry = Slot::default();
-            self.try_dial(session);
+            if self.has_place() {
+                self.try_dial(session);
+            } else {
+                // Others have come since the last try.
+                self.try_failed(session, NO_PLACE.to_owned(), true);
+            }
         }
     }
 

@@ -5,4 +5,5 @@
 mod driver;
 mod late;
 mod laws;
+mod limits;
 mod transcripts;
