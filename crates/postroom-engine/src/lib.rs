@@ -225,6 +225,12 @@ impl<S: Store> Engine<S> {
         self.outputs.drain(..)
     }
 
+    /// Sessions that there are, with those that have ended and still have a request under
+    /// way.
+    pub fn sessions(&self) -> usize {
+        self.office.sessions()
+    }
+
     /// Connections that there are.
     pub fn connections(&self) -> usize {
         self.connections.len()

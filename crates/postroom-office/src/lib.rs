@@ -254,7 +254,13 @@ impl<S: Store> Office<S> {
         self.asks_the_store() || has_outputs || has_newcomers
     }
 
-    /// Whether the store has no calls under way, and there are none to make.
+    /// Sessions that there are, with those that have ended and still have a request under
+    /// way.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether the store has nothing to do, and nothing is to be asked of it.
     pub fn is_idle(&self) -> bool {
         !self.asks_the_store() && self.jobs_under_way == 0
     }

@@ -96,6 +96,12 @@ impl MemoryDisk {
         self.0.borrow_mut().decide = None;
     }
 
+    /// All texts that are kept, each with the mailbox or the channel that it is in.
+    #[must_use]
+    pub fn texts(&self) -> Vec<(String, String)> {
+        self.0.borrow().books.texts()
+    }
+
     /// Whether an account has a password.
     #[must_use]
     pub fn is_locked(&self, name: &Name) -> bool {

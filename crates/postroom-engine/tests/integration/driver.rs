@@ -212,11 +212,21 @@ impl Driver {
         self.peers.iter().rposition(is_back).map(PeerKey)
     }
 
+    /// From now on the client reads, or does not.
+    pub(crate) fn set_stalled(&mut self, key: PeerKey, is_stalled: bool) {
+        self.peers[key.0].is_stalled = is_stalled;
+    }
+
     /// Whether the engine takes no bytes of a connection, which wait in the socket.
     pub(crate) fn takes_no_more(&mut self, key: PeerKey) -> bool {
         let peer = &mut self.peers[key.0];
         peer.is_paused = !peer.connection.is_some_and(|key| self.engine.wants_bytes(key));
         peer.is_paused
+    }
+
+    /// Whether all that the client has sent was taken.
+    pub(crate) fn has_taken_all(&self, key: PeerKey) -> bool {
+        self.peers[key.0].waiting.is_empty()
     }
 
     /// Whether the engine has half-closed or closed the connection.

@@ -2,6 +2,7 @@
 //! be written.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 
 use postroom_model::{
@@ -87,6 +88,19 @@ impl Session {
 impl Books {
     pub(super) fn is_locked(&self, name: &Name) -> bool {
         self.find(name).is_some_and(|id| self.account(id).password.is_some())
+    }
+
+    /// All texts, each with the mailbox or the channel that it is in.
+    pub(super) fn texts(&self) -> Vec<(String, String)> {
+        let place =
+            |place: &dyn fmt::Display, text: &Text| (place.to_string(), text.as_str().to_owned());
+        let unread = self.accounts.iter().flat_map(|account| {
+            account.mailbox.values().map(move |message| place(&account.name, &message.text))
+        });
+        let said = self.channels.iter().flat_map(|(channel, said)| {
+            said.iter().map(move |said| place(channel, &said.post.text))
+        });
+        unread.chain(said).collect()
     }
 
     pub(super) fn is_known(&self, name: &Name) -> bool {

@@ -1,4 +1,9 @@
 //! Properties of the engine for all behaviour of clients, store and clock.
 
+mod answers;
+mod client;
 mod endings;
 mod hostile;
+mod steps;
+mod whole;
+mod world;
