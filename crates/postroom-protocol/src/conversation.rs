@@ -31,9 +31,6 @@ const PIPELINE_MAX: usize = 128;
 /// be gone, and must not appear present for much longer.
 const DELIVERY_LIMIT_AT_END: Duration = Duration::from_millis(250);
 
-/// Maximum bytes of an answer to a request: a message, made safe, and its sender.
-const DELIVERY_BYTES_MAX: usize = 17 << 10;
-
 /// A session made of a [`Dialogue`].
 #[derive(Debug)]
 pub(crate) struct Conversation<D: Dialogue> {
@@ -242,7 +239,7 @@ impl<D: Dialogue> Conversation<D> {
             (Kind::LogIn, _) => outputs.login = Some(Login::Awaited),
             (Kind::Read, Reply::Read(_)) => self.proof = Proof::Due,
             (Kind::AwaitsDelivery, _) => outputs.timers.push((DELIVERY, None)),
-            (Kind::Plain | Kind::Read, _) => {}
+            (Kind::Plain | Kind::Read | Kind::List, _) => {}
         }
         let answer = &mut outputs.front;
         let next = match reply {
@@ -299,7 +296,7 @@ impl<D: Dialogue> Conversation<D> {
     /// Whether the unsent bytes and the answers to requests under way leave room for
     /// another answer.
     fn has_room_for_an_answer(&self, outputs: &Outputs) -> bool {
-        outputs.front.len() + self.pending.reads() * DELIVERY_BYTES_MAX <= self.output_bytes_max
+        outputs.front.len() + self.pending.answer_bytes_max() <= self.output_bytes_max
     }
 
     /// Carries out the step of a line.
@@ -347,6 +344,7 @@ impl<D: Dialogue> Conversation<D> {
                 Kind::LogIn
             }
             Request::Read => Kind::Read,
+            Request::ListPresent => Kind::List,
             _ => Kind::Plain,
         };
         self.pending.push(Entry::Asked(asked, kind));

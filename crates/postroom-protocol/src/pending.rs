@@ -33,10 +33,25 @@ pub(crate) enum Kind {
     Plain,
     /// If it succeeds, the time limit for the login is stopped.
     LogIn,
-    /// Its answer may be a whole message, for which the output must have room.
+    /// Its answer may be a whole message.
     Read,
-    /// It waits for delivery receipts, with a time limit.
+    /// Its answer is a list of accounts.
+    List,
+    /// It waits for a delivery receipt, for a limited time.
     AwaitsDelivery,
+}
+
+impl Kind {
+    /// Bytes of the longest answer, for which there must be room.
+    fn answer_bytes_max(self) -> usize {
+        match self {
+            Self::Plain | Self::LogIn | Self::AwaitsDelivery => 256,
+            // A text of 8 KiB, made safe, and its sender.
+            Self::Read => 17 << 10,
+            // 2,000 of the longest names, which is what chat shows.
+            Self::List => 128 << 10,
+        }
+    }
 }
 
 impl<A> Default for Pending<A> {
@@ -76,9 +91,13 @@ impl<A> Pending<A> {
         self.iter().all(|entry| matches!(entry, Entry::Aside))
     }
 
-    /// How many pending requests may be answered by a whole message.
-    pub(crate) fn reads(&self) -> usize {
-        self.iter().filter(|entry| matches!(entry, Entry::Asked(_, Kind::Read))).count()
+    /// Bytes that all their answers may come to.
+    pub(crate) fn answer_bytes_max(&self) -> usize {
+        let of = |entry: &Entry<A>| match entry {
+            Entry::Asked(_, kind) => kind.answer_bytes_max(),
+            Entry::Confirm | Entry::Dial | Entry::Aside => 0,
+        };
+        self.iter().map(of).sum()
     }
 
     /// Whether a pending request waits for a delivery receipt.
@@ -102,7 +121,8 @@ mod tests {
             for number in 0..round {
                 pending.push(Entry::Asked(number, Kind::Read));
             }
-            assert_eq!((pending.len(), pending.reads()), (round, round));
+            assert_eq!(pending.len(), round);
+            assert_eq!(pending.answer_bytes_max(), round * (17 << 10));
             for number in 0..round {
                 let expected = Entry::Asked(number, Kind::Read);
                 assert_eq!(pending.pop_if(|_| true), Some(expected));

@@ -217,6 +217,12 @@ impl Driver {
         self.peers[key.0].is_stalled = is_stalled;
     }
 
+    /// How many bytes wait in the engine for a connection.
+    pub(crate) fn waiting(&self, key: PeerKey) -> usize {
+        let connection = self.peers[key.0].connection;
+        connection.map_or(0, |connection| self.engine.transmit(connection, usize::MAX).len())
+    }
+
     /// Whether the engine takes no bytes of a connection, which wait in the socket.
     pub(crate) fn takes_no_more(&mut self, key: PeerKey) -> bool {
         let peer = &mut self.peers[key.0];
@@ -371,7 +377,7 @@ impl Driver {
     }
 
     /// As a socket does: it takes what it has room for.
-    fn transmit(&mut self, key: PeerKey) {
+    pub(crate) fn transmit(&mut self, key: PeerKey) {
         let peer = &mut self.peers[key.0];
         let Some(connection) = peer.connection else {
             return;

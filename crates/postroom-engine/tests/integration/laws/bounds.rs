@@ -1,0 +1,168 @@
+//! What waits for a reader is bounded, however much it asks for at once.
+
+use postroom_engine::EngineSettings;
+use postroom_protocol::{ChatSettings, Settings};
+use postroom_store::{Job as _, Limits, MemoryDisk};
+use proptest::prelude::*;
+
+use crate::driver::{Driver, PeerKey, set_password};
+
+/// Bytes that may wait before nothing more is taken from the reader.
+const OUTPUT_BYTES_MAX: usize = 4 << 10;
+
+/// Accounts that are present, each with the longest name.
+const PRESENT: usize = 20;
+
+/// A reader that asks and does not read.
+struct Reader {
+    protocol: &'static str,
+    log_in: &'static str,
+    /// What it asks for, again and again.
+    asks: &'static [&'static str],
+    /// Bytes of the longest answer.
+    answer_bytes_max: usize,
+}
+
+const READERS: &[Reader] = &[
+    Reader {
+        protocol: "mailbox",
+        log_in: "LOGIN bob\n",
+        asks: &["READ\n", "COMPOSE ann\nhi\n"],
+        answer_bytes_max: 17 << 10,
+    },
+    Reader {
+        protocol: "mailbox-verbose",
+        log_in: "LOGIN bob\n",
+        asks: &["READ bob\n", "COMPOSE bob ann hi\n", "?\n"],
+        answer_bytes_max: 17 << 10,
+    },
+    Reader {
+        protocol: "im",
+        log_in: "/login ian 1\n",
+        asks: &["/list\n", "/to ann hi\n", "?\n", "/port 1\n"],
+        answer_bytes_max: 32 << 10,
+    },
+    Reader {
+        protocol: "board",
+        log_in: "t\n",
+        asks: &["#rust\n"],
+        // A page of 72 KiB, made safe.
+        answer_bytes_max: 144 << 10,
+    },
+    Reader {
+        protocol: "chat",
+        log_in: "/setname bob\n",
+        asks: &["/allusers\n", "/read\n", "/inbox\n", "/send ann hi\n", "/cmd\n", "?\n"],
+        answer_bytes_max: 17 << 10,
+    },
+];
+
+/// An engine with a full mailbox, a full channel, and many who are present.
+fn begin() -> (Driver, PeerKey) {
+    let (disk, limits) = (MemoryDisk::default(), Limits::default());
+    set_password(&disk, limits, "ian", "1");
+    let chat = ChatSettings { announces: false };
+    let session = Settings { output_bytes_max: OUTPUT_BYTES_MAX, chat, ..Settings::default() };
+    let settings = EngineSettings { session, ..EngineSettings::default() };
+    let mut driver = Driver::on(disk, settings, limits);
+    for number in 0..PRESENT {
+        let present = driver.connect("chat");
+        driver.send(present, format!("/setname {number:064}\n").as_bytes());
+        driver.settle();
+    }
+    let ann = driver.connect("chat");
+    driver.send(ann, b"/setname ann\n");
+    driver.settle();
+    // Control characters take two bytes where they are shown.
+    let long = "\u{8}".repeat(8_000);
+    for _ in 0..20 {
+        driver.send(ann, format!("/send bob {long}\n").as_bytes());
+        driver.send(ann, format!("/say #rust {long}\n").as_bytes());
+        driver.settle();
+        driver.look(ann);
+    }
+    (driver, ann)
+}
+
+/// What waits is within its limit and one answer, and the engine takes nothing beyond
+/// the limit.
+fn check(driver: &mut Driver, key: PeerKey, reader: &Reader) {
+    let waiting = driver.waiting(key);
+    let most = OUTPUT_BYTES_MAX + reader.answer_bytes_max;
+    assert!(waiting <= most, "{}: {waiting} bytes wait", reader.protocol);
+    assert!(waiting <= OUTPUT_BYTES_MAX || driver.takes_no_more(key), "{}", reader.protocol);
+}
+
+/// Runs what is held, the last job first.
+fn finish(driver: &mut Driver) {
+    for job in driver.held.replace(Vec::new()).into_iter().flatten().rev() {
+        driver.engine.finish(job.run()).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_more_waits_for_a_reader_than_its_limit_and_one_answer(
+        asks in prop::collection::vec(0..6_usize, 1..300),
+        repeats in 1..50_usize,
+        part in 200..4_000_usize,
+        reads in 0..30_000_usize,
+    ) {
+        for reader in READERS {
+            let (mut driver, _) = begin();
+            let key = driver.connect(reader.protocol);
+            driver.send(key, reader.log_in.as_bytes());
+            driver.settle();
+            driver.look(key);
+            driver.room = reads;
+            driver.held = Some(Vec::new());
+            let asks = asks.iter().flat_map(|ask| {
+                std::iter::repeat_n(reader.asks[ask % reader.asks.len()], repeats)
+            });
+            let asks: String = asks.take(200).collect();
+            for part in asks.as_bytes().chunks(part) {
+                driver.send(key, part);
+                driver.set_stalled(key, true);
+                for _ in 0..3 {
+                    driver.settle();
+                    check(&mut driver, key, reader);
+                    finish(&mut driver);
+                }
+                // It reads a little.
+                driver.set_stalled(key, false);
+                driver.transmit(key);
+            }
+        }
+    }
+
+    /// Lines of others come unasked; who does not read them is ended.
+    #[test]
+    fn who_does_not_read_what_others_say_is_ended(
+        said in prop::collection::vec(1..8_000_usize, 1..60),
+        at_once in 1..20_usize,
+    ) {
+        for (protocol, log_in) in
+            [("chat", "/setname bob\n/join #rust\n"), ("board", "s\n#rust\n")]
+        {
+            let (mut driver, ann) = begin();
+            let key = driver.connect(protocol);
+            driver.send(key, log_in.as_bytes());
+            driver.settle();
+            driver.look(key);
+            driver.set_stalled(key, true);
+            for said in said.chunks(at_once) {
+                for bytes in said {
+                    let text = "x".repeat(*bytes);
+                    driver.send(ann, format!("/say #rust {text}\n").as_bytes());
+                }
+                driver.settle();
+                let waiting = driver.waiting(key);
+                prop_assert!(waiting <= OUTPUT_BYTES_MAX, "{protocol}: {waiting} bytes wait");
+            }
+            let bytes: usize = said.iter().sum();
+            prop_assert!(driver.is_gone(key) || bytes <= OUTPUT_BYTES_MAX, "{}", protocol);
+        }
+    }
+}
