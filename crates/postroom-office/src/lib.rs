@@ -112,21 +112,21 @@ impl<S: Store> Office<S> {
             return;
         };
         let work = record.work_or(&mut self.spare);
-        let needs_no_commit = match &request {
+        let must_wait = match &request {
             Request::Tell { .. }
             | Request::Join(_)
             | Request::Leave(_)
             | Request::CountUnread
-            | Request::ListPresent => true,
+            | Request::ListPresent => !work.requests.is_empty(),
+            Request::Compose { .. } | Request::Read | Request::Confirm => {
+                work.requests.defers_mail()
+            }
             Request::LogIn { .. }
-            | Request::Compose { .. }
-            | Request::Read
-            | Request::Confirm
             | Request::Post { .. }
             | Request::Latest(_)
             | Request::Timeline { .. } => false,
         };
-        if needs_no_commit && !work.requests.is_empty() {
+        if must_wait {
             work.requests.defer(request);
         } else {
             let number = work.requests.begin();

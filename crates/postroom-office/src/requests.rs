@@ -3,12 +3,14 @@
 //! ```text
 //!  request ──▶ Waiting ──its call completes──▶ Ready ──earlier ones are answered──▶ reply
 //!  request that needs no commit, behind others ──▶ Deferred ──▶ Waiting or Ready
+//!  request to a mailbox, behind a deferred one ──▶ Deferred ──▶ Waiting or Ready
 //! ```
 //!
 //! Completions arrive in any order; replies are sent in the order of the requests. A
 //! request that is answered from memory, or is live only, waits for the earlier
 //! requests of its own session, so that it sees their effects; it waits for no other
-//! session.
+//! session. What its session asks of a mailbox behind it waits too, so that it sees
+//! nothing of that.
 
 use std::collections::VecDeque;
 
@@ -20,6 +22,8 @@ pub(crate) struct Requests {
     /// The number of the earliest.
     first: u32,
     pending: VecDeque<Pending>,
+    /// There may be one that has not begun.
+    has_deferred: bool,
 }
 
 #[derive(Debug)]
@@ -56,6 +60,22 @@ impl Requests {
         self.pending.is_empty()
     }
 
+    /// Whether one that has not begun concerns a mailbox.
+    pub(crate) fn defers_mail(&self) -> bool {
+        let concerns_mail = |pending: &Pending| {
+            matches!(
+                pending,
+                Pending::Deferred(
+                    Request::CountUnread
+                        | Request::Compose { .. }
+                        | Request::Read
+                        | Request::Confirm
+                )
+            )
+        };
+        self.has_deferred && self.pending.iter().any(concerns_mail)
+    }
+
     /// Adds a request that is under way; returns its number.
     pub(crate) fn begin(&mut self) -> u32 {
         self.push(Pending::Waiting)
@@ -63,6 +83,7 @@ impl Requests {
 
     /// Adds a request that begins when all earlier ones are answered.
     pub(crate) fn defer(&mut self, request: Request) {
+        self.has_deferred = true;
         self.push(Pending::Deferred(request));
     }
 
@@ -104,6 +125,7 @@ impl Requests {
     fn pop(&mut self) -> Option<Pending> {
         let pending = self.pending.pop_front()?;
         self.first = self.first.wrapping_add(1);
+        self.has_deferred &= !self.pending.is_empty();
         Some(pending)
     }
 

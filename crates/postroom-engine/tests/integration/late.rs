@@ -185,6 +185,22 @@ fn a_request_sees_what_its_own_session_stored_before_it() {
 }
 
 #[test]
+fn a_request_sees_nothing_that_its_own_session_stored_after_it() {
+    let mut driver = driver();
+    let ann = client(&mut driver, "chat", "/setname ann\n");
+    let lines = "/send ann one\n/inbox\n/send ann two\n/inbox\n/send ann three\n/read\n";
+    let expected = [
+        "Message left for ann.",
+        "You have 1 unread message.",
+        "Message left for ann.",
+        "You have 2 unread messages.",
+        "Message left for ann.",
+        "from ann: one",
+    ];
+    assert_eq!(say_and_see(&mut driver, ann, lines), expected);
+}
+
+#[test]
 fn a_live_line_waits_for_the_commits_of_its_own_session_alone() {
     let mut driver = driver();
     let [ann, bob, cat] = ["ann", "bob", "cat"]
