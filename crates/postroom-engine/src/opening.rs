@@ -72,14 +72,18 @@ impl<S: Store> Engine<S> {
         while !self.has_place()
             && let Some(key) = self.evicted.pop_front()
         {
-            let phase = self.connections.get(key.index()).map(|connection| connection.phase);
-            if let Some(Phase::Closing(EVICTED) | Phase::Draining(EVICTED)) = phase {
+            if self.is_being_evicted(key) {
                 self.remove(key, Ending::AsItsPhase);
             }
         }
         if self.has_place() {
             self.evicted.clear();
         }
+    }
+
+    fn is_being_evicted(&self, key: ConnectionKey) -> bool {
+        let phase = self.connections.get(key.index()).map(|connection| connection.phase);
+        matches!(phase, Some(Phase::Closing(EVICTED) | Phase::Draining(EVICTED)))
     }
 
     /// Ends connections that wait to log in where they are too many. To be called when
@@ -103,6 +107,42 @@ impl<S: Store> Engine<S> {
         let limit = self.now + self.settings.drain_limit;
         let connection = &mut self.connections[key.index()];
         self.timers.set(&mut connection.drain, Deadline::Drain(key), Some(limit));
+        // They end in the order of their evictions, or earlier.
+        while self.evicted.front().is_some_and(|first| !self.is_being_evicted(*first)) {
+            self.evicted.pop_front();
+        }
         self.evicted.push_back(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use postroom_protocol::Protocol;
+    use postroom_store::{Limits, MemoryDisk};
+
+    use super::*;
+    use crate::{EngineSettings, Listener, ListenerOptions};
+
+    #[test]
+    fn connections_evicted_long_ago_are_forgotten() {
+        #[expect(clippy::disallowed_methods, reason = "any time will do as the first")]
+        let mut now = Instant::now();
+        let settings = EngineSettings { connections_max: 40, ..EngineSettings::default() };
+        let store = MemoryDisk::default().open(Limits::default());
+        let mut engine = Engine::new(now, settings, store);
+        let protocol = Protocol::find("mailbox").unwrap();
+        let listener = Listener { protocol, options: ListenerOptions::default() };
+        let (listener, peer) = (engine.add_listener(listener), ([192, 0, 2, 1], 1).into());
+        for _ in 0..1_000 {
+            engine.open(now, listener, peer);
+            engine.evict_before_login(now);
+            while engine.next_output(now).is_some() {}
+            now += Duration::from_secs(2);
+            engine.time_passed(now);
+            while engine.next_output(now).is_some() {}
+        }
+        assert!(engine.evicted.len() <= engine.settings.connections_max);
     }
 }
