@@ -112,24 +112,7 @@ impl<S: Store> Office<S> {
             return;
         };
         let work = record.work_or(&mut self.spare);
-        let must_wait = match &request {
-            Request::Tell { .. }
-            | Request::Join(_)
-            | Request::Leave(_)
-            | Request::CountUnread
-            | Request::ListPresent => !work.requests.is_empty(),
-            Request::Compose { .. } | Request::Read | Request::Confirm => {
-                work.requests.defers_mail()
-            }
-            Request::LogIn { .. }
-            | Request::Post { .. }
-            | Request::Latest(_)
-            | Request::Timeline { .. } => false,
-        };
-        if must_wait {
-            work.requests.defer(request);
-        } else {
-            let number = work.requests.begin();
+        if let Some((number, request)) = work.requests.add(request) {
             self.act(RequestKey { session, number }, request);
         }
     }
@@ -188,6 +171,7 @@ impl<S: Store> Office<S> {
         let before = std::mem::replace(&mut record.identity, after);
         self.outputs.extend(self.posts.take().map(Output::Posts));
         if let Some(work) = record.work() {
+            work.requests.drop_deferred();
             for channel in work.channels.drain(..) {
                 self.live.leave_channel(session, &channel);
             }

@@ -1,16 +1,15 @@
-//! The pending requests of one session: those without a reply.
+//! The requests of one session that have no reply yet.
 //!
 //! ```text
-//!  request ──▶ Waiting ──its call completes──▶ Ready ──earlier ones are answered──▶ reply
-//!  request that needs no commit, behind others ──▶ Deferred ──▶ Waiting or Ready
-//!  request to a mailbox, behind a deferred one ──▶ Deferred ──▶ Waiting or Ready
+//!  stored ──▶ Waiting ──its call completes──▶ Ready ──earlier ones are answered──▶ reply
+//!  read from memory or live, alone ──▶ Reading, or Waiting ──▶ Ready ──▶ reply
+//!  any other ──▶ Deferred ──▶ Waiting or Reading
 //! ```
 //!
-//! Completions arrive in any order; replies are sent in the order of the requests. A
-//! request that is answered from memory, or is live only, waits for the earlier
-//! requests of its own session, so that it sees their effects; it waits for no other
-//! session. What its session asks of a mailbox behind it waits too, so that it sees
-//! nothing of that.
+//! Completions come in any order; replies leave in the order of the requests. A request
+//! that is answered from memory, or is live only, waits for the earlier requests of its
+//! own session, and later ones wait for it: it sees what was stored before it, and
+//! nothing that was stored after it. It waits for no other session.
 
 use std::collections::VecDeque;
 
@@ -22,79 +21,104 @@ pub(crate) struct Requests {
     /// The number of the earliest.
     first: u32,
     pending: VecDeque<Pending>,
-    /// There may be one that has not begun.
-    has_deferred: bool,
 }
 
 #[derive(Debug)]
 enum Pending {
     /// Its call, its check or its delivery is under way.
     Waiting,
+    /// The same, and it is answered from memory: later ones wait for it.
+    Reading,
     /// Its reply waits for those of earlier requests.
     Ready(Reply),
-    /// It begins when all earlier requests are answered.
+    /// It begins when what it waits for is answered.
     Deferred(Request),
 }
 
-/// The next action for the head of the queue.
+/// What a request needs to be answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Needs {
+    /// A call of the store that may need a commit.
+    Commit,
+    /// What the store has in memory.
+    Memory,
+    /// Other sessions.
+    Others,
+}
+
+impl Needs {
+    fn of(request: &Request) -> Self {
+        match request {
+            Request::CountUnread | Request::ListPresent => Self::Memory,
+            Request::Tell { .. } | Request::Join(_) | Request::Leave(_) => Self::Others,
+            Request::LogIn { .. }
+            | Request::Compose { .. }
+            | Request::Read
+            | Request::Confirm
+            | Request::Post { .. }
+            | Request::Latest(_)
+            | Request::Timeline { .. } => Self::Commit,
+        }
+    }
+
+    /// A request that has these needs is under way.
+    fn begun(self) -> Pending {
+        match self {
+            Self::Memory => Pending::Reading,
+            Self::Commit | Self::Others => Pending::Waiting,
+        }
+    }
+}
+
+/// What is due at the head of the queue.
 #[derive(Debug)]
 pub(crate) enum Due {
-    /// Send this reply.
+    /// To be sent.
     Reply(Reply),
-    /// Begin this request, with this number.
+    /// To be begun, under this number.
     Request(u32, Request),
 }
 
 impl Requests {
-    /// Sets the number of the next request of an empty queue.
+    /// Lets the requests of an empty queue be counted from `number` on.
     pub(crate) fn begin_at(&mut self, number: u32) {
         self.first = number;
     }
 
     /// The number of the next request.
     pub(crate) fn next(&self) -> u32 {
-        self.first.wrapping_add(u32::try_from(self.pending.len()).unwrap_or(u32::MAX))
+        self.number(self.pending.len())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.pending.is_empty()
     }
 
-    /// Whether one that has not begun concerns a mailbox.
-    pub(crate) fn defers_mail(&self) -> bool {
-        let concerns_mail = |pending: &Pending| {
-            matches!(
-                pending,
-                Pending::Deferred(
-                    Request::CountUnread
-                        | Request::Compose { .. }
-                        | Request::Read
-                        | Request::Confirm
-                )
-            )
-        };
-        self.has_deferred && self.pending.iter().any(concerns_mail)
-    }
-
-    /// Adds a request that is under way; returns its number.
-    pub(crate) fn begin(&mut self) -> u32 {
-        self.push(Pending::Waiting)
-    }
-
-    /// Adds a request that begins when all earlier ones are answered.
-    pub(crate) fn defer(&mut self, request: Request) {
-        self.has_deferred = true;
-        self.push(Pending::Deferred(request));
-    }
-
-    fn push(&mut self, pending: Pending) -> u32 {
+    /// Adds a request; returns it with its number if it begins now.
+    pub(crate) fn add(&mut self, request: Request) -> Option<(u32, Request)> {
         let number = self.next();
-        self.pending.push_back(pending);
-        number
+        let needs = Needs::of(&request);
+        let must_wait = self.barrier().is_some() || needs != Needs::Commit && !self.is_empty();
+        if must_wait {
+            self.pending.push_back(Pending::Deferred(request));
+            return None;
+        }
+        self.pending.push_back(needs.begun());
+        Some((number, request))
     }
 
-    /// Stores the reply to a request; it is due when the replies before it have been
-    /// sent.
+    /// The place of the first request that later ones wait for.
+    fn barrier(&self) -> Option<usize> {
+        // What has begun behind it would have waited: the usual case, without a search.
+        if let Some(Pending::Waiting) = self.pending.back() {
+            return None;
+        }
+        self.pending
+            .iter()
+            .position(|pending| matches!(pending, Pending::Reading | Pending::Deferred(_)))
+    }
+
+    /// Notes the reply to a request; it is due when those before it have gone.
     pub(crate) fn resolve(&mut self, number: u32, reply: Reply) {
         let place = number.wrapping_sub(self.first) as usize;
         if let Some(pending) = self.pending.get_mut(place) {
@@ -102,22 +126,42 @@ impl Requests {
         }
     }
 
-    /// Takes the next action, if one is due.
+    /// Takes what is due.
     pub(crate) fn take_due(&mut self) -> Option<Due> {
-        match self.pending.front_mut()? {
-            Pending::Waiting => None,
-            pending @ Pending::Deferred(_) => match std::mem::replace(pending, Pending::Waiting) {
-                Pending::Deferred(request) => Some(Due::Request(self.first, request)),
-                Pending::Waiting | Pending::Ready(_) => None,
-            },
-            Pending::Ready(_) => match self.pop() {
-                Some(Pending::Ready(reply)) => Some(Due::Reply(reply)),
-                _ => None,
-            },
+        if let Pending::Ready(_) = self.pending.front()?
+            && let Some(Pending::Ready(reply)) = self.pop()
+        {
+            return Some(Due::Reply(reply));
+        }
+        let place = self.barrier()?;
+        let pending = &mut self.pending[place];
+        let Pending::Deferred(request) = pending else {
+            return None;
+        };
+        let needs = Needs::of(request);
+        if needs != Needs::Commit && place > 0 {
+            return None;
+        }
+        match std::mem::replace(pending, needs.begun()) {
+            Pending::Deferred(request) => Some(Due::Request(self.number(place), request)),
+            _ => None,
         }
     }
 
-    /// Drops all requests: their replies will not be sent.
+    fn number(&self, place: usize) -> u32 {
+        self.first.wrapping_add(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
+    /// The session is closed: what has not begun never does.
+    pub(crate) fn drop_deferred(&mut self) {
+        for pending in &mut self.pending {
+            if let Pending::Deferred(_) = pending {
+                *pending = Pending::Ready(Reply::Unavailable);
+            }
+        }
+    }
+
+    /// Forgets all requests: whatever they come to is not told.
     pub(crate) fn clear(&mut self) {
         while self.pop().is_some() {}
     }
@@ -125,18 +169,23 @@ impl Requests {
     fn pop(&mut self) -> Option<Pending> {
         let pending = self.pending.pop_front()?;
         self.first = self.first.wrapping_add(1);
-        self.has_deferred &= !self.pending.is_empty();
         Some(pending)
     }
 
-    /// The number of a deferred `Tell` that waits for a delivery receipt, if there is
-    /// one.
+    /// The number of a deferred request that would wait for delivery receipts, if there
+    /// is one.
     pub(crate) fn deferred_delivery(&self) -> Option<u32> {
         let is_it = |pending: &Pending| {
-            matches!(pending, Pending::Deferred(Request::Tell { awaits_delivery: true, .. }))
+            matches!(
+                pending,
+                Pending::Deferred(
+                    Request::Tell { awaits_delivery: true, .. }
+                        | Request::Post { awaits_delivery: true, .. }
+                )
+            )
         };
         let place = self.pending.iter().position(is_it)?;
-        Some(self.first.wrapping_add(u32::try_from(place).unwrap_or(u32::MAX)))
+        Some(self.number(place))
     }
 }
 
@@ -152,10 +201,30 @@ mod tests {
         unread
     }
 
+    /// Adds a request that needs a commit; returns its number.
+    fn begin(requests: &mut Requests) -> u32 {
+        requests.add(Request::Read).unwrap().0
+    }
+
+    #[test]
+    fn requests_after_one_from_memory_begin_when_it_is_answered_and_then_at_once() {
+        let mut requests = Requests::default();
+        let (count, _) = requests.add(Request::CountUnread).unwrap();
+        for request in [Request::Read, Request::Confirm, Request::CountUnread, Request::Read] {
+            assert!(requests.add(request).is_none());
+        }
+        assert!(requests.take_due().is_none());
+        requests.resolve(count, Reply::Unread(1));
+        assert!(matches!(requests.take_due(), Some(Due::Reply(_))));
+        assert!(matches!(requests.take_due(), Some(Due::Request(1, Request::Read))));
+        assert!(matches!(requests.take_due(), Some(Due::Request(2, Request::Confirm))));
+        assert!(requests.take_due().is_none(), "the next count waits for both");
+    }
+
     #[test]
     fn replies_leave_in_the_order_of_the_requests() {
         let mut requests = Requests::default();
-        let [first, second, third] = [(); 3].map(|()| requests.begin());
+        let [first, second, third] = [(); 3].map(|()| begin(&mut requests));
         requests.resolve(third, Reply::Unread(3));
         requests.resolve(second, Reply::Unread(2));
         assert_eq!(replies(&mut requests), [0_u32; 0]);
@@ -168,13 +237,11 @@ mod tests {
     #[test]
     fn a_deferred_request_begins_when_earlier_ones_are_answered() {
         let mut requests = Requests::default();
-        let first = requests.begin();
-        requests.defer(Request::CountUnread);
+        let first = begin(&mut requests);
+        assert!(requests.add(Request::CountUnread).is_none());
         assert!(requests.take_due().is_none());
         requests.resolve(first, Reply::Unread(1));
-        assert_eq!(replies(&mut requests), [1]);
-        let mut requests = Requests::default();
-        requests.defer(Request::CountUnread);
+        assert!(matches!(requests.take_due(), Some(Due::Reply(Reply::Unread(1)))));
         let Some(Due::Request(number, Request::CountUnread)) = requests.take_due() else {
             panic!("{requests:?}");
         };

@@ -265,3 +265,25 @@ impl<S: Store> Office<S> {
         self.resolve(RequestKey { session, number }, reply);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use postroom_model::{Request, Unknown};
+
+    use super::*;
+    use crate::tests::Bench;
+
+    #[test]
+    fn a_session_that_has_ended_joins_nothing() {
+        let mut bench = Bench::new();
+        let session = bench.ask_to_enter("bob", None);
+        bench.settle();
+        let (recipient, text) = (Name::new("ann").unwrap(), Text::default());
+        let rust = Channel::parse("#rust").unwrap();
+        bench.office.ask(session, Request::Compose { recipient, text, unknown: Unknown::Register });
+        bench.office.ask(session, Request::Join(rust.clone()));
+        bench.office.leave(session);
+        bench.settle();
+        assert!(bench.office.live.members(&rust).is_empty());
+    }
+}

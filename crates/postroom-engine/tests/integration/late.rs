@@ -201,6 +201,30 @@ fn a_request_sees_nothing_that_its_own_session_stored_after_it() {
 }
 
 #[test]
+fn a_later_request_waits_for_one_from_memory() {
+    let mut driver = driver();
+    let ann = client(&mut driver, "chat", "/setname ann\n");
+    let lines = "/read\n/inbox\n/send ann one\n/inbox\n/send ann two\n";
+    let answers = [
+        "You have no unread messages.",
+        "You have 0 unread messages.",
+        "Message left for ann.",
+        "You have 1 unread message.",
+        "Message left for ann.",
+    ];
+    assert_eq!(say_and_see(&mut driver, ann, lines), answers);
+    // The count alone is late.
+    driver.disk.decide(|call| match call {
+        Call::CountUnread { .. } => Fate::Late,
+        _ => Fate::CarriedOut,
+    });
+    assert!(say_and_see(&mut driver, ann, "/inbox\n/send ann three\n").is_empty());
+    driver.disk.carry_out();
+    driver.settle();
+    assert_eq!(driver.lines(ann), ["You have 2 unread messages.", "Message left for ann."]);
+}
+
+#[test]
 fn a_live_line_waits_for_the_commits_of_its_own_session_alone() {
     let mut driver = driver();
     let [ann, bob, cat] = ["ann", "bob", "cat"]
