@@ -100,6 +100,21 @@ fn finish(driver: &mut Driver) {
     }
 }
 
+#[test]
+fn nothing_is_taken_from_a_reader_with_more_waiting_than_its_limit() {
+    let (mut driver, _) = begin();
+    let key = driver.connect("mailbox");
+    driver.send(key, b"LOGIN bob\n");
+    driver.settle();
+    driver.set_stalled(key, true);
+    driver.send(key, b"READ\n");
+    driver.settle();
+    assert!(driver.waiting(key) > OUTPUT_BYTES_MAX && driver.takes_no_more(key));
+    driver.set_stalled(key, false);
+    driver.transmit(key);
+    assert!(!driver.takes_no_more(key));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 5, ..ProptestConfig::default() })]
 
@@ -134,6 +149,12 @@ proptest! {
                 driver.set_stalled(key, false);
                 driver.transmit(key);
             }
+            // Once it reads, all is answered.
+            driver.room = usize::MAX;
+            driver.held = None;
+            driver.settle();
+            prop_assert!(driver.has_taken_all(key) && driver.waiting(key) == 0);
+            prop_assert_eq!(driver.is_closed(key), reader.protocol == "board");
         }
     }
 

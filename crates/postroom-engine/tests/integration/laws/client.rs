@@ -91,7 +91,7 @@ impl Client {
             return;
         }
         let stores = || Asked::Stores(text.to_owned());
-        let (own, to) = (self.name, [OPEN[which % 4], LOCKED[which % 2]][which / 4 % 2]);
+        let (own, to) = (self.name, [OPEN[which / 8 % 4], LOCKED[which / 8 % 2]][which / 32 % 2]);
         match (self.protocol, which % 8) {
             ("mailbox", 0..=3) => self.ask(&format!("COMPOSE {to}\n{text}\n"), [stores()]),
             ("mailbox" | "mailbox-verbose", 4) => self.leave("EXIT\n"),

@@ -131,6 +131,9 @@ proptest! {
             prop_assert!(!is_there || client.is_answered());
         }
         world.check_promises();
+        // Nobody waits for a delivery receipt any more.
+        let (next, soon) = (world.driver.engine.next_deadline(), Duration::from_millis(10));
+        prop_assert!(next.is_none_or(|next| next > world.driver.now + soon));
     }
 
     #[test]
