@@ -109,7 +109,8 @@ impl Requests {
 
     /// The place of the first request that later ones wait for.
     fn barrier(&self) -> Option<usize> {
-        // What has begun behind it would have waited: the usual case, without a search.
+        // Nothing begins behind such a request, so if the last one has begun there is none.
+        // That is the usual case, and needs no search.
         if let Some(Pending::Waiting) = self.pending.back() {
             return None;
         }
