@@ -245,11 +245,7 @@ impl<S: Store> Engine<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[expect(clippy::disallowed_methods, reason = "any time will do")]
-    fn now() -> Instant {
-        Instant::now()
-    }
+    use crate::tests::any_time as now;
 
     #[test]
     fn failures_count_for_a_minute_and_are_forgotten_then() {

@@ -236,3 +236,14 @@ impl<S: Store> Engine<S> {
         self.connections.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A first instant for tests, whose clock may begin anywhere.
+    #[expect(clippy::disallowed_methods, reason = "a test needs some first instant")]
+    pub(crate) fn any_time() -> Instant {
+        Instant::now()
+    }
+}

@@ -421,11 +421,7 @@ impl<S: Store> Engine<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[expect(clippy::disallowed_methods, reason = "any time will do")]
-    fn now() -> Instant {
-        Instant::now()
-    }
+    use crate::tests::any_time as now;
 
     #[test]
     fn beyond_twenty_a_second_lines_of_one_kind_and_peer_are_counted() {

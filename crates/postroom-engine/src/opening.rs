@@ -127,8 +127,7 @@ mod tests {
 
     #[test]
     fn connections_evicted_long_ago_are_forgotten() {
-        #[expect(clippy::disallowed_methods, reason = "any time will do as the first")]
-        let mut now = Instant::now();
+        let mut now = crate::tests::any_time();
         let settings = EngineSettings { connections_max: 40, ..EngineSettings::default() };
         let store = MemoryDisk::default().open(Limits::default());
         let mut engine = Engine::new(now, settings, store);

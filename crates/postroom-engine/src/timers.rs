@@ -88,8 +88,7 @@ mod tests {
 
     #[test]
     fn deadlines_pass_in_order_and_stopped_ones_never() {
-        #[expect(clippy::disallowed_methods, reason = "any time will do as the first")]
-        let start = Instant::now();
+        let start = crate::tests::any_time();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut timers = Timers::new(start);
         let mut slots = [Slot::default(); 3];

@@ -2,7 +2,6 @@
 //! model of mailboxes.
 
 #![expect(clippy::missing_panics_doc, reason = "in a test a panic is the failure")]
-#![expect(clippy::unwrap_used, reason = "in a test it is the failure")]
 
 pub mod mailboxes;
 pub mod transcript;

@@ -81,15 +81,16 @@ impl Transcript {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../postroom-protocol/transcripts")
             .join(protocol);
-        let mut paths: Vec<_> =
-            std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let entries = std::fs::read_dir(&folder).expect("a protocol has a folder of transcripts");
+        let path = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("it is read").path();
+        let mut paths: Vec<_> = entries.map(path).collect();
         paths.sort();
         assert!(!paths.is_empty(), "no transcripts in {}", folder.display());
         paths.into_iter().map(|path| Self::read(path, protocol)).collect()
     }
 
     fn read(path: PathBuf, protocol: &str) -> Self {
-        let text = std::fs::read_to_string(&path).unwrap();
+        let text = std::fs::read_to_string(&path).expect("a transcript is UTF-8");
         let mut transcript = Self {
             path,
             protocol: protocol.to_owned(),
@@ -238,13 +239,14 @@ fn unescape(text: &str) -> Vec<u8> {
             "\\" => bytes.push(b'\\'),
             "x" => {
                 let (digits, tail) = tail.split_at(2);
-                bytes.push(u8::from_str_radix(digits, 16).unwrap());
+                bytes.push(u8::from_str_radix(digits, 16).expect("two hexadecimal digits"));
                 rest = tail;
             }
             "(" => {
-                let (repeated, tail) = tail.split_once(')').unwrap();
-                let (times, part) = repeated.split_once('*').unwrap();
-                bytes.extend(unescape(part).repeat(times.parse().unwrap()));
+                let (repeated, tail) = tail.split_once(')').expect("an end of \\(");
+                let (times, part) = repeated.split_once('*').expect("TIMES*PART");
+                let times = times.parse().expect("TIMES is a number");
+                bytes.extend(unescape(part).repeat(times));
                 rest = tail;
             }
             _ => panic!("no such escape: \\{kind}"),
