@@ -33,9 +33,10 @@ fn end(world: &mut World, resets: bool) {
     (world.driver.held, world.driver.held_dials) = (None, None);
 }
 
-/// All that is under way comes to its end, deadlines too.
+/// All that is under way comes to its end, deadlines too: lines of one client that wait
+/// for a dial or a delivery receipt do so one after the other, for seconds each.
 fn wait(world: &mut World) {
-    for _ in 0..4 {
+    for _ in 0..40 {
         world.finish_all();
         world.pass(Duration::from_secs(10));
     }
