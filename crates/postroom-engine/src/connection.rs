@@ -7,7 +7,7 @@
 //! ```
 
 use postroom_model::SessionKey;
-use postroom_protocol::{Close, Stream};
+use postroom_protocol::{Close, Reading, Stream};
 
 use crate::timers::Slot;
 
@@ -17,6 +17,8 @@ pub(crate) struct Connection {
     /// Which of the session's streams it is.
     pub(crate) stream: Stream,
     pub(crate) phase: Phase,
+    /// What its session takes, if it is open and the client's.
+    pub(crate) reading: Reading,
     /// The driver was told to read no more.
     pub(crate) is_paused: bool,
     /// Already in the list of connections to be transmitted.
@@ -89,6 +91,7 @@ impl Connection {
             session: Some(session),
             stream,
             phase,
+            reading: Reading::Bytes,
             is_paused: false,
             in_unsent: false,
             has_half_closed: false,

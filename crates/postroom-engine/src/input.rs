@@ -3,57 +3,40 @@
 use std::time::Instant;
 
 use postroom_model::{Request, SessionKey};
-use postroom_protocol::{Input, Login, Outputs, Session, Stream, Timer};
+use postroom_protocol::{Input, Login, Outputs, Reading, Session, Stream, Timer};
 use postroom_store::Store;
 
-use crate::connection::{Broken, Connection, Ending, Phase};
+use crate::connection::{Broken, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::Proof;
 use crate::timers::{Deadline, Slot};
 use crate::{Engine, Output};
 
 impl<S: Store> Engine<S> {
-    /// Whether bytes of a connection are taken now. Where they are not, the driver
-    /// leaves them in the socket until [`Output::Receive`].
-    pub fn wants_bytes(&mut self, key: ConnectionKey) -> bool {
-        let wants = self.would_take_bytes(key);
-        if let Some(connection) = self.connections.get_mut(key.index()) {
-            connection.is_paused = !wants;
-        }
-        wants
-    }
-
-    fn would_take_bytes(&self, key: ConnectionKey) -> bool {
-        let Some(connection) = self.connections.get(key.index()) else {
-            return false;
+    /// What the driver may read from a connection now. Where that is nothing, it leaves
+    /// the bytes in the socket until [`Output::Receive`].
+    pub fn reading(&mut self, key: ConnectionKey) -> Reading {
+        let Some(connection) = self.connections.get_mut(key.index()) else {
+            return Reading::Nothing;
         };
-        match connection.phase {
-            Phase::Open if connection.stream == Stream::Back => true,
-            Phase::Open => {
-                let session = connection.session.and_then(|session| self.sessions.get(session));
-                session.is_some_and(|session| session.state.takes_bytes())
-                    && connection.output.len() <= self.settings.session.output_bytes_max
-            }
+        let output_bytes_max = self.settings.session.output_bytes_max;
+        let reading = match connection.phase {
+            Phase::Open if connection.stream == Stream::Back => Reading::Bytes,
+            Phase::Open if connection.output.len() <= output_bytes_max => connection.reading,
             // Nothing more is answered; the socket is emptied once all is written.
-            Phase::Dialling | Phase::Closing(_) => false,
-            Phase::Draining(_) => true,
-        }
+            Phase::Open | Phase::Dialling | Phase::Closing(_) => Reading::Nothing,
+            // The end that the client asked for may be a proof.
+            Phase::Draining(_) if connection.reading == Reading::Proof => Reading::Proof,
+            Phase::Draining(_) => Reading::Bytes,
+        };
+        connection.is_paused = reading == Reading::Nothing;
+        reading
     }
 
-    /// Whether [`received`](Self::received) and [`half_closed`](Self::half_closed) need
-    /// to know how many bytes the peer has acknowledged.
-    pub fn needs_acknowledged(&self, key: ConnectionKey) -> bool {
-        self.connections
-            .get(key.index())
-            .filter(|connection| connection.stream == Stream::Front)
-            .and_then(|connection| self.sessions.get(connection.session?))
-            .is_some_and(|session| session.state.awaits_proof())
-    }
-
-    /// Takes bytes of a connection. `acknowledged` says, where that is
-    /// [needed](Self::needs_acknowledged), how many bytes of ours its peer had
-    /// acknowledged before these were taken from the socket: a line sent without having
-    /// seen an answer must not seem to prove it.
+    /// Takes bytes of a connection. `acknowledged` says, where they may be a
+    /// [proof](Reading::Proof), how many bytes of ours its peer had acknowledged before
+    /// these were taken from the socket: a line sent without having seen an answer must
+    /// not seem to prove it.
     pub fn received(
         &mut self,
         now: Instant,
@@ -168,19 +151,20 @@ impl<S: Store> Engine<S> {
 
     /// Gives a session one input and does what it wants done.
     pub(crate) fn feed(&mut self, session: SessionKey, input: Input<'_>) {
-        self.run_session(session, |session, outputs| session.input(input, outputs));
-        self.will_transmit_of(session);
+        let work = |session: &mut dyn Session, outputs: &mut Outputs| session.input(input, outputs);
+        if let Some(front) = self.run_session(session, work) {
+            self.will_transmit(front);
+        }
     }
 
-    /// Lets a session work, and does what it wants done, its bytes excepted.
+    /// Lets a session work, and does what it wants done. The caller transmits the bytes
+    /// for its client's connection, which is returned.
     pub(crate) fn run_session(
         &mut self,
         key: SessionKey,
-        work: impl FnOnce(&mut dyn Session, &mut Outputs),
-    ) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
+        work: impl FnOnce(&mut dyn Session, &mut Outputs) -> Reading,
+    ) -> Option<ConnectionKey> {
+        let session = self.sessions.get_mut(key)?;
         let (front, back) = (session.front, session.back);
         let mut outputs = std::mem::take(&mut self.session_outputs);
         let output = &mut self.connections[front.index()].output;
@@ -191,23 +175,26 @@ impl<S: Store> Engine<S> {
         if let Some(back) = back {
             std::mem::swap(&mut outputs.back, &mut self.connections[back.index()].output);
         }
-        work(&mut *session.state, &mut outputs);
-        std::mem::swap(&mut outputs.front, &mut self.connections[front.index()].output);
+        let reading = work(&mut *session.state, &mut outputs);
+        let connection = &mut self.connections[front.index()];
+        connection.reading = reading;
+        std::mem::swap(&mut outputs.front, &mut connection.output);
         if let Some(back) = back {
             std::mem::swap(&mut outputs.back, &mut self.connections[back.index()].output);
         }
-        self.apply(key, &mut outputs);
+        self.apply(key, front, &mut outputs);
         // Bytes for a stream that is not there are dropped.
         outputs.back.clear();
         self.session_outputs = outputs;
+        if let Some(back) = back {
+            self.will_transmit(back);
+        }
         self.resume(front);
+        Some(front)
     }
 
     /// Does what a session wants done, its bytes excepted.
-    pub(crate) fn apply(&mut self, key: SessionKey, outputs: &mut Outputs) {
-        let Some(front) = self.sessions.get(key).map(|session| session.front) else {
-            return;
-        };
+    pub(crate) fn apply(&mut self, key: SessionKey, front: ConnectionKey, outputs: &mut Outputs) {
         for request in outputs.requests.drain(..) {
             self.ask(key, request);
         }
@@ -271,8 +258,10 @@ impl<S: Store> Engine<S> {
 
     /// Tells the driver where bytes are taken again.
     pub(crate) fn resume(&mut self, key: ConnectionKey) {
-        let is_paused = |connection: &Connection| connection.is_paused;
-        if self.connections.get(key.index()).is_some_and(is_paused) && self.wants_bytes(key) {
+        let connection = self.connections.get(key.index());
+        if connection.is_some_and(|connection| connection.is_paused)
+            && self.reading(key) != Reading::Nothing
+        {
             self.outputs.push_back(Output::Receive(key));
         }
     }

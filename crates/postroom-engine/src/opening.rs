@@ -43,8 +43,8 @@ impl<S: Store> Engine<S> {
         });
         self.log_connected(key);
         std::mem::swap(&mut self.connections[front.index()].output, &mut outputs.front);
-        self.apply(key, &mut outputs);
-        self.will_transmit_of(key);
+        self.apply(key, front, &mut outputs);
+        self.will_transmit(front);
         front
     }
 

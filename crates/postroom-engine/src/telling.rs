@@ -9,7 +9,7 @@ use std::vec;
 
 use postroom_model::{Event, Reply, SessionKey};
 use postroom_office::{Output, Posts};
-use postroom_protocol::Input;
+use postroom_protocol::{Input, Reading};
 use postroom_store::Store;
 
 use crate::Engine;
@@ -130,21 +130,23 @@ impl<S: Store> Engine<S> {
             *output = self.spare.take_large();
         }
         self.run_session(session, |session, outputs| {
+            // There is a new one, as seen above.
+            let mut reading = Reading::Nothing;
             for post in &posts[told..] {
                 told += 1;
                 if is_new(&post) {
-                    session.input(Input::Event(&post.1), outputs);
-                }
-                if outputs.front.len() > GATHERED_BYTES_MAX {
-                    return;
+                    reading = session.input(Input::Event(&post.1), outputs);
+                    if outputs.front.len() > GATHERED_BYTES_MAX {
+                        break;
+                    }
                 }
             }
+            reading
         });
         telling.current = Some(Current { session, front, told });
-        self.will_transmit_back_of(session);
         let connection = self.connections.get(front.index())?;
         if connection.phase != Phase::Open {
-            self.will_transmit_of(session);
+            self.will_transmit(front);
             return None;
         }
         (!connection.output.is_empty()).then_some(front)

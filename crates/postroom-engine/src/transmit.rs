@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use postroom_model::SessionKey;
-use postroom_protocol::{Input, Stream};
+use postroom_protocol::{Input, Reading, Stream};
 use postroom_store::Store;
 
 use crate::connection::Phase;
@@ -69,8 +68,7 @@ impl<S: Store> Engine<S> {
                 let Some(session) = connection.session else {
                     return;
                 };
-                let state = self.sessions.get(session).map(|session| &session.state);
-                if state.is_some_and(|state| !state.takes_bytes()) {
+                if connection.reading == Reading::Nothing {
                     self.feed(session, Input::Written);
                 }
                 self.resume(key);
@@ -81,34 +79,14 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Notes which of a session's connections have something to be transmitted, or are
-    /// to be ended.
-    pub(crate) fn will_transmit_of(&mut self, key: SessionKey) {
-        let Some(session) = self.sessions.get(key) else {
+    /// Notes that a connection may have something to be transmitted, or is to be ended.
+    pub(crate) fn will_transmit(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key.index()) else {
             return;
         };
-        let (front, back) = (session.front, session.back);
-        let connection = &self.connections[front.index()];
-        if !connection.output.is_empty() || matches!(connection.phase, Phase::Closing(_)) {
-            self.will_transmit(front);
-        }
-        if back.is_some() {
-            self.will_transmit_back_of(key);
-        }
-    }
-
-    /// The same for the connection that the server opened alone.
-    pub(crate) fn will_transmit_back_of(&mut self, key: SessionKey) {
-        if let Some(back) = self.sessions.get(key).and_then(|session| session.back)
-            && !self.connections[back.index()].output.is_empty()
+        if (!connection.output.is_empty() || matches!(connection.phase, Phase::Closing(_)))
+            && !std::mem::replace(&mut connection.in_unsent, true)
         {
-            self.will_transmit(back);
-        }
-    }
-
-    fn will_transmit(&mut self, key: ConnectionKey) {
-        let connection = &mut self.connections[key.index()];
-        if !std::mem::replace(&mut connection.in_unsent, true) {
             self.unsent.push(key);
         }
     }

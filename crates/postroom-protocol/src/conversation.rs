@@ -12,7 +12,7 @@ use postroom_model::{Notice, Reply, Request};
 use crate::dialogue::{Dialogue, Next, PauseRule, Step};
 use crate::line::{Line, LineDecoder};
 use crate::pending::{Entry, Kind, Pending};
-use crate::session::{Close, DropReason, Input, Login, Outputs, Session, Stream, Timer};
+use crate::session::{Close, DropReason, Input, Login, Outputs, Reading, Session, Stream, Timer};
 use crate::settings::Settings;
 
 /// The time limit for the login.
@@ -128,6 +128,17 @@ impl<D: Dialogue> Conversation<D> {
     /// called once per reply.
     pub(crate) fn take_aside(&mut self) -> bool {
         self.pending.pop_if(|entry| matches!(entry, Entry::Aside)).is_some()
+    }
+
+    /// What may be read from the client's connection now.
+    pub(crate) fn reading(&self) -> Reading {
+        let takes_bytes = self.is_open() && !self.is_ending && self.lines.wants_bytes();
+        let end_may_be_proof = matches!(self.intake, Intake::Closed(Close::Asked));
+        match self.proof {
+            Proof::NotDue if takes_bytes => Reading::Bytes,
+            Proof::Due | Proof::InNextLine if takes_bytes || end_may_be_proof => Reading::Proof,
+            _ => Reading::Nothing,
+        }
     }
 
     fn is_open(&self) -> bool {
@@ -259,7 +270,7 @@ impl<D: Dialogue> Conversation<D> {
             DELIVERY if self.pending.awaits_delivery() => outputs.notices.push(Notice::Abandon),
             PAUSE => {
                 if let Some(step) = self.end_partial() {
-                    self.take(step, outputs);
+                    self.step(step, outputs);
                 }
                 self.proceed(outputs);
             }
@@ -276,13 +287,12 @@ impl<D: Dialogue> Conversation<D> {
                 None => None,
             };
             let Some(step) = step else {
-                self.lines.shrink();
                 if self.is_ending && self.pending.is_empty() {
                     self.close(Close::Asked, outputs);
                 }
                 return;
             };
-            self.take(step, outputs);
+            self.step(step, outputs);
         }
         if self.is_ending && matches!(self.intake, Intake::Replies) && self.lines.is_empty() {
             outputs.notices.push(Notice::Ending);
@@ -300,14 +310,10 @@ impl<D: Dialogue> Conversation<D> {
     }
 
     /// Carries out the step of a line.
-    fn take(&mut self, step: Step<D::Asked>, outputs: &mut Outputs) {
+    fn step(&mut self, step: Step<D::Asked>, outputs: &mut Outputs) {
         if self.proof == Proof::InNextLine {
             self.confirm(outputs);
         }
-        self.step(step, outputs);
-    }
-
-    fn step(&mut self, step: Step<D::Asked>, outputs: &mut Outputs) {
         match step {
             Step::Silence => {}
             Step::Ask(asked, request) => self.ask(asked, request, outputs),
@@ -390,7 +396,7 @@ impl<D: Dialogue> Conversation<D> {
 }
 
 impl<D: Dialogue> Session for Conversation<D> {
-    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) {
+    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) -> Reading {
         match input {
             Input::Bytes { stream: Stream::Front, bytes, proof } => {
                 self.bytes(bytes, proof, outputs);
@@ -410,14 +416,7 @@ impl<D: Dialogue> Session for Conversation<D> {
             Input::Evicted => self.say_farewell(DropReason::Evicted, outputs),
             Input::Stop => self.stop(outputs),
         }
-    }
-
-    fn awaits_proof(&self) -> bool {
-        self.proof != Proof::NotDue
-    }
-
-    fn takes_bytes(&self) -> bool {
-        self.is_open() && !self.is_ending && !self.lines.is_full() && self.lines.partial_only()
+        self.reading()
     }
 }
 
@@ -451,7 +450,7 @@ mod tests {
             &mut outputs,
         );
         let mut taken = 0;
-        while session.takes_bytes() {
+        while session.reading() == Reading::Bytes {
             session.input(
                 Input::Bytes { stream: Stream::Front, bytes: &[b'x'; 1_000], proof: false },
                 &mut outputs,
@@ -460,8 +459,8 @@ mod tests {
             assert!(taken < 2 * settings.line_bytes_max, "the session takes without an end");
         }
         assert!(taken > settings.line_bytes_max);
-        session.input(Input::Reply(Reply::Unread(0)), &mut outputs);
-        assert!(session.takes_bytes(), "what was too long has been dropped");
+        let reading = session.input(Input::Reply(Reply::Unread(0)), &mut outputs);
+        assert_eq!(reading, Reading::Bytes, "what was too long has been dropped");
         assert_eq!(outputs.front, b"ok\n");
     }
 }

@@ -24,7 +24,8 @@ pub use chat::settings::ChatSettings;
 pub use im::settings::ImSettings;
 pub use protocol::Protocol;
 pub use session::{
-    Category, Close, Dial, DropReason, Input, Login, Outputs, Report, Session, Stream, Timer,
+    Category, Close, Dial, DropReason, Input, Login, Outputs, Reading, Report, Session, Stream,
+    Timer,
 };
 pub use settings::Settings;
 

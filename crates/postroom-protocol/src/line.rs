@@ -31,10 +31,11 @@ impl LineDecoder {
         Self { bytes: Vec::new(), start: 0, searched: 0, line_bytes_max, skipping: false }
     }
 
-    /// Whether it holds more bytes than the longest line, so that the next line must be
-    /// taken before more is added.
-    pub(crate) fn is_full(&self) -> bool {
-        self.bytes.len() - self.start > self.line_bytes_max + 1
+    /// Whether bytes may be added: all complete lines have been taken, and what is left
+    /// is not longer than a line.
+    pub(crate) fn wants_bytes(&self) -> bool {
+        self.bytes.len() - self.start <= self.line_bytes_max + 1
+            && memchr::memchr(b'\n', &self.bytes[self.searched..]).is_none()
     }
 
     /// Whether all bytes have been taken.
@@ -42,23 +43,25 @@ impl LineDecoder {
         self.start == self.bytes.len()
     }
 
-    /// Whether all complete lines have been taken.
-    pub(crate) fn partial_only(&self) -> bool {
-        memchr::memchr(b'\n', &self.bytes[self.searched..]).is_none()
-    }
-
     /// Adds received bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Takes the next line, if it is complete or known to be too long.
+    /// Takes the next line, if it is complete or known to be too long; otherwise frees
+    /// unused memory.
     pub(crate) fn next_line(&mut self) -> Option<Line<'_>> {
         if self.skipping && !self.skip() {
             return None;
         }
         let Some(end) = self.find_end() else {
-            return self.check_length();
+            if self.is_too_long() {
+                self.release();
+                self.skipping = true;
+                return Some(Line::TooLong);
+            }
+            self.shrink();
+            return None;
         };
         let (start, next) = (self.start, end + 1);
         self.start = next;
@@ -87,9 +90,8 @@ impl LineDecoder {
         (!self.skipping && self.start < self.bytes.len()).then(|| &self.bytes[self.start..])
     }
 
-    /// Frees unused memory. Call it when the connection goes idle.
-    pub(crate) fn shrink(&mut self) {
-        if self.is_empty() {
+    fn shrink(&mut self) {
+        if self.start == self.bytes.len() {
             self.release();
         } else if self.start > 0 {
             // A copy: the rest is short, and the buffer is much larger.
@@ -125,16 +127,11 @@ impl LineDecoder {
         end
     }
 
-    fn check_length(&mut self) -> Option<Line<'_>> {
-        let length = self.bytes.len() - self.start;
+    /// Whether the incomplete line is too long already.
+    fn is_too_long(&self) -> bool {
         // A CR may belong to the line's end.
         let allowed = self.line_bytes_max + usize::from(self.bytes.last() == Some(&b'\r'));
-        if length <= allowed {
-            return None;
-        }
-        self.release();
-        self.skipping = true;
-        Some(Line::TooLong)
+        self.bytes.len() - self.start > allowed
     }
 }
 
@@ -160,7 +157,6 @@ mod tests {
                     Line::TooLong => None,
                 });
             }
-            decoder.shrink();
             assert!(decoder.bytes.capacity() <= 64, "{}", decoder.bytes.capacity());
         }
         lines

@@ -9,8 +9,15 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub(crate) struct Pending<A> {
     first: Option<Entry<A>>,
-    #[expect(clippy::box_collection, reason = "idle, it takes 8 bytes of a session, not 32")]
-    rest: Option<Box<VecDeque<Entry<A>>>>,
+    /// Boxed: idle, it takes 8 bytes of a session.
+    rest: Option<Box<Rest<A>>>,
+}
+
+/// The requests after the first.
+#[derive(Debug)]
+struct Rest<A> {
+    entries: VecDeque<Entry<A>>,
+    answer_bytes_max: usize,
 }
 
 /// A pending request.
@@ -54,9 +61,24 @@ impl Kind {
     }
 }
 
+impl<A> Entry<A> {
+    fn answer_bytes_max(&self) -> usize {
+        match self {
+            Self::Asked(_, kind) => kind.answer_bytes_max(),
+            Self::Confirm | Self::Dial | Self::Aside => 0,
+        }
+    }
+}
+
 impl<A> Default for Pending<A> {
     fn default() -> Self {
         Self { first: None, rest: None }
+    }
+}
+
+impl<A> Default for Rest<A> {
+    fn default() -> Self {
+        Self { entries: VecDeque::new(), answer_bytes_max: 0 }
     }
 }
 
@@ -66,7 +88,9 @@ impl<A> Pending<A> {
         if self.first.is_none() {
             self.first = Some(entry);
         } else {
-            self.rest.get_or_insert_default().push_back(entry);
+            let rest = self.rest.get_or_insert_default();
+            rest.answer_bytes_max += entry.answer_bytes_max();
+            rest.entries.push_back(entry);
         }
     }
 
@@ -74,8 +98,9 @@ impl<A> Pending<A> {
     pub(crate) fn pop_if(&mut self, is_such: impl FnOnce(&Entry<A>) -> bool) -> Option<Entry<A>> {
         let entry = self.first.take_if(|entry| is_such(entry))?;
         if let Some(rest) = &mut self.rest {
-            self.first = rest.pop_front();
-            if rest.is_empty() {
+            self.first = rest.entries.pop_front();
+            rest.answer_bytes_max -= self.first.as_ref().map_or(0, Entry::answer_bytes_max);
+            if rest.entries.is_empty() {
                 self.rest = None;
             }
         }
@@ -83,7 +108,7 @@ impl<A> Pending<A> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.rest.as_ref().map_or(0, |rest| rest.len())
+        usize::from(self.first.is_some()) + self.rest.as_ref().map_or(0, |rest| rest.entries.len())
     }
 
     /// Whether no request is pending, except those of the owner.
@@ -93,11 +118,8 @@ impl<A> Pending<A> {
 
     /// Bytes that all their answers may come to.
     pub(crate) fn answer_bytes_max(&self) -> usize {
-        let of = |entry: &Entry<A>| match entry {
-            Entry::Asked(_, kind) => kind.answer_bytes_max(),
-            Entry::Confirm | Entry::Dial | Entry::Aside => 0,
-        };
-        self.iter().map(of).sum()
+        let first = self.first.as_ref().map_or(0, Entry::answer_bytes_max);
+        first + self.rest.as_ref().map_or(0, |rest| rest.answer_bytes_max)
     }
 
     /// Whether a pending request waits for a delivery receipt.
@@ -106,7 +128,7 @@ impl<A> Pending<A> {
     }
 
     fn iter(&self) -> impl Iterator<Item = &Entry<A>> {
-        self.first.iter().chain(self.rest.iter().flat_map(|rest| rest.iter()))
+        self.first.iter().chain(self.rest.iter().flat_map(|rest| rest.entries.iter()))
     }
 }
 

@@ -7,19 +7,23 @@ use postroom_model::{Event, Mark, Name, Notice, Reply, Request, Text};
 /// A client's use of a listener, from its connection to its end, over one stream or
 /// two.
 pub trait Session {
-    /// Handles one input and appends the driver's work to `outputs`.
-    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs);
+    /// Handles one input, appends the driver's work to `outputs`, and says what may be
+    /// read next from the client's connection. Bytes of the back stream are always
+    /// taken.
+    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) -> Reading;
+}
 
-    /// Whether the session has leased messages whose receipt is not proved. If so, the
-    /// driver checks, before it reads from the client's connection, whether the peer
-    /// has acknowledged all answers.
-    fn awaits_proof(&self) -> bool;
-
-    /// Whether the driver may read from the client's connection. While it may not, it
-    /// leaves the bytes in the socket, and sends the session [`Input::Written`] when
-    /// all its output is written. A session that has ended takes no more bytes. Bytes
-    /// of the back stream are always taken.
-    fn takes_bytes(&self) -> bool;
+/// What the driver may read from a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reading {
+    /// Nothing: it leaves the bytes in the socket, and sends the session
+    /// [`Input::Written`] when all its output is written.
+    Nothing,
+    /// Bytes.
+    Bytes,
+    /// Bytes or the end, which may prove the receipt of messages that the session has
+    /// leased: the driver checks first whether the peer has acknowledged all answers.
+    Proof,
 }
 
 /// The streams of a session.

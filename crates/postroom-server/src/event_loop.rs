@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use postroom_engine::{Broken, ConnectionKey, Engine, ListenerKey, Output};
-use postroom_protocol::{Category, Report};
+use postroom_protocol::{Category, Reading, Report};
 use postroom_store::{Job as _, Store, StoreFailure, Timestamp};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
@@ -238,20 +238,18 @@ impl<S: Store> Server<S> {
         if event.is_read_closed() && connection.peer == Peer::Open {
             connection.peer = Peer::Ending;
         }
-        if event.is_error() && !self.engine.wants_bytes(key) {
+        if event.is_error() && self.engine.reading(key) == Reading::Nothing {
             // A reset: no read would report it.
             let error = connection.transport.take_error();
             self.break_off(key, error.map_or(ErrorKind::ConnectionReset, |error| error.kind()));
             return;
         }
+        let waits_for_room = event.is_writable() && connection.transport.regain_room();
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             connection.readable = true;
             self.will_read(key);
         }
-        if event.is_writable()
-            && let Some(connection) = self.connections.get_mut(key)
-        {
-            connection.transport.has_room();
+        if waits_for_room {
             self.transmit(key);
         }
     }
@@ -295,11 +293,13 @@ impl<S: Store> Server<S> {
         let (engine, now) = (&mut self.engine, self.now);
         while let Some(connection) = self.connections.get_mut(key)
             && connection.readable
-            && engine.wants_bytes(key)
         {
-            // Sampled before the bytes are read, see `Engine::received`.
-            let needed = engine.needs_acknowledged(key);
-            let acknowledged = needed.then(|| connection.transport.acknowledged());
+            let acknowledged = match engine.reading(key) {
+                Reading::Nothing => return,
+                Reading::Bytes => None,
+                // Sampled before the bytes are read, see `Engine::received`.
+                Reading::Proof => Some(connection.transport.acknowledged()),
+            };
             match connection.transport.read(&mut self.buffer) {
                 Ok(0) => {
                     connection.readable = false;

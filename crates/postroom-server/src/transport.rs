@@ -17,8 +17,9 @@ pub(crate) trait Transport {
     /// How many bytes may be written now.
     fn room(&self) -> usize;
 
-    /// Notes the operating system's event that there is room again.
-    fn has_room(&mut self);
+    /// Notes the operating system's event that there is room; returns whether there was
+    /// none before.
+    fn regain_room(&mut self) -> bool;
 
     /// Writes as many of the bytes as there is room for; returns how many.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
@@ -67,8 +68,8 @@ impl Transport for Plain {
         if self.has_room { usize::MAX } else { 0 }
     }
 
-    fn has_room(&mut self) {
-        self.has_room = true;
+    fn regain_room(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_room, true)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

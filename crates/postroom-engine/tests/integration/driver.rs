@@ -11,7 +11,7 @@ use postroom_engine::{
 };
 use postroom_model::Name;
 use postroom_office::password::Checker;
-use postroom_protocol::{Protocol, Report};
+use postroom_protocol::{Protocol, Reading, Report};
 use postroom_store::{
     Call, Job as _, Limits, MemoryDisk, MemoryJob, MemoryStore, PasswordHash, Store as _, Ticket,
     Timestamp,
@@ -226,7 +226,8 @@ impl Driver {
     /// Whether the engine takes no bytes of a connection, which wait in the socket.
     pub(crate) fn takes_no_more(&mut self, key: PeerKey) -> bool {
         let peer = &mut self.peers[key.0];
-        peer.is_paused = !peer.connection.is_some_and(|key| self.engine.wants_bytes(key));
+        let reading = peer.connection.map(|key| self.engine.reading(key));
+        peer.is_paused = reading.is_none_or(|reading| reading == Reading::Nothing);
         peer.is_paused
     }
 
@@ -332,12 +333,14 @@ impl Driver {
             if peer.is_paused || peer.waiting.is_empty() {
                 return;
             }
-            if !self.engine.wants_bytes(connection) {
-                peer.is_paused = true;
-                return;
-            }
-            let needed = self.engine.needs_acknowledged(connection);
-            let acknowledged = needed.then_some(peer.acknowledged);
+            let acknowledged = match self.engine.reading(connection) {
+                Reading::Nothing => {
+                    peer.is_paused = true;
+                    return;
+                }
+                Reading::Bytes => None,
+                Reading::Proof => Some(peer.acknowledged),
+            };
             match peer.waiting.pop_front() {
                 Some(Sent::Bytes(bytes)) => {
                     self.engine.received(self.now, connection, &bytes, acknowledged);

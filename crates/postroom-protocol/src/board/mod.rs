@@ -26,7 +26,7 @@ use postroom_model::{
 use crate::line::{Line, LineDecoder};
 use crate::protocol::Protocol;
 use crate::session::{
-    Category, Close, DropReason, Input, Login, Outputs, Report, Session, Stream, Timer,
+    Category, Close, DropReason, Input, Login, Outputs, Reading, Report, Session, Stream, Timer,
 };
 use crate::settings::Settings;
 
@@ -404,7 +404,7 @@ fn push_line(line: &mut Vec<u8>, author: &impl std::fmt::Display, text: &impl st
 }
 
 impl Session for Board {
-    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) {
+    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) -> Reading {
         match input {
             Input::Bytes { stream: Stream::Front, bytes, .. } => {
                 self.lines.push(bytes);
@@ -441,13 +441,9 @@ impl Session for Board {
             | Input::Bytes { .. }
             | Input::End { .. } => {}
         }
-    }
-
-    fn awaits_proof(&self) -> bool {
-        false
-    }
-
-    fn takes_bytes(&self) -> bool {
-        !matches!(self.state, State::Paging { .. } | State::Closed)
+        match self.state {
+            State::Paging { .. } | State::Closed => Reading::Nothing,
+            _ => Reading::Bytes,
+        }
     }
 }

@@ -24,7 +24,7 @@ use crate::conversation::Conversation;
 use crate::dialogue::{Dialogue, Next};
 use crate::line::Line;
 use crate::protocol::Protocol;
-use crate::session::{DropReason, Input, Outputs, Session, Stream};
+use crate::session::{DropReason, Input, Outputs, Reading, Session};
 use crate::settings::Settings;
 
 use answer::{Asked, NOT_FOUND, push_attendee, push_post, push_told, write_answer};
@@ -70,29 +70,18 @@ struct ChatSession {
 }
 
 impl Session for ChatSession {
-    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) {
-        match input {
-            Input::Bytes { bytes, proof, .. } if !self.telnet.is_text(bytes) => {
-                match self.telnet.take(bytes, &mut outputs.front) {
-                    Ok(text) => {
-                        let (stream, bytes) = (Stream::Front, &text[..]);
-                        self.conversation.input(Input::Bytes { stream, bytes, proof }, outputs);
-                    }
-                    Err(telnet::TooLong) => {
-                        self.conversation.drop_client(DropReason::RuleBroken, outputs);
-                    }
-                }
-            }
-            input => self.conversation.input(input, outputs),
+    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) -> Reading {
+        let Input::Bytes { stream, bytes, proof } = input else {
+            return self.conversation.input(input, outputs);
+        };
+        if self.telnet.is_text(bytes) {
+            return self.conversation.input(Input::Bytes { stream, bytes, proof }, outputs);
         }
-    }
-
-    fn awaits_proof(&self) -> bool {
-        self.conversation.awaits_proof()
-    }
-
-    fn takes_bytes(&self) -> bool {
-        self.conversation.takes_bytes()
+        let Ok(text) = self.telnet.take(bytes, &mut outputs.front) else {
+            self.conversation.drop_client(DropReason::RuleBroken, outputs);
+            return Reading::Nothing;
+        };
+        self.conversation.input(Input::Bytes { stream, bytes: &text, proof }, outputs)
     }
 }
 

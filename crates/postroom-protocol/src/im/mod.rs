@@ -26,7 +26,7 @@ use crate::conversation::Conversation;
 use crate::dialogue::{Dialogue, Next};
 use crate::line::Line;
 use crate::protocol::Protocol;
-use crate::session::{Close, Dial, DropReason, Input, Outputs, Session, Stream};
+use crate::session::{Close, Dial, DropReason, Input, Outputs, Reading, Session, Stream};
 use crate::settings::Settings;
 
 use command::{Command, credentials};
@@ -112,9 +112,9 @@ impl ImSession {
 }
 
 impl Session for ImSession {
-    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) {
+    fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) -> Reading {
         if self.conversation.is_closed() {
-            return;
+            return Reading::Nothing;
         }
         match input {
             Input::Bytes { stream: Stream::Back, bytes, .. } => self.pushes.bytes(bytes, outputs),
@@ -136,7 +136,9 @@ impl Session for ImSession {
                 self.pushes.force_quit(outputs);
                 self.conversation.input(Input::Stop, outputs);
             }
-            input => self.conversation.input(input, outputs),
+            input => {
+                self.conversation.input(input, outputs);
+            }
         }
         if !self.pushes.is_open() && self.conversation.dialogue().has_back_stream() {
             self.pushes.open(outputs);
@@ -146,15 +148,11 @@ impl Session for ImSession {
         {
             self.conversation.ask_aside(request, outputs);
         }
-    }
-
-    fn awaits_proof(&self) -> bool {
-        // On the back stream only a 302 is proof.
-        false
-    }
-
-    fn takes_bytes(&self) -> bool {
-        self.conversation.takes_bytes()
+        match self.conversation.reading() {
+            Reading::Nothing => Reading::Nothing,
+            // On the back stream only a 302 is proof.
+            Reading::Bytes | Reading::Proof => Reading::Bytes,
+        }
     }
 }
 
