@@ -278,35 +278,34 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Passes on the replies that are due in a session, and removes a session that has
-    /// ended and has no request left.
+    /// Passes on the replies that are due in a session. Once it has no request left, its
+    /// presence is released, and the session is removed if it has ended.
     fn advance(&mut self, session: SessionKey) {
-        while let Some(record) = find(&mut self.sessions, session)
-            && let Some(due) = record.work().and_then(|work| work.requests.take_due())
-        {
+        let Some(mut record) = find(&mut self.sessions, session) else {
+            return;
+        };
+        while let Some(due) = record.work().and_then(|work| work.requests.take_due()) {
             match due {
                 Due::Reply(_) if record.has_ended => {}
                 Due::Reply(reply) => self.outputs.push_back(Output::Reply(session, reply)),
-                Due::Request(number, request) => self.act(RequestKey { session, number }, request),
+                Due::Request(number, request) => {
+                    self.act(RequestKey { session, number }, request);
+                    match find(&mut self.sessions, session) {
+                        Some(found) => record = found,
+                        None => return,
+                    }
+                }
             }
         }
-        self.settle_down(session);
-    }
-
-    /// Carries out the work deferred until a session has no request under way.
-    fn settle_down(&mut self, session: SessionKey) {
-        let Some(record) = find(&mut self.sessions, session) else {
+        if record.has_requests() {
             return;
-        };
-        if record.has_no_requests() {
-            let release = record.work().and_then(|work| work.release.take());
-            record.rest(&mut self.spare);
-            if record.has_ended {
-                self.sessions.remove(session.index());
-            }
-            if let Some(presence) = release {
-                self.submit(Origin::Release(session), Call::Release { presence });
-            }
+        }
+        let release = record.rest(&mut self.spare);
+        if record.has_ended {
+            self.sessions.remove(session.index());
+        }
+        if let Some(presence) = release {
+            self.submit(Origin::Release(session), Call::Release { presence });
         }
     }
 }

@@ -144,26 +144,21 @@ impl Session {
         self.work.get_or_insert_with(|| spare.take(self.next_request))
     }
 
-    /// Returns the work of the session to `spare`, if it is empty.
-    pub(crate) fn rest(&mut self, spare: &mut SpareWork) {
-        if let Some(work) = self.work.take_if(|work| work.is_empty()) {
+    /// Whether requests are pending.
+    pub(crate) fn has_requests(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| !work.requests.is_empty())
+    }
+
+    /// No request is pending any more: takes the presence to be released, and gives the
+    /// work of the session to `spare` if nothing is left in it.
+    pub(crate) fn rest(&mut self, spare: &mut SpareWork) -> Option<Presence> {
+        let release = self.work()?.release.take();
+        let is_empty = |work: &mut Box<Work>| work.leases.is_empty() && work.channels.is_empty();
+        if let Some(work) = self.work.take_if(is_empty) {
             self.next_request = work.requests.next();
             spare.put(work);
         }
-    }
-
-    /// Whether no request is pending.
-    pub(crate) fn has_no_requests(&self) -> bool {
-        self.work.as_ref().is_none_or(|work| work.requests.is_empty())
-    }
-}
-
-impl Work {
-    fn is_empty(&self) -> bool {
-        self.requests.is_empty()
-            && self.leases.is_empty()
-            && self.channels.is_empty()
-            && self.release.is_none()
+        release
     }
 }
 

@@ -25,15 +25,15 @@ impl<S: Store> Server<S> {
             self.perform();
             self.engine.make_places(self.now, true);
             self.perform();
-        }
-        while self.may_accept() {
-            self.next_listener = (self.next_listener + 1) % self.listeners.len();
-            if self.listeners[self.next_listener].waiting {
-                self.accept_one(self.next_listener);
+            while self.may_accept() {
+                self.next_listener = (self.next_listener + 1) % self.listeners.len();
+                if self.listeners[self.next_listener].waiting {
+                    self.accept_one(self.next_listener);
+                }
             }
+            self.perform();
         }
         self.engine.make_places(self.now, self.connections_wait());
-        self.perform();
     }
 
     /// Whether connections wait that can be accepted.
