@@ -11,6 +11,7 @@ use postroom_protocol::{Close, Reading, Stream};
 
 use crate::timers::Slot;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is for itself")]
 pub(crate) struct Connection {
     /// Its session, unless that has ended before it.
     pub(crate) session: Option<SessionKey>,
@@ -19,8 +20,12 @@ pub(crate) struct Connection {
     pub(crate) phase: Phase,
     /// What its session takes, if it is open and the client's.
     pub(crate) reading: Reading,
-    /// The driver was told to read no more.
-    pub(crate) is_paused: bool,
+    /// Its socket may have bytes, or an end.
+    pub(crate) is_readable: bool,
+    /// It is listed among those whose input is to be taken.
+    pub(crate) is_listed: bool,
+    /// Whether a deadline of its session has passed.
+    pub(crate) overdue: Overdue,
     /// Already in the list of connections to be transmitted.
     pub(crate) in_unsent: bool,
     /// The peer has half-closed.
@@ -29,7 +34,11 @@ pub(crate) struct Connection {
     pub(crate) drain: Slot,
     /// Bytes that the driver has taken so far.
     pub(crate) transmitted: u64,
-    /// Bytes that it has not taken yet.
+    /// The driver had no room for all bytes when it was last asked.
+    pub(crate) is_stuck: bool,
+    /// Bytes at the beginning of `output` that it has taken.
+    pub(crate) sent: usize,
+    /// Bytes for the peer.
     pub(crate) output: Vec<u8>,
 }
 
@@ -42,6 +51,18 @@ pub(crate) enum Phase {
     Closing(Close),
     /// Our side has half-closed; the peer's bytes are dropped until it closes too.
     Draining(Close),
+}
+
+/// A deadline that waits for a peer counts what the peer sent before: the connection's
+/// input is taken once first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Overdue {
+    /// No deadline has passed.
+    No,
+    /// One has passed, and input waits that was not taken yet.
+    Waiting,
+    /// Input was taken since.
+    Served,
 }
 
 /// Why the driver can use a connection no more.
@@ -61,8 +82,6 @@ pub(crate) enum Ending {
     /// As its phase tells.
     AsItsPhase,
     Broken(Broken),
-    /// Its reader let too much wait.
-    Overflow,
 }
 
 impl Ending {
@@ -80,7 +99,6 @@ impl Ending {
             (_, Self::Broken(Broken::Unwatched)) => {
                 ("the system cannot watch the connection", true)
             }
-            (_, Self::Overflow) => ("reads too slowly (connection.output_bytes_max)", true),
         }
     }
 }
@@ -92,17 +110,26 @@ impl Connection {
             stream,
             phase,
             reading: Reading::Bytes,
-            is_paused: false,
+            is_readable: false,
+            is_listed: false,
+            overdue: Overdue::No,
             in_unsent: false,
             has_half_closed: false,
             drain: Slot::default(),
             transmitted: 0,
+            is_stuck: false,
+            sent: 0,
             output: Vec::new(),
         }
     }
 
+    /// How many bytes wait to be transmitted.
+    pub(crate) fn waiting(&self) -> usize {
+        self.output.len() - self.sent
+    }
+
     /// How many bytes will have been transmitted with the last one that waits now.
     pub(crate) fn position(&self) -> u64 {
-        self.transmitted + self.output.len() as u64
+        self.transmitted + self.waiting() as u64
     }
 }

@@ -20,7 +20,7 @@ impl<S: Store> Engine<S> {
             let connection = &mut self.connections[back.index()];
             if connection.phase == Phase::Open {
                 connection.phase = Phase::Closing(close);
-                if connection.output.is_empty() {
+                if connection.waiting() == 0 {
                     self.end(back, close);
                 } else {
                     self.outputs.push_back(Output::Transmit(back));
@@ -46,7 +46,7 @@ impl<S: Store> Engine<S> {
             let limit = self.now + self.settings.drain_limit;
             self.timers.set(&mut connection.drain, Deadline::Drain(key), Some(limit));
         }
-        self.resume(key);
+        self.list_rest(key);
     }
 
     /// Forgets a connection, and its session if that was the client's own: what it
@@ -71,6 +71,7 @@ impl<S: Store> Engine<S> {
             return;
         };
         self.stop_timers(&mut session);
+        self.recent.leave_all(std::mem::take(&mut session.positions));
         self.office.leave(key);
         self.log_disconnected(&session, reason, is_a_limit);
         if session.protocol.reports {

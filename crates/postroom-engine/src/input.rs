@@ -3,38 +3,130 @@
 use std::time::Instant;
 
 use postroom_model::{Request, SessionKey};
-use postroom_protocol::{Input, Login, Outputs, Reading, Session, Stream, Timer};
+use postroom_protocol::{Input, Login, Outputs, Reading, Stream, Timer};
 use postroom_store::Store;
 
-use crate::connection::{Broken, Ending, Phase};
+use crate::connection::{Broken, Ending, Overdue, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::Proof;
+use crate::telling::TELLS_MAX;
 use crate::timers::{Deadline, Slot};
 use crate::{Engine, Output};
 
+/// What a session works with: the buffers of its connections.
+pub(crate) struct Buffers {
+    front: ConnectionKey,
+    back: Option<ConnectionKey>,
+    pub(crate) outputs: Outputs,
+}
+
+/// A read for the driver to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Read {
+    /// The connection: [`Engine::received`] takes its bytes, [`Engine::half_closed`] its
+    /// end, and [`Engine::drained`] tells that its socket has no more.
+    pub connection: ConnectionKey,
+    /// How many bytes, at most.
+    pub bytes_max: usize,
+    /// Whether the bytes or the end may prove the receipt of messages.
+    pub proves: bool,
+}
+
 impl<S: Store> Engine<S> {
-    /// What the driver may read from a connection now. Where that is nothing, it leaves
-    /// the bytes in the socket until [`Output::Receive`].
-    pub fn reading(&mut self, key: ConnectionKey) -> Reading {
+    /// A new turn of the driver begins.
+    pub fn begin_turn(&mut self, now: Instant) {
+        self.now = now;
+        self.turns.begin();
+        self.tells_left = TELLS_MAX;
+    }
+
+    /// The socket of a connection may have bytes, or its end.
+    pub fn readable(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key.index()) else {
+            return;
+        };
+        connection.is_readable = true;
+        if !connection.is_listed && self.has_input(key) {
+            self.connections[key.index()].is_listed = true;
+            self.turns.add_fresh(key);
+        }
+    }
+
+    /// The socket of a connection has no more bytes until it is
+    /// [`readable`](Self::readable) again.
+    pub fn drained(&mut self, key: ConnectionKey) {
+        if let Some(connection) = self.connections.get_mut(key.index()) {
+            connection.is_readable = false;
+        }
+    }
+
+    /// The next read for the driver to do in this turn. Before it returns, sessions
+    /// take lines that they have already.
+    pub fn next_read(&mut self, now: Instant) -> Option<Read> {
+        self.now = now;
+        while let Some(key) = self.turns.next() {
+            let reading = self.reading(key);
+            let Some(connection) = self.connections.get_mut(key.index()) else {
+                continue;
+            };
+            connection.is_listed = false;
+            if connection.overdue == Overdue::Waiting {
+                connection.overdue = Overdue::Served;
+            }
+            match (reading, connection.session) {
+                (Reading::Lines, Some(session)) => self.feed_lines(session, Input::Continue),
+                (Reading::Bytes | Reading::Proof, _) if connection.is_readable => {
+                    let (bytes_max, proves) = (self.turns.begin_read(), reading == Reading::Proof);
+                    return Some(Read { connection: key, bytes_max, proves });
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Whether bytes of a connection would be read, if it had any.
+    pub fn takes_bytes(&self, key: ConnectionKey) -> bool {
+        matches!(self.reading(key), Reading::Bytes | Reading::Proof)
+    }
+
+    fn reading(&self, key: ConnectionKey) -> Reading {
+        let Some(connection) = self.connections.get(key.index()) else {
             return Reading::Nothing;
         };
         let output_bytes_max = self.settings.session.output_bytes_max;
-        let reading = match connection.phase {
+        match connection.phase {
             Phase::Open if connection.stream == Stream::Back => Reading::Bytes,
-            Phase::Open if connection.output.len() <= output_bytes_max => connection.reading,
+            Phase::Open if connection.waiting() <= output_bytes_max => connection.reading,
             // Nothing more is answered; the socket is emptied once all is written.
             Phase::Open | Phase::Dialling | Phase::Closing(_) => Reading::Nothing,
             // The end that the client asked for may be a proof.
             Phase::Draining(_) if connection.reading == Reading::Proof => Reading::Proof,
             Phase::Draining(_) => Reading::Bytes,
+        }
+    }
+
+    fn has_input(&self, key: ConnectionKey) -> bool {
+        match self.reading(key) {
+            Reading::Lines => true,
+            Reading::Bytes | Reading::Proof => self.connections[key.index()].is_readable,
+            Reading::Nothing => false,
+        }
+    }
+
+    /// Lists a connection if it has input left over.
+    pub(crate) fn list_rest(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get(key.index()) else {
+            return;
         };
-        connection.is_paused = reading == Reading::Nothing;
-        reading
+        if !connection.is_listed && self.has_input(key) {
+            self.connections[key.index()].is_listed = true;
+            self.turns.add_rest(key);
+        }
     }
 
     /// Takes bytes of a connection. `acknowledged` says, where they may be a
-    /// [proof](Reading::Proof), how many bytes of ours its peer had acknowledged before
+    /// [proof](Read::proves), how many bytes of ours its peer had acknowledged before
     /// these were taken from the socket: a line sent without having seen an answer must
     /// not seem to prove it.
     pub fn received(
@@ -45,6 +137,7 @@ impl<S: Store> Engine<S> {
         acknowledged: Option<u64>,
     ) {
         self.now = now;
+        self.turns.end_read(bytes.len());
         let proof = self.has_acknowledged_all(key, acknowledged);
         let Some(connection) = self.connections.get(key.index()) else {
             return;
@@ -53,8 +146,9 @@ impl<S: Store> Engine<S> {
             && let Some(session) = connection.session
         {
             let stream = connection.stream;
-            self.feed(session, Input::Bytes { stream, bytes, proof });
+            self.feed_lines(session, Input::Bytes { stream, bytes, proof });
         }
+        self.list_rest(key);
     }
 
     /// The peer has half-closed; `acknowledged` as for [`received`](Self::received).
@@ -66,6 +160,7 @@ impl<S: Store> Engine<S> {
             return;
         };
         connection.has_half_closed = true;
+        connection.is_readable = false;
         let is_draining = matches!(connection.phase, Phase::Draining(_));
         let (session, stream) = (connection.session, connection.stream);
         if let Some(session) = session {
@@ -90,7 +185,7 @@ impl<S: Store> Engine<S> {
     fn has_acknowledged_all(&self, key: ConnectionKey, acknowledged: Option<u64>) -> bool {
         acknowledged.is_some_and(|acknowledged| {
             self.connections.get(key.index()).is_some_and(|connection| {
-                connection.output.is_empty() && connection.transmitted <= acknowledged
+                connection.waiting() == 0 && connection.transmitted <= acknowledged
             })
         })
     }
@@ -106,8 +201,12 @@ impl<S: Store> Engine<S> {
     /// Passes the deadlines that are over.
     pub fn time_passed(&mut self, now: Instant) {
         self.now = now;
+        let mut waiting = Vec::new();
         while let Some(deadline) = self.timers.take_passed(now) {
             match deadline {
+                Deadline::Session(session, timer) if self.waits_for_input(session) => {
+                    waiting.push((session, timer));
+                }
                 Deadline::Session(session, timer) => self.elapsed(session, timer),
                 Deadline::Dial(session) => self.dial_limit_passed(session),
                 Deadline::Redial(session) => self.redial(session),
@@ -121,7 +220,28 @@ impl<S: Store> Engine<S> {
                 }
             }
         }
+        for (key, timer) in waiting {
+            if let Some(session) = self.sessions.get_mut(key) {
+                let slot = &mut session.timers[timer.index()];
+                *slot = Slot::default();
+                self.timers.set(slot, Deadline::Session(key, timer), Some(now));
+            }
+        }
         self.log_left_out();
+    }
+
+    /// Whether a deadline that has passed must wait until the input of its session was
+    /// taken once.
+    fn waits_for_input(&mut self, session: SessionKey) -> bool {
+        let Some(session) = self.sessions.get(session) else {
+            return false;
+        };
+        let connection = &mut self.connections[session.front.index()];
+        connection.overdue = match connection.overdue {
+            Overdue::No | Overdue::Waiting if connection.is_listed => Overdue::Waiting,
+            _ => Overdue::No,
+        };
+        connection.overdue == Overdue::Waiting
     }
 
     fn elapsed(&mut self, key: SessionKey, timer: Timer) {
@@ -150,21 +270,26 @@ impl<S: Store> Engine<S> {
     }
 
     /// Gives a session one input and does what it wants done.
-    pub(crate) fn feed(&mut self, session: SessionKey, input: Input<'_>) {
-        let work = |session: &mut dyn Session, outputs: &mut Outputs| session.input(input, outputs);
-        if let Some(front) = self.run_session(session, work) {
-            self.will_transmit(front);
+    pub(crate) fn feed(&mut self, key: SessionKey, input: Input<'_>) {
+        if let Some(mut buffers) = self.lend_buffers(key)
+            && let Some(session) = self.sessions.get_mut(key)
+        {
+            let reading = session.state.input(input, &mut buffers.outputs);
+            self.carry_out(key, buffers, reading);
         }
     }
 
-    /// Lets a session work, and does what it wants done. The caller transmits the bytes
-    /// for its client's connection, which is returned.
-    pub(crate) fn run_session(
-        &mut self,
-        key: SessionKey,
-        work: impl FnOnce(&mut dyn Session, &mut Outputs) -> Reading,
-    ) -> Option<ConnectionKey> {
-        let session = self.sessions.get_mut(key)?;
+    /// Gives a session an input with which it may take lines of its client.
+    fn feed_lines(&mut self, session: SessionKey, input: Input<'_>) {
+        let lines = self.turns.lines();
+        self.session_outputs.lines = lines;
+        self.feed(session, input);
+        self.turns.took_lines(lines - std::mem::take(&mut self.session_outputs.lines));
+    }
+
+    /// Lends a session the buffers of its connections for one input or several.
+    pub(crate) fn lend_buffers(&mut self, key: SessionKey) -> Option<Buffers> {
+        let session = self.sessions.get(key)?;
         let (front, back) = (session.front, session.back);
         let mut outputs = std::mem::take(&mut self.session_outputs);
         let output = &mut self.connections[front.index()].output;
@@ -175,10 +300,18 @@ impl<S: Store> Engine<S> {
         if let Some(back) = back {
             std::mem::swap(&mut outputs.back, &mut self.connections[back.index()].output);
         }
-        let reading = work(&mut *session.state, &mut outputs);
+        Some(Buffers { front, back, outputs })
+    }
+
+    /// Takes the buffers back, and does what the session wants done.
+    pub(crate) fn carry_out(&mut self, key: SessionKey, buffers: Buffers, reading: Reading) {
+        let Buffers { front, back, mut outputs } = buffers;
         let connection = &mut self.connections[front.index()];
         connection.reading = reading;
         std::mem::swap(&mut outputs.front, &mut connection.output);
+        if connection.output.is_empty() {
+            self.spare.put(std::mem::take(&mut connection.output));
+        }
         if let Some(back) = back {
             std::mem::swap(&mut outputs.back, &mut self.connections[back.index()].output);
         }
@@ -186,11 +319,11 @@ impl<S: Store> Engine<S> {
         // Bytes for a stream that is not there are dropped.
         outputs.back.clear();
         self.session_outputs = outputs;
+        self.will_transmit(front);
         if let Some(back) = back {
             self.will_transmit(back);
         }
-        self.resume(front);
-        Some(front)
+        self.list_rest(front);
     }
 
     /// Does what a session wants done, its bytes excepted.
@@ -253,16 +386,6 @@ impl<S: Store> Engine<S> {
             Login::Awaited => self.before_login.await_login(key, session.peer.ip.into()),
             Login::UnderWay => self.before_login.begin_login(key),
             Login::Done => self.before_login.remove(key),
-        }
-    }
-
-    /// Tells the driver where bytes are taken again.
-    pub(crate) fn resume(&mut self, key: ConnectionKey) {
-        let connection = self.connections.get(key.index());
-        if connection.is_some_and(|connection| connection.is_paused)
-            && self.reading(key) != Reading::Nothing
-        {
-            self.outputs.push_back(Output::Receive(key));
         }
     }
 }

@@ -4,11 +4,13 @@
 //! is told what and when, deadlines, limits, and which clients are dialled back. The
 //! engine owns no socket, clock, thread or source of randomness. Its driver
 //!
-//! - says what happened, with the time: a connection was [opened](Engine::open), bytes
-//!   were [received](Engine::received), a peer has
-//!   [half-closed](Engine::half_closed), a connection is [broken](Engine::broken), a
-//!   dial [ended](Engine::dialled), a password was [checked](Engine::checked), a
-//!   deadline has [passed](Engine::time_passed);
+//! - says what happened, with the time: a connection was [opened](Engine::open), has
+//!   something to be [read](Engine::readable) or is [broken](Engine::broken), a dial
+//!   [ended](Engine::dialled), a password was [checked](Engine::checked), a deadline
+//!   has [passed](Engine::time_passed);
+//! - reads from the connections that the engine [names](Engine::next_read), in that
+//!   order, once it has begun a [turn](Engine::begin_turn), and gives it the bytes
+//!   [received](Engine::received) or the [end](Engine::half_closed);
 //! - runs the store's [jobs](Engine::next_job) and gives their results
 //!   [back](Engine::finish);
 //! - does what [outputs](Engine::next_output) ask for, and asks for
@@ -27,16 +29,19 @@ mod listener;
 mod log;
 mod opening;
 mod origin;
+mod recent;
 mod session;
 mod settings;
 mod spare;
 mod telling;
 mod timers;
 mod transmit;
+mod turns;
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use postroom_model::SessionKey;
 use postroom_office::{Check, Checked, FilePasswords, Office, PasswordRead, PasswordsRead};
 use postroom_protocol::{Outputs, Report};
 use postroom_store::{Job, Store, StoreFailure, Timestamp};
@@ -48,18 +53,21 @@ use delivery::Watch;
 use dial::Failures;
 use listener::Listeners;
 use log::Counts;
+use recent::RecentPosts;
 use session::Sessions;
 use spare::SpareBuffers;
-use telling::Telling;
+use telling::{TELLS_MAX, Telling};
 use timers::{Deadline, Slot, Timers};
+use turns::Turns;
 
 pub use connection::Broken;
 pub use dial::Dialled;
+pub use input::Read;
 pub use key::ConnectionKey;
 pub use listener::{Listener, ListenerKey, ListenerOptions, Proof};
 pub use log::{Level, LogLine, What};
 pub use origin::Origin;
-pub use settings::EngineSettings;
+pub use settings::{EngineSettings, RecentLimits};
 
 /// A server without input or output, over the store `S`.
 pub struct Engine<S> {
@@ -81,9 +89,16 @@ pub struct Engine<S> {
     passwords_deadline: Slot,
     /// Lines of the log in this second.
     line_counts: Counts,
+    /// Connections with input to be taken.
+    turns: Turns,
     outputs: VecDeque<Output>,
     /// What is being passed on to several sessions.
     telling: Option<Telling>,
+    recent: RecentPosts,
+    /// Sessions to be told of posts.
+    due: VecDeque<SessionKey>,
+    /// How many of them may still be told in this turn.
+    tells_left: usize,
     /// Connections with bytes to be transmitted, or to be ended.
     unsent: Vec<ConnectionKey>,
     /// What sessions put out, kept for its memory.
@@ -98,8 +113,6 @@ pub enum Output {
     /// There are bytes for a connection: [`Engine::transmit`] has them, as soon as its
     /// socket has room.
     Transmit(ConnectionKey),
-    /// Bytes of a connection are taken again.
-    Receive(ConnectionKey),
     /// All bytes are transmitted: half-close the connection.
     HalfClose(ConnectionKey),
     /// Close the connection, which the engine has forgotten.
@@ -124,6 +137,7 @@ impl<S: Store> Engine<S> {
     pub fn new(now: Instant, settings: EngineSettings, store: S) -> Self {
         Self {
             office: Office::new(store, settings.password_checks_max),
+            recent: RecentPosts::new(settings.recent),
             settings,
             listeners: Listeners::default(),
             now,
@@ -137,8 +151,11 @@ impl<S: Store> Engine<S> {
             timers: Timers::new(now),
             passwords_deadline: Slot::default(),
             line_counts: Counts::default(),
+            turns: Turns::new(),
             outputs: VecDeque::new(),
             telling: None,
+            due: VecDeque::new(),
+            tells_left: TELLS_MAX,
             unsent: Vec::new(),
             session_outputs: Outputs::default(),
             spare: SpareBuffers::default(),
@@ -202,7 +219,9 @@ impl<S: Store> Engine<S> {
     /// Whether there is something to be done before the driver waits.
     pub fn has_work(&self) -> bool {
         self.office.has_work()
+            || self.turns.has_any()
             || self.telling.is_some()
+            || !self.due.is_empty()
             || !self.outputs.is_empty()
             || !self.unsent.is_empty()
     }

@@ -385,7 +385,7 @@ impl<S: Store> Engine<S> {
             Event::Departed(attendee) => {
                 self.log(Level::Info, None, What::Left(attendee.clone()));
             }
-            Event::Posted(_) | Event::Told(_) | Event::Mail | Event::Withdrawn(_) => {}
+            _ => {}
         }
     }
 

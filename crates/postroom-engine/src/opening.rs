@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use postroom_model::SessionKey;
 use postroom_protocol::{Close, DropReason, Input, Outputs, Stream, Timer};
 use postroom_store::Store;
 
@@ -39,6 +40,10 @@ impl<S: Store> Engine<S> {
             front,
             back: None,
             timers: [Slot::default(); Timer::ALL.len()],
+            positions: Vec::new(),
+            has_untold: false,
+            is_due: false,
+            missed_lines: 0,
             dialling: None,
         });
         self.log_connected(key);
@@ -87,18 +92,26 @@ impl<S: Store> Engine<S> {
     }
 
     /// Ends connections that wait to log in where they are too many. To be called when
-    /// all input has been taken and answered: none is ended whose login has come.
+    /// the input of a turn has been taken and answered. One whose login may have come is
+    /// not ended before that was taken, in this turn or a later one.
     pub fn evict_before_login(&mut self, now: Instant) {
         self.now = now;
         let most = (self.settings.connections_max / BEFORE_LOGIN_SHARE).max(1);
         while self.before_login.len() > most
-            && let Some(session) = self.before_login.take_longest_of_most()
+            && let Some(session) = self.before_login.longest_of_most()
+            && !self.has_untaken_input(session)
         {
+            self.before_login.remove(session);
             self.feed(session, Input::Evicted);
             if let Some(front) = self.sessions.get(session).map(|session| session.front) {
                 self.limit_end(front);
             }
         }
+    }
+
+    fn has_untaken_input(&self, session: SessionKey) -> bool {
+        let front = self.sessions.get(session).map(|session| session.front);
+        front.is_some_and(|front| self.connections[front.index()].is_listed)
     }
 
     /// Gives an evicted connection no more than the drain limit in all: a peer that

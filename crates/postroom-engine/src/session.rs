@@ -10,6 +10,7 @@ use crate::dial::Dialling;
 use crate::key::ConnectionKey;
 use crate::listener::ListenerKey;
 use crate::origin::Origin;
+use crate::recent::Position;
 use crate::timers::Slot;
 
 /// A session, as far as the engine knows it.
@@ -27,6 +28,14 @@ pub(crate) struct Session {
     /// The connection that the server opened.
     pub(crate) back: Option<ConnectionKey>,
     pub(crate) timers: [Slot; Timer::ALL.len()],
+    /// How far it has been told of its channels.
+    pub(crate) positions: Vec<Position>,
+    /// There may be posts that it was not told.
+    pub(crate) has_untold: bool,
+    /// It is listed among those to be told of posts.
+    pub(crate) is_due: bool,
+    /// Live lines for which there was no room.
+    pub(crate) missed_lines: u64,
     /// Set where the session waits for a connection back.
     pub(crate) dialling: Option<Box<Dialling>>,
 }

@@ -17,6 +17,8 @@ pub struct EngineSettings {
     pub password_checks_max: usize,
     /// How long a client may take to be dialled back.
     pub dial_limit: Duration,
+    /// How many recent posts are kept for members that read slowly.
+    pub recent: RecentLimits,
     /// Whether the log has lines for single requests.
     pub logs_requests: bool,
 }
@@ -29,7 +31,26 @@ impl Default for EngineSettings {
             drain_limit: Duration::from_secs(1),
             password_checks_max: 256,
             dial_limit: Duration::from_secs(3),
+            recent: RecentLimits::default(),
             logs_requests: false,
         }
+    }
+}
+
+/// How many recent posts the engine keeps in memory, for members of channels that read
+/// slowly.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RecentLimits {
+    /// Posts of a channel.
+    pub posts: usize,
+    /// Bytes of the posts of a channel.
+    pub bytes: usize,
+    /// Bytes of the posts of all channels.
+    pub bytes_in_all: usize,
+}
+
+impl Default for RecentLimits {
+    fn default() -> Self {
+        Self { posts: 1_000, bytes: 1 << 20, bytes_in_all: 64 << 20 }
     }
 }

@@ -1,85 +1,64 @@
 //! Telling the sessions what they asked for, and what happened elsewhere.
 //!
-//! Posts are the work: one post may go to a thousand members of a channel. So the posts
-//! in one channel that follow each other are passed to a member together, and
-//! transmitted at once: one system call for each, from memory that the processor has at
-//! hand.
+//! Posts are the work: one post may go to a thousand members of a channel. They are kept
+//! once (`recent.rs`), and a member is told all that it has not been told yet at one
+//! time: one system call for each, from memory that the processor has at hand.
 
 use std::vec;
 
 use postroom_model::{Event, Reply, SessionKey};
 use postroom_office::{Output, Posts};
-use postroom_protocol::{Input, Reading};
+use postroom_protocol::Input;
 use postroom_store::Store;
 
 use crate::Engine;
-use crate::connection::{Ending, Phase};
-use crate::key::ConnectionKey;
+use crate::connection::Phase;
+
+/// Sessions that are told of posts in a turn.
+pub(crate) const TELLS_MAX: usize = 512;
 
 /// Bytes that may gather for one connection before they are transmitted.
 const GATHERED_BYTES_MAX: usize = 64 << 10;
 
-/// Something that is being passed on to several sessions.
+/// An event that is being passed on to several sessions.
+#[derive(Debug)]
 pub(crate) struct Telling {
-    what: Told,
+    event: Event,
     sessions: vec::IntoIter<SessionKey>,
-    /// The session whose bytes are being transmitted.
-    current: Option<Current>,
-}
-
-/// What [`Engine::tell`] has done.
-pub(crate) enum Progress {
-    /// The bytes of this connection are to be transmitted before the next is told.
-    Transmit(ConnectionKey),
-    /// Something, and there may be more.
-    Told,
-    /// There is nothing to tell.
-    Nothing,
-}
-
-enum Told {
-    Event(Event),
-    /// Each with the session that posted it.
-    Posts(Vec<(SessionKey, Event)>),
-}
-
-/// How far a session has been told.
-#[derive(Clone, Copy)]
-struct Current {
-    session: SessionKey,
-    front: ConnectionKey,
-    /// How many of the posts.
-    told: usize,
 }
 
 impl<S: Store> Engine<S> {
-    /// Tells the next session: events in their order, replies to one session in theirs.
-    pub(crate) fn tell(&mut self) -> Progress {
-        if let Some(mut telling) = self.telling.take() {
-            let key = self.tell_next(&mut telling);
-            if telling.is_unfinished() {
-                self.telling = Some(telling);
-            }
-            return key.map_or(Progress::Told, Progress::Transmit);
+    /// Passes on the next output of the office; returns whether there was one. Replies
+    /// to one session keep their order, and so do the events of one sender.
+    pub(crate) fn tell(&mut self) -> bool {
+        if let Some(telling) = self.telling.take() {
+            self.tell_event(telling);
+            return true;
         }
         let Some(output) = self.office.take_output() else {
-            return Progress::Nothing;
+            return false;
         };
         match output {
             Output::Reply(session, reply) => self.tell_reply(session, reply),
             Output::Event(sessions, event) => {
                 self.log_event(&event);
-                self.telling = Some(Telling::new(Told::Event(event), sessions));
+                self.telling = Some(Telling { event, sessions: sessions.into_iter() });
             }
-            Output::Posts(Posts { members, posts, .. }) => {
-                self.telling = Some(Telling::new(Told::Posts(posts), members));
+            Output::Posts(posts) => self.posted(posts),
+            Output::Left(session, channel) => {
+                // What was posted before is still on its way.
+                self.tell_posts(session);
+                if let Some(session) = self.sessions.get_mut(session) {
+                    self.recent.leave(&mut session.positions, &channel);
+                }
             }
             Output::Operator(told) => self.log_operator(told),
         }
-        Progress::Told
+        true
     }
 
     fn tell_reply(&mut self, key: SessionKey, reply: Reply) {
+        self.tell_posts(key);
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -90,89 +69,110 @@ impl<S: Store> Engine<S> {
         self.feed(key, Input::Reply(reply));
     }
 
-    /// Tells one session, or the rest to the one before. Returns its connection if its
-    /// bytes are to be transmitted before the next one is told.
-    fn tell_next(&mut self, telling: &mut Telling) -> Option<ConnectionKey> {
-        if let Some(current) = telling.current.take() {
-            self.end_if_too_slow(current.front);
-            if let Some(key) = self.tell_posts(telling, current) {
-                return Some(key);
-            }
-        }
-        let session = telling.sessions.next()?;
-        let front = self.open_front(session)?;
-        let current = Current { session, front, told: 0 };
-        match &telling.what {
-            Told::Posts(_) => self.tell_posts(telling, current),
-            Told::Event(event) => {
-                self.feed(session, Input::Event(event));
-                let output = &self.connections.get(front.index())?.output;
-                (output.len() > GATHERED_BYTES_MAX).then(|| {
-                    telling.current = Some(current);
-                    front
-                })
+    fn tell_event(&mut self, telling: Telling) {
+        let Telling { event, sessions } = telling;
+        for session in sessions {
+            self.tell_posts(session);
+            if self.has_room_for_a_line(session) {
+                self.feed(session, Input::Event(&event));
             }
         }
     }
 
-    /// Passes posts that are left to a member, as many as may gather.
-    fn tell_posts(&mut self, telling: &mut Telling, current: Current) -> Option<ConnectionKey> {
-        let Current { session, front, mut told } = current;
-        let Told::Posts(posts) = &telling.what else {
-            return None;
+    /// Whether a live line may be added to what waits for a session. Where it may not,
+    /// the session has missed it.
+    fn has_room_for_a_line(&mut self, key: SessionKey) -> bool {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return false;
         };
-        let is_new = |(author, _): &&(SessionKey, Event)| *author != session;
-        if !posts[told..].iter().any(|post| is_new(&post)) || self.open_front(session)? != front {
-            return None;
+        let connection = &self.connections[session.front.index()];
+        let has_room = session.protocol.queues_posts
+            || connection.waiting() <= self.settings.session.output_bytes_max;
+        if !has_room && connection.phase == Phase::Open {
+            session.missed_lines += 1;
         }
-        let output = &mut self.connections[front.index()].output;
-        if output.capacity() == 0 {
-            *output = self.spare.take_large();
-        }
-        self.run_session(session, |session, outputs| {
-            // There is a new one, as seen above.
-            let mut reading = Reading::Nothing;
-            for post in &posts[told..] {
-                told += 1;
-                if is_new(&post) {
-                    reading = session.input(Input::Event(&post.1), outputs);
-                    if outputs.front.len() > GATHERED_BYTES_MAX {
-                        break;
-                    }
+        has_room && connection.phase == Phase::Open
+    }
+
+    /// Keeps posts, and lists the members of their channel to be told.
+    fn posted(&mut self, Posts { channel, members, posts }: Posts) {
+        let position = self.recent.add(channel, posts);
+        for key in members {
+            if let Some(session) = self.sessions.get_mut(key) {
+                self.recent.enter(&mut session.positions, position);
+                session.has_untold = true;
+                if !std::mem::replace(&mut session.is_due, true) {
+                    self.due.push_back(key);
                 }
             }
-            reading
-        });
-        telling.current = Some(Current { session, front, told });
-        let connection = self.connections.get(front.index())?;
-        if connection.phase != Phase::Open {
-            self.will_transmit(front);
-            return None;
         }
-        (!connection.output.is_empty()).then_some(front)
     }
 
-    /// The client's connection of a session that is open still.
-    fn open_front(&self, session: SessionKey) -> Option<ConnectionKey> {
-        let front = self.sessions.get(session)?.front;
-        (self.connections[front.index()].phase == Phase::Open).then_some(front)
+    /// Tells the next session that is due, if this turn may tell one more.
+    pub(crate) fn tell_next_due(&mut self) -> bool {
+        if self.tells_left == 0 {
+            return false;
+        }
+        let Some(key) = self.due.pop_front() else {
+            return false;
+        };
+        self.tells_left -= 1;
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.is_due = false;
+        }
+        self.tell_posts(key);
+        true
     }
 
-    /// A reader that does not keep up loses its connection.
-    fn end_if_too_slow(&mut self, key: ConnectionKey) {
-        let waiting = self.connections.get(key.index()).map(|connection| connection.output.len());
-        if waiting.is_some_and(|waiting| waiting > self.settings.session.output_bytes_max) {
-            self.remove(key, Ending::Overflow);
+    /// Lists a session whose connection has room again, if it has fallen behind.
+    pub(crate) fn catch_up(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if session.has_untold && !std::mem::replace(&mut session.is_due, true) {
+            self.due.push_back(key);
         }
+        if let Some(missed) = take_missed(&mut session.missed_lines) {
+            self.feed(key, Input::Event(&Event::MissedLines(missed)));
+        }
+    }
+
+    /// Tells a session the posts that it has not been told, as many as may gather, unless
+    /// its connection has no room: it goes on from there when that has some.
+    fn tell_posts(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get(key).filter(|session| session.has_untold) else {
+            return;
+        };
+        let connection = &mut self.connections[session.front.index()];
+        // A client of im reads posts elsewhere.
+        let is_stuck = connection.is_stuck && !session.protocol.queues_posts;
+        let bytes_max = GATHERED_BYTES_MAX.min(self.settings.session.output_bytes_max);
+        let has_room = !is_stuck && connection.waiting() <= bytes_max;
+        if !has_room || connection.phase != Phase::Open {
+            return;
+        }
+        if connection.output.capacity() == 0 {
+            connection.output = self.spare.take_large();
+        }
+        let mut reading = connection.reading;
+        let Some(mut buffers) = self.lend_buffers(key) else {
+            return;
+        };
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.has_untold = false;
+            while let Some(next) = self.recent.next(&mut session.positions, key) {
+                reading = session.state.input(Input::Event(next.event()), &mut buffers.outputs);
+                if buffers.outputs.front.len() > bytes_max {
+                    session.has_untold = true;
+                    break;
+                }
+            }
+        }
+        self.carry_out(key, buffers, reading);
     }
 }
 
-impl Telling {
-    fn new(what: Told, sessions: Vec<SessionKey>) -> Self {
-        Self { what, sessions: sessions.into_iter(), current: None }
-    }
-
-    fn is_unfinished(&self) -> bool {
-        self.current.is_some() || self.sessions.len() > 0
-    }
+fn take_missed(missed: &mut u64) -> Option<u64> {
+    let taken = std::mem::take(missed);
+    (taken > 0).then_some(taken)
 }

@@ -7,7 +7,6 @@ use postroom_store::Store;
 
 use crate::connection::Phase;
 use crate::key::ConnectionKey;
-use crate::telling::Progress;
 use crate::{Engine, Output};
 
 impl<S: Store> Engine<S> {
@@ -18,12 +17,15 @@ impl<S: Store> Engine<S> {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
             }
-            match self.tell() {
-                Progress::Transmit(key) => return Some(Output::Transmit(key)),
-                Progress::Told => continue,
-                Progress::Nothing => {}
+            if self.tell() {
+                continue;
             }
-            let key = self.unsent.pop()?;
+            let Some(key) = self.unsent.pop() else {
+                if self.tell_next_due() {
+                    continue;
+                }
+                return None;
+            };
             let Some(connection) = self.connections.get_mut(key.index()) else {
                 continue;
             };
@@ -31,7 +33,7 @@ impl<S: Store> Engine<S> {
             if connection.phase == Phase::Dialling {
                 continue;
             }
-            if !connection.output.is_empty() {
+            if connection.waiting() > 0 {
                 return Some(Output::Transmit(key));
             }
             self.all_transmitted(key);
@@ -42,7 +44,7 @@ impl<S: Store> Engine<S> {
     pub fn transmit(&self, key: ConnectionKey, room: usize) -> &[u8] {
         let connection = self.connections.get(key.index());
         let waiting = connection.filter(|connection| connection.phase != Phase::Dialling);
-        let bytes = waiting.map_or(&[][..], |connection| &connection.output);
+        let bytes = waiting.map_or(&[][..], |connection| &connection.output[connection.sent..]);
         &bytes[..room.min(bytes.len())]
     }
 
@@ -53,10 +55,17 @@ impl<S: Store> Engine<S> {
             return;
         };
         connection.transmitted += bytes as u64;
-        if bytes < connection.output.len() {
-            connection.output.drain(..bytes);
+        connection.sent += bytes;
+        connection.is_stuck = connection.waiting() > 0;
+        if connection.is_stuck {
+            // What is left moves only once as much has gone.
+            if connection.sent >= connection.waiting() {
+                connection.output.drain(..connection.sent);
+                connection.sent = 0;
+            }
             return;
         }
+        connection.sent = 0;
         self.spare.put(std::mem::take(&mut connection.output));
         self.all_transmitted(key);
     }
@@ -71,7 +80,8 @@ impl<S: Store> Engine<S> {
                 if connection.reading == Reading::Nothing {
                     self.feed(session, Input::Written);
                 }
-                self.resume(key);
+                self.catch_up(session);
+                self.list_rest(key);
             }
             (Phase::Open, Stream::Back) | (Phase::Draining(_) | Phase::Dialling, _) => {}
             (Phase::Closing(close), Stream::Front) => self.end_session(key, close),
@@ -84,7 +94,7 @@ impl<S: Store> Engine<S> {
         let Some(connection) = self.connections.get_mut(key.index()) else {
             return;
         };
-        if (!connection.output.is_empty() || matches!(connection.phase, Phase::Closing(_)))
+        if (connection.waiting() > 0 || matches!(connection.phase, Phase::Closing(_)))
             && !std::mem::replace(&mut connection.in_unsent, true)
         {
             self.unsent.push(key);

@@ -9,6 +9,17 @@ use crate::{Channel, Committed, Name, Post, Safe, Text};
 pub enum Event {
     /// A post in a channel that the session has joined.
     Posted(Posted),
+    /// Posts in a channel that the session has joined, which the server no longer keeps:
+    /// its client reads too slowly.
+    Missed {
+        /// The channel.
+        channel: Channel,
+        /// How many posts.
+        missed: u64,
+    },
+    /// Lines that are not stored, for which there was no room: its client reads too
+    /// slowly.
+    MissedLines(u64),
     /// A live line to the session's account. It is not stored.
     Told(Told),
     /// A message waits in the mailbox of the session's account.

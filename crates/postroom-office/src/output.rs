@@ -12,6 +12,8 @@ pub enum Output {
     Event(Vec<SessionKey>, Event),
     /// Posts in one channel.
     Posts(Posts),
+    /// The session has left the channel.
+    Left(SessionKey, Channel),
     /// To the operator.
     Operator(Operator),
 }
@@ -19,6 +21,8 @@ pub enum Output {
 /// Posts in one channel, for its members.
 #[derive(Debug)]
 pub struct Posts {
+    /// The channel.
+    pub channel: Channel,
     /// The members; some may have ended meanwhile.
     pub members: Vec<SessionKey>,
     /// The posts in the order of the channel, each with the session that posted it,
@@ -42,14 +46,4 @@ pub enum Operator {
     PasswordsInTime,
     /// A record of the store is damaged and was set aside.
     Damaged(Damaged),
-}
-
-impl Posts {
-    /// Whether these are posts in this channel.
-    pub(crate) fn is_in(&self, channel: &Channel) -> bool {
-        match self.posts.first() {
-            Some((_, Event::Posted(first))) => first.channel == *channel,
-            _ => false,
-        }
-    }
 }

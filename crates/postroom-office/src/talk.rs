@@ -44,6 +44,7 @@ impl<S: Store> Office<S> {
             work.channels.swap_remove(place);
             self.push_posts();
             self.live.leave_channel(key.session, channel);
+            self.outputs.push_back(Output::Left(key.session, channel.clone()));
         }
         self.resolve(key, Reply::Left(place.is_some()));
     }
@@ -104,14 +105,15 @@ impl<S: Store> Office<S> {
     /// change of the members came between: each member gets them together.
     fn push_post(&mut self, author: SessionKey, posted: Posted) {
         if let Some(posts) = &mut self.posts
-            && posts.is_in(&posted.channel)
+            && posts.channel == posted.channel
         {
             posts.posts.push((author, Event::Posted(posted)));
             return;
         }
         self.push_posts();
-        let members = self.live.members(&posted.channel).to_vec();
-        self.posts = Some(Posts { members, posts: vec![(author, Event::Posted(posted))] });
+        let channel = posted.channel.clone();
+        let members = self.live.members(&channel).to_vec();
+        self.posts = Some(Posts { channel, members, posts: vec![(author, Event::Posted(posted))] });
     }
 
     /// Makes an output of the gathered posts. Of the later outputs only replies may

@@ -131,7 +131,10 @@ impl<D: Dialogue> Conversation<D> {
     }
 
     /// What may be read from the client's connection now.
-    pub(crate) fn reading(&self) -> Reading {
+    pub(crate) fn reading(&self, outputs: &Outputs) -> Reading {
+        if self.lines.has_line() && self.may_take_a_line() && self.has_room_for_an_answer(outputs) {
+            return Reading::Lines;
+        }
         let takes_bytes = self.is_open() && !self.is_ending && self.lines.wants_bytes();
         let end_may_be_proof = matches!(self.intake, Intake::Closed(Close::Asked));
         match self.proof {
@@ -281,8 +284,14 @@ impl<D: Dialogue> Conversation<D> {
     /// Handles lines until one has to wait.
     fn proceed(&mut self, outputs: &mut Outputs) {
         while self.may_take_a_line() && self.has_room_for_an_answer(outputs) {
+            if outputs.lines == 0 && self.lines.has_line() {
+                return;
+            }
             let step = match self.lines.next_line() {
-                Some(line) => Some(self.dialogue.line(line)),
+                Some(line) => {
+                    outputs.lines = outputs.lines.saturating_sub(1);
+                    Some(self.dialogue.line(line))
+                }
                 None if self.is_ending => self.end_partial(),
                 None => None,
             };
@@ -412,11 +421,11 @@ impl<D: Dialogue> Session for Conversation<D> {
             }
             Input::Dialled(is_connected) => self.dialled(is_connected, outputs),
             Input::Elapsed(timer) => self.elapsed(timer, outputs),
-            Input::Written => self.proceed(outputs),
+            Input::Written | Input::Continue => self.proceed(outputs),
             Input::Evicted => self.say_farewell(DropReason::Evicted, outputs),
             Input::Stop => self.stop(outputs),
         }
-        self.reading()
+        self.reading(outputs)
     }
 }
 
@@ -442,7 +451,7 @@ mod tests {
 
     #[test]
     fn while_a_reply_is_awaited_no_more_is_taken_than_a_line() {
-        let mut outputs = Outputs::default();
+        let mut outputs = Outputs { lines: 1, ..Outputs::default() };
         let settings = Settings::default();
         let mut session = Conversation::begin(Slow, &settings, &mut outputs);
         session.input(
@@ -450,7 +459,7 @@ mod tests {
             &mut outputs,
         );
         let mut taken = 0;
-        while session.reading() == Reading::Bytes {
+        while session.reading(&outputs) == Reading::Bytes {
             session.input(
                 Input::Bytes { stream: Stream::Front, bytes: &[b'x'; 1_000], proof: false },
                 &mut outputs,

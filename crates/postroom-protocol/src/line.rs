@@ -34,13 +34,17 @@ impl LineDecoder {
     /// Whether bytes may be added: all complete lines have been taken, and what is left
     /// is not longer than a line.
     pub(crate) fn wants_bytes(&self) -> bool {
-        self.bytes.len() - self.start <= self.line_bytes_max + 1
-            && memchr::memchr(b'\n', &self.bytes[self.searched..]).is_none()
+        self.bytes.len() - self.start <= self.line_bytes_max + 1 && !self.has_line()
     }
 
     /// Whether all bytes have been taken.
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.bytes.len()
+    }
+
+    /// Whether it holds a complete line.
+    pub(crate) fn has_line(&self) -> bool {
+        memchr::memchr(b'\n', &self.bytes[self.searched..]).is_some()
     }
 
     /// Adds received bytes.

@@ -14,6 +14,9 @@ pub struct Protocol {
     pub default_port: u16,
     /// Whether the operator's report has a line when a client disconnects.
     pub reports: bool,
+    /// Whether its sessions queue posts themselves, however slowly the client reads. For
+    /// others the driver keeps the posts.
+    pub queues_posts: bool,
     /// Begins a session for a connection just accepted.
     pub begin: fn(&Settings, &mut Outputs) -> Box<dyn Session>,
 }

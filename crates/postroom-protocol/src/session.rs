@@ -16,6 +16,9 @@ pub trait Session {
 /// What the driver may read from a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reading {
+    /// Nothing before the session has taken lines that it has already: it does with
+    /// [`Input::Continue`].
+    Lines,
     /// Nothing: it leaves the bytes in the socket, and sends the session
     /// [`Input::Written`] when all its output is written.
     Nothing,
@@ -62,6 +65,8 @@ pub enum Input<'a> {
     Event(&'a Event),
     /// The result of [`Outputs::dial`]: whether the client is connected.
     Dialled(bool),
+    /// The session may take lines that it has, as many as [`Outputs::lines`] says.
+    Continue,
     /// The time set for this timer has passed.
     Elapsed(Timer),
     /// The operating system has accepted all bytes for the peer.
@@ -110,6 +115,9 @@ pub struct Outputs {
     pub front: Vec<u8>,
     /// The same for the connection that the server opened.
     pub back: Vec<u8>,
+    /// How many lines the session may take of its client; it counts them down. The
+    /// driver shares the time of a turn out with it.
+    pub lines: u32,
     /// Requests to the office, each answered by one reply.
     pub requests: Vec<Request>,
     /// Notices to the office, which have no reply.

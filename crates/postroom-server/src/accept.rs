@@ -90,7 +90,7 @@ impl<S: Store> Server<S> {
             return;
         }
         // A client that sends first has often sent already.
-        self.will_read(key);
+        self.engine.readable(key);
     }
 }
 

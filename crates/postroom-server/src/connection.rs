@@ -7,10 +7,6 @@ use crate::transport::Plain;
 /// A connection and the state of its socket.
 pub(crate) struct Connection {
     pub(crate) transport: Plain,
-    /// The socket may have unread bytes.
-    pub(crate) readable: bool,
-    /// Already in the list of connections to read.
-    pub(crate) in_readable: bool,
     pub(crate) peer: Peer,
 }
 
@@ -28,7 +24,7 @@ pub(crate) enum Peer {
 
 impl Connection {
     pub(crate) fn new(transport: Plain, peer: Peer) -> Self {
-        Self { transport, readable: true, in_readable: false, peer }
+        Self { transport, peer }
     }
 }
 

@@ -52,7 +52,7 @@ impl<S: Store> Server<S> {
             (None, Err(_)) => return,
         };
         self.engine.dialled(self.now, key, dialled);
-        self.will_read(key);
+        self.engine.readable(key);
     }
 }
 

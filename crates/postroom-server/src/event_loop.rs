@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use postroom_engine::{Broken, ConnectionKey, Engine, ListenerKey, Output};
-use postroom_protocol::{Category, Reading, Report};
+use postroom_engine::{Broken, ConnectionKey, Engine, ListenerKey, Output, Read};
+use postroom_protocol::{Category, Report};
 use postroom_store::{Job as _, Store, StoreFailure, Timestamp};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
@@ -43,8 +43,6 @@ pub struct Server<S: Store> {
     /// The listener that a connection was last accepted from.
     pub(crate) next_listener: usize,
     pub(crate) connections: Connections,
-    /// Connections that may have bytes to be read.
-    readable: Vec<ConnectionKey>,
     reporter: Box<dyn Reporter>,
     /// The start of this turn.
     pub(crate) now: Instant,
@@ -112,7 +110,6 @@ impl<S: Store> Server<S> {
             accept_again_at: None,
             next_listener: 0,
             connections: Connections::default(),
-            readable: Vec::new(),
             reporter,
             now,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
@@ -180,7 +177,7 @@ impl<S: Store> Server<S> {
 
     /// Waits until there is work.
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
-        let busy = !self.readable.is_empty() || self.engine.has_work() || self.may_accept();
+        let busy = self.engine.has_work() || self.may_accept();
         let timeout = if busy {
             Some(Duration::ZERO)
         } else {
@@ -195,6 +192,7 @@ impl<S: Store> Server<S> {
         };
         self.poll_for(events, timeout)?;
         self.now = Instant::now();
+        self.engine.begin_turn(self.now);
         Ok(())
     }
 
@@ -238,7 +236,7 @@ impl<S: Store> Server<S> {
         if event.is_read_closed() && connection.peer == Peer::Open {
             connection.peer = Peer::Ending;
         }
-        if event.is_error() && self.engine.reading(key) == Reading::Nothing {
+        if event.is_error() && !self.engine.takes_bytes(key) {
             // A reset: no read would report it.
             let error = connection.transport.take_error();
             self.break_off(key, error.map_or(ErrorKind::ConnectionReset, |error| error.kind()));
@@ -246,8 +244,7 @@ impl<S: Store> Server<S> {
         }
         let waits_for_room = event.is_writable() && connection.transport.regain_room();
         if event.is_readable() || event.is_read_closed() || event.is_error() {
-            connection.readable = true;
-            self.will_read(key);
+            self.engine.readable(key);
         }
         if waits_for_room {
             self.transmit(key);
@@ -265,64 +262,36 @@ impl<S: Store> Server<S> {
         )
     }
 
-    /// Notes that a connection may have bytes to read.
-    pub(crate) fn will_read(&mut self, key: ConnectionKey) {
-        if let Some(connection) = self.connections.get_mut(key)
-            && connection.readable
-            && !std::mem::replace(&mut connection.in_readable, true)
-        {
-            self.readable.push(key);
-        }
-    }
-
-    /// Reads from each connection that has bytes, up to the size of the buffer.
+    /// Reads what the engine wants read in this turn.
     fn read(&mut self) {
-        let mut keys = std::mem::take(&mut self.readable);
-        for key in keys.drain(..) {
-            if let Some(connection) = self.connections.get_mut(key) {
-                connection.in_readable = false;
-                self.read_from(key);
-            }
+        while let Some(read) = self.engine.next_read(self.now) {
+            self.read_from(read);
         }
-        // Connections that have more are in the new list already.
-        keys.append(&mut self.readable);
-        self.readable = keys;
     }
 
-    fn read_from(&mut self, key: ConnectionKey) {
+    fn read_from(&mut self, Read { connection: key, bytes_max, proves }: Read) {
         let (engine, now) = (&mut self.engine, self.now);
-        while let Some(connection) = self.connections.get_mut(key)
-            && connection.readable
-        {
-            let acknowledged = match engine.reading(key) {
-                Reading::Nothing => return,
-                Reading::Bytes => None,
-                // Sampled before the bytes are read, see `Engine::received`.
-                Reading::Proof => Some(connection.transport.acknowledged()),
-            };
-            match connection.transport.read(&mut self.buffer) {
-                Ok(0) => {
-                    connection.readable = false;
-                    connection.peer = Peer::Ended;
-                    engine.half_closed(now, key, acknowledged);
-                }
-                Ok(length) => {
-                    let is_all = length == self.buffer.len();
-                    // Bytes that arrive after a short read cause a new event, a
-                    // half-close already reported does not.
-                    connection.readable = is_all || connection.peer == Peer::Ending;
-                    engine.received(now, key, &self.buffer[..length], acknowledged);
-                    if is_all {
-                        self.will_read(key);
-                        return;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => connection.readable = false,
-                Err(error) => {
-                    self.break_off(key, error.kind());
-                    return;
-                }
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        // Sampled before the bytes are read, see `Engine::received`.
+        let acknowledged = proves.then(|| connection.transport.acknowledged());
+        let buffer = &mut self.buffer[..bytes_max.min(READ_BYTES)];
+        match connection.transport.read(buffer) {
+            Ok(0) => {
+                connection.peer = Peer::Ended;
+                engine.half_closed(now, key, acknowledged);
             }
+            Ok(length) => {
+                // Bytes that arrive after a short read cause a new event, a half-close
+                // already reported does not.
+                if length < buffer.len() && connection.peer != Peer::Ending {
+                    engine.drained(key);
+                }
+                engine.received(now, key, &self.buffer[..length], acknowledged);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => engine.drained(key),
+            Err(error) => self.break_off(key, error.kind()),
         }
     }
 
@@ -331,7 +300,6 @@ impl<S: Store> Server<S> {
         while let Some(output) = self.engine.next_output(self.now) {
             match output {
                 Output::Transmit(key) => self.transmit(key),
-                Output::Receive(key) => self.will_read(key),
                 Output::HalfClose(key) => {
                     if let Some(connection) = self.connections.get_mut(key) {
                         connection.transport.half_close();

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm, Argon2, Params, Version};
 use postroom_engine::{
-    Broken, ConnectionKey, Dialled, Engine, EngineSettings, Listener, ListenerOptions, Output, What,
+    Broken, ConnectionKey, Dialled, Engine, EngineSettings, Listener, ListenerOptions, Output,
+    Read, What,
 };
 use postroom_model::Name;
 use postroom_office::password::Checker;
-use postroom_protocol::{Protocol, Reading, Report};
+use postroom_protocol::{Protocol, Report};
 use postroom_store::{
     Call, Job as _, Limits, MemoryDisk, MemoryJob, MemoryStore, PasswordHash, Store as _, Ticket,
     Timestamp,
@@ -72,8 +73,6 @@ struct Peer {
     is_connected: bool,
     /// What waits in the socket for the engine.
     waiting: VecDeque<Sent>,
-    /// The engine takes nothing until it says so.
-    is_paused: bool,
     /// The client does not read, and its socket is full.
     is_stalled: bool,
     /// The engine has bytes for which there was no room.
@@ -182,12 +181,21 @@ impl Driver {
     /// The client sends bytes, which the engine may take when it likes.
     pub(crate) fn send(&mut self, key: PeerKey, bytes: &[u8]) {
         self.peers[key.0].waiting.push_back(Sent::Bytes(bytes.to_vec()));
-        self.take_from(key);
+        self.arrived(key);
+    }
+
+    /// The client sends bytes, which the engine is told of and has not read yet.
+    pub(crate) fn put(&mut self, key: PeerKey, bytes: &[u8]) {
+        let peer = &mut self.peers[key.0];
+        peer.waiting.push_back(Sent::Bytes(bytes.to_vec()));
+        if let Some(connection) = peer.connection {
+            self.engine.readable(connection);
+        }
     }
 
     pub(crate) fn half_close(&mut self, key: PeerKey) {
         self.peers[key.0].waiting.push_back(Sent::End);
-        self.take_from(key);
+        self.arrived(key);
     }
 
     pub(crate) fn reset(&mut self, key: PeerKey) {
@@ -225,10 +233,8 @@ impl Driver {
 
     /// Whether the engine takes no bytes of a connection, which wait in the socket.
     pub(crate) fn takes_no_more(&mut self, key: PeerKey) -> bool {
-        let peer = &mut self.peers[key.0];
-        let reading = peer.connection.map(|key| self.engine.reading(key));
-        peer.is_paused = reading.is_none_or(|reading| reading == Reading::Nothing);
-        peer.is_paused
+        let connection = self.peers[key.0].connection;
+        !connection.is_some_and(|key| self.engine.takes_bytes(key))
     }
 
     /// Whether all that the client has sent was taken.
@@ -291,62 +297,68 @@ impl Driver {
     /// Does all that there is to do until the engine waits for something.
     pub(crate) fn settle(&mut self) {
         loop {
-            let keys: Vec<_> = self.live.values().copied().collect();
-            for key in keys {
-                self.take_from(key);
-            }
-            self.engine.next_password_read(self.now);
-            while let Some(job) = self.engine.next_job(Timestamp(0)) {
-                match &mut self.held {
-                    Some(held) => held.push(job),
-                    None => self.engine.finish(job.run()).unwrap(),
-                }
-            }
-            while let Some(check) = self.engine.next_check() {
-                self.engine.checked(check.run(&mut self.checker));
-            }
-            self.perform();
-            self.transmit_more();
-            let (live, peers) = (&self.live, &self.peers);
-            self.engine.ask_for_acknowledgements(self.now, |key| {
-                live.get(&key).map_or(0, |key| peers[key.0].acknowledged)
-            });
-            self.engine.evict_before_login(self.now);
+            self.turn();
             if !self.has_events() && !self.engine.has_work() {
                 return;
             }
         }
     }
 
-    /// Whether a socket has bytes that the engine takes, or room that it can use.
-    fn has_events(&self) -> bool {
-        self.live.values().map(|key| &self.peers[key.0]).any(|peer| {
-            let is_readable = !peer.is_paused && !peer.waiting.is_empty();
-            is_readable || peer.has_more && !peer.is_stalled
-        })
+    /// One turn, as a server's loop has it.
+    pub(crate) fn turn(&mut self) {
+        self.read();
+        self.engine.next_password_read(self.now);
+        while let Some(job) = self.engine.next_job(Timestamp(0)) {
+            match &mut self.held {
+                Some(held) => held.push(job),
+                None => self.engine.finish(job.run()).unwrap(),
+            }
+        }
+        while let Some(check) = self.engine.next_check() {
+            self.engine.checked(check.run(&mut self.checker));
+        }
+        self.perform();
+        self.transmit_more();
+        let (live, peers) = (&self.live, &self.peers);
+        self.engine.ask_for_acknowledgements(self.now, |key| {
+            live.get(&key).map_or(0, |key| peers[key.0].acknowledged)
+        });
+        self.engine.evict_before_login(self.now);
     }
 
-    /// Gives the engine what waits in a socket, as far as it takes it.
-    fn take_from(&mut self, key: PeerKey) {
-        while let Some(connection) = self.peers[key.0].connection {
-            let peer = &mut self.peers[key.0];
-            if peer.is_paused || peer.waiting.is_empty() {
-                return;
-            }
-            let acknowledged = match self.engine.reading(connection) {
-                Reading::Nothing => {
-                    peer.is_paused = true;
-                    return;
-                }
-                Reading::Bytes => None,
-                Reading::Proof => Some(peer.acknowledged),
-            };
+    /// Whether a socket has room that the engine can use.
+    fn has_events(&self) -> bool {
+        let mut peers = self.live.values().map(|key| &self.peers[key.0]);
+        peers.any(|peer| peer.has_more && !peer.is_stalled)
+    }
+
+    /// The engine hears that a socket has something, and reads what it likes.
+    fn arrived(&mut self, key: PeerKey) {
+        if let Some(connection) = self.peers[key.0].connection {
+            self.engine.readable(connection);
+        }
+        self.read();
+    }
+
+    /// Gives the engine what waits in the sockets, as far as it takes it in a turn.
+    fn read(&mut self) {
+        self.engine.begin_turn(self.now);
+        while let Some(Read { connection, bytes_max, proves }) = self.engine.next_read(self.now) {
+            let peer = &mut self.peers[self.live[&connection].0];
+            let acknowledged = proves.then_some(peer.acknowledged);
             match peer.waiting.pop_front() {
-                Some(Sent::Bytes(bytes)) => {
+                Some(Sent::Bytes(mut bytes)) => {
+                    if bytes.len() > bytes_max {
+                        let rest = bytes.split_off(bytes_max);
+                        peer.waiting.push_front(Sent::Bytes(rest));
+                    }
+                    if peer.waiting.is_empty() {
+                        self.engine.drained(connection);
+                    }
                     self.engine.received(self.now, connection, &bytes, acknowledged);
                 }
                 Some(Sent::End) => self.engine.half_closed(self.now, connection, acknowledged),
-                None => {}
+                None => self.engine.drained(connection),
             }
         }
     }
@@ -355,9 +367,6 @@ impl Driver {
         while let Some(output) = self.engine.next_output(self.now) {
             match output {
                 Output::Transmit(connection) => self.transmit(self.live[&connection]),
-                Output::Receive(connection) => {
-                    self.peers[self.live[&connection].0].is_paused = false;
-                }
                 Output::HalfClose(connection) => {
                     let peer = &mut self.peers[self.live[&connection].0];
                     assert!(!peer.is_half_closed, "a connection is half-closed once");

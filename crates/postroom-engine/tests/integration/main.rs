@@ -7,3 +7,4 @@ mod late;
 mod laws;
 mod limits;
 mod transcripts;
+mod turns;

@@ -43,7 +43,7 @@ const SUCCESS: &str = "operation success\n";
 
 /// The protocol's entry in `PROTOCOLS`.
 pub(crate) const PROTOCOL: Protocol =
-    Protocol { name: "board", default_port: 4404, reports: true, begin };
+    Protocol { name: "board", default_port: 4404, reports: true, queues_posts: false, begin };
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     outputs.timers.push((LOG_IN, Some(settings.login_limit)));
@@ -397,6 +397,16 @@ fn push_posted(line: &mut Vec<u8>, posted: &Posted) {
     }
 }
 
+/// Appends the line that stands for texts that the client was too slow to get. No author
+/// begins with a parenthesis.
+fn push_missed(line: &mut Vec<u8>, channel: &Channel, missed: u64) {
+    use std::io::Write as _;
+    let texts = if missed == 1 { "text" } else { "texts" };
+    let place = if *channel == Channel::board() { String::new() } else { format!(" in {channel}") };
+    // Writing to memory does not fail.
+    let _ = writeln!(line, "({missed} {texts} missed{place})");
+}
+
 fn push_line(line: &mut Vec<u8>, author: &impl std::fmt::Display, text: &impl std::fmt::Display) {
     use std::io::Write as _;
     // Writing to memory does not fail.
@@ -433,9 +443,15 @@ impl Session for Board {
                     push_posted(&mut outputs.front, posted);
                 }
             }
+            Input::Event(Event::Missed { channel, missed }) => {
+                if matches!(self.state, State::Streaming) {
+                    push_missed(&mut outputs.front, channel, *missed);
+                }
+            }
             Input::Written => self.next_page(outputs),
             Input::Stop => self.stop(outputs),
             Input::Event(_)
+            | Input::Continue
             | Input::Elapsed(_)
             | Input::Dialled(_)
             | Input::Bytes { .. }

@@ -167,6 +167,21 @@ pub(super) fn push_told(line: &mut Vec<u8>, told: &Told) {
     line.push(b'\n');
 }
 
+/// Appends the line that stands for posts that the client was too slow to get. No name
+/// begins with a parenthesis.
+pub(super) fn push_missed(line: &mut Vec<u8>, channel: &Channel, missed: u64) {
+    let posts = if missed == 1 { "post" } else { "posts" };
+    // Writing to memory does not fail.
+    let _ = writeln!(line, "({missed} {posts} missed in {channel})");
+}
+
+/// Appends the line that stands for lines that the client was too slow to get.
+pub(super) fn push_missed_lines(line: &mut Vec<u8>, missed: u64) {
+    let lines = if missed == 1 { "line" } else { "lines" };
+    // Writing to memory does not fail.
+    let _ = writeln!(line, "({missed} {lines} missed)");
+}
+
 /// Appends the line for a user who joined or left.
 pub(super) fn push_attendee(line: &mut Vec<u8>, attendee: &Attendee, what: &str) {
     let Attendee { name, active } = attendee;

@@ -27,7 +27,10 @@ use crate::protocol::Protocol;
 use crate::session::{DropReason, Input, Outputs, Reading, Session};
 use crate::settings::Settings;
 
-use answer::{Asked, NOT_FOUND, push_attendee, push_post, push_told, write_answer};
+use answer::{
+    Asked, NOT_FOUND, push_attendee, push_missed, push_missed_lines, push_post, push_told,
+    write_answer,
+};
 use command::{Arguments, Command, Stage, split};
 use telnet::Telnet;
 
@@ -43,7 +46,7 @@ const EVICTED: &str =
 
 /// The protocol's entry in `PROTOCOLS`.
 pub(crate) const PROTOCOL: Protocol =
-    Protocol { name: "chat", default_port: 4405, reports: false, begin };
+    Protocol { name: "chat", default_port: 4405, reports: false, queues_posts: false, begin };
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Chat {
@@ -294,6 +297,8 @@ impl Dialogue for Chat {
             }
             Event::Arrived(attendee) => push_attendee(&mut outputs.front, attendee, "joined"),
             Event::Departed(attendee) => push_attendee(&mut outputs.front, attendee, "left"),
+            Event::Missed { channel, missed } => push_missed(&mut outputs.front, channel, *missed),
+            Event::MissedLines(missed) => push_missed_lines(&mut outputs.front, *missed),
             Event::Mail | Event::Withdrawn(_) => {}
         }
     }

@@ -54,7 +54,7 @@ const TERMS: Terms = Terms {
 
 /// The protocol's entry in `PROTOCOLS`.
 pub(crate) const PROTOCOL: Protocol =
-    Protocol { name: "im", default_port: 4403, reports: false, begin };
+    Protocol { name: "im", default_port: 4403, reports: false, queues_posts: true, begin };
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Im {
@@ -93,7 +93,10 @@ impl ImSession {
                 self.pushes.withdraw(*mark);
                 Ok(())
             }
-            Event::Arrived(_) | Event::Departed(_) => Ok(()),
+            Event::Arrived(_)
+            | Event::Departed(_)
+            | Event::Missed { .. }
+            | Event::MissedLines(_) => Ok(()),
         }
     }
 
@@ -148,8 +151,8 @@ impl Session for ImSession {
         {
             self.conversation.ask_aside(request, outputs);
         }
-        match self.conversation.reading() {
-            Reading::Nothing => Reading::Nothing,
+        match self.conversation.reading(outputs) {
+            reading @ (Reading::Nothing | Reading::Lines) => reading,
             // On the back stream only a 302 is proof.
             Reading::Bytes | Reading::Proof => Reading::Bytes,
         }

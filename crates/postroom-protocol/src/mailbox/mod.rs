@@ -29,7 +29,7 @@ const FAILED: &str = "MESSAGE FAILED\n";
 
 /// The protocol's entry in `PROTOCOLS`.
 pub(crate) const PROTOCOL: Protocol =
-    Protocol { name: "mailbox", default_port: 4401, reports: false, begin };
+    Protocol { name: "mailbox", default_port: 4401, reports: false, queues_posts: false, begin };
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Mailbox { state: State::Stranger { password: None } };

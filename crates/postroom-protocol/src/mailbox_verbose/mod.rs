@@ -32,8 +32,13 @@ const NOT_STORED: &str = "MESSAGE FAILED. The server cannot store messages at pr
 const NOT_READ: &str = "MESSAGE FAILED. The server cannot read messages at present.\n";
 
 /// The protocol's entry in `PROTOCOLS`.
-pub(crate) const PROTOCOL: Protocol =
-    Protocol { name: "mailbox-verbose", default_port: 4402, reports: false, begin };
+pub(crate) const PROTOCOL: Protocol = Protocol {
+    name: "mailbox-verbose",
+    default_port: 4402,
+    reports: false,
+    queues_posts: false,
+    begin,
+};
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let pause = PauseRule { after: settings.pause, bytes_max: settings.paused_bytes_max };

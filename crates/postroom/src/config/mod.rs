@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use postroom_engine::{EngineSettings, ListenerOptions, Proof};
+use postroom_engine::{EngineSettings, ListenerOptions, Proof, RecentLimits};
 use postroom_model::MAILBOX_CAPACITY_DEFAULT;
 use postroom_protocol::{ChatSettings, ImSettings, Settings};
 use postroom_server::{KeepAlive, ServerSettings};
@@ -90,6 +90,9 @@ struct Accounts {
 struct Channels {
     max: u32,
     posts: u32,
+    recent_posts: usize,
+    recent_bytes: usize,
+    recent_bytes_in_all: usize,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -200,7 +203,14 @@ impl Default for Accounts {
 
 impl Default for Channels {
     fn default() -> Self {
-        Self { max: Limits::default().channels_max, posts: Limits::default().channel_posts }
+        let recent = RecentLimits::default();
+        Self {
+            max: Limits::default().channels_max,
+            posts: Limits::default().channel_posts,
+            recent_posts: recent.posts,
+            recent_bytes: recent.bytes,
+            recent_bytes_in_all: recent.bytes_in_all,
+        }
     }
 }
 
@@ -359,6 +369,9 @@ impl Config {
             ("accounts.password_checks_max", self.accounts.password_checks_max as u64, 1),
             ("channels.max", u64::from(self.channels.max), 1),
             ("channels.posts", u64::from(self.channels.posts), 1),
+            ("channels.recent_posts", self.channels.recent_posts as u64, 1),
+            ("channels.recent_bytes", self.channels.recent_bytes as u64, 65_536),
+            ("channels.recent_bytes_in_all", self.channels.recent_bytes_in_all as u64, 65_536),
             ("im.confirm_limit_ms", self.im.confirm_limit_ms, 1),
             ("connection.max", self.connection.max as u64, 1),
             ("connection.line_bytes_max", self.connection.line_bytes_max as u64, 128),
@@ -434,6 +447,11 @@ impl Config {
             drain_limit: Duration::from_millis(connection.drain_limit_ms),
             password_checks_max: self.accounts.password_checks_max,
             dial_limit: Duration::from_millis(self.im.dial_limit_ms),
+            recent: RecentLimits {
+                posts: self.channels.recent_posts,
+                bytes: self.channels.recent_bytes,
+                bytes_in_all: self.channels.recent_bytes_in_all,
+            },
             logs_requests: self.log.level().is_ok_and(|level| level >= tracing::Level::DEBUG),
         };
         ServerSettings {

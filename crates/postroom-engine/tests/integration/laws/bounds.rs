@@ -1,6 +1,6 @@
 //! What waits for a reader is bounded, however much it asks for at once.
 
-use postroom_engine::EngineSettings;
+use postroom_engine::{EngineSettings, RecentLimits};
 use postroom_protocol::{ChatSettings, Settings};
 use postroom_store::{Job as _, Limits, MemoryDisk};
 use proptest::prelude::*;
@@ -63,7 +63,8 @@ fn begin() -> (Driver, PeerKey) {
     set_password(&disk, limits, "ian", "1");
     let chat = ChatSettings { announces: false };
     let session = Settings { output_bytes_max: OUTPUT_BYTES_MAX, chat, ..Settings::default() };
-    let settings = EngineSettings { session, ..EngineSettings::default() };
+    let recent = RecentLimits { posts: 20, bytes: 64 << 10, ..RecentLimits::default() };
+    let settings = EngineSettings { session, recent, ..EngineSettings::default() };
     let mut driver = Driver::on(disk, settings, limits);
     for number in 0..PRESENT {
         let present = driver.connect("chat");
@@ -162,11 +163,13 @@ proptest! {
         }
     }
 
-    /// Lines of others come unasked; who does not read them is ended.
+    /// Who does not read what others say falls behind, goes on when it reads, and is told
+    /// what it has missed.
     #[test]
-    fn who_does_not_read_what_others_say_is_ended(
+    fn who_does_not_read_what_others_say_falls_behind_and_goes_on(
         said in prop::collection::vec(1..8_000_usize, 1..60),
         at_once in 1..20_usize,
+        reads in 1..20_000_usize,
     ) {
         for (protocol, log_in) in
             [("chat", "/setname bob\n/join #rust\n"), ("board", "s\n#rust\n")]
@@ -177,17 +180,34 @@ proptest! {
             driver.settle();
             driver.look(key);
             driver.set_stalled(key, true);
+            let mut number = 0;
             for said in said.chunks(at_once) {
                 for bytes in said {
                     let text = "x".repeat(*bytes);
-                    driver.send(ann, format!("/say #rust {text}\n").as_bytes());
+                    driver.send(ann, format!("/say #rust {number} {text}\n").as_bytes());
+                    number += 1;
                 }
                 driver.settle();
                 let waiting = driver.waiting(key);
-                prop_assert!(waiting <= OUTPUT_BYTES_MAX, "{protocol}: {waiting} bytes wait");
+                prop_assert!(waiting <= OUTPUT_BYTES_MAX + 8_300, "{protocol}: {waiting} bytes wait");
             }
-            let bytes: usize = said.iter().sum();
-            prop_assert!(driver.is_gone(key) || bytes <= OUTPUT_BYTES_MAX, "{}", protocol);
+            driver.set_stalled(key, false);
+            driver.room = reads;
+            driver.settle();
+            // Each post has come in its place, or was named as missed.
+            let mut next = 0;
+            for line in driver.lines(key) {
+                if let Some(missed) = line.strip_prefix('(') {
+                    prop_assert!(missed.ends_with("missed in #rust)"), "{}", line);
+                    next += missed.split(' ').next().unwrap().parse::<usize>().unwrap();
+                } else {
+                    let post = line.split_once(": ").unwrap().1;
+                    prop_assert_eq!(post.split(' ').next().unwrap(), next.to_string());
+                    next += 1;
+                }
+            }
+            prop_assert_eq!(next, number, "{}", protocol);
+            prop_assert!(!driver.is_closed(key));
         }
     }
 }

@@ -1,0 +1,122 @@
+//! Whose input is taken next, and how much of it in a turn.
+//!
+//! A turn of the driver takes at most [`LINES_MAX`] lines, [`READS_MAX`] reads and
+//! [`BYTES_MAX`] bytes. Connections with nothing left over from before go first, so that
+//! a client that waits for each answer does not wait for others that send without a
+//! pause. Connections that have more than they may take at a time go round.
+//!
+//! ```text
+//!  Idle ──readable──▶ fresh ──served, nothing left──▶ Idle
+//!                     fresh ──served, more left──▶ rest ──served, nothing left──▶ Idle
+//! ```
+
+use std::collections::VecDeque;
+
+use crate::key::ConnectionKey;
+
+/// Lines taken in a turn.
+const LINES_MAX: u32 = 1_024;
+/// Reads in a turn.
+const READS_MAX: u32 = 512;
+/// Bytes read in a turn.
+const BYTES_MAX: usize = 1 << 20;
+
+/// Lines that a connection may take before others have their turn.
+const LINES_AT_A_TIME: u32 = 8;
+/// Bytes of one read. A line may need two.
+const READ_BYTES_MAX: usize = 8 << 10;
+
+/// Of each limit, the share that those with input left over get when many others have
+/// new input: a quarter.
+const REST_SHARE: u32 = 4;
+
+/// The connections with input to take, and what is left of this turn.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    fresh: VecDeque<ConnectionKey>,
+    rest: VecDeque<ConnectionKey>,
+    left: Left,
+}
+
+/// What is left of a turn.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    lines: u32,
+    reads: u32,
+    bytes: usize,
+}
+
+impl Left {
+    const WHOLE: Self = Self { lines: LINES_MAX, reads: READS_MAX, bytes: BYTES_MAX };
+
+    fn is_more_than(self, share: u32) -> bool {
+        let Self { lines, reads, bytes } = Self::WHOLE;
+        self.lines > lines / share
+            && self.reads > reads / share
+            && self.bytes > bytes / share as usize
+    }
+
+    fn is_nothing(self) -> bool {
+        self.lines == 0 || self.reads == 0 || self.bytes == 0
+    }
+}
+
+impl Turns {
+    pub(crate) fn new() -> Self {
+        Self { fresh: VecDeque::new(), rest: VecDeque::new(), left: Left::WHOLE }
+    }
+
+    /// A new turn begins.
+    pub(crate) fn begin(&mut self) {
+        self.left = Left::WHOLE;
+    }
+
+    /// Whether a connection is listed.
+    pub(crate) fn has_any(&self) -> bool {
+        !(self.fresh.is_empty() && self.rest.is_empty())
+    }
+
+    /// Lists a connection whose input has arrived since it was last served.
+    pub(crate) fn add_fresh(&mut self, key: ConnectionKey) {
+        self.fresh.push_back(key);
+    }
+
+    /// Lists a connection with input left over.
+    pub(crate) fn add_rest(&mut self, key: ConnectionKey) {
+        self.rest.push_back(key);
+    }
+
+    /// The next connection to be served in this turn.
+    pub(crate) fn next(&mut self) -> Option<ConnectionKey> {
+        if self.left.is_nothing() {
+            return None;
+        }
+        let (first, second) = if self.left.is_more_than(REST_SHARE) {
+            (&mut self.fresh, &mut self.rest)
+        } else {
+            (&mut self.rest, &mut self.fresh)
+        };
+        first.pop_front().or_else(|| second.pop_front())
+    }
+
+    /// Counts a read; returns how many bytes it may have.
+    pub(crate) fn begin_read(&mut self) -> usize {
+        self.left.reads = self.left.reads.saturating_sub(1);
+        READ_BYTES_MAX
+    }
+
+    /// Counts the bytes of a read.
+    pub(crate) fn end_read(&mut self, bytes: usize) {
+        self.left.bytes = self.left.bytes.saturating_sub(bytes);
+    }
+
+    /// How many lines a connection may take now.
+    pub(crate) fn lines(&self) -> u32 {
+        LINES_AT_A_TIME.min(self.left.lines)
+    }
+
+    /// Counts lines that were taken.
+    pub(crate) fn took_lines(&mut self, lines: u32) {
+        self.left.lines = self.left.lines.saturating_sub(lines);
+    }
+}

@@ -1,0 +1,104 @@
+//! A turn takes so much and no more, and those who wait for each answer go first.
+
+use std::time::Duration;
+
+use postroom_engine::EngineSettings;
+use postroom_store::Limits;
+
+use crate::driver::{Driver, PeerKey};
+
+/// Lines of all clients that a turn takes.
+const LINES_MAX: usize = 1_024;
+
+const FLOODERS: usize = 300;
+/// Requests that each of them sends at once.
+const FLOOD: usize = 100;
+
+fn readers(driver: &mut Driver, count: usize) -> Vec<PeerKey> {
+    let mut reader = |number| {
+        let key = driver.connect("mailbox");
+        driver.send(key, format!("LOGIN user{number}\n").as_bytes());
+        key
+    };
+    let readers = (0..count).map(&mut reader).collect();
+    driver.settle();
+    readers
+}
+
+/// Clients that have sent many requests, of which one turn has taken some, and one that
+/// has sent nothing.
+fn flooded() -> (Driver, Vec<PeerKey>, PeerKey) {
+    let mut driver = Driver::new(EngineSettings::default(), Limits::default());
+    let mut flooders = readers(&mut driver, FLOODERS + 1);
+    let honest = flooders.pop().unwrap();
+    for key in flooders.iter().chain([&honest]) {
+        driver.look(*key);
+    }
+    for key in &flooders {
+        driver.put(*key, "READ\n".repeat(FLOOD).as_bytes());
+    }
+    driver.turn();
+    (driver, flooders, honest)
+}
+
+fn answers(driver: &mut Driver, keys: &[PeerKey]) -> usize {
+    keys.iter().map(|key| driver.lines(*key).len()).sum()
+}
+
+#[test]
+fn a_turn_takes_so_many_lines_and_then_goes_on_with_the_others() {
+    let (mut driver, flooders, _) = flooded();
+    let mut answered = answers(&mut driver, &flooders);
+    assert!(answered > 0 && answered <= LINES_MAX, "{answered} in one turn");
+    while answered < FLOODERS * FLOOD {
+        driver.turn();
+        let now = answers(&mut driver, &flooders);
+        assert!(now > 0 && now <= LINES_MAX, "{now} in one turn");
+        answered += now;
+    }
+    assert_eq!(answered, FLOODERS * FLOOD);
+}
+
+#[test]
+fn a_client_that_waits_for_each_answer_goes_before_those_that_do_not() {
+    let (mut driver, flooders, honest) = flooded();
+    // Each of them has had its first turn.
+    (0..FLOODERS * 8 / LINES_MAX).for_each(|_| driver.turn());
+    for _ in 0..10 {
+        driver.put(honest, b"READ\n");
+        driver.turn();
+        assert_eq!(driver.lines(honest), ["READ ERROR"]);
+    }
+    assert!(answers(&mut driver, &flooders) < FLOODERS * FLOOD, "they have no more to ask");
+}
+
+#[test]
+fn many_who_wait_for_each_answer_do_not_keep_others_waiting_for_ever() {
+    let mut driver = Driver::new(EngineSettings::default(), Limits::default());
+    let mut many = readers(&mut driver, 2_001);
+    let pipelining = many.pop().unwrap();
+    driver.look(pipelining);
+    driver.put(pipelining, "READ\n".repeat(FLOOD).as_bytes());
+    let (mut answered, mut turns) = (0, 0);
+    while answered < FLOOD {
+        for key in &many {
+            driver.look(*key);
+            driver.put(*key, b"READ\n");
+        }
+        driver.turn();
+        answered += answers(&mut driver, &[pipelining]);
+        turns += 1;
+        assert!(turns < 100, "{answered} answers in {turns} turns");
+    }
+}
+
+#[test]
+fn a_deadline_counts_what_was_sent_before_it() {
+    let mut driver = Driver::new(EngineSettings::default(), Limits::default());
+    let key = driver.connect("mailbox");
+    driver.settle();
+    driver.put(key, b"LOGIN bob\n");
+    driver.pass(Duration::from_hours(1));
+    assert_eq!(driver.lines(key), ["0"]);
+    assert!(!driver.is_closed(key));
+}
