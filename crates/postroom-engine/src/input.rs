@@ -17,7 +17,7 @@ use crate::{Engine, Output};
 pub(crate) struct Buffers {
     front: ConnectionKey,
     back: Option<ConnectionKey>,
-    pub(crate) outputs: Outputs,
+    pub(crate) outputs: Box<Outputs>,
 }
 
 /// A read for the driver to do.
@@ -271,27 +271,33 @@ impl<S: Store> Engine<S> {
 
     /// Gives a session one input and does what it wants done.
     pub(crate) fn feed(&mut self, key: SessionKey, input: Input<'_>) {
-        if let Some(mut buffers) = self.lend_buffers(key)
-            && let Some(session) = self.sessions.get_mut(key)
-        {
-            let reading = session.state.input(input, &mut buffers.outputs);
-            self.carry_out(key, buffers, reading);
-        }
+        self.feed_with(key, input, 0);
     }
 
     /// Gives a session an input with which it may take lines of its client.
-    fn feed_lines(&mut self, session: SessionKey, input: Input<'_>) {
+    fn feed_lines(&mut self, key: SessionKey, input: Input<'_>) {
         let lines = self.turns.lines();
-        self.session_outputs.lines = lines;
-        self.feed(session, input);
-        self.turns.took_lines(lines - std::mem::take(&mut self.session_outputs.lines));
+        let left = self.feed_with(key, input, lines);
+        self.turns.took_lines(lines - left);
     }
 
-    /// Lends a session the buffers of its connections for one input or several.
-    pub(crate) fn lend_buffers(&mut self, key: SessionKey) -> Option<Buffers> {
+    fn feed_with(&mut self, key: SessionKey, input: Input<'_>, lines: u32) -> u32 {
+        if let Some(mut buffers) = self.lend_buffers(key, lines)
+            && let Some(session) = self.sessions.get_mut(key)
+        {
+            let reading = session.state.input(input, &mut buffers.outputs);
+            return self.carry_out(key, buffers, reading);
+        }
+        lines
+    }
+
+    /// Lends a session the buffers of its connections for one input or several, with which
+    /// it may take so many lines.
+    pub(crate) fn lend_buffers(&mut self, key: SessionKey, lines: u32) -> Option<Buffers> {
         let session = self.sessions.get(key)?;
         let (front, back) = (session.front, session.back);
-        let mut outputs = std::mem::take(&mut self.session_outputs);
+        let mut outputs = self.session_outputs.take().unwrap_or_default();
+        outputs.lines = lines;
         let output = &mut self.connections[front.index()].output;
         if output.capacity() == 0 {
             *output = self.spare.take();
@@ -303,8 +309,9 @@ impl<S: Store> Engine<S> {
         Some(Buffers { front, back, outputs })
     }
 
-    /// Takes the buffers back, and does what the session wants done.
-    pub(crate) fn carry_out(&mut self, key: SessionKey, buffers: Buffers, reading: Reading) {
+    /// Takes the buffers back, and does what the session wants done. Returns how many
+    /// lines it did not take.
+    pub(crate) fn carry_out(&mut self, key: SessionKey, buffers: Buffers, reading: Reading) -> u32 {
         let Buffers { front, back, mut outputs } = buffers;
         let connection = &mut self.connections[front.index()];
         connection.reading = reading;
@@ -318,12 +325,14 @@ impl<S: Store> Engine<S> {
         self.apply(key, front, &mut outputs);
         // Bytes for a stream that is not there are dropped.
         outputs.back.clear();
-        self.session_outputs = outputs;
+        let lines_left = outputs.lines;
+        self.session_outputs = Some(outputs);
         self.will_transmit(front);
         if let Some(back) = back {
             self.will_transmit(back);
         }
         self.list_rest(front);
+        lines_left
     }
 
     /// Does what a session wants done, its bytes excepted.

@@ -102,7 +102,7 @@ pub struct Engine<S> {
     /// Connections with bytes to be transmitted, or to be ended.
     unsent: Vec<ConnectionKey>,
     /// What sessions put out, kept for its memory.
-    session_outputs: Outputs,
+    session_outputs: Option<Box<Outputs>>,
     /// Empty buffers for answers: an idle connection keeps none.
     spare: SpareBuffers,
 }
@@ -157,7 +157,7 @@ impl<S: Store> Engine<S> {
             due: VecDeque::new(),
             tells_left: TELLS_MAX,
             unsent: Vec::new(),
-            session_outputs: Outputs::default(),
+            session_outputs: None,
             spare: SpareBuffers::default(),
         }
     }

@@ -155,7 +155,7 @@ impl<S: Store> Engine<S> {
             connection.output = self.spare.take_large();
         }
         let mut reading = connection.reading;
-        let Some(mut buffers) = self.lend_buffers(key) else {
+        let Some(mut buffers) = self.lend_buffers(key, 0) else {
             return;
         };
         if let Some(session) = self.sessions.get_mut(key) {
