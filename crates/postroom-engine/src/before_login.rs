@@ -19,6 +19,16 @@ pub(crate) enum Network {
     V6([u16; 4]),
 }
 
+impl Network {
+    pub(crate) fn is_loopback(self) -> bool {
+        match self {
+            Self::V4(address) => address.is_loopback(),
+            // The only address of this /64 in use.
+            Self::V6(prefix) => prefix == [0; 4],
+        }
+    }
+}
+
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {

@@ -30,6 +30,8 @@ pub(crate) struct Connection {
     pub(crate) in_unsent: bool,
     /// The peer has half-closed.
     pub(crate) has_half_closed: bool,
+    /// Set while the session waits until it may say more.
+    pub(crate) waits: Slot,
     /// When a drain ends at the latest.
     pub(crate) drain: Slot,
     /// Bytes that the driver has taken so far.
@@ -82,6 +84,8 @@ pub(crate) enum Ending {
     /// As its phase tells.
     AsItsPhase,
     Broken(Broken),
+    /// Too much waits for all peers, and most for this one.
+    TooMuchWaits,
 }
 
 impl Ending {
@@ -94,6 +98,9 @@ impl Ending {
             ) => (reason.as_str(), reason.is_a_limit()),
             (Phase::Closing(Close::Asked) | Phase::Draining(Close::Asked), _)
             | (_, Self::AsItsPhase) => ("the client left", false),
+            (_, Self::TooMuchWaits) => {
+                ("most waits for it of too much in all (connection.output_bytes_in_all)", true)
+            }
             (_, Self::Broken(Broken::TimedOut)) => ("the peer answers no more", false),
             (_, Self::Broken(Broken::Reset)) => ("the connection was reset", false),
             (_, Self::Broken(Broken::Unwatched)) => {
@@ -115,6 +122,7 @@ impl Connection {
             overdue: Overdue::No,
             in_unsent: false,
             has_half_closed: false,
+            waits: Slot::default(),
             drain: Slot::default(),
             transmitted: 0,
             is_stuck: false,

@@ -1,6 +1,7 @@
 //! Delivery receipts by the peer's operating system: a line counts as delivered once
 //! that has acknowledged all its bytes.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use postroom_model::{Mark, Notice, SessionKey};
@@ -34,13 +35,20 @@ impl<S: Store> Engine<S> {
     }
 
     /// Asks the driver, at the end of a turn, how many bytes the peers of watched
-    /// connections have acknowledged.
+    /// connections have acknowledged: once a connection and interval, since each costs a
+    /// system call.
     pub fn ask_for_acknowledgements(
         &mut self,
         now: Instant,
         mut acknowledged: impl FnMut(ConnectionKey) -> u64,
     ) {
         self.now = now;
+        if self.watches.is_empty() || self.next_ask().is_some_and(|next| now < next) {
+            return;
+        }
+        self.asked_at = Some(now);
+        let mut told = BTreeMap::new();
+        let mut acknowledged = |key| *told.entry(key).or_insert_with(|| acknowledged(key));
         let (connections, office) = (&self.connections, &mut self.office);
         self.watches.retain(|watch| {
             let is_there = connections.contains(watch.connection.index());
@@ -54,6 +62,7 @@ impl<S: Store> Engine<S> {
 
     /// When to ask again.
     pub(crate) fn next_ask(&self) -> Option<Instant> {
-        (!self.watches.is_empty()).then(|| self.now + ASK_EVERY)
+        let at = self.asked_at.map_or(self.now, |asked_at| asked_at + ASK_EVERY);
+        (!self.watches.is_empty()).then_some(at)
     }
 }

@@ -11,12 +11,14 @@ use crate::key::ConnectionKey;
 use crate::listener::Proof;
 use crate::telling::TELLS_MAX;
 use crate::timers::{Deadline, Slot};
-use crate::{Engine, Output};
+use crate::{Engine, EngineSettings, Output};
 
 /// What a session works with: the buffers of its connections.
 pub(crate) struct Buffers {
     front: ConnectionKey,
     back: Option<ConnectionKey>,
+    /// Bytes that waited before.
+    waiting: usize,
     pub(crate) outputs: Box<Outputs>,
 }
 
@@ -38,6 +40,7 @@ impl<S: Store> Engine<S> {
         self.now = now;
         self.turns.begin();
         self.tells_left = TELLS_MAX;
+        self.end_those_with_most_waiting();
     }
 
     /// The socket of a connection may have bytes, or its end.
@@ -94,15 +97,38 @@ impl<S: Store> Engine<S> {
         let Some(connection) = self.connections.get(key.index()) else {
             return Reading::Nothing;
         };
-        let output_bytes_max = self.settings.session.output_bytes_max;
         match connection.phase {
             Phase::Open if connection.stream == Stream::Back => Reading::Bytes,
-            Phase::Open if connection.waiting() <= output_bytes_max => connection.reading,
+            Phase::Open if connection.waits.is_set() => Reading::Nothing,
+            Phase::Open if connection.waiting() <= self.output_bytes_max() => connection.reading,
             // Nothing more is answered; the socket is emptied once all is written.
             Phase::Open | Phase::Dialling | Phase::Closing(_) => Reading::Nothing,
             // The end that the client asked for may be a proof.
             Phase::Draining(_) if connection.reading == Reading::Proof => Reading::Proof,
             Phase::Draining(_) => Reading::Bytes,
+        }
+    }
+
+    /// Bytes that may wait for a connection that is read from: while most of what may wait
+    /// in all does, its share of that.
+    fn output_bytes_max(&self) -> usize {
+        let EngineSettings { output_bytes_in_all, connections_max, .. } = self.settings;
+        let of_one = self.settings.session.output_bytes_max;
+        if self.output_bytes > output_bytes_in_all / 4 * 3 {
+            of_one.min(output_bytes_in_all / connections_max)
+        } else {
+            of_one
+        }
+    }
+
+    /// Where too much waits for all peers, ends the connection with most of it, and then
+    /// the next.
+    fn end_those_with_most_waiting(&mut self) {
+        while self.output_bytes > self.settings.output_bytes_in_all
+            && let Some((key, _)) =
+                self.connections.iter().max_by_key(|(_, connection)| connection.waiting())
+        {
+            self.remove(ConnectionKey::from_index(key), Ending::TooMuchWaits);
         }
     }
 
@@ -212,6 +238,12 @@ impl<S: Store> Engine<S> {
                 Deadline::Redial(session) => self.redial(session),
                 // The logins are tended in each turn.
                 Deadline::Passwords => self.passwords_deadline = Slot::default(),
+                Deadline::Rate(key) => {
+                    if let Some(connection) = self.connections.get_mut(key.index()) {
+                        connection.waits = Slot::default();
+                        self.list_rest(key);
+                    }
+                }
                 Deadline::Drain(key) => {
                     if let Some(connection) = self.connections.get_mut(key.index()) {
                         connection.drain = Slot::default();
@@ -298,29 +330,36 @@ impl<S: Store> Engine<S> {
         let (front, back) = (session.front, session.back);
         let mut outputs = self.session_outputs.take().unwrap_or_default();
         outputs.lines = lines;
-        let output = &mut self.connections[front.index()].output;
-        if output.capacity() == 0 {
-            *output = self.spare.take();
+        let connection = &mut self.connections[front.index()];
+        let mut waiting = connection.waiting();
+        if connection.output.capacity() == 0 {
+            connection.output = self.spare.take();
         }
-        std::mem::swap(&mut outputs.front, output);
+        std::mem::swap(&mut outputs.front, &mut connection.output);
         if let Some(back) = back {
-            std::mem::swap(&mut outputs.back, &mut self.connections[back.index()].output);
+            let connection = &mut self.connections[back.index()];
+            waiting += connection.waiting();
+            std::mem::swap(&mut outputs.back, &mut connection.output);
         }
-        Some(Buffers { front, back, outputs })
+        Some(Buffers { front, back, waiting, outputs })
     }
 
     /// Takes the buffers back, and does what the session wants done. Returns how many
     /// lines it did not take.
     pub(crate) fn carry_out(&mut self, key: SessionKey, buffers: Buffers, reading: Reading) -> u32 {
-        let Buffers { front, back, mut outputs } = buffers;
+        let Buffers { front, back, waiting, mut outputs } = buffers;
+        self.output_bytes -= waiting;
         let connection = &mut self.connections[front.index()];
         connection.reading = reading;
         std::mem::swap(&mut outputs.front, &mut connection.output);
         if connection.output.is_empty() {
             self.spare.put(std::mem::take(&mut connection.output));
         }
+        self.output_bytes += connection.waiting();
         if let Some(back) = back {
-            std::mem::swap(&mut outputs.back, &mut self.connections[back.index()].output);
+            let connection = &mut self.connections[back.index()];
+            std::mem::swap(&mut outputs.back, &mut connection.output);
+            self.output_bytes += connection.waiting();
         }
         self.apply(key, front, &mut outputs);
         // Bytes for a stream that is not there are dropped.
@@ -338,7 +377,7 @@ impl<S: Store> Engine<S> {
     /// Does what a session wants done, its bytes excepted.
     pub(crate) fn apply(&mut self, key: SessionKey, front: ConnectionKey, outputs: &mut Outputs) {
         for request in outputs.requests.drain(..) {
-            self.ask(key, request);
+            self.ask(key, front, request);
         }
         for notice in outputs.notices.drain(..) {
             self.office.note(key, notice);
@@ -366,11 +405,18 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    fn ask(&mut self, key: SessionKey, request: Request) {
-        if let Request::LogIn { name, .. } = &request
-            && let Some(session) = self.sessions.get_mut(key)
-        {
+    fn ask(&mut self, key: SessionKey, front: ConnectionKey, request: Request) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if let Request::LogIn { name, .. } = &request {
             session.account = Some(name.into());
+        }
+        let (peer, now) = (session.peer.ip, self.now);
+        let until = self.rates.charge(&mut session.buckets, peer.into(), &request, now);
+        if let Some(until) = until {
+            let waits = &mut self.connections[front.index()].waits;
+            self.timers.set(waits, Deadline::Rate(front), Some(until));
         }
         self.log_request(key, &request);
         self.office.ask(key, request);

@@ -29,6 +29,7 @@ mod listener;
 mod log;
 mod opening;
 mod origin;
+mod rates;
 mod recent;
 mod session;
 mod settings;
@@ -53,6 +54,7 @@ use delivery::Watch;
 use dial::Failures;
 use listener::Listeners;
 use log::Counts;
+use rates::Rates;
 use recent::RecentPosts;
 use session::Sessions;
 use spare::SpareBuffers;
@@ -67,7 +69,7 @@ pub use key::ConnectionKey;
 pub use listener::{Listener, ListenerKey, ListenerOptions, Proof};
 pub use log::{Level, LogLine, What};
 pub use origin::Origin;
-pub use settings::{EngineSettings, RecentLimits};
+pub use settings::{EngineSettings, Rate, RateLimits, RecentLimits};
 
 /// A server without input or output, over the store `S`.
 pub struct Engine<S> {
@@ -84,6 +86,8 @@ pub struct Engine<S> {
     /// It was said that there are as many connections as there may be.
     is_full: bool,
     watches: Vec<Watch>,
+    /// When the driver was last asked for acknowledgements.
+    asked_at: Option<Instant>,
     dial_failures: Failures,
     timers: Timers,
     passwords_deadline: Slot,
@@ -94,11 +98,14 @@ pub struct Engine<S> {
     outputs: VecDeque<Output>,
     /// What is being passed on to several sessions.
     telling: Option<Telling>,
+    rates: Rates,
     recent: RecentPosts,
     /// Sessions to be told of posts.
     due: VecDeque<SessionKey>,
     /// How many of them may still be told in this turn.
     tells_left: usize,
+    /// Bytes that wait for all peers.
+    output_bytes: usize,
     /// Connections with bytes to be transmitted, or to be ended.
     unsent: Vec<ConnectionKey>,
     /// What sessions put out, kept for its memory.
@@ -137,6 +144,7 @@ impl<S: Store> Engine<S> {
     pub fn new(now: Instant, settings: EngineSettings, store: S) -> Self {
         Self {
             office: Office::new(store, settings.password_checks_max),
+            rates: Rates::new(settings.rates),
             recent: RecentPosts::new(settings.recent),
             settings,
             listeners: Listeners::default(),
@@ -147,6 +155,7 @@ impl<S: Store> Engine<S> {
             evicted: VecDeque::new(),
             is_full: false,
             watches: Vec::new(),
+            asked_at: None,
             dial_failures: Failures::default(),
             timers: Timers::new(now),
             passwords_deadline: Slot::default(),
@@ -156,6 +165,7 @@ impl<S: Store> Engine<S> {
             telling: None,
             due: VecDeque::new(),
             tells_left: TELLS_MAX,
+            output_bytes: 0,
             unsent: Vec::new(),
             session_outputs: None,
             spare: SpareBuffers::default(),

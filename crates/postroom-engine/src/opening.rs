@@ -11,6 +11,7 @@ use crate::Engine;
 use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::ListenerKey;
+use crate::rates::Buckets;
 use crate::session::Session;
 use crate::timers::{Deadline, Slot};
 
@@ -40,6 +41,7 @@ impl<S: Store> Engine<S> {
             front,
             back: None,
             timers: [Slot::default(); Timer::ALL.len()],
+            buckets: Buckets::default(),
             positions: Vec::new(),
             has_untold: false,
             is_due: false,
@@ -47,6 +49,7 @@ impl<S: Store> Engine<S> {
             dialling: None,
         });
         self.log_connected(key);
+        self.output_bytes += outputs.front.len();
         std::mem::swap(&mut self.connections[front.index()].output, &mut outputs.front);
         self.apply(key, front, &mut outputs);
         self.will_transmit(front);

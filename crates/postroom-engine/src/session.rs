@@ -10,6 +10,7 @@ use crate::dial::Dialling;
 use crate::key::ConnectionKey;
 use crate::listener::ListenerKey;
 use crate::origin::Origin;
+use crate::rates::Buckets;
 use crate::recent::Position;
 use crate::timers::Slot;
 
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     /// The connection that the server opened.
     pub(crate) back: Option<ConnectionKey>,
     pub(crate) timers: [Slot; Timer::ALL.len()],
+    /// How much it may say.
+    pub(crate) buckets: Buckets,
     /// How far it has been told of its channels.
     pub(crate) positions: Vec<Position>,
     /// There may be posts that it was not told.

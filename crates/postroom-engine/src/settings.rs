@@ -9,6 +9,8 @@ use postroom_protocol::Settings;
 pub struct EngineSettings {
     /// What each session is told.
     pub session: Settings,
+    /// Bytes that wait for all peers together.
+    pub output_bytes_in_all: usize,
     /// Connections at one time.
     pub connections_max: usize,
     /// How long a connection that the server ends is kept for its reader.
@@ -17,6 +19,8 @@ pub struct EngineSettings {
     pub password_checks_max: usize,
     /// How long a client may take to be dialled back.
     pub dial_limit: Duration,
+    /// How often clients may post, say something or log in.
+    pub rates: RateLimits,
     /// How many recent posts are kept for members that read slowly.
     pub recent: RecentLimits,
     /// Whether the log has lines for single requests.
@@ -27,10 +31,12 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             session: Settings::default(),
+            output_bytes_in_all: 256 << 20,
             connections_max: 16_384,
             drain_limit: Duration::from_secs(1),
             password_checks_max: 256,
             dial_limit: Duration::from_secs(3),
+            rates: RateLimits::default(),
             recent: RecentLimits::default(),
             logs_requests: false,
         }
@@ -52,5 +58,41 @@ pub struct RecentLimits {
 impl Default for RecentLimits {
     fn default() -> Self {
         Self { posts: 1_000, bytes: 1 << 20, bytes_in_all: 64 << 20 }
+    }
+}
+
+/// How often something may be done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rate {
+    /// Times a second, in the long run.
+    pub per_second: u32,
+    /// Times at once, after a rest.
+    pub burst: u32,
+}
+
+/// How often clients may post, say something or log in. Who does so more often waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RateLimits {
+    /// Posts and live lines of a session.
+    pub words: Rate,
+    /// Those of all sessions of an address of IPv4, or a /64 of IPv6.
+    pub words_of_network: Rate,
+    /// Logins of a session.
+    pub logins: Rate,
+    /// Those of all sessions of an address of IPv4, or a /64 of IPv6.
+    pub logins_of_network: Rate,
+    /// Whether they apply to clients on the loopback address, too.
+    pub loopback: bool,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self {
+            words: Rate { per_second: 20, burst: 200 },
+            words_of_network: Rate { per_second: 200, burst: 2_000 },
+            logins: Rate { per_second: 2, burst: 20 },
+            logins_of_network: Rate { per_second: 20, burst: 1_000 },
+            loopback: false,
+        }
     }
 }

@@ -20,6 +20,8 @@ pub(crate) enum Deadline {
     Redial(SessionKey),
     /// The drain of a connection ends.
     Drain(ConnectionKey),
+    /// The session of a connection may say more.
+    Rate(ConnectionKey),
     /// Logins wait no longer for the password file.
     Passwords,
 }
@@ -35,7 +37,7 @@ impl Slot {
     }
 }
 
-/// All deadlines in the order of their times: at most five a session, one a connection
+/// All deadlines in the order of their times: at most five a session, two a connection
 /// and one of the engine.
 #[derive(Debug)]
 pub(crate) struct Timers {

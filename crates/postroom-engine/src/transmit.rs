@@ -54,6 +54,7 @@ impl<S: Store> Engine<S> {
         let Some(connection) = self.connections.get_mut(key.index()) else {
             return;
         };
+        self.output_bytes -= bytes;
         connection.transmitted += bytes as u64;
         connection.sent += bytes;
         connection.is_stuck = connection.waiting() > 0;

@@ -1,5 +1,7 @@
 //! The office's replies to the requests of a session.
 
+use std::sync::Arc;
+
 use crate::{Committed, Entry, Name, Page, Text};
 
 /// The reply to a request.
@@ -31,8 +33,9 @@ pub enum Reply {
     NotConfirmed,
     /// The number of messages in the mailbox, including those leased to other sessions.
     Unread(u32),
-    /// The present accounts, in the order in which they became present.
-    Present(Vec<Name>),
+    /// The present accounts, in the order in which they became present. Replies share
+    /// the list while nobody comes or goes.
+    Present(Arc<[Name]>),
     /// The post is on disk and, if the request waits for delivery, all receipts have
     /// arrived.
     Posted(Committed<()>),

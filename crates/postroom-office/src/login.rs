@@ -1,5 +1,7 @@
 //! Logging in: opening an account, checking its password, claiming its presence.
 
+use std::sync::Arc;
+
 use postroom_model::{
     Attendee, ComposeRefusal, Event, LogInRefusal, Name, Password, Reply, SessionKey, Terms,
 };
@@ -108,7 +110,7 @@ impl<S: Store> Office<S> {
 
     /// Handles the list of present accounts, for a session that asked for it or for a
     /// login whose client has half-closed.
-    pub(crate) fn present(&mut self, key: RequestKey, names: Vec<Name>) -> Option<Reply> {
+    pub(crate) fn present(&mut self, key: RequestKey, names: Arc<[Name]>) -> Option<Reply> {
         let Some(login) = self.login(key.session) else {
             return Some(Reply::Present(names));
         };

@@ -27,10 +27,15 @@ impl Default for KeepAlive {
     }
 }
 
+/// Bytes that the kernel takes for a connection before it has sent them. The rest waits
+/// in the server, which knows what it is and can bound it.
+const UNSENT_BYTES_MAX: u32 = 128 << 10;
+
 impl KeepAlive {
     /// Sets these options on a socket, and those that every connection has.
     pub(crate) fn apply(self, socket: &Socket) -> io::Result<()> {
         socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
         // Unacknowledged data restarts the time-out, so each mechanism gets less than
         // half of the budget. The kernel counts whole seconds.
         let unacknowledged = self.peer_dead_after * 2 / 5;

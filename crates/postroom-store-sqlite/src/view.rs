@@ -70,8 +70,7 @@ impl View<'_> {
     }
 
     /// The names of all who are present, in the order of their first claims.
-    fn present(&self) -> Outcome {
-        let names = self.presences.iter().map(|account| self.index.account(account).name.clone());
-        Outcome::Present(names.collect())
+    fn present(&mut self) -> Outcome {
+        Outcome::Present(self.presences.names(|account| self.index.account(account).name.clone()))
     }
 }

@@ -180,8 +180,8 @@ pub enum Outcome {
         /// Accounts that are present now.
         active: u32,
     },
-    /// `ListPresent`: all of them.
-    Present(Vec<Name>),
+    /// `ListPresent`: all of them. Outcomes share the list while nobody comes or goes.
+    Present(Arc<[Name]>),
     /// `CountUnread`: so many.
     Unread(u32),
     /// `Post`: the post is stored.

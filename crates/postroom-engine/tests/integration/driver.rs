@@ -42,6 +42,8 @@ pub(crate) struct Driver {
     pub(crate) held: Option<Vec<MemoryJob>>,
     /// Dials are kept here and not answered, while there is a place for them.
     pub(crate) held_dials: Option<Vec<HeldDial>>,
+    /// How often the engine has asked what a peer had acknowledged.
+    pub(crate) asks: usize,
     /// What was written to the log.
     pub(crate) log: Vec<What>,
     /// What was written to the report.
@@ -127,6 +129,7 @@ impl Driver {
             room: usize::MAX,
             held: None,
             held_dials: None,
+            asks: 0,
             log: Vec::new(),
             reports: Vec::new(),
             checker: Checker::default(),
@@ -159,7 +162,11 @@ impl Driver {
     }
 
     pub(crate) fn connect(&mut self, protocol: &str) -> PeerKey {
-        let peer = SocketAddr::from(([192, 0, 2, 1], 40_000));
+        self.connect_from([127, 0, 0, 1], protocol)
+    }
+
+    pub(crate) fn connect_from(&mut self, address: [u8; 4], protocol: &str) -> PeerKey {
+        let peer = SocketAddr::from((address, 40_000));
         self.perform();
         let protocol = Protocol::find(protocol).unwrap();
         let listener = Listener { protocol, options: ListenerOptions::default() };
@@ -319,8 +326,9 @@ impl Driver {
         }
         self.perform();
         self.transmit_more();
-        let (live, peers) = (&self.live, &self.peers);
+        let (live, peers, asks) = (&self.live, &self.peers, &mut self.asks);
         self.engine.ask_for_acknowledgements(self.now, |key| {
+            *asks += 1;
             live.get(&key).map_or(0, |key| peers[key.0].acknowledged)
         });
         self.engine.evict_before_login(self.now);

@@ -35,6 +35,33 @@ fn a_delivery_receipt_is_asked_for_during_its_limit_alone() {
 }
 
 #[test]
+fn a_peer_is_asked_about_once_an_interval_for_all_senders() {
+    let (disk, limits) = (MemoryDisk::default(), Limits::default());
+    let names = ["ian", "iris", "ivo"];
+    for name in names {
+        set_password(&disk, limits, name, "1");
+    }
+    let mut driver = Driver::on(disk, EngineSettings::default(), limits);
+    let bob = driver.connect("chat");
+    driver.send(bob, b"/setname bob\n");
+    driver.settle();
+    for name in names {
+        let key = driver.connect("im");
+        driver.send(key, format!("/login {name} 1\n").as_bytes());
+        driver.settle();
+        driver.send(key, b"/to bob hi\n");
+        driver.settle();
+    }
+    driver.asks = 0;
+    (0..10).for_each(|_| driver.turn());
+    assert_eq!(driver.asks, 0, "the interval is not over");
+    for asks in 1..=3 {
+        driver.pass(Duration::from_millis(2));
+        assert_eq!(driver.asks, asks);
+    }
+}
+
+#[test]
 fn a_refused_dial_is_tried_again_only_while_there_is_a_place() {
     let settings = EngineSettings { connections_max: 4, ..EngineSettings::default() };
     let mut driver = with_account_on_im(settings);
@@ -54,4 +81,55 @@ fn a_refused_dial_is_tried_again_only_while_there_is_a_place() {
     driver.reset(others[0]);
     driver.pass(Duration::from_secs(2));
     assert_eq!(driver.lines(ian), ["201 Build connection successful"]);
+}
+
+#[test]
+fn the_connection_with_most_waiting_ends_where_too_much_waits_in_all() {
+    let output_bytes_in_all = 2 << 20;
+    let settings =
+        EngineSettings { output_bytes_in_all, connections_max: 64, ..EngineSettings::default() };
+    let mut driver = Driver::new(settings, Limits::default());
+    let log_in = |driver: &mut Driver, name: &str| {
+        let key = driver.connect("chat");
+        driver.send(key, format!("/setname {name}\n").as_bytes());
+        driver.settle();
+        key
+    };
+    let honest = log_in(&mut driver, "honest");
+    let greedy: Vec<_> = (0..20)
+        .map(|number| {
+            let key = log_in(&mut driver, &format!("greedy{number}"));
+            driver.set_stalled(key, true);
+            key
+        })
+        .collect();
+    let most = |driver: &Driver| {
+        let waiting: usize = greedy.iter().map(|key| driver.waiting(*key)).sum();
+        assert!(waiting <= output_bytes_in_all, "{waiting} bytes wait");
+        waiting
+    };
+    // What they ask for themselves is not taken any more before that.
+    for _ in 0..100 {
+        for key in &greedy {
+            driver.send(*key, b"/cmd\n".repeat(128).as_slice());
+        }
+        driver.settle();
+        most(&driver);
+    }
+    assert!(most(&driver) > output_bytes_in_all / 2);
+    assert!(greedy.iter().all(|key| !driver.is_gone(*key)));
+    // What others say to them comes unasked.
+    let text = "x".repeat(8_000);
+    for number in 0..400 {
+        let line = format!("/private greedy{} {text}\n", number % greedy.len());
+        driver.send(honest, line.as_bytes());
+        driver.settle();
+        driver.turn();
+        most(&driver);
+    }
+    assert!(greedy.iter().any(|key| driver.is_gone(*key)));
+    driver.look(honest);
+    driver.send(honest, b"/inbox\n");
+    driver.settle();
+    assert_eq!(driver.lines(honest), ["You have 0 unread messages."]);
 }

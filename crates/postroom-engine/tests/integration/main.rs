@@ -6,5 +6,6 @@ mod driver;
 mod late;
 mod laws;
 mod limits;
+mod rates;
 mod transcripts;
 mod turns;

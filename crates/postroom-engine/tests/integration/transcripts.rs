@@ -167,6 +167,10 @@ impl Stage for EngineStage {
             self.driver.settle();
         }
         let key = self.find(name).ok_or("it was not dialled")?;
+        if !self.driver.received(key).contains(&b'\n') {
+            // The engine asks again soon what a peer has acknowledged.
+            self.driver.pass(Duration::from_millis(2));
+        }
         self.driver.line(key).ok_or_else(|| {
             let received = self.driver.received(key).make_contiguous();
             format!("the server sent only {:?}", String::from_utf8_lossy(received))

@@ -117,7 +117,7 @@ pub(super) fn counts_logins_and_presence_wait_for_no_job<F: Fixture>(fixture: &m
     let claimed = desk.at_once(Call::Claim { account: ann, alone: true });
     let Outcome::Claimed { presence, active: 1 } = claimed else { panic!("{claimed:?}") };
     let present = desk.at_once(Call::ListPresent);
-    assert!(matches!(&present, Outcome::Present(names) if *names == [name("ann")]), "{present:?}");
+    assert!(matches!(&present, Outcome::Present(names) if **names == [name("ann")]), "{present:?}");
     let released = desk.at_once(Call::Release { presence });
     assert!(matches!(released, Outcome::Released { remains: false, .. }), "{released:?}");
     desk.finish(job);

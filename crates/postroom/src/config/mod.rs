@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use postroom_engine::{EngineSettings, ListenerOptions, Proof, RecentLimits};
+use postroom_engine::{EngineSettings, ListenerOptions, Proof, Rate, RateLimits, RecentLimits};
 use postroom_model::MAILBOX_CAPACITY_DEFAULT;
 use postroom_protocol::{ChatSettings, ImSettings, Settings};
 use postroom_server::{KeepAlive, ServerSettings};
@@ -45,6 +45,7 @@ pub(crate) struct Config {
     pub(crate) board: Board,
     chat: Chat,
     disk: Disk,
+    rates: Rates,
     connection: Connection,
     stop: Stop,
 }
@@ -144,11 +145,26 @@ struct Connection {
     max: usize,
     line_bytes_max: usize,
     output_bytes_max: usize,
+    output_bytes_in_all: usize,
     login_limit_ms: u64,
     pause_ms: u64,
     paused_bytes_max: usize,
     drain_limit_ms: u64,
     peer_dead_after_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct Rates {
+    words_per_second: u32,
+    words_burst: u32,
+    words_per_second_of_network: u32,
+    words_burst_of_network: u32,
+    logins_per_second: u32,
+    logins_burst: u32,
+    logins_per_second_of_network: u32,
+    logins_burst_of_network: u32,
+    loopback: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -174,6 +190,7 @@ impl Default for Config {
             board: Board::default(),
             chat: Chat::default(),
             disk: Disk::default(),
+            rates: Rates::default(),
             connection: Connection::default(),
             stop: Stop::default(),
         }
@@ -252,11 +269,30 @@ impl Default for Connection {
             max: engine.connections_max,
             line_bytes_max: engine.session.line_bytes_max,
             output_bytes_max: engine.session.output_bytes_max,
+            output_bytes_in_all: engine.output_bytes_in_all,
             login_limit_ms: millis(engine.session.login_limit),
             pause_ms: millis(engine.session.pause),
             paused_bytes_max: engine.session.paused_bytes_max,
             drain_limit_ms: millis(engine.drain_limit),
             peer_dead_after_ms: millis(KeepAlive::default().peer_dead_after),
+        }
+    }
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        let RateLimits { words, words_of_network, logins, logins_of_network, loopback } =
+            RateLimits::default();
+        Self {
+            words_per_second: words.per_second,
+            words_burst: words.burst,
+            words_per_second_of_network: words_of_network.per_second,
+            words_burst_of_network: words_of_network.burst,
+            logins_per_second: logins.per_second,
+            logins_burst: logins.burst,
+            logins_per_second_of_network: logins_of_network.per_second,
+            logins_burst_of_network: logins_of_network.burst,
+            loopback,
         }
     }
 }
@@ -373,7 +409,20 @@ impl Config {
             ("channels.recent_bytes", self.channels.recent_bytes as u64, 65_536),
             ("channels.recent_bytes_in_all", self.channels.recent_bytes_in_all as u64, 65_536),
             ("im.confirm_limit_ms", self.im.confirm_limit_ms, 1),
+            ("rates.words_per_second", self.rates.words_per_second.into(), 1),
+            ("rates.words_burst", self.rates.words_burst.into(), 1),
+            ("rates.words_per_second_of_network", self.rates.words_per_second_of_network.into(), 1),
+            ("rates.words_burst_of_network", self.rates.words_burst_of_network.into(), 1),
+            ("rates.logins_per_second", self.rates.logins_per_second.into(), 1),
+            ("rates.logins_burst", self.rates.logins_burst.into(), 1),
+            (
+                "rates.logins_per_second_of_network",
+                self.rates.logins_per_second_of_network.into(),
+                1,
+            ),
+            ("rates.logins_burst_of_network", self.rates.logins_burst_of_network.into(), 1),
             ("connection.max", self.connection.max as u64, 1),
+            ("connection.output_bytes_in_all", self.connection.output_bytes_in_all as u64, 1 << 20),
             ("connection.line_bytes_max", self.connection.line_bytes_max as u64, 128),
             ("connection.peer_dead_after_ms", self.connection.peer_dead_after_ms, 15_000),
         ];
@@ -426,6 +475,22 @@ impl Config {
         }
     }
 
+    fn rate_limits(&self) -> RateLimits {
+        let rate = |per_second, burst| Rate { per_second, burst };
+        let rates = &self.rates;
+        RateLimits {
+            words: rate(rates.words_per_second, rates.words_burst),
+            words_of_network: rate(rates.words_per_second_of_network, rates.words_burst_of_network),
+            logins: rate(rates.logins_per_second, rates.logins_burst),
+            logins_of_network: rate(
+                rates.logins_per_second_of_network,
+                rates.logins_burst_of_network,
+            ),
+            // Behind a proxy all clients seem to be on its address.
+            loopback: rates.loopback || matches!(self.proof, ProofSetting::Command),
+        }
+    }
+
     /// The settings of the server.
     pub(crate) fn server_settings(&self) -> ServerSettings {
         let connection = &self.connection;
@@ -443,10 +508,12 @@ impl Config {
                 },
                 chat: ChatSettings { announces: self.chat.announce },
             },
+            output_bytes_in_all: connection.output_bytes_in_all,
             connections_max: connection.max,
             drain_limit: Duration::from_millis(connection.drain_limit_ms),
             password_checks_max: self.accounts.password_checks_max,
             dial_limit: Duration::from_millis(self.im.dial_limit_ms),
+            rates: self.rate_limits(),
             recent: RecentLimits {
                 posts: self.channels.recent_posts,
                 bytes: self.channels.recent_bytes,

@@ -1,5 +1,7 @@
 //! What waits for a reader is bounded, however much it asks for at once.
 
+use std::time::Duration;
+
 use postroom_engine::{EngineSettings, RecentLimits};
 use postroom_protocol::{ChatSettings, Settings};
 use postroom_store::{Job as _, Limits, MemoryDisk};
@@ -157,6 +159,7 @@ proptest! {
                 finish(&mut driver);
                 // It has what it is told, which is a delivery receipt.
                 driver.look(ann);
+                driver.pass(Duration::from_millis(2));
             }
             prop_assert!(driver.has_taken_all(key) && driver.waiting(key) == 0);
             prop_assert_eq!(driver.is_closed(key), reader.protocol == "board");

@@ -1,0 +1,190 @@
+//! How often clients may post, say something or log in.
+//!
+//! Each such request takes a token from the bucket of its session and from that of its
+//! peer's network. Where a bucket has none left, the session is not read from until it
+//! has one: nothing is refused, and who says much waits.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use postroom_model::Request;
+
+use crate::before_login::Network;
+use crate::settings::{Rate, RateLimits};
+
+/// Networks whose buckets are kept. Full ones are forgotten first.
+const NETWORKS_MAX: usize = 65_536;
+
+/// A token bucket: when it would be full again, if nothing more were taken.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Bucket(Option<Instant>);
+
+impl Bucket {
+    /// Takes a token; returns when there will be one for the next request, if that is
+    /// later than now.
+    fn take(&mut self, rate: Rate, now: Instant) -> Option<Instant> {
+        let full_at = self.0.filter(|at| *at > now).unwrap_or(now) + rate.interval();
+        self.0 = Some(full_at);
+        let free_at = full_at.checked_sub(rate.interval() * rate.burst.saturating_sub(1))?;
+        (free_at > now).then_some(free_at)
+    }
+
+    fn is_full(self, now: Instant) -> bool {
+        self.0.is_none_or(|at| at <= now)
+    }
+}
+
+/// What a request takes a token for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Charge {
+    Words,
+    Login,
+}
+
+impl Charge {
+    /// COMPOSE and READ cost nothing: mailboxes have limits of their own.
+    fn of(request: &Request) -> Option<Self> {
+        match request {
+            Request::Post { .. } | Request::Tell { .. } => Some(Self::Words),
+            Request::LogIn { .. } => Some(Self::Login),
+            _ => None,
+        }
+    }
+}
+
+/// The buckets of a session.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Buckets {
+    words: Bucket,
+    logins: Bucket,
+}
+
+impl Buckets {
+    fn of(&mut self, charge: Charge) -> &mut Bucket {
+        match charge {
+            Charge::Words => &mut self.words,
+            Charge::Login => &mut self.logins,
+        }
+    }
+}
+
+/// The buckets of networks.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    limits: RateLimits,
+    networks: HashMap<Network, Buckets>,
+}
+
+impl Rates {
+    pub(crate) fn new(limits: RateLimits) -> Self {
+        Self { limits, networks: HashMap::new() }
+    }
+
+    /// Charges a session and its network for a request. Returns until when the session
+    /// is not to be read from, if it has to wait.
+    pub(crate) fn charge(
+        &mut self,
+        session: &mut Buckets,
+        network: Network,
+        request: &Request,
+        now: Instant,
+    ) -> Option<Instant> {
+        let charge = Charge::of(request)?;
+        if network.is_loopback() && !self.limits.loopback {
+            return None;
+        }
+        let (of_session, of_network) = match charge {
+            Charge::Words => (self.limits.words, self.limits.words_of_network),
+            Charge::Login => (self.limits.logins, self.limits.logins_of_network),
+        };
+        if self.networks.len() >= NETWORKS_MAX && !self.networks.contains_key(&network) {
+            self.forget_full(now);
+        }
+        let buckets = self.networks.entry(network).or_default();
+        let until_network = buckets.of(charge).take(of_network, now);
+        session.of(charge).take(of_session, now).max(until_network)
+    }
+
+    /// Forgets networks whose buckets are full, or all, if none is.
+    fn forget_full(&mut self, now: Instant) {
+        self.networks
+            .retain(|_, Buckets { words, logins }| !(words.is_full(now) && logins.is_full(now)));
+        if self.networks.len() >= NETWORKS_MAX {
+            self.networks.clear();
+        }
+    }
+}
+
+impl Rate {
+    fn interval(self) -> Duration {
+        Duration::from_secs(1) / self.per_second.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use postroom_model::{Channel, Text};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tests::any_time;
+
+    fn post() -> Request {
+        let (channels, text) = (vec![Channel::lobby()], Text::default());
+        Request::Post { channels, text, awaits_delivery: false }
+    }
+
+    fn network(address: &str) -> Network {
+        address.parse::<IpAddr>().unwrap().into()
+    }
+
+    #[test]
+    fn loopback_and_mail_cost_nothing() {
+        let now = any_time();
+        let limits =
+            RateLimits { words: Rate { per_second: 1, burst: 1 }, ..RateLimits::default() };
+        let mut rates = Rates::new(limits);
+        let mut session = Buckets::default();
+        for _ in 0..10 {
+            let mut charge =
+                |address, request| rates.charge(&mut session, network(address), &request, now);
+            assert_eq!(charge("127.0.0.1", post()), None);
+            assert_eq!(charge("::1", post()), None);
+            assert_eq!(charge("192.0.2.1", Request::Read), None);
+        }
+        assert!(rates.charge(&mut session, network("192.0.2.1"), &post(), now).is_some());
+    }
+
+    #[test]
+    fn the_table_of_networks_is_bounded() {
+        let (now, mut rates) = (any_time(), Rates::new(RateLimits::default()));
+        for number in 0..100_000_u32 {
+            let address = format!("10.{}.{}.{}", number >> 16, number >> 8 & 255, number & 255);
+            rates.charge(&mut Buckets::default(), network(&address), &post(), now);
+            assert!(rates.networks.len() <= NETWORKS_MAX);
+        }
+    }
+
+    proptest! {
+        /// Who waits as told may say so much in any time and no more.
+        #[test]
+        fn a_bucket_gives_its_burst_and_then_its_rate(
+            per_second in 1..50_u32,
+            burst in 1..50_u32,
+            pauses in prop::collection::vec(0..2_000_u64, 1..200),
+        ) {
+            let rate = Rate { per_second, burst };
+            let (begun, mut bucket) = (any_time(), Bucket::default());
+            let mut now = begun;
+            for (taken, pause) in (1..).zip(pauses) {
+                let until = bucket.take(rate, now);
+                let seconds = now.duration_since(begun).as_secs_f64();
+                let allowed = f64::from(burst) + seconds * f64::from(per_second);
+                prop_assert!(f64::from(taken) <= allowed + 1e-3, "{taken} of {allowed}");
+                now = until.unwrap_or(now) + Duration::from_millis(pause);
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Who says much waits; nothing is refused for it.
+
+use std::time::Duration;
+
+use postroom_engine::{EngineSettings, Rate, RateLimits};
+use postroom_store::Limits;
+
+use crate::driver::{Driver, PeerKey};
+
+const FAR: [u8; 4] = [192, 0, 2, 1];
+
+/// Each may say 2 lines a second and 10 at once, all of a network 3 a second and 15.
+fn driver() -> Driver {
+    let rates = RateLimits {
+        words: Rate { per_second: 2, burst: 10 },
+        words_of_network: Rate { per_second: 3, burst: 15 },
+        ..RateLimits::default()
+    };
+    Driver::new(EngineSettings { rates, ..EngineSettings::default() }, Limits::default())
+}
+
+fn enter(driver: &mut Driver, address: [u8; 4], name: &str) -> PeerKey {
+    let key = driver.connect_from(address, "chat");
+    driver.send(key, format!("/setname {name}\n").as_bytes());
+    driver.settle();
+    key
+}
+
+/// How many lines of a reader are what was said.
+fn said(driver: &mut Driver, reader: PeerKey) -> usize {
+    driver.lines(reader).iter().filter(|line| line.ends_with(": hi")).count()
+}
+
+#[test]
+fn a_session_may_say_its_burst_and_then_waits_and_nothing_is_refused() {
+    let mut driver = driver();
+    let reader = enter(&mut driver, [127, 0, 0, 1], "reader");
+    let talker = enter(&mut driver, FAR, "talker");
+    driver.send(talker, b"/all hi\n".repeat(20).as_slice());
+    driver.settle();
+    let mut in_all = said(&mut driver, reader);
+    assert!((10..=18).contains(&in_all), "{in_all} at once");
+    for second in 1..=5 {
+        driver.pass(Duration::from_secs(1));
+        let now = said(&mut driver, reader);
+        in_all += now;
+        assert!(in_all <= 18 + 2 * second, "{in_all} in {second} s");
+    }
+    driver.pass(Duration::from_secs(10));
+    assert_eq!(in_all + said(&mut driver, reader), 20);
+    assert!(!driver.is_closed(talker));
+}
+
+#[test]
+fn all_sessions_of_a_network_wait_for_each_other_and_others_do_not() {
+    let mut driver = driver();
+    let reader = enter(&mut driver, [127, 0, 0, 1], "reader");
+    let many: Vec<_> =
+        (0..5).map(|number| enter(&mut driver, FAR, &format!("user{number}"))).collect();
+    let other = enter(&mut driver, [198, 51, 100, 1], "other");
+    for key in &many {
+        driver.send(*key, b"/all hi\n".repeat(8).as_slice());
+    }
+    driver.settle();
+    // Each had its first lines; from then on the network waits.
+    assert_eq!(said(&mut driver, reader), 5 * 8);
+    for key in &many {
+        driver.send(*key, b"/all hi\n");
+    }
+    driver.settle();
+    assert!(said(&mut driver, reader) < many.len());
+    driver.send(other, b"/all hi\n");
+    driver.settle();
+    assert_eq!(said(&mut driver, reader), 1);
+    driver.pass(Duration::from_secs(20));
+    assert!(said(&mut driver, reader) >= 3);
+}
+
+#[test]
+fn mail_and_clients_of_this_machine_do_not_wait() {
+    let mut driver = driver();
+    let reader = enter(&mut driver, [127, 0, 0, 1], "reader");
+    let talker = enter(&mut driver, [127, 0, 0, 1], "talker");
+    driver.send(talker, b"/all hi\n".repeat(100).as_slice());
+    driver.settle();
+    assert_eq!(said(&mut driver, reader), 100);
+    let sender = driver.connect_from(FAR, "mailbox");
+    driver.send(sender, b"LOGIN ann\n");
+    driver.settle();
+    driver.look(sender);
+    driver.send(sender, b"COMPOSE bob\nhi\n".repeat(100).as_slice());
+    driver.settle();
+    assert_eq!(driver.lines(sender).len(), 100);
+}
