@@ -30,7 +30,7 @@ pub(crate) enum Command {
     Fanout(FanoutOptions),
     /// One message at a time between two members of an otherwise idle server
     Private(PrivateOptions),
-    /// What a member that never reads costs the others, and when it is evicted
+    /// What a member that never reads costs the others, and whether it is ended
     SlowMember(SlowMemberOptions),
     /// Resident memory of idle connections that are logged in
     Idle(IdleOptions),

@@ -107,7 +107,7 @@ pub struct Engine<S> {
     /// Bytes that wait for all peers.
     output_bytes: usize,
     /// Connections with bytes to be transmitted, or to be ended.
-    unsent: Vec<ConnectionKey>,
+    unsent: VecDeque<ConnectionKey>,
     /// What sessions put out, kept for its memory.
     session_outputs: Option<Box<Outputs>>,
     /// Empty buffers for answers: an idle connection keeps none.
@@ -166,7 +166,7 @@ impl<S: Store> Engine<S> {
             due: VecDeque::new(),
             tells_left: TELLS_MAX,
             output_bytes: 0,
-            unsent: Vec::new(),
+            unsent: VecDeque::new(),
             session_outputs: None,
             spare: SpareBuffers::default(),
         }

@@ -20,7 +20,7 @@ impl<S: Store> Engine<S> {
             if self.tell() {
                 continue;
             }
-            let Some(key) = self.unsent.pop() else {
+            let Some(key) = self.unsent.pop_front() else {
                 if self.tell_next_due() {
                     continue;
                 }
@@ -98,7 +98,7 @@ impl<S: Store> Engine<S> {
         if (connection.waiting() > 0 || matches!(connection.phase, Phase::Closing(_)))
             && !std::mem::replace(&mut connection.in_unsent, true)
         {
-            self.unsent.push(key);
+            self.unsent.push_back(key);
         }
     }
 }
