@@ -10,6 +10,7 @@ use postroom_model::SessionKey;
 use postroom_protocol::{Close, Reading, Stream};
 
 use crate::timers::Slot;
+use crate::turns::Listed;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is for itself")]
 pub(crate) struct Connection {
@@ -22,10 +23,12 @@ pub(crate) struct Connection {
     pub(crate) reading: Reading,
     /// Its socket may have bytes, or an end.
     pub(crate) is_readable: bool,
-    /// It is listed among those whose input is to be taken.
-    pub(crate) is_listed: bool,
+    /// Set while it is listed among those whose input is to be taken.
+    pub(crate) listed: Option<Listed>,
     /// Whether a deadline of its session has passed.
     pub(crate) overdue: Overdue,
+    /// Whether it is to give way to others before its login.
+    pub(crate) gives_way: Overdue,
     /// Already in the list of connections to be transmitted.
     pub(crate) in_unsent: bool,
     /// The peer has half-closed.
@@ -65,6 +68,26 @@ pub(crate) enum Overdue {
     Waiting,
     /// Input was taken since.
     Served,
+}
+
+impl Overdue {
+    /// A deadline has passed; whether it must wait.
+    pub(crate) fn must_wait(&mut self, is_listed: bool) -> bool {
+        *self = match self {
+            Self::No | Self::Waiting if is_listed => Self::Waiting,
+            _ => Self::No,
+        };
+        *self == Self::Waiting
+    }
+
+    /// Input is taken; returns whether a deadline has waited for it.
+    pub(crate) fn serve(&mut self) -> bool {
+        let has_waited = *self == Self::Waiting;
+        if has_waited {
+            *self = Self::Served;
+        }
+        has_waited
+    }
 }
 
 /// Why the driver can use a connection no more.
@@ -118,8 +141,9 @@ impl Connection {
             phase,
             reading: Reading::Bytes,
             is_readable: false,
-            is_listed: false,
+            listed: None,
             overdue: Overdue::No,
+            gives_way: Overdue::No,
             in_unsent: false,
             has_half_closed: false,
             waits: Slot::default(),

@@ -49,9 +49,8 @@ impl<S: Store> Engine<S> {
             return;
         };
         connection.is_readable = true;
-        if !connection.is_listed && self.has_input(key) {
-            self.connections[key.index()].is_listed = true;
-            self.turns.add_fresh(key);
+        if connection.listed.is_none() && self.has_input(key) {
+            self.connections[key.index()].listed = Some(self.turns.add_fresh(key));
         }
     }
 
@@ -67,14 +66,20 @@ impl<S: Store> Engine<S> {
     /// take lines that they have already.
     pub fn next_read(&mut self, now: Instant) -> Option<Read> {
         self.now = now;
-        while let Some(key) = self.turns.next() {
-            let reading = self.reading(key);
-            let Some(connection) = self.connections.get_mut(key.index()) else {
+        while let Some((key, listed)) = self.turns.next() {
+            let (reading, is_held) = (self.reading(key), self.is_held(key));
+            let connection = self.connections.get_mut(key.index());
+            let Some(connection) = connection.filter(|other| other.listed == Some(listed)) else {
                 continue;
             };
-            connection.is_listed = false;
-            if connection.overdue == Overdue::Waiting {
-                connection.overdue = Overdue::Served;
+            if is_held {
+                self.turns.hold(key, listed);
+                continue;
+            }
+            connection.listed = None;
+            connection.gives_way.serve();
+            if connection.overdue.serve() {
+                self.served.push(key);
             }
             match (reading, connection.session) {
                 (Reading::Lines, Some(session)) => self.feed_lines(session, Input::Continue),
@@ -145,10 +150,21 @@ impl<S: Store> Engine<S> {
         let Some(connection) = self.connections.get(key.index()) else {
             return;
         };
-        if !connection.is_listed && self.has_input(key) {
-            self.connections[key.index()].is_listed = true;
-            self.turns.add_rest(key);
+        if connection.listed.is_none() && self.has_input(key) {
+            self.connections[key.index()].listed = Some(self.turns.add_rest(key));
         }
+    }
+
+    /// While sessions are to be told of posts, more posts have to wait.
+    fn is_held(&self, key: ConnectionKey) -> bool {
+        let may_say =
+            |session| self.sessions.get(session).is_some_and(|session| session.protocol.has_posts);
+        !self.due.is_empty()
+            && self
+                .connections
+                .get(key.index())
+                .and_then(|connection| connection.session)
+                .is_some_and(may_say)
     }
 
     /// Takes bytes of a connection. `acknowledged` says, where they may be a
@@ -252,6 +268,14 @@ impl<S: Store> Engine<S> {
                 }
             }
         }
+        // Of those that have been served, no deadline has passed any more.
+        for key in std::mem::take(&mut self.served) {
+            if let Some(connection) = self.connections.get_mut(key.index())
+                && connection.overdue == Overdue::Served
+            {
+                connection.overdue = Overdue::No;
+            }
+        }
         for (key, timer) in waiting {
             if let Some(session) = self.sessions.get_mut(key) {
                 let slot = &mut session.timers[timer.index()];
@@ -269,11 +293,7 @@ impl<S: Store> Engine<S> {
             return false;
         };
         let connection = &mut self.connections[session.front.index()];
-        connection.overdue = match connection.overdue {
-            Overdue::No | Overdue::Waiting if connection.is_listed => Overdue::Waiting,
-            _ => Overdue::No,
-        };
-        connection.overdue == Overdue::Waiting
+        connection.overdue.must_wait(connection.listed.is_some())
     }
 
     fn elapsed(&mut self, key: SessionKey, timer: Timer) {
@@ -308,9 +328,19 @@ impl<S: Store> Engine<S> {
 
     /// Gives a session an input with which it may take lines of its client.
     fn feed_lines(&mut self, key: SessionKey, input: Input<'_>) {
-        let lines = self.turns.lines();
+        let lines = self.turns.lines().min(self.lines_by_rates(key));
         let left = self.feed_with(key, input, lines);
         self.turns.took_lines(lines - left);
+    }
+
+    /// How many lines a session may take at a time: one where a token may be missing after
+    /// it.
+    fn lines_by_rates(&self, key: SessionKey) -> u32 {
+        let Some(session) = self.sessions.get(key) else {
+            return 0;
+        };
+        let is_short = self.rates.are_short(&session.buckets, session.peer.ip.into(), self.now);
+        if is_short { 1 } else { u32::MAX }
     }
 
     fn feed_with(&mut self, key: SessionKey, input: Input<'_>, lines: u32) -> u32 {

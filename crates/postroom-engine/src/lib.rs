@@ -95,11 +95,15 @@ pub struct Engine<S> {
     line_counts: Counts,
     /// Connections with input to be taken.
     turns: Turns,
+    /// Those of them whose input was taken in this turn for a deadline that waits for it.
+    served: Vec<ConnectionKey>,
     outputs: VecDeque<Output>,
     /// What is being passed on to several sessions.
     telling: Option<Telling>,
     rates: Rates,
     recent: RecentPosts,
+    /// Bytes that events have left to be transmitted before more sessions are told.
+    event_bytes: usize,
     /// Sessions to be told of posts.
     due: VecDeque<SessionKey>,
     /// How many of them may still be told in this turn.
@@ -161,8 +165,10 @@ impl<S: Store> Engine<S> {
             passwords_deadline: Slot::default(),
             line_counts: Counts::default(),
             turns: Turns::new(),
+            served: Vec::new(),
             outputs: VecDeque::new(),
             telling: None,
+            event_bytes: 0,
             due: VecDeque::new(),
             tells_left: TELLS_MAX,
             output_bytes: 0,
@@ -234,6 +240,11 @@ impl<S: Store> Engine<S> {
             || !self.due.is_empty()
             || !self.outputs.is_empty()
             || !self.unsent.is_empty()
+    }
+
+    /// Whether clients have sent what was not taken yet.
+    pub fn has_input_left(&self) -> bool {
+        self.turns.has_any()
     }
 
     /// Whether [`next_job`](Self::next_job) has something to ask of the store: before a

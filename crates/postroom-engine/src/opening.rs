@@ -53,6 +53,11 @@ impl<S: Store> Engine<S> {
         std::mem::swap(&mut self.connections[front.index()].output, &mut outputs.front);
         self.apply(key, front, &mut outputs);
         self.will_transmit(front);
+        let until = self.rates.wait_of_newcomer(peer.ip().into(), protocol.has_posts, now);
+        if let Some(until) = until {
+            let waits = &mut self.connections[front.index()].waits;
+            self.timers.set(waits, Deadline::Rate(front), Some(until));
+        }
         front
     }
 
@@ -112,9 +117,13 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    fn has_untaken_input(&self, session: SessionKey) -> bool {
-        let front = self.sessions.get(session).map(|session| session.front);
-        front.is_some_and(|front| self.connections[front.index()].is_listed)
+    /// Whether the input of a connection that is to give way must be taken first.
+    fn has_untaken_input(&mut self, session: SessionKey) -> bool {
+        let Some(front) = self.sessions.get(session).map(|session| session.front) else {
+            return false;
+        };
+        let connection = &mut self.connections[front.index()];
+        connection.gives_way.must_wait(connection.listed.is_some())
     }
 
     /// Gives an evicted connection no more than the drain limit in all: a peer that

@@ -11,6 +11,11 @@ use postroom_model::Request;
 
 use crate::before_login::Network;
 use crate::settings::{Rate, RateLimits};
+use crate::turns::LINES_AT_A_TIME;
+
+/// Tokens that a bucket may owe. Requests that were sent at once are taken together, and
+/// nobody waits for long for what others on the network did.
+const DEBT_MAX: u32 = 32;
 
 /// Networks whose buckets are kept. Full ones are forgotten first.
 const NETWORKS_MAX: usize = 65_536;
@@ -24,9 +29,20 @@ impl Bucket {
     /// later than now.
     fn take(&mut self, rate: Rate, now: Instant) -> Option<Instant> {
         let full_at = self.0.filter(|at| *at > now).unwrap_or(now) + rate.interval();
-        self.0 = Some(full_at);
-        let free_at = full_at.checked_sub(rate.interval() * rate.burst.saturating_sub(1))?;
-        (free_at > now).then_some(free_at)
+        let latest = now + rate.interval() * rate.burst.saturating_add(DEBT_MAX);
+        self.0 = Some(full_at.min(latest));
+        self.free_at(rate).filter(|at| *at > now)
+    }
+
+    /// When there is a token for the next request.
+    fn free_at(self, rate: Rate) -> Option<Instant> {
+        self.0?.checked_sub(rate.interval() * rate.burst.saturating_sub(1))
+    }
+
+    /// Whether there are so few tokens that they may not do for all lines of a read.
+    fn is_short(self, rate: Rate, now: Instant) -> bool {
+        let soon = now + rate.interval() * rate.burst.min(LINES_AT_A_TIME);
+        self.free_at(rate).is_some_and(|at| at + rate.interval() * 2 > soon)
     }
 
     fn is_full(self, now: Instant) -> bool {
@@ -103,6 +119,33 @@ impl Rates {
         let buckets = self.networks.entry(network).or_default();
         let until_network = buckets.of(charge).take(of_network, now);
         session.of(charge).take(of_session, now).max(until_network)
+    }
+
+    /// Whether so few tokens are left that a session should take its lines one by one.
+    pub(crate) fn are_short(&self, session: &Buckets, network: Network, now: Instant) -> bool {
+        if network.is_loopback() && !self.limits.loopback {
+            return false;
+        }
+        let RateLimits { words, words_of_network, logins, logins_of_network, .. } = self.limits;
+        let of_network = self.networks.get(&network).copied().unwrap_or_default();
+        session.words.is_short(words, now)
+            || session.logins.is_short(logins, now)
+            || of_network.words.is_short(words_of_network, now)
+            || of_network.logins.is_short(logins_of_network, now)
+    }
+
+    /// Until when a session of a protocol with posts is not to be read from at first: its
+    /// network has said too much, or logged in too often.
+    pub(crate) fn wait_of_newcomer(
+        &self,
+        network: Network,
+        has_posts: bool,
+        now: Instant,
+    ) -> Option<Instant> {
+        let buckets = self.networks.get(&network)?;
+        let words = buckets.words.free_at(self.limits.words_of_network).filter(|_| has_posts);
+        let until = words.max(buckets.logins.free_at(self.limits.logins_of_network));
+        until.filter(|at| *at > now)
     }
 
     /// Forgets networks whose buckets are full, or all, if none is.

@@ -87,11 +87,15 @@ impl RecentPosts {
     }
 
     /// Adds posts, each with its author, to a channel; returns the position before them.
+    /// First drops earlier ones, as the limits want. So posts that came together are all
+    /// kept until those after them come, and only a slow reader misses any: these are
+    /// taken when all others have been told.
     pub(crate) fn add(&mut self, name: Channel, posts: Vec<(SessionKey, Event)>) -> Position {
         let channel = match self.places.get(&name) {
             Some(place) => *place,
             None => self.begin(name),
         };
+        self.drop_old(channel);
         let record = &self.channels[channel.0];
         let position = Position { channel, next: record.first + record.posts.len() as u64 };
         for (author, event) in posts {
@@ -127,6 +131,9 @@ impl RecentPosts {
         channel.posts.push_back(Kept { sequence, author, event, bytes });
         channel.bytes += bytes;
         self.bytes += bytes;
+    }
+
+    fn drop_old(&mut self, place: ChannelPlace) {
         while self.is_too_much(place) {
             self.drop_first(place);
         }
@@ -139,7 +146,7 @@ impl RecentPosts {
 
     fn is_too_much(&self, place: ChannelPlace) -> bool {
         let RecentChannel { posts, bytes, .. } = &self.channels[place.0];
-        posts.len() > self.limits.posts || *bytes > self.limits.bytes
+        posts.len() >= self.limits.posts || *bytes > self.limits.bytes
     }
 
     fn drop_first(&mut self, place: ChannelPlace) {

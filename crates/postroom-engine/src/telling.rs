@@ -17,6 +17,10 @@ use crate::connection::Phase;
 /// Sessions that are told of posts in a turn.
 pub(crate) const TELLS_MAX: usize = 512;
 
+/// Bytes that an event, and the posts before it, may leave to be transmitted before more
+/// sessions are told.
+const EVENT_BYTES_MAX: usize = 1 << 20;
+
 /// Bytes that may gather for one connection before they are transmitted.
 const GATHERED_BYTES_MAX: usize = 64 << 10;
 
@@ -70,25 +74,41 @@ impl<S: Store> Engine<S> {
     }
 
     fn tell_event(&mut self, telling: Telling) {
-        let Telling { event, sessions } = telling;
-        for session in sessions {
+        let Telling { event, mut sessions } = telling;
+        let before = self.output_bytes;
+        while let Some(session) = sessions.next() {
             self.tell_posts(session);
-            if self.has_room_for_a_line(session) {
+            if self.has_room_for_a_line(session, &event) {
                 self.feed(session, Input::Event(&event));
             }
+            self.event_bytes = self.output_bytes.saturating_sub(before);
+            if self.event_bytes > EVENT_BYTES_MAX && sessions.len() > 0 {
+                self.telling = Some(Telling { event, sessions });
+                return;
+            }
         }
+        self.event_bytes = 0;
+    }
+
+    /// Whether bytes must be transmitted before more sessions are told of an event.
+    pub(crate) fn transmits_first(&mut self) -> bool {
+        if self.unsent.is_empty() {
+            self.event_bytes = 0;
+        }
+        self.telling.is_some() && self.event_bytes > EVENT_BYTES_MAX
     }
 
     /// Whether a live line may be added to what waits for a session. Where it may not,
     /// the session has missed it.
-    fn has_room_for_a_line(&mut self, key: SessionKey) -> bool {
+    fn has_room_for_a_line(&mut self, key: SessionKey, event: &Event) -> bool {
         let Some(session) = self.sessions.get_mut(key) else {
             return false;
         };
         let connection = &self.connections[session.front.index()];
         let has_room = session.protocol.queues_posts
             || connection.waiting() <= self.settings.session.output_bytes_max;
-        if !has_room && connection.phase == Phase::Open {
+        let is_shown = matches!(event, Event::Told(_) | Event::Arrived(_) | Event::Departed(_));
+        if !has_room && is_shown && connection.phase == Phase::Open {
             session.missed_lines += 1;
         }
         has_room && connection.phase == Phase::Open
@@ -145,8 +165,10 @@ impl<S: Store> Engine<S> {
         };
         let connection = &mut self.connections[session.front.index()];
         // A client of im reads posts elsewhere.
-        let is_stuck = connection.is_stuck && !session.protocol.queues_posts;
+        let queues_posts = session.protocol.queues_posts;
         let bytes_max = GATHERED_BYTES_MAX.min(self.settings.session.output_bytes_max);
+        let bytes_max = if queues_posts { usize::MAX } else { bytes_max };
+        let is_stuck = connection.is_stuck && !queues_posts;
         let has_room = !is_stuck && connection.waiting() <= bytes_max;
         if !has_room || connection.phase != Phase::Open {
             return;

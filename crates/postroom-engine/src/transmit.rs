@@ -17,7 +17,7 @@ impl<S: Store> Engine<S> {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
             }
-            if self.tell() {
+            if !self.transmits_first() && self.tell() {
                 continue;
             }
             let Some(key) = self.unsent.pop_front() else {

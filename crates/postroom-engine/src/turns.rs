@@ -11,6 +11,7 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 
 use crate::key::ConnectionKey;
 
@@ -22,7 +23,7 @@ const READS_MAX: u32 = 512;
 const BYTES_MAX: usize = 1 << 20;
 
 /// Lines that a connection may take before others have their turn.
-const LINES_AT_A_TIME: u32 = 8;
+pub(crate) const LINES_AT_A_TIME: u32 = 8;
 /// Bytes of one read. A line may need two.
 const READ_BYTES_MAX: usize = 8 << 10;
 
@@ -30,11 +31,21 @@ const READ_BYTES_MAX: usize = 8 << 10;
 /// new input: a quarter.
 const REST_SHARE: u32 = 4;
 
+/// A connection's place in a list: it is listed there as long as it has this number. The
+/// connection may be gone, and another one have its key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Listed(NonZeroU64);
+
+type Entry = (ConnectionKey, Listed);
+
 /// The connections with input to take, and what is left of this turn.
 #[derive(Debug)]
 pub(crate) struct Turns {
-    fresh: VecDeque<ConnectionKey>,
-    rest: VecDeque<ConnectionKey>,
+    fresh: VecDeque<Entry>,
+    rest: VecDeque<Entry>,
+    /// Those that are not served in this turn.
+    held: Vec<Entry>,
+    last: u64,
     left: Left,
 }
 
@@ -63,31 +74,47 @@ impl Left {
 
 impl Turns {
     pub(crate) fn new() -> Self {
-        Self { fresh: VecDeque::new(), rest: VecDeque::new(), left: Left::WHOLE }
+        let (fresh, rest, held) = (VecDeque::new(), VecDeque::new(), Vec::new());
+        Self { fresh, rest, held, last: 0, left: Left::WHOLE }
     }
 
     /// A new turn begins.
     pub(crate) fn begin(&mut self) {
         self.left = Left::WHOLE;
+        self.rest.extend(self.held.drain(..));
     }
 
     /// Whether a connection is listed.
     pub(crate) fn has_any(&self) -> bool {
-        !(self.fresh.is_empty() && self.rest.is_empty())
+        !(self.fresh.is_empty() && self.rest.is_empty() && self.held.is_empty())
     }
 
     /// Lists a connection whose input has arrived since it was last served.
-    pub(crate) fn add_fresh(&mut self, key: ConnectionKey) {
-        self.fresh.push_back(key);
+    pub(crate) fn add_fresh(&mut self, key: ConnectionKey) -> Listed {
+        let listed = self.next_number();
+        self.fresh.push_back((key, listed));
+        listed
     }
 
     /// Lists a connection with input left over.
-    pub(crate) fn add_rest(&mut self, key: ConnectionKey) {
-        self.rest.push_back(key);
+    pub(crate) fn add_rest(&mut self, key: ConnectionKey) -> Listed {
+        let listed = self.next_number();
+        self.rest.push_back((key, listed));
+        listed
+    }
+
+    fn next_number(&mut self) -> Listed {
+        self.last += 1;
+        Listed(NonZeroU64::new(self.last).unwrap_or(NonZeroU64::MIN))
+    }
+
+    /// Keeps a connection that was just taken from its list for the next turn.
+    pub(crate) fn hold(&mut self, key: ConnectionKey, listed: Listed) {
+        self.held.push((key, listed));
     }
 
     /// The next connection to be served in this turn.
-    pub(crate) fn next(&mut self) -> Option<ConnectionKey> {
+    pub(crate) fn next(&mut self) -> Option<(ConnectionKey, Listed)> {
         if self.left.is_nothing() {
             return None;
         }

@@ -14,6 +14,8 @@ pub struct Protocol {
     pub default_port: u16,
     /// Whether the operator's report has a line when a client disconnects.
     pub reports: bool,
+    /// Whether its sessions post, or are told of posts.
+    pub has_posts: bool,
     /// Whether its sessions queue posts themselves, however slowly the client reads. For
     /// others the driver keeps the posts.
     pub queues_posts: bool,

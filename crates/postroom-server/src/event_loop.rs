@@ -26,6 +26,8 @@ const FIRST_CONNECTION: usize = 1 << 16;
 
 /// Maximum bytes read from a connection before the others have their turn.
 const READ_BYTES: usize = 64 << 10;
+/// Turns in which what has arrived is taken once a stop was asked for.
+const LAST_TURNS: u32 = 64;
 /// Maximum events taken in one turn.
 const EVENTS: usize = 1_024;
 
@@ -54,8 +56,8 @@ pub struct Server<S: Store> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stop {
     No,
-    /// Bytes already in the sockets are still read.
-    Asked,
+    /// Bytes already in the sockets are still read, for so many turns at most.
+    Asked(u32),
     /// Connections that remain at this time are cut.
     Until(Instant),
 }
@@ -183,7 +185,7 @@ impl<S: Store> Server<S> {
         } else {
             let stop = match self.stop {
                 Stop::No => None,
-                Stop::Asked => Some(self.now),
+                Stop::Asked(_) => Some(self.now),
                 Stop::Until(limit) => Some(limit),
             };
             let next = [self.engine.next_deadline(), self.accept_again_at, stop];
@@ -383,7 +385,8 @@ impl<S: Store> Server<S> {
                 (SIGUSR1, _) => {}
                 (SIGINT | SIGTERM, Stop::No) => {
                     tracing::info!(connections = self.engine.connections(), "stopping");
-                    self.stop = Stop::Asked;
+                    self.stop = Stop::Asked(LAST_TURNS);
+                    self.listeners.clear();
                 }
                 _ => self.stop = Stop::Until(self.now),
             }
@@ -400,16 +403,20 @@ impl<S: Store> Server<S> {
     /// Begins a stop: accepts no more connections, and only answers requests that have
     /// already arrived.
     fn begin_stop(&mut self) {
-        if self.stop == Stop::Asked {
-            self.stop = Stop::Until(self.now + self.stop_limit);
-            self.listeners.clear();
-            self.engine.stop(self.now);
+        let Stop::Asked(turns) = self.stop else {
+            return;
+        };
+        if turns > 0 && self.engine.has_input_left() {
+            self.stop = Stop::Asked(turns - 1);
+            return;
         }
+        self.stop = Stop::Until(self.now + self.stop_limit);
+        self.engine.stop(self.now);
     }
 
     fn has_stopped(&self) -> bool {
         match self.stop {
-            Stop::No | Stop::Asked => false,
+            Stop::No | Stop::Asked(_) => false,
             Stop::Until(limit) => self.engine.has_stopped() || self.now >= limit,
         }
     }

@@ -42,8 +42,14 @@ const PAUSE: Timer = Timer::ALL[1];
 const SUCCESS: &str = "operation success\n";
 
 /// The protocol's entry in `PROTOCOLS`.
-pub(crate) const PROTOCOL: Protocol =
-    Protocol { name: "board", default_port: 4404, reports: true, queues_posts: false, begin };
+pub(crate) const PROTOCOL: Protocol = Protocol {
+    name: "board",
+    default_port: 4404,
+    reports: true,
+    has_posts: true,
+    queues_posts: false,
+    begin,
+};
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     outputs.timers.push((LOG_IN, Some(settings.login_limit)));

@@ -45,8 +45,14 @@ const EVICTED: &str =
     "Disconnected: too many connections wait to choose a name. Connect again later.\n";
 
 /// The protocol's entry in `PROTOCOLS`.
-pub(crate) const PROTOCOL: Protocol =
-    Protocol { name: "chat", default_port: 4405, reports: false, queues_posts: false, begin };
+pub(crate) const PROTOCOL: Protocol = Protocol {
+    name: "chat",
+    default_port: 4405,
+    reports: false,
+    has_posts: true,
+    queues_posts: false,
+    begin,
+};
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Chat {

@@ -53,8 +53,14 @@ const TERMS: Terms = Terms {
 };
 
 /// The protocol's entry in `PROTOCOLS`.
-pub(crate) const PROTOCOL: Protocol =
-    Protocol { name: "im", default_port: 4403, reports: false, queues_posts: true, begin };
+pub(crate) const PROTOCOL: Protocol = Protocol {
+    name: "im",
+    default_port: 4403,
+    reports: false,
+    has_posts: true,
+    queues_posts: true,
+    begin,
+};
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Im {

@@ -28,8 +28,14 @@ const DROP: Step<Asked> = Step::Close(Close::Dropped(DropReason::RuleBroken));
 const FAILED: &str = "MESSAGE FAILED\n";
 
 /// The protocol's entry in `PROTOCOLS`.
-pub(crate) const PROTOCOL: Protocol =
-    Protocol { name: "mailbox", default_port: 4401, reports: false, queues_posts: false, begin };
+pub(crate) const PROTOCOL: Protocol = Protocol {
+    name: "mailbox",
+    default_port: 4401,
+    reports: false,
+    has_posts: false,
+    queues_posts: false,
+    begin,
+};
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Mailbox { state: State::Stranger { password: None } };

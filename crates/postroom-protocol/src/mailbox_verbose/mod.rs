@@ -36,6 +36,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "mailbox-verbose",
     default_port: 4402,
     reports: false,
+    has_posts: false,
     queues_posts: false,
     begin,
 };
