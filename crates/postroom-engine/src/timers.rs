@@ -37,7 +37,7 @@ impl Slot {
     }
 }
 
-/// All deadlines in the order of their times: at most five a session, two a connection
+/// All deadlines in the order of their times: at most six a session, two a connection
 /// and one of the engine.
 #[derive(Debug)]
 pub(crate) struct Timers {

@@ -85,6 +85,9 @@ pub enum Unknown {
 pub enum Notice {
     /// A delivery receipt for the line with this mark.
     Delivered(Mark),
+    /// The line with this mark is dropped: too many wait for the client already. No
+    /// delivery receipt will arrive.
+    Refused(Mark),
     /// Stop waiting for the delivery receipts of the latest request; the office answers
     /// it now.
     Abandon,
@@ -109,7 +112,8 @@ impl Terms {
 }
 
 /// The terms of a session's presence, and the events that it subscribes to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct PresenceTerms {
     /// Whether no other session may make the account present at the same time.
     pub alone: bool,
@@ -117,4 +121,6 @@ pub struct PresenceTerms {
     pub arrivals: bool,
     /// Events when a message waits in the mailbox.
     pub mail: bool,
+    /// Whether the author of a post waits for a delivery receipt of this session.
+    pub confirms_posts: bool,
 }

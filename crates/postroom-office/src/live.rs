@@ -3,7 +3,7 @@
 //! This state is per server; other servers never see it. Presence itself and the posts
 //! are in the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use postroom_model::{Channel, Name, SessionKey};
 use postroom_store::AccountId;
@@ -20,6 +20,8 @@ pub(crate) struct Live {
     arrivals: Vec<SessionKey>,
     /// Sessions that receive mail events, by account.
     mail: HashMap<AccountId, Vec<SessionKey>>,
+    /// Sessions that return delivery receipts for posts.
+    confirming: HashSet<SessionKey>,
     /// Sessions that wait for delivery receipts.
     waiting: Vec<SessionKey>,
 }
@@ -35,6 +37,9 @@ impl Live {
         if present.interests.mail {
             self.mail.entry(account).or_default().push(session);
         }
+        if present.interests.confirms_posts {
+            self.confirming.insert(session);
+        }
         self.join(session, Channel::lobby());
     }
 
@@ -49,6 +54,7 @@ impl Live {
         if present.interests.mail {
             remove(&mut self.mail, &account, session);
         }
+        self.confirming.remove(&session);
         self.leave_channel(session, &Channel::lobby());
         self.wait_no_more(session);
     }
@@ -99,6 +105,11 @@ impl Live {
     /// The sessions in a channel.
     pub(crate) fn members(&self, channel: &Channel) -> &[SessionKey] {
         self.channels.get(channel).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a session returns delivery receipts for posts.
+    pub(crate) fn confirms_posts(&self, session: SessionKey) -> bool {
+        self.confirming.contains(&session)
     }
 
     /// The sessions of an account that is present.

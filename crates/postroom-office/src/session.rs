@@ -106,8 +106,16 @@ pub(crate) enum Stage {
         /// The sender no longer waits for delivery receipts.
         is_abandoned: bool,
     },
-    /// The post is on disk, and these sessions have not returned a delivery receipt.
-    Posted { committed: Committed<()>, members: Vec<SessionKey>, missing: HashSet<SessionKey> },
+    /// The post is on disk.
+    Posted {
+        committed: Committed<()>,
+        /// The sessions that confirm posts and were sent this one.
+        members: Vec<SessionKey>,
+        /// Those that have not returned a delivery receipt.
+        missing: HashSet<SessionKey>,
+        /// A session had no room for the post: some receipts will not arrive.
+        is_refused: bool,
+    },
     /// The line was passed on to the sessions of an account.
     Told { recipient: AccountId, sessions: Vec<SessionKey> },
 }

@@ -78,23 +78,24 @@ impl<S: Store> Office<S> {
             None => (None, false),
         };
         let awaited = mark.filter(|_| !is_abandoned);
-        let (mut members, mut has_members) = (Vec::new(), false);
+        let mut members = Vec::new();
         for posted in Posted::in_each(post, awaited) {
             let others = self.live.members(&posted.channel);
             let mut others = others.iter().copied().filter(|member| *member != key.session);
             if awaited.is_some() {
-                members.extend(others.clone());
+                // Others, as on chat, may read slowly: no author waits for them.
+                members.extend(others.clone().filter(|member| self.live.confirms_posts(*member)));
             }
             if others.next().is_some() {
-                has_members = true;
                 self.push_post(key.session, posted);
             }
         }
         let committed = post.derive(|_| ());
         match awaited {
-            Some(mark) if has_members => {
+            Some(mark) if !members.is_empty() => {
                 let missing: HashSet<_> = members.iter().copied().collect();
-                self.wait(key, mark, Stage::Posted { committed, members, missing });
+                let is_refused = false;
+                self.wait(key, mark, Stage::Posted { committed, members, missing, is_refused });
             }
             _ if is_abandoned => self.resolve(key, Reply::Undelivered(committed)),
             _ => self.resolve(key, Reply::Posted(committed)),
@@ -198,6 +199,7 @@ impl<S: Store> Office<S> {
                     Stage::Told { .. } => true,
                 });
             }
+            Notice::Refused(mark) => self.refused_by(session, mark),
             Notice::Abandon => self.abandon(session),
             Notice::Ending => self.ends(session),
         }
@@ -222,7 +224,7 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Answers a waiting session if all its delivery receipts have arrived.
+    /// Answers a waiting session if no delivery receipt is awaited any more.
     fn delivered(&mut self, session: SessionKey, is_all: impl FnOnce(&mut Awaited) -> bool) {
         let Some(present) = self.session(session).and_then(|record| record.present()) else {
             return;
@@ -231,12 +233,35 @@ impl<S: Store> Office<S> {
             return;
         };
         let reply = match stage {
+            Stage::Posted { committed, is_refused: true, .. } => Reply::Undelivered(committed),
             Stage::Posted { committed, .. } => Reply::Posted(committed),
             Stage::Told { .. } => Reply::Told,
             Stage::Storing { .. } => return,
         };
         self.live.wait_no_more(session);
         self.resolve(RequestKey { session, number }, reply);
+    }
+
+    /// Handles a line that a session had no room for. The author of a post is answered
+    /// once the other sessions have confirmed it, or its time is over.
+    fn refused_by(&mut self, session: SessionKey, mark: Mark) {
+        let mut is_undelivered = false;
+        self.delivered(mark.session, |awaited| match &mut awaited.stage {
+            _ if awaited.mark != mark => false,
+            Stage::Storing { .. } => false,
+            Stage::Posted { missing, is_refused, .. } => {
+                *is_refused |= missing.remove(&session);
+                missing.is_empty()
+            }
+            Stage::Told { sessions, .. } => {
+                sessions.retain(|other| *other != session);
+                is_undelivered = sessions.is_empty();
+                false
+            }
+        });
+        if is_undelivered {
+            self.abandon(mark.session);
+        }
     }
 
     fn abandon(&mut self, session: SessionKey) {

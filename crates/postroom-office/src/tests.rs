@@ -63,7 +63,7 @@ impl Bench {
     /// Requests a login with presence.
     pub(crate) fn ask_to_enter(&mut self, name: &str, given: Option<&str>) -> SessionKey {
         let session = self.office.enter();
-        let presence = Some(PresenceTerms { alone: true, arrivals: false, mail: false });
+        let presence = Some(PresenceTerms { alone: true, ..PresenceTerms::default() });
         let terms = Terms { admits_strangers: true, presence };
         let (name, password) = (Name::new(name).unwrap(), given.map(password));
         self.office.ask(session, Request::LogIn { name, password, terms });

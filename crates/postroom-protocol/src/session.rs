@@ -84,7 +84,7 @@ pub struct Timer(u8);
 
 impl Timer {
     /// All timers of a session.
-    pub const ALL: [Self; 3] = [Self(0), Self(1), Self(2)];
+    pub const ALL: [Self; 4] = [Self(0), Self(1), Self(2), Self(3)];
 
     /// Its place in [`ALL`](Self::ALL).
     #[must_use]
@@ -192,7 +192,7 @@ impl DropReason {
                 "what was read cannot be removed: the disk is full or the store unavailable"
             }
             Self::OutcomeUnknown => "the store cannot say whether a request was carried out",
-            Self::Unresponsive => "the client answers no pushes",
+            Self::Unresponsive => "the client has not answered a push (im.unanswered_limit_ms)",
             Self::BackStreamEnded => "the connection back to the client has ended",
             Self::Stop => "the server stops",
         }

@@ -62,11 +62,15 @@ fn settings(transcript: &Transcript) -> EngineSettings {
             pause: millis("connection.pause_ms").unwrap_or(session.pause),
             im: ImSettings {
                 delivery_limit: millis("im.confirm_limit_ms").unwrap_or(session.im.delivery_limit),
+                unanswered_limit: millis("im.unanswered_limit_ms")
+                    .unwrap_or(session.im.unanswered_limit),
                 broadcast_verb: transcript
                     .setting("im.broadcast_verb")
                     .map_or(session.im.broadcast_verb, Into::into),
                 stores_for_absent: transcript.setting("im.offline") == Some("store"),
             },
+            output_bytes_max: number(transcript, "connection.output_bytes_max")
+                .map_or(session.output_bytes_max, |max| max as usize),
             chat: ChatSettings { announces: transcript.setting("chat.announce") != Some("false") },
             ..Settings::default()
         },

@@ -1,7 +1,8 @@
 //! Which session receives which post when several requests are under way.
 
 use postroom_model::{
-    Author, Channel, Event, Name, PresenceTerms, Reply, Request, SessionKey, Terms, Text,
+    Author, Channel, Event, Mark, Name, Notice, PresenceTerms, Reply, Request, SessionKey, Terms,
+    Text,
 };
 use postroom_office::{Office, Output, Posts};
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
@@ -22,8 +23,18 @@ fn settle(office: &mut Office<MemoryStore>) -> Vec<Output> {
 }
 
 fn enter(office: &mut Office<MemoryStore>, name: &str) -> SessionKey {
+    enter_on(office, name, PresenceTerms { alone: true, ..PresenceTerms::default() })
+}
+
+/// Logs a session in that returns delivery receipts for posts.
+fn enter_confirming(office: &mut Office<MemoryStore>, name: &str) -> SessionKey {
+    let terms = PresenceTerms { alone: true, confirms_posts: true, ..PresenceTerms::default() };
+    enter_on(office, name, terms)
+}
+
+fn enter_on(office: &mut Office<MemoryStore>, name: &str, presence: PresenceTerms) -> SessionKey {
     let session = office.enter();
-    let presence = Some(PresenceTerms { alone: true, arrivals: false, mail: false });
+    let presence = Some(presence);
     let terms = Terms { admits_strangers: true, presence };
     let name = Name::new(name).unwrap();
     office.ask(session, Request::LogIn { name, password: None, terms });
@@ -103,4 +114,61 @@ fn the_posts_of_a_group_go_to_a_member_together() {
     let outputs = settle(&mut office);
     let together = outputs.iter().filter(|output| matches!(output, Output::Posts(_))).count();
     assert_eq!((together, shown(cat, &outputs).len()), (1, 6));
+}
+
+/// Posts in `#lobby` and waits for delivery receipts. Returns the mark of the post.
+fn post_awaiting(office: &mut Office<MemoryStore>, session: SessionKey) -> Mark {
+    let (channels, text) = (vec![Channel::lobby()], Text::default());
+    office.ask(session, Request::Post { channels, text, awaits_delivery: true });
+    let outputs = settle(office);
+    let posts = outputs.iter().find_map(|output| match output {
+        Output::Posts(posts) => Some(posts),
+        _ => None,
+    });
+    let Some((_, Event::Posted(posted))) = posts.and_then(|posts| posts.posts.first()) else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!(reply(session, &outputs), None);
+    posted.mark.unwrap()
+}
+
+/// Whether all receipts arrived, once the author of a post is answered.
+fn reply(session: SessionKey, outputs: &[Output]) -> Option<bool> {
+    outputs.iter().find_map(|output| match output {
+        Output::Reply(to, Reply::Posted(_)) if *to == session => Some(true),
+        Output::Reply(to, Reply::Undelivered(_)) if *to == session => Some(false),
+        _ => None,
+    })
+}
+
+#[test]
+fn an_author_waits_for_the_sessions_that_confirm_posts() {
+    let mut office = office();
+    let author = enter(&mut office, "ann");
+    let _chat = enter(&mut office, "chat");
+    let [ben, cat] = ["ben", "cat"].map(|name| enter_confirming(&mut office, name));
+    let mark = post_awaiting(&mut office, author);
+    office.note(ben, Notice::Delivered(mark));
+    assert_eq!(reply(author, &settle(&mut office)), None);
+    office.note(cat, Notice::Delivered(mark));
+    assert_eq!(reply(author, &settle(&mut office)), Some(true));
+}
+
+#[test]
+fn a_refused_post_is_undelivered_once_the_others_have_confirmed_it() {
+    // The refusal comes before the receipt, or after it.
+    for is_first in [true, false] {
+        let mut office = office();
+        let author = enter(&mut office, "ann");
+        let [ben, cat] = ["ben", "cat"].map(|name| enter_confirming(&mut office, name));
+        let mark = post_awaiting(&mut office, author);
+        let mut notes = [(ben, Notice::Refused(mark)), (cat, Notice::Delivered(mark))];
+        if !is_first {
+            notes.reverse();
+        }
+        for (number, (session, notice)) in notes.into_iter().enumerate() {
+            office.note(session, notice);
+            assert_eq!(reply(author, &settle(&mut office)), (number == 1).then_some(false));
+        }
+    }
 }

@@ -16,8 +16,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use postroom_model::{
-    Channel, Event, Name, Notice, Password, Posted, PresenceTerms, Reply, Request, Terms, Text,
-    Unknown,
+    Channel, Event, Name, Password, PresenceTerms, Reply, Request, Terms, Text, Unknown,
 };
 
 use crate::conversation::Conversation;
@@ -62,7 +61,7 @@ fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
             presence: Some(PresenceTerms {
                 alone: true,
                 arrivals: settings.chat.announces,
-                mail: false,
+                ..PresenceTerms::default()
             }),
         },
     };
@@ -288,15 +287,8 @@ impl Dialogue for Chat {
         // before the reply.
         let is_in = matches!(self.state, State::Member);
         match event {
-            Event::Posted(Posted { mark, .. }) if !is_in => {
-                outputs.notices.extend(mark.map(Notice::Delivered));
-            }
             _ if !is_in => {}
-            Event::Posted(posted) => {
-                push_post(&mut outputs.front, posted);
-                // A sender on im waits for the receipts of im clients only.
-                outputs.notices.extend(posted.mark.map(Notice::Delivered));
-            }
+            Event::Posted(posted) => push_post(&mut outputs.front, posted),
             Event::Told(told) => {
                 push_told(&mut outputs.front, told);
                 outputs.delivered_once_acknowledged.extend(told.mark);

@@ -30,7 +30,7 @@ use crate::session::{Close, Dial, DropReason, Input, Outputs, Reading, Session, 
 use crate::settings::Settings;
 
 use command::{Command, credentials};
-use push::{Overflow, Pushes};
+use push::{Pushes, UNANSWERED};
 
 const LOGGED_IN: &str = "101 Authentication successful\n";
 const NOT_LOGGED_IN: &str = "102 Authentication Failed\n";
@@ -49,7 +49,12 @@ const LIST_BYTES_MAX: usize = 32_768;
 /// exclusive.
 const TERMS: Terms = Terms {
     admits_strangers: false,
-    presence: Some(PresenceTerms { alone: true, arrivals: false, mail: true }),
+    presence: Some(PresenceTerms {
+        alone: true,
+        arrivals: false,
+        mail: true,
+        confirms_posts: true,
+    }),
 };
 
 /// The protocol's entry in `PROTOCOLS`.
@@ -70,7 +75,7 @@ fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     };
     Box::new(ImSession {
         conversation: Conversation::begin(dialogue, settings, outputs),
-        pushes: Pushes::new(settings.output_bytes_max),
+        pushes: Pushes::new(settings.output_bytes_max, settings.im.unanswered_limit),
         broadcast_verb: Arc::clone(&settings.im.broadcast_verb),
     })
 }
@@ -84,38 +89,31 @@ struct ImSession {
 }
 
 impl ImSession {
-    fn event(&mut self, event: &Event, outputs: &mut Outputs) -> Result<(), Overflow> {
+    fn event(&mut self, event: &Event, outputs: &mut Outputs) {
         match event {
             Event::Posted(posted) => self.posted(posted, outputs),
             Event::Told(told) => {
                 let shown = Safe(told.text.as_str()).to_string();
-                self.pushes.add("/from", told.sender.as_str(), &shown, told.mark, outputs)
+                self.pushes.add("/from", told.sender.as_str(), &shown, told.mark, outputs);
             }
-            Event::Mail => {
-                self.pushes.mail();
-                Ok(())
-            }
-            Event::Withdrawn(mark) => {
-                self.pushes.withdraw(*mark);
-                Ok(())
-            }
+            Event::Mail => self.pushes.mail(),
+            Event::Withdrawn(mark) => self.pushes.withdraw(*mark),
             Event::Arrived(_)
             | Event::Departed(_)
             | Event::Missed { .. }
-            | Event::MissedLines(_) => Ok(()),
+            | Event::MissedLines(_) => {}
         }
     }
 
-    fn posted(&mut self, posted: &Posted, outputs: &mut Outputs) -> Result<(), Overflow> {
+    fn posted(&mut self, posted: &Posted, outputs: &mut Outputs) {
         if self.pushes.is_open() {
             let sender = posted.post().author.to_string();
             let verb = &self.broadcast_verb;
-            self.pushes.add(verb, &sender, posted.shown(), posted.mark, outputs)
+            self.pushes.add(verb, &sender, posted.shown(), posted.mark, outputs);
         } else {
             // A broadcast goes to clients with a back stream; its sender must not wait
             // for the others.
             outputs.notices.extend(posted.mark.map(Notice::Delivered));
-            Ok(())
         }
     }
 }
@@ -136,10 +134,9 @@ impl Session for ImSession {
                 }
                 reply => self.pushes.reply(reply, outputs),
             },
-            Input::Event(event) => {
-                if let Err(Overflow) = self.event(event, outputs) {
-                    self.conversation.drop_client(DropReason::Unresponsive, outputs);
-                }
+            Input::Event(event) => self.event(event, outputs),
+            Input::Elapsed(UNANSWERED) => {
+                self.conversation.drop_client(DropReason::Unresponsive, outputs);
             }
             Input::Stop => {
                 self.pushes.force_quit(outputs);

@@ -4,12 +4,17 @@
 //! one waits until then: the original client treats the bytes of one receive call as
 //! one push. Live lines and broadcasts go first, since senders wait for them; messages
 //! of the mailbox follow, each removed once it is settled.
+//!
+//! A client that answers each push is never logged out for what others send: at the
+//! limit of waiting pushes posts are evicted and senders refused. A client that owes a
+//! 302 for [`ImSettings::unanswered_limit`](super::settings::ImSettings) is logged out.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use postroom_model::{Delivery, Mark, Notice, Reply, Request, Safe};
 
-use crate::session::Outputs;
+use crate::session::{Outputs, Timer};
 
 use super::delivery_receipt::DeliveryReceipts;
 
@@ -17,9 +22,11 @@ use super::delivery_receipt::DeliveryReceipts;
 const PUSH_BYTES_MAX: usize = 1_024;
 
 /// Maximum pushes that wait for those before them. At the limit the oldest push without
-/// a waiting sender is evicted; after this many evictions without an answer the client
-/// is logged out.
+/// a waiting sender is evicted; if all have one, the new push is refused.
 const WAITING_MAX: usize = 256;
+
+/// The time limit for the 302 to the piece in flight. The conversation has the others.
+pub(super) const UNANSWERED: Timer = Timer::ALL[3];
 
 /// The pushes of a session.
 #[derive(Debug)]
@@ -29,8 +36,7 @@ pub(super) struct Pushes {
     waiting: VecDeque<Push>,
     waiting_bytes: usize,
     waiting_bytes_max: usize,
-    /// Pushes evicted since the client last answered.
-    evicted: usize,
+    unanswered_limit: Duration,
     in_flight: Option<Box<Push>>,
     mail: Mail,
     receipts: DeliveryReceipts,
@@ -64,19 +70,16 @@ enum Mail {
     UnderWay,
 }
 
-/// The client does not answer its pushes.
-#[derive(Debug)]
-pub(super) struct Overflow;
-
 impl Pushes {
-    /// An empty queue, in which `waiting_bytes_max` bytes may wait.
-    pub(super) fn new(waiting_bytes_max: usize) -> Self {
+    /// An empty queue, in which `waiting_bytes_max` bytes may wait, of a client that
+    /// may owe a 302 for `unanswered_limit`.
+    pub(super) fn new(waiting_bytes_max: usize, unanswered_limit: Duration) -> Self {
         Self {
             is_open: false,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             waiting_bytes_max,
-            evicted: 0,
+            unanswered_limit,
             in_flight: None,
             mail: Mail::None,
             receipts: DeliveryReceipts::default(),
@@ -94,7 +97,8 @@ impl Pushes {
         self.proceed(outputs);
     }
 
-    /// Adds a live line; `verb` comes before the sender.
+    /// Adds a live line; `verb` comes before the sender. If there is no room for it, its
+    /// sender gets no delivery receipt.
     pub(super) fn add(
         &mut self,
         verb: &str,
@@ -102,28 +106,35 @@ impl Pushes {
         shown: &str,
         mark: Option<Mark>,
         outputs: &mut Outputs,
-    ) -> Result<(), Overflow> {
+    ) {
         let push = Push::new(Origin::Live(mark), verb, sender, shown.to_owned());
-        self.waiting_bytes += push.bytes();
-        self.waiting.push_back(push);
-        self.proceed(outputs);
-        self.make_room()
+        if self.make_room(&push) {
+            self.waiting_bytes += push.bytes();
+            self.waiting.push_back(push);
+            self.proceed(outputs);
+        } else {
+            outputs.notices.extend(mark.map(Notice::Refused));
+        }
     }
 
-    /// At the limit, evicts the oldest pushes without a waiting sender.
-    fn make_room(&mut self) -> Result<(), Overflow> {
-        while self.waiting.len() > WAITING_MAX || self.waiting_bytes > self.waiting_bytes_max {
-            let without_sender = self
-                .waiting
-                .iter()
-                .position(|push| push.origin == Origin::Live(None))
-                .filter(|_| self.evicted < WAITING_MAX);
-            let push =
-                without_sender.and_then(|place| self.waiting.remove(place)).ok_or(Overflow)?;
-            self.waiting_bytes -= push.bytes();
-            self.evicted += 1;
+    /// Evicts the oldest pushes without a waiting sender until there is room for
+    /// another push. Returns whether there is.
+    fn make_room(&mut self, push: &Push) -> bool {
+        while !self.has_room(push) {
+            let without_sender =
+                self.waiting.iter().position(|push| push.origin == Origin::Live(None));
+            let Some(evicted) = without_sender.and_then(|place| self.waiting.remove(place)) else {
+                return false;
+            };
+            self.waiting_bytes -= evicted.bytes();
         }
-        Ok(())
+        true
+    }
+
+    fn has_room(&self, push: &Push) -> bool {
+        let is_next = self.is_open && self.in_flight.is_none();
+        let bytes = self.waiting_bytes + push.bytes();
+        is_next || self.waiting.len() < WAITING_MAX && bytes <= self.waiting_bytes_max
     }
 
     /// Removes a push whose sender no longer waits for its delivery receipt, unless it
@@ -199,11 +210,12 @@ impl Pushes {
         let Some(push) = &mut self.in_flight else {
             return;
         };
-        self.evicted = 0;
         if !push.rest.is_empty() {
             push.send(outputs);
+            outputs.timers.push((UNANSWERED, Some(self.unanswered_limit)));
             return;
         }
+        outputs.timers.push((UNANSWERED, None));
         match push.origin {
             Origin::Live(mark) => outputs.notices.extend(mark.map(Notice::Delivered)),
             Origin::Mailbox => self.mail = Mail::Received,
@@ -220,6 +232,7 @@ impl Pushes {
         if let Some(mut push) = self.waiting.pop_front() {
             self.waiting_bytes -= push.bytes();
             push.send(outputs);
+            outputs.timers.push((UNANSWERED, Some(self.unanswered_limit)));
             self.in_flight = Some(push.into());
         }
     }
@@ -259,13 +272,17 @@ mod tests {
 
     use super::*;
 
+    fn pushes(waiting_bytes_max: usize) -> Pushes {
+        Pushes::new(waiting_bytes_max, Duration::from_mins(1))
+    }
+
     #[test]
     fn a_receipt_is_for_a_push_that_was_written_before_it() {
-        let (mut outputs, mut pushes) = (Outputs::default(), Pushes::new(10_000));
+        let (mut outputs, mut pushes) = (Outputs::default(), pushes(10_000));
         let mark = Mark { session: postroom_model::SessionKey::new(1, 0), number: 1 };
         pushes.open(&mut outputs);
         assert!(matches!(pushes.take_request(), Some(Request::Read)));
-        pushes.add("/from", "ann", "one", Some(mark), &mut outputs).unwrap();
+        pushes.add("/from", "ann", "one", Some(mark), &mut outputs);
         let sender = Name::new("bob").unwrap();
         let text = Text::from_bytes(b"two").unwrap();
         let delivery = Delivery { sender, text, remaining: 0 };
@@ -282,20 +299,26 @@ mod tests {
     }
 
     #[test]
-    fn pushes_without_a_sender_are_evicted_from_a_client_that_answers_and_not_for_ever() {
-        let (mut outputs, mut pushes) = (Outputs::default(), Pushes::new(1 << 20));
+    fn at_the_limit_posts_are_evicted_and_then_senders_are_refused() {
+        let (mut outputs, mut pushes) = (Outputs::default(), pushes(1 << 20));
         pushes.open(&mut outputs);
-        let say = |pushes: &mut Pushes| {
-            pushes.add("/broadcast", "ann", "hi", None, &mut Outputs::default())
+        let mut add = |pushes: &mut Pushes, number: Option<u32>| {
+            let session = postroom_model::SessionKey::new(1, 0);
+            let mark = number.map(|number| Mark { session, number });
+            pushes.add("/from", "ann", "hi", mark, &mut outputs);
+            std::mem::take(&mut outputs.notices)
         };
-        for _ in 0..10 {
-            for _ in 0..WAITING_MAX {
-                say(&mut pushes).unwrap();
-            }
-            pushes.bytes(b"302\n", &mut outputs);
-            outputs.back.clear();
+        let limit = u32::try_from(WAITING_MAX).unwrap();
+        // One is in flight; of those that wait, every second has a waiting sender.
+        for number in 0..=2 * limit {
+            assert_eq!(add(&mut pushes, (number % 2 == 1).then_some(number)), []);
         }
-        assert!((0..2 * WAITING_MAX).any(|_| say(&mut pushes).is_err()), "it answers nothing");
+        assert_eq!(pushes.waiting.len(), WAITING_MAX);
+        assert!(pushes.waiting.iter().all(|push| push.origin != Origin::Live(None)));
+        let notices = add(&mut pushes, Some(1_000));
+        assert!(matches!(notices[..], [Notice::Refused(Mark { number: 1_000, .. })]));
+        assert_eq!(add(&mut pushes, None), []);
+        assert_eq!(pushes.waiting.len(), WAITING_MAX);
     }
 
     proptest! {

@@ -103,6 +103,7 @@ struct Im {
     offline: Offline,
     dial_back: DialBack,
     confirm_limit_ms: u64,
+    unanswered_limit_ms: u64,
     dial_limit_ms: u64,
 }
 
@@ -239,6 +240,7 @@ impl Default for Im {
             offline: Offline::Refuse,
             dial_back: DialBack::Auto,
             confirm_limit_ms: millis(engine.session.im.delivery_limit),
+            unanswered_limit_ms: millis(engine.session.im.unanswered_limit),
             dial_limit_ms: millis(engine.dial_limit),
         }
     }
@@ -409,6 +411,7 @@ impl Config {
             ("channels.recent_bytes", self.channels.recent_bytes as u64, 65_536),
             ("channels.recent_bytes_in_all", self.channels.recent_bytes_in_all as u64, 65_536),
             ("im.confirm_limit_ms", self.im.confirm_limit_ms, 1),
+            ("im.unanswered_limit_ms", self.im.unanswered_limit_ms, 1),
             ("rates.words_per_second", self.rates.words_per_second.into(), 1),
             ("rates.words_burst", self.rates.words_burst.into(), 1),
             ("rates.words_per_second_of_network", self.rates.words_per_second_of_network.into(), 1),
@@ -503,6 +506,7 @@ impl Config {
                 output_bytes_max: connection.output_bytes_max,
                 im: ImSettings {
                     delivery_limit: Duration::from_millis(self.im.confirm_limit_ms),
+                    unanswered_limit: Duration::from_millis(self.im.unanswered_limit_ms),
                     broadcast_verb: self.im.broadcast_verb.as_str().into(),
                     stores_for_absent: matches!(self.im.offline, Offline::Store),
                 },

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::thread;
 
+use crate::harness::chat;
 use crate::harness::im::{
     CONNECTED, DELIVERED, ImClient, NOT_DELIVERED, RECEIVED, log_in, port_of,
 };
@@ -140,4 +141,31 @@ fn a_late_receipt_settles_the_oldest_push_alone() {
     bob.b.send(&format!("{RECEIVED}\n"));
     assert_eq!(carl.line(), DELIVERED);
     assert!(jacky.is_silent());
+}
+
+/// Six users of chat say so many things each at once.
+const SPEAKERS: usize = 6;
+const WORDS: usize = 128;
+
+#[test]
+fn a_client_that_answers_its_pushes_stays_whatever_others_say() {
+    let server = LoggedServer::start(&["bob"], &["--set=chat.announce=false"]);
+    let mut bob = ImClient::enter(&server, "bob");
+    let mut speakers: Vec<_> =
+        (0..SPEAKERS).map(|number| chat::enter(&server, &format!("user{number}"))).collect();
+    for speaker in &mut speakers {
+        speaker.send(&"/all hello\n".repeat(WORDS));
+    }
+    for speaker in &mut speakers {
+        // Its answer follows its own posts; the lines of others come before it.
+        speaker.send("/inbox\n");
+        while speaker.line() != "You have 0 unread messages." {}
+    }
+    speakers[0].send("/all the end\n");
+    let mut pushes = 0;
+    while bob.receive() != "/broadcast user0 the end" {
+        pushes += 1;
+        assert!(pushes <= SPEAKERS * WORDS);
+    }
+    assert!(bob.a.ask("/list").starts_with("301 bob user0"));
 }
