@@ -7,9 +7,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use postroom_model::Request;
+use postroom_model::{Network, Request};
 
-use crate::before_login::Network;
 use crate::settings::{Rate, RateLimits};
 use crate::turns::LINES_AT_A_TIME;
 

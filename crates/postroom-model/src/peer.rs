@@ -1,0 +1,60 @@
+//! Where a client comes from, as far as limits depend on it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What counts as one peer: an address of IPv4, or the /64 of an address of IPv6.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Network {
+    /// An address of IPv4.
+    V4(Ipv4Addr),
+    /// The first four groups of an address of IPv6.
+    V6([u16; 4]),
+}
+
+impl Network {
+    /// Whether its clients run on the server's own machine.
+    #[must_use]
+    pub fn is_loopback(self) -> bool {
+        match self {
+            Self::V4(address) => address.is_loopback(),
+            // The only address of this /64 in use.
+            Self::V6(prefix) => prefix == [0; 4],
+        }
+    }
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
+            }
+        }
+    }
+}
+
+/// The origin of a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Peer {
+    /// The network that it comes from.
+    pub network: Network,
+    /// Whether that stands for any number of clients that have nothing to do with each
+    /// other: it is loopback, or the address of a proxy.
+    pub is_shared: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_network_count_together() {
+        let of = |address: &str| Network::from(address.parse::<IpAddr>().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+}
