@@ -1,6 +1,7 @@
 //! The threads beside the event loop. Only this module starts threads.
 //!
-//! Two threads check passwords, which is slow by design; one reads the password file,
+//! Two threads check passwords, which is slow by design, below the priority of the event
+//! loop; one reads the password file,
 //! which may be on a slow disk; one does the store's housekeeping. The server joins all
 //! of them when it ends, except a read that hangs.
 
@@ -14,11 +15,16 @@ use mio::Waker;
 use postroom_office::password::Checker;
 use postroom_office::{Check, Checked, PasswordRead, PasswordsRead};
 use postroom_store::StoreFailure;
+use rustix::process::nice;
 
 use crate::parts::PasswordSource;
 
 /// Concurrent password checks; each takes 19 MiB.
 const CHECKERS: usize = 2;
+
+/// How much nicer than the event loop the threads are that check passwords: on a busy
+/// machine each gets about a tenth of the loop's share.
+const CHECKERS_NICER_BY: i32 = 10;
 
 /// A message from a thread to the event loop.
 #[derive(Debug)]
@@ -187,6 +193,10 @@ impl Reader {
 }
 
 fn check_passwords(queue: &Mutex<Receiver<Check>>, stopping: &AtomicBool, notifier: &Notifier) {
+    // On Linux this is the priority of the calling thread alone.
+    if let Err(error) = nice(CHECKERS_NICER_BY) {
+        tracing::warn!(%error, "password checks run at the priority of the server");
+    }
     // The memory of a check is reused for the next one.
     let mut checker = Checker::default();
     loop {

@@ -3,4 +3,5 @@
 mod bad_input;
 mod crowd;
 mod cut;
+mod logins;
 mod time_limits;
