@@ -157,7 +157,9 @@ impl Limit {
                 "refused: the server is full (accounts.max), or its disk (disk.reserve_bytes)"
             }
             Self::TooManyHashtags => "refused: the server is full (channels.max)",
-            Self::TooManyPasswordChecks => "refused: the server is busy (password_checks_max)",
+            Self::TooManyPasswordChecks => {
+                "refused: too many logins wait (accounts.password_checks_max)"
+            }
         }
     }
 }

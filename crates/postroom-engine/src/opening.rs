@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use postroom_model::SessionKey;
+use postroom_model::{Peer, SessionKey};
 use postroom_protocol::{Close, DropReason, Input, Outputs, Stream, Timer};
 use postroom_store::Store;
 
 use crate::Engine;
 use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
-use crate::listener::ListenerKey;
+use crate::listener::{Listener, ListenerKey, Proof};
 use crate::rates::Buckets;
 use crate::session::Session;
 use crate::timers::{Deadline, Slot};
@@ -25,8 +25,8 @@ impl<S: Store> Engine<S> {
     /// taken before, or the key may be one that is still to be closed.
     pub fn open(&mut self, now: Instant, listener: ListenerKey, peer: SocketAddr) -> ConnectionKey {
         self.now = now;
-        let protocol = self.listeners.get(listener).protocol;
-        let key = self.office.enter();
+        let Listener { protocol, options } = *self.listeners.get(listener);
+        let key = self.office.enter(origin(peer, options.proof));
         let mut outputs = Outputs::default();
         let state = (protocol.begin)(&self.settings.session, &mut outputs);
         let connection = Connection::new(key, Stream::Front, Phase::Open);
@@ -140,6 +140,13 @@ impl<S: Store> Engine<S> {
     }
 }
 
+/// Where a client comes from. Behind a proxy all clients have its address.
+fn origin(peer: SocketAddr, proof: Proof) -> Peer {
+    let address = peer.ip().to_canonical();
+    let is_shared = address.is_loopback() || proof == Proof::Command;
+    Peer { network: address.into(), is_shared }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -148,7 +155,7 @@ mod tests {
     use postroom_store::{Limits, MemoryDisk};
 
     use super::*;
-    use crate::{EngineSettings, Listener, ListenerOptions};
+    use crate::{EngineSettings, ListenerOptions};
 
     #[test]
     fn connections_evicted_long_ago_are_forgotten() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use postroom_office::LoginLimits;
 use postroom_protocol::Settings;
 
 /// What an engine is told at its start.
@@ -15,8 +16,8 @@ pub struct EngineSettings {
     pub connections_max: usize,
     /// How long a connection that the server ends is kept for its reader.
     pub drain_limit: Duration,
-    /// Logins that may wait for their password to be checked.
-    pub password_checks_max: usize,
+    /// Those of logins with a password.
+    pub logins: LoginLimits,
     /// How long a client may take to be dialled back.
     pub dial_limit: Duration,
     /// How often clients may post, say something or log in.
@@ -34,7 +35,7 @@ impl Default for EngineSettings {
             output_bytes_in_all: 256 << 20,
             connections_max: 16_384,
             drain_limit: Duration::from_secs(1),
-            password_checks_max: 256,
+            logins: LoginLimits::default(),
             dial_limit: Duration::from_secs(3),
             rates: RateLimits::default(),
             recent: RecentLimits::default(),

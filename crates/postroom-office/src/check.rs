@@ -1,25 +1,20 @@
-//! The queue of password checks.
+//! Password checks: what they compare.
 
-use std::collections::VecDeque;
-
-use postroom_model::{Name, Password};
+use postroom_model::{Name, Password, Peer};
 use postroom_store::PasswordHash;
 
 use crate::calls::RequestKey;
-use crate::file_passwords::Table;
 use crate::password::{self, Checker};
-
-/// Maximum waiting checks per account; further logins are refused.
-const CHECKS_PER_ACCOUNT_MAX: usize = 16;
 
 /// A password to compare with a secret. That takes long: the driver runs the check on
 /// another thread and passes the result to [`Office::checked`](crate::Office::checked).
 #[derive(Debug)]
 pub struct Check {
-    login: RequestKey,
-    name: Name,
+    pub(crate) login: RequestKey,
+    pub(crate) name: Name,
     given: Option<Password>,
     against: Against,
+    pub(crate) peer: Peer,
 }
 
 /// The secret that a password is compared with.
@@ -57,8 +52,9 @@ impl Check {
         name: Name,
         given: Option<Password>,
         against: Against,
+        peer: Peer,
     ) -> Self {
-        Self { login, name, given, against }
+        Self { login, name, given, against, peer }
     }
 
     /// Runs the check, which takes some ten milliseconds and 19 MiB of memory. Every
@@ -82,50 +78,5 @@ impl Check {
             Against::Stored(_) | Against::File(_) | Against::Nothing => Verdict::Wrong,
         };
         Checked { login: self.login, name: self.name, verdict }
-    }
-}
-
-/// The checks that have not started, and the password file.
-#[derive(Debug)]
-pub(crate) struct Checks {
-    waiting: VecDeque<Check>,
-    waiting_max: usize,
-    /// The names and passwords of the password file.
-    secrets: Table,
-}
-
-impl Checks {
-    pub(crate) fn new(waiting_max: usize) -> Self {
-        Self { waiting: VecDeque::new(), waiting_max, secrets: Table::default() }
-    }
-
-    /// Adds a check, if the queue has room; returns whether it has.
-    pub(crate) fn add(&mut self, check: Check) -> bool {
-        let of_account = self.waiting.iter().filter(|other| other.name == check.name).count();
-        let has_room = self.waiting.len() < self.waiting_max && of_account < CHECKS_PER_ACCOUNT_MAX;
-        if has_room {
-            self.waiting.push_back(check);
-        }
-        has_room
-    }
-
-    /// Takes the earliest check whose login is still under way.
-    pub(crate) fn take(&mut self, is_under_way: impl Fn(RequestKey) -> bool) -> Option<Check> {
-        while let Some(check) = self.waiting.pop_front() {
-            if is_under_way(check.login) {
-                return Some(check);
-            }
-        }
-        None
-    }
-
-    /// The password of a name in the password file.
-    pub(crate) fn secret(&self, name: &Name) -> Option<&Password> {
-        self.secrets.get(name)
-    }
-
-    /// Replaces the passwords of the password file.
-    pub(crate) fn set_secrets(&mut self, secrets: Table) {
-        self.secrets = secrets;
     }
 }

@@ -8,6 +8,8 @@
 
 mod calls;
 mod check;
+mod check_queue;
+mod checks;
 mod completion;
 mod file_passwords;
 mod live;
@@ -24,12 +26,12 @@ mod tests;
 
 use std::collections::VecDeque;
 
-use postroom_model::{LogInRefusal, Reply, Request, SessionKey};
+use postroom_model::{LogInRefusal, Peer, Reply, Request, SessionKey};
 use postroom_store::{Call, Completion, Job, Store, StoreFailure, Timestamp};
 use slab::Slab;
 
 use calls::{Calls, Origin, RequestKey};
-use check::Checks;
+use checks::Checks;
 use live::Live;
 use locks::Locks;
 use password_file::PasswordFile;
@@ -37,6 +39,7 @@ use requests::Due;
 use session::{Identity, Session, SpareWork};
 
 pub use check::{Check, Checked};
+pub use checks::LoginLimits;
 pub use file_passwords::{FilePasswords, PasswordTables};
 pub use output::{Operator, Output, Posts};
 pub use password_file::{PasswordRead, PasswordsRead};
@@ -71,9 +74,8 @@ pub struct Office<S> {
 }
 
 impl<S: Store> Office<S> {
-    /// An office over `store` in which at most `checks_max` logins wait for their
-    /// password check.
-    pub fn new(mut store: S, checks_max: usize) -> Self {
+    /// An office over `store`.
+    pub fn new(mut store: S, logins: LoginLimits) -> Self {
         // The damaged records found when the store was opened.
         let damaged = store.take_damaged().into_iter();
         let outputs = damaged.map(|record| Output::Operator(Operator::Damaged(record))).collect();
@@ -86,7 +88,7 @@ impl<S: Store> Office<S> {
             live: Live::default(),
             outputs,
             posts: None,
-            checks: Checks::new(checks_max),
+            checks: Checks::new(logins),
             locks: Locks::default(),
             file: None,
             claims: Vec::new(),
@@ -97,11 +99,11 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Begins a session. It is not logged in yet.
-    pub fn enter(&mut self) -> SessionKey {
+    /// Begins a session of a client from `peer`. It is not logged in yet.
+    pub fn enter(&mut self, peer: Peer) -> SessionKey {
         let generation = self.next_generation;
         self.next_generation = generation.wrapping_add(1);
-        let index = self.sessions.insert(Session::new(generation));
+        let index = self.sessions.insert(Session::new(generation, peer));
         // There are never 2^32 sessions at a time.
         SessionKey::new(u32::try_from(index).unwrap_or(u32::MAX), generation)
     }

@@ -53,6 +53,10 @@ impl<S: Store> Office<S> {
         if let (Some(file), Some(since)) = (&mut self.file, login.waits_since) {
             file.remove(since, session);
         }
+        if let Some(peer) = self.session(session).map(|record| record.peer) {
+            let key = RequestKey { session, number: login.number };
+            self.checks.remove(key, &login.name, peer.network);
+        }
         // The results of its calls are dropped.
         if let Some(work) = self.session(session).and_then(|record| record.work()) {
             work.requests.clear();
@@ -197,11 +201,15 @@ impl<S: Store> Office<S> {
     }
 
     fn check(&mut self, key: RequestKey, against: Against) {
+        let Some(peer) = self.session(key.session).map(|record| record.peer) else {
+            return;
+        };
         let Some(login) = self.login(key.session) else {
             return;
         };
         let (name, given) = (login.name.clone(), login.password.take());
-        if !self.checks.add(Check::new(key, name, given, against))
+        let evicted = self.checks.add(Check::new(key, name, given, against, peer));
+        if let Some(Check { login: key, .. }) = evicted
             && let Some(reply) = self.refused(key.session, LogInRefusal::Busy)
         {
             self.resolve(key, reply);
@@ -213,22 +221,14 @@ impl<S: Store> Office<S> {
         Some(Reply::LogInRefused(refusal))
     }
 
-    /// Takes the next password check; those of sessions that have ended are dropped.
+    /// Takes the next password check.
     pub fn take_check(&mut self) -> Option<Check> {
-        let sessions = &self.sessions;
-        self.checks.take(|check| {
-            let record = sessions.get(check.session.index());
-            record.is_some_and(|record| match &record.identity {
-                Identity::LoggingIn(login) => {
-                    record.generation == check.session.generation() && login.number == check.number
-                }
-                _ => false,
-            })
-        })
+        self.checks.take()
     }
 
     /// Handles the result of a check.
-    pub fn checked(&mut self, Checked { login: key, name, verdict }: Checked) {
+    pub fn checked(&mut self, checked: Checked) {
+        let Checked { login: key, name, verdict } = checked;
         let password = match verdict {
             Verdict::Wrong => None,
             Verdict::FitsStored(hash) => Some(Key::Verified(hash)),

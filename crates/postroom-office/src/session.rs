@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Author, Channel, Committed, Mark, Name, Password, Post, PresenceTerms, SessionKey, Terms, Text,
+    Author, Channel, Committed, Mark, Name, Password, Peer, Post, PresenceTerms, SessionKey, Terms,
+    Text,
 };
 use postroom_store::{AccountId, Lease, Presence};
 
@@ -21,6 +22,7 @@ use crate::requests::Requests;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) generation: u32,
+    pub(crate) peer: Peer,
     /// The number of its next request while none is under way. Numbers are never
     /// reused.
     next_request: u32,
@@ -121,9 +123,9 @@ pub(crate) enum Stage {
 }
 
 impl Session {
-    pub(crate) fn new(generation: u32) -> Self {
+    pub(crate) fn new(generation: u32, peer: Peer) -> Self {
         let identity = Identity::Anonymous;
-        Self { generation, next_request: 0, has_ended: false, identity, work: None }
+        Self { generation, peer, next_request: 0, has_ended: false, identity, work: None }
     }
 
     /// The account that the session is logged in to.

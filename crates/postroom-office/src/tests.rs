@@ -1,13 +1,14 @@
 //! Tests of the office over a store in memory.
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::rc::Rc;
 
-use postroom_model::{Name, Password, PresenceTerms, Reply, Request, SessionKey, Terms};
+use postroom_model::{Name, Password, Peer, PresenceTerms, Reply, Request, SessionKey, Terms};
 use postroom_store::{Call, Fate, Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 
 use crate::password::Checker;
-use crate::{FilePasswords, Office, Output, PasswordTables};
+use crate::{FilePasswords, LoginLimits, Office, Output, PasswordTables};
 
 /// An office, its store's disk and its outputs.
 pub(crate) struct Bench {
@@ -20,7 +21,8 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let disk = MemoryDisk::default();
         let store = disk.open(Limits::default());
-        Self { office: Office::new(store, 16), disk, outputs: Vec::new() }
+        let office = Office::new(store, LoginLimits::default());
+        Self { office, disk, outputs: Vec::new() }
     }
 
     /// Counts the presence claims from now on.
@@ -62,7 +64,7 @@ impl Bench {
 
     /// Requests a login with presence.
     pub(crate) fn ask_to_enter(&mut self, name: &str, given: Option<&str>) -> SessionKey {
-        let session = self.office.enter();
+        let session = self.office.enter(peer(1));
         let presence = Some(PresenceTerms { alone: true, ..PresenceTerms::default() });
         let terms = Terms { admits_strangers: true, presence };
         let (name, password) = (Name::new(name).unwrap(), given.map(password));
@@ -87,6 +89,11 @@ impl Bench {
         self.settle();
         is_in
     }
+}
+
+/// The origin of a session.
+pub(crate) fn peer(number: u8) -> Peer {
+    Peer { network: IpAddr::from([192, 0, 2, number]).into(), is_shared: false }
 }
 
 pub(crate) fn password(typed: &str) -> Password {

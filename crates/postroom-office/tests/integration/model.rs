@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use postroom_model::{ComposeRefusal, Name, Reply, Request, SessionKey, Terms, Text, Unknown};
-use postroom_office::{Office, Output};
+use postroom_office::{LoginLimits, Office, Output};
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 use postroom_testing::mailboxes::{Answer, Mailboxes, NAMES, Person, Visitor};
 use proptest::prelude::*;
+
+use crate::telling::peer;
 
 const CAPACITY: u32 = 4;
 /// Concurrent clients.
@@ -131,7 +133,10 @@ struct Trial {
 }
 
 fn open(disk: &MemoryDisk) -> Office<MemoryStore> {
-    Office::new(disk.open(Limits { mailbox_capacity: CAPACITY, ..Limits::default() }), 1)
+    Office::new(
+        disk.open(Limits { mailbox_capacity: CAPACITY, ..Limits::default() }),
+        LoginLimits::default(),
+    )
 }
 
 impl Trial {
@@ -199,7 +204,7 @@ impl Trial {
 
     fn log_in(&mut self, seat: usize, person: Person, spelling: usize) {
         self.leave(seat);
-        let session = self.office.enter();
+        let session = self.office.enter(peer());
         self.visitors += 1;
         let visitor = self.visitors;
         let name = Name::new(NAMES[person][spelling]).unwrap();

@@ -1,14 +1,21 @@
 //! Which session receives which post when several requests are under way.
 
+use std::net::IpAddr;
+
 use postroom_model::{
-    Author, Channel, Event, Mark, Name, Notice, PresenceTerms, Reply, Request, SessionKey, Terms,
-    Text,
+    Author, Channel, Event, Mark, Name, Notice, Peer, PresenceTerms, Reply, Request, SessionKey,
+    Terms, Text,
 };
-use postroom_office::{Office, Output, Posts};
+use postroom_office::{LoginLimits, Office, Output, Posts};
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 
 fn office() -> Office<MemoryStore> {
-    Office::new(MemoryDisk::default().open(Limits::default()), 1)
+    Office::new(MemoryDisk::default().open(Limits::default()), LoginLimits::default())
+}
+
+/// Where the clients come from.
+pub(crate) fn peer() -> Peer {
+    Peer { network: IpAddr::from([192, 0, 2, 1]).into(), is_shared: false }
 }
 
 fn settle(office: &mut Office<MemoryStore>) -> Vec<Output> {
@@ -33,7 +40,7 @@ fn enter_confirming(office: &mut Office<MemoryStore>, name: &str) -> SessionKey 
 }
 
 fn enter_on(office: &mut Office<MemoryStore>, name: &str, presence: PresenceTerms) -> SessionKey {
-    let session = office.enter();
+    let session = office.enter(peer());
     let presence = Some(presence);
     let terms = Terms { admits_strangers: true, presence };
     let name = Name::new(name).unwrap();

@@ -5,6 +5,7 @@
 //! types and their defaults: keys of the environment and of `--set` are looked up in
 //! its default.
 
+mod accounts;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::{Table, Value};
 
+use accounts::Accounts;
 use sources::{Keys, one_line, read_file, utf8_pair};
 
 const ENVIRONMENT_PREFIX: &str = "POSTROOM_";
@@ -77,13 +79,6 @@ pub(crate) enum LogFormat {
 #[serde(default, deny_unknown_fields)]
 struct Mailbox {
     capacity: u32,
-}
-
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-struct Accounts {
-    max: u32,
-    password_checks_max: usize,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -207,15 +202,6 @@ impl Default for Log {
 impl Default for Mailbox {
     fn default() -> Self {
         Self { capacity: MAILBOX_CAPACITY_DEFAULT }
-    }
-}
-
-impl Default for Accounts {
-    fn default() -> Self {
-        Self {
-            max: Limits::default().accounts_max,
-            password_checks_max: EngineSettings::default().password_checks_max,
-        }
     }
 }
 
@@ -403,8 +389,6 @@ impl Config {
     fn checked(self) -> Result<Self, ConfigError> {
         let least = [
             ("mailbox.capacity", u64::from(self.mailbox.capacity), 1),
-            ("accounts.max", u64::from(self.accounts.max), 1),
-            ("accounts.password_checks_max", self.accounts.password_checks_max as u64, 1),
             ("channels.max", u64::from(self.channels.max), 1),
             ("channels.posts", u64::from(self.channels.posts), 1),
             ("channels.recent_posts", self.channels.recent_posts as u64, 1),
@@ -429,7 +413,7 @@ impl Config {
             ("connection.line_bytes_max", self.connection.line_bytes_max as u64, 128),
             ("connection.peer_dead_after_ms", self.connection.peer_dead_after_ms, 15_000),
         ];
-        for (key, value, least) in least {
+        for (key, value, least) in self.accounts.least().into_iter().chain(least) {
             if value < least {
                 return Err(ConfigError::Invalid(format!("{key} is at least {least}")));
             }
@@ -515,7 +499,7 @@ impl Config {
             output_bytes_in_all: connection.output_bytes_in_all,
             connections_max: connection.max,
             drain_limit: Duration::from_millis(connection.drain_limit_ms),
-            password_checks_max: self.accounts.password_checks_max,
+            logins: self.accounts.login_limits(),
             dial_limit: Duration::from_millis(self.im.dial_limit_ms),
             rates: self.rate_limits(),
             recent: RecentLimits {

@@ -66,7 +66,13 @@ fn a_stop_does_not_wait_for_a_client_that_does_not_read() {
 fn a_stop_does_not_wait_for_all_passwords_to_be_checked() {
     let (_folder, data) = store();
     add_account(&data, "dora", "secret");
-    let mut server = Server::in_folder(&data, &["--set=accounts.password_checks_max=2000"]);
+    let mut server = Server::in_folder(
+        &data,
+        &[
+            "--set=accounts.password_checks_max=2000",
+            "--set=accounts.password_checks_per_address_max=2000",
+        ],
+    );
     let clients: Vec<_> = (0..600)
         .map(|_| {
             let mut client = server.connect("mailbox");

@@ -1,0 +1,226 @@
+//! The password checks that have not begun, in a fair order.
+//!
+//! Networks take turns, and so do the accounts of a network. At a limit the network
+//! with most waiting checks loses one: of the account with most, the newest. So a host
+//! that asks for many checks makes only its own wait, and loses only its own.
+//!
+//! The lists are searched from their beginning: they are short, and most logins need no
+//! check.
+
+use std::collections::VecDeque;
+
+use postroom_model::{Name, Network};
+
+use crate::calls::RequestKey;
+use crate::check::Check;
+
+/// The waiting checks.
+#[derive(Debug)]
+pub(crate) struct CheckQueue {
+    /// Those with waiting checks; the first has its turn.
+    networks: VecDeque<OfNetwork>,
+    len: usize,
+    max: usize,
+    per_network_max: usize,
+}
+
+/// The waiting checks of a network.
+#[derive(Debug)]
+struct OfNetwork {
+    network: Network,
+    /// Those with waiting checks; the first has its turn.
+    accounts: VecDeque<OfAccount>,
+    len: usize,
+}
+
+/// The waiting checks of an account for one network, the earliest first; at least one.
+#[derive(Debug)]
+struct OfAccount {
+    name: Name,
+    checks: VecDeque<Check>,
+}
+
+impl CheckQueue {
+    /// An empty queue for at most `max` checks, of which `per_network_max` may be those
+    /// of one network.
+    pub(crate) fn new(max: usize, per_network_max: usize) -> Self {
+        Self { networks: VecDeque::new(), len: 0, max, per_network_max }
+    }
+
+    /// Adds a check. At a limit returns the one that is evicted.
+    pub(crate) fn add(&mut self, check: Check) -> Option<Check> {
+        let network = check.peer.network;
+        let place = self.networks.iter().position(|of| of.network == network);
+        let place = place.unwrap_or_else(|| {
+            self.networks.push_back(OfNetwork { network, accounts: VecDeque::new(), len: 0 });
+            self.networks.len() - 1
+        });
+        let of = &mut self.networks[place];
+        of.add(check);
+        self.len += 1;
+        let is_full = of.len > self.per_network_max;
+        let place = if is_full { Some(place) } else { self.busiest() };
+        place.and_then(|place| self.evict(place))
+    }
+
+    /// If there are too many checks in all, the network with most.
+    fn busiest(&self) -> Option<usize> {
+        let networks = self.networks.iter().enumerate().filter(|_| self.len > self.max);
+        networks.max_by_key(|(_, of)| of.len).map(|(place, _)| place)
+    }
+
+    /// Evicts a check of a network: of the account with most, the newest.
+    fn evict(&mut self, network: usize) -> Option<Check> {
+        let accounts = self.networks[network].accounts.iter().enumerate();
+        let (account, of) = accounts.max_by_key(|(_, of)| of.checks.len())?;
+        self.remove_at(network, account, of.checks.len().checked_sub(1)?)
+    }
+
+    /// Removes the check of a login, if it waits.
+    pub(crate) fn remove(&mut self, login: RequestKey, name: &Name, network: Network) {
+        let place = self.networks.iter().position(|of| of.network == network);
+        let found = place.and_then(|place| {
+            let account = self.networks[place].accounts.iter().position(|of| of.name == *name)?;
+            let checks = &self.networks[place].accounts[account].checks;
+            Some((place, account, checks.iter().position(|check| check.login == login)?))
+        });
+        if let Some((network, account, check)) = found {
+            self.remove_at(network, account, check);
+        }
+    }
+
+    /// Takes the next check.
+    pub(crate) fn take(&mut self) -> Option<Check> {
+        // Both have had their turn.
+        let of = self.networks.front_mut()?;
+        of.accounts.rotate_left(1);
+        let account = of.accounts.len().checked_sub(1)?;
+        self.networks.rotate_left(1);
+        self.remove_at(self.networks.len() - 1, account, 0)
+    }
+
+    fn remove_at(&mut self, network: usize, account: usize, check: usize) -> Option<Check> {
+        let of_network = self.networks.get_mut(network)?;
+        let of_account = of_network.accounts.get_mut(account)?;
+        let check = of_account.checks.remove(check)?;
+        if of_account.checks.is_empty() {
+            of_network.accounts.remove(account);
+        }
+        of_network.len -= 1;
+        if of_network.accounts.is_empty() {
+            self.networks.remove(network);
+        }
+        self.len -= 1;
+        Some(check)
+    }
+}
+
+impl OfNetwork {
+    fn add(&mut self, check: Check) {
+        self.len += 1;
+        match self.accounts.iter_mut().find(|of| of.name == check.name) {
+            Some(of) => of.checks.push_back(check),
+            None => self
+                .accounts
+                .push_back(OfAccount { name: check.name.clone(), checks: VecDeque::from([check]) }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use postroom_model::{Peer, SessionKey};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::check::Against;
+
+    fn peer(number: u8) -> Peer {
+        Peer { network: Network::V4(Ipv4Addr::new(192, 0, 2, number)), is_shared: false }
+    }
+
+    /// A check for an account, from a network.
+    fn check(name: &str, from: u8, number: u32) -> Check {
+        let login = RequestKey { session: SessionKey::new(number, 0), number: 0 };
+        Check::new(login, Name::new(name).unwrap(), None, Against::Nothing, peer(from))
+    }
+
+    fn number(check: &Check) -> usize {
+        check.login.session.index()
+    }
+
+    /// The numbers of the checks in the order in which they begin.
+    fn all(queue: &mut CheckQueue) -> Vec<usize> {
+        std::iter::from_fn(|| queue.take()).map(|check| number(&check)).collect()
+    }
+
+    #[test]
+    fn networks_take_turns_and_so_do_the_accounts_of_each() {
+        let mut queue = CheckQueue::new(100, 100);
+        for number in 0..4 {
+            assert!(queue.add(check("ann", 1, number)).is_none());
+        }
+        for (number, name, from) in [(4, "bob", 1), (5, "ann", 2), (6, "cat", 3), (7, "ann", 2)] {
+            assert!(queue.add(check(name, from, number)).is_none());
+        }
+        assert_eq!(all(&mut queue), [0, 5, 6, 4, 7, 1, 2, 3]);
+        assert_eq!(queue.len, 0);
+    }
+
+    #[test]
+    fn at_a_limit_the_account_with_most_loses_its_newest() {
+        let mut queue = CheckQueue::new(5, 4);
+        let evicted = |queue: &mut CheckQueue, name, from, of| {
+            queue.add(check(name, from, of)).map(|check| number(&check))
+        };
+        for number in 0..4 {
+            assert_eq!(evicted(&mut queue, "ann", 1, number), None);
+        }
+        // The limit of a network.
+        assert_eq!(evicted(&mut queue, "bob", 1, 4), Some(3));
+        // The limit of all.
+        assert_eq!(evicted(&mut queue, "cat", 2, 5), None);
+        assert_eq!(evicted(&mut queue, "dan", 3, 6), Some(2));
+        assert_eq!(all(&mut queue), [0, 5, 6, 4, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_check_is_lost_and_the_limits_hold(
+            steps in prop::collection::vec((0..5_u8, 0..3_usize, 0..6_u8), 0..200),
+        ) {
+            let mut queue = CheckQueue::new(12, 5);
+            let mut waiting = std::collections::BTreeMap::new();
+            for (number_added, (from, name, step)) in (0..).zip(steps) {
+                let name = ["ann", "bob", "cat"][name];
+                match step {
+                    0 => match queue.take() {
+                        Some(check) => prop_assert!(waiting.remove(&number(&check)).is_some()),
+                        None => prop_assert!(waiting.is_empty()),
+                    },
+                    1 => {
+                        if let Some((number, (name, from))) = waiting.pop_first() {
+                            let of = check(name, from, u32::try_from(number).unwrap());
+                            queue.remove(of.login, &of.name, of.peer.network);
+                        }
+                    }
+                    _ => {
+                        let added = check(name, from, number_added);
+                        waiting.insert(number(&added), (name, from));
+                        if let Some(check) = queue.add(added) {
+                            prop_assert!(waiting.remove(&number(&check)).is_some());
+                        }
+                    }
+                }
+                prop_assert_eq!(queue.len, waiting.len());
+                prop_assert!(queue.len <= 12);
+                for of in &queue.networks {
+                    prop_assert!(of.len <= 5);
+                    prop_assert_eq!(of.len, of.accounts.iter().map(|of| of.checks.len()).sum());
+                }
+            }
+        }
+    }
+}

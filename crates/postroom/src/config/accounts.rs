@@ -1,0 +1,46 @@
+//! The settings of accounts and logins.
+
+use postroom_engine::{EngineSettings, LoginLimits};
+use postroom_store::Limits;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Accounts {
+    pub(super) max: u32,
+    password_checks_max: usize,
+    password_checks_per_address_max: usize,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        let logins = EngineSettings::default().logins;
+        Self {
+            max: Limits::default().accounts_max,
+            password_checks_max: logins.checks_max,
+            password_checks_per_address_max: logins.checks_per_network_max,
+        }
+    }
+}
+
+impl Accounts {
+    /// The settings with a least value, and that.
+    pub(super) fn least(&self) -> [(&'static str, u64, u64); 3] {
+        [
+            ("accounts.max", u64::from(self.max), 1),
+            ("accounts.password_checks_max", self.password_checks_max as u64, 1),
+            (
+                "accounts.password_checks_per_address_max",
+                self.password_checks_per_address_max as u64,
+                1,
+            ),
+        ]
+    }
+
+    pub(super) fn login_limits(&self) -> LoginLimits {
+        LoginLimits {
+            checks_max: self.password_checks_max,
+            checks_per_network_max: self.password_checks_per_address_max,
+        }
+    }
+}
