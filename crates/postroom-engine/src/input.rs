@@ -254,6 +254,8 @@ impl<S: Store> Engine<S> {
                 Deadline::Redial(session) => self.redial(session),
                 // The logins are tended in each turn.
                 Deadline::Passwords => self.passwords_deadline = Slot::default(),
+                // The driver asks for checks in each turn.
+                Deadline::Checks => self.checks_deadline = Slot::default(),
                 Deadline::Rate(key) => {
                     if let Some(connection) = self.connections.get_mut(key.index()) {
                         connection.waits = Slot::default();

@@ -92,6 +92,7 @@ pub struct Engine<S> {
     dial_failures: Failures,
     timers: Timers,
     passwords_deadline: Slot,
+    checks_deadline: Slot,
     /// Lines of the log in this second.
     line_counts: Counts,
     /// Connections with input to be taken.
@@ -164,6 +165,7 @@ impl<S: Store> Engine<S> {
             dial_failures: Failures::default(),
             timers: Timers::new(now),
             passwords_deadline: Slot::default(),
+            checks_deadline: Slot::default(),
             line_counts: Counts::default(),
             turns: Turns::new(),
             served: Vec::new(),
@@ -209,14 +211,18 @@ impl<S: Store> Engine<S> {
         self.office.passwords_read(read);
     }
 
-    /// A password to be checked, if one waits.
+    /// A password to be checked, if a check may begin. To be asked once a turn, and again
+    /// while there is one and a thread for it.
     pub fn next_check(&mut self) -> Option<Check> {
-        self.office.take_check()
+        let check = self.office.take_check(self.now);
+        let at = self.office.checks_wait_until();
+        self.timers.set(&mut self.checks_deadline, Deadline::Checks, at);
+        check
     }
 
     /// Takes the result of a check.
     pub fn checked(&mut self, checked: Checked) {
-        self.office.checked(checked);
+        self.office.checked(self.now, checked);
     }
 
     /// The next group for the store to commit, if there is one to run now. To be asked

@@ -24,6 +24,8 @@ pub(crate) enum Deadline {
     Rate(ConnectionKey),
     /// Logins wait no longer for the password file.
     Passwords,
+    /// A password check may begin that failed logins have delayed.
+    Checks,
 }
 
 /// Where the owner of a deadline keeps its time, in half the bytes of an
@@ -38,7 +40,7 @@ impl Slot {
 }
 
 /// All deadlines in the order of their times: at most six a session, two a connection
-/// and one of the engine.
+/// and two of the engine.
 #[derive(Debug)]
 pub(crate) struct Timers {
     began: Instant,

@@ -33,6 +33,7 @@ pub(crate) enum Against {
 pub struct Checked {
     pub(crate) login: RequestKey,
     pub(crate) name: Name,
+    pub(crate) peer: Peer,
     pub(crate) verdict: Verdict,
 }
 
@@ -77,6 +78,6 @@ impl Check {
             }
             Against::Stored(_) | Against::File(_) | Against::Nothing => Verdict::Wrong,
         };
-        Checked { login: self.login, name: self.name, verdict }
+        Checked { login: self.login, name: self.name, peer: self.peer, verdict }
     }
 }

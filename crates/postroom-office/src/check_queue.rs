@@ -8,11 +8,13 @@
 //! check.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use postroom_model::{Name, Network};
 
 use crate::calls::RequestKey;
 use crate::check::Check;
+use crate::failed_logins::FailedLogins;
 
 /// The waiting checks.
 #[derive(Debug)]
@@ -40,11 +42,23 @@ struct OfAccount {
     checks: VecDeque<Check>,
 }
 
+/// The next check, or when there is one.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Check(Check),
+    /// Checks wait until this time; `None` if there are none.
+    NotBefore(Option<Instant>),
+}
+
 impl CheckQueue {
     /// An empty queue for at most `max` checks, of which `per_network_max` may be those
     /// of one network.
     pub(crate) fn new(max: usize, per_network_max: usize) -> Self {
         Self { networks: VecDeque::new(), len: 0, max, per_network_max }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// Adds a check. At a limit returns the one that is evicted.
@@ -89,14 +103,44 @@ impl CheckQueue {
         }
     }
 
-    /// Takes the next check.
-    pub(crate) fn take(&mut self) -> Option<Check> {
+    /// Takes the next check that may begin.
+    pub(crate) fn take(&mut self, now: Instant, failed: &FailedLogins) -> Next {
+        let (network, account) = match self.find(now, failed) {
+            Ok(place) => place,
+            Err(at) => return Next::NotBefore(at),
+        };
         // Both have had their turn.
-        let of = self.networks.front_mut()?;
-        of.accounts.rotate_left(1);
-        let account = of.accounts.len().checked_sub(1)?;
-        self.networks.rotate_left(1);
-        self.remove_at(self.networks.len() - 1, account, 0)
+        if let Some(mut of) = self.networks.remove(network) {
+            of.accounts.rotate_left(account + 1);
+            let account = of.accounts.len() - 1;
+            self.networks.push_back(of);
+            if let Some(check) = self.remove_at(self.networks.len() - 1, account, 0) {
+                return Next::Check(check);
+            }
+        }
+        Next::NotBefore(None)
+    }
+
+    /// The network and the account of the next check that may begin. If there is none,
+    /// the time of the first one that may.
+    fn find(&self, now: Instant, failed: &FailedLogins) -> Result<(usize, usize), Option<Instant>> {
+        let mut first: Option<Instant> = None;
+        let mut waits = |until: Option<Instant>| {
+            let until = until.filter(|until| *until > now);
+            first = [first, until].into_iter().flatten().min();
+            until.is_some()
+        };
+        for (network, of) in self.networks.iter().enumerate() {
+            if waits(failed.network_until(of.network)) {
+                continue;
+            }
+            for (account, of_account) in of.accounts.iter().enumerate() {
+                if !waits(failed.account_until(&of_account.name, of.network)) {
+                    return Ok((network, account));
+                }
+            }
+        }
+        Err(first)
     }
 
     fn remove_at(&mut self, network: usize, account: usize, check: usize) -> Option<Check> {
@@ -130,6 +174,7 @@ impl OfNetwork {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::time::Duration;
 
     use postroom_model::{Peer, SessionKey};
     use proptest::prelude::*;
@@ -151,9 +196,20 @@ mod tests {
         check.login.session.index()
     }
 
+    fn no_failures() -> (FailedLogins, Instant) {
+        #[expect(clippy::disallowed_methods, reason = "any time will do as the first")]
+        let now = Instant::now();
+        (FailedLogins::new(Duration::from_secs(10), Duration::from_secs(5)), now)
+    }
+
     /// The numbers of the checks in the order in which they begin.
     fn all(queue: &mut CheckQueue) -> Vec<usize> {
-        std::iter::from_fn(|| queue.take()).map(|check| number(&check)).collect()
+        let (failed, now) = no_failures();
+        let next = || match queue.take(now, &failed) {
+            Next::Check(check) => Some(number(&check)),
+            Next::NotBefore(_) => None,
+        };
+        std::iter::from_fn(next).collect()
     }
 
     #[test]
@@ -166,7 +222,7 @@ mod tests {
             assert!(queue.add(check(name, from, number)).is_none());
         }
         assert_eq!(all(&mut queue), [0, 5, 6, 4, 7, 1, 2, 3]);
-        assert_eq!(queue.len, 0);
+        assert!(queue.is_empty());
     }
 
     #[test]
@@ -186,19 +242,45 @@ mod tests {
         assert_eq!(all(&mut queue), [0, 5, 6, 4, 1]);
     }
 
+    #[test]
+    fn a_check_that_waits_for_its_delay_lets_others_pass() {
+        let ((mut failed, now), mut queue) = (no_failures(), CheckQueue::new(9, 9));
+        for _ in 0..20 {
+            failed.failed(&Name::new("ann").unwrap(), peer(1), now);
+        }
+        for (number, name, from) in [(0, "ann", 1), (1, "ann", 2), (2, "bob", 1), (3, "bob", 2)] {
+            queue.add(check(name, from, number));
+        }
+        let mut passed = Vec::new();
+        let mut at = now;
+        loop {
+            match queue.take(at, &failed) {
+                Next::Check(check) => passed.push((number(&check), (at - now).as_millis())),
+                Next::NotBefore(None) => break,
+                Next::NotBefore(Some(next)) => {
+                    assert!(next > at);
+                    at = next;
+                }
+            }
+        }
+        // The account waits 160 ms, the network 5 s.
+        assert_eq!(passed, [(3, 0), (1, 160), (0, 5_000), (2, 5_000)]);
+    }
+
     proptest! {
         #[test]
         fn no_check_is_lost_and_the_limits_hold(
             steps in prop::collection::vec((0..5_u8, 0..3_usize, 0..6_u8), 0..200),
         ) {
+            let (failed, now) = no_failures();
             let mut queue = CheckQueue::new(12, 5);
             let mut waiting = std::collections::BTreeMap::new();
             for (number_added, (from, name, step)) in (0..).zip(steps) {
                 let name = ["ann", "bob", "cat"][name];
                 match step {
-                    0 => match queue.take() {
-                        Some(check) => prop_assert!(waiting.remove(&number(&check)).is_some()),
-                        None => prop_assert!(waiting.is_empty()),
+                    0 => match queue.take(now, &failed) {
+                        Next::Check(check) => prop_assert!(waiting.remove(&number(&check)).is_some()),
+                        Next::NotBefore(at) => prop_assert!(at.is_none() && waiting.is_empty()),
                     },
                     1 => {
                         if let Some((number, (name, from))) = waiting.pop_first() {

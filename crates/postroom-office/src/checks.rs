@@ -1,10 +1,13 @@
 //! When password checks begin, and the password file that some of them need.
 
+use std::time::{Duration, Instant};
+
 use postroom_model::{Name, Network, Password};
 
 use crate::calls::RequestKey;
-use crate::check::Check;
-use crate::check_queue::CheckQueue;
+use crate::check::{Check, Checked, Verdict};
+use crate::check_queue::{CheckQueue, Next};
+use crate::failed_logins::FailedLogins;
 use crate::file_passwords::Table;
 
 /// The limits of logins with a password.
@@ -14,11 +17,20 @@ pub struct LoginLimits {
     pub checks_max: usize,
     /// Those that may come from one network.
     pub checks_per_network_max: usize,
+    /// The longest delay between checks of an account after failed logins.
+    pub account_delay_max: Duration,
+    /// The longest delay between checks of a network after failed logins.
+    pub network_delay_max: Duration,
 }
 
 impl Default for LoginLimits {
     fn default() -> Self {
-        Self { checks_max: 256, checks_per_network_max: 128 }
+        Self {
+            checks_max: 256,
+            checks_per_network_max: 128,
+            account_delay_max: Duration::from_secs(10),
+            network_delay_max: Duration::from_secs(5),
+        }
     }
 }
 
@@ -26,6 +38,9 @@ impl Default for LoginLimits {
 #[derive(Debug)]
 pub(crate) struct Checks {
     waiting: CheckQueue,
+    failed: FailedLogins,
+    /// When the first of the waiting checks may begin; known until another is added.
+    not_before: Option<Instant>,
     /// The names and passwords of the password file.
     secrets: Table,
 }
@@ -34,12 +49,15 @@ impl Checks {
     pub(crate) fn new(limits: LoginLimits) -> Self {
         Self {
             waiting: CheckQueue::new(limits.checks_max, limits.checks_per_network_max),
+            failed: FailedLogins::new(limits.account_delay_max, limits.network_delay_max),
+            not_before: None,
             secrets: Table::default(),
         }
     }
 
     /// Adds a check. At a limit returns the one that is evicted.
     pub(crate) fn add(&mut self, check: Check) -> Option<Check> {
+        self.not_before = None;
         self.waiting.add(check)
     }
 
@@ -48,9 +66,38 @@ impl Checks {
         self.waiting.remove(login, name, network);
     }
 
-    /// Takes the next check.
-    pub(crate) fn take(&mut self) -> Option<Check> {
-        self.waiting.take()
+    /// Takes the next check that may begin.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<Check> {
+        if self.waiting.is_empty() || self.not_before.is_some_and(|at| now < at) {
+            return None;
+        }
+        match self.waiting.take(now, &self.failed) {
+            Next::Check(check) => {
+                self.failed.begin(&check.name, check.peer, now);
+                Some(check)
+            }
+            Next::NotBefore(at) => {
+                self.not_before = at;
+                None
+            }
+        }
+    }
+
+    /// When the next check may begin, if all of them wait for that.
+    pub(crate) fn not_before(&self) -> Option<Instant> {
+        self.not_before.filter(|_| !self.waiting.is_empty())
+    }
+
+    /// Notes the result of a check.
+    pub(crate) fn note(&mut self, checked: &Checked, now: Instant) {
+        // A success lets checks of the account begin earlier.
+        self.not_before = None;
+        match checked.verdict {
+            Verdict::Wrong => self.failed.failed(&checked.name, checked.peer, now),
+            Verdict::FitsStored(_) | Verdict::FitsFile => {
+                self.failed.succeeded(checked.name.clone(), checked.peer);
+            }
+        }
     }
 
     /// The password of a name in the password file.

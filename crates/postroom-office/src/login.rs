@@ -1,6 +1,7 @@
 //! Logging in: opening an account, checking its password, claiming its presence.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use postroom_model::{
     Attendee, ComposeRefusal, Event, LogInRefusal, Name, Password, Reply, SessionKey, Terms,
@@ -221,14 +222,20 @@ impl<S: Store> Office<S> {
         Some(Reply::LogInRefused(refusal))
     }
 
-    /// Takes the next password check.
-    pub fn take_check(&mut self) -> Option<Check> {
-        self.checks.take()
+    /// Takes the next password check that may begin.
+    pub fn take_check(&mut self, now: Instant) -> Option<Check> {
+        self.checks.take(now)
+    }
+
+    /// When to take the next one, after there was none: failed logins delay it.
+    pub fn checks_wait_until(&self) -> Option<Instant> {
+        self.checks.not_before()
     }
 
     /// Handles the result of a check.
-    pub fn checked(&mut self, checked: Checked) {
-        let Checked { login: key, name, verdict } = checked;
+    pub fn checked(&mut self, now: Instant, checked: Checked) {
+        self.checks.note(&checked, now);
+        let Checked { login: key, name, verdict, .. } = checked;
         let password = match verdict {
             Verdict::Wrong => None,
             Verdict::FitsStored(hash) => Some(Key::Verified(hash)),

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::time::Instant;
 
 use postroom_model::{Name, Password, Peer, PresenceTerms, Reply, Request, SessionKey, Terms};
 use postroom_store::{Call, Fate, Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
@@ -15,14 +16,17 @@ pub(crate) struct Bench {
     pub(crate) office: Office<MemoryStore>,
     pub(crate) disk: MemoryDisk,
     pub(crate) outputs: Vec<Output>,
+    pub(crate) now: Instant,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
         let disk = MemoryDisk::default();
         let store = disk.open(Limits::default());
+        #[expect(clippy::disallowed_methods, reason = "any time will do as the first")]
+        let now = Instant::now();
         let office = Office::new(store, LoginLimits::default());
-        Self { office, disk, outputs: Vec::new() }
+        Self { office, disk, outputs: Vec::new(), now }
     }
 
     /// Counts the presence claims from now on.
@@ -51,9 +55,9 @@ impl Bench {
     /// Commits and checks passwords until there is no work left.
     pub(crate) fn settle(&mut self) {
         loop {
-            while let Some(check) = self.office.take_check() {
+            while let Some(check) = self.office.take_check(self.now) {
                 let checked = check.run(&mut Checker::default());
-                self.office.checked(checked);
+                self.office.checked(self.now, checked);
             }
             if !self.office.has_work() {
                 return;

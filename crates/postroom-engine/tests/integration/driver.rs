@@ -166,10 +166,20 @@ impl Driver {
     }
 
     pub(crate) fn connect_from(&mut self, address: [u8; 4], protocol: &str) -> PeerKey {
+        self.connect_to(ListenerOptions::default(), address, protocol)
+    }
+
+    /// A client from an address connects to a listener with these options.
+    pub(crate) fn connect_to(
+        &mut self,
+        options: ListenerOptions,
+        address: [u8; 4],
+        protocol: &str,
+    ) -> PeerKey {
         let peer = SocketAddr::from((address, 40_000));
         self.perform();
         let protocol = Protocol::find(protocol).unwrap();
-        let listener = Listener { protocol, options: ListenerOptions::default() };
+        let listener = Listener { protocol, options };
         let listener = self.engine.add_listener(listener);
         let connection = self.engine.open(self.now, listener, peer);
         let key = self.add(connection, None);

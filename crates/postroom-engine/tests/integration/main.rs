@@ -6,6 +6,7 @@ mod driver;
 mod late;
 mod laws;
 mod limits;
+mod logins;
 mod rates;
 mod transcripts;
 mod turns;

@@ -1,8 +1,12 @@
 //! The settings of accounts and logins.
 
+use std::time::Duration;
+
 use postroom_engine::{EngineSettings, LoginLimits};
 use postroom_store::Limits;
 use serde::{Deserialize, Serialize};
+
+use super::millis;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -10,6 +14,8 @@ pub(super) struct Accounts {
     pub(super) max: u32,
     password_checks_max: usize,
     password_checks_per_address_max: usize,
+    account_delay_max_ms: u64,
+    address_delay_max_ms: u64,
 }
 
 impl Default for Accounts {
@@ -19,6 +25,8 @@ impl Default for Accounts {
             max: Limits::default().accounts_max,
             password_checks_max: logins.checks_max,
             password_checks_per_address_max: logins.checks_per_network_max,
+            account_delay_max_ms: millis(logins.account_delay_max),
+            address_delay_max_ms: millis(logins.network_delay_max),
         }
     }
 }
@@ -41,6 +49,8 @@ impl Accounts {
         LoginLimits {
             checks_max: self.password_checks_max,
             checks_per_network_max: self.password_checks_per_address_max,
+            account_delay_max: Duration::from_millis(self.account_delay_max_ms),
+            network_delay_max: Duration::from_millis(self.address_delay_max_ms),
         }
     }
 }

@@ -1,0 +1,103 @@
+//! How failed logins delay others.
+
+use std::time::Duration;
+
+use postroom_engine::{EngineSettings, ListenerOptions, Proof};
+use postroom_store::{Limits, MemoryDisk};
+
+use crate::driver::{Driver, PeerKey, set_password};
+
+/// The longest delays of the default settings, and a little.
+const PATIENCE: Duration = Duration::from_secs(11);
+
+fn driver() -> Driver {
+    let (disk, limits) = (MemoryDisk::default(), Limits::default());
+    for (name, password) in [("dora", "right"), ("erik", "right")] {
+        set_password(&disk, limits, name, password);
+    }
+    Driver::on(disk, EngineSettings::default(), limits)
+}
+
+/// Where a client comes from, and what proof its listener takes.
+#[derive(Clone, Copy)]
+struct From([u8; 4], Proof);
+
+fn host(number: u8) -> From {
+    From([198, 51, 100, number], Proof::Tcp)
+}
+
+fn ask(driver: &mut Driver, From(address, proof): From, name: &str, password: &str) -> PeerKey {
+    let options = ListenerOptions { proof, ..ListenerOptions::default() };
+    let client = driver.connect_to(options, address, "mailbox");
+    driver.send(client, format!("PASS {password}\nLOGIN {name}\n").as_bytes());
+    driver.settle();
+    client
+}
+
+/// How long a login takes, in milliseconds.
+fn time_of(driver: &mut Driver, from: From, name: &str, password: &str) -> u128 {
+    let begun = driver.now;
+    let client = ask(driver, from, name, password);
+    // `mailbox` drops a client whose login fails.
+    while driver.lines(client).is_empty() && !driver.is_closed(client) {
+        assert!(driver.now - begun < PATIENCE, "it is not answered");
+        driver.pass(Duration::from_millis(1));
+    }
+    (driver.now - begun).as_millis()
+}
+
+fn fail(driver: &mut Driver, from: From, name: &str, times: usize) {
+    for _ in 0..times {
+        time_of(driver, from, name, "wrong");
+    }
+}
+
+#[test]
+fn the_delay_of_an_account_and_of_an_address_grows() {
+    let mut driver = driver();
+    let times: Vec<_> = (0..9).map(|_| time_of(&mut driver, host(1), "dora", "wrong")).collect();
+    assert_eq!(times, [0, 0, 0, 0, 0, 10, 20, 40, 80]);
+    // The account waits wherever the login comes from, another one does not.
+    assert_eq!(time_of(&mut driver, host(2), "dora", "right"), 160);
+    assert_eq!(time_of(&mut driver, host(2), "erik", "right"), 0);
+    fail(&mut driver, host(1), "dora", 30);
+    assert_eq!(time_of(&mut driver, host(1), "erik", "right"), 5_000);
+    assert_eq!(time_of(&mut driver, host(3), "dora", "right"), 0, "5 s have passed");
+}
+
+#[test]
+fn an_owner_is_not_locked_out_where_they_have_logged_in() {
+    let mut driver = driver();
+    assert_eq!(time_of(&mut driver, host(200), "dora", "right"), 0);
+    for number in 0..60 {
+        ask(&mut driver, host(number), "dora", "wrong");
+    }
+    // Those that guess wait in turn.
+    driver.pass(Duration::from_mins(1));
+    assert_eq!(time_of(&mut driver, host(200), "dora", "right"), 0);
+    let waiting = ask(&mut driver, host(201), "dora", "right");
+    assert!(driver.lines(waiting).is_empty());
+}
+
+#[test]
+fn loopback_and_a_proxy_are_delayed_little_and_their_accounts_as_any() {
+    let loopback = From([127, 0, 0, 1], Proof::Tcp);
+    let proxy = From([192, 0, 2, 9], Proof::Command);
+    for from in [loopback, proxy] {
+        let mut driver = driver();
+        fail(&mut driver, from, "dora", 200);
+        assert_eq!(time_of(&mut driver, from, "erik", "right"), 20);
+        fail(&mut driver, from, "dora", 1);
+        assert_eq!(time_of(&mut driver, from, "dora", "right"), 160);
+    }
+}
+
+#[test]
+fn a_client_that_leaves_makes_nobody_wait_for_its_check() {
+    let mut driver = driver();
+    fail(&mut driver, host(1), "dora", 9);
+    let gone = ask(&mut driver, host(1), "dora", "wrong");
+    driver.reset(gone);
+    assert_eq!(time_of(&mut driver, host(1), "dora", "right"), 160);
+    assert_eq!(driver.engine.next_check().map(|_| ()), None);
+}

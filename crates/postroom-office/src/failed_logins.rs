@@ -1,0 +1,254 @@
+//! How long a password check waits because of failed logins before it.
+//!
+//! Failures are counted by account and by network. After a few, the next check of the
+//! same account or network begins only after a delay, which doubles with each further
+//! failure up to a limit; the counts fall with time. So an account is guessed at slowly,
+//! from however many networks, and a network guesses slowly, at however many accounts.
+//!
+//! The delay of an account must not lock its owner out:
+//! - After a success from a network, checks of the same account from there do not wait
+//!   for the account.
+//! - Failures from one network alone raise the delay of an account to at most
+//!   10 ms · 2^([`ONE_NETWORK_MAX`] - [`ACCOUNT_FREE`] - 1), so that its owner can log in
+//!   from anywhere else at once.
+//!
+//! All tables are bounded. They are in memory: a restart forgets them.
+
+use std::time::{Duration, Instant};
+
+use postroom_model::{Name, Network, Peer};
+
+use crate::recent::Recent;
+
+/// The delay after the first failure that has one.
+const FIRST_DELAY: Duration = Duration::from_millis(10);
+
+/// Failures of an account without a delay.
+const ACCOUNT_FREE: u32 = 4;
+/// Failures of an account above this count only if they come from another network than
+/// the one before: one network alone delays an account by at most 160 ms.
+const ONE_NETWORK_MAX: u32 = ACCOUNT_FREE + 5;
+/// The time after which an account has one failure fewer.
+const ACCOUNT_DECAY: Duration = Duration::from_mins(5);
+
+/// Failures of a network without a delay.
+const NETWORK_FREE: u32 = 10;
+/// The time after which a network has one failure fewer.
+const NETWORK_DECAY: Duration = Duration::from_secs(30);
+
+/// Failures without a delay of a network that stands for many clients.
+const SHARED_FREE: u32 = 100;
+/// The longest delay of such a network: 50 checks a second are left to its clients.
+const SHARED_DELAY_MAX: Duration = Duration::from_millis(20);
+
+/// Failures beyond those without a delay count up to this number: a longer attack is not
+/// remembered for longer.
+const DELAYED_MAX: u32 = 16;
+
+/// Accounts, and networks, whose failures are counted.
+const COUNTED_MAX: usize = 16_384;
+/// Accounts with a network from which they have logged in.
+const KNOWN_MAX: usize = 65_536;
+
+/// The failed logins of a short time ago.
+#[derive(Debug)]
+pub(crate) struct FailedLogins {
+    accounts: Recent<Name, Failures>,
+    networks: Recent<Network, Failures>,
+    /// Accounts that have logged in with their password, and from where.
+    known: Recent<(Name, Network), ()>,
+    account_delay_max: Duration,
+    network_delay_max: Duration,
+}
+
+/// The failures of an account or of a network.
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    count: u32,
+    last: Instant,
+    /// The network of the last one.
+    from: Network,
+    /// When the next check may begin.
+    next: Instant,
+}
+
+impl Failures {
+    /// How many count still.
+    fn count(&self, now: Instant, decay: Duration) -> u32 {
+        let passed = now.saturating_duration_since(self.last).as_nanos() / decay.as_nanos().max(1);
+        self.count.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX))
+    }
+}
+
+/// The delay after this many failures beyond those without one.
+fn delay(failures: u32, max: Duration) -> Duration {
+    match failures {
+        0 => Duration::ZERO,
+        1..=31 => FIRST_DELAY.saturating_mul(1 << (failures - 1)).min(max),
+        _ => max,
+    }
+}
+
+impl FailedLogins {
+    pub(crate) fn new(account_delay_max: Duration, network_delay_max: Duration) -> Self {
+        Self {
+            accounts: Recent::new(COUNTED_MAX),
+            networks: Recent::new(COUNTED_MAX),
+            known: Recent::new(KNOWN_MAX),
+            account_delay_max,
+            network_delay_max,
+        }
+    }
+
+    /// When the next check of a network may begin, if it has failures.
+    pub(crate) fn network_until(&self, network: Network) -> Option<Instant> {
+        self.networks.get(&network).map(|failures| failures.next)
+    }
+
+    /// When the next check of an account for a network may begin, as far as it depends
+    /// on the failures of the account.
+    pub(crate) fn account_until(&self, name: &Name, network: Network) -> Option<Instant> {
+        let next = self.accounts.get(name)?.next;
+        (!self.is_known(name, network)).then_some(next)
+    }
+
+    fn is_known(&self, name: &Name, network: Network) -> bool {
+        self.known.get(&(name.clone(), network)).is_some()
+    }
+
+    /// A check begins: the next one that is delayed begins a delay later, so that
+    /// several at a time are no way around it.
+    pub(crate) fn begin(&mut self, name: &Name, peer: Peer, now: Instant) {
+        let of_network = |failures: &Failures| self.network_delay(failures, peer, now);
+        if let Some(after) = self.networks.get(&peer.network).map(of_network)
+            && let Some(failures) = self.networks.get_mut(&peer.network)
+        {
+            failures.next = now + after;
+        }
+        if !self.is_known(name, peer.network)
+            && let Some(after) = self.accounts.get(name).map(|of| self.account_delay(of, now))
+            && let Some(failures) = self.accounts.get_mut(name)
+        {
+            failures.next = now + after;
+        }
+    }
+
+    /// A login has failed.
+    pub(crate) fn failed(&mut self, name: &Name, peer: Peer, now: Instant) {
+        let last = self.accounts.get(name);
+        let count = last.map_or(0, |failures| failures.count(now, ACCOUNT_DECAY));
+        let is_repeated = last.is_some_and(|failures| failures.from == peer.network);
+        let max = if is_repeated { count.max(ONE_NETWORK_MAX) } else { ACCOUNT_FREE + DELAYED_MAX };
+        let failures = failure(count, max, peer, now);
+        let next = now + self.account_delay(&failures, now);
+        self.accounts.set(name.clone(), Failures { next, ..failures });
+
+        let last = self.networks.get(&peer.network);
+        let count = last.map_or(0, |failures| failures.count(now, NETWORK_DECAY));
+        let free = if peer.is_shared { SHARED_FREE } else { NETWORK_FREE };
+        let failures = failure(count, free + DELAYED_MAX, peer, now);
+        let next = now + self.network_delay(&failures, peer, now);
+        self.networks.set(peer.network, Failures { next, ..failures });
+    }
+
+    /// A login has succeeded.
+    pub(crate) fn succeeded(&mut self, name: Name, peer: Peer) {
+        self.known.set((name, peer.network), ());
+    }
+
+    fn account_delay(&self, failures: &Failures, now: Instant) -> Duration {
+        let count = failures.count(now, ACCOUNT_DECAY);
+        delay(count.saturating_sub(ACCOUNT_FREE), self.account_delay_max)
+    }
+
+    fn network_delay(&self, failures: &Failures, peer: Peer, now: Instant) -> Duration {
+        let (free, max) = if peer.is_shared {
+            (SHARED_FREE, self.network_delay_max.min(SHARED_DELAY_MAX))
+        } else {
+            (NETWORK_FREE, self.network_delay_max)
+        };
+        delay(failures.count(now, NETWORK_DECAY).saturating_sub(free), max)
+    }
+}
+
+/// One failure more than `count`, up to `max`.
+fn failure(count: u32, max: u32, peer: Peer, now: Instant) -> Failures {
+    let count = count.saturating_add(1).min(max);
+    Failures { count, last: now, from: peer.network, next: now }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const ACCOUNT_MAX: Duration = Duration::from_secs(10);
+    const NETWORK_MAX: Duration = Duration::from_secs(5);
+
+    fn peer(number: u8) -> Peer {
+        Peer { network: Network::V4(Ipv4Addr::new(192, 0, 2, number)), is_shared: false }
+    }
+
+    fn logins() -> (FailedLogins, Instant) {
+        #[expect(clippy::disallowed_methods, reason = "any time will do as the first")]
+        let now = Instant::now();
+        (FailedLogins::new(ACCOUNT_MAX, NETWORK_MAX), now)
+    }
+
+    /// The delay of a check that is asked for now.
+    fn delay_of(logins: &FailedLogins, name: &Name, peer: Peer, now: Instant) -> Duration {
+        let of_account = logins.account_until(name, peer.network);
+        let until = of_account.max(logins.network_until(peer.network));
+        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
+    fn names() -> [Name; 2] {
+        ["ann", "bob"].map(|name| Name::new(name).unwrap())
+    }
+
+    #[test]
+    fn one_network_alone_delays_an_account_little_and_itself_much() {
+        let ((mut logins, now), [ann, bob]) = (logins(), names());
+        let mut delays = Vec::new();
+        for _ in 0..100 {
+            logins.failed(&ann, peer(1), now);
+            delays.push(delay_of(&logins, &ann, peer(2), now).as_millis());
+        }
+        assert_eq!(delays[..9], [0, 0, 0, 0, 10, 20, 40, 80, 160]);
+        assert_eq!(delays[99], 160);
+        assert_eq!(delay_of(&logins, &bob, peer(1), now), NETWORK_MAX);
+        assert_eq!(delay_of(&logins, &bob, peer(2), now), Duration::ZERO);
+        // Time passes.
+        let later = now + NETWORK_DECAY * 100;
+        logins.begin(&ann, peer(1), later);
+        assert_eq!(delay_of(&logins, &ann, peer(1), later), Duration::ZERO);
+    }
+
+    #[test]
+    fn many_networks_delay_an_account_but_not_where_it_has_logged_in() {
+        let ((mut logins, now), [ann, _]) = (logins(), names());
+        logins.succeeded(ann.clone(), peer(200));
+        for number in 0..100 {
+            logins.failed(&ann, peer(number), now);
+        }
+        assert_eq!(delay_of(&logins, &ann, peer(201), now), ACCOUNT_MAX);
+        assert_eq!(delay_of(&logins, &ann, peer(200), now), Duration::ZERO);
+        // A check in between does not make the others wait longer.
+        logins.begin(&ann, peer(200), now + ACCOUNT_MAX);
+        assert_eq!(delay_of(&logins, &ann, peer(201), now + ACCOUNT_MAX), Duration::ZERO);
+        logins.begin(&ann, peer(201), now + ACCOUNT_MAX);
+        assert_eq!(delay_of(&logins, &ann, peer(202), now + ACCOUNT_MAX), ACCOUNT_MAX);
+    }
+
+    #[test]
+    fn a_shared_network_is_delayed_little() {
+        let ((mut logins, now), [ann, bob]) = (logins(), names());
+        let shared = Peer { is_shared: true, ..peer(1) };
+        for _ in 0..1_000 {
+            logins.failed(&ann, shared, now);
+        }
+        assert_eq!(delay_of(&logins, &bob, shared, now), SHARED_DELAY_MAX);
+        assert_eq!(delay_of(&logins, &ann, shared, now), Duration::from_millis(160));
+    }
+}
