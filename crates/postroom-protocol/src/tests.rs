@@ -10,6 +10,11 @@ use postroom_model::{
 
 use super::*;
 
+/// Outputs of a session that may take any number of lines.
+fn outputs() -> Outputs {
+    Outputs { lines: u32::MAX, ..Outputs::default() }
+}
+
 fn log_in(protocol: &Protocol) -> &'static [u8] {
     match protocol.name {
         "im" => b"/login bob 1\n",
@@ -36,7 +41,7 @@ fn posted() -> Event {
 #[test]
 fn a_session_says_how_far_its_login_is() {
     for protocol in PROTOCOLS.iter().filter(|protocol| protocol.name != "board") {
-        let mut outputs = Outputs::default();
+        let mut outputs = outputs();
         let mut session = (protocol.begin)(&Settings::default(), &mut outputs);
         assert_eq!(outputs.login.take(), Some(Login::Awaited), "{}", protocol.name);
         let line = log_in(protocol);
@@ -59,7 +64,7 @@ fn a_session_says_how_far_its_login_is() {
 #[test]
 fn a_complete_request_to_the_board_counts_as_a_login() {
     let board = Protocol::find("board").unwrap();
-    let mut outputs = Outputs::default();
+    let mut outputs = outputs();
     let mut session = (board.begin)(&Settings::default(), &mut outputs);
     assert_eq!(outputs.login.take(), Some(Login::Awaited));
     for (bytes, login) in [(&b"t\n"[..], None), (b"#rust\n", Some(Login::Done))] {
@@ -73,7 +78,7 @@ fn a_complete_request_to_the_board_counts_as_a_login() {
 #[test]
 fn an_idle_session_is_small() {
     for protocol in PROTOCOLS {
-        let session = (protocol.begin)(&Settings::default(), &mut Outputs::default());
+        let session = (protocol.begin)(&Settings::default(), &mut outputs());
         let bytes_max = if protocol.name == "im" { 336 } else { 176 };
         let bytes = size_of_val(&*session);
         assert!(bytes <= bytes_max, "a session of {} has {bytes} bytes", protocol.name);
@@ -85,7 +90,7 @@ fn an_idle_session_is_small() {
 #[test]
 fn nothing_of_others_is_shown_before_the_answer_to_the_login() {
     let chat = Protocol::find("chat").unwrap();
-    let mut outputs = Outputs::default();
+    let mut outputs = outputs();
     let mut session = (chat.begin)(&Settings::default(), &mut outputs);
     let bytes = b"/setname bob\n";
     session.input(Input::Bytes { stream: Stream::Front, bytes, proof: false }, &mut outputs);
@@ -104,7 +109,7 @@ fn nothing_of_others_is_shown_before_the_answer_to_the_login() {
 /// The answer of a logged-in session to a line whose request ends with `reply`.
 fn answer(protocol: &str, line: &[u8], reply: Reply) -> (String, Option<Close>) {
     let protocol = Protocol::find(protocol).unwrap();
-    let mut outputs = Outputs::default();
+    let mut outputs = outputs();
     let mut session = (protocol.begin)(&Settings::default(), &mut outputs);
     let mut say = |bytes, reply, outputs: &mut Outputs| {
         session.input(Input::Bytes { stream: Stream::Front, bytes, proof: false }, outputs);
