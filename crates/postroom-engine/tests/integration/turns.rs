@@ -102,3 +102,37 @@ fn a_deadline_counts_what_was_sent_before_it() {
     assert_eq!(driver.lines(key), ["0"]);
     assert!(!driver.is_closed(key));
 }
+
+#[test]
+fn one_that_sends_without_a_pause_is_evicted_before_its_login_too() {
+    let settings = EngineSettings { connections_max: 8, ..EngineSettings::default() };
+    let mut driver = Driver::new(settings, Limits::default());
+    let [oldest, ..] = [(); 3].map(|()| driver.connect("board"));
+    for _ in 0..10 {
+        driver.put(oldest, b"x");
+        driver.turn();
+    }
+    assert!(driver.is_closed(oldest), "it keeps its place");
+}
+
+#[test]
+fn a_member_that_reads_misses_nothing_however_much_is_said_at_once() {
+    let mut driver = Driver::new(EngineSettings::default(), Limits::default());
+    let mut enter = |name: String| {
+        let key = driver.connect("chat");
+        driver.send(key, format!("/setname {name}\n").as_bytes());
+        driver.settle();
+        key
+    };
+    let reader = enter("reader".to_owned());
+    let many: Vec<_> = (0..600).map(|number| enter(format!("user{number}"))).collect();
+    driver.look(reader);
+    let text = "x".repeat(1_000);
+    for key in &many {
+        driver.put(*key, format!("/all {text}\n").repeat(8).as_bytes());
+    }
+    driver.settle();
+    let lines = driver.lines(reader);
+    assert!(lines.iter().all(|line| !line.starts_with('(')), "something was missed");
+    assert_eq!(lines.len(), many.len() * 8);
+}
