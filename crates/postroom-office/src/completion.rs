@@ -69,7 +69,7 @@ impl<S: Store> Office<S> {
 
     fn done(&mut self, key: RequestKey, outcome: Committed<Outcome>) {
         let reply = match outcome.get() {
-            Outcome::Posted(post) => {
+            Outcome::Posted { post, .. } => {
                 let post = outcome.derive(|_| post.clone());
                 self.posted(key, &post);
                 return;
@@ -119,6 +119,7 @@ impl<S: Store> Office<S> {
             Outcome::UnknownRecipient => Some(Reply::NotComposed(ComposeRefusal::Unknown)),
             Outcome::DiskFull => self.no_room(key, ComposeRefusal::DiskFull),
             Outcome::TooManyAccounts => self.no_room(key, ComposeRefusal::TooManyAccounts),
+            Outcome::MayNotCreate => self.may_not_create(key),
             Outcome::NotPosted(refusal) => {
                 self.stored(key);
                 Some(Reply::NotPosted(refusal))
@@ -135,7 +136,7 @@ impl<S: Store> Office<S> {
             // Not outcomes of requests, or handled above.
             Outcome::Composed { .. }
             | Outcome::Confirmed
-            | Outcome::Posted(_)
+            | Outcome::Posted { .. }
             | Outcome::Released { .. }
             | Outcome::PasswordSet { .. }
             | Outcome::Accounts(_) => None,

@@ -128,7 +128,10 @@ impl<S: Store> Office<S> {
                 self.log_in(key, name, password, terms);
             }
             (Request::Compose { recipient, text, unknown }, Some(sender)) => {
-                self.submit_request(key, Call::Compose { sender, recipient, text, unknown });
+                self.submit_request(
+                    key,
+                    Call::Compose { sender, recipient, text, unknown, may_create: 1 },
+                );
             }
             (Request::Read, Some(account)) => self.submit_request(key, Call::Read { account }),
             (Request::Confirm, Some(_)) => {

@@ -61,7 +61,10 @@ impl<S: Store> Office<S> {
 
     fn open(&mut self, key: RequestKey, name: Name, password: Key, terms: Terms) {
         let admits_strangers = terms.admits_strangers;
-        self.submit_request(key, Call::Open { name, key: password, admits_strangers });
+        self.submit_request(
+            key,
+            Call::Open { name, key: password, admits_strangers, may_create: 1 },
+        );
     }
 
     /// The login of a session, if one is under way.
@@ -193,6 +196,13 @@ impl<S: Store> Office<S> {
         match self.login(key.session) {
             Some(_) => self.refused(key.session, LogInRefusal::NoRoom),
             None => Some(Reply::NotComposed(refusal)),
+        }
+    }
+
+    pub(crate) fn may_not_create(&mut self, key: RequestKey) -> Option<Reply> {
+        match self.login(key.session) {
+            Some(_) => self.refused(key.session, LogInRefusal::MayNotCreate),
+            None => Some(Reply::NotComposed(ComposeRefusal::MayNotCreate)),
         }
     }
 

@@ -68,7 +68,7 @@ impl<S: Store> Office<S> {
         let present = present.as_deref();
         let author = present.map(|present| present.account);
         let post = session::post(present, channels, text);
-        self.submit_request(key, Call::Post { author, post });
+        self.submit_request(key, Call::Post { author, post, may_create: u32::MAX });
     }
 
     /// Handles a post that is on disk: sends it to the members of its channels.

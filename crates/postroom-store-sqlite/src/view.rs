@@ -23,7 +23,9 @@ impl View<'_> {
     #[inline]
     pub(crate) fn answer(&mut self, call: &Call) -> Option<Outcome> {
         match call {
-            Call::Open { name, key, admits_strangers } => self.open(name, key, *admits_strangers),
+            Call::Open { name, key, admits_strangers, .. } => {
+                self.open(name, key, *admits_strangers)
+            }
             Call::Claim { account, alone } => Some(self.claim(*account, *alone)),
             Call::Release { presence } => Some(self.release(presence)),
             Call::ListPresent => Some(self.present()),

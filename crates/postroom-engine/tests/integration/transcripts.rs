@@ -93,7 +93,7 @@ fn limits(transcript: &Transcript) -> Limits {
 fn empty_board() -> Call {
     let channels = vec![Channel::board()];
     let post = Arc::new(Post { author: Author::Board, channels, text: Text::default() });
-    Call::Post { author: None, post }
+    Call::Post { author: None, post, may_create: 0 }
 }
 
 impl EngineStage {

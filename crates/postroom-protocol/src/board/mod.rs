@@ -121,6 +121,7 @@ enum Refusal {
     Hashtag,
     DiskFull,
     TooManyHashtags,
+    NewHashtags,
     Unavailable,
 }
 
@@ -134,6 +135,7 @@ impl Refusal {
             Self::Hashtag => "hashtag illegal",
             Self::DiskFull => "disk full",
             Self::TooManyHashtags => "too many hashtags",
+            Self::NewHashtags => "too many new hashtags",
             Self::Unavailable => "server unavailable",
         }
     }
@@ -144,6 +146,7 @@ impl From<PostRefusal> for Refusal {
         match refusal {
             PostRefusal::DiskFull => Self::DiskFull,
             PostRefusal::TooManyChannels => Self::TooManyHashtags,
+            PostRefusal::MayNotCreate => Self::NewHashtags,
         }
     }
 }

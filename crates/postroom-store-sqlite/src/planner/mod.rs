@@ -83,17 +83,19 @@ impl Planner<'_> {
 
     fn call(&mut self, call: &Call, known: Option<AccountId>) -> Draft {
         Draft::Complete(match call {
-            Call::Open { name, key, admits_strangers } => self.open(name, key, *admits_strangers),
-            Call::Post { author, post } => self.post(*author, post),
+            Call::Open { name, key, admits_strangers, may_create } => {
+                self.open(name, key, *admits_strangers, *may_create)
+            }
+            Call::Post { author, post, may_create } => self.post(*author, post, *may_create),
             Call::Latest { channel } => return self.latest(channel),
             Call::Timeline { channel, from } => return self.timeline(channel, *from),
-            Call::Compose { sender, recipient, unknown, .. } => {
+            Call::Compose { sender, recipient, unknown, may_create, .. } => {
                 // Perhaps registered by this very group.
                 let known = known.or_else(|| self.index.find(recipient));
                 if known.is_none() && *unknown == Unknown::Refuse {
                     Outcome::UnknownRecipient
                 } else {
-                    self.compose(*sender, recipient, known)
+                    self.compose(*sender, recipient, known, *may_create)
                 }
             }
             Call::Read { account } => return self.read(*account),
@@ -108,12 +110,12 @@ impl Planner<'_> {
         })
     }
 
-    fn open(&mut self, name: &Name, key: &Key, admits_strangers: bool) -> Outcome {
+    fn open(&mut self, name: &Name, key: &Key, admits_strangers: bool, may_create: u32) -> Outcome {
         let known = self.index.find(name);
         if !self.index.admits(known, key, admits_strangers) {
             return Outcome::NotAdmitted;
         }
-        let (account, registered) = match self.known_or_registered(known, name) {
+        let (account, registered) = match self.known_or_registered(known, name, may_create) {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
@@ -126,11 +128,12 @@ impl Planner<'_> {
         sender: AccountId,
         recipient: &Name,
         known: Option<AccountId>,
+        may_create: u32,
     ) -> Outcome {
         if self.allowed != Allowed::Everything {
             return Outcome::DiskFull;
         }
-        let (account, registered) = match self.known_or_registered(known, recipient) {
+        let (account, registered) = match self.known_or_registered(known, recipient, may_create) {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
@@ -193,7 +196,8 @@ impl Planner<'_> {
         if self.allowed == Allowed::Nothing {
             return Outcome::DiskFull;
         }
-        let (account, registered) = match self.known_or_registered(self.index.find(name), name) {
+        let known = self.index.find(name);
+        let (account, registered) = match self.known_or_registered(known, name, 1) {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
@@ -209,12 +213,16 @@ impl Planner<'_> {
         &mut self,
         known: Option<AccountId>,
         name: &Name,
+        may_create: u32,
     ) -> Result<(AccountId, bool), Outcome> {
         if let Some(account) = known {
             return Ok((account, false));
         }
         if self.allowed == Allowed::Nothing {
             return Err(Outcome::DiskFull);
+        }
+        if may_create == 0 {
+            return Err(Outcome::MayNotCreate);
         }
         if self.index.accounts() >= self.limits.accounts_max {
             return Err(Outcome::TooManyAccounts);

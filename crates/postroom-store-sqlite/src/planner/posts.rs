@@ -18,7 +18,12 @@ use crate::plan::Plan;
 const TRIM_ROWS: usize = 64;
 
 impl Planner<'_> {
-    pub(super) fn post(&mut self, author: Option<AccountId>, post: &Arc<Post>) -> Outcome {
+    pub(super) fn post(
+        &mut self,
+        author: Option<AccountId>,
+        post: &Arc<Post>,
+        may_create: u32,
+    ) -> Outcome {
         if self.allowed != Allowed::Everything {
             return Outcome::NotPosted(PostRefusal::DiskFull);
         }
@@ -26,6 +31,9 @@ impl Planner<'_> {
         let is_new =
             |channel: &&Channel| !channel.is_built_in() && channels.find(channel).is_none();
         let new = post.channels.iter().filter(is_new).count();
+        if new > may_create as usize {
+            return Outcome::NotPosted(PostRefusal::MayNotCreate);
+        }
         if new > 0 && channels.hashtags() as usize + new > self.limits.channels_max as usize {
             return Outcome::NotPosted(PostRefusal::TooManyChannels);
         }
@@ -37,7 +45,7 @@ impl Planner<'_> {
             let call = self.call;
             self.operations.push(Operation::InsertPost { number, channel, author, call });
         }
-        Outcome::Posted(Arc::clone(post))
+        Outcome::Posted { post: Arc::clone(post), created: place(new) }
     }
 
     fn find_or_add(&mut self, channel: &Channel, place: u32) -> ChannelId {

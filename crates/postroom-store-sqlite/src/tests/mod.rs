@@ -49,8 +49,12 @@ fn settle(store: &mut SqliteStore, calls: impl IntoIterator<Item = Call>) -> Vec
 }
 
 fn account(store: &mut SqliteStore, name: &str) -> AccountId {
-    let call =
-        Call::Open { name: Name::new(name).unwrap(), key: Key::None, admits_strangers: true };
+    let call = Call::Open {
+        name: Name::new(name).unwrap(),
+        key: Key::None,
+        admits_strangers: true,
+        may_create: 1,
+    };
     match settle(store, [call]).pop() {
         Some(Outcome::Opened { account, .. }) => account,
         other => panic!("{other:?}"),
@@ -64,6 +68,7 @@ fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
         recipient: Name::new(recipient).unwrap(),
         text,
         unknown: Unknown::Register,
+        may_create: 1,
     }
 }
 
@@ -190,7 +195,8 @@ fn posts_that_a_channel_keeps_no_longer_leave_the_table() {
 fn post(tag: &str, words: &str) -> Call {
     let channels = vec![Channel::parse(tag).unwrap()];
     let text = Text::from_bytes(words.as_bytes()).unwrap();
-    Call::Post { author: None, post: Arc::new(Post { author: Author::Board, channels, text }) }
+    let post = Arc::new(Post { author: Author::Board, channels, text });
+    Call::Post { author: None, post, may_create: 10 }
 }
 
 #[test]
@@ -327,8 +333,12 @@ fn entries(store: &mut SqliteStore, tag: &str) -> Vec<String> {
 fn holds_the_mail_of_the_fixtures(store: &mut SqliteStore) {
     let bob = account(store, "Bob");
     assert_eq!(read(store, bob, 9), ["Hi Bob!", "grüße"]);
-    let locked =
-        Call::Open { name: Name::new("carol").unwrap(), key: Key::None, admits_strangers: true };
+    let locked = Call::Open {
+        name: Name::new("carol").unwrap(),
+        key: Key::None,
+        admits_strangers: true,
+        may_create: 1,
+    };
     assert!(matches!(settle(store, [locked])[..], [Outcome::Locked { .. }]));
     // One message of alice's was read and its removal noted.
     let alice = account(store, "alice");

@@ -173,6 +173,7 @@ pub(super) fn a_login_waits_for_the_password_that_is_being_set<F: Fixture>(fixtu
         name: name("bob"),
         key: Key::Verified(password),
         admits_strangers: true,
+        may_create: 1,
     });
     assert!(matches!(opened, Outcome::Locked { .. }), "{opened:?}");
 }

@@ -19,7 +19,7 @@ pub(super) fn post(author: Option<(AccountId, &str)>, tags: &[&str], words: &str
     let channels = tags.iter().map(|tag| channel(tag)).collect();
     let shown = author.map_or(Author::Board, |(_, shown)| Author::Account(name(shown)));
     let post = Arc::new(Post { author: shown, channels, text });
-    Call::Post { author: author.map(|(account, _)| account), post }
+    Call::Post { author: author.map(|(account, _)| account), post, may_create: 10 }
 }
 
 impl<S: Store> Desk<S> {
@@ -76,8 +76,8 @@ fn shown(entry: &Entry) -> String {
     format!("{}: {}", entry.author, entry.text.as_str())
 }
 
-fn is_posted(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Posted(_))
+pub(super) fn is_posted(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Posted { .. })
 }
 
 pub(super) fn a_post_is_in_each_of_its_channels_in_one_order<F: Fixture>(fixture: &mut F) {
@@ -191,14 +191,20 @@ pub(super) fn strangers_are_admitted_where_they_are<F: Fixture>(fixture: &mut F)
     let (bob, _) = desk.log_in("bob");
     desk.call(append(bob, "bob", "hi"));
     let text = Text::from_bytes(b"hi").expect("a text");
-    let to_no_one =
-        Call::Compose { sender: bob, recipient: name("carol"), text, unknown: Unknown::Refuse };
+    let to_no_one = Call::Compose {
+        sender: bob,
+        recipient: name("carol"),
+        text,
+        unknown: Unknown::Refuse,
+        may_create: 1,
+    };
     assert!(matches!(desk.call(to_no_one), Outcome::UnknownRecipient));
     assert!(matches!(desk.call(Call::CountUnread { account: bob }), Outcome::Unread(1)));
     let open = |spelling: &str, key: Key| Call::Open {
         name: name(spelling),
         key,
         admits_strangers: false,
+        may_create: 1,
     };
     for unknown in ["bob", "carol"] {
         let outcome = desk.call(open(unknown, Key::None));

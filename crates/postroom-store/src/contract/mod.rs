@@ -7,6 +7,7 @@
 //! Each test opens a store of its own; those about durability drop it and open
 //! it again. A failed test panics with what it expected.
 
+mod creation;
 mod jobs;
 mod live;
 mod model;
@@ -45,6 +46,7 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         a_password_locks_its_account,
         there_are_no_more_accounts_than_allowed,
         accounts_are_listed_as_registered,
+        creation::a_call_creates_no_more_than_it_may,
         live::a_post_is_in_each_of_its_channels_in_one_order,
         live::a_channel_keeps_its_latest_posts,
         live::a_timeline_comes_in_pages,
@@ -159,12 +161,18 @@ fn name(spelling: &str) -> Name {
 }
 
 fn open(spelling: &str) -> Call {
-    Call::Open { name: name(spelling), key: Key::None, admits_strangers: true }
+    Call::Open { name: name(spelling), key: Key::None, admits_strangers: true, may_create: 1 }
 }
 
 fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
     let text = Text::from_bytes(words.as_bytes()).expect("a text of a test is one");
-    Call::Compose { sender, recipient: name(recipient), text, unknown: Unknown::Register }
+    Call::Compose {
+        sender,
+        recipient: name(recipient),
+        text,
+        unknown: Unknown::Register,
+        may_create: 1,
+    }
 }
 
 fn limits(mailbox_capacity: u32) -> Limits {
@@ -197,7 +205,12 @@ fn completions_come_with_their_tickets<F: Fixture>(fixture: &mut F) {
 fn a_name_is_one_account_however_it_is_spelt<F: Fixture>(fixture: &mut F) {
     let mut desk = Desk::open(fixture, limits(9));
     let (first, _) = desk.log_in("Bob");
-    match desk.call(Call::Open { name: name("bOB"), key: Key::None, admits_strangers: true }) {
+    match desk.call(Call::Open {
+        name: name("bOB"),
+        key: Key::None,
+        admits_strangers: true,
+        may_create: 1,
+    }) {
         Outcome::Opened { account, name, registered, .. } => {
             assert_eq!(account, first);
             assert_eq!(name.as_str(), "Bob", "shown as first registered");
@@ -217,7 +230,12 @@ fn an_unknown_recipient_is_registered<F: Fixture>(fixture: &mut F) {
     assert!(matches!(outcome, Outcome::Composed { registered: true, .. }), "{outcome:?}");
     let outcome = desk.append(bob, "Carol", "hi");
     assert!(matches!(outcome, Outcome::Composed { registered: false, .. }), "{outcome:?}");
-    match desk.call(Call::Open { name: name("CAROL"), key: Key::None, admits_strangers: true }) {
+    match desk.call(Call::Open {
+        name: name("CAROL"),
+        key: Key::None,
+        admits_strangers: true,
+        may_create: 1,
+    }) {
         Outcome::Opened { name, registered: false, unread: 2, .. } => {
             assert_eq!(name.as_str(), "carol");
         }
@@ -308,7 +326,7 @@ fn a_group_sees_its_own_changes<F: Fixture>(fixture: &mut F) {
         append(bob, "bob", "two"),
         Call::Read { account: bob },
         append(bob, "new", "three"),
-        Call::Open { name: name("new"), key: Key::None, admits_strangers: true },
+        Call::Open { name: name("new"), key: Key::None, admits_strangers: true, may_create: 1 },
         Call::Read { account: bob },
     ]);
     match &outcomes[4] {
@@ -338,13 +356,19 @@ fn a_password_locks_its_account<F: Fixture>(fixture: &mut F) {
     drop(desk);
     let mut desk = Desk::open(fixture, limits(9));
     for key in [Key::None, Key::Verified(other)] {
-        match desk.call(Call::Open { name: name("Bob"), key, admits_strangers: true }) {
+        match desk.call(Call::Open {
+            name: name("Bob"),
+            key,
+            admits_strangers: true,
+            may_create: 1,
+        }) {
             Outcome::Locked { password } => assert_eq!(password, hash),
             other => panic!("{other:?}"),
         }
     }
     let key = Key::Verified(hash);
-    let outcome = desk.call(Call::Open { name: name("Bob"), key, admits_strangers: true });
+    let outcome =
+        desk.call(Call::Open { name: name("Bob"), key, admits_strangers: true, may_create: 1 });
     assert!(matches!(outcome, Outcome::Opened { registered: false, .. }), "{outcome:?}");
 }
 
@@ -356,7 +380,8 @@ fn there_are_no_more_accounts_than_allowed<F: Fixture>(fixture: &mut F) {
     assert!(refused(desk.call(Call::Open {
         name: name("carol"),
         key: Key::None,
-        admits_strangers: true
+        admits_strangers: true,
+        may_create: 1
     })));
     assert!(refused(desk.append(bob, "carol", "hi")));
     desk.log_in("bob");

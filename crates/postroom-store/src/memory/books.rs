@@ -121,8 +121,8 @@ impl Books {
         is_full: bool,
     ) -> Outcome {
         match call {
-            Call::Open { name, key, admits_strangers } => {
-                self.open(&name, &key, admits_strangers, limits, is_full)
+            Call::Open { name, key, admits_strangers, may_create } => {
+                self.open(&name, &key, admits_strangers, may_create, limits, is_full)
             }
             Call::Claim { account, alone } => session.claim(account, alone),
             Call::Release { presence } => {
@@ -134,9 +134,9 @@ impl Books {
             }
             Call::CountUnread { account } => Outcome::Unread(self.unread(account)),
             Call::Compose { .. } | Call::SetPassword { .. } if is_full => Outcome::DiskFull,
-            Call::Compose { sender, recipient, text, unknown } => {
+            Call::Compose { sender, recipient, text, unknown, may_create } => {
                 let message = Message { sender, text, stored: now };
-                self.append(&recipient, message, unknown, limits)
+                self.append(&recipient, message, unknown, may_create, limits)
             }
             Call::Read { account } => self.lease(session, account),
             Call::Confirm { leases } if is_full => give_back(session, &leases),
@@ -149,7 +149,7 @@ impl Books {
             }
             Call::Return { leases } => give_back(session, &leases),
             Call::Post { .. } if is_full => Outcome::NotPosted(PostRefusal::DiskFull),
-            Call::Post { post, .. } => self.post(&post, limits),
+            Call::Post { post, may_create, .. } => self.post(&post, may_create, limits),
             Call::Latest { channel } => {
                 Outcome::Latest(self.said(&channel).back().map(|said| entry(&said.post)))
             }
@@ -176,18 +176,25 @@ impl Books {
         u32::try_from(self.account(id).mailbox.len()).unwrap_or(u32::MAX)
     }
 
-    /// The account of a name, and whether this registered it; `None` where there are
-    /// as many as there may be.
-    fn find_or_register(&mut self, name: &Name, limits: Limits) -> Option<(AccountId, bool)> {
+    /// The account of a name, and whether this registered it; or why it could not.
+    fn find_or_register(
+        &mut self,
+        name: &Name,
+        may_create: u32,
+        limits: Limits,
+    ) -> Result<(AccountId, bool), Outcome> {
         if let Some(known) = self.find(name) {
-            return Some((known, false));
+            return Ok((known, false));
+        }
+        if may_create == 0 {
+            return Err(Outcome::MayNotCreate);
         }
         if self.accounts.len() >= limits.accounts_max as usize {
-            return None;
+            return Err(Outcome::TooManyAccounts);
         }
         let account = Account { name: name.clone(), password: None, mailbox: BTreeMap::new() };
         self.accounts.push(account);
-        self.find(name).map(|id| (id, true))
+        self.find(name).map(|id| (id, true)).ok_or(Outcome::TooManyAccounts)
     }
 
     fn open(
@@ -195,6 +202,7 @@ impl Books {
         name: &Name,
         key: &Key,
         admits_strangers: bool,
+        may_create: u32,
         limits: Limits,
         is_full: bool,
     ) -> Outcome {
@@ -204,8 +212,9 @@ impl Books {
         if is_full && self.find(name).is_none() {
             return Outcome::DiskFull;
         }
-        let Some((id, registered)) = self.find_or_register(name, limits) else {
-            return Outcome::TooManyAccounts;
+        let (id, registered) = match self.find_or_register(name, may_create, limits) {
+            Ok(found) => found,
+            Err(refusal) => return refusal,
         };
         let account = self.account(id);
         match &account.password {
@@ -222,13 +231,15 @@ impl Books {
         recipient: &Name,
         message: Message,
         unknown: Unknown,
+        may_create: u32,
         limits: Limits,
     ) -> Outcome {
         if unknown == Unknown::Refuse && self.find(recipient).is_none() {
             return Outcome::UnknownRecipient;
         }
-        let Some((id, registered)) = self.find_or_register(recipient, limits) else {
-            return Outcome::TooManyAccounts;
+        let (id, registered) = match self.find_or_register(recipient, may_create, limits) {
+            Ok(found) => found,
+            Err(refusal) => return refusal,
         };
         let name = self.name(id).clone();
         let capacity = limits.mailbox_capacity;
@@ -257,12 +268,12 @@ impl Books {
     }
 
     fn set_password(&mut self, name: &Name, password: PasswordHash, limits: Limits) -> Outcome {
-        match self.find_or_register(name, limits) {
-            Some((id, registered)) => {
+        match self.find_or_register(name, 1, limits) {
+            Ok((id, registered)) => {
                 self.account_mut(id).password = Some(password);
                 Outcome::PasswordSet { registered }
             }
-            None => Outcome::TooManyAccounts,
+            Err(refusal) => refusal,
         }
     }
 
@@ -281,12 +292,15 @@ impl Books {
         found.map_or(&NOTHING, |(_, said)| said)
     }
 
-    fn post(&mut self, post: &Arc<Post>, limits: Limits) -> Outcome {
+    fn post(&mut self, post: &Arc<Post>, may_create: u32, limits: Limits) -> Outcome {
         let is_hashtag = |channel: &&Channel| !channel.is_built_in();
         let known = self.channels.iter().map(|(channel, _)| channel).filter(is_hashtag);
         let known: Vec<_> = known.cloned().collect();
         let new = post.channels.iter().filter(is_hashtag);
         let new = new.filter(|channel| !known.contains(channel)).count();
+        if new > may_create as usize {
+            return Outcome::NotPosted(PostRefusal::MayNotCreate);
+        }
         if new > 0 && known.len() + new > limits.channels_max as usize {
             return Outcome::NotPosted(PostRefusal::TooManyChannels);
         }
@@ -304,7 +318,7 @@ impl Books {
                 kept.pop_front();
             }
         }
-        Outcome::Posted(Arc::clone(post))
+        Outcome::Posted { post: Arc::clone(post), created: u32::try_from(new).unwrap_or(u32::MAX) }
     }
 
     fn page(&self, channel: &Channel, from: Position) -> Page {
