@@ -69,6 +69,7 @@ pub use key::ConnectionKey;
 pub use listener::{Listener, ListenerKey, ListenerOptions, Proof};
 pub use log::{Level, LogLine, What};
 pub use origin::Origin;
+pub use postroom_office::{CreationLimits, Rates as CreationRates};
 pub use settings::{EngineSettings, Rate, RateLimits, RecentLimits};
 
 /// A server without input or output, over the store `S`.
@@ -143,7 +144,7 @@ impl<S: Store> Engine<S> {
     /// An engine over `store`, without a connection.
     pub fn new(now: Instant, settings: EngineSettings, store: S) -> Self {
         Self {
-            office: Office::new(store, settings.password_checks_max),
+            office: Office::new(store, settings.password_checks_max, settings.creation),
             rates: Rates::new(settings.rates),
             recent: RecentPosts::new(settings.recent),
             settings,

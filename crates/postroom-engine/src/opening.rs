@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use postroom_model::SessionKey;
+use postroom_office::Peer;
 use postroom_protocol::{Close, DropReason, Input, Outputs, Stream, Timer};
 use postroom_store::Store;
 
 use crate::Engine;
 use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
-use crate::listener::ListenerKey;
+use crate::listener::{ListenerKey, Proof};
 use crate::rates::Buckets;
 use crate::session::Session;
 use crate::timers::{Deadline, Slot};
@@ -26,7 +27,7 @@ impl<S: Store> Engine<S> {
     pub fn open(&mut self, now: Instant, listener: ListenerKey, peer: SocketAddr) -> ConnectionKey {
         self.now = now;
         let protocol = self.listeners.get(listener).protocol;
-        let key = self.office.enter();
+        let key = self.office.enter(self.creator(listener, peer));
         let mut outputs = Outputs::default();
         let state = (protocol.begin)(&self.settings.session, &mut outputs);
         let connection = Connection::new(key, Stream::Front, Phase::Open);
@@ -54,6 +55,16 @@ impl<S: Store> Engine<S> {
         self.apply(key, front, &mut outputs);
         self.will_transmit(front);
         front
+    }
+
+    /// The peer that pays for what its sessions create. Behind a proxy every client
+    /// has the proxy's address, which says nothing about where the client is.
+    fn creator(&self, listener: ListenerKey, peer: SocketAddr) -> Peer {
+        let address = peer.ip().to_canonical();
+        match self.listeners.get(listener).options.proof {
+            Proof::Tcp if address.is_loopback() => Peer::Local,
+            Proof::Tcp | Proof::Command => Peer::Remote(address),
+        }
     }
 
     /// Whether there may be one more connection.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use postroom_office::CreationLimits;
 use postroom_protocol::Settings;
 
 /// What an engine is told at its start.
@@ -17,6 +18,8 @@ pub struct EngineSettings {
     pub drain_limit: Duration,
     /// Logins that may wait for their password to be checked.
     pub password_checks_max: usize,
+    /// What peers may create.
+    pub creation: CreationLimits,
     /// How long a client may take to be dialled back.
     pub dial_limit: Duration,
     /// How often clients may post, say something or log in.
@@ -35,6 +38,7 @@ impl Default for EngineSettings {
             connections_max: 16_384,
             drain_limit: Duration::from_secs(1),
             password_checks_max: 256,
+            creation: CreationLimits::default(),
             dial_limit: Duration::from_secs(3),
             rates: RateLimits::default(),
             recent: RecentLimits::default(),

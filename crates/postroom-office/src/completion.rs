@@ -29,10 +29,18 @@ impl<S: Store> Office<S> {
     }
 
     fn complete(&mut self, Completion { ticket, end }: Completion) {
-        let Some(origin) = self.calls.end(ticket) else {
+        let Some((origin, reservation)) = self.calls.end(ticket) else {
             debug_assert!(false, "a call completes once");
             return;
         };
+        if let Some(reservation) = reservation {
+            let created = match &end {
+                End::Done(outcome) => outcome.get().created(),
+                End::Unavailable => 0,
+                End::Unknown => reservation.count(),
+            };
+            self.creations.settle(reservation, created);
+        }
         match (origin, end) {
             (Origin::Request(key), End::Done(outcome)) => self.done(key, outcome),
             (Origin::Request(key), End::Unavailable) => self.not_done(key, Reply::Unavailable),

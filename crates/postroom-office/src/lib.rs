@@ -9,6 +9,7 @@
 mod calls;
 mod check;
 mod completion;
+mod creations;
 mod file_passwords;
 mod live;
 mod locks;
@@ -23,13 +24,15 @@ mod talk;
 mod tests;
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
-use postroom_model::{LogInRefusal, Reply, Request, SessionKey};
-use postroom_store::{Call, Completion, Job, Store, StoreFailure, Timestamp};
+use postroom_model::{LogInRefusal, Name, Reply, Request, SessionKey, Text, Unknown};
+use postroom_store::{AccountId, Call, Completion, Job, Store, StoreFailure, Timestamp};
 use slab::Slab;
 
 use calls::{Calls, Origin, RequestKey};
 use check::Checks;
+use creations::{Creations, Kind, Reservation};
 use live::Live;
 use locks::Locks;
 use password_file::PasswordFile;
@@ -37,6 +40,7 @@ use requests::Due;
 use session::{Identity, Session, SpareWork};
 
 pub use check::{Check, Checked};
+pub use creations::{CreationLimits, Peer, Rates};
 pub use file_passwords::{FilePasswords, PasswordTables};
 pub use output::{Operator, Output, Posts};
 pub use password_file::{PasswordRead, PasswordsRead};
@@ -55,6 +59,7 @@ pub struct Office<S> {
     /// Posts in one channel that gather, after all outputs.
     posts: Option<Posts>,
     checks: Checks,
+    creations: Creations,
     locks: Locks,
     /// Set if there is a password file.
     file: Option<PasswordFile>,
@@ -73,7 +78,7 @@ pub struct Office<S> {
 impl<S: Store> Office<S> {
     /// An office over `store` in which at most `checks_max` logins wait for their
     /// password check.
-    pub fn new(mut store: S, checks_max: usize) -> Self {
+    pub fn new(mut store: S, checks_max: usize, creation_limits: CreationLimits) -> Self {
         // The damaged records found when the store was opened.
         let damaged = store.take_damaged().into_iter();
         let outputs = damaged.map(|record| Output::Operator(Operator::Damaged(record))).collect();
@@ -87,6 +92,7 @@ impl<S: Store> Office<S> {
             outputs,
             posts: None,
             checks: Checks::new(checks_max),
+            creations: Creations::new(creation_limits),
             locks: Locks::default(),
             file: None,
             claims: Vec::new(),
@@ -97,11 +103,16 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Begins a session. It is not logged in yet.
-    pub fn enter(&mut self) -> SessionKey {
+    /// Tells the time, on which depends how much peers may create.
+    pub fn set_time(&mut self, now: Instant) {
+        self.creations.set_time(now);
+    }
+
+    /// Begins the session of a client. It is not logged in yet.
+    pub fn enter(&mut self, peer: Peer) -> SessionKey {
         let generation = self.next_generation;
         self.next_generation = generation.wrapping_add(1);
-        let index = self.sessions.insert(Session::new(generation));
+        let index = self.sessions.insert(Session::new(generation, peer.into()));
         // There are never 2^32 sessions at a time.
         SessionKey::new(u32::try_from(index).unwrap_or(u32::MAX), generation)
     }
@@ -128,10 +139,7 @@ impl<S: Store> Office<S> {
                 self.log_in(key, name, password, terms);
             }
             (Request::Compose { recipient, text, unknown }, Some(sender)) => {
-                self.submit_request(
-                    key,
-                    Call::Compose { sender, recipient, text, unknown, may_create: 1 },
-                );
+                self.compose(key, sender, recipient, text, unknown);
             }
             (Request::Read, Some(account)) => self.submit_request(key, Call::Read { account }),
             (Request::Confirm, Some(_)) => {
@@ -257,13 +265,40 @@ impl<S: Store> Office<S> {
         self.has_submitted || !self.claims.is_empty() || self.locks.has_waiting()
     }
 
+    fn compose(
+        &mut self,
+        key: RequestKey,
+        sender: AccountId,
+        recipient: Name,
+        text: Text,
+        unknown: Unknown,
+    ) {
+        let reservation = match unknown {
+            Unknown::Register => self.reserve(key.session, Kind::Account, 1),
+            Unknown::Refuse => None,
+        };
+        let may_create = reservation.map_or(0, |reserved| reserved.count());
+        let call = Call::Compose { sender, recipient, text, unknown, may_create };
+        self.submit_reserved(Origin::Request(key), call, reservation);
+    }
+
+    /// Reserves what a request of a session may create.
+    fn reserve(&mut self, session: SessionKey, kind: Kind, wanted: u32) -> Option<Reservation> {
+        let purse = find(&mut self.sessions, session)?.purse;
+        (wanted > 0).then(|| self.creations.reserve(purse, kind, wanted))
+    }
+
     fn submit_request(&mut self, key: RequestKey, call: Call) {
         self.submit(Origin::Request(key), call);
     }
 
     fn submit(&mut self, origin: Origin, call: Call) {
+        self.submit_reserved(origin, call, None);
+    }
+
+    fn submit_reserved(&mut self, origin: Origin, call: Call, reservation: Option<Reservation>) {
         self.has_submitted = true;
-        let ticket = self.calls.begin(origin);
+        let ticket = self.calls.begin(origin, reservation);
         self.store.submit(ticket, call);
     }
 

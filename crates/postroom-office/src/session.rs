@@ -15,6 +15,7 @@ use postroom_model::{
 };
 use postroom_store::{AccountId, Lease, Presence};
 
+use crate::creations::Purse;
 use crate::requests::Requests;
 
 /// The state of a session.
@@ -27,6 +28,8 @@ pub(crate) struct Session {
     /// It has ended; its record stays until its last request is completed.
     pub(crate) has_ended: bool,
     pub(crate) identity: Identity,
+    /// Pays for what it creates.
+    pub(crate) purse: Purse,
     /// Boxed, and allocated only while it is not empty: most sessions are idle.
     work: Option<Box<Work>>,
 }
@@ -60,6 +63,8 @@ pub(crate) struct LogIn {
     pub(crate) number: u32,
     pub(crate) name: Name,
     pub(crate) password: Option<Password>,
+    /// The client has proved that it knows the password of the account.
+    pub(crate) has_proved: bool,
     pub(crate) terms: Terms,
     /// Set while the login waits for a read of the password file.
     pub(crate) waits_since: Option<Instant>,
@@ -113,9 +118,9 @@ pub(crate) enum Stage {
 }
 
 impl Session {
-    pub(crate) fn new(generation: u32) -> Self {
+    pub(crate) fn new(generation: u32, purse: Purse) -> Self {
         let identity = Identity::Anonymous;
-        Self { generation, next_request: 0, has_ended: false, identity, work: None }
+        Self { generation, next_request: 0, has_ended: false, identity, purse, work: None }
     }
 
     /// The account that the session is logged in to.

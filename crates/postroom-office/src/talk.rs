@@ -10,7 +10,8 @@ use postroom_model::{
 use postroom_store::{AccountId, Call, Store};
 
 use crate::Office;
-use crate::calls::RequestKey;
+use crate::calls::{Origin, RequestKey};
+use crate::creations::Kind;
 use crate::output::{Output, Posts};
 use crate::session::{self, Awaited, Stage};
 
@@ -68,7 +69,12 @@ impl<S: Store> Office<S> {
         let present = present.as_deref();
         let author = present.map(|present| present.account);
         let post = session::post(present, channels, text);
-        self.submit_request(key, Call::Post { author, post, may_create: u32::MAX });
+        let hashtags = post.channels.iter().filter(|channel| !channel.is_built_in()).count();
+        let wanted = u32::try_from(hashtags).unwrap_or(u32::MAX);
+        let reservation = self.reserve(key.session, Kind::Channel, wanted);
+        let may_create = reservation.map_or(0, |reserved| reserved.count());
+        let call = Call::Post { author, post, may_create };
+        self.submit_reserved(Origin::Request(key), call, reservation);
     }
 
     /// Handles a post that is on disk: sends it to the members of its channels.

@@ -7,7 +7,7 @@ use postroom_model::{Name, Password, PresenceTerms, Reply, Request, SessionKey, 
 use postroom_store::{Call, Fate, Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 
 use crate::password::Checker;
-use crate::{FilePasswords, Office, Output, PasswordTables};
+use crate::{CreationLimits, FilePasswords, Office, Output, PasswordTables, Peer};
 
 /// An office, its store's disk and its outputs.
 pub(crate) struct Bench {
@@ -20,7 +20,11 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let disk = MemoryDisk::default();
         let store = disk.open(Limits::default());
-        Self { office: Office::new(store, 16), disk, outputs: Vec::new() }
+        Self {
+            office: Office::new(store, 16, CreationLimits::default()),
+            disk,
+            outputs: Vec::new(),
+        }
     }
 
     /// Counts the presence claims from now on.
@@ -62,7 +66,7 @@ impl Bench {
 
     /// Requests a login with presence.
     pub(crate) fn ask_to_enter(&mut self, name: &str, given: Option<&str>) -> SessionKey {
-        let session = self.office.enter();
+        let session = self.office.enter(Peer::Local);
         let presence = Some(PresenceTerms { alone: true, arrivals: false, mail: false });
         let terms = Terms { admits_strangers: true, presence };
         let (name, password) = (Name::new(name).unwrap(), given.map(password));

@@ -1,7 +1,7 @@
 //! A driver without sockets: the network, the clock and the disk are the test's.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::PasswordHasher as _;
@@ -166,10 +166,20 @@ impl Driver {
     }
 
     pub(crate) fn connect_from(&mut self, address: [u8; 4], protocol: &str) -> PeerKey {
+        self.connect_with(address.into(), protocol, ListenerOptions::default())
+    }
+
+    /// A client at this address connects to a listener with these options.
+    pub(crate) fn connect_with(
+        &mut self,
+        address: IpAddr,
+        protocol: &str,
+        options: ListenerOptions,
+    ) -> PeerKey {
         let peer = SocketAddr::from((address, 40_000));
         self.perform();
         let protocol = Protocol::find(protocol).unwrap();
-        let listener = Listener { protocol, options: ListenerOptions::default() };
+        let listener = Listener { protocol, options };
         let listener = self.engine.add_listener(listener);
         let connection = self.engine.open(self.now, listener, peer);
         let key = self.add(connection, None);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use postroom_model::{ComposeRefusal, Name, Reply, Request, SessionKey, Terms, Text, Unknown};
-use postroom_office::{Office, Output};
+use postroom_office::{CreationLimits, Office, Output, Peer};
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 use postroom_testing::mailboxes::{Answer, Mailboxes, NAMES, Person, Visitor};
 use proptest::prelude::*;
@@ -131,7 +131,8 @@ struct Trial {
 }
 
 fn open(disk: &MemoryDisk) -> Office<MemoryStore> {
-    Office::new(disk.open(Limits { mailbox_capacity: CAPACITY, ..Limits::default() }), 1)
+    let limits = Limits { mailbox_capacity: CAPACITY, ..Limits::default() };
+    Office::new(disk.open(limits), 1, CreationLimits::default())
 }
 
 impl Trial {
@@ -199,7 +200,7 @@ impl Trial {
 
     fn log_in(&mut self, seat: usize, person: Person, spelling: usize) {
         self.leave(seat);
-        let session = self.office.enter();
+        let session = self.office.enter(Peer::Local);
         self.visitors += 1;
         let visitor = self.visitors;
         let name = Name::new(NAMES[person][spelling]).unwrap();

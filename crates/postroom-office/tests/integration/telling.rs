@@ -3,11 +3,11 @@
 use postroom_model::{
     Author, Channel, Event, Name, PresenceTerms, Reply, Request, SessionKey, Terms, Text,
 };
-use postroom_office::{Office, Output, Posts};
+use postroom_office::{CreationLimits, Office, Output, Peer, Posts};
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 
 fn office() -> Office<MemoryStore> {
-    Office::new(MemoryDisk::default().open(Limits::default()), 1)
+    Office::new(MemoryDisk::default().open(Limits::default()), 1, CreationLimits::default())
 }
 
 fn settle(office: &mut Office<MemoryStore>) -> Vec<Output> {
@@ -22,7 +22,7 @@ fn settle(office: &mut Office<MemoryStore>) -> Vec<Output> {
 }
 
 fn enter(office: &mut Office<MemoryStore>, name: &str) -> SessionKey {
-    let session = office.enter();
+    let session = office.enter(Peer::Local);
     let presence = Some(PresenceTerms { alone: true, arrivals: false, mail: false });
     let terms = Terms { admits_strangers: true, presence };
     let name = Name::new(name).unwrap();

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use postroom_engine::{EngineSettings, ListenerOptions, Proof, Rate, RateLimits, RecentLimits};
+use postroom_engine::{
+    CreationLimits, CreationRates, EngineSettings, ListenerOptions, Proof, Rate, RateLimits, RecentLimits,
+};
 use postroom_model::MAILBOX_CAPACITY_DEFAULT;
 use postroom_protocol::{ChatSettings, ImSettings, Settings};
 use postroom_server::{KeepAlive, ServerSettings};
@@ -83,6 +85,8 @@ struct Mailbox {
 #[serde(default, deny_unknown_fields)]
 struct Accounts {
     max: u32,
+    new_per_hour: u32,
+    new_per_hour_loopback: u32,
     password_checks_max: usize,
 }
 
@@ -90,6 +94,8 @@ struct Accounts {
 #[serde(default, deny_unknown_fields)]
 struct Channels {
     max: u32,
+    new_per_hour: u32,
+    new_per_hour_loopback: u32,
     posts: u32,
     recent_posts: usize,
     recent_bytes: usize,
@@ -211,9 +217,12 @@ impl Default for Mailbox {
 
 impl Default for Accounts {
     fn default() -> Self {
+        let engine = EngineSettings::default();
         Self {
             max: Limits::default().accounts_max,
-            password_checks_max: EngineSettings::default().password_checks_max,
+            new_per_hour: engine.creation.accounts.per_hour,
+            new_per_hour_loopback: engine.creation.accounts.per_hour_local,
+            password_checks_max: engine.password_checks_max,
         }
     }
 }
@@ -221,8 +230,11 @@ impl Default for Accounts {
 impl Default for Channels {
     fn default() -> Self {
         let recent = RecentLimits::default();
+        let rates = EngineSettings::default().creation.channels;
         Self {
             max: Limits::default().channels_max,
+            new_per_hour: rates.per_hour,
+            new_per_hour_loopback: rates.per_hour_local,
             posts: Limits::default().channel_posts,
             recent_posts: recent.posts,
             recent_bytes: recent.bytes,
@@ -491,6 +503,20 @@ impl Config {
         }
     }
 
+    fn creation_limits(&self) -> CreationLimits {
+        let (accounts, channels) = (&self.accounts, &self.channels);
+        CreationLimits {
+            accounts: CreationRates {
+                per_hour: accounts.new_per_hour,
+                per_hour_local: accounts.new_per_hour_loopback,
+            },
+            channels: CreationRates {
+                per_hour: channels.new_per_hour,
+                per_hour_local: channels.new_per_hour_loopback,
+            },
+        }
+    }
+
     /// The settings of the server.
     pub(crate) fn server_settings(&self) -> ServerSettings {
         let connection = &self.connection;
@@ -512,6 +538,7 @@ impl Config {
             connections_max: connection.max,
             drain_limit: Duration::from_millis(connection.drain_limit_ms),
             password_checks_max: self.accounts.password_checks_max,
+            creation: self.creation_limits(),
             dial_limit: Duration::from_millis(self.im.dial_limit_ms),
             rates: self.rate_limits(),
             recent: RecentLimits {
