@@ -157,7 +157,7 @@ impl<S: Store> Office<S> {
             (Request::Tell { recipient, text, awaits_delivery }, Some(_)) => {
                 self.tell(key, &recipient, text, awaits_delivery);
             }
-            (Request::Join(channel), _) => self.join(key, channel),
+            (Request::Join(channel), _) => self.join(key, &channel),
             (Request::Leave(channel), _) => self.leave_channel(key, &channel),
             (Request::Latest(channel), _) => self.submit_request(key, Call::Latest { channel }),
             (Request::Timeline { channel, from }, _) => {
@@ -184,7 +184,9 @@ impl<S: Store> Office<S> {
         if let Some(work) = record.work() {
             work.requests.drop_deferred();
             for channel in work.channels.drain(..) {
-                self.live.leave_channel(session, &channel);
+                if self.live.leave_channel(session, &channel) {
+                    self.store.set_members(&channel, false);
+                }
             }
         }
         match before {

@@ -19,18 +19,20 @@ use crate::session::{self, Awaited, Stage};
 const CHANNELS_PER_SESSION_MAX: usize = 64;
 
 impl<S: Store> Office<S> {
-    pub(crate) fn join(&mut self, key: RequestKey, channel: Channel) {
+    pub(crate) fn join(&mut self, key: RequestKey, channel: &Channel) {
         let Some(work) = self.session(key.session).and_then(|record| record.work()) else {
             return;
         };
-        let reply = if work.channels.contains(&channel) {
+        let reply = if work.channels.contains(channel) {
             Reply::Joined
         } else if work.channels.len() == CHANNELS_PER_SESSION_MAX {
             Reply::NotJoined
         } else {
             work.channels.push(channel.clone());
             self.push_posts();
-            self.live.join(key.session, channel);
+            if self.live.join(key.session, channel) {
+                self.store.set_members(channel, true);
+            }
             Reply::Joined
         };
         self.resolve(key, reply);
@@ -44,7 +46,9 @@ impl<S: Store> Office<S> {
         if let Some(place) = place {
             work.channels.swap_remove(place);
             self.push_posts();
-            self.live.leave_channel(key.session, channel);
+            if self.live.leave_channel(key.session, channel) {
+                self.store.set_members(channel, false);
+            }
             self.outputs.push_back(Output::Left(key.session, channel.clone()));
         }
         self.resolve(key, Reply::Left(place.is_some()));

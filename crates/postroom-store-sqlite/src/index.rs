@@ -10,8 +10,9 @@ use hashbrown::HashTable;
 use postroom_model::{Channel, Name};
 use postroom_store::{AccountId, AccountSummary, Key, Outcome, PasswordHash};
 
-use crate::channels::{ChannelId, Channels};
+use crate::channels::{Channels, Said};
 use crate::damage::Damages;
+use crate::idle::ChannelId;
 use crate::mailbox::Mailbox;
 use crate::reserved::Reserved;
 
@@ -46,7 +47,9 @@ pub(crate) enum Undo {
     Confirm(AccountId),
     SetPassword(AccountId, Option<PasswordHash>),
     Channel(Channel),
-    Post(ChannelId),
+    ReuseChannel(ChannelId),
+    EvictChannel(ChannelId, Channel),
+    Post(ChannelId, Said),
     SetPostAside(ChannelId, u64),
 }
 
@@ -234,7 +237,9 @@ impl Index {
                 Undo::Confirm(id) => self.account_mut(id).mailbox.undo_confirm(),
                 Undo::SetPassword(id, password) => self.account_mut(id).password = password,
                 Undo::Channel(channel) => self.channels.undo_add(&channel),
-                Undo::Post(id) => self.channels.undo_append(id),
+                Undo::ReuseChannel(id) => self.channels.undo_reuse(id),
+                Undo::EvictChannel(id, channel) => self.channels.undo_evict(id, channel),
+                Undo::Post(id, before) => self.channels.undo_append(id, before),
                 Undo::SetPostAside(id, number) => self.channels.undo_set_aside(id, number),
             }
         }

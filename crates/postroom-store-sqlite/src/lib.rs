@@ -39,6 +39,7 @@ mod file;
 mod folder;
 mod found;
 mod group;
+mod idle;
 mod index;
 mod job;
 mod load;

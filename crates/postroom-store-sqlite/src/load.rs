@@ -11,9 +11,10 @@ use postroom_model::Name;
 use postroom_store::{AccountId, PasswordHash};
 use rusqlite::{Connection, Row};
 
-use crate::channels::{ChannelId, Channels};
+use crate::channels::{By, Channels};
 use crate::damage::{self, Damages, is_unreadable};
 use crate::error::OpenError;
+use crate::idle::ChannelId;
 use crate::index::Index;
 use crate::record::{self, Read};
 use crate::scan::{Table, scan};
@@ -26,7 +27,7 @@ const ACCOUNTS: Table = Table { name: "account", key: "id", columns: "name, pass
 const MESSAGES: Table = Table { name: "message", key: "sequence", columns: "recipient, sender" };
 const REMOVALS: Table = Table { name: "removal", key: "position", columns: "message" };
 const CHANNELS: Table = Table { name: "channel", key: "id", columns: "name" };
-const POSTS: Table = Table { name: "post", key: "number", columns: "channel, author" };
+const POSTS: Table = Table { name: "post", key: "number", columns: "channel, author, stored_ms" };
 
 /// Reads the whole file once: accounts, removals, of each message whose it is,
 /// and of each post where it was said.
@@ -218,8 +219,11 @@ fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result
         while channels.len() < id {
             channels.add_gap();
         }
-        let channel = row.and_then(|row| record::channel(row, 0));
-        let channel = channel.inspect_err(|_| channels.add_damaged())?;
+        let name = row.and_then(|row| record::channel(row, 0));
+        let Some(channel) = name.inspect_err(|_| channels.add_damaged())? else {
+            channels.add_evicted();
+            return Ok(());
+        };
         if let Some(other) = channels.find(&channel) {
             channels.add_damaged();
             return Err(format!("its name is that of channel {}", other.0));
@@ -246,13 +250,15 @@ fn load_posts(connection: &Connection, index: &mut Index, posts_max: u32) -> rus
             Ok(channel) => is_channel(*channel, &mut index.channels, damages),
             Err(_) => true,
         };
-        let (channel, _) = (channel?, author?);
+        let (channel, author) = (channel?, author?);
         if !has_author || !has_channel {
             return Err("its channel or its author is missing".to_owned());
         }
-        index.channels.load(channel, number, posts_max);
+        let by = By { author, at: record::time(row, 2) };
+        index.channels.load(channel, number, by, posts_max);
         Ok(())
     })?;
+    index.channels.loaded();
     index.damages = damages;
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use postroom_model::Batch;
 use postroom_store::AccountId;
 
-use crate::channels::ChannelId;
 use crate::draft::Draft;
+use crate::idle::ChannelId;
 use crate::index::{Index, Undo};
 use crate::sweep::{Step, Sweep};
 
@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) removed: Vec<u64>,
     /// The channels posted in.
     pub(crate) posted: Vec<ChannelId>,
+    /// The channels evicted.
+    pub(crate) evicted: Vec<ChannelId>,
     pub(crate) step: Option<Step>,
     /// Posts deleted.
     pub(crate) trimmed: usize,
@@ -57,7 +59,10 @@ impl Plan {
         sweep.committed(self.step.take(), through, &self.removed);
         index.channels.deleted(self.trimmed);
         for channel in self.posted.drain(..) {
-            index.channels.trim(channel, channel_posts);
+            index.channels.posted(channel, channel_posts);
+        }
+        for channel in self.evicted.drain(..) {
+            index.channels.evicted(channel);
         }
         self.clear();
     }
@@ -81,6 +86,7 @@ impl Plan {
         self.undo.clear();
         self.removed.clear();
         self.posted.clear();
+        self.evicted.clear();
         self.step = None;
         self.trimmed = 0;
         self.accounts = None;

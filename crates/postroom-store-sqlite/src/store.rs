@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use postroom_model::Batch;
+use postroom_model::{Batch, Channel};
 use postroom_store::{
     Call, Completion, Damaged, End, Limits, Outcome, Store, StoreFailure, Ticket, Timestamp,
 };
@@ -111,6 +111,10 @@ impl Store for SqliteStore {
             self.passwords.wait(name.clone());
         }
         self.waiting.push((ticket, call));
+    }
+
+    fn set_members(&mut self, channel: &Channel, has_members: bool) {
+        self.index.channels.set_members(channel, has_members);
     }
 
     fn next_job(&mut self, now: Timestamp) -> Option<CommitJob> {

@@ -87,6 +87,12 @@ impl Worker<'_> {
                 let row = params![channel.0, group.channel(call, place)];
                 self.execute(Statement::InsertChannel, row)
             }
+            Operation::NameChannel { channel, call, place } => {
+                self.execute(Statement::NameChannel, params![channel.0, group.channel(call, place)])
+            }
+            Operation::EvictChannel { channel } => {
+                self.execute(Statement::NameChannel, params![channel.0, record::EVICTED])
+            }
             Operation::BeginSweep { last_sequence, removals } => {
                 self.begin_sweep(last_sequence, removals)
             }

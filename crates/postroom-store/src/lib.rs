@@ -14,7 +14,7 @@ mod call;
 pub mod contract;
 mod memory;
 
-use postroom_model::{Committed, MAILBOX_CAPACITY_DEFAULT};
+use postroom_model::{Channel, Committed, MAILBOX_CAPACITY_DEFAULT};
 use thiserror::Error;
 
 pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
@@ -26,6 +26,10 @@ pub const PAGE_ENTRIES_MAX: usize = 64;
 
 /// Bytes of text after which a page of a timeline ends.
 pub const PAGE_BYTES: usize = 64 << 10;
+
+/// Milliseconds since its latest post in which a channel with several authors is not
+/// evicted: 30 days.
+pub const PROTECTED_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// Durable accounts, mailboxes and channels, and who is present.
 ///
@@ -42,10 +46,16 @@ pub trait Store {
     /// Takes a call. Its ticket is unique among the calls that are not completed.
     fn submit(&mut self, ticket: Ticket, call: Call);
 
+    /// Whether a channel has members on this server: such a channel is not evicted. At
+    /// first none has any. Takes effect before calls submitted later, and on none that
+    /// is in a job already.
+    fn set_members(&mut self, channel: &Channel, has_members: bool);
+
     /// The next group to be committed, if there is one and it need not wait for one
     /// under way.
     ///
-    /// `now` is kept with new messages and decides nothing. If the job is dropped, or
+    /// `now` is kept with new messages and posts; it decides nothing but how long a
+    /// channel is [protected](PROTECTED_MS). If the job is dropped, or
     /// its result never comes back, its calls do not complete, and may have been
     /// carried out; neither do later ones that must wait for them.
     fn next_job(&mut self, now: Timestamp) -> Option<Self::Job>;
@@ -150,7 +160,10 @@ pub struct Limits {
     pub mailbox_capacity: u32,
     /// Accounts in all.
     pub accounts_max: u32,
-    /// Channels in all.
+    /// Channels in all. At this limit a new one evicts another: of those without members
+    /// whose posts are of one author the one with the fewest posts, among equals the one
+    /// posted in longest ago; then those with several authors that are no longer
+    /// [protected](PROTECTED_MS).
     pub channels_max: u32,
     /// Posts that a channel keeps, the latest.
     pub channel_posts: u32,

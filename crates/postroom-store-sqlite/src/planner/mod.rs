@@ -4,7 +4,9 @@
 mod posts;
 
 use postroom_model::{Name, Unknown};
-use postroom_store::{AccountId, Call, Key, Lease, Limits, Outcome, PasswordHash, Ticket};
+use postroom_store::{
+    AccountId, Call, Key, Lease, Limits, Outcome, PasswordHash, Ticket, Timestamp,
+};
 
 use crate::allowed::Allowed;
 use crate::damage;
@@ -23,6 +25,7 @@ pub(crate) struct Planner<'a> {
     operations: &'a mut Operations,
     limits: Limits,
     allowed: Allowed,
+    now: Timestamp,
     /// The place of the call that is being planned.
     call: u32,
 }
@@ -39,9 +42,10 @@ pub(crate) fn plan(
     limits: Limits,
 ) {
     plan.begin(index);
-    let Group { calls, operations, allowed, accounts, .. } = group;
+    let Group { calls, operations, allowed, accounts, now } = group;
     operations.clear();
-    let mut planner = Planner { index, plan, operations, limits, allowed: *allowed, call: 0 };
+    let (allowed, now) = (*allowed, *now);
+    let mut planner = Planner { index, plan, operations, limits, allowed, now, call: 0 };
     planner.calls(calls);
     planner.sweep(sweep);
     *accounts = planner.index.len();

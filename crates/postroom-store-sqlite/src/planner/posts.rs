@@ -7,9 +7,10 @@ use postroom_store::{AccountId, Outcome, PAGE_ENTRIES_MAX};
 
 use super::Planner;
 use crate::allowed::Allowed;
-use crate::channels::ChannelId;
+use crate::channels::By;
 use crate::damage;
 use crate::draft::Draft;
+use crate::idle::ChannelId;
 use crate::index::{Index, Undo};
 use crate::operation::{Operation, place};
 use crate::plan::Plan;
@@ -34,13 +35,14 @@ impl Planner<'_> {
         if new > may_create as usize {
             return Outcome::NotPosted(PostRefusal::MayNotCreate);
         }
-        if new > 0 && channels.hashtags() as usize + new > self.limits.channels_max as usize {
+        if new > 0 && !self.make_room(new, &post.channels) {
             return Outcome::NotPosted(PostRefusal::TooManyChannels);
         }
+        let by = By { author, at: self.now };
         for (number, channel) in post.channels.iter().enumerate() {
             let channel = self.find_or_add(channel, place(number));
-            let number = self.index.channels.append(channel);
-            self.plan.undo.push(Undo::Post(channel));
+            let (number, before) = self.index.channels.append(channel, by);
+            self.plan.undo.push(Undo::Post(channel, before));
             self.plan.posted.push(channel);
             let call = self.call;
             self.operations.push(Operation::InsertPost { number, channel, author, call });
@@ -48,9 +50,31 @@ impl Planner<'_> {
         Outcome::Posted { post: Arc::clone(post), created: place(new) }
     }
 
+    /// Evicts as many channels as are too many with `new` ones, if they may go.
+    fn make_room(&mut self, new: usize, posted: &[Channel]) -> bool {
+        let channels = &mut self.index.channels;
+        let all = channels.hashtags() as usize + new;
+        let excess = all.saturating_sub(self.limits.channels_max as usize);
+        let Some(goes) = channels.evictable(excess, posted, self.now) else {
+            return false;
+        };
+        for id in goes {
+            let name = self.index.channels.evict(id);
+            self.plan.undo.extend(name.map(|name| Undo::EvictChannel(id, name)));
+            self.plan.evicted.push(id);
+            self.operations.push(Operation::EvictChannel { channel: id });
+        }
+        true
+    }
+
     fn find_or_add(&mut self, channel: &Channel, place: u32) -> ChannelId {
         if let Some(known) = self.index.channels.find(channel) {
             return known;
+        }
+        if let Some(id) = self.index.channels.reuse(channel) {
+            self.plan.undo.push(Undo::ReuseChannel(id));
+            self.operations.push(Operation::NameChannel { channel: id, call: self.call, place });
+            return id;
         }
         self.index.channels.skip_reserved();
         let id = self.index.channels.add(channel.clone());

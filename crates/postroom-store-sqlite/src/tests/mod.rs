@@ -317,6 +317,29 @@ fn a_store_of_version_2_opens() {
     assert_eq!(entries(&mut store, "#grüße"), ["@board: two #rust #Grüße"]);
 }
 
+#[test]
+fn a_store_of_version_3_opens() {
+    let (folder, mut store) = released(3);
+    holds_the_mail_of_the_fixtures(&mut store);
+    assert_eq!(entries(&mut store, "#rust"), ["Dora: one", "@board: two #rust #Grüße"]);
+    // It was evicted, and its post is not deleted yet.
+    assert_eq!(entries(&mut store, "#grüße"), Vec::<String>::new());
+    assert_eq!(entries(&mut store, "#tea"), ["Bob: hot #tea"]);
+    settle(&mut store, [post("#milk", "new"), post("#grüße", "again")]);
+    drop(store);
+    let mut store = open(&folder, Limits::default());
+    assert_eq!(store.take_damaged(), []);
+    assert_eq!(entries(&mut store, "#milk"), ["@board: new"]);
+    assert_eq!(entries(&mut store, "#grüße"), ["@board: again"]);
+    drop(store);
+    let rows = Connection::open(database_file(folder.path())).unwrap();
+    let channels = "SELECT group_concat(id || name, ' ') FROM (SELECT * FROM channel ORDER BY id)";
+    let channels: String = rows.query_row(channels, [], |row| row.get(0)).unwrap();
+    assert_eq!(channels, "0lobby 1rust 2@board 3 4tea 5milk 6grüße", "5 had no post");
+    let said: u32 = rows.query_row("SELECT count(*) FROM said", [], |row| row.get(0)).unwrap();
+    assert_eq!(said, 7, "the view does not show what was evicted");
+}
+
 fn entries(store: &mut SqliteStore, tag: &str) -> Vec<String> {
     let channel = Channel::parse(tag).unwrap();
     let timeline = Call::Timeline { channel, from: Position::default() };

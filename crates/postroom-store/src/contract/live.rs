@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postroom_model::{Author, Channel, Entry, Page, Position, Post, PostRefusal, Text, Unknown};
+use postroom_model::{Author, Channel, Entry, Page, Position, Post, Text, Unknown};
 
 use super::{Desk, Fixture, append, limits, name};
 use crate::{
@@ -31,7 +31,7 @@ impl<S: Store> Desk<S> {
     }
 
     /// All of a channel's entries, as `author: text`.
-    fn timeline(&mut self, tag: &str) -> Vec<String> {
+    pub(super) fn timeline(&mut self, tag: &str) -> Vec<String> {
         let mut entries = Vec::new();
         let mut next = Some(Position::default());
         while let Some(from) = next {
@@ -141,20 +141,6 @@ pub(super) fn a_timeline_comes_in_pages<F: Fixture>(fixture: &mut F) {
     let page = desk.page("#long", Position::default());
     assert_eq!(page.entries.len(), 2);
     assert_eq!(desk.page("#long", page.next.expect("one more")).entries.len(), 1);
-}
-
-pub(super) fn there_are_no_more_channels_than_allowed<F: Fixture>(fixture: &mut F) {
-    let mut desk = Desk::open(fixture, Limits { channels_max: 2, ..Limits::default() });
-    assert!(is_posted(&desk.call(post(None, &["#a"], "x"))));
-    let refused = desk.call(post(None, &["#a", "#b", "#c"], "too many"));
-    assert!(matches!(refused, Outcome::NotPosted(PostRefusal::TooManyChannels)), "{refused:?}");
-    assert_eq!(desk.timeline("#a").len(), 1, "nothing of it is stored");
-    assert!(is_posted(&desk.call(post(None, &["#a", "#b"], "y"))));
-    assert!(matches!(
-        desk.call(post(None, &["#c"], "z")),
-        Outcome::NotPosted(PostRefusal::TooManyChannels)
-    ));
-    assert!(is_posted(&desk.call(post(None, &["#lobby"], "hi"))), "it is no hashtag");
 }
 
 pub(super) fn who_claims_alone_is_present_once<F: Fixture>(fixture: &mut F) {

@@ -8,6 +8,7 @@
 //! it again. A failed test panics with what it expected.
 
 mod creation;
+mod eviction;
 mod jobs;
 mod live;
 mod model;
@@ -50,7 +51,12 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         live::a_post_is_in_each_of_its_channels_in_one_order,
         live::a_channel_keeps_its_latest_posts,
         live::a_timeline_comes_in_pages,
-        live::there_are_no_more_channels_than_allowed,
+        eviction::there_are_no_more_channels_than_allowed,
+        eviction::the_channel_of_one_author_with_the_fewest_posts_goes_first,
+        eviction::a_channel_with_members_or_several_authors_stays,
+        eviction::a_channel_with_several_authors_goes_after_thirty_days,
+        eviction::nothing_of_an_evicted_channel_comes_back,
+        eviction::an_eviction_that_is_not_committed_leaves_the_channel,
         live::who_claims_alone_is_present_once,
         live::who_shares_is_present_until_the_last_leaves,
         live::strangers_are_admitted_where_they_are,
@@ -85,11 +91,12 @@ pub fn check_elsewhere<F: Fixture>(
 struct Desk<S> {
     store: S,
     next_ticket: u64,
+    now: Timestamp,
 }
 
 impl<S: Store> Desk<S> {
     fn open<F: Fixture<Store = S>>(fixture: &mut F, limits: Limits) -> Self {
-        Self { store: fixture.open(limits), next_ticket: 0 }
+        Self { store: fixture.open(limits), next_ticket: 0, now: Timestamp(1) }
     }
 
     fn submit(&mut self, call: Call) -> Ticket {
@@ -109,7 +116,7 @@ impl<S: Store> Desk<S> {
         let mut completed: Vec<Completion> = Vec::new();
         // A store across a network may need several rounds.
         while completed.len() < expected.len() {
-            self.store.settle(Timestamp(1), &mut completed).expect("the store settles");
+            self.store.settle(self.now, &mut completed).expect("the store settles");
         }
         completed.sort_by_key(|completion| completion.ticket.0);
         let tickets: Vec<_> = completed.iter().map(|completion| completion.ticket).collect();

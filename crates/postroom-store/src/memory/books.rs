@@ -11,7 +11,7 @@ use postroom_model::{
 
 use crate::{
     AccountId, AccountSummary, Call, Key, Lease, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX,
-    PasswordHash, Presence, Timestamp,
+    PROTECTED_MS, PasswordHash, Presence, Timestamp,
 };
 
 /// What is kept when the store is dropped.
@@ -43,6 +43,7 @@ struct Message {
 #[derive(Debug)]
 struct Said {
     number: u64,
+    stored: Timestamp,
     post: Arc<Post>,
 }
 
@@ -53,9 +54,19 @@ pub(super) struct Session {
     /// Accounts that are present with the number of their claims, in the order of
     /// their first claims.
     present: Vec<(AccountId, u32)>,
+    /// Channels with members.
+    held: HashSet<Channel>,
 }
 
 impl Session {
+    pub(super) fn set_members(&mut self, channel: &Channel, has_members: bool) {
+        if has_members {
+            self.held.insert(channel.clone());
+        } else {
+            self.held.remove(channel);
+        }
+    }
+
     fn is_present(&self, account: AccountId) -> bool {
         self.present.iter().any(|(present, _)| *present == account)
     }
@@ -149,7 +160,9 @@ impl Books {
             }
             Call::Return { leases } => give_back(session, &leases),
             Call::Post { .. } if is_full => Outcome::NotPosted(PostRefusal::DiskFull),
-            Call::Post { post, may_create, .. } => self.post(&post, may_create, limits),
+            Call::Post { post, may_create, .. } => {
+                self.post(session, &post, may_create, limits, now)
+            }
             Call::Latest { channel } => {
                 Outcome::Latest(self.said(&channel).back().map(|said| entry(&said.post)))
             }
@@ -292,7 +305,14 @@ impl Books {
         found.map_or(&NOTHING, |(_, said)| said)
     }
 
-    fn post(&mut self, post: &Arc<Post>, may_create: u32, limits: Limits) -> Outcome {
+    fn post(
+        &mut self,
+        session: &Session,
+        post: &Arc<Post>,
+        may_create: u32,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Outcome {
         let is_hashtag = |channel: &&Channel| !channel.is_built_in();
         let known = self.channels.iter().map(|(channel, _)| channel).filter(is_hashtag);
         let known: Vec<_> = known.cloned().collect();
@@ -301,12 +321,13 @@ impl Books {
         if new > may_create as usize {
             return Outcome::NotPosted(PostRefusal::MayNotCreate);
         }
-        if new > 0 && known.len() + new > limits.channels_max as usize {
+        let excess = (known.len() + new).saturating_sub(limits.channels_max as usize);
+        if new > 0 && !self.evict(session, excess, &post.channels, now) {
             return Outcome::NotPosted(PostRefusal::TooManyChannels);
         }
         for channel in &post.channels {
             self.last_post += 1;
-            let said = Said { number: self.last_post, post: Arc::clone(post) };
+            let said = Said { number: self.last_post, stored: now, post: Arc::clone(post) };
             let place = self.channels.iter().position(|(known, _)| known == channel);
             let place = place.unwrap_or_else(|| {
                 self.channels.push((channel.clone(), VecDeque::new()));
@@ -319,6 +340,32 @@ impl Books {
             }
         }
         Outcome::Posted { post: Arc::clone(post), created: u32::try_from(new).unwrap_or(u32::MAX) }
+    }
+
+    /// Evicts so many channels, none of the `posted` ones; whether they may go.
+    fn evict(
+        &mut self,
+        session: &Session,
+        count: usize,
+        posted: &[Channel],
+        now: Timestamp,
+    ) -> bool {
+        let goes = |channel: &Channel| {
+            !channel.is_built_in() && !session.held.contains(channel) && !posted.contains(channel)
+        };
+        let idle = self.channels.iter().filter(|(channel, _)| goes(channel));
+        let mut ranks: Vec<_> = idle.map(|(channel, said)| (rank(said), channel.clone())).collect();
+        ranks.retain(|((has_several_authors, first, _), _)| {
+            !has_several_authors || now.0.saturating_sub(*first) > PROTECTED_MS
+        });
+        ranks.sort();
+        if ranks.len() < count {
+            return false;
+        }
+        for (_, channel) in &ranks[..count] {
+            self.channels.retain(|(known, _)| known != channel);
+        }
+        true
     }
 
     fn page(&self, channel: &Channel, from: Position) -> Page {
@@ -334,6 +381,14 @@ impl Books {
         }
         page
     }
+}
+
+/// The channel of the lowest rank is evicted first: whether it has several authors, how
+/// many posts, or when it had the latest, and the number of that.
+fn rank(said: &VecDeque<Said>) -> (bool, u64, u64) {
+    let several = said.iter().any(|other| other.post.author != said[0].post.author);
+    let latest = said.back().map_or((0, 0), |latest| (latest.stored.0, latest.number));
+    (several, if several { latest.0 } else { said.len() as u64 }, latest.1)
 }
 
 fn entry(post: &Post) -> Entry {

@@ -254,6 +254,10 @@ impl Store for MemoryStore {
         }
     }
 
+    fn set_members(&mut self, channel: &Channel, has_members: bool) {
+        self.session.set_members(channel, has_members);
+    }
+
     fn next_job(&mut self, now: Timestamp) -> Option<MemoryJob> {
         let disk = self.disk.clone();
         let calls = self.take_due(&mut disk.0.borrow_mut());
