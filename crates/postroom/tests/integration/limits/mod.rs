@@ -3,4 +3,5 @@
 mod bad_input;
 mod crowd;
 mod cut;
+mod full_tables;
 mod time_limits;
