@@ -15,6 +15,7 @@ use crate::damage::Damages;
 use crate::idle::ChannelId;
 use crate::mailbox::Mailbox;
 use crate::reserved::Reserved;
+use crate::senders::Senders;
 
 /// All accounts, the messages that wait in their mailboxes, and the channels.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub(crate) struct Index {
     reserved: Reserved,
     gaps: HashSet<AccountId>,
     pub(crate) channels: Channels,
+    /// Set if a sender may not fill a mailbox.
+    pub(crate) senders: Option<Senders>,
     pub(crate) damages: Damages,
 }
 
@@ -45,6 +48,12 @@ pub(crate) enum Undo {
     SetAside(AccountId, u64),
     GiveBack(AccountId, u64),
     Confirm(AccountId),
+    /// A message has left a mailbox, whose senders are counted.
+    Uncount {
+        sequence: u64,
+        recipient: AccountId,
+        sender: AccountId,
+    },
     SetPassword(AccountId, Option<PasswordHash>),
     Channel(Channel),
     ReuseChannel(ChannelId),
@@ -75,6 +84,7 @@ impl Index {
             reserved: Reserved::default(),
             gaps: HashSet::new(),
             channels: Channels::default(),
+            senders: None,
             damages: Damages::default(),
         }
     }
@@ -228,7 +238,17 @@ impl Index {
         for change in changes.rev() {
             match change {
                 Undo::Register => self.undo_register(),
-                Undo::Append(id) => self.account_mut(id).mailbox.undo_append(),
+                Undo::Append(id) => {
+                    let sequence = self.account_mut(id).mailbox.undo_append();
+                    if let (Some(senders), Some(sequence)) = (&mut self.senders, sequence) {
+                        senders.remove(sequence, id);
+                    }
+                }
+                Undo::Uncount { sequence, recipient, sender } => {
+                    if let Some(senders) = &mut self.senders {
+                        senders.add(sequence, recipient, sender);
+                    }
+                }
                 Undo::Lease(id, sequence) => self.account_mut(id).mailbox.give_back(sequence),
                 Undo::SetAside(id, sequence) => self.account_mut(id).mailbox.insert(sequence),
                 Undo::GiveBack(id, sequence) => {
@@ -252,44 +272,61 @@ mod tests {
 
     use super::*;
 
-    fn snapshot(index: &Index) -> Vec<(String, Mailbox)> {
+    type Snapshot = (Vec<(String, Mailbox)>, Option<Senders>);
+
+    fn snapshot(index: &Index) -> Snapshot {
         let accounts = index.accounts.iter();
-        accounts.map(|account| (account.name.to_string(), account.mailbox.clone())).collect()
+        let mail = accounts.map(|account| (account.name.to_string(), account.mailbox.clone()));
+        (mail.collect(), index.senders.clone())
+    }
+
+    /// A message has left the mailbox.
+    fn uncount(index: &mut Index, sequence: u64) -> Undo {
+        let recipient = AccountId(0);
+        let sender = index.senders.as_mut().unwrap().remove(sequence, recipient).unwrap();
+        Undo::Uncount { sequence, recipient, sender }
     }
 
     /// Applies one random change and says how to take it back.
-    fn change(index: &mut Index, choice: u8, sequence: u64, leased: &mut Vec<u64>) -> Option<Undo> {
+    fn change(
+        index: &mut Index,
+        choice: u8,
+        sequence: u64,
+        leased: &mut Vec<u64>,
+    ) -> Option<Vec<Undo>> {
         let id = AccountId(0);
         let mailbox = &mut index.account_mut(id).mailbox;
         match choice % 6 {
             0 => {
                 mailbox.append(sequence);
-                Some(Undo::Append(id))
+                let sender = AccountId(u32::try_from(sequence % 3).unwrap());
+                index.senders.as_mut().unwrap().add(sequence, id, sender);
+                Some(vec![Undo::Append(id)])
             }
             1 => {
                 let earliest = mailbox.earliest()?;
                 mailbox.lease();
                 leased.push(earliest);
-                Some(Undo::Lease(id, earliest))
+                Some(vec![Undo::Lease(id, earliest)])
             }
             2 => {
                 let back = leased.pop()?;
                 mailbox.give_back(back);
-                Some(Undo::GiveBack(id, back))
+                Some(vec![Undo::GiveBack(id, back)])
             }
             3 => {
-                leased.pop()?;
+                let read = leased.pop()?;
                 mailbox.confirm();
-                Some(Undo::Confirm(id))
+                Some(vec![Undo::Confirm(id), uncount(index, read)])
             }
             4 => {
                 let earliest = mailbox.earliest()?;
                 mailbox.set_aside(earliest);
-                Some(Undo::SetAside(id, earliest))
+                Some(vec![Undo::SetAside(id, earliest), uncount(index, earliest)])
             }
             _ => {
                 index.register(Name::new(&format!("account{sequence}")).unwrap());
-                Some(Undo::Register)
+                Some(vec![Undo::Register])
             }
         }
     }
@@ -298,7 +335,7 @@ mod tests {
         #[test]
         fn undo_takes_back_everything(before in prop::collection::vec(any::<u8>(), 0..40),
                                       group in prop::collection::vec(any::<u8>(), 0..40)) {
-            let mut index = Index::default();
+            let mut index = Index { senders: Some(Senders::default()), ..Index::default() };
             index.register(Name::new("bob").unwrap());
             let mut leased = Vec::new();
             let mut sequence = 0;
@@ -310,11 +347,12 @@ mod tests {
             let mut changes = Vec::new();
             for choice in group {
                 sequence += 1;
-                changes.extend(change(&mut index, choice, sequence, &mut leased));
+                let undo = change(&mut index, choice, sequence, &mut leased);
+                changes.extend(undo.into_iter().flatten());
             }
             index.undo(changes.into_iter());
-            prop_assert_eq!(snapshot(&index), expected.clone());
-            prop_assert_eq!(index.by_name.len(), expected.len());
+            prop_assert_eq!(&snapshot(&index), &expected);
+            prop_assert_eq!(index.by_name.len(), expected.0.len());
         }
     }
 }

@@ -53,6 +53,7 @@ mod record;
 mod reserved;
 mod scan;
 mod schema;
+mod senders;
 mod statements;
 mod store;
 mod sweep;

@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use postroom_model::Name;
-use postroom_store::{AccountId, PasswordHash};
+use postroom_store::{AccountId, Limits, PasswordHash};
 use rusqlite::{Connection, Row};
 
 use crate::channels::{By, Channels};
@@ -18,6 +18,7 @@ use crate::idle::ChannelId;
 use crate::index::Index;
 use crate::record::{self, Read};
 use crate::scan::{Table, scan};
+use crate::senders::Senders;
 use crate::sweep::{ROUND_REMOVALS, Sweep};
 
 /// What is wrong where a record names it.
@@ -34,11 +35,12 @@ const POSTS: Table = Table { name: "post", key: "number", columns: "channel, aut
 pub(crate) fn load(
     connection: &Connection,
     path: &Path,
-    channel_posts: u32,
+    limits: Limits,
 ) -> Result<(Index, Sweep), OpenError> {
     // A hint.
     let accounts = connection.query_row("SELECT count(*) FROM account", [], |row| row.get(0));
     let mut index = Index::new(accounts.unwrap_or(0));
+    index.senders = limits.mailbox_share().map(|_| Senders::default());
     let mut load = || {
         load_accounts(connection, &mut index)?;
         let removed = removed(connection, &mut index.damages)?;
@@ -53,7 +55,7 @@ pub(crate) fn load(
         let unswept = load_mailboxes(connection, &mut index, &removed)?;
         forget_swept(connection, removed.len(), &unswept)?;
         load_channels(connection, &mut index)?;
-        load_posts(connection, &mut index, channel_posts)?;
+        load_posts(connection, &mut index, limits.channel_posts)?;
         Ok(unswept)
     };
     let unswept = load().map_err(|cause| OpenError::database(path, cause))?;
@@ -196,11 +198,14 @@ fn load_mailboxes(
         let mut exists =
             |id: &Read<AccountId>| id.as_ref().is_ok_and(|id| is_account(*id, index, damages));
         let exist = [&recipient, &sender].map(&mut exists) == [true, true];
-        let (recipient, _) = (recipient?, sender?);
+        let (recipient, sender) = (recipient?, sender?);
         if !exist {
             return Err("its recipient or its sender is not an account".to_owned());
         }
         index.account_mut(recipient).mailbox.append(sequence);
+        if let Some(senders) = &mut index.senders {
+            senders.add(sequence, recipient, sender);
+        }
         Ok(())
     })?;
     index.damages = damages;

@@ -52,7 +52,7 @@ impl SqliteStore {
     pub fn open(folder: DataFolder, limits: Limits) -> Result<(Self, Checkpointer), OpenError> {
         let (disk, checkpointer) = Disk::open(folder, limits.disk_reserve_bytes)?;
         let path = disk.folder.database();
-        let (index, sweep) = load::load(&disk.connection, &path, limits.channel_posts)?;
+        let (index, sweep) = load::load(&disk.connection, &path, limits)?;
         disk.preallocate_log()?;
         let store = Self {
             work: Some(Box::new(Work::new(disk))),

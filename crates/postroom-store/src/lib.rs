@@ -158,6 +158,9 @@ pub struct Timestamp(pub u64);
 pub struct Limits {
     /// Messages that a mailbox holds, those handed out included.
     pub mailbox_capacity: u32,
+    /// The part of a mailbox that one sender may fill, in percent. Beyond it the mailbox
+    /// is full for that sender.
+    pub mailbox_percent_of_sender: u32,
     /// Accounts in all.
     pub accounts_max: u32,
     /// Channels in all. At this limit a new one evicts another: of those without members
@@ -171,10 +174,23 @@ pub struct Limits {
     pub disk_reserve_bytes: u64,
 }
 
+impl Limits {
+    /// Messages of one sender that a mailbox holds, at least one; `None` if a sender may
+    /// fill it.
+    #[must_use]
+    pub fn mailbox_share(&self) -> Option<u32> {
+        let capacity = u64::from(self.mailbox_capacity);
+        let share = capacity * u64::from(self.mailbox_percent_of_sender) / 100;
+        let share = u32::try_from(share.max(1)).unwrap_or(u32::MAX);
+        (self.mailbox_percent_of_sender < 100).then_some(share)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             mailbox_capacity: MAILBOX_CAPACITY_DEFAULT,
+            mailbox_percent_of_sender: 100,
             accounts_max: 2_000_000,
             channels_max: 10_000,
             channel_posts: 1_000,

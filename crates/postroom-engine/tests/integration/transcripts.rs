@@ -95,6 +95,7 @@ fn limits(transcript: &Transcript) -> Limits {
     let standard = Limits::default();
     Limits {
         mailbox_capacity: number("mailbox.capacity").unwrap_or(standard.mailbox_capacity),
+        mailbox_percent_of_sender: number("mailbox.per_sender_percent").unwrap_or(100),
         accounts_max: number("accounts.max").unwrap_or(standard.accounts_max),
         channels_max: number("channels.max").unwrap_or(standard.channels_max),
         channel_posts: number("channels.posts").unwrap_or(standard.channel_posts),

@@ -144,15 +144,32 @@ impl Planner<'_> {
         let capacity = self.limits.mailbox_capacity;
         let found = self.index.account_mut(account);
         let name = found.name.clone();
-        if found.mailbox.unread() >= capacity {
+        if found.mailbox.unread() >= capacity || self.has_used_share(account, sender) {
             return Outcome::MailboxFull { recipient: name, capacity };
         }
         let sequence = self.index.next_sequence();
         self.index.account_mut(account).mailbox.append(sequence);
+        if let Some(senders) = &mut self.index.senders {
+            senders.add(sequence, account, sender);
+        }
         self.plan.undo.push(Undo::Append(account));
         let (recipient, call) = (account, self.call);
         self.operations.push(Operation::InsertMessage { sequence, recipient, sender, call });
         Outcome::Composed { recipient, name, registered }
+    }
+
+    /// Whether a sender fills as much of a mailbox as one may.
+    fn has_used_share(&self, recipient: AccountId, sender: AccountId) -> bool {
+        let of_sender = self.index.senders.as_ref().map(|senders| senders.count(recipient, sender));
+        of_sender.zip(self.limits.mailbox_share()).is_some_and(|(count, share)| count >= share)
+    }
+
+    /// A message has left its mailbox.
+    fn uncount(&mut self, recipient: AccountId, sequence: u64) {
+        let senders = self.index.senders.as_mut();
+        if let Some(sender) = senders.and_then(|senders| senders.remove(sequence, recipient)) {
+            self.plan.undo.push(Undo::Uncount { sequence, recipient, sender });
+        }
     }
 
     fn read(&mut self, account: AccountId) -> Draft {
@@ -162,6 +179,7 @@ impl Planner<'_> {
             if is_damaged {
                 mailbox.set_aside(sequence);
                 self.plan.undo.push(Undo::SetAside(account, sequence));
+                self.uncount(account, sequence);
                 continue;
             }
             mailbox.lease();
@@ -181,6 +199,7 @@ impl Planner<'_> {
             let (account, message) = (lease.account(), lease.sequence());
             self.index.account_mut(account).mailbox.confirm();
             self.plan.undo.push(Undo::Confirm(account));
+            self.uncount(account, message);
             self.operations.push(Operation::InsertRemoval { message });
             self.plan.removed.push(message);
         }

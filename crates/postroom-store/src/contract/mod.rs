@@ -39,6 +39,7 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         a_name_is_one_account_however_it_is_spelt,
         an_unknown_recipient_is_registered,
         a_mailbox_never_holds_more_than_its_capacity,
+        a_sender_fills_no_more_of_a_mailbox_than_its_share,
         a_message_is_leased_to_one_alone_and_earliest_first,
         what_is_returned_waits_in_its_old_place,
         what_is_confirmed_never_comes_back,
@@ -264,6 +265,37 @@ fn a_mailbox_never_holds_more_than_its_capacity<F: Fixture>(fixture: &mut F) {
     drop(desk);
     let mut desk = Desk::open(fixture, limits(2));
     assert!(is_full(desk.append(bob, "bob", "four")), "after a restart too");
+}
+
+fn a_sender_fills_no_more_of_a_mailbox_than_its_share<F: Fixture>(fixture: &mut F) {
+    let limits = Limits { mailbox_percent_of_sender: 50, ..limits(5) };
+    let is_full = |outcome: Outcome| matches!(outcome, Outcome::MailboxFull { capacity: 5, .. });
+    let mut desk = Desk::open(fixture, limits);
+    let ((bob, _), (ann, _)) = (desk.log_in("bob"), desk.log_in("ann"));
+    let full = desk.group((0..3).map(|_| append(bob, "ann", "hi")));
+    assert_eq!(full.into_iter().map(is_full).collect::<Vec<_>>(), [false, false, true]);
+    assert!(!is_full(desk.append(bob, "bob", "hi")), "another mailbox");
+    assert!(!is_full(desk.append(ann, "ann", "hi")), "another sender");
+    let (lease, _, _) = desk.lease(ann).expect("bob has written");
+    assert!(is_full(desk.append(bob, "ann", "hi")), "what is handed out counts");
+    desk.call(Call::Return { leases: vec![lease] });
+    drop(desk);
+    let mut desk = Desk::open(fixture, limits);
+    assert!(is_full(desk.append(bob, "ann", "hi")));
+    let (lease, _, _) = desk.lease(ann).expect("bob has written");
+    desk.call(Call::Confirm { leases: vec![lease] });
+    let sent = desk.group((0..2).map(|_| append(bob, "ann", "hi")));
+    assert_eq!(sent.into_iter().map(is_full).collect::<Vec<_>>(), [false, true]);
+    // The next one fills the mailbox, whoever writes.
+    assert!(!is_full(desk.append(ann, "ann", "hi")));
+    let (carl, _) = desk.log_in("carl");
+    assert!(!is_full(desk.append(carl, "ann", "hi")));
+    assert!(is_full(desk.append(carl, "ann", "hi")));
+    drop(desk);
+    let small = Limits { mailbox_percent_of_sender: 1, ..limits };
+    let mut desk = Desk::open(fixture, small);
+    assert!(!is_full(desk.append(carl, "carl", "hi")), "one message at least");
+    assert!(is_full(desk.append(carl, "carl", "hi")));
 }
 
 fn a_message_is_leased_to_one_alone_and_earliest_first<F: Fixture>(fixture: &mut F) {

@@ -256,7 +256,10 @@ impl Books {
         };
         let name = self.name(id).clone();
         let capacity = limits.mailbox_capacity;
-        if self.unread(id) >= capacity {
+        let of_sender = |other: &&Message| other.sender == message.sender;
+        let share = limits.mailbox_share().map_or(usize::MAX, |share| share as usize);
+        let is_share_used = self.account(id).mailbox.values().filter(of_sender).count() >= share;
+        if self.unread(id) >= capacity || is_share_used {
             return Outcome::MailboxFull { recipient: name, capacity };
         }
         self.last_sequence += 1;
