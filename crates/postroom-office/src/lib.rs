@@ -341,11 +341,15 @@ impl<S: Store> Office<S> {
             return;
         }
         let release = record.rest(&mut self.spare);
+        let uses = record.uses.filter(|_| record.has_ended);
         if record.has_ended {
             self.sessions.remove(session.index());
         }
         if let Some(presence) = release {
             self.submit(Origin::Release(session), Call::Release { presence });
+        }
+        if let Some(account) = uses {
+            self.store.session_ended(account);
         }
     }
 }

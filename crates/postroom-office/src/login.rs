@@ -83,13 +83,17 @@ impl<S: Store> Office<S> {
 
     pub(crate) fn opened(&mut self, key: RequestKey, opened: Opened) -> Option<Reply> {
         let account = opened.account;
-        let record = self.session(key.session)?;
+        let record = find(&mut self.sessions, key.session)?;
         // Otherwise its login is over.
         let Identity::LoggingIn(login) = &mut record.identity else {
             return None;
         };
         if login.has_proved {
             record.purse.belong_to(account);
+        }
+        self.store.session_began(account);
+        if let Some(before) = record.uses.replace(account) {
+            self.store.session_ended(before);
         }
         if login.terms.presence.is_none() {
             record.identity = Identity::LoggedIn(account);

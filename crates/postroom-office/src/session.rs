@@ -28,6 +28,8 @@ pub(crate) struct Session {
     /// It has ended; its record stays until its last request is completed.
     pub(crate) has_ended: bool,
     pub(crate) identity: Identity,
+    /// The account that it has opened last, which the store keeps for it.
+    pub(crate) uses: Option<AccountId>,
     /// Pays for what it creates.
     pub(crate) purse: Purse,
     /// Boxed, and allocated only while it is not empty: most sessions are idle.
@@ -120,7 +122,8 @@ pub(crate) enum Stage {
 impl Session {
     pub(crate) fn new(generation: u32, purse: Purse) -> Self {
         let identity = Identity::Anonymous;
-        Self { generation, next_request: 0, has_ended: false, identity, purse, work: None }
+        let (next_request, uses, work) = (0, None, None);
+        Self { generation, next_request, has_ended: false, identity, uses, purse, work }
     }
 
     /// The account that the session is logged in to.

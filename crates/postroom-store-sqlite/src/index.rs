@@ -16,6 +16,7 @@ use crate::idle::ChannelId;
 use crate::mailbox::Mailbox;
 use crate::reserved::Reserved;
 use crate::senders::Senders;
+use crate::unused::Unused;
 
 /// All accounts, the messages that wait in their mailboxes, and the channels.
 #[derive(Debug, Default)]
@@ -26,6 +27,7 @@ pub(crate) struct Index {
     last_sequence: u64,
     reserved: Reserved,
     gaps: HashSet<AccountId>,
+    unused: Unused,
     pub(crate) channels: Channels,
     /// Set if a sender may not fill a mailbox.
     pub(crate) senders: Option<Senders>,
@@ -37,12 +39,35 @@ pub(crate) struct Account {
     pub(crate) name: Name,
     pub(crate) password: Option<PasswordHash>,
     pub(crate) mailbox: Mailbox,
+    /// Sessions on this server.
+    sessions: u32,
+    /// A message or post may name it that is in the table, or was when the store was
+    /// opened.
+    is_named: bool,
+    /// The group under way registers it.
+    pub(crate) is_pending: bool,
+}
+
+impl Account {
+    fn new(name: Name, password: Option<PasswordHash>) -> Self {
+        let (mailbox, sessions) = (Mailbox::default(), 0);
+        Self { name, password, mailbox, sessions, is_named: false, is_pending: false }
+    }
+
+    /// Whether nobody would miss it. What is unread names its account.
+    fn is_unused(&self) -> bool {
+        self.password.is_none() && self.sessions == 0 && !self.is_named && !self.is_pending
+    }
 }
 
 /// How to take back one change of the index.
 #[derive(Debug)]
 pub(crate) enum Undo {
     Register,
+    /// The account has got another one's place, which had this name.
+    Replace(AccountId, Name),
+    /// A message or post names the account, and none did before.
+    Named(AccountId),
     Append(AccountId),
     Lease(AccountId, u64),
     SetAside(AccountId, u64),
@@ -83,6 +108,7 @@ impl Index {
             last_sequence: 0,
             reserved: Reserved::default(),
             gaps: HashSet::new(),
+            unused: Unused::default(),
             channels: Channels::default(),
             senders: None,
             damages: Damages::default(),
@@ -171,8 +197,74 @@ impl Index {
         let (accounts, hasher) = (&self.accounts, &self.hasher);
         let hash = hasher.hash_one(&name);
         self.by_name.insert_unique(hash, id, |id| hasher.hash_one(&accounts[id.0 as usize].name));
-        self.accounts.push(Account { name, password: None, mailbox: Mailbox::default() });
+        self.accounts.push(Account::new(name, None));
         id
+    }
+
+    /// Gives the place of the account that is unused for longest to a new one, whose name
+    /// is unknown. Returns the place and the name that is gone.
+    pub(crate) fn replace_unused(&mut self, name: Name) -> Option<(AccountId, Name)> {
+        let id = self.unused.first()?;
+        self.unused.remove(id);
+        self.account_mut(id).is_pending = true;
+        Some((id, self.rename(id, name)))
+    }
+
+    /// Gives an account another name; returns the one that it had.
+    fn rename(&mut self, id: AccountId, name: Name) -> Name {
+        let hash = self.hasher.hash_one(&self.account(id).name);
+        if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == id) {
+            entry.remove();
+        }
+        let earlier = std::mem::replace(&mut self.account_mut(id).name, name);
+        let (accounts, hasher) = (&self.accounts, &self.hasher);
+        let hash = |id: &AccountId| hasher.hash_one(&accounts[id.0 as usize].name);
+        self.by_name.insert_unique(hash(&id), id, hash);
+        earlier
+    }
+
+    /// The registration of an account is committed.
+    pub(crate) fn registered(&mut self, id: AccountId) {
+        self.account_mut(id).is_pending = false;
+        self.settle(id);
+    }
+
+    /// A message or post names this account; returns whether none did before.
+    pub(crate) fn name_in_record(&mut self, id: AccountId) -> bool {
+        let was_named = std::mem::replace(&mut self.account_mut(id).is_named, true);
+        if !was_named {
+            self.unused.remove(id);
+        }
+        !was_named
+    }
+
+    pub(crate) fn set_password(&mut self, id: AccountId, password: Option<PasswordHash>) {
+        self.account_mut(id).password = password;
+        self.settle(id);
+    }
+
+    pub(crate) fn session_began(&mut self, id: AccountId) {
+        self.account_mut(id).sessions += 1;
+        self.unused.remove(id);
+    }
+
+    pub(crate) fn session_ended(&mut self, id: AccountId) {
+        let sessions = &mut self.account_mut(id).sessions;
+        *sessions = sessions.saturating_sub(1);
+        self.settle(id);
+    }
+
+    /// All records are loaded.
+    pub(crate) fn loaded(&mut self) {
+        (0..self.len()).map(AccountId).for_each(|id| self.settle(id));
+    }
+
+    fn settle(&mut self, id: AccountId) {
+        if self.account(id).is_unused() {
+            self.unused.push(id);
+        } else {
+            self.unused.remove(id);
+        }
     }
 
     /// Adds an account whose record is damaged, so that its messages keep an owner
@@ -183,7 +275,7 @@ impl Index {
         let name = Name::new(&format!("damaged-account-{}", id.0));
         let name = name.expect("short, of letters, digits and hyphens");
         let password = Some(PasswordHash::unusable());
-        self.accounts.push(Account { name, password, mailbox: Mailbox::default() });
+        self.accounts.push(Account::new(name, password));
         id
     }
 
@@ -215,6 +307,7 @@ impl Index {
 
     fn undo_register(&mut self) {
         let id = AccountId(self.len().saturating_sub(1));
+        self.unused.remove(id);
         if let Some(account) = self.accounts.pop() {
             let hash = self.hasher.hash_one(&account.name);
             if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == id) {
@@ -238,6 +331,15 @@ impl Index {
         for change in changes.rev() {
             match change {
                 Undo::Register => self.undo_register(),
+                Undo::Replace(id, name) => {
+                    self.rename(id, name);
+                    self.account_mut(id).is_pending = false;
+                    self.unused.push_first(id);
+                }
+                Undo::Named(id) => {
+                    self.account_mut(id).is_named = false;
+                    self.settle(id);
+                }
                 Undo::Append(id) => {
                     let sequence = self.account_mut(id).mailbox.undo_append();
                     if let (Some(senders), Some(sequence)) = (&mut self.senders, sequence) {
@@ -255,7 +357,7 @@ impl Index {
                     self.account_mut(id).mailbox.undo_give_back(sequence);
                 }
                 Undo::Confirm(id) => self.account_mut(id).mailbox.undo_confirm(),
-                Undo::SetPassword(id, password) => self.account_mut(id).password = password,
+                Undo::SetPassword(id, password) => self.set_password(id, password),
                 Undo::Channel(channel) => self.channels.undo_add(&channel),
                 Undo::ReuseChannel(id) => self.channels.undo_reuse(id),
                 Undo::EvictChannel(id, channel) => self.channels.undo_evict(id, channel),
@@ -276,7 +378,9 @@ mod tests {
 
     fn snapshot(index: &Index) -> Snapshot {
         let accounts = index.accounts.iter();
-        let mail = accounts.map(|account| (account.name.to_string(), account.mailbox.clone()));
+        let mail = accounts.map(|Account { name, mailbox, is_named, is_pending, .. }| {
+            (format!("{name} {is_named} {is_pending}"), mailbox.clone())
+        });
         (mail.collect(), index.senders.clone())
     }
 
@@ -296,7 +400,7 @@ mod tests {
     ) -> Option<Vec<Undo>> {
         let id = AccountId(0);
         let mailbox = &mut index.account_mut(id).mailbox;
-        match choice % 6 {
+        match choice % 8 {
             0 => {
                 mailbox.append(sequence);
                 let sender = AccountId(u32::try_from(sequence % 3).unwrap());
@@ -324,6 +428,15 @@ mod tests {
                 mailbox.set_aside(earliest);
                 Some(vec![Undo::SetAside(id, earliest), uncount(index, earliest)])
             }
+            5 => {
+                let name = Name::new(&format!("successor{sequence}")).unwrap();
+                let (id, earlier) = index.replace_unused(name)?;
+                Some(vec![Undo::Replace(id, earlier)])
+            }
+            6 => {
+                let id = AccountId(u32::try_from(sequence).unwrap() % index.len());
+                index.name_in_record(id).then(|| vec![Undo::Named(id)])
+            }
             _ => {
                 index.register(Name::new(&format!("account{sequence}")).unwrap());
                 Some(vec![Undo::Register])
@@ -343,6 +456,7 @@ mod tests {
                 sequence += 1;
                 change(&mut index, choice, sequence, &mut leased);
             }
+            index.loaded();
             let expected = snapshot(&index);
             let mut changes = Vec::new();
             for choice in group {
@@ -353,6 +467,8 @@ mod tests {
             index.undo(changes.into_iter());
             prop_assert_eq!(&snapshot(&index), &expected);
             prop_assert_eq!(index.by_name.len(), expected.0.len());
+            let is_found = |account: &Account| index.find(&account.name).is_some();
+            prop_assert!(index.accounts.iter().all(is_found));
         }
     }
 }

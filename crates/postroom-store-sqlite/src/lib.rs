@@ -60,6 +60,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod unused;
 mod view;
 
 pub use check::{Checked, Finding, check};

@@ -56,6 +56,7 @@ pub(crate) fn load(
         forget_swept(connection, removed.len(), &unswept)?;
         load_channels(connection, &mut index)?;
         load_posts(connection, &mut index, limits.channel_posts)?;
+        index.loaded();
         Ok(unswept)
     };
     let unswept = load().map_err(|cause| OpenError::database(path, cause))?;
@@ -190,6 +191,13 @@ fn load_mailboxes(
         while removed.next_if(|earlier| *earlier < sequence).is_some() {}
         if removed.peek() == Some(&sequence) {
             unswept.push(sequence);
+            let of =
+                |column| row.as_ref().ok().and_then(|row| record::account(row, column, "").ok());
+            for account in [of(0), of(1)].into_iter().flatten() {
+                if index.get(account).is_some() {
+                    index.name_in_record(account);
+                }
+            }
             return Ok(());
         }
         let row = row?;
@@ -203,6 +211,8 @@ fn load_mailboxes(
             return Err("its recipient or its sender is not an account".to_owned());
         }
         index.account_mut(recipient).mailbox.append(sequence);
+        index.name_in_record(recipient);
+        index.name_in_record(sender);
         if let Some(senders) = &mut index.senders {
             senders.add(sequence, recipient, sender);
         }
@@ -258,6 +268,9 @@ fn load_posts(connection: &Connection, index: &mut Index, posts_max: u32) -> rus
         let (channel, author) = (channel?, author?);
         if !has_author || !has_channel {
             return Err("its channel or its author is missing".to_owned());
+        }
+        if let Some(author) = author {
+            index.name_in_record(author);
         }
         let by = By { author, at: record::time(row, 2) };
         index.channels.load(channel, number, by, posts_max);

@@ -12,6 +12,11 @@ pub(crate) enum Operation {
         account: AccountId,
         call: u32,
     },
+    /// Gives an unused account's place to another one.
+    RenameAccount {
+        account: AccountId,
+        call: u32,
+    },
     SetPassword {
         account: AccountId,
         call: u32,

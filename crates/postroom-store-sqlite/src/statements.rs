@@ -6,6 +6,7 @@ use rusqlite::{CachedStatement, Connection};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Statement {
     InsertAccount,
+    RenameAccount,
     SetPassword,
     InsertMessage,
     ReadMessage,
@@ -27,6 +28,7 @@ impl Statement {
     fn sql(self) -> &'static str {
         match self {
             Self::InsertAccount => "INSERT INTO account VALUES (?1, ?2, NULL)",
+            Self::RenameAccount => "UPDATE account SET name = ?2 WHERE id = ?1",
             Self::SetPassword => "UPDATE account SET password = ?2 WHERE id = ?1",
             Self::InsertMessage => "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5)",
             Self::ReadMessage => "SELECT sender, text FROM message WHERE sequence = ?1",

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use postroom_model::{Batch, Channel};
 use postroom_store::{
-    Call, Completion, Damaged, End, Limits, Outcome, Store, StoreFailure, Ticket, Timestamp,
+    AccountId, Call, Completion, Damaged, End, Limits, Outcome, Store, StoreFailure, Ticket,
+    Timestamp,
 };
 
 use crate::checkpoint::Checkpointer;
@@ -111,6 +112,14 @@ impl Store for SqliteStore {
             self.passwords.wait(name.clone());
         }
         self.waiting.push((ticket, call));
+    }
+
+    fn session_began(&mut self, account: AccountId) {
+        self.index.session_began(account);
+    }
+
+    fn session_ended(&mut self, account: AccountId) {
+        self.index.session_ended(account);
     }
 
     fn set_members(&mut self, channel: &Channel, has_members: bool) {

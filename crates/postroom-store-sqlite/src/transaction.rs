@@ -80,6 +80,8 @@ impl Worker<'_> {
             Operation::ReadPage(numbers) => self.read_page(numbers),
             Operation::InsertAccount { account, call } => self
                 .execute(Statement::InsertAccount, params![account.0, group.name(call).as_str()]),
+            Operation::RenameAccount { account, call } => self
+                .execute(Statement::RenameAccount, params![account.0, group.name(call).as_str()]),
             Operation::SetPassword { account, call } => {
                 self.execute(Statement::SetPassword, params![account.0, group.password(call)])
             }

@@ -42,7 +42,7 @@ impl View<'_> {
         if self.passwords.may_change(name) {
             return None;
         }
-        let known = self.index.find(name).filter(|id| self.plan.is_committed(*id));
+        let known = self.index.find(name).filter(|id| !self.index.account(*id).is_pending);
         if !self.index.admits(known, key, admits_strangers) {
             // Whatever may register it gives it no password. Such a login must not
             // take longer than one with a wrong password.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use postroom_model::{Channel, Entry, Name, Page, Position, Post, PostRefusal, Text, Unknown};
 
-/// An account within its store; never reused.
+/// An account within its store. That of an evicted account may become another's.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct AccountId(pub u32);
 

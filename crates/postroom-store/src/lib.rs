@@ -46,6 +46,13 @@ pub trait Store {
     /// Takes a call. Its ticket is unique among the calls that are not completed.
     fn submit(&mut self, ticket: Ticket, call: Call);
 
+    /// A session of this server uses an account: then it is not evicted. To be told
+    /// before a job is taken after the account was opened.
+    fn session_began(&mut self, account: AccountId);
+
+    /// A session that [began](Self::session_began) has ended, and its calls are completed.
+    fn session_ended(&mut self, account: AccountId);
+
     /// Whether a channel has members on this server: such a channel is not evicted. At
     /// first none has any. Takes effect before calls submitted later, and on none that
     /// is in a job already.
@@ -161,7 +168,8 @@ pub struct Limits {
     /// The part of a mailbox that one sender may fill, in percent. Beyond it the mailbox
     /// is full for that sender.
     pub mailbox_percent_of_sender: u32,
-    /// Accounts in all.
+    /// Accounts in all. At this limit a new one evicts another that has no password, no
+    /// session and nothing unread, and that no stored message or post names.
     pub accounts_max: u32,
     /// Channels in all. At this limit a new one evicts another: of those without members
     /// whose posts are of one author the one with the fewest posts, among equals the one

@@ -26,6 +26,8 @@ pub(crate) struct Planner<'a> {
     limits: Limits,
     allowed: Allowed,
     now: Timestamp,
+    /// An account of before the group is evicted by it.
+    has_evicted: bool,
     /// The place of the call that is being planned.
     call: u32,
 }
@@ -41,11 +43,12 @@ pub(crate) fn plan(
     sweep: &Sweep,
     limits: Limits,
 ) {
-    plan.begin(index);
+    plan.clear();
     let Group { calls, operations, allowed, accounts, now } = group;
     operations.clear();
-    let (allowed, now) = (*allowed, *now);
-    let mut planner = Planner { index, plan, operations, limits, allowed, now, call: 0 };
+    let (allowed, now, has_evicted) = (*allowed, *now, false);
+    let mut planner =
+        Planner { index, plan, operations, limits, allowed, now, has_evicted, call: 0 };
     planner.calls(calls);
     planner.sweep(sweep);
     *accounts = planner.index.len();
@@ -94,8 +97,11 @@ impl Planner<'_> {
             Call::Latest { channel } => return self.latest(channel),
             Call::Timeline { channel, from } => return self.timeline(channel, *from),
             Call::Compose { sender, recipient, unknown, may_create, .. } => {
-                // Perhaps registered by this very group.
-                let known = known.or_else(|| self.index.find(recipient));
+                // Perhaps registered by this very group, or evicted.
+                let known = match known {
+                    Some(known) if !self.has_evicted => Some(known),
+                    _ => self.index.find(recipient),
+                };
                 if known.is_none() && *unknown == Unknown::Refuse {
                     Outcome::UnknownRecipient
                 } else {
@@ -153,9 +159,18 @@ impl Planner<'_> {
             senders.add(sequence, account, sender);
         }
         self.plan.undo.push(Undo::Append(account));
+        self.name_in_record(account);
+        self.name_in_record(sender);
         let (recipient, call) = (account, self.call);
         self.operations.push(Operation::InsertMessage { sequence, recipient, sender, call });
         Outcome::Composed { recipient, name, registered }
+    }
+
+    /// A message or post of this group names an account.
+    fn name_in_record(&mut self, account: AccountId) {
+        if self.index.name_in_record(account) {
+            self.plan.undo.push(Undo::Named(account));
+        }
     }
 
     /// Whether a sender fills as much of a mailbox as one may.
@@ -225,7 +240,8 @@ impl Planner<'_> {
             Err(refusal) => return refusal,
         };
         self.operations.push(Operation::SetPassword { account, call: self.call });
-        let earlier = self.index.account_mut(account).password.replace(password.clone());
+        let earlier = self.index.account(account).password.clone();
+        self.index.set_password(account, Some(password.clone()));
         self.plan.undo.push(Undo::SetPassword(account, earlier));
         Outcome::PasswordSet { registered }
     }
@@ -248,12 +264,24 @@ impl Planner<'_> {
             return Err(Outcome::MayNotCreate);
         }
         if self.index.accounts() >= self.limits.accounts_max {
-            return Err(Outcome::TooManyAccounts);
+            return self.replace_unused(name).ok_or(Outcome::TooManyAccounts);
         }
         self.index.skip_reserved();
         let account = self.index.register(name.clone());
+        self.index.account_mut(account).is_pending = true;
         self.plan.undo.push(Undo::Register);
+        self.plan.registered.push(account);
         self.operations.push(Operation::InsertAccount { account, call: self.call });
         Ok((account, true))
+    }
+
+    /// Registers an account in the place of an unused one, if there is any.
+    fn replace_unused(&mut self, name: &Name) -> Option<(AccountId, bool)> {
+        let (account, earlier) = self.index.replace_unused(name.clone())?;
+        self.has_evicted = true;
+        self.plan.undo.push(Undo::Replace(account, earlier));
+        self.plan.registered.push(account);
+        self.operations.push(Operation::RenameAccount { account, call: self.call });
+        Some((account, true))
     }
 }

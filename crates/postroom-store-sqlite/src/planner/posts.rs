@@ -39,6 +39,9 @@ impl Planner<'_> {
             return Outcome::NotPosted(PostRefusal::TooManyChannels);
         }
         let by = By { author, at: self.now };
+        if let Some(author) = author {
+            self.name_in_record(author);
+        }
         for (number, channel) in post.channels.iter().enumerate() {
             let channel = self.find_or_add(channel, place(number));
             let (number, before) = self.index.channels.append(channel, by);

@@ -287,6 +287,34 @@ fn a_database_with_other_tables_or_of_a_newer_version_is_refused() {
     assert!(matches!(error, OpenError::Newer { version: 99, .. }), "{error}");
 }
 
+#[test]
+fn the_account_that_is_unused_for_longest_is_evicted() {
+    let folder = TempDir::new().unwrap();
+    let limits = Limits { accounts_max: 3, ..Limits::default() };
+    let mut store = open(&folder, limits);
+    let [one, _, three] = ["one", "two", "three"].map(|name| account(&mut store, name));
+    for account in [one, three] {
+        store.session_began(account);
+    }
+    store.session_ended(three);
+    store.session_ended(one);
+    let names = |store: &mut SqliteStore| match settle(store, [Call::ListAccounts]).pop() {
+        Some(Outcome::Accounts(all)) => all.iter().map(|one| one.name.to_string()).collect(),
+        other => panic!("{other:?}"),
+    };
+    let mut kept: Vec<Vec<String>> = Vec::new();
+    for new in ["four", "five"] {
+        account(&mut store, new);
+        kept.push(names(&mut store));
+    }
+    assert_eq!(kept, [["one", "four", "three"], ["one", "four", "five"]]);
+    drop(store);
+    let mut findings = 0;
+    crate::check(folder.path(), |_| true, |_| findings += 1).unwrap();
+    assert_eq!(findings, 0);
+    assert_eq!(names(&mut open(&folder, limits)), ["one", "four", "five"]);
+}
+
 /// Files of released versions, kept as they were, must open for ever.
 fn released(version: u32) -> (TempDir, SqliteStore) {
     let folder = fixture(&format!("version-{version}"));

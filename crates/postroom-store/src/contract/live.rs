@@ -49,7 +49,7 @@ impl<S: Store> Desk<S> {
         }
     }
 
-    fn claim(&mut self, account: AccountId, alone: bool) -> Option<(Presence, u32)> {
+    pub(super) fn claim(&mut self, account: AccountId, alone: bool) -> Option<(Presence, u32)> {
         match self.call(Call::Claim { account, alone }) {
             Outcome::Claimed { presence, active } => Some((presence, active)),
             Outcome::PresentAlready => None,
@@ -57,7 +57,7 @@ impl<S: Store> Desk<S> {
         }
     }
 
-    fn release(&mut self, presence: Presence) -> (String, bool, u32) {
+    pub(super) fn release(&mut self, presence: Presence) -> (String, bool, u32) {
         match self.call(Call::Release { presence }) {
             Outcome::Released { name, remains, active } => (name.to_string(), remains, active),
             other => panic!("a release is answered by {other:?}"),

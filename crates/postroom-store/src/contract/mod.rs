@@ -7,6 +7,7 @@
 //! Each test opens a store of its own; those about durability drop it and open
 //! it again. A failed test panics with what it expected.
 
+mod accounts;
 mod creation;
 mod eviction;
 mod jobs;
@@ -46,12 +47,15 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         what_was_only_leased_waits_again_after_a_restart,
         a_group_sees_its_own_changes,
         a_password_locks_its_account,
-        there_are_no_more_accounts_than_allowed,
         accounts_are_listed_as_registered,
         creation::a_call_creates_no_more_than_it_may,
         live::a_post_is_in_each_of_its_channels_in_one_order,
         live::a_channel_keeps_its_latest_posts,
         live::a_timeline_comes_in_pages,
+        accounts::there_are_no_more_than_allowed,
+        accounts::only_one_that_nobody_would_miss_is_evicted,
+        accounts::nothing_of_an_evicted_one_comes_to_its_successor,
+        accounts::an_eviction_that_is_not_committed_leaves_the_account,
         eviction::there_are_no_more_channels_than_allowed,
         eviction::the_channel_of_one_author_with_the_fewest_posts_goes_first,
         eviction::a_channel_with_members_or_several_authors_stays,
@@ -409,22 +413,6 @@ fn a_password_locks_its_account<F: Fixture>(fixture: &mut F) {
     let outcome =
         desk.call(Call::Open { name: name("Bob"), key, admits_strangers: true, may_create: 1 });
     assert!(matches!(outcome, Outcome::Opened { registered: false, .. }), "{outcome:?}");
-}
-
-fn there_are_no_more_accounts_than_allowed<F: Fixture>(fixture: &mut F) {
-    let mut desk = Desk::open(fixture, Limits { accounts_max: 2, ..Limits::default() });
-    let (bob, _) = desk.log_in("bob");
-    desk.log_in("alice");
-    let refused = |outcome: Outcome| matches!(outcome, Outcome::TooManyAccounts);
-    assert!(refused(desk.call(Call::Open {
-        name: name("carol"),
-        key: Key::None,
-        admits_strangers: true,
-        may_create: 1
-    })));
-    assert!(refused(desk.append(bob, "carol", "hi")));
-    desk.log_in("bob");
-    assert!(!refused(desk.append(bob, "alice", "hi")));
 }
 
 fn accounts_are_listed_as_registered<F: Fixture>(fixture: &mut F) {

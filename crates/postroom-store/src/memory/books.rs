@@ -56,9 +56,33 @@ pub(super) struct Session {
     present: Vec<(AccountId, u32)>,
     /// Channels with members.
     held: HashSet<Channel>,
+    /// The account of each session.
+    sessions: Vec<AccountId>,
+    /// Accounts that were opened by calls whose completions are not taken yet.
+    opened: Vec<AccountId>,
 }
 
 impl Session {
+    pub(super) fn session_began(&mut self, account: AccountId) {
+        self.sessions.push(account);
+    }
+
+    pub(super) fn completed(&mut self, outcome: &Outcome) {
+        if let Outcome::Opened { account, .. } = outcome {
+            self.opened.push(*account);
+        }
+    }
+
+    pub(super) fn completions_taken(&mut self) {
+        self.opened.clear();
+    }
+
+    pub(super) fn session_ended(&mut self, account: AccountId) {
+        if let Some(place) = self.sessions.iter().position(|other| *other == account) {
+            self.sessions.swap_remove(place);
+        }
+    }
+
     pub(super) fn set_members(&mut self, channel: &Channel, has_members: bool) {
         if has_members {
             self.held.insert(channel.clone());
@@ -94,6 +118,14 @@ impl Session {
         self.present.retain(|(_, claims)| *claims > 0);
         Outcome::Released { name, remains: self.is_present(account), active: self.active() }
     }
+}
+
+/// What a call may create, and for whom.
+#[derive(Clone, Copy)]
+struct Creator<'a> {
+    session: &'a Session,
+    may_create: u32,
+    limits: Limits,
 }
 
 impl Books {
@@ -133,7 +165,8 @@ impl Books {
     ) -> Outcome {
         match call {
             Call::Open { name, key, admits_strangers, may_create } => {
-                self.open(&name, &key, admits_strangers, may_create, limits, is_full)
+                let creator = Creator { session, may_create, limits };
+                self.open(&name, &key, admits_strangers, creator, is_full)
             }
             Call::Claim { account, alone } => session.claim(account, alone),
             Call::Release { presence } => {
@@ -147,7 +180,8 @@ impl Books {
             Call::Compose { .. } | Call::SetPassword { .. } if is_full => Outcome::DiskFull,
             Call::Compose { sender, recipient, text, unknown, may_create } => {
                 let message = Message { sender, text, stored: now };
-                self.append(&recipient, message, unknown, may_create, limits)
+                let creator = Creator { session, may_create, limits };
+                self.append(&recipient, message, unknown, creator)
             }
             Call::Read { account } => self.lease(session, account),
             Call::Confirm { leases } if is_full => give_back(session, &leases),
@@ -167,7 +201,10 @@ impl Books {
                 Outcome::Latest(self.said(&channel).back().map(|said| entry(&said.post)))
             }
             Call::Timeline { channel, from } => Outcome::Timeline(self.page(&channel, from)),
-            Call::SetPassword { name, password } => self.set_password(&name, password, limits),
+            Call::SetPassword { name, password } => {
+                let creator = Creator { session, may_create: 1, limits };
+                self.set_password(&name, password, creator)
+            }
             Call::ListAccounts => Outcome::Accounts(self.summaries()),
         }
     }
@@ -193,8 +230,7 @@ impl Books {
     fn find_or_register(
         &mut self,
         name: &Name,
-        may_create: u32,
-        limits: Limits,
+        Creator { session, may_create, limits }: Creator<'_>,
     ) -> Result<(AccountId, bool), Outcome> {
         if let Some(known) = self.find(name) {
             return Ok((known, false));
@@ -202,12 +238,33 @@ impl Books {
         if may_create == 0 {
             return Err(Outcome::MayNotCreate);
         }
-        if self.accounts.len() >= limits.accounts_max as usize {
-            return Err(Outcome::TooManyAccounts);
-        }
         let account = Account { name: name.clone(), password: None, mailbox: BTreeMap::new() };
-        self.accounts.push(account);
+        if self.accounts.len() < limits.accounts_max as usize {
+            self.accounts.push(account);
+        } else {
+            let mut ids = (0..).map(AccountId).take(self.accounts.len());
+            let unused = ids.find(|id| self.is_unused(session, *id));
+            *self.account_mut(unused.ok_or(Outcome::TooManyAccounts)?) = account;
+        }
         self.find(name).map(|id| (id, true)).ok_or(Outcome::TooManyAccounts)
+    }
+
+    /// Whether an account may be evicted.
+    fn is_unused(&self, session: &Session, id: AccountId) -> bool {
+        let Account { name, password, mailbox } = self.account(id);
+        let mut used = session.sessions.iter().chain(&session.opened);
+        let is_used = used.any(|used| *used == id) || session.is_present(id);
+        let mut messages = self.accounts.iter().flat_map(|account| account.mailbox.values());
+        let mut posts = self.channels.iter().flat_map(|(_, said)| said);
+        let author = |said: &Said| match &said.post.author {
+            Author::Account(author) => author == name,
+            Author::Board => false,
+        };
+        password.is_none()
+            && mailbox.is_empty()
+            && !is_used
+            && !messages.any(|message| message.sender == id)
+            && !posts.any(author)
     }
 
     fn open(
@@ -215,8 +272,7 @@ impl Books {
         name: &Name,
         key: &Key,
         admits_strangers: bool,
-        may_create: u32,
-        limits: Limits,
+        creator: Creator<'_>,
         is_full: bool,
     ) -> Outcome {
         if !admits_strangers && *key != Key::Trusted && !self.is_locked(name) {
@@ -225,7 +281,7 @@ impl Books {
         if is_full && self.find(name).is_none() {
             return Outcome::DiskFull;
         }
-        let (id, registered) = match self.find_or_register(name, may_create, limits) {
+        let (id, registered) = match self.find_or_register(name, creator) {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
@@ -244,17 +300,17 @@ impl Books {
         recipient: &Name,
         message: Message,
         unknown: Unknown,
-        may_create: u32,
-        limits: Limits,
+        creator: Creator<'_>,
     ) -> Outcome {
         if unknown == Unknown::Refuse && self.find(recipient).is_none() {
             return Outcome::UnknownRecipient;
         }
-        let (id, registered) = match self.find_or_register(recipient, may_create, limits) {
+        let (id, registered) = match self.find_or_register(recipient, creator) {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
         let name = self.name(id).clone();
+        let limits = creator.limits;
         let capacity = limits.mailbox_capacity;
         let of_sender = |other: &&Message| other.sender == message.sender;
         let share = limits.mailbox_share().map_or(usize::MAX, |share| share as usize);
@@ -283,8 +339,13 @@ impl Books {
         Outcome::Read { lease: Lease::new(id, *sequence), sender, text, remaining }
     }
 
-    fn set_password(&mut self, name: &Name, password: PasswordHash, limits: Limits) -> Outcome {
-        match self.find_or_register(name, 1, limits) {
+    fn set_password(
+        &mut self,
+        name: &Name,
+        password: PasswordHash,
+        creator: Creator<'_>,
+    ) -> Outcome {
+        match self.find_or_register(name, creator) {
             Ok((id, registered)) => {
                 self.account_mut(id).password = Some(password);
                 Outcome::PasswordSet { registered }

@@ -54,3 +54,21 @@ fn a_peer_that_creates_too_much_is_refused_new_names_alone() {
     assert_eq!(board(&server, "u\nagain #b3"), "operation success");
     assert_eq!(board(&server, "u\nno hashtag"), "operation success");
 }
+
+#[test]
+fn one_client_that_fills_the_table_of_accounts_keeps_nobody_from_a_new_one() {
+    let mut server = Server::with(&["--set=accounts.max=50"]);
+    let mut honest = server.log_in("honest");
+    assert_eq!(honest.compose("friend", "hi"), "MESSAGE SENT");
+    for number in 0..200 {
+        let mut flooder = server.log_in(&format!("flood{number}"));
+        flooder.send("EXIT\n");
+        flooder.rest();
+    }
+    assert_eq!(honest.compose("another", "hi"), "MESSAGE SENT");
+    server.kill();
+    server.restart();
+    for (name, unread) in [("friend", "1"), ("another", "1"), ("someone", "0")] {
+        assert_eq!(server.connect("mailbox").ask(&format!("LOGIN {name}")), unread, "{name}");
+    }
+}
