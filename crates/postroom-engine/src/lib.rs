@@ -69,7 +69,7 @@ pub use key::ConnectionKey;
 pub use listener::{Listener, ListenerKey, ListenerOptions, Proof};
 pub use log::{Level, LogLine, What};
 pub use origin::Origin;
-pub use postroom_office::{CreationLimits, Rates as CreationRates};
+pub use postroom_office::{CreationLimits, CreationRates};
 pub use settings::{EngineSettings, Rate, RateLimits, RecentLimits};
 
 /// A server without input or output, over the store `S`.

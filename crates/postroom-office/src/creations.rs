@@ -29,14 +29,14 @@ const HOUR: Duration = Duration::from_hours(1);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CreationLimits {
     /// Accounts.
-    pub accounts: Rates,
+    pub accounts: CreationRates,
     /// Hashtags.
-    pub channels: Rates,
+    pub channels: CreationRates,
 }
 
 /// How many an hour.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Rates {
+pub struct CreationRates {
     /// Of each peer.
     pub per_hour: u32,
     /// Of all programs on this machine together.
@@ -46,8 +46,8 @@ pub struct Rates {
 impl Default for CreationLimits {
     fn default() -> Self {
         Self {
-            accounts: Rates { per_hour: 1_000, per_hour_local: 2_000_000 },
-            channels: Rates { per_hour: 1_000, per_hour_local: 20_000 },
+            accounts: CreationRates { per_hour: 1_000, per_hour_local: 2_000_000 },
+            channels: CreationRates { per_hour: 1_000, per_hour_local: 20_000 },
         }
     }
 }
@@ -252,7 +252,7 @@ mod tests {
 
     /// With an allowance of so many of each.
     fn creations(per_hour: u32) -> Creations {
-        let rates = Rates { per_hour, per_hour_local: 10 * per_hour };
+        let rates = CreationRates { per_hour, per_hour_local: 10 * per_hour };
         Creations::new(CreationLimits { accounts: rates, channels: rates })
     }
 

@@ -40,7 +40,7 @@ use requests::Due;
 use session::{Identity, Session, SpareWork};
 
 pub use check::{Check, Checked};
-pub use creations::{CreationLimits, Peer, Rates};
+pub use creations::{CreationLimits, CreationRates, Peer};
 pub use file_passwords::{FilePasswords, PasswordTables};
 pub use output::{Operator, Output, Posts};
 pub use password_file::{PasswordRead, PasswordsRead};

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use postroom_engine::{
-    CreationLimits, CreationRates, EngineSettings, ListenerOptions, Proof, Rate, RateLimits, RecentLimits,
+    CreationLimits, CreationRates, EngineSettings, ListenerOptions, Proof, Rate, RateLimits,
+    RecentLimits,
 };
 use postroom_protocol::{ChatSettings, ImSettings, Settings};
 use postroom_server::{KeepAlive, ServerSettings};
