@@ -94,7 +94,7 @@ pub(super) fn nothing_of_an_evicted_one_comes_to_its_successor<F: Fixture>(fixtu
     assert_eq!((unread, desk.names()), (0, vec!["bob".to_owned(), "old".to_owned()]));
     let shown = desk.claim(old, true).map(|(presence, _)| desk.release(presence).0);
     assert_eq!(shown.as_deref(), Some("old"));
-    // The message is to the old name, whoever has its place by then.
+    // The message is to the old name, whose place may be that of the new one by then.
     let outcomes = desk.group([open("new"), append(bob, "old", "for old")]);
     match &outcomes[..] {
         [Outcome::Opened { account, unread: 0, .. }, Outcome::TooManyAccounts] => {

@@ -290,7 +290,7 @@ fn a_sender_fills_no_more_of_a_mailbox_than_its_share<F: Fixture>(fixture: &mut 
     desk.call(Call::Confirm { leases: vec![lease] });
     let sent = desk.group((0..2).map(|_| append(bob, "ann", "hi")));
     assert_eq!(sent.into_iter().map(is_full).collect::<Vec<_>>(), [false, true]);
-    // The next one fills the mailbox, whoever writes.
+    // The mailbox itself is full after two more.
     assert!(!is_full(desk.append(ann, "ann", "hi")));
     let (carl, _) = desk.log_in("carl");
     assert!(!is_full(desk.append(carl, "ann", "hi")));
