@@ -451,6 +451,7 @@ impl<S: Store> Engine<S> {
             self.timers.set(waits, Deadline::Rate(front), Some(until));
         }
         self.log_request(key, &request);
+        self.office.set_time(self.now);
         self.office.ask(key, request);
     }
 

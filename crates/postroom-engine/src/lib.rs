@@ -69,7 +69,7 @@ pub use key::ConnectionKey;
 pub use listener::{Listener, ListenerKey, ListenerOptions, Proof};
 pub use log::{Level, LogLine, What};
 pub use origin::Origin;
-pub use postroom_office::LoginLimits;
+pub use postroom_office::{CreationLimits, CreationRates, LoginLimits};
 pub use settings::{EngineSettings, Rate, RateLimits, RecentLimits};
 
 /// A server without input or output, over the store `S`.
@@ -149,7 +149,7 @@ impl<S: Store> Engine<S> {
     /// An engine over `store`, without a connection.
     pub fn new(now: Instant, settings: EngineSettings, store: S) -> Self {
         Self {
-            office: Office::new(store, settings.logins),
+            office: Office::new(store, settings.logins, settings.creation),
             rates: Rates::new(settings.rates),
             recent: RecentPosts::new(settings.recent),
             settings,

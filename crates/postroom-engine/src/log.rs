@@ -129,6 +129,8 @@ enum Limit {
     DiskFull,
     TooManyAccounts,
     TooManyHashtags,
+    NewAccounts,
+    NewHashtags,
     TooManyPasswordChecks,
 }
 
@@ -144,6 +146,9 @@ impl Limit {
             Reply::NotComposed(ComposeRefusal::TooManyAccounts)
             | Reply::LogInRefused(LogInRefusal::NoRoom) => Self::TooManyAccounts,
             Reply::NotPosted(PostRefusal::TooManyChannels) => Self::TooManyHashtags,
+            Reply::NotComposed(ComposeRefusal::MayNotCreate)
+            | Reply::LogInRefused(LogInRefusal::MayNotCreate) => Self::NewAccounts,
+            Reply::NotPosted(PostRefusal::MayNotCreate) => Self::NewHashtags,
             Reply::LogInRefused(LogInRefusal::Busy) => Self::TooManyPasswordChecks,
             _ => return None,
         })
@@ -159,6 +164,12 @@ impl Limit {
             Self::TooManyHashtags => "refused: the server is full (channels.max)",
             Self::TooManyPasswordChecks => {
                 "refused: too many logins wait (accounts.password_checks_max)"
+            }
+            Self::NewAccounts => {
+                "refused: the peer has created too many accounts (accounts.new_per_hour)"
+            }
+            Self::NewHashtags => {
+                "refused: the peer has created too many hashtags (channels.new_per_hour)"
             }
         }
     }
@@ -216,6 +227,7 @@ fn reason(refusal: LogInRefusal) -> &'static str {
         LogInRefusal::Busy => "too many passwords wait to be checked",
         LogInRefusal::NoRoom => "no new account can be stored",
         LogInRefusal::Present => "the account is present already",
+        LogInRefusal::MayNotCreate => "the peer has created too many accounts",
     }
 }
 

@@ -144,7 +144,8 @@ impl<S: Store> Engine<S> {
 fn origin(peer: SocketAddr, proof: Proof) -> Peer {
     let address = peer.ip().to_canonical();
     let is_shared = address.is_loopback() || proof == Proof::Command;
-    Peer { network: address.into(), is_shared }
+    let is_local = address.is_loopback() && proof == Proof::Tcp;
+    Peer { network: address.into(), is_shared, is_local }
 }
 
 #[cfg(test)]

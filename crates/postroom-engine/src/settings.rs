@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postroom_office::LoginLimits;
+use postroom_office::{CreationLimits, LoginLimits};
 use postroom_protocol::Settings;
 
 /// What an engine is told at its start.
@@ -18,6 +18,8 @@ pub struct EngineSettings {
     pub drain_limit: Duration,
     /// Those of logins with a password.
     pub logins: LoginLimits,
+    /// What peers may create.
+    pub creation: CreationLimits,
     /// How long a client may take to be dialled back.
     pub dial_limit: Duration,
     /// How often clients may post, say something or log in.
@@ -36,6 +38,7 @@ impl Default for EngineSettings {
             connections_max: 16_384,
             drain_limit: Duration::from_secs(1),
             logins: LoginLimits::default(),
+            creation: CreationLimits::default(),
             dial_limit: Duration::from_secs(3),
             rates: RateLimits::default(),
             recent: RecentLimits::default(),

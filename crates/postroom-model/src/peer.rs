@@ -43,6 +43,8 @@ pub struct Peer {
     /// Whether that stands for any number of clients that have nothing to do with each
     /// other: it is loopback, or the address of a proxy.
     pub is_shared: bool,
+    /// Whether it runs on the server's own machine, and not behind a proxy there.
+    pub is_local: bool,
 }
 
 #[cfg(test)]

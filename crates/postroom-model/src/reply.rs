@@ -96,6 +96,8 @@ pub enum LogInRefusal {
     NoRoom,
     /// The account is present in another session.
     Present,
+    /// The name is new, and the peer has created as many accounts as it may for now.
+    MayNotCreate,
 }
 
 /// Why a message was not stored.
@@ -114,6 +116,9 @@ pub enum ComposeRefusal {
     TooManyAccounts,
     /// The recipient is unknown, and the request did not allow registering it.
     Unknown,
+    /// The recipient is new, and the sender has created as many accounts as it may for
+    /// now.
+    MayNotCreate,
 }
 
 /// Why a post was not stored.
@@ -123,6 +128,8 @@ pub enum PostRefusal {
     DiskFull,
     /// The channel is new and the limit of channels is reached.
     TooManyChannels,
+    /// The channel is new, and the author has created as many as it may for now.
+    MayNotCreate,
 }
 
 /// Why a live line was not delivered.

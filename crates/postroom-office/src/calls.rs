@@ -4,6 +4,8 @@ use postroom_model::{Name, SessionKey};
 use postroom_store::Ticket;
 use slab::Slab;
 
+use crate::creations::Reservation;
+
 /// A request of a session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct RequestKey {
@@ -25,30 +27,42 @@ pub(crate) enum Origin {
     Lock(Name),
 }
 
+/// A call under way.
+#[derive(Debug)]
+struct UnderWay {
+    number: u32,
+    origin: Origin,
+    reservation: Option<Reservation>,
+}
+
 /// The calls under way.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    under_way: Slab<(u32, Origin)>,
+    under_way: Slab<UnderWay>,
     last: u32,
 }
 
 impl Calls {
     /// Registers a call and returns its ticket. Tickets are unique.
-    pub(crate) fn begin(&mut self, origin: Origin) -> Ticket {
+    pub(crate) fn begin(&mut self, origin: Origin, reservation: Option<Reservation>) -> Ticket {
         self.last = self.last.wrapping_add(1);
-        let place = self.under_way.insert((self.last, origin));
-        Ticket(u64::from(self.last) << 32 | place as u64)
+        let number = self.last;
+        let place = self.under_way.insert(UnderWay { number, origin, reservation });
+        Ticket(u64::from(number) << 32 | place as u64)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.under_way.is_empty()
     }
 
-    /// Removes a call that has completed.
-    pub(crate) fn end(&mut self, ticket: Ticket) -> Option<Origin> {
+    /// Removes a call that has completed; returns also what was reserved for it.
+    pub(crate) fn end(&mut self, ticket: Ticket) -> Option<(Origin, Option<Reservation>)> {
         let place = usize::try_from(ticket.0 & u64::from(u32::MAX)).ok()?;
-        let (number, _) = self.under_way.get(place)?;
-        (u64::from(*number) == ticket.0 >> 32).then(|| self.under_way.remove(place).1)
+        let number = self.under_way.get(place)?.number;
+        (u64::from(number) == ticket.0 >> 32).then(|| {
+            let UnderWay { origin, reservation, .. } = self.under_way.remove(place);
+            (origin, reservation)
+        })
     }
 }
 
@@ -59,12 +73,12 @@ mod tests {
     #[test]
     fn a_ticket_ends_its_own_call_and_only_once() {
         let mut calls = Calls::default();
-        let first = calls.begin(Origin::HandBack);
+        let first = calls.begin(Origin::HandBack, None);
         assert!(calls.end(first).is_some());
-        let second = calls.begin(Origin::Lock(Name::new("bob").unwrap()));
+        let second = calls.begin(Origin::Lock(Name::new("bob").unwrap()), None);
         assert_ne!(first, second);
         assert!(calls.end(first).is_none(), "its place is another's");
-        assert!(matches!(calls.end(second), Some(Origin::Lock(_))));
+        assert!(matches!(calls.end(second), Some((Origin::Lock(_), None))));
         assert!(calls.end(second).is_none());
     }
 }

@@ -183,7 +183,11 @@ mod tests {
     use crate::check::Against;
 
     fn peer(number: u8) -> Peer {
-        Peer { network: Network::V4(Ipv4Addr::new(192, 0, 2, number)), is_shared: false }
+        Peer {
+            network: Network::V4(Ipv4Addr::new(192, 0, 2, number)),
+            is_shared: false,
+            is_local: false,
+        }
     }
 
     /// A check for an account, from a network.

@@ -29,10 +29,18 @@ impl<S: Store> Office<S> {
     }
 
     fn complete(&mut self, Completion { ticket, end }: Completion) {
-        let Some(origin) = self.calls.end(ticket) else {
+        let Some((origin, reservation)) = self.calls.end(ticket) else {
             debug_assert!(false, "a call completes once");
             return;
         };
+        if let Some(reservation) = reservation {
+            let created = match &end {
+                End::Done(outcome) => outcome.get().created(),
+                End::Unavailable => 0,
+                End::Unknown => reservation.count(),
+            };
+            self.creations.settle(reservation, created);
+        }
         match (origin, end) {
             (Origin::Request(key), End::Done(outcome)) => self.done(key, outcome),
             (Origin::Request(key), End::Unavailable) => self.not_done(key, Reply::Unavailable),
@@ -69,7 +77,7 @@ impl<S: Store> Office<S> {
 
     fn done(&mut self, key: RequestKey, outcome: Committed<Outcome>) {
         let reply = match outcome.get() {
-            Outcome::Posted(post) => {
+            Outcome::Posted { post, .. } => {
                 let post = outcome.derive(|_| post.clone());
                 self.posted(key, &post);
                 return;
@@ -119,6 +127,7 @@ impl<S: Store> Office<S> {
             Outcome::UnknownRecipient => Some(Reply::NotComposed(ComposeRefusal::Unknown)),
             Outcome::DiskFull => self.no_room(key, ComposeRefusal::DiskFull),
             Outcome::TooManyAccounts => self.no_room(key, ComposeRefusal::TooManyAccounts),
+            Outcome::MayNotCreate => self.may_not_create(key),
             Outcome::NotPosted(refusal) => {
                 self.stored(key);
                 Some(Reply::NotPosted(refusal))
@@ -135,7 +144,7 @@ impl<S: Store> Office<S> {
             // Not outcomes of requests, or handled above.
             Outcome::Composed { .. }
             | Outcome::Confirmed
-            | Outcome::Posted(_)
+            | Outcome::Posted { .. }
             | Outcome::Released { .. }
             | Outcome::PasswordSet { .. }
             | Outcome::Accounts(_) => None,

@@ -187,7 +187,11 @@ mod tests {
     const NETWORK_MAX: Duration = Duration::from_secs(5);
 
     fn peer(number: u8) -> Peer {
-        Peer { network: Network::V4(Ipv4Addr::new(192, 0, 2, number)), is_shared: false }
+        Peer {
+            network: Network::V4(Ipv4Addr::new(192, 0, 2, number)),
+            is_shared: false,
+            is_local: false,
+        }
     }
 
     fn logins() -> (FailedLogins, Instant) {

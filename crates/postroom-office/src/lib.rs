@@ -11,6 +11,7 @@ mod check;
 mod check_queue;
 mod checks;
 mod completion;
+mod creations;
 mod failed_logins;
 mod file_passwords;
 mod live;
@@ -27,13 +28,15 @@ mod talk;
 mod tests;
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
-use postroom_model::{LogInRefusal, Peer, Reply, Request, SessionKey};
-use postroom_store::{Call, Completion, Job, Store, StoreFailure, Timestamp};
+use postroom_model::{LogInRefusal, Name, Peer, Reply, Request, SessionKey, Text, Unknown};
+use postroom_store::{AccountId, Call, Completion, Job, Store, StoreFailure, Timestamp};
 use slab::Slab;
 
 use calls::{Calls, Origin, RequestKey};
 use checks::Checks;
+use creations::{Creations, Kind, Reservation};
 use live::Live;
 use locks::Locks;
 use password_file::PasswordFile;
@@ -42,6 +45,7 @@ use session::{Identity, Session, SpareWork};
 
 pub use check::{Check, Checked};
 pub use checks::LoginLimits;
+pub use creations::{CreationLimits, CreationRates};
 pub use file_passwords::{FilePasswords, PasswordTables};
 pub use output::{Operator, Output, Posts};
 pub use password_file::{PasswordRead, PasswordsRead};
@@ -60,6 +64,7 @@ pub struct Office<S> {
     /// Posts in one channel that gather, after all outputs.
     posts: Option<Posts>,
     checks: Checks,
+    creations: Creations,
     locks: Locks,
     /// Set if there is a password file.
     file: Option<PasswordFile>,
@@ -77,7 +82,7 @@ pub struct Office<S> {
 
 impl<S: Store> Office<S> {
     /// An office over `store`.
-    pub fn new(mut store: S, logins: LoginLimits) -> Self {
+    pub fn new(mut store: S, logins: LoginLimits, creation: CreationLimits) -> Self {
         // The damaged records found when the store was opened.
         let damaged = store.take_damaged().into_iter();
         let outputs = damaged.map(|record| Output::Operator(Operator::Damaged(record))).collect();
@@ -91,6 +96,7 @@ impl<S: Store> Office<S> {
             outputs,
             posts: None,
             checks: Checks::new(logins),
+            creations: Creations::new(creation),
             locks: Locks::default(),
             file: None,
             claims: Vec::new(),
@@ -99,6 +105,11 @@ impl<S: Store> Office<S> {
             is_held: false,
             jobs_under_way: 0,
         }
+    }
+
+    /// Tells the time, on which depends how much peers may create.
+    pub fn set_time(&mut self, now: Instant) {
+        self.creations.set_time(now);
     }
 
     /// Begins a session of a client from `peer`. It is not logged in yet.
@@ -132,7 +143,7 @@ impl<S: Store> Office<S> {
                 self.log_in(key, name, password, terms);
             }
             (Request::Compose { recipient, text, unknown }, Some(sender)) => {
-                self.submit_request(key, Call::Compose { sender, recipient, text, unknown });
+                self.compose(key, sender, recipient, text, unknown);
             }
             (Request::Read, Some(account)) => self.submit_request(key, Call::Read { account }),
             (Request::Confirm, Some(_)) => {
@@ -150,7 +161,7 @@ impl<S: Store> Office<S> {
             (Request::Tell { recipient, text, awaits_delivery }, Some(_)) => {
                 self.tell(key, &recipient, text, awaits_delivery);
             }
-            (Request::Join(channel), _) => self.join(key, channel),
+            (Request::Join(channel), _) => self.join(key, &channel),
             (Request::Leave(channel), _) => self.leave_channel(key, &channel),
             (Request::Latest(channel), _) => self.submit_request(key, Call::Latest { channel }),
             (Request::Timeline { channel, from }, _) => {
@@ -177,7 +188,9 @@ impl<S: Store> Office<S> {
         if let Some(work) = record.work() {
             work.requests.drop_deferred();
             for channel in work.channels.drain(..) {
-                self.live.leave_channel(session, &channel);
+                if self.live.leave_channel(session, &channel) {
+                    self.store.set_members(&channel, false);
+                }
             }
         }
         match before {
@@ -258,13 +271,40 @@ impl<S: Store> Office<S> {
         self.has_submitted || !self.claims.is_empty() || self.locks.has_waiting()
     }
 
+    fn compose(
+        &mut self,
+        key: RequestKey,
+        sender: AccountId,
+        recipient: Name,
+        text: Text,
+        unknown: Unknown,
+    ) {
+        let reservation = match unknown {
+            Unknown::Register => self.reserve(key.session, Kind::Account, 1),
+            Unknown::Refuse => None,
+        };
+        let may_create = reservation.map_or(0, |reserved| reserved.count());
+        let call = Call::Compose { sender, recipient, text, unknown, may_create };
+        self.submit_reserved(Origin::Request(key), call, reservation);
+    }
+
+    /// Reserves what a request of a session may create.
+    fn reserve(&mut self, session: SessionKey, kind: Kind, wanted: u32) -> Option<Reservation> {
+        let purse = find(&mut self.sessions, session)?.purse;
+        (wanted > 0).then(|| self.creations.reserve(purse, kind, wanted))
+    }
+
     fn submit_request(&mut self, key: RequestKey, call: Call) {
         self.submit(Origin::Request(key), call);
     }
 
     fn submit(&mut self, origin: Origin, call: Call) {
+        self.submit_reserved(origin, call, None);
+    }
+
+    fn submit_reserved(&mut self, origin: Origin, call: Call, reservation: Option<Reservation>) {
         self.has_submitted = true;
-        let ticket = self.calls.begin(origin);
+        let ticket = self.calls.begin(origin, reservation);
         self.store.submit(ticket, call);
     }
 
@@ -305,11 +345,15 @@ impl<S: Store> Office<S> {
             return;
         }
         let release = record.rest(&mut self.spare);
+        let uses = record.uses.filter(|_| record.has_ended);
         if record.has_ended {
             self.sessions.remove(session.index());
         }
         if let Some(presence) = release {
             self.submit(Origin::Release(session), Call::Release { presence });
+        }
+        if let Some(account) = uses {
+            self.store.session_ended(account);
         }
     }
 }

@@ -40,7 +40,7 @@ impl Live {
         if present.interests.confirms_posts {
             self.confirming.insert(session);
         }
-        self.join(session, Channel::lobby());
+        self.join(session, &Channel::lobby());
     }
 
     pub(crate) fn leave(&mut self, session: SessionKey, present: &Present) {
@@ -74,17 +74,24 @@ impl Live {
         &self.waiting
     }
 
-    pub(crate) fn join(&mut self, session: SessionKey, channel: Channel) {
-        self.channels.entry(channel).or_default().push(session);
+    /// Adds a member; returns whether it is the channel's first.
+    pub(crate) fn join(&mut self, session: SessionKey, channel: &Channel) -> bool {
+        let members = self.channels.entry(channel.clone()).or_default();
+        members.push(session);
+        members.len() == 1
     }
 
-    pub(crate) fn leave_channel(&mut self, session: SessionKey, channel: &Channel) {
-        if let Some(members) = self.channels.get_mut(channel) {
-            members.retain(|member| *member != session);
-            if members.is_empty() {
-                self.channels.remove(channel);
-            }
+    /// Removes a member; returns whether the channel has none left.
+    pub(crate) fn leave_channel(&mut self, session: SessionKey, channel: &Channel) -> bool {
+        let Some(members) = self.channels.get_mut(channel) else {
+            return true;
+        };
+        members.retain(|member| *member != session);
+        let is_empty = members.is_empty();
+        if is_empty {
+            self.channels.remove(channel);
         }
+        is_empty
     }
 
     /// The account of this name, if it is present on this server.

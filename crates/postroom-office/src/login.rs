@@ -8,8 +8,9 @@ use postroom_model::{
 };
 use postroom_store::{Call, Key, PasswordHash, Presence, Store};
 
-use crate::calls::RequestKey;
+use crate::calls::{Origin, RequestKey};
 use crate::check::{Against, Check, Checked, Verdict};
+use crate::creations::Kind;
 use crate::file_passwords::FilePasswords;
 use crate::session::{Identity, LogIn, Opened, Present, Stage};
 use crate::{Office, find};
@@ -25,8 +26,9 @@ impl<S: Store> Office<S> {
         let Some(record) = self.session(session) else {
             return;
         };
-        let (waits_since, is_ending, opened) = (None, false, None);
-        let login = LogIn { number, name, password, terms, waits_since, is_ending, opened };
+        let (has_proved, waits_since, is_ending, opened) = (false, None, false, None);
+        let login =
+            LogIn { number, name, password, has_proved, terms, waits_since, is_ending, opened };
         record.identity = Identity::LoggingIn(Box::new(login));
         match &mut self.file {
             Some(file) => file.add(session),
@@ -66,7 +68,14 @@ impl<S: Store> Office<S> {
 
     fn open(&mut self, key: RequestKey, name: Name, password: Key, terms: Terms) {
         let admits_strangers = terms.admits_strangers;
-        self.submit_request(key, Call::Open { name, key: password, admits_strangers });
+        // The operator decides on the accounts of the password file.
+        let reservation = match password {
+            Key::Trusted => None,
+            Key::None | Key::Verified(_) => self.reserve(key.session, Kind::Account, 1),
+        };
+        let may_create = reservation.map_or(1, |reserved| reserved.count());
+        let call = Call::Open { name, key: password, admits_strangers, may_create };
+        self.submit_reserved(Origin::Request(key), call, reservation);
     }
 
     /// The login of a session, if one is under way.
@@ -79,11 +88,18 @@ impl<S: Store> Office<S> {
 
     pub(crate) fn opened(&mut self, key: RequestKey, opened: Opened) -> Option<Reply> {
         let account = opened.account;
-        let record = self.session(key.session)?;
+        let record = find(&mut self.sessions, key.session)?;
         // Otherwise its login is over.
         let Identity::LoggingIn(login) = &mut record.identity else {
             return None;
         };
+        if login.has_proved {
+            record.purse.belong_to(account);
+        }
+        self.store.session_began(account);
+        if let Some(before) = record.uses.replace(account) {
+            self.store.session_ended(before);
+        }
         if login.terms.presence.is_none() {
             record.identity = Identity::LoggedIn(account);
             return Some(logged_in(opened));
@@ -201,6 +217,13 @@ impl<S: Store> Office<S> {
         }
     }
 
+    pub(crate) fn may_not_create(&mut self, key: RequestKey) -> Option<Reply> {
+        match self.login(key.session) {
+            Some(_) => self.refused(key.session, LogInRefusal::MayNotCreate),
+            None => Some(Reply::NotComposed(ComposeRefusal::MayNotCreate)),
+        }
+    }
+
     fn check(&mut self, key: RequestKey, against: Against) {
         let Some(peer) = self.session(key.session).map(|record| record.peer) else {
             return;
@@ -242,9 +265,11 @@ impl<S: Store> Office<S> {
             Verdict::FitsFile => Some(Key::Trusted),
         };
         let login = self.login(key.session).filter(|login| login.number == key.number);
-        let Some(terms) = login.map(|login| login.terms) else {
+        let Some(login) = login else {
             return;
         };
+        login.has_proved = password.is_some();
+        let terms = login.terms;
         match password {
             Some(password) => self.open(key, name, password, terms),
             None => {

@@ -16,6 +16,7 @@ use postroom_model::{
 };
 use postroom_store::{AccountId, Lease, Presence};
 
+use crate::creations::Purse;
 use crate::requests::Requests;
 
 /// The state of a session.
@@ -29,6 +30,10 @@ pub(crate) struct Session {
     /// It has ended; its record stays until its last request is completed.
     pub(crate) has_ended: bool,
     pub(crate) identity: Identity,
+    /// The account that it has opened last, which the store keeps for it.
+    pub(crate) uses: Option<AccountId>,
+    /// Pays for what it creates.
+    pub(crate) purse: Purse,
     /// Boxed, and allocated only while it is not empty: most sessions are idle.
     work: Option<Box<Work>>,
 }
@@ -62,6 +67,8 @@ pub(crate) struct LogIn {
     pub(crate) number: u32,
     pub(crate) name: Name,
     pub(crate) password: Option<Password>,
+    /// The client has proved that it knows the password of the account.
+    pub(crate) has_proved: bool,
     pub(crate) terms: Terms,
     /// Set while the login waits for a read of the password file.
     pub(crate) waits_since: Option<Instant>,
@@ -124,8 +131,9 @@ pub(crate) enum Stage {
 
 impl Session {
     pub(crate) fn new(generation: u32, peer: Peer) -> Self {
-        let identity = Identity::Anonymous;
-        Self { generation, peer, next_request: 0, has_ended: false, identity, work: None }
+        let (identity, purse) = (Identity::Anonymous, peer.into());
+        let (next_request, uses, work) = (0, None, None);
+        Self { generation, peer, next_request, has_ended: false, identity, uses, purse, work }
     }
 
     /// The account that the session is logged in to.

@@ -10,7 +10,8 @@ use postroom_model::{
 use postroom_store::{AccountId, Call, Store};
 
 use crate::Office;
-use crate::calls::RequestKey;
+use crate::calls::{Origin, RequestKey};
+use crate::creations::Kind;
 use crate::output::{Output, Posts};
 use crate::session::{self, Awaited, Stage};
 
@@ -18,18 +19,20 @@ use crate::session::{self, Awaited, Stage};
 const CHANNELS_PER_SESSION_MAX: usize = 64;
 
 impl<S: Store> Office<S> {
-    pub(crate) fn join(&mut self, key: RequestKey, channel: Channel) {
+    pub(crate) fn join(&mut self, key: RequestKey, channel: &Channel) {
         let Some(work) = self.session(key.session).and_then(|record| record.work()) else {
             return;
         };
-        let reply = if work.channels.contains(&channel) {
+        let reply = if work.channels.contains(channel) {
             Reply::Joined
         } else if work.channels.len() == CHANNELS_PER_SESSION_MAX {
             Reply::NotJoined
         } else {
             work.channels.push(channel.clone());
             self.push_posts();
-            self.live.join(key.session, channel);
+            if self.live.join(key.session, channel) {
+                self.store.set_members(channel, true);
+            }
             Reply::Joined
         };
         self.resolve(key, reply);
@@ -43,7 +46,9 @@ impl<S: Store> Office<S> {
         if let Some(place) = place {
             work.channels.swap_remove(place);
             self.push_posts();
-            self.live.leave_channel(key.session, channel);
+            if self.live.leave_channel(key.session, channel) {
+                self.store.set_members(channel, false);
+            }
             self.outputs.push_back(Output::Left(key.session, channel.clone()));
         }
         self.resolve(key, Reply::Left(place.is_some()));
@@ -68,7 +73,12 @@ impl<S: Store> Office<S> {
         let present = present.as_deref();
         let author = present.map(|present| present.account);
         let post = session::post(present, channels, text);
-        self.submit_request(key, Call::Post { author, post });
+        let hashtags = post.channels.iter().filter(|channel| !channel.is_built_in()).count();
+        let wanted = u32::try_from(hashtags).unwrap_or(u32::MAX);
+        let reservation = self.reserve(key.session, Kind::Channel, wanted);
+        let may_create = reservation.map_or(0, |reserved| reserved.count());
+        let call = Call::Post { author, post, may_create };
+        self.submit_reserved(Origin::Request(key), call, reservation);
     }
 
     /// Handles a post that is on disk: sends it to the members of its channels.

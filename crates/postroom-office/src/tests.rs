@@ -9,7 +9,7 @@ use postroom_model::{Name, Password, Peer, PresenceTerms, Reply, Request, Sessio
 use postroom_store::{Call, Fate, Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 
 use crate::password::Checker;
-use crate::{FilePasswords, LoginLimits, Office, Output, PasswordTables};
+use crate::{CreationLimits, FilePasswords, LoginLimits, Office, Output, PasswordTables};
 
 /// An office, its store's disk and its outputs.
 pub(crate) struct Bench {
@@ -25,7 +25,7 @@ impl Bench {
         let store = disk.open(Limits::default());
         #[expect(clippy::disallowed_methods, reason = "any time will do as the first")]
         let now = Instant::now();
-        let office = Office::new(store, LoginLimits::default());
+        let office = Office::new(store, LoginLimits::default(), CreationLimits::default());
         Self { office, disk, outputs: Vec::new(), now }
     }
 
@@ -97,7 +97,7 @@ impl Bench {
 
 /// The origin of a session.
 pub(crate) fn peer(number: u8) -> Peer {
-    Peer { network: IpAddr::from([192, 0, 2, number]).into(), is_shared: false }
+    Peer { network: IpAddr::from([192, 0, 2, number]).into(), is_shared: false, is_local: false }
 }
 
 pub(crate) fn password(typed: &str) -> Password {

@@ -3,32 +3,74 @@
 //! A post's number is its place in the table and orders its channel. Posts that a
 //! channel keeps no longer are noted as due and deleted with later commits; what
 //! is due when the server ends is found again at start.
+//!
+//! When there are as many channels as may be, an idle one is evicted for a new one. Its
+//! posts are then due, and its number is given to another channel once they are deleted,
+//! so that no channel ever has the posts of another.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use postroom_model::Channel;
+use postroom_store::{AccountId, Timestamp};
 
+use crate::idle::{Authors, ChannelId, Idle, Rank};
 use crate::reserved::Reserved;
-
-/// A channel within its store; never reused.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct ChannelId(pub(crate) u32);
 
 /// All channels and the numbers of their posts.
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
-    kept: Vec<VecDeque<u64>>,
+    all: Vec<Kept>,
     by_name: HashMap<Channel, ChannelId>,
     reserved: Reserved,
     gaps: HashSet<u32>,
     last_post: u64,
     /// Kept no longer and still in the table.
-    due: VecDeque<u64>,
+    due: VecDeque<(u64, ChannelId)>,
+    /// Channels with members, whether they have posts or not.
+    held: HashSet<Channel>,
+    /// Channels that may be evicted.
+    idle: Idle,
+    /// Numbers of evicted channels without a post in the table.
+    free: Vec<ChannelId>,
+}
+
+/// A channel and what it keeps.
+#[derive(Debug, Default)]
+struct Kept {
+    /// In ascending order.
+    numbers: VecDeque<u64>,
+    /// `None` where it is damaged, or evicted.
+    name: Option<Channel>,
+    said: Said,
+    is_evicted: bool,
+    is_held: bool,
+    /// Posts that the group under way adds.
+    pending: u32,
+    /// Posts of it that are due.
+    due: u32,
+    /// Its place among the idle ones.
+    rank: Option<Rank>,
+}
+
+/// By whom and when the posts of a channel were said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Said {
+    authors: Authors,
+    /// The time of the latest.
+    latest: Timestamp,
+}
+
+/// One post.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct By {
+    /// No one: the board.
+    pub(crate) author: Option<AccountId>,
+    pub(crate) at: Timestamp,
 }
 
 impl Channels {
     pub(crate) fn len(&self) -> u32 {
-        u32::try_from(self.kept.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.all.len()).unwrap_or(u32::MAX)
     }
 
     /// How many there are beside those that are there from the beginning.
@@ -41,7 +83,12 @@ impl Channels {
     /// Adds a channel whose record is damaged, so that those behind it keep their
     /// numbers: no one finds it.
     pub(crate) fn add_damaged(&mut self) {
-        self.kept.push(VecDeque::new());
+        self.all.push(Kept::default());
+    }
+
+    /// Adds a channel that was evicted and perhaps still has posts in the table.
+    pub(crate) fn add_evicted(&mut self) {
+        self.all.push(Kept { is_evicted: true, ..Kept::default() });
     }
 
     /// Leaves out a number, which no channel has had as far as is known.
@@ -75,38 +122,141 @@ impl Channels {
     /// unknown, and has skipped the reserved numbers.
     pub(crate) fn add(&mut self, channel: Channel) -> ChannelId {
         let id = ChannelId(self.len());
-        self.by_name.insert(channel, id);
-        self.kept.push(VecDeque::new());
+        self.all.push(Kept::default());
+        self.name(id, channel);
         id
     }
 
     pub(crate) fn undo_add(&mut self, channel: &Channel) {
         self.by_name.remove(channel);
-        self.kept.pop();
+        if let Some(kept) = self.all.pop() {
+            self.idle.remove(kept.rank);
+        }
     }
 
-    /// Adds the latest post and returns its number.
-    pub(crate) fn append(&mut self, id: ChannelId) -> u64 {
+    /// Gives a channel that the caller has seen to be unknown the number of an evicted
+    /// one, if there is any.
+    pub(crate) fn reuse(&mut self, channel: &Channel) -> Option<ChannelId> {
+        let id = self.free.pop()?;
+        self.kept_mut(id).is_evicted = false;
+        self.name(id, channel.clone());
+        Some(id)
+    }
+
+    pub(crate) fn undo_reuse(&mut self, id: ChannelId) {
+        self.evict(id);
+        *self.kept_mut(id) = Kept { is_evicted: true, ..Kept::default() };
+        self.free.push(id);
+    }
+
+    fn name(&mut self, id: ChannelId, channel: Channel) {
+        let is_held = self.held.contains(&channel);
+        self.by_name.insert(channel.clone(), id);
+        let kept = self.kept_mut(id);
+        (kept.name, kept.is_held) = (Some(channel), is_held);
+    }
+
+    /// The channels to be evicted for `count` new ones, none of them one of `channels`;
+    /// `None` if fewer may go.
+    pub(crate) fn evictable(
+        &self,
+        count: usize,
+        channels: &[Channel],
+        now: Timestamp,
+    ) -> Option<Vec<ChannelId>> {
+        let spared: Vec<_> = channels.iter().filter_map(|channel| self.find(channel)).collect();
+        let goes = self.idle.first(now).filter(|id| !spared.contains(id));
+        let goes: Vec<_> = goes.take(count).collect();
+        (goes.len() == count).then_some(goes)
+    }
+
+    /// Evicts a channel. Its posts are due once that is
+    /// [committed](Self::evicted).
+    pub(crate) fn evict(&mut self, id: ChannelId) -> Option<Channel> {
+        let kept = &mut self.all[id.0 as usize];
+        let name = kept.name.take()?;
+        kept.is_evicted = true;
+        self.idle.remove(kept.rank.take());
+        self.by_name.remove(&name);
+        Some(name)
+    }
+
+    pub(crate) fn undo_evict(&mut self, id: ChannelId, channel: Channel) {
+        self.kept_mut(id).is_evicted = false;
+        self.name(id, channel);
+        self.settle(id);
+    }
+
+    /// The eviction of a channel is committed.
+    pub(crate) fn evicted(&mut self, id: ChannelId) {
+        self.trim(id, 0);
+        self.release(id);
+    }
+
+    /// Lets the number of an evicted channel be given out again, if no post has it.
+    fn release(&mut self, id: ChannelId) {
+        let kept = self.kept_mut(id);
+        if kept.is_evicted && kept.due == 0 && kept.numbers.is_empty() {
+            *kept = Kept { is_evicted: true, ..Kept::default() };
+            self.free.push(id);
+        }
+    }
+
+    /// Whether a channel has members: then it is not evicted.
+    pub(crate) fn set_members(&mut self, channel: &Channel, has_members: bool) {
+        if has_members {
+            self.held.insert(channel.clone());
+        } else {
+            self.held.remove(channel);
+        }
+        if let Some(id) = self.find(channel) {
+            self.kept_mut(id).is_held = has_members;
+            self.settle(id);
+        }
+    }
+
+    /// Adds the latest post; returns its number, and what [`undo_append`] needs.
+    ///
+    /// [`undo_append`]: Self::undo_append
+    pub(crate) fn append(&mut self, id: ChannelId, by: By) -> (u64, Said) {
         self.last_post += 1;
-        self.kept[id.0 as usize].push_back(self.last_post);
-        self.last_post
+        let number = self.last_post;
+        let kept = &mut self.all[id.0 as usize];
+        self.idle.remove(kept.rank.take());
+        kept.pending += 1;
+        let before = kept.said;
+        kept.push(number, by);
+        (number, before)
     }
 
-    pub(crate) fn undo_append(&mut self, id: ChannelId) {
-        self.kept[id.0 as usize].pop_back();
+    pub(crate) fn undo_append(&mut self, id: ChannelId, before: Said) {
+        let kept = self.kept_mut(id);
+        kept.numbers.pop_back();
+        kept.said = before;
+        kept.pending -= 1;
+        self.settle(id);
+    }
+
+    /// The posts that a group has added to a channel are committed.
+    pub(crate) fn posted(&mut self, id: ChannelId, posts_max: u32) {
+        self.kept_mut(id).pending = 0;
+        self.trim(id, posts_max);
+        self.settle(id);
     }
 
     /// Takes a damaged post out.
     pub(crate) fn set_aside(&mut self, id: ChannelId, number: u64) {
-        let kept = &mut self.kept[id.0 as usize];
+        let kept = &mut self.kept_mut(id).numbers;
         if let Ok(place) = kept.binary_search(&number) {
             kept.remove(place);
         }
+        self.settle(id);
     }
 
     pub(crate) fn undo_set_aside(&mut self, id: ChannelId, number: u64) {
-        let kept = &mut self.kept[id.0 as usize];
+        let kept = &mut self.kept_mut(id).numbers;
         kept.insert(kept.partition_point(|other| *other < number), number);
+        self.settle(id);
     }
 
     /// The highest number given out.
@@ -120,43 +270,97 @@ impl Channels {
     }
 
     /// Takes up a post found at start; they come in the order of their numbers.
-    pub(crate) fn load(&mut self, id: ChannelId, number: u64, posts_max: u32) {
-        self.kept[id.0 as usize].push_back(number);
+    pub(crate) fn load(&mut self, id: ChannelId, number: u64, by: By, posts_max: u32) {
+        let kept = self.kept_mut(id);
+        kept.push(number, by);
+        let posts_max = if kept.is_evicted { 0 } else { posts_max };
         self.trim(id, posts_max);
     }
 
-    /// Lets go what is beyond the posts that a channel keeps.
-    pub(crate) fn trim(&mut self, id: ChannelId, posts_max: u32) {
-        let kept = &mut self.kept[id.0 as usize];
-        while kept.len() > posts_max as usize {
-            self.due.extend(kept.pop_front());
+    /// All posts found at start are taken up.
+    pub(crate) fn loaded(&mut self) {
+        for id in (0..self.len()).map(ChannelId) {
+            self.settle(id);
+            self.release(id);
         }
     }
 
+    /// Lets go what is beyond the posts that a channel keeps.
+    fn trim(&mut self, id: ChannelId, posts_max: u32) {
+        let kept = &mut self.all[id.0 as usize];
+        while kept.numbers.len() > posts_max as usize
+            && let Some(number) = kept.numbers.pop_front()
+        {
+            kept.due += 1;
+            self.due.push_back((number, id));
+        }
+    }
+
+    /// Finds the place of a channel among the idle ones again.
+    fn settle(&mut self, id: ChannelId) {
+        let kept = &mut self.all[id.0 as usize];
+        let is_hashtag = kept.name.as_ref().is_some_and(|name| !name.is_built_in());
+        let is_idle = is_hashtag && kept.pending == 0 && !kept.is_held;
+        let rank = is_idle.then(|| kept.said.authors.rank(id, &kept.numbers, kept.said.latest));
+        if rank != kept.rank {
+            self.idle.remove(std::mem::replace(&mut kept.rank, rank));
+            self.idle.insert(rank);
+        }
+    }
+
+    fn kept(&self, id: ChannelId) -> &Kept {
+        &self.all[id.0 as usize]
+    }
+
+    fn kept_mut(&mut self, id: ChannelId) -> &mut Kept {
+        &mut self.all[id.0 as usize]
+    }
+
     pub(crate) fn latest(&self, id: ChannelId) -> Option<u64> {
-        self.kept[id.0 as usize].back().copied()
+        self.kept(id).numbers.back().copied()
     }
 
     /// The number of a channel's first post from `from` on.
     pub(crate) fn next(&self, id: ChannelId, from: u64) -> Option<u64> {
-        let kept = &self.kept[id.0 as usize];
+        let kept = &self.kept(id).numbers;
         kept.get(kept.partition_point(|number| *number < from)).copied()
     }
 
     /// The first of the numbers that are due, at most `count`.
     pub(crate) fn due(&self, count: usize) -> impl ExactSizeIterator<Item = u64> + '_ {
-        self.due.range(..count.min(self.due.len())).copied()
+        self.due.range(..count.min(self.due.len())).map(|(number, _)| *number)
     }
 
     /// The first `count` of those due are deleted.
     pub(crate) fn deleted(&mut self, count: usize) {
-        self.due.drain(..count);
+        for _ in 0..count {
+            if let Some((_, id)) = self.due.pop_front() {
+                self.kept_mut(id).due -= 1;
+                self.release(id);
+            }
+        }
+    }
+}
+
+impl Kept {
+    fn push(&mut self, number: u64, by: By) {
+        self.said.authors.add(by.author, self.numbers.back().copied());
+        self.said.latest = by.at;
+        self.numbers.push_back(number);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use postroom_store::PROTECTED_MS;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::index::{Index, Undo};
+
+    const BY: By = By { author: None, at: Timestamp(0) };
 
     fn all(channels: &Channels, id: ChannelId) -> Vec<u64> {
         let next = |from: &u64| channels.next(id, from + 1);
@@ -169,8 +373,8 @@ mod tests {
         let rust = Channel::parse("#rust").unwrap();
         let id = channels.add(rust.clone());
         for _ in 0..5 {
-            channels.append(id);
-            channels.trim(id, 3);
+            channels.append(id, BY);
+            channels.posted(id, 3);
         }
         assert_eq!(all(&channels, id), [3, 4, 5]);
         assert_eq!(channels.next(id, 4), Some(4));
@@ -180,11 +384,91 @@ mod tests {
         assert_eq!(channels.due(9).collect::<Vec<_>>(), [1, 2]);
         channels.deleted(1);
         assert_eq!(channels.due(9).collect::<Vec<_>>(), [2]);
-        channels.undo_append(id);
-        assert_eq!(channels.append(id), 6, "a number is given out once");
+        let (_, before) = channels.append(id, BY);
+        channels.undo_append(id, before);
+        assert_eq!(channels.append(id, BY).0, 7, "a number is given out once");
         channels.set_aside(id, 4);
-        assert_eq!(all(&channels, id), [3, 6]);
+        assert_eq!(all(&channels, id), [3, 5, 7]);
         channels.undo_set_aside(id, 4);
-        assert_eq!(all(&channels, id), [3, 4, 6]);
+        assert_eq!(all(&channels, id), [3, 4, 5, 7]);
+    }
+
+    /// All that decides what is found, evicted and given out; names by their numbers.
+    fn snapshot(channels: &Channels) -> String {
+        let Channels { all, by_name, idle, free, due, .. } = channels;
+        let all: Vec<_> = all
+            .iter()
+            .map(|Kept { numbers, name, said, is_evicted, pending, due, rank, .. }| {
+                format!("{numbers:?} {name:?} {said:?} {is_evicted} {pending} {due} {rank:?}\n")
+            })
+            .collect();
+        let found: BTreeMap<_, _> = by_name.iter().collect();
+        format!("{all:?} {found:?} {idle:?} {free:?} {due:?}")
+    }
+
+    /// Says one thing in one of ten channels, of which there are four; returns how to
+    /// take it back.
+    fn say(channels: &mut Channels, tag: u8, author: u32, now: u64) -> Vec<Undo> {
+        let mut undo = Vec::new();
+        let channel = Channel::parse(&format!("#t{tag}")).unwrap();
+        let by = By { author: Some(AccountId(author)), at: Timestamp(now) };
+        let id = channels.find(&channel).or_else(|| {
+            if channels.hashtags() == 4 {
+                let goes = channels.evictable(1, std::slice::from_ref(&channel), by.at)?[0];
+                undo.push(Undo::EvictChannel(goes, channels.evict(goes).unwrap()));
+            }
+            Some(if let Some(id) = channels.reuse(&channel) {
+                undo.push(Undo::ReuseChannel(id));
+                id
+            } else {
+                undo.push(Undo::Channel(channel.clone()));
+                channels.add(channel)
+            })
+        });
+        if let Some(id) = id {
+            undo.push(Undo::Post(id, channels.append(id, by).1));
+        }
+        undo
+    }
+
+    /// What the undo of a group means that is committed.
+    fn commit(channels: &mut Channels, changes: &[Undo]) {
+        for change in changes {
+            match change {
+                Undo::Post(id, _) => channels.posted(*id, 3),
+                Undo::EvictChannel(id, _) => channels.evicted(*id),
+                _ => {}
+            }
+        }
+        let count = channels.due(2).len();
+        channels.deleted(count);
+    }
+
+    proptest! {
+        #[test]
+        fn undo_takes_back_what_a_group_has_posted_and_evicted(
+            groups in prop::collection::vec(
+                prop::collection::vec((0..10_u8, 0..2_u32), 1..6), 1..20),
+            undone in prop::collection::vec(any::<bool>(), 20),
+        ) {
+            let mut index = Index::default();
+            for (number, (group, is_undone)) in groups.into_iter().zip(undone).enumerate() {
+                let before = snapshot(&index.channels);
+                let now = number as u64 * PROTECTED_MS / 4;
+                let mut changes = Vec::new();
+                for (tag, author) in group {
+                    changes.extend(say(&mut index.channels, tag, author, now));
+                }
+                if is_undone {
+                    index.undo(changes.into_iter());
+                    prop_assert_eq!(snapshot(&index.channels), before);
+                } else {
+                    commit(&mut index.channels, &changes);
+                }
+                prop_assert!(index.channels.hashtags() <= 4);
+                let numbers = index.channels.all.len();
+                prop_assert!(numbers <= 4 + index.channels.due.len() + 6, "{}", numbers);
+            }
+        }
     }
 }

@@ -229,7 +229,8 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
             let added = ids.add(id);
             let row = row?;
             added?;
-            match names.insert(record::channel(row, 0)?, id) {
+            let name = record::channel(row, 0)?;
+            match name.and_then(|name| names.insert(name, id)) {
                 Some(other) => Err(format!("its name is that of channel {other}")),
                 None => Ok(()),
             }

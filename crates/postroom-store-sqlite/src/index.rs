@@ -10,10 +10,13 @@ use hashbrown::HashTable;
 use postroom_model::{Channel, Name};
 use postroom_store::{AccountId, AccountSummary, Key, Outcome, PasswordHash};
 
-use crate::channels::{ChannelId, Channels};
+use crate::channels::{Channels, Said};
 use crate::damage::Damages;
+use crate::idle::ChannelId;
 use crate::mailbox::Mailbox;
 use crate::reserved::Reserved;
+use crate::senders::Senders;
+use crate::unused::Unused;
 
 /// All accounts, the messages that wait in their mailboxes, and the channels.
 #[derive(Debug, Default)]
@@ -24,7 +27,10 @@ pub(crate) struct Index {
     last_sequence: u64,
     reserved: Reserved,
     gaps: HashSet<AccountId>,
+    unused: Unused,
     pub(crate) channels: Channels,
+    /// Set if a sender may not fill a mailbox.
+    pub(crate) senders: Option<Senders>,
     pub(crate) damages: Damages,
 }
 
@@ -33,20 +39,51 @@ pub(crate) struct Account {
     pub(crate) name: Name,
     pub(crate) password: Option<PasswordHash>,
     pub(crate) mailbox: Mailbox,
+    /// Sessions on this server.
+    sessions: u32,
+    /// A message or post may name it that is in the table, or was when the store was
+    /// opened.
+    is_named: bool,
+    /// The group under way registers it.
+    pub(crate) is_pending: bool,
+}
+
+impl Account {
+    fn new(name: Name, password: Option<PasswordHash>) -> Self {
+        let (mailbox, sessions) = (Mailbox::default(), 0);
+        Self { name, password, mailbox, sessions, is_named: false, is_pending: false }
+    }
+
+    /// Whether nobody would miss it. What is unread names its account.
+    fn is_unused(&self) -> bool {
+        self.password.is_none() && self.sessions == 0 && !self.is_named && !self.is_pending
+    }
 }
 
 /// How to take back one change of the index.
 #[derive(Debug)]
 pub(crate) enum Undo {
     Register,
+    /// The account has got another one's place, which had this name.
+    Replace(AccountId, Name),
+    /// A message or post names the account, and none did before.
+    Named(AccountId),
     Append(AccountId),
     Lease(AccountId, u64),
     SetAside(AccountId, u64),
     GiveBack(AccountId, u64),
     Confirm(AccountId),
+    /// A message has left a mailbox, whose senders are counted.
+    Uncount {
+        sequence: u64,
+        recipient: AccountId,
+        sender: AccountId,
+    },
     SetPassword(AccountId, Option<PasswordHash>),
     Channel(Channel),
-    Post(ChannelId),
+    ReuseChannel(ChannelId),
+    EvictChannel(ChannelId, Channel),
+    Post(ChannelId, Said),
     SetPostAside(ChannelId, u64),
 }
 
@@ -71,7 +108,9 @@ impl Index {
             last_sequence: 0,
             reserved: Reserved::default(),
             gaps: HashSet::new(),
+            unused: Unused::default(),
             channels: Channels::default(),
+            senders: None,
             damages: Damages::default(),
         }
     }
@@ -158,8 +197,74 @@ impl Index {
         let (accounts, hasher) = (&self.accounts, &self.hasher);
         let hash = hasher.hash_one(&name);
         self.by_name.insert_unique(hash, id, |id| hasher.hash_one(&accounts[id.0 as usize].name));
-        self.accounts.push(Account { name, password: None, mailbox: Mailbox::default() });
+        self.accounts.push(Account::new(name, None));
         id
+    }
+
+    /// Gives the place of the account that is unused for longest to a new one, whose name
+    /// is unknown. Returns the place and the name that is gone.
+    pub(crate) fn replace_unused(&mut self, name: Name) -> Option<(AccountId, Name)> {
+        let id = self.unused.first()?;
+        self.unused.remove(id);
+        self.account_mut(id).is_pending = true;
+        Some((id, self.rename(id, name)))
+    }
+
+    /// Gives an account another name; returns the one that it had.
+    fn rename(&mut self, id: AccountId, name: Name) -> Name {
+        let hash = self.hasher.hash_one(&self.account(id).name);
+        if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == id) {
+            entry.remove();
+        }
+        let earlier = std::mem::replace(&mut self.account_mut(id).name, name);
+        let (accounts, hasher) = (&self.accounts, &self.hasher);
+        let hash = |id: &AccountId| hasher.hash_one(&accounts[id.0 as usize].name);
+        self.by_name.insert_unique(hash(&id), id, hash);
+        earlier
+    }
+
+    /// The registration of an account is committed.
+    pub(crate) fn registered(&mut self, id: AccountId) {
+        self.account_mut(id).is_pending = false;
+        self.settle(id);
+    }
+
+    /// A message or post names this account; returns whether none did before.
+    pub(crate) fn name_in_record(&mut self, id: AccountId) -> bool {
+        let was_named = std::mem::replace(&mut self.account_mut(id).is_named, true);
+        if !was_named {
+            self.unused.remove(id);
+        }
+        !was_named
+    }
+
+    pub(crate) fn set_password(&mut self, id: AccountId, password: Option<PasswordHash>) {
+        self.account_mut(id).password = password;
+        self.settle(id);
+    }
+
+    pub(crate) fn session_began(&mut self, id: AccountId) {
+        self.account_mut(id).sessions += 1;
+        self.unused.remove(id);
+    }
+
+    pub(crate) fn session_ended(&mut self, id: AccountId) {
+        let sessions = &mut self.account_mut(id).sessions;
+        *sessions = sessions.saturating_sub(1);
+        self.settle(id);
+    }
+
+    /// All records are loaded.
+    pub(crate) fn loaded(&mut self) {
+        (0..self.len()).map(AccountId).for_each(|id| self.settle(id));
+    }
+
+    fn settle(&mut self, id: AccountId) {
+        if self.account(id).is_unused() {
+            self.unused.push(id);
+        } else {
+            self.unused.remove(id);
+        }
     }
 
     /// Adds an account whose record is damaged, so that its messages keep an owner
@@ -170,7 +275,7 @@ impl Index {
         let name = Name::new(&format!("damaged-account-{}", id.0));
         let name = name.expect("short, of letters, digits and hyphens");
         let password = Some(PasswordHash::unusable());
-        self.accounts.push(Account { name, password, mailbox: Mailbox::default() });
+        self.accounts.push(Account::new(name, password));
         id
     }
 
@@ -202,6 +307,7 @@ impl Index {
 
     fn undo_register(&mut self) {
         let id = AccountId(self.len().saturating_sub(1));
+        self.unused.remove(id);
         if let Some(account) = self.accounts.pop() {
             let hash = self.hasher.hash_one(&account.name);
             if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == id) {
@@ -225,16 +331,37 @@ impl Index {
         for change in changes.rev() {
             match change {
                 Undo::Register => self.undo_register(),
-                Undo::Append(id) => self.account_mut(id).mailbox.undo_append(),
+                Undo::Replace(id, name) => {
+                    self.rename(id, name);
+                    self.account_mut(id).is_pending = false;
+                    self.unused.push_first(id);
+                }
+                Undo::Named(id) => {
+                    self.account_mut(id).is_named = false;
+                    self.settle(id);
+                }
+                Undo::Append(id) => {
+                    let sequence = self.account_mut(id).mailbox.undo_append();
+                    if let (Some(senders), Some(sequence)) = (&mut self.senders, sequence) {
+                        senders.remove(sequence, id);
+                    }
+                }
+                Undo::Uncount { sequence, recipient, sender } => {
+                    if let Some(senders) = &mut self.senders {
+                        senders.add(sequence, recipient, sender);
+                    }
+                }
                 Undo::Lease(id, sequence) => self.account_mut(id).mailbox.give_back(sequence),
                 Undo::SetAside(id, sequence) => self.account_mut(id).mailbox.insert(sequence),
                 Undo::GiveBack(id, sequence) => {
                     self.account_mut(id).mailbox.undo_give_back(sequence);
                 }
                 Undo::Confirm(id) => self.account_mut(id).mailbox.undo_confirm(),
-                Undo::SetPassword(id, password) => self.account_mut(id).password = password,
+                Undo::SetPassword(id, password) => self.set_password(id, password),
                 Undo::Channel(channel) => self.channels.undo_add(&channel),
-                Undo::Post(id) => self.channels.undo_append(id),
+                Undo::ReuseChannel(id) => self.channels.undo_reuse(id),
+                Undo::EvictChannel(id, channel) => self.channels.undo_evict(id, channel),
+                Undo::Post(id, before) => self.channels.undo_append(id, before),
                 Undo::SetPostAside(id, number) => self.channels.undo_set_aside(id, number),
             }
         }
@@ -247,44 +374,72 @@ mod tests {
 
     use super::*;
 
-    fn snapshot(index: &Index) -> Vec<(String, Mailbox)> {
+    type Snapshot = (Vec<(String, Mailbox)>, Option<Senders>);
+
+    fn snapshot(index: &Index) -> Snapshot {
         let accounts = index.accounts.iter();
-        accounts.map(|account| (account.name.to_string(), account.mailbox.clone())).collect()
+        let mail = accounts.map(|Account { name, mailbox, is_named, is_pending, .. }| {
+            (format!("{name} {is_named} {is_pending}"), mailbox.clone())
+        });
+        (mail.collect(), index.senders.clone())
+    }
+
+    /// A message has left the mailbox.
+    fn uncount(index: &mut Index, sequence: u64) -> Undo {
+        let recipient = AccountId(0);
+        let sender = index.senders.as_mut().unwrap().remove(sequence, recipient).unwrap();
+        Undo::Uncount { sequence, recipient, sender }
     }
 
     /// Applies one random change and says how to take it back.
-    fn change(index: &mut Index, choice: u8, sequence: u64, leased: &mut Vec<u64>) -> Option<Undo> {
+    fn change(
+        index: &mut Index,
+        choice: u8,
+        sequence: u64,
+        leased: &mut Vec<u64>,
+    ) -> Option<Vec<Undo>> {
         let id = AccountId(0);
         let mailbox = &mut index.account_mut(id).mailbox;
-        match choice % 6 {
+        match choice % 8 {
             0 => {
                 mailbox.append(sequence);
-                Some(Undo::Append(id))
+                let sender = AccountId(u32::try_from(sequence % 3).unwrap());
+                index.senders.as_mut().unwrap().add(sequence, id, sender);
+                Some(vec![Undo::Append(id)])
             }
             1 => {
                 let earliest = mailbox.earliest()?;
                 mailbox.lease();
                 leased.push(earliest);
-                Some(Undo::Lease(id, earliest))
+                Some(vec![Undo::Lease(id, earliest)])
             }
             2 => {
                 let back = leased.pop()?;
                 mailbox.give_back(back);
-                Some(Undo::GiveBack(id, back))
+                Some(vec![Undo::GiveBack(id, back)])
             }
             3 => {
-                leased.pop()?;
+                let read = leased.pop()?;
                 mailbox.confirm();
-                Some(Undo::Confirm(id))
+                Some(vec![Undo::Confirm(id), uncount(index, read)])
             }
             4 => {
                 let earliest = mailbox.earliest()?;
                 mailbox.set_aside(earliest);
-                Some(Undo::SetAside(id, earliest))
+                Some(vec![Undo::SetAside(id, earliest), uncount(index, earliest)])
+            }
+            5 => {
+                let name = Name::new(&format!("successor{sequence}")).unwrap();
+                let (id, earlier) = index.replace_unused(name)?;
+                Some(vec![Undo::Replace(id, earlier)])
+            }
+            6 => {
+                let id = AccountId(u32::try_from(sequence).unwrap() % index.len());
+                index.name_in_record(id).then(|| vec![Undo::Named(id)])
             }
             _ => {
                 index.register(Name::new(&format!("account{sequence}")).unwrap());
-                Some(Undo::Register)
+                Some(vec![Undo::Register])
             }
         }
     }
@@ -293,7 +448,7 @@ mod tests {
         #[test]
         fn undo_takes_back_everything(before in prop::collection::vec(any::<u8>(), 0..40),
                                       group in prop::collection::vec(any::<u8>(), 0..40)) {
-            let mut index = Index::default();
+            let mut index = Index { senders: Some(Senders::default()), ..Index::default() };
             index.register(Name::new("bob").unwrap());
             let mut leased = Vec::new();
             let mut sequence = 0;
@@ -301,15 +456,19 @@ mod tests {
                 sequence += 1;
                 change(&mut index, choice, sequence, &mut leased);
             }
+            index.loaded();
             let expected = snapshot(&index);
             let mut changes = Vec::new();
             for choice in group {
                 sequence += 1;
-                changes.extend(change(&mut index, choice, sequence, &mut leased));
+                let undo = change(&mut index, choice, sequence, &mut leased);
+                changes.extend(undo.into_iter().flatten());
             }
             index.undo(changes.into_iter());
-            prop_assert_eq!(snapshot(&index), expected.clone());
-            prop_assert_eq!(index.by_name.len(), expected.len());
+            prop_assert_eq!(&snapshot(&index), &expected);
+            prop_assert_eq!(index.by_name.len(), expected.0.len());
+            let is_found = |account: &Account| index.find(&account.name).is_some();
+            prop_assert!(index.accounts.iter().all(is_found));
         }
     }
 }

@@ -39,6 +39,7 @@ mod file;
 mod folder;
 mod found;
 mod group;
+mod idle;
 mod index;
 mod job;
 mod load;
@@ -52,12 +53,14 @@ mod record;
 mod reserved;
 mod scan;
 mod schema;
+mod senders;
 mod statements;
 mod store;
 mod sweep;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod unused;
 mod view;
 
 pub use check::{Checked, Finding, check};

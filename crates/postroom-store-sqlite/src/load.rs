@@ -8,15 +8,17 @@
 use std::path::Path;
 
 use postroom_model::Name;
-use postroom_store::{AccountId, PasswordHash};
+use postroom_store::{AccountId, Limits, PasswordHash};
 use rusqlite::{Connection, Row};
 
-use crate::channels::{ChannelId, Channels};
+use crate::channels::{By, Channels};
 use crate::damage::{self, Damages, is_unreadable};
 use crate::error::OpenError;
+use crate::idle::ChannelId;
 use crate::index::Index;
 use crate::record::{self, Read};
 use crate::scan::{Table, scan};
+use crate::senders::Senders;
 use crate::sweep::{ROUND_REMOVALS, Sweep};
 
 /// What is wrong where a record names it.
@@ -26,18 +28,19 @@ const ACCOUNTS: Table = Table { name: "account", key: "id", columns: "name, pass
 const MESSAGES: Table = Table { name: "message", key: "sequence", columns: "recipient, sender" };
 const REMOVALS: Table = Table { name: "removal", key: "position", columns: "message" };
 const CHANNELS: Table = Table { name: "channel", key: "id", columns: "name" };
-const POSTS: Table = Table { name: "post", key: "number", columns: "channel, author" };
+const POSTS: Table = Table { name: "post", key: "number", columns: "channel, author, stored_ms" };
 
 /// Reads the whole file once: accounts, removals, of each message whose it is,
 /// and of each post where it was said.
 pub(crate) fn load(
     connection: &Connection,
     path: &Path,
-    channel_posts: u32,
+    limits: Limits,
 ) -> Result<(Index, Sweep), OpenError> {
     // A hint.
     let accounts = connection.query_row("SELECT count(*) FROM account", [], |row| row.get(0));
     let mut index = Index::new(accounts.unwrap_or(0));
+    index.senders = limits.mailbox_share().map(|_| Senders::default());
     let mut load = || {
         load_accounts(connection, &mut index)?;
         let removed = removed(connection, &mut index.damages)?;
@@ -52,7 +55,8 @@ pub(crate) fn load(
         let unswept = load_mailboxes(connection, &mut index, &removed)?;
         forget_swept(connection, removed.len(), &unswept)?;
         load_channels(connection, &mut index)?;
-        load_posts(connection, &mut index, channel_posts)?;
+        load_posts(connection, &mut index, limits.channel_posts)?;
+        index.loaded();
         Ok(unswept)
     };
     let unswept = load().map_err(|cause| OpenError::database(path, cause))?;
@@ -187,6 +191,13 @@ fn load_mailboxes(
         while removed.next_if(|earlier| *earlier < sequence).is_some() {}
         if removed.peek() == Some(&sequence) {
             unswept.push(sequence);
+            let of =
+                |column| row.as_ref().ok().and_then(|row| record::account(row, column, "").ok());
+            for account in [of(0), of(1)].into_iter().flatten() {
+                if index.get(account).is_some() {
+                    index.name_in_record(account);
+                }
+            }
             return Ok(());
         }
         let row = row?;
@@ -195,11 +206,16 @@ fn load_mailboxes(
         let mut exists =
             |id: &Read<AccountId>| id.as_ref().is_ok_and(|id| is_account(*id, index, damages));
         let exist = [&recipient, &sender].map(&mut exists) == [true, true];
-        let (recipient, _) = (recipient?, sender?);
+        let (recipient, sender) = (recipient?, sender?);
         if !exist {
             return Err("its recipient or its sender is not an account".to_owned());
         }
         index.account_mut(recipient).mailbox.append(sequence);
+        index.name_in_record(recipient);
+        index.name_in_record(sender);
+        if let Some(senders) = &mut index.senders {
+            senders.add(sequence, recipient, sender);
+        }
         Ok(())
     })?;
     index.damages = damages;
@@ -218,8 +234,11 @@ fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result
         while channels.len() < id {
             channels.add_gap();
         }
-        let channel = row.and_then(|row| record::channel(row, 0));
-        let channel = channel.inspect_err(|_| channels.add_damaged())?;
+        let name = row.and_then(|row| record::channel(row, 0));
+        let Some(channel) = name.inspect_err(|_| channels.add_damaged())? else {
+            channels.add_evicted();
+            return Ok(());
+        };
         if let Some(other) = channels.find(&channel) {
             channels.add_damaged();
             return Err(format!("its name is that of channel {}", other.0));
@@ -246,13 +265,18 @@ fn load_posts(connection: &Connection, index: &mut Index, posts_max: u32) -> rus
             Ok(channel) => is_channel(*channel, &mut index.channels, damages),
             Err(_) => true,
         };
-        let (channel, _) = (channel?, author?);
+        let (channel, author) = (channel?, author?);
         if !has_author || !has_channel {
             return Err("its channel or its author is missing".to_owned());
         }
-        index.channels.load(channel, number, posts_max);
+        if let Some(author) = author {
+            index.name_in_record(author);
+        }
+        let by = By { author, at: record::time(row, 2) };
+        index.channels.load(channel, number, by, posts_max);
         Ok(())
     })?;
+    index.channels.loaded();
     index.damages = damages;
     Ok(())
 }

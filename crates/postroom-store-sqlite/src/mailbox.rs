@@ -67,8 +67,9 @@ impl Mailbox {
         self.leased += 1;
     }
 
-    pub(crate) fn undo_append(&mut self) {
-        self.waiting.pop_back();
+    /// Takes the latest message out; returns its number.
+    pub(crate) fn undo_append(&mut self) -> Option<u64> {
+        self.waiting.pop_back()
     }
 
     pub(crate) fn undo_give_back(&mut self, sequence: u64) {

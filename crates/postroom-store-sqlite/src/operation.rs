@@ -2,24 +2,69 @@
 
 use postroom_store::AccountId;
 
-use crate::channels::ChannelId;
+use crate::idle::ChannelId;
 
 /// One step of a group's transaction. Names and texts stay in the calls: `call` is
 /// the place of one in its group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Operation {
-    InsertAccount { account: AccountId, call: u32 },
-    SetPassword { account: AccountId, call: u32 },
-    InsertMessage { sequence: u64, recipient: AccountId, sender: AccountId, call: u32 },
-    ReadMessage { sequence: u64 },
-    InsertRemoval { message: u64 },
-    InsertChannel { channel: ChannelId, call: u32, place: u32 },
-    InsertPost { number: u64, channel: ChannelId, author: Option<AccountId>, call: u32 },
-    ReadPost { number: u64 },
+    InsertAccount {
+        account: AccountId,
+        call: u32,
+    },
+    /// Gives an unused account's place to another one.
+    RenameAccount {
+        account: AccountId,
+        call: u32,
+    },
+    SetPassword {
+        account: AccountId,
+        call: u32,
+    },
+    InsertMessage {
+        sequence: u64,
+        recipient: AccountId,
+        sender: AccountId,
+        call: u32,
+    },
+    ReadMessage {
+        sequence: u64,
+    },
+    InsertRemoval {
+        message: u64,
+    },
+    InsertChannel {
+        channel: ChannelId,
+        call: u32,
+        place: u32,
+    },
+    /// Gives an evicted channel's number to another one.
+    NameChannel {
+        channel: ChannelId,
+        call: u32,
+        place: u32,
+    },
+    EvictChannel {
+        channel: ChannelId,
+    },
+    InsertPost {
+        number: u64,
+        channel: ChannelId,
+        author: Option<AccountId>,
+        call: u32,
+    },
+    ReadPost {
+        number: u64,
+    },
     ReadPage(Numbers),
-    BeginSweep { last_sequence: u64, removals: u32 },
+    BeginSweep {
+        last_sequence: u64,
+        removals: u32,
+    },
     DeleteMessages(Numbers),
-    DeleteRemovals { through: i64 },
+    DeleteRemovals {
+        through: i64,
+    },
     DeletePosts(Numbers),
 }
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use postroom_model::Batch;
 use postroom_store::AccountId;
 
-use crate::channels::ChannelId;
 use crate::draft::Draft;
+use crate::idle::ChannelId;
 use crate::index::{Index, Undo};
 use crate::sweep::{Step, Sweep};
 
@@ -21,24 +21,20 @@ pub(crate) struct Plan {
     pub(crate) removed: Vec<u64>,
     /// The channels posted in.
     pub(crate) posted: Vec<ChannelId>,
+    /// The channels evicted.
+    pub(crate) evicted: Vec<ChannelId>,
     pub(crate) step: Option<Step>,
     /// Posts deleted.
     pub(crate) trimmed: usize,
     /// Of each call, the account it writes to, while the group is being planned.
     pub(crate) recipients: Vec<Option<AccountId>>,
-    /// One more than the highest number of an account that is committed.
-    accounts: Option<u32>,
+    /// The accounts registered.
+    pub(crate) registered: Vec<AccountId>,
     /// How many unread messages the group adds to each account, once that was asked.
     unread: Option<HashMap<AccountId, i64>>,
 }
 
 impl Plan {
-    /// Begins the plan of a group.
-    pub(crate) fn begin(&mut self, index: &Index) {
-        self.clear();
-        self.accounts = Some(index.len());
-    }
-
     /// Takes the changes back: there is no group.
     pub(crate) fn undo(&mut self, index: &mut Index) {
         index.undo(self.undo.drain(..));
@@ -56,15 +52,16 @@ impl Plan {
     ) {
         sweep.committed(self.step.take(), through, &self.removed);
         index.channels.deleted(self.trimmed);
+        for account in self.registered.drain(..) {
+            index.registered(account);
+        }
         for channel in self.posted.drain(..) {
-            index.channels.trim(channel, channel_posts);
+            index.channels.posted(channel, channel_posts);
+        }
+        for channel in self.evicted.drain(..) {
+            index.channels.evicted(channel);
         }
         self.clear();
-    }
-
-    /// Whether the account was there before the group.
-    pub(crate) fn is_committed(&self, account: AccountId) -> bool {
-        self.accounts.is_none_or(|accounts| account.0 < accounts)
     }
 
     /// The unread messages of an account without what the group has changed.
@@ -76,14 +73,15 @@ impl Plan {
         u32::try_from(committed.max(0)).unwrap_or(u32::MAX)
     }
 
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.drafts.clear();
         self.undo.clear();
         self.removed.clear();
         self.posted.clear();
+        self.evicted.clear();
         self.step = None;
         self.trimmed = 0;
-        self.accounts = None;
+        self.registered.clear();
         self.unread = None;
     }
 }

@@ -4,7 +4,7 @@
 //! read as what it should be, or it is said what is wrong with it.
 
 use postroom_model::{Channel, Name, Text};
-use postroom_store::{AccountId, PasswordHash};
+use postroom_store::{AccountId, PasswordHash, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
@@ -45,6 +45,12 @@ pub(crate) fn author(row: &Row<'_>, column: usize) -> Read<Option<AccountId>> {
     }
 }
 
+/// When a post was stored. A time that cannot be is long ago: it costs no post.
+pub(crate) fn time(row: &Row<'_>, column: usize) -> Timestamp {
+    let time = integer(row, column, "time").ok().and_then(|time| u64::try_from(time).ok());
+    Timestamp(time.unwrap_or(0))
+}
+
 pub(crate) fn number(row: &Row<'_>, column: usize, what: &str) -> Read<u32> {
     u32::try_from(integer(row, column, what)?).map_err(|_| out_of_range(what))
 }
@@ -64,10 +70,19 @@ pub(crate) fn name(row: &Row<'_>, column: usize) -> Read<Name> {
     Name::from_bytes(bytes(row, column, "name")?).map_err(|error| format!("its name: {error}"))
 }
 
-pub(crate) fn channel(row: &Row<'_>, column: usize) -> Read<Channel> {
-    std::str::from_utf8(bytes(row, column, "name")?)
+/// The name in the row of a channel that was evicted.
+pub(crate) const EVICTED: &str = "";
+
+/// The name of a channel, unless it was evicted.
+pub(crate) fn channel(row: &Row<'_>, column: usize) -> Read<Option<Channel>> {
+    let name = bytes(row, column, "name")?;
+    if name == EVICTED.as_bytes() {
+        return Ok(None);
+    }
+    std::str::from_utf8(name)
         .ok()
         .and_then(Channel::from_stored)
+        .map(Some)
         .ok_or_else(|| "its name is not that of a channel".to_owned())
 }
 

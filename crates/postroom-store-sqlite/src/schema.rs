@@ -76,10 +76,22 @@ const MIGRATIONS: &[&str] = &[
         JOIN channel ON channel.id = post.channel
         LEFT JOIN account ON account.id = post.author;
 ",
+    "
+    -- A channel that was evicted has an empty name. Its number is that of another channel
+    -- once its posts are deleted.
+    DROP VIEW said;
+    CREATE VIEW said AS
+        SELECT post.number, channel.name AS channel, coalesce(account.name, '@board') AS author,
+               datetime(post.stored_ms / 1000, 'unixepoch') AS stored, post.text
+        FROM post
+        JOIN channel ON channel.id = post.channel AND channel.name <> ''
+        LEFT JOIN account ON account.id = post.author;
+",
 ];
 
 /// The tables that each version has beside those of the one before.
-const TABLES: &[&[&str]] = &[&["account", "message", "removal", "counter"], &["channel", "post"]];
+const TABLES: &[&[&str]] =
+    &[&["account", "message", "removal", "counter"], &["channel", "post"], &[]];
 
 /// Opens the file as a log that syncs each commit.
 pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {

@@ -6,11 +6,13 @@ use rusqlite::{CachedStatement, Connection};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Statement {
     InsertAccount,
+    RenameAccount,
     SetPassword,
     InsertMessage,
     ReadMessage,
     InsertRemoval,
     InsertChannel,
+    NameChannel,
     InsertPost,
     ReadPost,
     SetLastSequence,
@@ -26,11 +28,13 @@ impl Statement {
     fn sql(self) -> &'static str {
         match self {
             Self::InsertAccount => "INSERT INTO account VALUES (?1, ?2, NULL)",
+            Self::RenameAccount => "UPDATE account SET name = ?2 WHERE id = ?1",
             Self::SetPassword => "UPDATE account SET password = ?2 WHERE id = ?1",
             Self::InsertMessage => "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5)",
             Self::ReadMessage => "SELECT sender, text FROM message WHERE sequence = ?1",
             Self::InsertRemoval => "INSERT INTO removal VALUES (NULL, ?1)",
             Self::InsertChannel => "INSERT INTO channel VALUES (?1, ?2)",
+            Self::NameChannel => "UPDATE channel SET name = ?2 WHERE id = ?1",
             Self::InsertPost => "INSERT INTO post VALUES (?1, ?2, ?3, ?4, ?5)",
             Self::ReadPost => "SELECT author, text FROM post WHERE number = ?1",
             Self::SetLastSequence => "INSERT OR REPLACE INTO counter VALUES ('last_sequence', ?1)",

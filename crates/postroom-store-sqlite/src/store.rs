@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 
-use postroom_model::Batch;
+use postroom_model::{Batch, Channel};
 use postroom_store::{
-    Call, Completion, Damaged, End, Limits, Outcome, Store, StoreFailure, Ticket, Timestamp,
+    AccountId, Call, Completion, Damaged, End, Limits, Outcome, Store, StoreFailure, Ticket,
+    Timestamp,
 };
 
 use crate::checkpoint::Checkpointer;
@@ -52,7 +53,7 @@ impl SqliteStore {
     pub fn open(folder: DataFolder, limits: Limits) -> Result<(Self, Checkpointer), OpenError> {
         let (disk, checkpointer) = Disk::open(folder, limits.disk_reserve_bytes)?;
         let path = disk.folder.database();
-        let (index, sweep) = load::load(&disk.connection, &path, limits.channel_posts)?;
+        let (index, sweep) = load::load(&disk.connection, &path, limits)?;
         disk.preallocate_log()?;
         let store = Self {
             work: Some(Box::new(Work::new(disk))),
@@ -111,6 +112,18 @@ impl Store for SqliteStore {
             self.passwords.wait(name.clone());
         }
         self.waiting.push((ticket, call));
+    }
+
+    fn session_began(&mut self, account: AccountId) {
+        self.index.session_began(account);
+    }
+
+    fn session_ended(&mut self, account: AccountId) {
+        self.index.session_ended(account);
+    }
+
+    fn set_members(&mut self, channel: &Channel, has_members: bool) {
+        self.index.channels.set_members(channel, has_members);
     }
 
     fn next_job(&mut self, now: Timestamp) -> Option<CommitJob> {

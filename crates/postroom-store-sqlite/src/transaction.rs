@@ -80,12 +80,20 @@ impl Worker<'_> {
             Operation::ReadPage(numbers) => self.read_page(numbers),
             Operation::InsertAccount { account, call } => self
                 .execute(Statement::InsertAccount, params![account.0, group.name(call).as_str()]),
+            Operation::RenameAccount { account, call } => self
+                .execute(Statement::RenameAccount, params![account.0, group.name(call).as_str()]),
             Operation::SetPassword { account, call } => {
                 self.execute(Statement::SetPassword, params![account.0, group.password(call)])
             }
             Operation::InsertChannel { channel, call, place } => {
                 let row = params![channel.0, group.channel(call, place)];
                 self.execute(Statement::InsertChannel, row)
+            }
+            Operation::NameChannel { channel, call, place } => {
+                self.execute(Statement::NameChannel, params![channel.0, group.channel(call, place)])
+            }
+            Operation::EvictChannel { channel } => {
+                self.execute(Statement::NameChannel, params![channel.0, record::EVICTED])
             }
             Operation::BeginSweep { last_sequence, removals } => {
                 self.begin_sweep(last_sequence, removals)

@@ -23,7 +23,9 @@ impl View<'_> {
     #[inline]
     pub(crate) fn answer(&mut self, call: &Call) -> Option<Outcome> {
         match call {
-            Call::Open { name, key, admits_strangers } => self.open(name, key, *admits_strangers),
+            Call::Open { name, key, admits_strangers, .. } => {
+                self.open(name, key, *admits_strangers)
+            }
             Call::Claim { account, alone } => Some(self.claim(*account, *alone)),
             Call::Release { presence } => Some(self.release(presence)),
             Call::ListPresent => Some(self.present()),
@@ -40,7 +42,7 @@ impl View<'_> {
         if self.passwords.may_change(name) {
             return None;
         }
-        let known = self.index.find(name).filter(|id| self.plan.is_committed(*id));
+        let known = self.index.find(name).filter(|id| !self.index.account(*id).is_pending);
         if !self.index.admits(known, key, admits_strangers) {
             // Whatever may register it gives it no password. Such a login must not
             // take longer than one with a wrong password.

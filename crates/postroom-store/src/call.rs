@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use postroom_model::{Channel, Entry, Name, Page, Position, Post, PostRefusal, Text, Unknown};
 
-/// An account within its store; never reused.
+/// An account within its store. That of an evicted account may become another's.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct AccountId(pub u32);
 
@@ -21,6 +21,9 @@ pub enum Call {
         /// Whether an unknown name is registered and an account without a
         /// password opened.
         admits_strangers: bool,
+        /// Accounts that it may register: if there is none left, an unknown name is
+        /// refused.
+        may_create: u32,
     },
     /// Makes an account present.
     Claim {
@@ -46,6 +49,8 @@ pub enum Call {
         text: Text,
         /// What becomes of an unknown recipient.
         unknown: Unknown,
+        /// Accounts that it may register.
+        may_create: u32,
     },
     /// Takes the earliest message that waits, so that no one else gets it.
     Read {
@@ -73,6 +78,8 @@ pub enum Call {
         author: Option<AccountId>,
         /// The post, its author's name as the account has it.
         post: Arc<Post>,
+        /// Hashtags that it may make: if more of its channels are new, it is refused.
+        may_create: u32,
     },
     /// The latest entry of a channel.
     Latest {
@@ -185,7 +192,12 @@ pub enum Outcome {
     /// `CountUnread`: so many.
     Unread(u32),
     /// `Post`: the post is stored.
-    Posted(Arc<Post>),
+    Posted {
+        /// The post.
+        post: Arc<Post>,
+        /// Hashtags that it made.
+        created: u32,
+    },
     /// `Post`: nothing was stored.
     NotPosted(PostRefusal),
     /// `Latest`: the entry, if there is any.
@@ -242,6 +254,23 @@ pub enum Outcome {
     DiskFull,
     /// There are as many accounts as there may be; nothing was stored.
     TooManyAccounts,
+    /// `Open`, `Compose`: the name is unknown, and the call may not register it;
+    /// nothing was stored.
+    MayNotCreate,
+}
+
+impl Outcome {
+    /// Accounts that the call has registered, or hashtags that it has made.
+    #[must_use]
+    pub fn created(&self) -> u32 {
+        match self {
+            Self::Opened { registered, .. } | Self::Composed { registered, .. } => {
+                u32::from(*registered)
+            }
+            Self::Posted { created, .. } => *created,
+            _ => 0,
+        }
+    }
 }
 
 /// The right to one message: its holder must confirm or return it.

@@ -14,7 +14,7 @@ mod call;
 pub mod contract;
 mod memory;
 
-use postroom_model::{Committed, MAILBOX_CAPACITY_DEFAULT};
+use postroom_model::{Channel, Committed, MAILBOX_CAPACITY_DEFAULT};
 use thiserror::Error;
 
 pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
@@ -26,6 +26,10 @@ pub const PAGE_ENTRIES_MAX: usize = 64;
 
 /// Bytes of text after which a page of a timeline ends.
 pub const PAGE_BYTES: usize = 64 << 10;
+
+/// Milliseconds since its latest post in which a channel with several authors is not
+/// evicted: 30 days.
+pub const PROTECTED_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// Durable accounts, mailboxes and channels, and who is present.
 ///
@@ -42,10 +46,23 @@ pub trait Store {
     /// Takes a call. Its ticket is unique among the calls that are not completed.
     fn submit(&mut self, ticket: Ticket, call: Call);
 
+    /// A session of this server uses an account: then it is not evicted. To be told
+    /// before a job is taken after the account was opened.
+    fn session_began(&mut self, account: AccountId);
+
+    /// A session that [began](Self::session_began) has ended, and its calls are completed.
+    fn session_ended(&mut self, account: AccountId);
+
+    /// Whether a channel has members on this server: such a channel is not evicted. At
+    /// first none has any. Takes effect before calls submitted later, and on none that
+    /// is in a job already.
+    fn set_members(&mut self, channel: &Channel, has_members: bool);
+
     /// The next group to be committed, if there is one and it need not wait for one
     /// under way.
     ///
-    /// `now` is kept with new messages and decides nothing. If the job is dropped, or
+    /// `now` is kept with new messages and posts; it decides nothing but how long a
+    /// channel is [protected](PROTECTED_MS). If the job is dropped, or
     /// its result never comes back, its calls do not complete, and may have been
     /// carried out; neither do later ones that must wait for them.
     fn next_job(&mut self, now: Timestamp) -> Option<Self::Job>;
@@ -148,9 +165,16 @@ pub struct Timestamp(pub u64);
 pub struct Limits {
     /// Messages that a mailbox holds, those handed out included.
     pub mailbox_capacity: u32,
-    /// Accounts in all.
+    /// The part of a mailbox that one sender may fill, in percent. Beyond it the mailbox
+    /// is full for that sender.
+    pub mailbox_percent_of_sender: u32,
+    /// Accounts in all. At this limit a new one evicts another that has no password, no
+    /// session and nothing unread, and that no stored message or post names.
     pub accounts_max: u32,
-    /// Channels in all.
+    /// Channels in all. At this limit a new one evicts another: of those without members
+    /// whose posts are of one author the one with the fewest posts, among equals the one
+    /// posted in longest ago; then those with several authors that are no longer
+    /// [protected](PROTECTED_MS).
     pub channels_max: u32,
     /// Posts that a channel keeps, the latest.
     pub channel_posts: u32,
@@ -158,10 +182,23 @@ pub struct Limits {
     pub disk_reserve_bytes: u64,
 }
 
+impl Limits {
+    /// Messages of one sender that a mailbox holds, at least one; `None` if a sender may
+    /// fill it.
+    #[must_use]
+    pub fn mailbox_share(&self) -> Option<u32> {
+        let capacity = u64::from(self.mailbox_capacity);
+        let share = capacity * u64::from(self.mailbox_percent_of_sender) / 100;
+        let share = u32::try_from(share.max(1)).unwrap_or(u32::MAX);
+        (self.mailbox_percent_of_sender < 100).then_some(share)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             mailbox_capacity: MAILBOX_CAPACITY_DEFAULT,
+            mailbox_percent_of_sender: 100,
             accounts_max: 2_000_000,
             channels_max: 10_000,
             channel_posts: 1_000,

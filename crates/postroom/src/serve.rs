@@ -171,7 +171,7 @@ fn empty_board(store: &mut SqliteStore) -> Result<(), StoreFailure> {
         _ => true,
     });
     if !is_empty {
-        store.submit(Ticket(0), Call::Post { author: None, post });
+        store.submit(Ticket(0), Call::Post { author: None, post, may_create: 0 });
         store.settle(now, &mut completed)?;
         let mut outcomes = completed.into_iter().filter_map(Completion::into_outcome);
         if outcomes.any(|outcome| matches!(outcome, Outcome::NotPosted(_))) {

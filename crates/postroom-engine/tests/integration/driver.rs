@@ -1,7 +1,7 @@
 //! A driver without sockets: the network, the clock and the disk are the test's.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::PasswordHasher as _;
@@ -166,15 +166,15 @@ impl Driver {
     }
 
     pub(crate) fn connect_from(&mut self, address: [u8; 4], protocol: &str) -> PeerKey {
-        self.connect_to(ListenerOptions::default(), address, protocol)
+        self.connect_with(address.into(), protocol, ListenerOptions::default())
     }
 
-    /// A client from an address connects to a listener with these options.
-    pub(crate) fn connect_to(
+    /// A client at this address connects to a listener with these options.
+    pub(crate) fn connect_with(
         &mut self,
-        options: ListenerOptions,
-        address: [u8; 4],
+        address: IpAddr,
         protocol: &str,
+        options: ListenerOptions,
     ) -> PeerKey {
         let peer = SocketAddr::from((address, 40_000));
         self.perform();

@@ -28,7 +28,7 @@ fn host(number: u8) -> From {
 
 fn ask(driver: &mut Driver, From(address, proof): From, name: &str, password: &str) -> PeerKey {
     let options = ListenerOptions { proof, ..ListenerOptions::default() };
-    let client = driver.connect_to(options, address, "mailbox");
+    let client = driver.connect_with(address.into(), "mailbox", options);
     driver.send(client, format!("PASS {password}\nLOGIN {name}\n").as_bytes());
     driver.settle();
     client

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_engine::EngineSettings;
+use postroom_engine::{CreationLimits, CreationRates, EngineSettings};
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_protocol::{ChatSettings, ImSettings, PROTOCOLS, Settings};
 use postroom_store::{Call, Limits, MemoryDisk};
@@ -74,10 +74,23 @@ fn settings(transcript: &Transcript) -> EngineSettings {
             chat: ChatSettings { announces: transcript.setting("chat.announce") != Some("false") },
             ..Settings::default()
         },
+        creation: creation_limits(transcript),
         dial_limit: millis("im.dial_limit_ms").unwrap_or(standard.dial_limit),
         connections_max: number(transcript, "connection.max")
             .map_or(standard.connections_max, |max| max as usize),
         ..standard
+    }
+}
+
+fn creation_limits(transcript: &Transcript) -> CreationLimits {
+    let standard = CreationLimits::default();
+    let rates = |key, standard: CreationRates| CreationRates {
+        per_hour_local: number(transcript, key).unwrap_or(standard.per_hour_local),
+        ..standard
+    };
+    CreationLimits {
+        accounts: rates("accounts.new_per_hour_loopback", standard.accounts),
+        channels: rates("channels.new_per_hour_loopback", standard.channels),
     }
 }
 
@@ -86,6 +99,7 @@ fn limits(transcript: &Transcript) -> Limits {
     let standard = Limits::default();
     Limits {
         mailbox_capacity: number("mailbox.capacity").unwrap_or(standard.mailbox_capacity),
+        mailbox_percent_of_sender: number("mailbox.per_sender_percent").unwrap_or(100),
         accounts_max: number("accounts.max").unwrap_or(standard.accounts_max),
         channels_max: number("channels.max").unwrap_or(standard.channels_max),
         channel_posts: number("channels.posts").unwrap_or(standard.channel_posts),
@@ -97,7 +111,7 @@ fn limits(transcript: &Transcript) -> Limits {
 fn empty_board() -> Call {
     let channels = vec![Channel::board()];
     let post = Arc::new(Post { author: Author::Board, channels, text: Text::default() });
-    Call::Post { author: None, post }
+    Call::Post { author: None, post, may_create: 0 }
 }
 
 impl EngineStage {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use postroom_model::{ComposeRefusal, Name, Reply, Request, SessionKey, Terms, Text, Unknown};
-use postroom_office::{LoginLimits, Office, Output};
+use postroom_office::{CreationLimits, LoginLimits, Office, Output};
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 use postroom_testing::mailboxes::{Answer, Mailboxes, NAMES, Person, Visitor};
 use proptest::prelude::*;
@@ -133,10 +133,8 @@ struct Trial {
 }
 
 fn open(disk: &MemoryDisk) -> Office<MemoryStore> {
-    Office::new(
-        disk.open(Limits { mailbox_capacity: CAPACITY, ..Limits::default() }),
-        LoginLimits::default(),
-    )
+    let limits = Limits { mailbox_capacity: CAPACITY, ..Limits::default() };
+    Office::new(disk.open(limits), LoginLimits::default(), CreationLimits::default())
 }
 
 impl Trial {

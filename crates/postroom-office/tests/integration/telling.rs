@@ -6,16 +6,18 @@ use postroom_model::{
     Author, Channel, Event, Mark, Name, Notice, Peer, PresenceTerms, Reply, Request, SessionKey,
     Terms, Text,
 };
-use postroom_office::{LoginLimits, Office, Output, Posts};
+use postroom_office::{CreationLimits, LoginLimits, Office, Output, Posts};
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 
 fn office() -> Office<MemoryStore> {
-    Office::new(MemoryDisk::default().open(Limits::default()), LoginLimits::default())
+    let store = MemoryDisk::default().open(Limits::default());
+    Office::new(store, LoginLimits::default(), CreationLimits::default())
 }
 
 /// Where the clients come from.
 pub(crate) fn peer() -> Peer {
-    Peer { network: IpAddr::from([192, 0, 2, 1]).into(), is_shared: false }
+    let network = IpAddr::from([192, 0, 2, 1]).into();
+    Peer { network, is_shared: false, is_local: false }
 }
 
 fn settle(office: &mut Office<MemoryStore>) -> Vec<Output> {

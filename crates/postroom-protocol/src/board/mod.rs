@@ -127,6 +127,7 @@ enum Refusal {
     Hashtag,
     DiskFull,
     TooManyHashtags,
+    NewHashtags,
     Unavailable,
 }
 
@@ -140,6 +141,7 @@ impl Refusal {
             Self::Hashtag => "hashtag illegal",
             Self::DiskFull => "disk full",
             Self::TooManyHashtags => "too many hashtags",
+            Self::NewHashtags => "too many new hashtags",
             Self::Unavailable => "server unavailable",
         }
     }
@@ -150,6 +152,7 @@ impl From<PostRefusal> for Refusal {
         match refusal {
             PostRefusal::DiskFull => Self::DiskFull,
             PostRefusal::TooManyChannels => Self::TooManyHashtags,
+            PostRefusal::MayNotCreate => Self::NewHashtags,
         }
     }
 }

@@ -94,6 +94,10 @@ fn write_log_in_refusal(answer: &mut Vec<u8>, refusal: LogInRefusal) -> std::io:
         LogInRefusal::NoRoom => {
             b"The server takes no more new users. Choose a name that it knows.\n"
         }
+        LogInRefusal::MayNotCreate => {
+            b"You have created too many users lately. Choose a name that the server knows, or \
+              try again later.\n"
+        }
     })
 }
 
@@ -101,6 +105,10 @@ fn write_post_refusal(answer: &mut Vec<u8>, refusal: PostRefusal) -> std::io::Re
     answer.write_all(match refusal {
         PostRefusal::DiskFull => b"Nothing was said: the server's disk is full.\n",
         PostRefusal::TooManyChannels => b"Nothing was said: the server takes no new hashtags.\n",
+        PostRefusal::MayNotCreate => {
+            b"Nothing was said: you have created too many hashtags lately. Use one that exists, \
+              or try again later.\n"
+        }
     })
 }
 
@@ -119,6 +127,11 @@ fn write_send_refusal(
         ComposeRefusal::TooManyAccounts | ComposeRefusal::Unknown => {
             writeln!(answer, "No message was left: {name} is new, and the server takes no more.")
         }
+        ComposeRefusal::MayNotCreate => writeln!(
+            answer,
+            "No message was left: {name} is new, and you have created too many users lately. Try \
+             again later."
+        ),
     }
 }
 

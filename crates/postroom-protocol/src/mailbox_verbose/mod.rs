@@ -196,6 +196,9 @@ fn write_refusal(answer: &mut Vec<u8>, refusal: &ComposeRefusal) -> std::io::Res
         ComposeRefusal::TooManyAccounts | ComposeRefusal::Unknown => {
             writeln!(answer, "MESSAGE FAILED. The server takes no more new users.")
         }
+        ComposeRefusal::MayNotCreate => {
+            writeln!(answer, "MESSAGE FAILED. You have created too many new users lately.")
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 mod posts;
 
 use postroom_model::{Name, Unknown};
-use postroom_store::{AccountId, Call, Key, Lease, Limits, Outcome, PasswordHash, Ticket};
+use postroom_store::{
+    AccountId, Call, Key, Lease, Limits, Outcome, PasswordHash, Ticket, Timestamp,
+};
 
 use crate::allowed::Allowed;
 use crate::damage;
@@ -23,6 +25,9 @@ pub(crate) struct Planner<'a> {
     operations: &'a mut Operations,
     limits: Limits,
     allowed: Allowed,
+    now: Timestamp,
+    /// An account of before the group is evicted by it.
+    has_evicted: bool,
     /// The place of the call that is being planned.
     call: u32,
 }
@@ -38,10 +43,12 @@ pub(crate) fn plan(
     sweep: &Sweep,
     limits: Limits,
 ) {
-    plan.begin(index);
-    let Group { calls, operations, allowed, accounts, .. } = group;
+    plan.clear();
+    let Group { calls, operations, allowed, accounts, now } = group;
     operations.clear();
-    let mut planner = Planner { index, plan, operations, limits, allowed: *allowed, call: 0 };
+    let (allowed, now, has_evicted) = (*allowed, *now, false);
+    let mut planner =
+        Planner { index, plan, operations, limits, allowed, now, has_evicted, call: 0 };
     planner.calls(calls);
     planner.sweep(sweep);
     *accounts = planner.index.len();
@@ -83,17 +90,22 @@ impl Planner<'_> {
 
     fn call(&mut self, call: &Call, known: Option<AccountId>) -> Draft {
         Draft::Complete(match call {
-            Call::Open { name, key, admits_strangers } => self.open(name, key, *admits_strangers),
-            Call::Post { author, post } => self.post(*author, post),
+            Call::Open { name, key, admits_strangers, may_create } => {
+                self.open(name, key, *admits_strangers, *may_create)
+            }
+            Call::Post { author, post, may_create } => self.post(*author, post, *may_create),
             Call::Latest { channel } => return self.latest(channel),
             Call::Timeline { channel, from } => return self.timeline(channel, *from),
-            Call::Compose { sender, recipient, unknown, .. } => {
-                // Perhaps registered by this very group.
-                let known = known.or_else(|| self.index.find(recipient));
+            Call::Compose { sender, recipient, unknown, may_create, .. } => {
+                // Perhaps registered by this very group, or evicted.
+                let known = match known {
+                    Some(known) if !self.has_evicted => Some(known),
+                    _ => self.index.find(recipient),
+                };
                 if known.is_none() && *unknown == Unknown::Refuse {
                     Outcome::UnknownRecipient
                 } else {
-                    self.compose(*sender, recipient, known)
+                    self.compose(*sender, recipient, known, *may_create)
                 }
             }
             Call::Read { account } => return self.read(*account),
@@ -108,12 +120,12 @@ impl Planner<'_> {
         })
     }
 
-    fn open(&mut self, name: &Name, key: &Key, admits_strangers: bool) -> Outcome {
+    fn open(&mut self, name: &Name, key: &Key, admits_strangers: bool, may_create: u32) -> Outcome {
         let known = self.index.find(name);
         if !self.index.admits(known, key, admits_strangers) {
             return Outcome::NotAdmitted;
         }
-        let (account, registered) = match self.known_or_registered(known, name) {
+        let (account, registered) = match self.known_or_registered(known, name, may_create) {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
@@ -126,26 +138,53 @@ impl Planner<'_> {
         sender: AccountId,
         recipient: &Name,
         known: Option<AccountId>,
+        may_create: u32,
     ) -> Outcome {
         if self.allowed != Allowed::Everything {
             return Outcome::DiskFull;
         }
-        let (account, registered) = match self.known_or_registered(known, recipient) {
+        let (account, registered) = match self.known_or_registered(known, recipient, may_create) {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
         let capacity = self.limits.mailbox_capacity;
         let found = self.index.account_mut(account);
         let name = found.name.clone();
-        if found.mailbox.unread() >= capacity {
+        if found.mailbox.unread() >= capacity || self.has_used_share(account, sender) {
             return Outcome::MailboxFull { recipient: name, capacity };
         }
         let sequence = self.index.next_sequence();
         self.index.account_mut(account).mailbox.append(sequence);
+        if let Some(senders) = &mut self.index.senders {
+            senders.add(sequence, account, sender);
+        }
         self.plan.undo.push(Undo::Append(account));
+        self.name_in_record(account);
+        self.name_in_record(sender);
         let (recipient, call) = (account, self.call);
         self.operations.push(Operation::InsertMessage { sequence, recipient, sender, call });
         Outcome::Composed { recipient, name, registered }
+    }
+
+    /// A message or post of this group names an account.
+    fn name_in_record(&mut self, account: AccountId) {
+        if self.index.name_in_record(account) {
+            self.plan.undo.push(Undo::Named(account));
+        }
+    }
+
+    /// Whether a sender fills as much of a mailbox as one may.
+    fn has_used_share(&self, recipient: AccountId, sender: AccountId) -> bool {
+        let of_sender = self.index.senders.as_ref().map(|senders| senders.count(recipient, sender));
+        of_sender.zip(self.limits.mailbox_share()).is_some_and(|(count, share)| count >= share)
+    }
+
+    /// A message has left its mailbox.
+    fn uncount(&mut self, recipient: AccountId, sequence: u64) {
+        let senders = self.index.senders.as_mut();
+        if let Some(sender) = senders.and_then(|senders| senders.remove(sequence, recipient)) {
+            self.plan.undo.push(Undo::Uncount { sequence, recipient, sender });
+        }
     }
 
     fn read(&mut self, account: AccountId) -> Draft {
@@ -155,6 +194,7 @@ impl Planner<'_> {
             if is_damaged {
                 mailbox.set_aside(sequence);
                 self.plan.undo.push(Undo::SetAside(account, sequence));
+                self.uncount(account, sequence);
                 continue;
             }
             mailbox.lease();
@@ -174,6 +214,7 @@ impl Planner<'_> {
             let (account, message) = (lease.account(), lease.sequence());
             self.index.account_mut(account).mailbox.confirm();
             self.plan.undo.push(Undo::Confirm(account));
+            self.uncount(account, message);
             self.operations.push(Operation::InsertRemoval { message });
             self.plan.removed.push(message);
         }
@@ -193,12 +234,14 @@ impl Planner<'_> {
         if self.allowed == Allowed::Nothing {
             return Outcome::DiskFull;
         }
-        let (account, registered) = match self.known_or_registered(self.index.find(name), name) {
+        let known = self.index.find(name);
+        let (account, registered) = match self.known_or_registered(known, name, 1) {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
         self.operations.push(Operation::SetPassword { account, call: self.call });
-        let earlier = self.index.account_mut(account).password.replace(password.clone());
+        let earlier = self.index.account(account).password.clone();
+        self.index.set_password(account, Some(password.clone()));
         self.plan.undo.push(Undo::SetPassword(account, earlier));
         Outcome::PasswordSet { registered }
     }
@@ -209,6 +252,7 @@ impl Planner<'_> {
         &mut self,
         known: Option<AccountId>,
         name: &Name,
+        may_create: u32,
     ) -> Result<(AccountId, bool), Outcome> {
         if let Some(account) = known {
             return Ok((account, false));
@@ -216,13 +260,28 @@ impl Planner<'_> {
         if self.allowed == Allowed::Nothing {
             return Err(Outcome::DiskFull);
         }
+        if may_create == 0 {
+            return Err(Outcome::MayNotCreate);
+        }
         if self.index.accounts() >= self.limits.accounts_max {
-            return Err(Outcome::TooManyAccounts);
+            return self.replace_unused(name).ok_or(Outcome::TooManyAccounts);
         }
         self.index.skip_reserved();
         let account = self.index.register(name.clone());
+        self.index.account_mut(account).is_pending = true;
         self.plan.undo.push(Undo::Register);
+        self.plan.registered.push(account);
         self.operations.push(Operation::InsertAccount { account, call: self.call });
         Ok((account, true))
+    }
+
+    /// Registers an account in the place of an unused one, if there is any.
+    fn replace_unused(&mut self, name: &Name) -> Option<(AccountId, bool)> {
+        let (account, earlier) = self.index.replace_unused(name.clone())?;
+        self.has_evicted = true;
+        self.plan.undo.push(Undo::Replace(account, earlier));
+        self.plan.registered.push(account);
+        self.operations.push(Operation::RenameAccount { account, call: self.call });
+        Some((account, true))
     }
 }

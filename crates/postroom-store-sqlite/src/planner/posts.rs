@@ -7,9 +7,10 @@ use postroom_store::{AccountId, Outcome, PAGE_ENTRIES_MAX};
 
 use super::Planner;
 use crate::allowed::Allowed;
-use crate::channels::ChannelId;
+use crate::channels::By;
 use crate::damage;
 use crate::draft::Draft;
+use crate::idle::ChannelId;
 use crate::index::{Index, Undo};
 use crate::operation::{Operation, place};
 use crate::plan::Plan;
@@ -18,7 +19,12 @@ use crate::plan::Plan;
 const TRIM_ROWS: usize = 64;
 
 impl Planner<'_> {
-    pub(super) fn post(&mut self, author: Option<AccountId>, post: &Arc<Post>) -> Outcome {
+    pub(super) fn post(
+        &mut self,
+        author: Option<AccountId>,
+        post: &Arc<Post>,
+        may_create: u32,
+    ) -> Outcome {
         if self.allowed != Allowed::Everything {
             return Outcome::NotPosted(PostRefusal::DiskFull);
         }
@@ -26,23 +32,52 @@ impl Planner<'_> {
         let is_new =
             |channel: &&Channel| !channel.is_built_in() && channels.find(channel).is_none();
         let new = post.channels.iter().filter(is_new).count();
-        if new > 0 && channels.hashtags() as usize + new > self.limits.channels_max as usize {
+        if new > may_create as usize {
+            return Outcome::NotPosted(PostRefusal::MayNotCreate);
+        }
+        if new > 0 && !self.make_room(new, &post.channels) {
             return Outcome::NotPosted(PostRefusal::TooManyChannels);
+        }
+        let by = By { author, at: self.now };
+        if let Some(author) = author {
+            self.name_in_record(author);
         }
         for (number, channel) in post.channels.iter().enumerate() {
             let channel = self.find_or_add(channel, place(number));
-            let number = self.index.channels.append(channel);
-            self.plan.undo.push(Undo::Post(channel));
+            let (number, before) = self.index.channels.append(channel, by);
+            self.plan.undo.push(Undo::Post(channel, before));
             self.plan.posted.push(channel);
             let call = self.call;
             self.operations.push(Operation::InsertPost { number, channel, author, call });
         }
-        Outcome::Posted(Arc::clone(post))
+        Outcome::Posted { post: Arc::clone(post), created: place(new) }
+    }
+
+    /// Evicts as many channels as are too many with `new` ones, if they may go.
+    fn make_room(&mut self, new: usize, posted: &[Channel]) -> bool {
+        let channels = &mut self.index.channels;
+        let all = channels.hashtags() as usize + new;
+        let excess = all.saturating_sub(self.limits.channels_max as usize);
+        let Some(goes) = channels.evictable(excess, posted, self.now) else {
+            return false;
+        };
+        for id in goes {
+            let name = self.index.channels.evict(id);
+            self.plan.undo.extend(name.map(|name| Undo::EvictChannel(id, name)));
+            self.plan.evicted.push(id);
+            self.operations.push(Operation::EvictChannel { channel: id });
+        }
+        true
     }
 
     fn find_or_add(&mut self, channel: &Channel, place: u32) -> ChannelId {
         if let Some(known) = self.index.channels.find(channel) {
             return known;
+        }
+        if let Some(id) = self.index.channels.reuse(channel) {
+            self.plan.undo.push(Undo::ReuseChannel(id));
+            self.operations.push(Operation::NameChannel { channel: id, call: self.call, place });
+            return id;
         }
         self.index.channels.skip_reserved();
         let id = self.index.channels.add(channel.clone());

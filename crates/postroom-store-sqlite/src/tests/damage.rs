@@ -108,6 +108,7 @@ fn a_damaged_name_locks_its_account_and_costs_nothing_else() {
             name: Name::new(&format!("damaged-account-{lost}")).unwrap(),
             key: Key::None,
             admits_strangers: true,
+            may_create: 1,
         };
         assert!(matches!(settle(&mut store, [locked])[..], [Outcome::Locked { .. }]));
         if name != "'alice'" {
@@ -129,7 +130,12 @@ fn a_damaged_password_locks_its_account() {
         let mut store = open(&folder, Limits::default());
         assert_eq!(damaged(&mut store), [("account", 1)], "{password}");
         let name = Name::new("alice").unwrap();
-        let open = Call::Open { name: name.clone(), key: Key::None, admits_strangers: true };
+        let open = Call::Open {
+            name: name.clone(),
+            key: Key::None,
+            admits_strangers: true,
+            may_create: 1,
+        };
         assert!(matches!(settle(&mut store, [open])[..], [Outcome::Locked { .. }]));
         // A new password mends it.
         let password = PasswordHash("$argon2id$new".into());
@@ -141,6 +147,7 @@ fn a_damaged_password_locks_its_account() {
             name: Name::new("alice").unwrap(),
             key: Key::Verified(password),
             admits_strangers: true,
+            may_create: 1,
         };
         assert!(matches!(settle(&mut store, [open])[..], [Outcome::Opened { unread: 3, .. }]));
     }
@@ -156,7 +163,8 @@ fn an_account_with_a_damaged_name_can_be_given_a_password() {
     settle(&mut store, [Call::SetPassword { name: name.clone(), password: password.clone() }]);
     drop(store);
     let mut store = open(&folder, Limits::default());
-    let open = Call::Open { name, key: Key::Verified(password), admits_strangers: true };
+    let open =
+        Call::Open { name, key: Key::Verified(password), admits_strangers: true, may_create: 1 };
     assert!(matches!(settle(&mut store, [open])[..], [Outcome::Opened { unread: 3, .. }]));
 }
 
@@ -363,6 +371,7 @@ fn large() -> TempDir {
         name: Name::new(&format!("account{number}")).unwrap(),
         key: Key::None,
         admits_strangers: true,
+        may_create: 1,
     };
     settle(&mut store, (0..2_000).map(known));
     for number in 0..600 {

@@ -176,6 +176,7 @@ fn a_stranger_is_refused_without_a_job() {
         name: Name::new(name).unwrap(),
         key: Key::None,
         admits_strangers: false,
+        may_create: 1,
     };
     submit(&mut store, 1, append(bob, "new", "registers"));
     let first = job(&mut store);

@@ -49,8 +49,12 @@ fn settle(store: &mut SqliteStore, calls: impl IntoIterator<Item = Call>) -> Vec
 }
 
 fn account(store: &mut SqliteStore, name: &str) -> AccountId {
-    let call =
-        Call::Open { name: Name::new(name).unwrap(), key: Key::None, admits_strangers: true };
+    let call = Call::Open {
+        name: Name::new(name).unwrap(),
+        key: Key::None,
+        admits_strangers: true,
+        may_create: 1,
+    };
     match settle(store, [call]).pop() {
         Some(Outcome::Opened { account, .. }) => account,
         other => panic!("{other:?}"),
@@ -64,6 +68,7 @@ fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
         recipient: Name::new(recipient).unwrap(),
         text,
         unknown: Unknown::Register,
+        may_create: 1,
     }
 }
 
@@ -190,7 +195,8 @@ fn posts_that_a_channel_keeps_no_longer_leave_the_table() {
 fn post(tag: &str, words: &str) -> Call {
     let channels = vec![Channel::parse(tag).unwrap()];
     let text = Text::from_bytes(words.as_bytes()).unwrap();
-    Call::Post { author: None, post: Arc::new(Post { author: Author::Board, channels, text }) }
+    let post = Arc::new(Post { author: Author::Board, channels, text });
+    Call::Post { author: None, post, may_create: 10 }
 }
 
 #[test]
@@ -281,6 +287,34 @@ fn a_database_with_other_tables_or_of_a_newer_version_is_refused() {
     assert!(matches!(error, OpenError::Newer { version: 99, .. }), "{error}");
 }
 
+#[test]
+fn the_account_that_is_unused_for_longest_is_evicted() {
+    let folder = TempDir::new().unwrap();
+    let limits = Limits { accounts_max: 3, ..Limits::default() };
+    let mut store = open(&folder, limits);
+    let [one, _, three] = ["one", "two", "three"].map(|name| account(&mut store, name));
+    for account in [one, three] {
+        store.session_began(account);
+    }
+    store.session_ended(three);
+    store.session_ended(one);
+    let names = |store: &mut SqliteStore| match settle(store, [Call::ListAccounts]).pop() {
+        Some(Outcome::Accounts(all)) => all.iter().map(|one| one.name.to_string()).collect(),
+        other => panic!("{other:?}"),
+    };
+    let mut kept: Vec<Vec<String>> = Vec::new();
+    for new in ["four", "five"] {
+        account(&mut store, new);
+        kept.push(names(&mut store));
+    }
+    assert_eq!(kept, [["one", "four", "three"], ["one", "four", "five"]]);
+    drop(store);
+    let mut findings = 0;
+    crate::check(folder.path(), |_| true, |_| findings += 1).unwrap();
+    assert_eq!(findings, 0);
+    assert_eq!(names(&mut open(&folder, limits)), ["one", "four", "five"]);
+}
+
 /// Files of released versions, kept as they were, must open for ever.
 fn released(version: u32) -> (TempDir, SqliteStore) {
     let folder = fixture(&format!("version-{version}"));
@@ -311,6 +345,29 @@ fn a_store_of_version_2_opens() {
     assert_eq!(entries(&mut store, "#grüße"), ["@board: two #rust #Grüße"]);
 }
 
+#[test]
+fn a_store_of_version_3_opens() {
+    let (folder, mut store) = released(3);
+    holds_the_mail_of_the_fixtures(&mut store);
+    assert_eq!(entries(&mut store, "#rust"), ["Dora: one", "@board: two #rust #Grüße"]);
+    // It was evicted, and its post is not deleted yet.
+    assert_eq!(entries(&mut store, "#grüße"), Vec::<String>::new());
+    assert_eq!(entries(&mut store, "#tea"), ["Bob: hot #tea"]);
+    settle(&mut store, [post("#milk", "new"), post("#grüße", "again")]);
+    drop(store);
+    let mut store = open(&folder, Limits::default());
+    assert_eq!(store.take_damaged(), []);
+    assert_eq!(entries(&mut store, "#milk"), ["@board: new"]);
+    assert_eq!(entries(&mut store, "#grüße"), ["@board: again"]);
+    drop(store);
+    let rows = Connection::open(database_file(folder.path())).unwrap();
+    let channels = "SELECT group_concat(id || name, ' ') FROM (SELECT * FROM channel ORDER BY id)";
+    let channels: String = rows.query_row(channels, [], |row| row.get(0)).unwrap();
+    assert_eq!(channels, "0lobby 1rust 2@board 3 4tea 5milk 6grüße", "5 had no post");
+    let said: u32 = rows.query_row("SELECT count(*) FROM said", [], |row| row.get(0)).unwrap();
+    assert_eq!(said, 7, "the view does not show what was evicted");
+}
+
 fn entries(store: &mut SqliteStore, tag: &str) -> Vec<String> {
     let channel = Channel::parse(tag).unwrap();
     let timeline = Call::Timeline { channel, from: Position::default() };
@@ -327,8 +384,12 @@ fn entries(store: &mut SqliteStore, tag: &str) -> Vec<String> {
 fn holds_the_mail_of_the_fixtures(store: &mut SqliteStore) {
     let bob = account(store, "Bob");
     assert_eq!(read(store, bob, 9), ["Hi Bob!", "grüße"]);
-    let locked =
-        Call::Open { name: Name::new("carol").unwrap(), key: Key::None, admits_strangers: true };
+    let locked = Call::Open {
+        name: Name::new("carol").unwrap(),
+        key: Key::None,
+        admits_strangers: true,
+        may_create: 1,
+    };
     assert!(matches!(settle(store, [locked])[..], [Outcome::Locked { .. }]));
     // One message of alice's was read and its removal noted.
     let alice = account(store, "alice");

@@ -12,13 +12,13 @@ use crate::{
 
 impl<S: Store> Desk<S> {
     /// The next job. A store across a network may have none at first.
-    fn job(&mut self) -> S::Job {
+    pub(super) fn job(&mut self) -> S::Job {
         const TRIES: usize = 1_000;
         let next = || self.store.next_job(Timestamp(1));
         std::iter::repeat_with(next).take(TRIES).flatten().next().expect("a call waits for a job")
     }
 
-    fn take(&mut self) -> Vec<Completion> {
+    pub(super) fn take(&mut self) -> Vec<Completion> {
         let mut completions = Vec::new();
         self.store.take_completions(&mut completions);
         completions
@@ -173,6 +173,7 @@ pub(super) fn a_login_waits_for_the_password_that_is_being_set<F: Fixture>(fixtu
         name: name("bob"),
         key: Key::Verified(password),
         admits_strangers: true,
+        may_create: 1,
     });
     assert!(matches!(opened, Outcome::Locked { .. }), "{opened:?}");
 }

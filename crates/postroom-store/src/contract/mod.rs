@@ -7,6 +7,9 @@
 //! Each test opens a store of its own; those about durability drop it and open
 //! it again. A failed test panics with what it expected.
 
+mod accounts;
+mod creation;
+mod eviction;
 mod jobs;
 mod live;
 mod model;
@@ -37,18 +40,28 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         a_name_is_one_account_however_it_is_spelt,
         an_unknown_recipient_is_registered,
         a_mailbox_never_holds_more_than_its_capacity,
+        a_sender_fills_no_more_of_a_mailbox_than_its_share,
         a_message_is_leased_to_one_alone_and_earliest_first,
         what_is_returned_waits_in_its_old_place,
         what_is_confirmed_never_comes_back,
         what_was_only_leased_waits_again_after_a_restart,
         a_group_sees_its_own_changes,
         a_password_locks_its_account,
-        there_are_no_more_accounts_than_allowed,
         accounts_are_listed_as_registered,
+        creation::a_call_creates_no_more_than_it_may,
         live::a_post_is_in_each_of_its_channels_in_one_order,
         live::a_channel_keeps_its_latest_posts,
         live::a_timeline_comes_in_pages,
-        live::there_are_no_more_channels_than_allowed,
+        accounts::there_are_no_more_than_allowed,
+        accounts::only_one_that_nobody_would_miss_is_evicted,
+        accounts::nothing_of_an_evicted_one_comes_to_its_successor,
+        accounts::an_eviction_that_is_not_committed_leaves_the_account,
+        eviction::there_are_no_more_channels_than_allowed,
+        eviction::the_channel_of_one_author_with_the_fewest_posts_goes_first,
+        eviction::a_channel_with_members_or_several_authors_stays,
+        eviction::a_channel_with_several_authors_goes_after_thirty_days,
+        eviction::nothing_of_an_evicted_channel_comes_back,
+        eviction::an_eviction_that_is_not_committed_leaves_the_channel,
         live::who_claims_alone_is_present_once,
         live::who_shares_is_present_until_the_last_leaves,
         live::strangers_are_admitted_where_they_are,
@@ -83,11 +96,12 @@ pub fn check_elsewhere<F: Fixture>(
 struct Desk<S> {
     store: S,
     next_ticket: u64,
+    now: Timestamp,
 }
 
 impl<S: Store> Desk<S> {
     fn open<F: Fixture<Store = S>>(fixture: &mut F, limits: Limits) -> Self {
-        Self { store: fixture.open(limits), next_ticket: 0 }
+        Self { store: fixture.open(limits), next_ticket: 0, now: Timestamp(1) }
     }
 
     fn submit(&mut self, call: Call) -> Ticket {
@@ -107,7 +121,7 @@ impl<S: Store> Desk<S> {
         let mut completed: Vec<Completion> = Vec::new();
         // A store across a network may need several rounds.
         while completed.len() < expected.len() {
-            self.store.settle(Timestamp(1), &mut completed).expect("the store settles");
+            self.store.settle(self.now, &mut completed).expect("the store settles");
         }
         completed.sort_by_key(|completion| completion.ticket.0);
         let tickets: Vec<_> = completed.iter().map(|completion| completion.ticket).collect();
@@ -159,12 +173,18 @@ fn name(spelling: &str) -> Name {
 }
 
 fn open(spelling: &str) -> Call {
-    Call::Open { name: name(spelling), key: Key::None, admits_strangers: true }
+    Call::Open { name: name(spelling), key: Key::None, admits_strangers: true, may_create: 1 }
 }
 
 fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
     let text = Text::from_bytes(words.as_bytes()).expect("a text of a test is one");
-    Call::Compose { sender, recipient: name(recipient), text, unknown: Unknown::Register }
+    Call::Compose {
+        sender,
+        recipient: name(recipient),
+        text,
+        unknown: Unknown::Register,
+        may_create: 1,
+    }
 }
 
 fn limits(mailbox_capacity: u32) -> Limits {
@@ -197,7 +217,12 @@ fn completions_come_with_their_tickets<F: Fixture>(fixture: &mut F) {
 fn a_name_is_one_account_however_it_is_spelt<F: Fixture>(fixture: &mut F) {
     let mut desk = Desk::open(fixture, limits(9));
     let (first, _) = desk.log_in("Bob");
-    match desk.call(Call::Open { name: name("bOB"), key: Key::None, admits_strangers: true }) {
+    match desk.call(Call::Open {
+        name: name("bOB"),
+        key: Key::None,
+        admits_strangers: true,
+        may_create: 1,
+    }) {
         Outcome::Opened { account, name, registered, .. } => {
             assert_eq!(account, first);
             assert_eq!(name.as_str(), "Bob", "shown as first registered");
@@ -217,7 +242,12 @@ fn an_unknown_recipient_is_registered<F: Fixture>(fixture: &mut F) {
     assert!(matches!(outcome, Outcome::Composed { registered: true, .. }), "{outcome:?}");
     let outcome = desk.append(bob, "Carol", "hi");
     assert!(matches!(outcome, Outcome::Composed { registered: false, .. }), "{outcome:?}");
-    match desk.call(Call::Open { name: name("CAROL"), key: Key::None, admits_strangers: true }) {
+    match desk.call(Call::Open {
+        name: name("CAROL"),
+        key: Key::None,
+        admits_strangers: true,
+        may_create: 1,
+    }) {
         Outcome::Opened { name, registered: false, unread: 2, .. } => {
             assert_eq!(name.as_str(), "carol");
         }
@@ -239,6 +269,37 @@ fn a_mailbox_never_holds_more_than_its_capacity<F: Fixture>(fixture: &mut F) {
     drop(desk);
     let mut desk = Desk::open(fixture, limits(2));
     assert!(is_full(desk.append(bob, "bob", "four")), "after a restart too");
+}
+
+fn a_sender_fills_no_more_of_a_mailbox_than_its_share<F: Fixture>(fixture: &mut F) {
+    let limits = Limits { mailbox_percent_of_sender: 50, ..limits(5) };
+    let is_full = |outcome: Outcome| matches!(outcome, Outcome::MailboxFull { capacity: 5, .. });
+    let mut desk = Desk::open(fixture, limits);
+    let ((bob, _), (ann, _)) = (desk.log_in("bob"), desk.log_in("ann"));
+    let full = desk.group((0..3).map(|_| append(bob, "ann", "hi")));
+    assert_eq!(full.into_iter().map(is_full).collect::<Vec<_>>(), [false, false, true]);
+    assert!(!is_full(desk.append(bob, "bob", "hi")), "another mailbox");
+    assert!(!is_full(desk.append(ann, "ann", "hi")), "another sender");
+    let (lease, _, _) = desk.lease(ann).expect("bob has written");
+    assert!(is_full(desk.append(bob, "ann", "hi")), "what is handed out counts");
+    desk.call(Call::Return { leases: vec![lease] });
+    drop(desk);
+    let mut desk = Desk::open(fixture, limits);
+    assert!(is_full(desk.append(bob, "ann", "hi")));
+    let (lease, _, _) = desk.lease(ann).expect("bob has written");
+    desk.call(Call::Confirm { leases: vec![lease] });
+    let sent = desk.group((0..2).map(|_| append(bob, "ann", "hi")));
+    assert_eq!(sent.into_iter().map(is_full).collect::<Vec<_>>(), [false, true]);
+    // The mailbox itself is full after two more.
+    assert!(!is_full(desk.append(ann, "ann", "hi")));
+    let (carl, _) = desk.log_in("carl");
+    assert!(!is_full(desk.append(carl, "ann", "hi")));
+    assert!(is_full(desk.append(carl, "ann", "hi")));
+    drop(desk);
+    let small = Limits { mailbox_percent_of_sender: 1, ..limits };
+    let mut desk = Desk::open(fixture, small);
+    assert!(!is_full(desk.append(carl, "carl", "hi")), "one message at least");
+    assert!(is_full(desk.append(carl, "carl", "hi")));
 }
 
 fn a_message_is_leased_to_one_alone_and_earliest_first<F: Fixture>(fixture: &mut F) {
@@ -308,7 +369,7 @@ fn a_group_sees_its_own_changes<F: Fixture>(fixture: &mut F) {
         append(bob, "bob", "two"),
         Call::Read { account: bob },
         append(bob, "new", "three"),
-        Call::Open { name: name("new"), key: Key::None, admits_strangers: true },
+        Call::Open { name: name("new"), key: Key::None, admits_strangers: true, may_create: 1 },
         Call::Read { account: bob },
     ]);
     match &outcomes[4] {
@@ -338,29 +399,20 @@ fn a_password_locks_its_account<F: Fixture>(fixture: &mut F) {
     drop(desk);
     let mut desk = Desk::open(fixture, limits(9));
     for key in [Key::None, Key::Verified(other)] {
-        match desk.call(Call::Open { name: name("Bob"), key, admits_strangers: true }) {
+        match desk.call(Call::Open {
+            name: name("Bob"),
+            key,
+            admits_strangers: true,
+            may_create: 1,
+        }) {
             Outcome::Locked { password } => assert_eq!(password, hash),
             other => panic!("{other:?}"),
         }
     }
     let key = Key::Verified(hash);
-    let outcome = desk.call(Call::Open { name: name("Bob"), key, admits_strangers: true });
+    let outcome =
+        desk.call(Call::Open { name: name("Bob"), key, admits_strangers: true, may_create: 1 });
     assert!(matches!(outcome, Outcome::Opened { registered: false, .. }), "{outcome:?}");
-}
-
-fn there_are_no_more_accounts_than_allowed<F: Fixture>(fixture: &mut F) {
-    let mut desk = Desk::open(fixture, Limits { accounts_max: 2, ..Limits::default() });
-    let (bob, _) = desk.log_in("bob");
-    desk.log_in("alice");
-    let refused = |outcome: Outcome| matches!(outcome, Outcome::TooManyAccounts);
-    assert!(refused(desk.call(Call::Open {
-        name: name("carol"),
-        key: Key::None,
-        admits_strangers: true
-    })));
-    assert!(refused(desk.append(bob, "carol", "hi")));
-    desk.log_in("bob");
-    assert!(!refused(desk.append(bob, "alice", "hi")));
 }
 
 fn accounts_are_listed_as_registered<F: Fixture>(fixture: &mut F) {

@@ -11,7 +11,7 @@ use postroom_model::{
 
 use crate::{
     AccountId, AccountSummary, Call, Key, Lease, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX,
-    PasswordHash, Presence, Timestamp,
+    PROTECTED_MS, PasswordHash, Presence, Timestamp,
 };
 
 /// What is kept when the store is dropped.
@@ -43,6 +43,7 @@ struct Message {
 #[derive(Debug)]
 struct Said {
     number: u64,
+    stored: Timestamp,
     post: Arc<Post>,
 }
 
@@ -53,9 +54,43 @@ pub(super) struct Session {
     /// Accounts that are present with the number of their claims, in the order of
     /// their first claims.
     present: Vec<(AccountId, u32)>,
+    /// Channels with members.
+    held: HashSet<Channel>,
+    /// The account of each session.
+    sessions: Vec<AccountId>,
+    /// Accounts that were opened by calls whose completions are not taken yet.
+    opened: Vec<AccountId>,
 }
 
 impl Session {
+    pub(super) fn session_began(&mut self, account: AccountId) {
+        self.sessions.push(account);
+    }
+
+    pub(super) fn completed(&mut self, outcome: &Outcome) {
+        if let Outcome::Opened { account, .. } = outcome {
+            self.opened.push(*account);
+        }
+    }
+
+    pub(super) fn completions_taken(&mut self) {
+        self.opened.clear();
+    }
+
+    pub(super) fn session_ended(&mut self, account: AccountId) {
+        if let Some(place) = self.sessions.iter().position(|other| *other == account) {
+            self.sessions.swap_remove(place);
+        }
+    }
+
+    pub(super) fn set_members(&mut self, channel: &Channel, has_members: bool) {
+        if has_members {
+            self.held.insert(channel.clone());
+        } else {
+            self.held.remove(channel);
+        }
+    }
+
     fn is_present(&self, account: AccountId) -> bool {
         self.present.iter().any(|(present, _)| *present == account)
     }
@@ -83,6 +118,14 @@ impl Session {
         self.present.retain(|(_, claims)| *claims > 0);
         Outcome::Released { name, remains: self.is_present(account), active: self.active() }
     }
+}
+
+/// What a call may create, and for whom.
+#[derive(Clone, Copy)]
+struct Creator<'a> {
+    session: &'a Session,
+    may_create: u32,
+    limits: Limits,
 }
 
 impl Books {
@@ -121,8 +164,9 @@ impl Books {
         is_full: bool,
     ) -> Outcome {
         match call {
-            Call::Open { name, key, admits_strangers } => {
-                self.open(&name, &key, admits_strangers, limits, is_full)
+            Call::Open { name, key, admits_strangers, may_create } => {
+                let creator = Creator { session, may_create, limits };
+                self.open(&name, &key, admits_strangers, creator, is_full)
             }
             Call::Claim { account, alone } => session.claim(account, alone),
             Call::Release { presence } => {
@@ -134,9 +178,10 @@ impl Books {
             }
             Call::CountUnread { account } => Outcome::Unread(self.unread(account)),
             Call::Compose { .. } | Call::SetPassword { .. } if is_full => Outcome::DiskFull,
-            Call::Compose { sender, recipient, text, unknown } => {
+            Call::Compose { sender, recipient, text, unknown, may_create } => {
                 let message = Message { sender, text, stored: now };
-                self.append(&recipient, message, unknown, limits)
+                let creator = Creator { session, may_create, limits };
+                self.append(&recipient, message, unknown, creator)
             }
             Call::Read { account } => self.lease(session, account),
             Call::Confirm { leases } if is_full => give_back(session, &leases),
@@ -149,12 +194,17 @@ impl Books {
             }
             Call::Return { leases } => give_back(session, &leases),
             Call::Post { .. } if is_full => Outcome::NotPosted(PostRefusal::DiskFull),
-            Call::Post { post, .. } => self.post(&post, limits),
+            Call::Post { post, may_create, .. } => {
+                self.post(session, &post, may_create, limits, now)
+            }
             Call::Latest { channel } => {
                 Outcome::Latest(self.said(&channel).back().map(|said| entry(&said.post)))
             }
             Call::Timeline { channel, from } => Outcome::Timeline(self.page(&channel, from)),
-            Call::SetPassword { name, password } => self.set_password(&name, password, limits),
+            Call::SetPassword { name, password } => {
+                let creator = Creator { session, may_create: 1, limits };
+                self.set_password(&name, password, creator)
+            }
             Call::ListAccounts => Outcome::Accounts(self.summaries()),
         }
     }
@@ -176,18 +226,45 @@ impl Books {
         u32::try_from(self.account(id).mailbox.len()).unwrap_or(u32::MAX)
     }
 
-    /// The account of a name, and whether this registered it; `None` where there are
-    /// as many as there may be.
-    fn find_or_register(&mut self, name: &Name, limits: Limits) -> Option<(AccountId, bool)> {
+    /// The account of a name, and whether this registered it; or why it could not.
+    fn find_or_register(
+        &mut self,
+        name: &Name,
+        Creator { session, may_create, limits }: Creator<'_>,
+    ) -> Result<(AccountId, bool), Outcome> {
         if let Some(known) = self.find(name) {
-            return Some((known, false));
+            return Ok((known, false));
         }
-        if self.accounts.len() >= limits.accounts_max as usize {
-            return None;
+        if may_create == 0 {
+            return Err(Outcome::MayNotCreate);
         }
         let account = Account { name: name.clone(), password: None, mailbox: BTreeMap::new() };
-        self.accounts.push(account);
-        self.find(name).map(|id| (id, true))
+        if self.accounts.len() < limits.accounts_max as usize {
+            self.accounts.push(account);
+        } else {
+            let mut ids = (0..).map(AccountId).take(self.accounts.len());
+            let unused = ids.find(|id| self.is_unused(session, *id));
+            *self.account_mut(unused.ok_or(Outcome::TooManyAccounts)?) = account;
+        }
+        self.find(name).map(|id| (id, true)).ok_or(Outcome::TooManyAccounts)
+    }
+
+    /// Whether an account may be evicted.
+    fn is_unused(&self, session: &Session, id: AccountId) -> bool {
+        let Account { name, password, mailbox } = self.account(id);
+        let mut used = session.sessions.iter().chain(&session.opened);
+        let is_used = used.any(|used| *used == id) || session.is_present(id);
+        let mut messages = self.accounts.iter().flat_map(|account| account.mailbox.values());
+        let mut posts = self.channels.iter().flat_map(|(_, said)| said);
+        let author = |said: &Said| match &said.post.author {
+            Author::Account(author) => author == name,
+            Author::Board => false,
+        };
+        password.is_none()
+            && mailbox.is_empty()
+            && !is_used
+            && !messages.any(|message| message.sender == id)
+            && !posts.any(author)
     }
 
     fn open(
@@ -195,7 +272,7 @@ impl Books {
         name: &Name,
         key: &Key,
         admits_strangers: bool,
-        limits: Limits,
+        creator: Creator<'_>,
         is_full: bool,
     ) -> Outcome {
         if !admits_strangers && *key != Key::Trusted && !self.is_locked(name) {
@@ -204,8 +281,9 @@ impl Books {
         if is_full && self.find(name).is_none() {
             return Outcome::DiskFull;
         }
-        let Some((id, registered)) = self.find_or_register(name, limits) else {
-            return Outcome::TooManyAccounts;
+        let (id, registered) = match self.find_or_register(name, creator) {
+            Ok(found) => found,
+            Err(refusal) => return refusal,
         };
         let account = self.account(id);
         match &account.password {
@@ -222,17 +300,22 @@ impl Books {
         recipient: &Name,
         message: Message,
         unknown: Unknown,
-        limits: Limits,
+        creator: Creator<'_>,
     ) -> Outcome {
         if unknown == Unknown::Refuse && self.find(recipient).is_none() {
             return Outcome::UnknownRecipient;
         }
-        let Some((id, registered)) = self.find_or_register(recipient, limits) else {
-            return Outcome::TooManyAccounts;
+        let (id, registered) = match self.find_or_register(recipient, creator) {
+            Ok(found) => found,
+            Err(refusal) => return refusal,
         };
         let name = self.name(id).clone();
+        let limits = creator.limits;
         let capacity = limits.mailbox_capacity;
-        if self.unread(id) >= capacity {
+        let of_sender = |other: &&Message| other.sender == message.sender;
+        let share = limits.mailbox_share().map_or(usize::MAX, |share| share as usize);
+        let is_share_used = self.account(id).mailbox.values().filter(of_sender).count() >= share;
+        if self.unread(id) >= capacity || is_share_used {
             return Outcome::MailboxFull { recipient: name, capacity };
         }
         self.last_sequence += 1;
@@ -256,13 +339,18 @@ impl Books {
         Outcome::Read { lease: Lease::new(id, *sequence), sender, text, remaining }
     }
 
-    fn set_password(&mut self, name: &Name, password: PasswordHash, limits: Limits) -> Outcome {
-        match self.find_or_register(name, limits) {
-            Some((id, registered)) => {
+    fn set_password(
+        &mut self,
+        name: &Name,
+        password: PasswordHash,
+        creator: Creator<'_>,
+    ) -> Outcome {
+        match self.find_or_register(name, creator) {
+            Ok((id, registered)) => {
                 self.account_mut(id).password = Some(password);
                 Outcome::PasswordSet { registered }
             }
-            None => Outcome::TooManyAccounts,
+            Err(refusal) => refusal,
         }
     }
 
@@ -281,18 +369,29 @@ impl Books {
         found.map_or(&NOTHING, |(_, said)| said)
     }
 
-    fn post(&mut self, post: &Arc<Post>, limits: Limits) -> Outcome {
+    fn post(
+        &mut self,
+        session: &Session,
+        post: &Arc<Post>,
+        may_create: u32,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Outcome {
         let is_hashtag = |channel: &&Channel| !channel.is_built_in();
         let known = self.channels.iter().map(|(channel, _)| channel).filter(is_hashtag);
         let known: Vec<_> = known.cloned().collect();
         let new = post.channels.iter().filter(is_hashtag);
         let new = new.filter(|channel| !known.contains(channel)).count();
-        if new > 0 && known.len() + new > limits.channels_max as usize {
+        if new > may_create as usize {
+            return Outcome::NotPosted(PostRefusal::MayNotCreate);
+        }
+        let excess = (known.len() + new).saturating_sub(limits.channels_max as usize);
+        if new > 0 && !self.evict(session, excess, &post.channels, now) {
             return Outcome::NotPosted(PostRefusal::TooManyChannels);
         }
         for channel in &post.channels {
             self.last_post += 1;
-            let said = Said { number: self.last_post, post: Arc::clone(post) };
+            let said = Said { number: self.last_post, stored: now, post: Arc::clone(post) };
             let place = self.channels.iter().position(|(known, _)| known == channel);
             let place = place.unwrap_or_else(|| {
                 self.channels.push((channel.clone(), VecDeque::new()));
@@ -304,7 +403,33 @@ impl Books {
                 kept.pop_front();
             }
         }
-        Outcome::Posted(Arc::clone(post))
+        Outcome::Posted { post: Arc::clone(post), created: u32::try_from(new).unwrap_or(u32::MAX) }
+    }
+
+    /// Evicts so many channels, none of the `posted` ones; whether they may go.
+    fn evict(
+        &mut self,
+        session: &Session,
+        count: usize,
+        posted: &[Channel],
+        now: Timestamp,
+    ) -> bool {
+        let goes = |channel: &Channel| {
+            !channel.is_built_in() && !session.held.contains(channel) && !posted.contains(channel)
+        };
+        let idle = self.channels.iter().filter(|(channel, _)| goes(channel));
+        let mut ranks: Vec<_> = idle.map(|(channel, said)| (rank(said), channel.clone())).collect();
+        ranks.retain(|((has_several_authors, first, _), _)| {
+            !has_several_authors || now.0.saturating_sub(*first) > PROTECTED_MS
+        });
+        ranks.sort();
+        if ranks.len() < count {
+            return false;
+        }
+        for (_, channel) in &ranks[..count] {
+            self.channels.retain(|(known, _)| known != channel);
+        }
+        true
     }
 
     fn page(&self, channel: &Channel, from: Position) -> Page {
@@ -320,6 +445,14 @@ impl Books {
         }
         page
     }
+}
+
+/// The channel of the lowest rank is evicted first: whether it has several authors, how
+/// many posts, or when it had the latest, and the number of that.
+fn rank(said: &VecDeque<Said>) -> (bool, u64, u64) {
+    let several = said.iter().any(|other| other.post.author != said[0].post.author);
+    let latest = said.back().map_or((0, 0), |latest| (latest.stored.0, latest.number));
+    (several, if several { latest.0 } else { said.len() as u64 }, latest.1)
 }
 
 fn entry(post: &Post) -> Entry {

@@ -16,8 +16,8 @@ use std::rc::Rc;
 use postroom_model::{Batch, Channel, Committed, Name};
 
 use crate::{
-    Call, Completion, Damaged, End, Job, Lease, Limits, Outcome, Store, StoreFailure, Ticket,
-    Timestamp,
+    AccountId, Call, Completion, Damaged, End, Job, Lease, Limits, Outcome, Store, StoreFailure,
+    Ticket, Timestamp,
 };
 
 use books::{Books, Session};
@@ -216,7 +216,11 @@ impl MemoryStore {
                 act(call);
                 End::Unknown
             }
-            Fate::CarriedOut | Fate::Late => End::Done(committed(act(call))),
+            Fate::CarriedOut | Fate::Late => {
+                let outcome = act(call);
+                self.session.completed(&outcome);
+                End::Done(committed(outcome))
+            }
         };
         self.completions.push(Completion { ticket, end });
     }
@@ -254,6 +258,18 @@ impl Store for MemoryStore {
         }
     }
 
+    fn session_began(&mut self, account: AccountId) {
+        self.session.session_began(account);
+    }
+
+    fn session_ended(&mut self, account: AccountId) {
+        self.session.session_ended(account);
+    }
+
+    fn set_members(&mut self, channel: &Channel, has_members: bool) {
+        self.session.set_members(channel, has_members);
+    }
+
     fn next_job(&mut self, now: Timestamp) -> Option<MemoryJob> {
         let disk = self.disk.clone();
         let calls = self.take_due(&mut disk.0.borrow_mut());
@@ -279,6 +295,7 @@ impl Store for MemoryStore {
     }
 
     fn take_completions(&mut self, completions: &mut Vec<Completion>) {
+        self.session.completions_taken();
         completions.append(&mut self.completions);
     }
 

@@ -69,13 +69,18 @@ fn answers_at_once(call: &Call) -> bool {
 }
 
 fn open(name: &str) -> Call {
-    Call::Open { name: Name::new(name).unwrap(), key: Key::None, admits_strangers: true }
+    Call::Open {
+        name: Name::new(name).unwrap(),
+        key: Key::None,
+        admits_strangers: true,
+        may_create: 1,
+    }
 }
 
 fn append(recipient: &str, words: &str) -> Call {
     let (recipient, text) = (Name::new(recipient).unwrap(), Text::from_bytes(words.as_bytes()));
     let (sender, text) = (AccountId(0), text.unwrap());
-    Call::Compose { sender, recipient, text, unknown: Unknown::Register }
+    Call::Compose { sender, recipient, text, unknown: Unknown::Register, may_create: 1 }
 }
 
 /// Settles once; the numbers of the calls that completed.

@@ -6,12 +6,14 @@ use postroom_engine::{EngineSettings, LoginLimits};
 use postroom_store::Limits;
 use serde::{Deserialize, Serialize};
 
-use super::millis;
+use super::defaults::millis;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Accounts {
     pub(super) max: u32,
+    pub(super) new_per_hour: u32,
+    pub(super) new_per_hour_loopback: u32,
     password_checks_max: usize,
     password_checks_per_address_max: usize,
     account_delay_max_ms: u64,
@@ -20,9 +22,11 @@ pub(super) struct Accounts {
 
 impl Default for Accounts {
     fn default() -> Self {
-        let logins = EngineSettings::default().logins;
+        let EngineSettings { logins, creation, .. } = EngineSettings::default();
         Self {
             max: Limits::default().accounts_max,
+            new_per_hour: creation.accounts.per_hour,
+            new_per_hour_loopback: creation.accounts.per_hour_local,
             password_checks_max: logins.checks_max,
             password_checks_per_address_max: logins.checks_per_network_max,
             account_delay_max_ms: millis(logins.account_delay_max),

@@ -6,6 +6,7 @@
 //! its default.
 
 mod accounts;
+mod defaults;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -15,8 +16,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use postroom_engine::{EngineSettings, ListenerOptions, Proof, Rate, RateLimits, RecentLimits};
-use postroom_model::MAILBOX_CAPACITY_DEFAULT;
+use postroom_engine::{
+    CreationLimits, CreationRates, EngineSettings, ListenerOptions, Proof, Rate, RateLimits,
+    RecentLimits,
+};
 use postroom_protocol::{ChatSettings, ImSettings, Settings};
 use postroom_server::{KeepAlive, ServerSettings};
 use postroom_store::Limits;
@@ -79,12 +82,15 @@ pub(crate) enum LogFormat {
 #[serde(default, deny_unknown_fields)]
 struct Mailbox {
     capacity: u32,
+    per_sender_percent: u32,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 struct Channels {
     max: u32,
+    new_per_hour: u32,
+    new_per_hour_loopback: u32,
     posts: u32,
     recent_posts: usize,
     recent_bytes: usize,
@@ -167,132 +173,6 @@ struct Rates {
 #[serde(default, deny_unknown_fields)]
 struct Stop {
     limit_ms: u64,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            data: "./postroom-data".into(),
-            listen: Vec::new(),
-            passwords: PathBuf::new(),
-            report: PathBuf::new(),
-            report_bytes_max: 64 << 20,
-            proof: ProofSetting::Tcp,
-            log: Log::default(),
-            mailbox: Mailbox::default(),
-            accounts: Accounts::default(),
-            channels: Channels::default(),
-            im: Im::default(),
-            board: Board::default(),
-            chat: Chat::default(),
-            disk: Disk::default(),
-            rates: Rates::default(),
-            connection: Connection::default(),
-            stop: Stop::default(),
-        }
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { format: LogFormat::Text, level: "info".into() }
-    }
-}
-
-impl Default for Mailbox {
-    fn default() -> Self {
-        Self { capacity: MAILBOX_CAPACITY_DEFAULT }
-    }
-}
-
-impl Default for Channels {
-    fn default() -> Self {
-        let recent = RecentLimits::default();
-        Self {
-            max: Limits::default().channels_max,
-            posts: Limits::default().channel_posts,
-            recent_posts: recent.posts,
-            recent_bytes: recent.bytes,
-            recent_bytes_in_all: recent.bytes_in_all,
-        }
-    }
-}
-
-impl Default for Im {
-    fn default() -> Self {
-        let engine = EngineSettings::default();
-        Self {
-            broadcast_verb: engine.session.im.broadcast_verb.to_string(),
-            offline: Offline::Refuse,
-            dial_back: DialBack::Auto,
-            confirm_limit_ms: millis(engine.session.im.delivery_limit),
-            unanswered_limit_ms: millis(engine.session.im.unanswered_limit),
-            dial_limit_ms: millis(engine.dial_limit),
-        }
-    }
-}
-
-impl Default for Board {
-    fn default() -> Self {
-        Self { persist: true }
-    }
-}
-
-impl Default for Chat {
-    fn default() -> Self {
-        Self { announce: EngineSettings::default().session.chat.announces }
-    }
-}
-
-impl Default for Disk {
-    fn default() -> Self {
-        Self { reserve_bytes: Limits::default().disk_reserve_bytes }
-    }
-}
-
-impl Default for Connection {
-    fn default() -> Self {
-        let engine = EngineSettings::default();
-        Self {
-            max: engine.connections_max,
-            line_bytes_max: engine.session.line_bytes_max,
-            output_bytes_max: engine.session.output_bytes_max,
-            output_bytes_in_all: engine.output_bytes_in_all,
-            login_limit_ms: millis(engine.session.login_limit),
-            pause_ms: millis(engine.session.pause),
-            paused_bytes_max: engine.session.paused_bytes_max,
-            drain_limit_ms: millis(engine.drain_limit),
-            peer_dead_after_ms: millis(KeepAlive::default().peer_dead_after),
-        }
-    }
-}
-
-impl Default for Rates {
-    fn default() -> Self {
-        let RateLimits { words, words_of_network, logins, logins_of_network, loopback } =
-            RateLimits::default();
-        Self {
-            words_per_second: words.per_second,
-            words_burst: words.burst,
-            words_per_second_of_network: words_of_network.per_second,
-            words_burst_of_network: words_of_network.burst,
-            logins_per_second: logins.per_second,
-            logins_burst: logins.burst,
-            logins_per_second_of_network: logins_of_network.per_second,
-            logins_burst_of_network: logins_of_network.burst,
-            loopback,
-        }
-    }
-}
-
-impl Default for Stop {
-    fn default() -> Self {
-        Self { limit_ms: millis(ServerSettings::default().stop_limit) }
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The settings on the command line.
@@ -423,6 +303,10 @@ impl Config {
         if self.connection.line_bytes_max > 8_192 {
             return Err(ConfigError::Invalid("connection.line_bytes_max is at most 8192".into()));
         }
+        if !(1..=100).contains(&self.mailbox.per_sender_percent) {
+            let rule = "mailbox.per_sender_percent is 1 to 100";
+            return Err(ConfigError::Invalid(rule.into()));
+        }
         if self.connection.peer_dead_after_ms > 3_600_000 {
             let rule = "connection.peer_dead_after_ms is at most 3600000";
             return Err(ConfigError::Invalid(rule.into()));
@@ -439,6 +323,7 @@ impl Config {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             mailbox_capacity: self.mailbox.capacity,
+            mailbox_percent_of_sender: self.mailbox.per_sender_percent,
             accounts_max: self.accounts.max,
             channels_max: self.channels.max,
             channel_posts: self.channels.posts,
@@ -478,6 +363,20 @@ impl Config {
         }
     }
 
+    fn creation_limits(&self) -> CreationLimits {
+        let (accounts, channels) = (&self.accounts, &self.channels);
+        CreationLimits {
+            accounts: CreationRates {
+                per_hour: accounts.new_per_hour,
+                per_hour_local: accounts.new_per_hour_loopback,
+            },
+            channels: CreationRates {
+                per_hour: channels.new_per_hour,
+                per_hour_local: channels.new_per_hour_loopback,
+            },
+        }
+    }
+
     /// The settings of the server.
     pub(crate) fn server_settings(&self) -> ServerSettings {
         let connection = &self.connection;
@@ -500,6 +399,7 @@ impl Config {
             connections_max: connection.max,
             drain_limit: Duration::from_millis(connection.drain_limit_ms),
             logins: self.accounts.login_limits(),
+            creation: self.creation_limits(),
             dial_limit: Duration::from_millis(self.im.dial_limit_ms),
             rates: self.rate_limits(),
             recent: RecentLimits {

@@ -3,5 +3,6 @@
 mod bad_input;
 mod crowd;
 mod cut;
+mod full_tables;
 mod logins;
 mod time_limits;

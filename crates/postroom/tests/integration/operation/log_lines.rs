@@ -97,6 +97,8 @@ fn each_refusal_at_a_limit_is_a_warning() {
     assert_eq!(stranger.ask("LOGIN two"), "LOGIN ERROR");
     let from = origin(&stranger, "mailbox-verbose");
     wait_for_line(&server, "INFO", &from, &["login failed", "account=two"]);
+    let mut reader = server.connect("board");
+    reader.send("s\n#one\n");
     for tag in ["#one", "#two"] {
         let mut board = server.connect("board");
         let from = origin(&board, "board");

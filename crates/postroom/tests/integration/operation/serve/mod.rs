@@ -203,6 +203,8 @@ fn a_setting_that_is_none_is_reported_in_one_sentence() {
         ("proof=faith", "proof"),
         ("log.level=loud", "log.level"),
         ("connection.line_bytes_max=100000", "line_bytes_max"),
+        ("mailbox.per_sender_percent=0", "per_sender_percent"),
+        ("mailbox.per_sender_percent=101", "per_sender_percent"),
         ("connection.max=0", "connection.max"),
         ("=1", "setting"),
     ] {

@@ -92,7 +92,7 @@ fn a_foreign_file_is_reported() {
 
 #[test]
 fn a_version_that_does_not_fit_is_reported() {
-    for (version, advice) in [(0, "backup"), (1, "backup"), (-2, "backup"), (3, "newer postroom")] {
+    for (version, advice) in [(0, "backup"), (1, "backup"), (-2, "backup"), (4, "newer postroom")] {
         let (_folder, data) = store();
         execute(&data, &format!("PRAGMA user_version = {version}"));
         check_refused(&data, &[&format!("version {version}"), advice]);

@@ -1,0 +1,121 @@
+//! Which accounts go when there are too many.
+
+use super::live::post;
+use super::{Desk, Fixture, append, limits, name, open};
+use crate::{AccountId, Call, Limits, Outcome, PasswordHash, Store};
+
+fn accounts(accounts_max: u32) -> Limits {
+    Limits { accounts_max, ..limits(9) }
+}
+
+fn is_refused(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::TooManyAccounts)
+}
+
+impl<S: Store> Desk<S> {
+    /// Opens an account for a session that stays.
+    fn enter(&mut self, spelling: &str) -> AccountId {
+        let (account, _) = self.log_in(spelling);
+        self.store.session_began(account);
+        account
+    }
+
+    fn names(&mut self) -> Vec<String> {
+        match self.call(Call::ListAccounts) {
+            Outcome::Accounts(accounts) => {
+                let mut names: Vec<_> =
+                    accounts.iter().map(|account| account.name.to_string()).collect();
+                names.sort();
+                names
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+pub(super) fn there_are_no_more_than_allowed<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, accounts(2));
+    let (bob, alice) = (desk.enter("bob"), desk.enter("alice"));
+    assert!(is_refused(&desk.call(open("carol"))));
+    assert!(is_refused(&desk.append(bob, "carol", "hi")));
+    desk.log_in("bob");
+    assert!(!is_refused(&desk.append(bob, "bob", "hi")));
+    desk.store.session_began(alice);
+    desk.store.session_ended(alice);
+    assert!(is_refused(&desk.call(open("carol"))), "it has another session");
+    desk.store.session_ended(alice);
+    desk.log_in("carol");
+    assert_eq!(desk.names(), ["bob", "carol"]);
+}
+
+pub(super) fn only_one_that_nobody_would_miss_is_evicted<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, accounts(6));
+    let (bob, _) = desk.log_in("bob");
+    desk.append(bob, "unread", "hi");
+    let (author, _) = desk.log_in("author");
+    desk.call(post(Some((author, "author")), &["#a"], "hi"));
+    let password = PasswordHash("$argon2id$x".into());
+    desk.call(Call::SetPassword { name: name("locked"), password });
+    desk.enter("there");
+    for new in ["one", "two", "three"] {
+        desk.log_in(new);
+        let expected = ["author", "bob", "locked", new, "there", "unread"];
+        assert_eq!(desk.names(), sorted(expected));
+    }
+    let kept = desk.enter("three");
+    assert!(is_refused(&desk.call(open("four"))));
+    assert!(is_refused(&desk.append(bob, "four", "hi")));
+    let password = PasswordHash("$argon2id$x".into());
+    assert!(is_refused(&desk.call(Call::SetPassword { name: name("four"), password })));
+    desk.store.session_ended(kept);
+    drop(desk);
+    let mut desk = Desk::open(fixture, accounts(6));
+    // A restart ends the sessions, and nothing else that keeps an account.
+    let (four, five) = (desk.enter("four"), desk.enter("five"));
+    assert_eq!(desk.names(), ["author", "bob", "five", "four", "locked", "unread"]);
+    assert!(is_refused(&desk.append(four, "six", "hi")));
+    assert!(!is_refused(&desk.append(five, "four", "hi")));
+}
+
+fn sorted<const N: usize>(mut names: [&str; N]) -> [&str; N] {
+    names.sort_unstable();
+    names
+}
+
+pub(super) fn nothing_of_an_evicted_one_comes_to_its_successor<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, accounts(2));
+    desk.enter("bob");
+    desk.log_in("old");
+    desk.log_in("new");
+    drop(desk);
+    let mut desk = Desk::open(fixture, accounts(2));
+    let bob = desk.enter("bob");
+    let (old, unread) = desk.log_in("old");
+    assert_eq!((unread, desk.names()), (0, vec!["bob".to_owned(), "old".to_owned()]));
+    let shown = desk.claim(old, true).map(|(presence, _)| desk.release(presence).0);
+    assert_eq!(shown.as_deref(), Some("old"));
+    // The message is to the old name, whose place may be that of the new one by then.
+    let outcomes = desk.group([open("new"), append(bob, "old", "for old")]);
+    match &outcomes[..] {
+        [Outcome::Opened { account, unread: 0, .. }, Outcome::TooManyAccounts] => {
+            assert!(desk.lease(*account).is_none());
+        }
+        // It came first.
+        [Outcome::TooManyAccounts, Outcome::Composed { name, .. }] => {
+            assert_eq!(name.as_str(), "old");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(super) fn an_eviction_that_is_not_committed_leaves_the_account<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, accounts(2));
+    let (bob, _) = desk.log_in("bob");
+    desk.append(bob, "bob", "hi");
+    desk.log_in("old");
+    desk.submit(open("new"));
+    drop(desk.job());
+    drop(desk);
+    let mut desk = Desk::open(fixture, accounts(2));
+    assert_eq!(desk.names(), ["bob", "old"]);
+}
