@@ -335,14 +335,12 @@ impl<S: Store> Engine<S> {
         self.turns.took_lines(lines - left);
     }
 
-    /// How many lines a session may take at a time: one where a token may be missing after
-    /// it.
+    /// How many lines a session may take at a time for what it may say.
     fn lines_by_rates(&self, key: SessionKey) -> u32 {
         let Some(session) = self.sessions.get(key) else {
             return 0;
         };
-        let is_short = self.rates.are_short(&session.buckets, session.peer.ip.into(), self.now);
-        if is_short { 1 } else { u32::MAX }
+        self.rates.lines(&session.buckets, session.peer.ip.into(), self.now)
     }
 
     fn feed_with(&mut self, key: SessionKey, input: Input<'_>, lines: u32) -> u32 {

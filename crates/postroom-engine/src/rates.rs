@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use postroom_model::{Network, Request};
 
 use crate::settings::{Rate, RateLimits};
-use crate::turns::LINES_AT_A_TIME;
 
 /// Tokens that a bucket may owe. Requests that were sent at once are taken together, and
 /// nobody waits for long for what others on the network did.
@@ -38,10 +37,11 @@ impl Bucket {
         self.0?.checked_sub(rate.interval() * rate.burst.saturating_sub(1))
     }
 
-    /// Whether there are so few tokens that they may not do for all lines of a read.
-    fn is_short(self, rate: Rate, now: Instant) -> bool {
-        let soon = now + rate.interval() * rate.burst.min(LINES_AT_A_TIME);
-        self.free_at(rate).is_some_and(|at| at + rate.interval() * 2 > soon)
+    /// How many tokens are left.
+    fn left(self, rate: Rate, now: Instant) -> u32 {
+        let until_full = self.0.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        let missing = until_full.as_nanos().div_ceil(rate.interval().as_nanos().max(1));
+        rate.burst.saturating_sub(u32::try_from(missing).unwrap_or(u32::MAX))
     }
 
     fn is_full(self, now: Instant) -> bool {
@@ -120,17 +120,21 @@ impl Rates {
         session.of(charge).take(of_session, now).max(until_network)
     }
 
-    /// Whether so few tokens are left that a session should take its lines one by one.
-    pub(crate) fn are_short(&self, session: &Buckets, network: Network, now: Instant) -> bool {
+    /// How many lines a session may take at a time: as many as there are tokens, and one
+    /// where there is none.
+    pub(crate) fn lines(&self, session: &Buckets, network: Network, now: Instant) -> u32 {
         if network.is_loopback() && !self.limits.loopback {
-            return false;
+            return u32::MAX;
         }
         let RateLimits { words, words_of_network, logins, logins_of_network, .. } = self.limits;
         let of_network = self.networks.get(&network).copied().unwrap_or_default();
-        session.words.is_short(words, now)
-            || session.logins.is_short(logins, now)
-            || of_network.words.is_short(words_of_network, now)
-            || of_network.logins.is_short(logins_of_network, now)
+        let left = [
+            session.words.left(words, now),
+            session.logins.left(logins, now),
+            of_network.words.left(words_of_network, now),
+            of_network.logins.left(logins_of_network, now),
+        ];
+        left.into_iter().min().unwrap_or(1).max(1)
     }
 
     /// Until when a session of a protocol with posts is not to be read from at first: its

@@ -22,8 +22,11 @@ const READS_MAX: u32 = 512;
 /// Bytes read in a turn.
 const BYTES_MAX: usize = 1 << 20;
 
-/// Lines that a connection may take before others have their turn.
-pub(crate) const LINES_AT_A_TIME: u32 = 8;
+/// Lines that a connection may take before others have their turn, however many those
+/// are.
+const LINES_AT_A_TIME: u32 = 8;
+/// The largest share of a turn.
+const LINES_SHARE_MAX: u32 = 64;
 /// Bytes of one read. A line may need two.
 const READ_BYTES_MAX: usize = 8 << 10;
 
@@ -137,9 +140,12 @@ impl Turns {
         self.left.bytes = self.left.bytes.saturating_sub(bytes);
     }
 
-    /// How many lines a connection may take now.
+    /// How many lines a connection may take now: its share of a turn, among those that are
+    /// listed. Many small services cost more than a few large ones.
     pub(crate) fn lines(&self) -> u32 {
-        LINES_AT_A_TIME.min(self.left.lines)
+        let listed = u32::try_from(self.fresh.len() + self.rest.len()).unwrap_or(u32::MAX);
+        let share = LINES_MAX / listed.saturating_add(1);
+        share.clamp(LINES_AT_A_TIME, LINES_SHARE_MAX).min(self.left.lines)
     }
 
     /// Counts lines that were taken.
