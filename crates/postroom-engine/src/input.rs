@@ -9,7 +9,7 @@ use postroom_store::Store;
 use crate::connection::{Broken, Ending, Overdue, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::Proof;
-use crate::telling::TELLS_MAX;
+use crate::telling::TellsLeft;
 use crate::timers::{Deadline, Slot};
 use crate::{Engine, EngineSettings, Output};
 
@@ -39,7 +39,7 @@ impl<S: Store> Engine<S> {
     pub fn begin_turn(&mut self, now: Instant) {
         self.now = now;
         self.turns.begin();
-        self.tells_left = TELLS_MAX;
+        self.tells_left = TellsLeft::WHOLE;
         self.end_those_with_most_waiting();
     }
 

@@ -58,7 +58,7 @@ use rates::Rates;
 use recent::RecentPosts;
 use session::Sessions;
 use spare::SpareBuffers;
-use telling::{TELLS_MAX, Telling};
+use telling::{Telling, TellsLeft};
 use timers::{Deadline, Slot, Timers};
 use turns::Turns;
 
@@ -108,8 +108,8 @@ pub struct Engine<S> {
     event_bytes: usize,
     /// Sessions to be told of posts.
     due: VecDeque<SessionKey>,
-    /// How many of them may still be told in this turn.
-    tells_left: usize,
+    /// How much they may still be told in this turn.
+    tells_left: TellsLeft,
     /// Bytes that wait for all peers.
     output_bytes: usize,
     /// Connections with bytes to be transmitted, or to be ended.
@@ -173,7 +173,7 @@ impl<S: Store> Engine<S> {
             telling: None,
             event_bytes: 0,
             due: VecDeque::new(),
-            tells_left: TELLS_MAX,
+            tells_left: TellsLeft::WHOLE,
             output_bytes: 0,
             unsent: VecDeque::new(),
             session_outputs: None,

@@ -15,7 +15,9 @@ use crate::Engine;
 use crate::connection::Phase;
 
 /// Sessions that are told of posts in a turn.
-pub(crate) const TELLS_MAX: usize = 512;
+const TELLS_MAX: usize = 512;
+/// Bytes that they are told.
+const TELL_BYTES_MAX: usize = 2 << 20;
 
 /// Bytes that an event, and the posts before it, may leave to be transmitted before more
 /// sessions are told.
@@ -23,6 +25,21 @@ const EVENT_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes that may gather for one connection before they are transmitted.
 const GATHERED_BYTES_MAX: usize = 64 << 10;
+
+/// How much may still be told of posts in a turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TellsLeft {
+    sessions: usize,
+    bytes: usize,
+}
+
+impl TellsLeft {
+    pub(crate) const WHOLE: Self = Self { sessions: TELLS_MAX, bytes: TELL_BYTES_MAX };
+
+    fn is_nothing(self) -> bool {
+        self.sessions == 0 || self.bytes == 0
+    }
+}
 
 /// An event that is being passed on to several sessions.
 #[derive(Debug)]
@@ -130,17 +147,20 @@ impl<S: Store> Engine<S> {
 
     /// Tells the next session that is due, if this turn may tell one more.
     pub(crate) fn tell_next_due(&mut self) -> bool {
-        if self.tells_left == 0 {
+        if self.tells_left.is_nothing() {
             return false;
         }
         let Some(key) = self.due.pop_front() else {
             return false;
         };
-        self.tells_left -= 1;
+        self.tells_left.sessions -= 1;
         if let Some(session) = self.sessions.get_mut(key) {
             session.is_due = false;
         }
+        let before = self.output_bytes;
         self.tell_posts(key);
+        let told = self.output_bytes.saturating_sub(before);
+        self.tells_left.bytes = self.tells_left.bytes.saturating_sub(told);
         true
     }
 
