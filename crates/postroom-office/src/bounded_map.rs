@@ -6,7 +6,7 @@ use std::hash::Hash;
 /// At most a number of values by key. At the limit the value that was set longest ago
 /// is evicted.
 #[derive(Debug)]
-pub(crate) struct Recent<K, V> {
+pub(crate) struct BoundedMap<K, V> {
     values: HashMap<K, (u64, V)>,
     /// The keys, in the order in which their values were set.
     order: BTreeMap<u64, K>,
@@ -14,7 +14,7 @@ pub(crate) struct Recent<K, V> {
     max: usize,
 }
 
-impl<K: Clone + Eq + Hash, V> Recent<K, V> {
+impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
     /// An empty table for at most `max` values.
     pub(crate) fn new(max: usize) -> Self {
         Self { values: HashMap::new(), order: BTreeMap::new(), next: 0, max }
@@ -50,19 +50,16 @@ mod tests {
 
     #[test]
     fn the_value_set_longest_ago_is_evicted() {
-        let mut recent = Recent::new(2);
-        recent.set("a", 1);
-        recent.set("b", 2);
-        recent.set("a", 3);
-        recent.set("c", 4);
-        assert_eq!(["a", "b", "c"].map(|key| recent.get(&key).copied()), [Some(3), None, Some(4)]);
+        let mut map = BoundedMap::new(2);
+        map.set("a", 1);
+        map.set("b", 2);
+        map.set("a", 3);
+        map.set("c", 4);
+        assert_eq!(["a", "b", "c"].map(|key| map.get(&key).copied()), [Some(3), None, Some(4)]);
         for number in 0..1_000 {
-            recent.set("d", number);
+            map.set("d", number);
         }
-        assert_eq!(
-            ["a", "c", "d"].map(|key| recent.get(&key).copied()),
-            [None, Some(4), Some(999)]
-        );
-        assert_eq!((recent.values.len(), recent.order.len()), (2, 2));
+        assert_eq!(["a", "c", "d"].map(|key| map.get(&key).copied()), [None, Some(4), Some(999)]);
+        assert_eq!((map.values.len(), map.order.len()), (2, 2));
     }
 }

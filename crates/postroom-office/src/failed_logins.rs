@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use postroom_model::{Name, Network, Peer};
 
-use crate::recent::Recent;
+use crate::bounded_map::BoundedMap;
 
 /// The delay after the first failure that has one.
 const FIRST_DELAY: Duration = Duration::from_millis(10);
@@ -53,10 +53,10 @@ const KNOWN_MAX: usize = 65_536;
 /// The failed logins of a short time ago.
 #[derive(Debug)]
 pub(crate) struct FailedLogins {
-    accounts: Recent<Name, Failures>,
-    networks: Recent<Network, Failures>,
+    accounts: BoundedMap<Name, Failures>,
+    networks: BoundedMap<Network, Failures>,
     /// Accounts that have logged in with their password, and from where.
-    known: Recent<(Name, Network), ()>,
+    known: BoundedMap<(Name, Network), ()>,
     account_delay_max: Duration,
     network_delay_max: Duration,
 }
@@ -92,9 +92,9 @@ fn delay(failures: u32, max: Duration) -> Duration {
 impl FailedLogins {
     pub(crate) fn new(account_delay_max: Duration, network_delay_max: Duration) -> Self {
         Self {
-            accounts: Recent::new(COUNTED_MAX),
-            networks: Recent::new(COUNTED_MAX),
-            known: Recent::new(KNOWN_MAX),
+            accounts: BoundedMap::new(COUNTED_MAX),
+            networks: BoundedMap::new(COUNTED_MAX),
+            known: BoundedMap::new(KNOWN_MAX),
             account_delay_max,
             network_delay_max,
         }

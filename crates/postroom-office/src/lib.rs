@@ -6,6 +6,7 @@
 //! driver runs the store's jobs, checks passwords (see [`Check`]) and reads the
 //! password file (see [`PasswordRead`]).
 
+mod bounded_map;
 mod calls;
 mod check;
 mod check_queue;
@@ -20,7 +21,6 @@ mod login;
 mod output;
 pub mod password;
 mod password_file;
-mod recent;
 mod requests;
 mod session;
 mod talk;
