@@ -115,7 +115,16 @@ pub(super) fn allowed(call: &Call, fate: Fate) -> Fate {
 }
 
 impl World {
-    pub(super) fn step(&mut self, step: Step) {
+    /// A world in which these steps were taken.
+    pub(super) fn after(steps: Vec<Step>, fates: Vec<Fate>, room: usize) -> Self {
+        let mut world = Self::new(fates, room);
+        for step in steps {
+            world.step(step);
+        }
+        world
+    }
+
+    fn step(&mut self, step: Step) {
         match step {
             Step::Connect { protocol, name } => self.connect(protocol, name),
             Step::Say { client, which, bytes } => {

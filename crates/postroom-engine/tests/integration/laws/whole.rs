@@ -96,10 +96,7 @@ proptest! {
         fates in fates(),
         room in 1..200_usize,
     ) {
-        let mut world = World::new(fates, room);
-        for step in steps {
-            world.step(step);
-        }
+        let mut world = World::after(steps, fates, room);
         world.driver.stop_abruptly();
         for client in all(&world) {
             world.look(client);
@@ -114,10 +111,7 @@ proptest! {
         fates in fates(),
         room in 1..200_usize,
     ) {
-        let mut world = World::new(fates, room);
-        for step in steps {
-            world.step(step);
-        }
+        let mut world = World::after(steps, fates, room);
         for client in all(&world) {
             world.driver.set_stalled(world.clients[client].key, false);
             let key = world.clients[client].key;
@@ -144,10 +138,7 @@ proptest! {
         room in 1..200_usize,
         resets in any::<bool>(),
     ) {
-        let mut world = World::new(fates, room);
-        for step in steps {
-            world.step(step);
-        }
+        let mut world = World::after(steps, fates, room);
         end(&mut world, resets);
         check_idle(&mut world);
         check_names(&mut world);
