@@ -38,6 +38,7 @@ impl<S: Store> Engine<S> {
     /// A new turn of the driver begins.
     pub fn begin_turn(&mut self, now: Instant) {
         self.now = now;
+        self.office.set_time(now);
         self.turns.begin();
         self.tells_left = TellsLeft::WHOLE;
         self.end_those_with_most_waiting();
@@ -449,7 +450,6 @@ impl<S: Store> Engine<S> {
             self.timers.set(waits, Deadline::Rate(front), Some(until));
         }
         self.log_request(key, &request);
-        self.office.set_time(self.now);
         self.office.ask(key, request);
     }
 

@@ -116,7 +116,8 @@ impl<S: Store> Office<S> {
     pub fn enter(&mut self, peer: Peer) -> SessionKey {
         let generation = self.next_generation;
         self.next_generation = generation.wrapping_add(1);
-        let index = self.sessions.insert(Session::new(generation, peer));
+        let purse = self.creations.open(peer);
+        let index = self.sessions.insert(Session::new(generation, peer, purse));
         // There are never 2^32 sessions at a time.
         SessionKey::new(u32::try_from(index).unwrap_or(u32::MAX), generation)
     }
@@ -290,7 +291,7 @@ impl<S: Store> Office<S> {
 
     /// Reserves what a request of a session may create.
     fn reserve(&mut self, session: SessionKey, kind: Kind, wanted: u32) -> Option<Reservation> {
-        let purse = find(&mut self.sessions, session)?.purse;
+        let purse = &find(&mut self.sessions, session)?.purse;
         (wanted > 0).then(|| self.creations.reserve(purse, kind, wanted))
     }
 
@@ -347,7 +348,8 @@ impl<S: Store> Office<S> {
         let release = record.rest(&mut self.spare);
         let uses = record.uses.filter(|_| record.has_ended);
         if record.has_ended {
-            self.sessions.remove(session.index());
+            let ended = self.sessions.remove(session.index());
+            self.creations.close(&ended.purse);
         }
         if let Some(presence) = release {
             self.submit(Origin::Release(session), Call::Release { presence });

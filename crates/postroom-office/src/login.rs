@@ -94,7 +94,7 @@ impl<S: Store> Office<S> {
             return None;
         };
         if login.has_proved {
-            record.purse.belong_to(account);
+            self.creations.belong_to(&mut record.purse, account);
         }
         self.store.session_began(account);
         if let Some(before) = record.uses.replace(account) {

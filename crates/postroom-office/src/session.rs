@@ -130,8 +130,8 @@ pub(crate) enum Stage {
 }
 
 impl Session {
-    pub(crate) fn new(generation: u32, peer: Peer) -> Self {
-        let (identity, purse) = (Identity::Anonymous, peer.into());
+    pub(crate) fn new(generation: u32, peer: Peer, purse: Purse) -> Self {
+        let identity = Identity::Anonymous;
         let (next_request, uses, work) = (0, None, None);
         Self { generation, peer, next_request, has_ended: false, identity, uses, purse, work }
     }
