@@ -331,36 +331,36 @@ impl<S: Store> Engine<S> {
 
     /// Gives a session an input with which it may take lines of its client.
     fn feed_lines(&mut self, key: SessionKey, input: Input<'_>) {
-        let lines = self.turns.lines().min(self.lines_by_rates(key));
-        let left = self.feed_with(key, input, lines);
-        self.turns.took_lines(lines - left);
+        let requests = self.turns.requests().min(self.requests_by_rates(key));
+        let left = self.feed_with(key, input, requests);
+        self.turns.took_requests(requests - left);
     }
 
-    /// How many lines a session may take at a time for what it may say.
-    fn lines_by_rates(&self, key: SessionKey) -> u32 {
+    /// How many requests a session may take at a time for what it may say.
+    fn requests_by_rates(&self, key: SessionKey) -> u32 {
         let Some(session) = self.sessions.get(key) else {
             return 0;
         };
-        self.rates.lines(&session.buckets, session.peer.ip.into(), self.now)
+        self.rates.requests(&session.buckets, session.peer.ip.into(), self.now)
     }
 
-    fn feed_with(&mut self, key: SessionKey, input: Input<'_>, lines: u32) -> u32 {
-        if let Some(mut buffers) = self.lend_buffers(key, lines)
+    fn feed_with(&mut self, key: SessionKey, input: Input<'_>, requests: u32) -> u32 {
+        if let Some(mut buffers) = self.lend_buffers(key, requests)
             && let Some(session) = self.sessions.get_mut(key)
         {
             let reading = session.state.input(input, &mut buffers.outputs);
             return self.carry_out(key, buffers, reading);
         }
-        lines
+        requests
     }
 
     /// Lends a session the buffers of its connections for one input or several, with which
-    /// it may take so many lines.
-    pub(crate) fn lend_buffers(&mut self, key: SessionKey, lines: u32) -> Option<Buffers> {
+    /// it may take so many requests.
+    pub(crate) fn lend_buffers(&mut self, key: SessionKey, requests: u32) -> Option<Buffers> {
         let session = self.sessions.get(key)?;
         let (front, back) = (session.front, session.back);
         let mut outputs = self.session_outputs.take().unwrap_or_default();
-        outputs.lines = lines;
+        outputs.requests_max = requests;
         let connection = &mut self.connections[front.index()];
         let mut waiting = connection.waiting();
         if connection.output.capacity() == 0 {
@@ -376,7 +376,7 @@ impl<S: Store> Engine<S> {
     }
 
     /// Takes the buffers back, and does what the session wants done. Returns how many
-    /// lines it did not take.
+    /// requests it did not take.
     pub(crate) fn carry_out(&mut self, key: SessionKey, buffers: Buffers, reading: Reading) -> u32 {
         let Buffers { front, back, waiting, mut outputs } = buffers;
         self.output_bytes -= waiting;
@@ -395,14 +395,14 @@ impl<S: Store> Engine<S> {
         self.apply(key, front, &mut outputs);
         // Bytes for a stream that is not there are dropped.
         outputs.back.clear();
-        let lines_left = outputs.lines;
+        let left = outputs.requests_max;
         self.session_outputs = Some(outputs);
         self.will_transmit(front);
         if let Some(back) = back {
             self.will_transmit(back);
         }
         self.list_rest(front);
-        lines_left
+        left
     }
 
     /// Does what a session wants done, its bytes excepted.

@@ -120,9 +120,9 @@ impl Rates {
         session.of(charge).take(of_session, now).max(until_network)
     }
 
-    /// How many lines a session may take at a time: as many as there are tokens, and one
-    /// where there is none.
-    pub(crate) fn lines(&self, session: &Buckets, network: Network, now: Instant) -> u32 {
+    /// How many requests a session may take at a time: as many as there are tokens, and
+    /// one where there is none.
+    pub(crate) fn requests(&self, session: &Buckets, network: Network, now: Instant) -> u32 {
         if network.is_loopback() && !self.limits.loopback {
             return u32::MAX;
         }

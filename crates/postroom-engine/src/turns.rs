@@ -1,6 +1,6 @@
 //! Whose input is taken next, and how much of it in a turn.
 //!
-//! A turn of the driver takes at most [`LINES_MAX`] lines, [`READS_MAX`] reads and
+//! A turn of the driver takes at most [`REQUESTS_MAX`] requests, [`READS_MAX`] reads and
 //! [`BYTES_MAX`] bytes. Connections with nothing left over from before go first, so that
 //! a client that waits for each answer does not wait for others that send without a
 //! pause. Connections that have more than they may take at a time go round.
@@ -15,18 +15,18 @@ use std::num::NonZeroU64;
 
 use crate::key::ConnectionKey;
 
-/// Lines taken in a turn.
-const LINES_MAX: u32 = 1_024;
+/// Requests taken in a turn.
+const REQUESTS_MAX: u32 = 1_024;
 /// Reads in a turn.
 const READS_MAX: u32 = 512;
 /// Bytes read in a turn.
 const BYTES_MAX: usize = 1 << 20;
 
-/// Lines that a connection may take before others have their turn, however many those
+/// Requests that a connection may take before others have their turn, however many those
 /// are.
-const LINES_AT_A_TIME: u32 = 8;
+const REQUESTS_AT_A_TIME: u32 = 8;
 /// The largest share of a turn.
-const LINES_SHARE_MAX: u32 = 64;
+const REQUESTS_SHARE_MAX: u32 = 64;
 /// Bytes of one read. A line may need two.
 const READ_BYTES_MAX: usize = 8 << 10;
 
@@ -55,23 +55,23 @@ pub(crate) struct Turns {
 /// What is left of a turn.
 #[derive(Clone, Copy, Debug)]
 struct Left {
-    lines: u32,
+    requests: u32,
     reads: u32,
     bytes: usize,
 }
 
 impl Left {
-    const WHOLE: Self = Self { lines: LINES_MAX, reads: READS_MAX, bytes: BYTES_MAX };
+    const WHOLE: Self = Self { requests: REQUESTS_MAX, reads: READS_MAX, bytes: BYTES_MAX };
 
     fn is_more_than(self, share: u32) -> bool {
-        let Self { lines, reads, bytes } = Self::WHOLE;
-        self.lines > lines / share
+        let Self { requests, reads, bytes } = Self::WHOLE;
+        self.requests > requests / share
             && self.reads > reads / share
             && self.bytes > bytes / share as usize
     }
 
     fn is_nothing(self) -> bool {
-        self.lines == 0 || self.reads == 0 || self.bytes == 0
+        self.requests == 0 || self.reads == 0 || self.bytes == 0
     }
 }
 
@@ -140,16 +140,16 @@ impl Turns {
         self.left.bytes = self.left.bytes.saturating_sub(bytes);
     }
 
-    /// How many lines a connection may take now: its share of a turn, among those that are
+    /// How many requests a connection may take now: its share of a turn, among those that are
     /// listed. Many small services cost more than a few large ones.
-    pub(crate) fn lines(&self) -> u32 {
+    pub(crate) fn requests(&self) -> u32 {
         let listed = u32::try_from(self.fresh.len() + self.rest.len()).unwrap_or(u32::MAX);
-        let share = LINES_MAX / listed.saturating_add(1);
-        share.clamp(LINES_AT_A_TIME, LINES_SHARE_MAX).min(self.left.lines)
+        let share = REQUESTS_MAX / listed.saturating_add(1);
+        share.clamp(REQUESTS_AT_A_TIME, REQUESTS_SHARE_MAX).min(self.left.requests)
     }
 
-    /// Counts lines that were taken.
-    pub(crate) fn took_lines(&mut self, lines: u32) {
-        self.left.lines = self.left.lines.saturating_sub(lines);
+    /// Counts requests that were taken.
+    pub(crate) fn took_requests(&mut self, requests: u32) {
+        self.left.requests = self.left.requests.saturating_sub(requests);
     }
 }

@@ -284,13 +284,15 @@ impl<D: Dialogue> Conversation<D> {
     /// Handles lines until one has to wait.
     fn proceed(&mut self, outputs: &mut Outputs) {
         while self.may_take_a_line() && self.has_room_for_an_answer(outputs) {
-            if outputs.lines == 0 && self.lines.has_line() {
+            if outputs.requests_max == 0 && self.lines.has_line() {
                 return;
             }
             let step = match self.lines.next_line() {
                 Some(line) => {
-                    outputs.lines = outputs.lines.saturating_sub(1);
-                    Some(self.dialogue.line(line))
+                    let step = self.dialogue.line(line);
+                    let counts = u32::from(!matches!(step, Step::Begin));
+                    outputs.requests_max = outputs.requests_max.saturating_sub(counts);
+                    Some(step)
                 }
                 None if self.is_ending => self.end_partial(),
                 None => None,
@@ -324,7 +326,7 @@ impl<D: Dialogue> Conversation<D> {
             self.confirm(outputs);
         }
         match step {
-            Step::Silence => {}
+            Step::Silence | Step::Begin => {}
             Step::Ask(asked, request) => self.ask(asked, request, outputs),
             Step::AskAlone(asked, request) => {
                 self.ask(asked, request, outputs);
@@ -451,7 +453,7 @@ mod tests {
 
     #[test]
     fn while_a_reply_is_awaited_no_more_is_taken_than_a_line() {
-        let mut outputs = Outputs { lines: 1, ..Outputs::default() };
+        let mut outputs = Outputs { requests_max: 1, ..Outputs::default() };
         let settings = Settings::default();
         let mut session = Conversation::begin(Slow, &settings, &mut outputs);
         session.input(

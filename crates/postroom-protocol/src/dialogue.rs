@@ -52,6 +52,8 @@ pub(crate) trait Dialogue {
 pub(crate) enum Step<A> {
     /// No answer.
     Silence,
+    /// No answer: the line begins a request, which the next line completes.
+    Begin,
     /// A request, answered when its reply arrives.
     Ask(A, Request),
     /// A request that decides what the next line means.

@@ -65,7 +65,7 @@ pub enum Input<'a> {
     Event(&'a Event),
     /// The result of [`Outputs::dial`]: whether the client is connected.
     Dialled(bool),
-    /// The session may take lines that it has, as many as [`Outputs::lines`] says.
+    /// The session may take lines that it has, as many as [`Outputs::requests_max`] says.
     Continue,
     /// The time set for this timer has passed.
     Elapsed(Timer),
@@ -115,9 +115,10 @@ pub struct Outputs {
     pub front: Vec<u8>,
     /// The same for the connection that the server opened.
     pub back: Vec<u8>,
-    /// How many lines the session may take of its client; it counts them down. The
-    /// driver shares the time of a turn out with it.
-    pub lines: u32,
+    /// How many requests the session may take of its client's lines; it counts them down.
+    /// A line counts as a request, unless it only begins one that the next line completes.
+    /// The driver shares the time of a turn out with it.
+    pub requests_max: u32,
     /// Requests to the office, each answered by one reply.
     pub requests: Vec<Request>,
     /// Notices to the office, which have no reply.

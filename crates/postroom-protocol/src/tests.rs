@@ -12,7 +12,7 @@ use super::*;
 
 /// Outputs of a session that may take any number of lines.
 fn outputs() -> Outputs {
-    Outputs { lines: u32::MAX, ..Outputs::default() }
+    Outputs { requests_max: u32::MAX, ..Outputs::default() }
 }
 
 fn log_in(protocol: &Protocol) -> &'static [u8] {

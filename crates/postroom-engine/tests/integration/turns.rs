@@ -7,8 +7,8 @@ use postroom_store::Limits;
 
 use crate::driver::{Driver, PeerKey};
 
-/// Lines of all clients that a turn takes.
-const LINES_MAX: usize = 1_024;
+/// Requests of all clients that a turn takes.
+const REQUESTS_MAX: usize = 1_024;
 
 const FLOODERS: usize = 300;
 /// Requests that each of them sends at once.
@@ -46,24 +46,38 @@ fn answers(driver: &mut Driver, keys: &[PeerKey]) -> usize {
 }
 
 #[test]
-fn a_turn_takes_so_many_lines_and_then_goes_on_with_the_others() {
+fn a_turn_takes_so_many_requests_and_then_goes_on_with_the_others() {
     let (mut driver, flooders, _) = flooded();
     let mut answered = answers(&mut driver, &flooders);
-    assert!(answered > 0 && answered <= LINES_MAX, "{answered} in one turn");
+    assert!(answered > 0 && answered <= REQUESTS_MAX, "{answered} in one turn");
     while answered < FLOODERS * FLOOD {
         driver.turn();
         let now = answers(&mut driver, &flooders);
-        assert!(now > 0 && now <= LINES_MAX, "{now} in one turn");
+        assert!(now > 0 && now <= REQUESTS_MAX, "{now} in one turn");
         answered += now;
     }
     assert_eq!(answered, FLOODERS * FLOOD);
 }
 
 #[test]
+fn a_request_of_two_lines_counts_once() {
+    const SENDERS: usize = 50;
+    const EACH: usize = 16;
+    let mut driver = Driver::new(EngineSettings::default(), Limits::default());
+    let senders = readers(&mut driver, SENDERS);
+    for key in &senders {
+        driver.look(*key);
+        driver.put(*key, "COMPOSE bob\nhi\n".repeat(EACH).as_bytes());
+    }
+    driver.turn();
+    assert_eq!(answers(&mut driver, &senders), SENDERS * EACH, "in one turn");
+}
+
+#[test]
 fn a_client_that_waits_for_each_answer_goes_before_those_that_do_not() {
     let (mut driver, flooders, honest) = flooded();
     // Each of them has had its first turn.
-    (0..FLOODERS * 8 / LINES_MAX).for_each(|_| driver.turn());
+    (0..FLOODERS * 8 / REQUESTS_MAX).for_each(|_| driver.turn());
     for _ in 0..10 {
         driver.put(honest, b"READ\n");
         driver.turn();

@@ -78,7 +78,7 @@ impl Mailbox {
             }
             (Command::Compose(recipient), State::Member) => {
                 self.state = State::Writing { recipient: Name::from_bytes(recipient) };
-                Some(Step::Silence)
+                Some(Step::Begin)
             }
             (Command::Read, State::Member) => Some(Step::Ask(Asked::Read, Request::Read)),
             (Command::Exit, State::Member) => Some(Step::Close(Close::Asked)),
