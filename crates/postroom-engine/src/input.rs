@@ -6,7 +6,7 @@ use postroom_model::{Request, SessionKey};
 use postroom_protocol::{Input, Login, Outputs, Reading, Stream, Timer};
 use postroom_store::Store;
 
-use crate::connection::{Broken, Ending, Overdue, Phase};
+use crate::connection::{Broken, Connection, Ending, Overdue, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::Proof;
 use crate::telling::TellsLeft;
@@ -50,8 +50,9 @@ impl<S: Store> Engine<S> {
             return;
         };
         connection.is_readable = true;
-        if connection.listed.is_none() && self.has_input(key) {
-            self.connections[key.index()].listed = Some(self.turns.add_fresh(key));
+        // Whether it may be read from is seen when it is its turn.
+        if connection.listed.is_none() {
+            connection.listed = Some(self.turns.add_fresh(key));
         }
     }
 
@@ -68,15 +69,16 @@ impl<S: Store> Engine<S> {
     pub fn next_read(&mut self, now: Instant) -> Option<Read> {
         self.now = now;
         while let Some((key, listed)) = self.turns.next() {
-            let (reading, is_held) = (self.reading(key), self.is_held(key));
-            let connection = self.connections.get_mut(key.index());
+            let connection = self.connections.get(key.index());
             let Some(connection) = connection.filter(|other| other.listed == Some(listed)) else {
                 continue;
             };
-            if is_held {
+            if self.is_held(connection) {
                 self.turns.hold(key, listed);
                 continue;
             }
+            let reading = self.reading(connection);
+            let connection = &mut self.connections[key.index()];
             connection.listed = None;
             connection.gives_way.serve();
             if connection.overdue.serve() {
@@ -96,13 +98,12 @@ impl<S: Store> Engine<S> {
 
     /// Whether bytes of a connection would be read, if it had any.
     pub fn takes_bytes(&self, key: ConnectionKey) -> bool {
-        matches!(self.reading(key), Reading::Bytes | Reading::Proof)
+        let connection = self.connections.get(key.index());
+        let reading = connection.map(|connection| self.reading(connection));
+        matches!(reading, Some(Reading::Bytes | Reading::Proof))
     }
 
-    fn reading(&self, key: ConnectionKey) -> Reading {
-        let Some(connection) = self.connections.get(key.index()) else {
-            return Reading::Nothing;
-        };
+    fn reading(&self, connection: &Connection) -> Reading {
         match connection.phase {
             Phase::Open if connection.stream == Stream::Back => Reading::Bytes,
             Phase::Open if connection.waits.is_set() => Reading::Nothing,
@@ -138,12 +139,15 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    fn has_input(&self, key: ConnectionKey) -> bool {
-        match self.reading(key) {
-            Reading::Lines => true,
-            Reading::Bytes | Reading::Proof => self.connections[key.index()].is_readable,
-            Reading::Nothing => false,
-        }
+    fn has_input(&self, connection: &Connection) -> bool {
+        // Most have nothing: that is seen first.
+        let may_have = connection.is_readable || connection.reading == Reading::Lines;
+        may_have
+            && match self.reading(connection) {
+                Reading::Lines => true,
+                Reading::Bytes | Reading::Proof => connection.is_readable,
+                Reading::Nothing => false,
+            }
     }
 
     /// Lists a connection if it has input left over.
@@ -151,21 +155,16 @@ impl<S: Store> Engine<S> {
         let Some(connection) = self.connections.get(key.index()) else {
             return;
         };
-        if connection.listed.is_none() && self.has_input(key) {
+        if connection.listed.is_none() && self.has_input(connection) {
             self.connections[key.index()].listed = Some(self.turns.add_rest(key));
         }
     }
 
     /// While sessions are to be told of posts, more posts have to wait.
-    fn is_held(&self, key: ConnectionKey) -> bool {
+    fn is_held(&self, connection: &Connection) -> bool {
         let may_say =
             |session| self.sessions.get(session).is_some_and(|session| session.protocol.has_posts);
-        !self.due.is_empty()
-            && self
-                .connections
-                .get(key.index())
-                .and_then(|connection| connection.session)
-                .is_some_and(may_say)
+        !self.due.is_empty() && connection.session.is_some_and(may_say)
     }
 
     /// Takes bytes of a connection. `acknowledged` says, where they may be a
@@ -341,7 +340,7 @@ impl<S: Store> Engine<S> {
         let Some(session) = self.sessions.get(key) else {
             return 0;
         };
-        self.rates.requests(&session.buckets, session.peer.ip.into(), self.now)
+        self.rates.requests(&session.buckets, self.now)
     }
 
     fn feed_with(&mut self, key: SessionKey, input: Input<'_>, requests: u32) -> u32 {
@@ -410,8 +409,10 @@ impl<S: Store> Engine<S> {
         for request in outputs.requests.drain(..) {
             self.ask(key, front, request);
         }
-        for notice in outputs.notices.drain(..) {
-            self.office.note(key, notice);
+        if !outputs.notices.is_empty() {
+            for notice in outputs.notices.drain(..) {
+                self.office.note(key, notice);
+            }
         }
         if !outputs.timers.is_empty() {
             self.set_timers(key, outputs);
@@ -443,8 +444,7 @@ impl<S: Store> Engine<S> {
         if let Request::LogIn { name, .. } = &request {
             session.account = Some(name.into());
         }
-        let (peer, now) = (session.peer.ip, self.now);
-        let until = self.rates.charge(&mut session.buckets, peer.into(), &request, now);
+        let until = self.rates.charge(&mut session.buckets, &request, self.now);
         if let Some(until) = until {
             let waits = &mut self.connections[front.index()].waits;
             self.timers.set(waits, Deadline::Rate(front), Some(until));

@@ -11,7 +11,6 @@ use crate::Engine;
 use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::{Listener, ListenerKey, Proof};
-use crate::rates::Buckets;
 use crate::session::Session;
 use crate::timers::{Deadline, Slot};
 
@@ -41,7 +40,7 @@ impl<S: Store> Engine<S> {
             front,
             back: None,
             timers: [Slot::default(); Timer::ALL.len()],
-            buckets: Buckets::default(),
+            buckets: self.rates.buckets(peer.ip().into()),
             positions: Vec::new(),
             has_untold: false,
             is_due: false,

@@ -67,14 +67,23 @@ impl Charge {
     }
 }
 
-/// The buckets of a session.
+/// A bucket for each charge.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Buckets {
+pub(crate) struct Pair {
     words: Bucket,
     logins: Bucket,
 }
 
-impl Buckets {
+/// The buckets of a session.
+#[derive(Debug)]
+pub(crate) enum Buckets {
+    /// It pays nothing.
+    Exempt,
+    /// Its own, and its peer's network.
+    Own(Box<(Pair, Network)>),
+}
+
+impl Pair {
     fn of(&mut self, charge: Charge) -> &mut Bucket {
         match charge {
             Charge::Words => &mut self.words,
@@ -87,7 +96,7 @@ impl Buckets {
 #[derive(Debug)]
 pub(crate) struct Rates {
     limits: RateLimits,
-    networks: HashMap<Network, Buckets>,
+    networks: HashMap<Network, Pair>,
 }
 
 impl Rates {
@@ -95,19 +104,28 @@ impl Rates {
         Self { limits, networks: HashMap::new() }
     }
 
+    /// The buckets of a new session.
+    pub(crate) fn buckets(&self, network: Network) -> Buckets {
+        if network.is_loopback() && !self.limits.loopback {
+            Buckets::Exempt
+        } else {
+            Buckets::Own(Box::new((Pair::default(), network)))
+        }
+    }
+
     /// Charges a session and its network for a request. Returns until when the session
     /// is not to be read from, if it has to wait.
     pub(crate) fn charge(
         &mut self,
         session: &mut Buckets,
-        network: Network,
         request: &Request,
         now: Instant,
     ) -> Option<Instant> {
-        let charge = Charge::of(request)?;
-        if network.is_loopback() && !self.limits.loopback {
+        let Buckets::Own(own) = session else {
             return None;
-        }
+        };
+        let (charge, (session, network)) = (Charge::of(request)?, &mut **own);
+        let network = *network;
         let (of_session, of_network) = match charge {
             Charge::Words => (self.limits.words, self.limits.words_of_network),
             Charge::Login => (self.limits.logins, self.limits.logins_of_network),
@@ -122,12 +140,13 @@ impl Rates {
 
     /// How many requests a session may take at a time: as many as there are tokens, and
     /// one where there is none.
-    pub(crate) fn requests(&self, session: &Buckets, network: Network, now: Instant) -> u32 {
-        if network.is_loopback() && !self.limits.loopback {
+    pub(crate) fn requests(&self, session: &Buckets, now: Instant) -> u32 {
+        let Buckets::Own(own) = session else {
             return u32::MAX;
-        }
+        };
+        let (session, network) = &**own;
         let RateLimits { words, words_of_network, logins, logins_of_network, .. } = self.limits;
-        let of_network = self.networks.get(&network).copied().unwrap_or_default();
+        let of_network = self.networks.get(network).copied().unwrap_or_default();
         let left = [
             session.words.left(words, now),
             session.logins.left(logins, now),
@@ -154,7 +173,7 @@ impl Rates {
     /// Forgets networks whose buckets are full, or all, if none is.
     fn forget_full(&mut self, now: Instant) {
         self.networks
-            .retain(|_, Buckets { words, logins }| !(words.is_full(now) && logins.is_full(now)));
+            .retain(|_, Pair { words, logins }| !(words.is_full(now) && logins.is_full(now)));
         if self.networks.len() >= NETWORKS_MAX {
             self.networks.clear();
         }
@@ -192,15 +211,14 @@ mod tests {
         let limits =
             RateLimits { words: Rate { per_second: 1, burst: 1 }, ..RateLimits::default() };
         let mut rates = Rates::new(limits);
-        let mut session = Buckets::default();
+        let [mut v4, mut v6, mut remote] =
+            ["127.0.0.1", "::1", "192.0.2.1"].map(|address| rates.buckets(network(address)));
         for _ in 0..10 {
-            let mut charge =
-                |address, request| rates.charge(&mut session, network(address), &request, now);
-            assert_eq!(charge("127.0.0.1", post()), None);
-            assert_eq!(charge("::1", post()), None);
-            assert_eq!(charge("192.0.2.1", Request::Read), None);
+            assert_eq!(rates.charge(&mut v4, &post(), now), None);
+            assert_eq!(rates.charge(&mut v6, &post(), now), None);
+            assert_eq!(rates.charge(&mut remote, &Request::Read, now), None);
         }
-        assert!(rates.charge(&mut session, network("192.0.2.1"), &post(), now).is_some());
+        assert!(rates.charge(&mut remote, &post(), now).is_some());
     }
 
     #[test]
@@ -208,7 +226,8 @@ mod tests {
         let (now, mut rates) = (any_time(), Rates::new(RateLimits::default()));
         for number in 0..100_000_u32 {
             let address = format!("10.{}.{}.{}", number >> 16, number >> 8 & 255, number & 255);
-            rates.charge(&mut Buckets::default(), network(&address), &post(), now);
+            let mut session = rates.buckets(network(&address));
+            rates.charge(&mut session, &post(), now);
             assert!(rates.networks.len() <= NETWORKS_MAX);
         }
     }

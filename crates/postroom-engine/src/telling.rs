@@ -8,7 +8,7 @@ use std::vec;
 
 use postroom_model::{Event, Reply, SessionKey};
 use postroom_office::{Output, Posts};
-use postroom_protocol::Input;
+use postroom_protocol::{Input, Reading};
 use postroom_store::Store;
 
 use crate::Engine;
@@ -60,7 +60,7 @@ impl<S: Store> Engine<S> {
             return false;
         };
         match output {
-            Output::Reply(session, reply) => self.tell_reply(session, reply),
+            Output::Reply(session, reply) => self.tell_replies(session, reply),
             Output::Event(sessions, event) => {
                 self.log_event(&event);
                 self.telling = Some(Telling { event, sessions: sessions.into_iter() });
@@ -78,16 +78,27 @@ impl<S: Store> Engine<S> {
         true
     }
 
-    fn tell_reply(&mut self, key: SessionKey, reply: Reply) {
+    /// Passes on a reply, and the replies to the same session that follow it.
+    fn tell_replies(&mut self, key: SessionKey, first: Reply) {
         self.tell_posts(key);
-        let Some(session) = self.sessions.get_mut(key) else {
+        let Some(mut buffers) = self.lend_buffers(key, 0) else {
             return;
         };
-        if let Reply::LoggedIn { name, .. } = &reply {
-            session.account = Some(name.into());
+        let mut reading = Reading::Nothing;
+        let mut next = Some(first);
+        while let Some(reply) = next
+            && let Some(session) = self.sessions.get_mut(key)
+        {
+            if let Reply::LoggedIn { name, .. } = &reply {
+                session.account = Some(name.into());
+            }
+            self.log_reply(key, &reply);
+            if let Some(session) = self.sessions.get_mut(key) {
+                reading = session.state.input(Input::Reply(reply), &mut buffers.outputs);
+            }
+            next = self.office.take_reply(key);
         }
-        self.log_reply(key, &reply);
-        self.feed(key, Input::Reply(reply));
+        self.carry_out(key, buffers, reading);
     }
 
     fn tell_event(&mut self, telling: Telling) {

@@ -247,16 +247,18 @@ impl Creations {
             // Nothing keeps the payer's record for it.
             return;
         }
-        let site = self.records[payer.0].site;
-        for key in [Some(payer), site].into_iter().flatten() {
-            self.records[key.0].bucket(kind).reserved -= count;
-            if created > 0 {
-                self.take(key, is_local, kind, created.min(count));
-            }
+        let record = &mut self.records[payer.0];
+        let (site, users) = (record.site, record.users);
+        record.bucket(kind).reserved -= count;
+        if let Some(site) = site {
+            self.records[site.0].bucket(kind).reserved -= count;
         }
         if created > 0 {
+            for key in [Some(payer), site].into_iter().flatten() {
+                self.take(key, is_local, kind, created.min(count));
+            }
             self.forget();
-        } else if self.records[payer.0].users == 0 {
+        } else if users == 0 {
             self.remove_if_unused(payer);
         }
     }

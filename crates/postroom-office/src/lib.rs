@@ -249,6 +249,17 @@ impl<S: Store> Office<S> {
         self.outputs.pop_front().or_else(|| self.posts.take().map(Output::Posts))
     }
 
+    /// Takes the next output if it is a reply to this session.
+    pub fn take_reply(&mut self, session: SessionKey) -> Option<Reply> {
+        match self.outputs.front() {
+            Some(Output::Reply(to, _)) if *to == session => match self.outputs.pop_front() {
+                Some(Output::Reply(_, reply)) => Some(reply),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Whether [`next_job`](Self::next_job) has work to do.
     pub fn has_work(&self) -> bool {
         let has_newcomers = self.file.as_ref().is_some_and(PasswordFile::has_newcomers);
@@ -316,11 +327,20 @@ impl<S: Store> Office<S> {
     /// Resolves a request with its reply, and passes on all replies of the session that
     /// are due.
     fn resolve(&mut self, key: RequestKey, reply: Reply) {
-        let work = find(&mut self.sessions, key.session).and_then(Session::work);
-        if let Some(work) = work {
-            work.requests.resolve(key.number, reply);
-            self.advance(key.session);
-        }
+        self.settle(key, reply);
+        self.advance(key.session);
+    }
+
+    /// Settles a request with its reply. The replies of later ones may be due then: see
+    /// [`advance`](Self::advance).
+    fn settle(&mut self, key: RequestKey, reply: Reply) {
+        let Some(record) = find(&mut self.sessions, key.session) else {
+            return;
+        };
+        let has_ended = record.has_ended;
+        let due = record.work().and_then(|work| work.requests.settle(key.number, reply));
+        self.outputs
+            .extend(due.filter(|_| !has_ended).map(|reply| Output::Reply(key.session, reply)));
     }
 
     /// Passes on the replies that are due in a session. Once it has no request left, its

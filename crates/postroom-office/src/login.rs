@@ -186,17 +186,16 @@ impl<S: Store> Office<S> {
             return;
         };
         let work = record.work_or(&mut self.spare);
+        work.release = Some(present.presence);
         if let Some(awaited) = present.awaited {
-            // A post that is still being stored is answered at its completion.
+            let key = RequestKey { session, number: awaited.number };
             match awaited.stage {
+                // Answered at its completion.
                 Stage::Storing { .. } => {}
-                Stage::Posted { committed, .. } => {
-                    work.requests.resolve(awaited.number, Reply::Undelivered(committed));
-                }
-                Stage::Told { .. } => work.requests.resolve(awaited.number, Reply::Told),
+                Stage::Posted { committed, .. } => self.settle(key, Reply::Undelivered(committed)),
+                Stage::Told { .. } => self.settle(key, Reply::Told),
             }
         }
-        work.release = Some(present.presence);
         self.awaits_no_more_from(session, present.account);
     }
 

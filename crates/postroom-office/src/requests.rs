@@ -119,12 +119,17 @@ impl Requests {
             .position(|pending| matches!(pending, Pending::Reading | Pending::Deferred(_)))
     }
 
-    /// Notes the reply to a request; it is due when those before it have gone.
-    pub(crate) fn resolve(&mut self, number: u32, reply: Reply) {
+    /// Takes the reply to a request: returns it if it is due, and otherwise keeps it until
+    /// those before it have gone.
+    pub(crate) fn settle(&mut self, number: u32, reply: Reply) -> Option<Reply> {
         let place = number.wrapping_sub(self.first) as usize;
-        if let Some(pending) = self.pending.get_mut(place) {
-            *pending = Pending::Ready(reply);
+        let pending = self.pending.get_mut(place)?;
+        if place == 0 {
+            self.pop();
+            return Some(reply);
         }
+        *pending = Pending::Ready(reply);
+        None
     }
 
     /// Takes what is due.
@@ -215,8 +220,7 @@ mod tests {
             assert!(requests.add(request).is_none());
         }
         assert!(requests.take_due().is_none());
-        requests.resolve(count, Reply::Unread(1));
-        assert!(matches!(requests.take_due(), Some(Due::Reply(_))));
+        assert!(requests.settle(count, Reply::Unread(1)).is_some());
         assert!(matches!(requests.take_due(), Some(Due::Request(1, Request::Read))));
         assert!(matches!(requests.take_due(), Some(Due::Request(2, Request::Confirm))));
         assert!(requests.take_due().is_none(), "the next count waits for both");
@@ -226,13 +230,13 @@ mod tests {
     fn replies_leave_in_the_order_of_the_requests() {
         let mut requests = Requests::default();
         let [first, second, third] = [(); 3].map(|()| begin(&mut requests));
-        requests.resolve(third, Reply::Unread(3));
-        requests.resolve(second, Reply::Unread(2));
+        assert!(requests.settle(third, Reply::Unread(3)).is_none());
+        assert!(requests.settle(second, Reply::Unread(2)).is_none());
         assert_eq!(replies(&mut requests), [0_u32; 0]);
-        requests.resolve(first, Reply::Unread(1));
-        assert_eq!(replies(&mut requests), [1, 2, 3]);
-        requests.resolve(first, Reply::Unread(1));
-        assert!(requests.is_empty(), "an answered request is not answered again");
+        assert!(matches!(requests.settle(first, Reply::Unread(1)), Some(Reply::Unread(1))));
+        assert_eq!(replies(&mut requests), [2, 3]);
+        let again = requests.settle(first, Reply::Unread(1));
+        assert!(again.is_none(), "an answered request is not answered again");
     }
 
     #[test]
@@ -241,13 +245,11 @@ mod tests {
         let first = begin(&mut requests);
         assert!(requests.add(Request::CountUnread).is_none());
         assert!(requests.take_due().is_none());
-        requests.resolve(first, Reply::Unread(1));
-        assert!(matches!(requests.take_due(), Some(Due::Reply(Reply::Unread(1)))));
+        assert!(matches!(requests.settle(first, Reply::Unread(1)), Some(Reply::Unread(1))));
         let Some(Due::Request(number, Request::CountUnread)) = requests.take_due() else {
             panic!("{requests:?}");
         };
         assert!(requests.take_due().is_none(), "it is under way");
-        requests.resolve(number, Reply::Unread(2));
-        assert_eq!(replies(&mut requests), [2]);
+        assert!(matches!(requests.settle(number, Reply::Unread(2)), Some(Reply::Unread(2))));
     }
 }
