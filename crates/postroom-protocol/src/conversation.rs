@@ -287,18 +287,17 @@ impl<D: Dialogue> Conversation<D> {
             if outputs.requests_max == 0 && self.lines.has_line() {
                 return;
             }
-            let step = match self.lines.next_line() {
-                Some(line) => {
-                    let step = self.dialogue.line(line);
-                    let counts = u32::from(!matches!(step, Step::Begin));
-                    outputs.requests_max = outputs.requests_max.saturating_sub(counts);
-                    Some(step)
-                }
-                None if self.is_ending => self.end_partial(),
-                None => None,
-            };
-            let Some(step) = step else {
-                if self.is_ending && self.pending.is_empty() {
+            let step = if let Some(line) = self.lines.next_line() {
+                let step = self.dialogue.line(line);
+                let counts = u32::from(!matches!(step, Step::Begin));
+                outputs.requests_max = outputs.requests_max.saturating_sub(counts);
+                step
+            } else if !self.is_ending {
+                return;
+            } else if let Some(step) = self.end_partial() {
+                step
+            } else {
+                if self.pending.is_empty() {
                     self.close(Close::Asked, outputs);
                 }
                 return;
