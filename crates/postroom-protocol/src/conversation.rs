@@ -156,9 +156,8 @@ impl<D: Dialogue> Conversation<D> {
             let is_proof = proof && self.pending.is_empty();
             self.proof = if is_proof { Proof::InNextLine } else { Proof::Due };
         }
-        self.lines.push(bytes);
         self.sends_line_feeds = self.sends_line_feeds || memchr::memchr(b'\n', bytes).is_some();
-        self.proceed(outputs);
+        self.take_lines(bytes, outputs);
         self.watch_pause(outputs);
     }
 
@@ -283,11 +282,19 @@ impl<D: Dialogue> Conversation<D> {
 
     /// Handles lines until one has to wait.
     fn proceed(&mut self, outputs: &mut Outputs) {
+        self.take_lines(&[], outputs);
+    }
+
+    /// The same, with bytes just received.
+    fn take_lines(&mut self, mut received: &[u8], outputs: &mut Outputs) {
         while self.may_take_a_line() && self.has_room_for_an_answer(outputs) {
-            if outputs.requests_max == 0 && self.lines.has_line() {
-                return;
+            if outputs.requests_max == 0 {
+                self.lines.push(std::mem::take(&mut received));
+                if self.lines.has_line() {
+                    return;
+                }
             }
-            let step = if let Some(line) = self.lines.next_line() {
+            let step = if let Some(line) = self.lines.next_line_of(&mut received) {
                 let step = self.dialogue.line(line);
                 let counts = u32::from(!matches!(step, Step::Begin));
                 outputs.requests_max = outputs.requests_max.saturating_sub(counts);
@@ -304,6 +311,7 @@ impl<D: Dialogue> Conversation<D> {
             };
             self.step(step, outputs);
         }
+        self.lines.push(received);
         if self.is_ending && matches!(self.intake, Intake::Replies) && self.lines.is_empty() {
             outputs.notices.push(Notice::Ending);
         }

@@ -25,6 +25,14 @@ pub(crate) enum Line<'a> {
     TooLong,
 }
 
+impl<'a> Line<'a> {
+    /// The line of these bytes before a line feed.
+    fn new(bytes: &'a [u8], line_bytes_max: usize) -> Self {
+        let line = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        if line.len() > line_bytes_max { Self::TooLong } else { Self::Whole(line) }
+    }
+}
+
 impl LineDecoder {
     /// A decoder of lines of at most `line_bytes_max` bytes, without their ends.
     pub(crate) fn new(line_bytes_max: usize) -> Self {
@@ -44,7 +52,25 @@ impl LineDecoder {
 
     /// Whether it holds a complete line.
     pub(crate) fn has_line(&self) -> bool {
-        memchr::memchr(b'\n', &self.bytes[self.searched..]).is_some()
+        !self.bytes.is_empty() && memchr::memchr(b'\n', &self.bytes[self.searched..]).is_some()
+    }
+
+    /// Takes the next line of the bytes kept and then of those just received, of which it
+    /// keeps only what does not end a line.
+    pub(crate) fn next_line_of<'a, 'b: 'a>(
+        &'a mut self,
+        received: &mut &'b [u8],
+    ) -> Option<Line<'a>> {
+        if self.bytes.is_empty()
+            && !self.skipping
+            && let Some(end) = memchr::memchr(b'\n', received)
+        {
+            let (line, rest) = received.split_at(end);
+            *received = &rest[1..];
+            return Some(Line::new(line, self.line_bytes_max));
+        }
+        self.push(std::mem::take(received));
+        self.next_line()
     }
 
     /// Adds received bytes.
@@ -55,6 +81,9 @@ impl LineDecoder {
     /// Takes the next line, if it is complete or known to be too long; otherwise frees
     /// unused memory.
     pub(crate) fn next_line(&mut self) -> Option<Line<'_>> {
+        if self.bytes.is_empty() {
+            return None;
+        }
         if self.skipping && !self.skip() {
             return None;
         }
@@ -70,9 +99,7 @@ impl LineDecoder {
         let (start, next) = (self.start, end + 1);
         self.start = next;
         self.searched = next;
-        let line = &self.bytes[start..end];
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        Some(if line.len() > self.line_bytes_max { Line::TooLong } else { Line::Whole(line) })
+        Some(Line::new(&self.bytes[start..end], self.line_bytes_max))
     }
 
     /// Takes the bytes of an incomplete line, if there are any.
@@ -152,10 +179,9 @@ mod tests {
         let mut rest = input;
         let mut parts = parts.iter().copied().cycle();
         while !rest.is_empty() {
-            let (part, tail) = rest.split_at(parts.next().unwrap_or(1).clamp(1, rest.len()));
+            let (mut part, tail) = rest.split_at(parts.next().unwrap_or(1).clamp(1, rest.len()));
             rest = tail;
-            decoder.push(part);
-            while let Some(line) = decoder.next_line() {
+            while let Some(line) = decoder.next_line_of(&mut part) {
                 lines.push(match line {
                     Line::Whole(line) => Some(line.to_vec()),
                     Line::TooLong => None,
