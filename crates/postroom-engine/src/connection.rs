@@ -25,10 +25,9 @@ pub(crate) struct Connection {
     pub(crate) is_readable: bool,
     /// Set while it is listed among those whose input is to be taken.
     pub(crate) listed: Option<Listed>,
-    /// Whether a deadline of its session has passed.
-    pub(crate) overdue: Overdue,
-    /// Whether it is to give way to others before its login.
-    pub(crate) gives_way: Overdue,
+    /// Set once it is to give way to others before its login: up to where input is taken
+    /// before that.
+    pub(crate) gives_way: Option<Listed>,
     /// Already in the list of connections to be transmitted.
     pub(crate) in_unsent: bool,
     /// The peer has half-closed.
@@ -56,38 +55,6 @@ pub(crate) enum Phase {
     Closing(Close),
     /// Our side has half-closed; the peer's bytes are dropped until it closes too.
     Draining(Close),
-}
-
-/// A deadline that waits for a peer counts what the peer sent before: the connection's
-/// input is taken once first.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Overdue {
-    /// No deadline has passed.
-    No,
-    /// One has passed, and input waits that was not taken yet.
-    Waiting,
-    /// Input was taken since.
-    Served,
-}
-
-impl Overdue {
-    /// A deadline has passed; whether it must wait.
-    pub(crate) fn must_wait(&mut self, is_listed: bool) -> bool {
-        *self = match self {
-            Self::No | Self::Waiting if is_listed => Self::Waiting,
-            _ => Self::No,
-        };
-        *self == Self::Waiting
-    }
-
-    /// Input is taken; returns whether a deadline has waited for it.
-    pub(crate) fn serve(&mut self) -> bool {
-        let has_waited = *self == Self::Waiting;
-        if has_waited {
-            *self = Self::Served;
-        }
-        has_waited
-    }
 }
 
 /// Why the driver can use a connection no more.
@@ -142,8 +109,7 @@ impl Connection {
             reading: Reading::Bytes,
             is_readable: false,
             listed: None,
-            overdue: Overdue::No,
-            gives_way: Overdue::No,
+            gives_way: None,
             in_unsent: false,
             has_half_closed: false,
             waits: Slot::default(),

@@ -6,12 +6,23 @@ use postroom_model::{Request, SessionKey};
 use postroom_protocol::{Input, Login, Outputs, Reading, Stream, Timer};
 use postroom_store::Store;
 
-use crate::connection::{Broken, Connection, Ending, Overdue, Phase};
+use crate::connection::{Broken, Connection, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::Proof;
 use crate::telling::TellsLeft;
 use crate::timers::{Deadline, Slot};
+use crate::turns::Listed;
 use crate::{Engine, EngineSettings, Output};
+
+/// A deadline of a session that has passed, while input is taken that came before.
+pub(crate) struct Overdue {
+    session: SessionKey,
+    timer: Timer,
+    /// The deadline.
+    slot: Slot,
+    /// The last connection whose input is taken before.
+    after: Listed,
+}
 
 /// What a session works with: the buffers of its connections.
 pub(crate) struct Buffers {
@@ -41,6 +52,7 @@ impl<S: Store> Engine<S> {
         self.office.set_time(now);
         self.turns.begin();
         self.tells_left = TellsLeft::WHOLE;
+        self.elapse();
         self.end_those_with_most_waiting();
     }
 
@@ -80,10 +92,6 @@ impl<S: Store> Engine<S> {
             let reading = self.reading(connection);
             let connection = &mut self.connections[key.index()];
             connection.listed = None;
-            connection.gives_way.serve();
-            if connection.overdue.serve() {
-                self.served.push(key);
-            }
             match (reading, connection.session) {
                 (Reading::Lines, Some(session)) => self.feed_lines(session, Input::Continue),
                 (Reading::Bytes | Reading::Proof, _) if connection.is_readable => {
@@ -243,13 +251,9 @@ impl<S: Store> Engine<S> {
     /// Passes the deadlines that are over.
     pub fn time_passed(&mut self, now: Instant) {
         self.now = now;
-        let mut waiting = Vec::new();
         while let Some(deadline) = self.timers.take_passed(now) {
             match deadline {
-                Deadline::Session(session, timer) if self.waits_for_input(session) => {
-                    waiting.push((session, timer));
-                }
-                Deadline::Session(session, timer) => self.elapsed(session, timer),
+                Deadline::Session(session, timer) => self.is_overdue(session, timer),
                 Deadline::Dial(session) => self.dial_limit_passed(session),
                 Deadline::Redial(session) => self.redial(session),
                 // The logins are tended in each turn.
@@ -270,38 +274,35 @@ impl<S: Store> Engine<S> {
                 }
             }
         }
-        // Of those that have been served, no deadline has passed any more.
-        for key in std::mem::take(&mut self.served) {
-            if let Some(connection) = self.connections.get_mut(key.index())
-                && connection.overdue == Overdue::Served
-            {
-                connection.overdue = Overdue::No;
-            }
-        }
-        for (key, timer) in waiting {
-            if let Some(session) = self.sessions.get_mut(key) {
-                let slot = &mut session.timers[timer.index()];
-                *slot = Slot::default();
-                self.timers.set(slot, Deadline::Session(key, timer), Some(now));
-            }
-        }
         self.log_left_out();
     }
 
-    /// Whether a deadline that has passed must wait until the input of its session was
-    /// taken once.
-    fn waits_for_input(&mut self, session: SessionKey) -> bool {
-        let Some(session) = self.sessions.get(session) else {
-            return false;
-        };
-        let connection = &mut self.connections[session.front.index()];
-        connection.overdue.must_wait(connection.listed.is_some())
+    /// Notes a deadline that has passed. It counts what clients have sent before: all
+    /// input that is listed by now is taken first, and the turn that takes it ends.
+    fn is_overdue(&mut self, session: SessionKey, timer: Timer) {
+        if let Some(record) = self.sessions.get(session) {
+            let (slot, after) = (record.timers[timer.index()], self.turns.last_listed());
+            self.overdue.push_back(Overdue { session, timer, slot, after });
+        }
     }
 
-    fn elapsed(&mut self, key: SessionKey, timer: Timer) {
-        if let Some(session) = self.sessions.get_mut(key) {
-            session.timers[timer.index()] = Slot::default();
-            self.feed(key, Input::Elapsed(timer));
+    /// Tells sessions of the deadlines that wait for no input any more.
+    fn elapse(&mut self) {
+        if self.overdue.is_empty() {
+            return;
+        }
+        let first = self.turns.first_listed();
+        while let Some(overdue) = self.overdue.front()
+            && first.is_none_or(|first| first > overdue.after)
+            && let Some(Overdue { session, timer, slot, .. }) = self.overdue.pop_front()
+        {
+            if let Some(record) = self.sessions.get_mut(session)
+                // Otherwise it was set anew, or stopped, meanwhile.
+                && record.timers[timer.index()] == slot
+            {
+                record.timers[timer.index()] = Slot::default();
+                self.feed(session, Input::Elapsed(timer));
+            }
         }
     }
 

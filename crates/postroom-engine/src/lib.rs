@@ -52,6 +52,7 @@ use before_login::BeforeLogin;
 use connection::Connection;
 use delivery::Watch;
 use dial::Failures;
+use input::Overdue;
 use listener::Listeners;
 use log::Counts;
 use rates::Rates;
@@ -97,8 +98,8 @@ pub struct Engine<S> {
     line_counts: Counts,
     /// Connections with input to be taken.
     turns: Turns,
-    /// Those of them whose input was taken in this turn for a deadline that waits for it.
-    served: Vec<ConnectionKey>,
+    /// Deadlines that have passed and wait for input.
+    overdue: VecDeque<Overdue>,
     outputs: VecDeque<Output>,
     /// What is being passed on to several sessions.
     telling: Option<Telling>,
@@ -168,7 +169,7 @@ impl<S: Store> Engine<S> {
             checks_deadline: Slot::default(),
             line_counts: Counts::default(),
             turns: Turns::new(),
-            served: Vec::new(),
+            overdue: VecDeque::new(),
             outputs: VecDeque::new(),
             telling: None,
             event_bytes: 0,
@@ -243,6 +244,7 @@ impl<S: Store> Engine<S> {
     pub fn has_work(&self) -> bool {
         self.office.has_work()
             || self.turns.has_any()
+            || !self.overdue.is_empty()
             || self.telling.is_some()
             || !self.due.is_empty()
             || !self.outputs.is_empty()

@@ -122,7 +122,8 @@ impl<S: Store> Engine<S> {
             return false;
         };
         let connection = &mut self.connections[front.index()];
-        connection.gives_way.must_wait(connection.listed.is_some())
+        let before = *connection.gives_way.get_or_insert(self.turns.last_listed());
+        connection.listed.is_some_and(|listed| listed <= before)
     }
 
     /// Gives an evicted connection no more than the drain limit in all: a peer that

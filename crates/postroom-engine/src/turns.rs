@@ -36,7 +36,7 @@ const REST_SHARE: u32 = 4;
 
 /// A connection's place in a list: it is listed there as long as it has this number. The
 /// connection may be gone, and another one have its key.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Listed(NonZeroU64);
 
 type Entry = (ConnectionKey, Listed);
@@ -92,6 +92,17 @@ impl Turns {
         !(self.fresh.is_empty() && self.rest.is_empty() && self.held.is_empty())
     }
 
+    /// The place given last.
+    pub(crate) fn last_listed(&self) -> Listed {
+        Listed(NonZeroU64::new(self.last).unwrap_or(NonZeroU64::MIN))
+    }
+
+    /// The earliest place of a connection that was not served since.
+    pub(crate) fn first_listed(&self) -> Option<Listed> {
+        let lists = self.fresh.iter().chain(&self.rest).chain(&self.held);
+        lists.map(|(_, listed)| *listed).min()
+    }
+
     /// Lists a connection whose input has arrived since it was last served.
     pub(crate) fn add_fresh(&mut self, key: ConnectionKey) -> Listed {
         let listed = self.next_number();
@@ -108,7 +119,7 @@ impl Turns {
 
     fn next_number(&mut self) -> Listed {
         self.last += 1;
-        Listed(NonZeroU64::new(self.last).unwrap_or(NonZeroU64::MIN))
+        self.last_listed()
     }
 
     /// Keeps a connection that was just taken from its list for the next turn.

@@ -324,6 +324,7 @@ impl Driver {
     /// One turn, as a server's loop has it.
     pub(crate) fn turn(&mut self) {
         self.read();
+        self.engine.time_passed(self.now);
         self.engine.next_password_read(self.now);
         while let Some(job) = self.engine.next_job(Timestamp(0)) {
             match &mut self.held {
