@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::measure::bare_server::{self, Work};
 use crate::workloads::echo::EchoOptions;
 use crate::workloads::fanout::FanoutOptions;
 use crate::workloads::fill::FillOptions;
@@ -40,9 +41,9 @@ pub(crate) enum Command {
     Start(StartOptions),
     /// The floor of this machine: the same load against a bare echo server
     Echo(EchoOptions),
-    /// The echo server that `echo` starts
-    #[command(hide = true)]
-    EchoServer,
+    /// The server that `echo` and `fanout --floor` start
+    #[command(name = bare_server::SUBCOMMAND, hide = true)]
+    BareServer { work: Work },
 }
 
 #[cfg(test)]

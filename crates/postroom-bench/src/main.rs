@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use cli::{Cli, Command};
-use measure::{echo_server, machine};
+use measure::{bare_server, machine};
 use outcome::Outcome;
 use workloads::{echo, fanout, fill, idle, private, read, send, slow_member, start};
 
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> anyhow::Result<Outcome> {
-    if !matches!(command, Command::EchoServer) {
+    if !matches!(command, Command::BareServer { .. }) {
         report::line(&machine::facts());
     }
     match command {
@@ -51,6 +51,6 @@ fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Fill(options) => fill::run(options),
         Command::Start(options) => start::run(options),
         Command::Echo(options) => echo::run(options),
-        Command::EchoServer => echo_server::run(),
+        Command::BareServer { work } => bare_server::run(*work),
     }
 }

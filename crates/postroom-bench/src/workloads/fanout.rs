@@ -1,14 +1,19 @@
 //! Fan-out: a few members of a channel post, and all others receive it.
 
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::drive::fleet::Extent;
+use crate::drive::side::Side;
+use crate::measure::bare_server::{BareServer, Work};
+use crate::measure::measurement::Measurement;
 use crate::measure::rounds::{self, Player, Workload};
 use crate::measure::table::DELIVERIES;
 use crate::options::{at_least_one, seconds};
 use crate::outcome::Outcome;
+use crate::report;
 use crate::workloads::channel::{
-    Audience, ChannelSideOptions, Pace, Plan, player, post_bytes, sides,
+    Audience, ChannelSideOptions, Pace, Plan, Protocol, player, post_bytes, sides,
 };
 
 #[derive(Debug, Args)]
@@ -37,6 +42,10 @@ pub(crate) struct FanoutOptions {
     /// Rounds of each side
     #[arg(long, default_value_t = 5, value_parser = at_least_one())]
     pub(crate) rounds: u32,
+    /// Also measure the floor: a bare server that writes the same lines to the same
+    /// number of connections and does nothing else, senders times unseen lines a write
+    #[arg(long)]
+    pub(crate) floor: bool,
 }
 
 pub(crate) fn run(options: &FanoutOptions) -> anyhow::Result<Outcome> {
@@ -51,7 +60,41 @@ pub(crate) fn run(options: &FanoutOptions) -> anyhow::Result<Outcome> {
         rounds,
         markdown: options.sides.markdown,
     };
-    let players: anyhow::Result<Vec<Player>> =
-        sides(&options.sides).into_iter().map(|side| player(side, &plan, pace)).collect();
-    Ok(rounds::play(&workload, players?)?.outcome)
+    let mut players = sides(&options.sides)
+        .into_iter()
+        .map(|side| player(side, &plan, pace))
+        .collect::<anyhow::Result<Vec<Player>>>()?;
+    // It serves until the last round is over.
+    let floor = options.floor.then(|| BareServer::start(Work::Repeat)).transpose()?;
+    if let Some(server) = &floor {
+        let side = Side::new(Protocol::Bare, server.address, Some(server.process()));
+        players.push(player(side, &floor_plan(&plan)?, pace)?);
+    }
+    let played = rounds::play(&workload, players)?;
+    if floor.is_some() {
+        report_floor(&played.medians, senders * unseen);
+    }
+    Ok(played.outcome)
+}
+
+/// One sender, whose posts all go into one write, in place of several whose posts the
+/// server sends together once all are seen.
+fn floor_plan(plan: &Plan) -> anyhow::Result<Plan> {
+    let lines = plan.senders.checked_mul(plan.unseen);
+    let unseen = lines.context("--senders times --unseen is too large for a write")?;
+    Ok(Plan { senders: 1, unseen, ..*plan })
+}
+
+/// Prints the server CPU of each side as a multiple of that of the last, the floor.
+fn report_floor(medians: &[(&'static str, Measurement)], lines: u32) {
+    let Some(((_, floor), sides)) = medians.split_last() else {
+        return;
+    };
+    for (label, side) in sides {
+        if let Some(ratio) = side.ratio_to(floor).server_cpu_us {
+            report::line(&format!(
+                "server CPU of {label}: {ratio:.2} of bare writes of {lines} lines each"
+            ));
+        }
+    }
 }

@@ -111,7 +111,8 @@ impl Plan {
 
     fn requests(&self, protocol: Protocol, sender: usize) -> Requests {
         let text = Text::new(sender, self.body);
-        let before = protocol.command(self.audience, &self.reader()) + &text.before;
+        let command = protocol.command(self.audience, &self.name(sender), &self.reader());
+        let before = command + &text.before;
         let behind = text.behind + protocol.line_end();
         let template = Template::around(&before, text.digits, &behind);
         Requests::new(template, Numbers::cycle(u32::MAX), self.unseen)

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
+use crate::measure::bare_server::{self, Work};
 
 type Present = Arc<Mutex<HashMap<String, TcpStream>>>;
 
@@ -100,4 +101,15 @@ fn senders_are_members_and_witnesses_are_not_senders() {
     assert!(with(2, 2, None).is_ok() && with(5, 2, Some(3)).is_ok());
     assert!(with(2, 3, None).is_err() && with(1, 1, None).is_err());
     assert!(with(5, 2, Some(4)).is_err());
+}
+
+#[test]
+fn the_floor_repeats_the_lines_of_chat() {
+    let plan = plan(Audience::Everyone, 5, 1);
+    let server = bare_server::tests::start(Work::Repeat);
+    let mut floor = Channel::open(Protocol::Bare, server, &plan).unwrap();
+    assert_eq!(floor.line_bytes(), open(1, &plan).unwrap().line_bytes());
+    let tally = floor.run(Pace::Seen(Extent::Total(50))).unwrap();
+    assert_eq!((tally.answers, tally.wrong), (50 * 4, 0));
+    floor.end().unwrap();
 }
