@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Fanout(FanoutOptions),
     /// One message at a time between two members of an otherwise idle server
     Private(PrivateOptions),
-    /// What a member that never reads costs the others, and whether it is ended
+    /// What members that read slowly cost the others, and what they miss
     SlowMember(SlowMemberOptions),
     /// Resident memory of idle connections that are logged in
     Idle(IdleOptions),

@@ -9,6 +9,7 @@ pub(crate) mod disk;
 pub(crate) mod machine;
 pub(crate) mod measurement;
 pub(crate) mod memory;
+pub(crate) mod pairs;
 pub(crate) mod process;
 pub(crate) mod rounds;
 pub(crate) mod schedule;

@@ -9,6 +9,7 @@
 //! member lacks a post, which proves that each member received each post exactly
 //! once and in order.
 
+mod follower;
 mod line;
 mod opening;
 mod posts;
@@ -29,6 +30,7 @@ use crate::measure::tally::Tally;
 
 use posts::{Posts, Reader};
 
+pub(crate) use follower::Follower;
 pub(crate) use line::post_bytes;
 pub(crate) use protocol::{Audience, Protocol};
 pub(crate) use side::{ChannelSideOptions, player, sides};
@@ -84,9 +86,9 @@ impl Channel {
         }
     }
 
-    /// Bytes of a post as its readers receive it.
-    pub(crate) fn line_bytes(&self) -> usize {
-        self.posts.line_bytes()
+    /// A member that has received all posts so far and checks those that follow.
+    pub(crate) fn follower(&self) -> Follower {
+        Follower::new(self.posts.upcoming())
     }
 
     /// Ends all connections in order.
