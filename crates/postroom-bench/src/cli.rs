@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::measure::bare_server::{self, Work};
+use crate::workloads::beside::BesideOptions;
 use crate::workloads::echo::EchoOptions;
 use crate::workloads::fanout::FanoutOptions;
 use crate::workloads::fill::FillOptions;
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Private(PrivateOptions),
     /// What members that read slowly cost the others, and what they miss
     SlowMember(SlowMemberOptions),
+    /// What a crowd costs honest senders beside it
+    Beside(BesideOptions),
     /// Resident memory of idle connections that are logged in
     Idle(IdleOptions),
     /// Fill a store with accounts and messages, through the protocol

@@ -24,7 +24,7 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use measure::{bare_server, machine};
 use outcome::Outcome;
-use workloads::{echo, fanout, fill, idle, private, read, send, slow_member, start};
+use workloads::{beside, echo, fanout, fill, idle, private, read, send, slow_member, start};
 
 fn main() -> ExitCode {
     match run(&Cli::parse().command) {
@@ -47,6 +47,7 @@ fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Fanout(options) => fanout::run(options),
         Command::Private(options) => private::run(options),
         Command::SlowMember(options) => slow_member::run(options),
+        Command::Beside(options) => beside::run(options),
         Command::Idle(options) => idle::run(options),
         Command::Fill(options) => fill::run(options),
         Command::Start(options) => start::run(options),

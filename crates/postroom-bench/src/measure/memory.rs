@@ -1,10 +1,16 @@
 //! Resident memory of a process, from /proc.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
 use crate::measure::measurement::float;
+
+/// How often a growing process is looked at.
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Resident memory of a process at one moment, in kilobytes of 1024 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +56,16 @@ impl Growth {
         Ok(Self { process, before_kb, most_kb: before_kb })
     }
 
-    /// Looks at the memory now: a peak between two samples is missed.
-    pub(crate) fn sample(&mut self) -> anyhow::Result<()> {
+    /// Looks at the memory until the round is over; a peak between two looks is missed.
+    pub(crate) fn watch(&mut self, over: &AtomicBool) -> anyhow::Result<()> {
+        while !over.load(Ordering::Relaxed) {
+            self.sample()?;
+            thread::sleep(INTERVAL);
+        }
+        Ok(())
+    }
+
+    fn sample(&mut self) -> anyhow::Result<()> {
         self.most_kb = self.most_kb.max(resident_kb(self.process)?);
         Ok(())
     }

@@ -106,6 +106,11 @@ impl Table {
         Self { headings, first_number }
     }
 
+    #[cfg(test)]
+    pub(crate) fn columns(&self) -> usize {
+        self.headings.len()
+    }
+
     pub(crate) fn heading(&self) -> String {
         self.row(self.headings)
     }

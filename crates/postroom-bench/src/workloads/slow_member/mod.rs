@@ -111,9 +111,11 @@ fn play(
     let over = AtomicBool::new(false);
     let mut growth = Growth::begin(process)?;
     let measured = thread::scope(|scope| {
-        let attending = scope.spawn(|| slow.attend(options.slow_rate, &mut growth, &over));
+        let attending = scope.spawn(|| slow.attend(options.slow_rate, &over));
+        let watching = scope.spawn(|| growth.watch(&over));
         let measured = rounds::measure(Some(process), || channel.run(pace));
         over.store(true, Ordering::Relaxed);
+        watching.join().map_err(|_| anyhow!("the thread that watches the memory panicked"))??;
         attending.join().map_err(|_| anyhow!("the thread of the slow members panicked"))??;
         measured
     });

@@ -11,7 +11,6 @@ use anyhow::Context as _;
 use crate::drive::dial::{self, Lines};
 use crate::drive::login::Login;
 use crate::drive::side::Side;
-use crate::measure::memory::Growth;
 use crate::measure::process::PeerSocket;
 use crate::workloads::channel::{Channel, Follower, Protocol};
 
@@ -64,12 +63,7 @@ impl SlowMembers {
     }
 
     /// Lets each read `rate` bytes a second until the round is over.
-    pub(super) fn attend(
-        &mut self,
-        rate: u32,
-        growth: &mut Growth,
-        over: &AtomicBool,
-    ) -> anyhow::Result<()> {
+    pub(super) fn attend(&mut self, rate: u32, over: &AtomicBool) -> anyhow::Result<()> {
         let begin = Instant::now();
         let mut buffer = vec![0; BUFFER_BYTES];
         while !over.load(Ordering::Relaxed) {
@@ -81,7 +75,6 @@ impl SlowMembers {
                     member.ending.closed_after = Some(elapsed);
                 }
             }
-            growth.sample()?;
             thread::sleep(INTERVAL);
         }
         Ok(())
