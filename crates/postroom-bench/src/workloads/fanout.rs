@@ -1,6 +1,5 @@
 //! Fan-out: a few members of a channel post, and all others receive it.
 
-use anyhow::Context as _;
 use clap::Args;
 
 use crate::drive::fleet::Extent;
@@ -43,9 +42,12 @@ pub(crate) struct FanoutOptions {
     #[arg(long, default_value_t = 5, value_parser = at_least_one())]
     pub(crate) rounds: u32,
     /// Also measure the floor: a bare server that writes the same lines to the same
-    /// number of connections and does nothing else, senders times unseen lines a write
+    /// number of connections and does nothing else
     #[arg(long)]
     pub(crate) floor: bool,
+    /// Lines of a write of the floor [default: senders times unseen]
+    #[arg(long, value_name = "LINES", requires = "floor", value_parser = at_least_one())]
+    pub(crate) floor_lines: Option<u32>,
 }
 
 pub(crate) fn run(options: &FanoutOptions) -> anyhow::Result<Outcome> {
@@ -68,33 +70,27 @@ pub(crate) fn run(options: &FanoutOptions) -> anyhow::Result<Outcome> {
     let floor = options.floor.then(|| BareServer::start(Work::Repeat)).transpose()?;
     if let Some(server) = &floor {
         let side = Side::new(Protocol::Bare, server.address, Some(server.process()));
-        players.push(player(side, &floor_plan(&plan)?, pace)?);
+        let lines = options.floor_lines.unwrap_or(senders.saturating_mul(unseen));
+        // One sender, whose posts all go into one write, in place of several whose posts
+        // the server may send together.
+        let plan = Plan { senders: 1, unseen: lines, ..plan };
+        players.push(player(side, &plan, pace)?);
     }
     let played = rounds::play(&workload, players)?;
     if floor.is_some() {
-        report_floor(&played.medians, senders * unseen);
+        report_floor(&played.medians);
     }
     Ok(played.outcome)
 }
 
-/// One sender, whose posts all go into one write, in place of several whose posts the
-/// server sends together once all are seen.
-fn floor_plan(plan: &Plan) -> anyhow::Result<Plan> {
-    let lines = plan.senders.checked_mul(plan.unseen);
-    let unseen = lines.context("--senders times --unseen is too large for a write")?;
-    Ok(Plan { senders: 1, unseen, ..*plan })
-}
-
 /// Prints the server CPU of each side as a multiple of that of the last, the floor.
-fn report_floor(medians: &[(&'static str, Measurement)], lines: u32) {
+fn report_floor(medians: &[(&'static str, Measurement)]) {
     let Some(((_, floor), sides)) = medians.split_last() else {
         return;
     };
     for (label, side) in sides {
         if let Some(ratio) = side.ratio_to(floor).server_cpu_us {
-            report::line(&format!(
-                "server CPU of {label}: {ratio:.2} of bare writes of {lines} lines each"
-            ));
+            report::line(&format!("server CPU of {label}: {ratio:.2} of bare writes"));
         }
     }
 }

@@ -72,6 +72,7 @@ fn everyone_else_gets_every_post() {
             assert_eq!((tally.answers, tally.wrong), (50 * 4, 0));
         }
         assert_eq!(line_bytes(&channel), ["bench0: \n".len() + 40; 2]);
+        assert!(channel.posts_a_read().is_some_and(|posts| posts >= 1.0));
         channel.end().unwrap();
     }
 }
