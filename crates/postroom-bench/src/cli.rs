@@ -2,6 +2,8 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::measure::bare_server::{self, Work};
+use crate::workloads::beside::BesideOptions;
 use crate::workloads::echo::EchoOptions;
 use crate::workloads::fanout::FanoutOptions;
 use crate::workloads::fill::FillOptions;
@@ -30,8 +32,10 @@ pub(crate) enum Command {
     Fanout(FanoutOptions),
     /// One message at a time between two members of an otherwise idle server
     Private(PrivateOptions),
-    /// What a member that never reads costs the others, and whether it is ended
+    /// What members that read slowly cost the others, and what they miss
     SlowMember(SlowMemberOptions),
+    /// What a crowd costs honest senders beside it
+    Beside(BesideOptions),
     /// Resident memory of idle connections that are logged in
     Idle(IdleOptions),
     /// Fill a store with accounts and messages, through the protocol
@@ -40,9 +44,9 @@ pub(crate) enum Command {
     Start(StartOptions),
     /// The floor of this machine: the same load against a bare echo server
     Echo(EchoOptions),
-    /// The echo server that `echo` starts
-    #[command(hide = true)]
-    EchoServer,
+    /// The server that `echo` and `fanout --floor` start
+    #[command(name = bare_server::SUBCOMMAND, hide = true)]
+    BareServer { work: Work },
 }
 
 #[cfg(test)]

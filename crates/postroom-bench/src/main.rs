@@ -22,9 +22,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use cli::{Cli, Command};
-use measure::{echo_server, machine};
+use measure::{bare_server, machine};
 use outcome::Outcome;
-use workloads::{echo, fanout, fill, idle, private, read, send, slow_member, start};
+use workloads::{beside, echo, fanout, fill, idle, private, read, send, slow_member, start};
 
 fn main() -> ExitCode {
     match run(&Cli::parse().command) {
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> anyhow::Result<Outcome> {
-    if !matches!(command, Command::EchoServer) {
+    if !matches!(command, Command::BareServer { .. }) {
         report::line(&machine::facts());
     }
     match command {
@@ -47,10 +47,11 @@ fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Fanout(options) => fanout::run(options),
         Command::Private(options) => private::run(options),
         Command::SlowMember(options) => slow_member::run(options),
+        Command::Beside(options) => beside::run(options),
         Command::Idle(options) => idle::run(options),
         Command::Fill(options) => fill::run(options),
         Command::Start(options) => start::run(options),
         Command::Echo(options) => echo::run(options),
-        Command::EchoServer => echo_server::run(),
+        Command::BareServer { work } => bare_server::run(*work),
     }
 }

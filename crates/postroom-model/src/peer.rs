@@ -21,6 +21,25 @@ impl Network {
             Self::V6(prefix) => prefix == [0; 4],
         }
     }
+
+    /// What it belongs to.
+    #[must_use]
+    pub fn site(self) -> Site {
+        match self {
+            Self::V4(address) => Site::V4(address),
+            Self::V6([a, b, c, _]) => Site::V6([a, b, c]),
+        }
+    }
+}
+
+/// What one owner may have all of: an address of IPv4, or a /48 of IPv6 with its 65,536
+/// networks, as a site or a hosting customer gets.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Site {
+    /// An address of IPv4.
+    V4(Ipv4Addr),
+    /// The first three groups of an address of IPv6.
+    V6([u16; 3]),
 }
 
 impl From<IpAddr> for Network {
@@ -58,5 +77,8 @@ mod tests {
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("2001:db8:1:2::1").site(), of("2001:db8:1:3::1").site());
+        assert_ne!(of("2001:db8:1:2::1").site(), of("2001:db8:2:2::1").site());
+        assert_ne!(of("192.0.2.1").site(), of("192.0.2.2").site());
     }
 }

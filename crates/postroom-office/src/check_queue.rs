@@ -1,26 +1,32 @@
 //! The password checks that have not begun, in a fair order.
 //!
-//! Networks take turns, and so do the accounts of a network. At a limit the network
-//! with most waiting checks loses one: of the account with most, the newest. So a host
-//! that asks for many checks makes only its own wait, and loses only its own.
+//! Sites take turns, and so do the networks of a site (a /48 of IPv6 has many) and the
+//! accounts of a network. At a limit the site with most waiting checks loses one: of its
+//! network with most, of that network's account with most, the newest. So a host that
+//! asks for many checks makes only its own wait, and loses only its own.
 //!
 //! The lists are searched from their beginning: they are short, and most logins need no
 //! check.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use postroom_model::{Name, Network};
+use postroom_model::{Name, Network, Site};
 
 use crate::calls::RequestKey;
 use crate::check::Check;
 use crate::failed_logins::FailedLogins;
+
+/// A site may have as many checks waiting as so many of its networks.
+const SITE_NETWORKS: usize = 4;
 
 /// The waiting checks.
 #[derive(Debug)]
 pub(crate) struct CheckQueue {
     /// Those with waiting checks; the first has its turn.
     networks: VecDeque<OfNetwork>,
+    /// How many checks of each site wait.
+    sites: HashMap<Site, usize>,
     len: usize,
     max: usize,
     per_network_max: usize,
@@ -54,7 +60,8 @@ impl CheckQueue {
     /// An empty queue for at most `max` checks, of which `per_network_max` may be those
     /// of one network.
     pub(crate) fn new(max: usize, per_network_max: usize) -> Self {
-        Self { networks: VecDeque::new(), len: 0, max, per_network_max }
+        let (networks, sites) = (VecDeque::new(), HashMap::new());
+        Self { networks, sites, len: 0, max, per_network_max }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -69,18 +76,29 @@ impl CheckQueue {
             self.networks.push_back(OfNetwork { network, accounts: VecDeque::new(), len: 0 });
             self.networks.len() - 1
         });
-        let of = &mut self.networks[place];
-        of.add(check);
+        self.networks[place].add(check);
+        *self.sites.entry(network.site()).or_default() += 1;
         self.len += 1;
-        let is_full = of.len > self.per_network_max;
-        let place = if is_full { Some(place) } else { self.busiest() };
-        place.and_then(|place| self.evict(place))
+        self.overfull(place).and_then(|place| self.evict(place))
     }
 
-    /// If there are too many checks in all, the network with most.
-    fn busiest(&self) -> Option<usize> {
-        let networks = self.networks.iter().enumerate().filter(|_| self.len > self.max);
-        networks.max_by_key(|(_, of)| of.len).map(|(place, _)| place)
+    /// The network that loses a check, if a limit is exceeded now that `added` has one
+    /// more.
+    fn overfull(&self, added: usize) -> Option<usize> {
+        let of_site = |network: Network| self.sites.get(&network.site()).copied();
+        let networks = self.networks.iter().enumerate();
+        let by_len = |(_, of): &(usize, &OfNetwork)| (of_site(of.network), of.len);
+        let OfNetwork { network, len, .. } = self.networks[added];
+        let busiest = if len > self.per_network_max {
+            return Some(added);
+        } else if of_site(network) > Some(self.per_network_max.saturating_mul(SITE_NETWORKS)) {
+            networks.filter(|(_, of)| of.network.site() == network.site()).max_by_key(by_len)
+        } else if self.len > self.max {
+            networks.max_by_key(by_len)
+        } else {
+            None
+        };
+        busiest.map(|(place, _)| place)
     }
 
     /// Evicts a check of a network: of the account with most, the newest.
@@ -109,16 +127,24 @@ impl CheckQueue {
             Ok(place) => place,
             Err(at) => return Next::NotBefore(at),
         };
-        // Both have had their turn.
+        // The site, the network and the account have had their turn.
         if let Some(mut of) = self.networks.remove(network) {
             of.accounts.rotate_left(account + 1);
             let account = of.accounts.len() - 1;
+            self.let_others_pass(of.network.site());
             self.networks.push_back(of);
             if let Some(check) = self.remove_at(self.networks.len() - 1, account, 0) {
                 return Next::Check(check);
             }
         }
         Next::NotBefore(None)
+    }
+
+    /// Moves the networks of a site behind all others.
+    fn let_others_pass(&mut self, site: Site) {
+        let is_other = |of: &OfNetwork| of.network.site() != site;
+        let (others, of_site): (Vec<_>, Vec<_>) = self.networks.drain(..).partition(is_other);
+        self.networks.extend(others.into_iter().chain(of_site));
     }
 
     /// The network and the account of the next check that may begin. If there is none,
@@ -147,6 +173,7 @@ impl CheckQueue {
         let of_network = self.networks.get_mut(network)?;
         let of_account = of_network.accounts.get_mut(account)?;
         let check = of_account.checks.remove(check)?;
+        let site = of_network.network.site();
         if of_account.checks.is_empty() {
             of_network.accounts.remove(account);
         }
@@ -155,6 +182,12 @@ impl CheckQueue {
             self.networks.remove(network);
         }
         self.len -= 1;
+        if let Some(len) = self.sites.get_mut(&site) {
+            *len -= 1;
+            if *len == 0 {
+                self.sites.remove(&site);
+            }
+        }
         Some(check)
     }
 }
@@ -182,12 +215,15 @@ mod tests {
     use super::*;
     use crate::check::Against;
 
+    /// The first number of the networks of one /48.
+    const SITE: u8 = 100;
+
     fn peer(number: u8) -> Peer {
-        Peer {
-            network: Network::V4(Ipv4Addr::new(192, 0, 2, number)),
-            is_shared: false,
-            is_local: false,
-        }
+        let network = match number {
+            ..SITE => Network::V4(Ipv4Addr::new(192, 0, 2, number)),
+            SITE.. => Network::V6([0x2001, 0xdb8, 1, number.into()]),
+        };
+        Peer { network, is_shared: false, is_local: false }
     }
 
     /// A check for an account, from a network.
@@ -227,6 +263,32 @@ mod tests {
         }
         assert_eq!(all(&mut queue), [0, 5, 6, 4, 7, 1, 2, 3]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn the_networks_of_a_48_share_its_turn() {
+        let mut queue = CheckQueue::new(100, 100);
+        for number in 0..4 {
+            queue.add(check("ann", SITE + u8::try_from(number).unwrap(), number));
+        }
+        for (number, from) in [(4, SITE), (5, 1), (6, 1), (7, 2)] {
+            queue.add(check("ann", from, number));
+        }
+        assert_eq!(all(&mut queue), [0, 5, 7, 1, 6, 2, 3, 4]);
+        assert!(queue.sites.is_empty());
+    }
+
+    #[test]
+    fn a_48_holds_as_many_checks_as_four_of_its_networks() {
+        let mut queue = CheckQueue::new(100, 2);
+        for number in 0..8 {
+            assert!(
+                queue.add(check("ann", SITE + u8::try_from(number / 2).unwrap(), number)).is_none()
+            );
+        }
+        let evicted = queue.add(check("ann", SITE + 9, 8)).unwrap();
+        assert_eq!(number(&evicted), 7, "the newest of a network with most");
+        assert!(queue.add(check("ann", 1, 9)).is_none());
     }
 
     #[test]
@@ -274,13 +336,14 @@ mod tests {
     proptest! {
         #[test]
         fn no_check_is_lost_and_the_limits_hold(
-            steps in prop::collection::vec((0..5_u8, 0..3_usize, 0..6_u8), 0..200),
+            steps in prop::collection::vec((0..9_u8, 0..3_usize, 0..6_u8), 0..200),
         ) {
             let (failed, now) = no_failures();
-            let mut queue = CheckQueue::new(12, 5);
+            let mut queue = CheckQueue::new(12, 2);
             let mut waiting = std::collections::BTreeMap::new();
             for (number_added, (from, name, step)) in (0..).zip(steps) {
                 let name = ["ann", "bob", "cat"][name];
+                let from = if from < 2 { from } else { SITE + from };
                 match step {
                     0 => match queue.take(now, &failed) {
                         Next::Check(check) => prop_assert!(waiting.remove(&number(&check)).is_some()),
@@ -302,10 +365,14 @@ mod tests {
                 }
                 prop_assert_eq!(queue.len, waiting.len());
                 prop_assert!(queue.len <= 12);
+                let mut sites = HashMap::new();
                 for of in &queue.networks {
-                    prop_assert!(of.len <= 5);
+                    prop_assert!(of.len <= 2);
                     prop_assert_eq!(of.len, of.accounts.iter().map(|of| of.checks.len()).sum());
+                    *sites.entry(of.network.site()).or_default() += of.len;
                 }
+                prop_assert!(sites.values().all(|len| *len <= 2 * SITE_NETWORKS));
+                prop_assert_eq!(&sites, &queue.sites);
             }
         }
     }

@@ -1,9 +1,11 @@
 //! How long a password check waits because of failed logins before it.
 //!
-//! Failures are counted by account and by network. After a few, the next check of the
-//! same account or network begins only after a delay, which doubles with each further
-//! failure up to a limit; the counts fall with time. So an account is guessed at slowly,
-//! from however many networks, and a network guesses slowly, at however many accounts.
+//! Failures are counted by account, by network and by /48 of IPv6. After a few, the next
+//! check of the same account, network or /48 begins only after a delay, which doubles with
+//! each further failure up to a limit; the counts fall with time. So an account is guessed
+//! at slowly, from however many networks, and a network guesses slowly, at however many
+//! accounts. A /48 counts as four networks, and one network alone never delays the others
+//! of its /48: they may belong to other people.
 //!
 //! The delay of an account must not lock its owner out:
 //! - After a success from a network, checks of the same account from there do not wait
@@ -16,7 +18,7 @@
 
 use std::time::{Duration, Instant};
 
-use postroom_model::{Name, Network, Peer};
+use postroom_model::{Name, Network, Peer, Site};
 
 use crate::bounded_map::BoundedMap;
 
@@ -36,6 +38,9 @@ const NETWORK_FREE: u32 = 10;
 /// The time after which a network has one failure fewer.
 const NETWORK_DECAY: Duration = Duration::from_secs(30);
 
+/// A /48 may fail, and check, as often as so many networks.
+const SITE_NETWORKS: u32 = 4;
+
 /// Failures without a delay of a network that stands for many clients.
 const SHARED_FREE: u32 = 100;
 /// The longest delay of such a network: 50 checks a second are left to its clients.
@@ -45,7 +50,7 @@ const SHARED_DELAY_MAX: Duration = Duration::from_millis(20);
 /// remembered for longer.
 const DELAYED_MAX: u32 = 16;
 
-/// Accounts, and networks, whose failures are counted.
+/// Accounts, networks, and /48, whose failures are counted.
 const COUNTED_MAX: usize = 16_384;
 /// Accounts with a network from which they have logged in.
 const KNOWN_MAX: usize = 65_536;
@@ -55,13 +60,15 @@ const KNOWN_MAX: usize = 65_536;
 pub(crate) struct FailedLogins {
     accounts: BoundedMap<Name, Failures>,
     networks: BoundedMap<Network, Failures>,
+    /// Those of IPv6 only.
+    sites: BoundedMap<Site, Failures>,
     /// Accounts that have logged in with their password, and from where.
     known: BoundedMap<(Name, Network), ()>,
     account_delay_max: Duration,
     network_delay_max: Duration,
 }
 
-/// The failures of an account or of a network.
+/// The failures of an account, a network or a site.
 #[derive(Clone, Copy, Debug)]
 struct Failures {
     count: u32,
@@ -72,11 +79,48 @@ struct Failures {
     next: Instant,
 }
 
-impl Failures {
-    /// How many count still.
-    fn count(&self, now: Instant, decay: Duration) -> u32 {
-        let passed = now.saturating_duration_since(self.last).as_nanos() / decay.as_nanos().max(1);
-        self.count.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX))
+/// How failures delay checks.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    /// Failures without a delay.
+    free: u32,
+    /// Failures above this count only if they come from another network than the one
+    /// before.
+    alone_max: u32,
+    /// The time after which there is one failure fewer.
+    decay: Duration,
+    delay_max: Duration,
+}
+
+impl Rule {
+    /// How many failures count still.
+    fn count(&self, failures: &Failures, now: Instant) -> u32 {
+        let passed = now.saturating_duration_since(failures.last).as_nanos();
+        let passed = passed / self.decay.as_nanos().max(1);
+        failures.count.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX))
+    }
+
+    /// The time between two checks.
+    fn delay(&self, failures: &Failures, now: Instant) -> Duration {
+        delay(self.count(failures, now).saturating_sub(self.free), self.delay_max)
+    }
+
+    /// A check begins: the next one that is delayed begins a delay later, so that several
+    /// at a time are no way around it.
+    fn begin(&self, failures: Option<&mut Failures>, now: Instant) {
+        if let Some(failures) = failures {
+            failures.next = now + self.delay(failures, now);
+        }
+    }
+
+    /// One failure more than the last.
+    fn fail(&self, last: Option<&Failures>, from: Network, now: Instant) -> Failures {
+        let count = last.map_or(0, |failures| self.count(failures, now));
+        let is_repeated = last.is_some_and(|failures| failures.from == from);
+        let max = if is_repeated { count.max(self.alone_max) } else { self.free + DELAYED_MAX };
+        let count = count.saturating_add(1).min(max);
+        let failures = Failures { count, last: now, from, next: now };
+        Failures { next: now + self.delay(&failures, now), ..failures }
     }
 }
 
@@ -94,15 +138,18 @@ impl FailedLogins {
         Self {
             accounts: BoundedMap::new(COUNTED_MAX),
             networks: BoundedMap::new(COUNTED_MAX),
+            sites: BoundedMap::new(COUNTED_MAX),
             known: BoundedMap::new(KNOWN_MAX),
             account_delay_max,
             network_delay_max,
         }
     }
 
-    /// When the next check of a network may begin, if it has failures.
+    /// When the next check of a network may begin, if it or its /48 has failures.
     pub(crate) fn network_until(&self, network: Network) -> Option<Instant> {
-        self.networks.get(&network).map(|failures| failures.next)
+        let own = self.networks.get(&network);
+        let until = |failures: Option<&Failures>| failures.map(|failures| failures.next);
+        until(own).max(until(self.sites.get(&network.site())))
     }
 
     /// When the next check of an account for a network may begin, as far as it depends
@@ -116,39 +163,27 @@ impl FailedLogins {
         self.known.get(&(name.clone(), network)).is_some()
     }
 
-    /// A check begins: the next one that is delayed begins a delay later, so that
-    /// several at a time are no way around it.
+    /// A check begins.
     pub(crate) fn begin(&mut self, name: &Name, peer: Peer, now: Instant) {
-        let of_network = |failures: &Failures| self.network_delay(failures, peer, now);
-        if let Some(after) = self.networks.get(&peer.network).map(of_network)
-            && let Some(failures) = self.networks.get_mut(&peer.network)
-        {
-            failures.next = now + after;
-        }
-        if !self.is_known(name, peer.network)
-            && let Some(after) = self.accounts.get(name).map(|of| self.account_delay(of, now))
-            && let Some(failures) = self.accounts.get_mut(name)
-        {
-            failures.next = now + after;
+        self.network_rule(peer).begin(self.networks.get_mut(&peer.network), now);
+        self.site_rule().begin(self.sites.get_mut(&peer.network.site()), now);
+        if !self.is_known(name, peer.network) {
+            self.account_rule().begin(self.accounts.get_mut(name), now);
         }
     }
 
     /// A login has failed.
     pub(crate) fn failed(&mut self, name: &Name, peer: Peer, now: Instant) {
-        let last = self.accounts.get(name);
-        let count = last.map_or(0, |failures| failures.count(now, ACCOUNT_DECAY));
-        let is_repeated = last.is_some_and(|failures| failures.from == peer.network);
-        let max = if is_repeated { count.max(ONE_NETWORK_MAX) } else { ACCOUNT_FREE + DELAYED_MAX };
-        let failures = failure(count, max, peer, now);
-        let next = now + self.account_delay(&failures, now);
-        self.accounts.set(name.clone(), Failures { next, ..failures });
-
-        let last = self.networks.get(&peer.network);
-        let count = last.map_or(0, |failures| failures.count(now, NETWORK_DECAY));
-        let free = if peer.is_shared { SHARED_FREE } else { NETWORK_FREE };
-        let failures = failure(count, free + DELAYED_MAX, peer, now);
-        let next = now + self.network_delay(&failures, peer, now);
-        self.networks.set(peer.network, Failures { next, ..failures });
+        let (network, site) = (peer.network, peer.network.site());
+        let failures = self.account_rule().fail(self.accounts.get(name), network, now);
+        self.accounts.set(name.clone(), failures);
+        let failures = self.network_rule(peer).fail(self.networks.get(&network), network, now);
+        self.networks.set(network, failures);
+        // An address of IPv4 is a network itself, and a proxy's stands for many clients.
+        if matches!(site, Site::V6(_)) && !peer.is_shared {
+            let failures = self.site_rule().fail(self.sites.get(&site), network, now);
+            self.sites.set(site, failures);
+        }
     }
 
     /// A login has succeeded.
@@ -156,25 +191,33 @@ impl FailedLogins {
         self.known.set((name, peer.network), ());
     }
 
-    fn account_delay(&self, failures: &Failures, now: Instant) -> Duration {
-        let count = failures.count(now, ACCOUNT_DECAY);
-        delay(count.saturating_sub(ACCOUNT_FREE), self.account_delay_max)
+    fn account_rule(&self) -> Rule {
+        Rule {
+            free: ACCOUNT_FREE,
+            alone_max: ONE_NETWORK_MAX,
+            decay: ACCOUNT_DECAY,
+            delay_max: self.account_delay_max,
+        }
     }
 
-    fn network_delay(&self, failures: &Failures, peer: Peer, now: Instant) -> Duration {
-        let (free, max) = if peer.is_shared {
+    fn network_rule(&self, peer: Peer) -> Rule {
+        let (free, delay_max) = if peer.is_shared {
             (SHARED_FREE, self.network_delay_max.min(SHARED_DELAY_MAX))
         } else {
             (NETWORK_FREE, self.network_delay_max)
         };
-        delay(failures.count(now, NETWORK_DECAY).saturating_sub(free), max)
+        Rule { free, alone_max: free + DELAYED_MAX, decay: NETWORK_DECAY, delay_max }
     }
-}
 
-/// One failure more than `count`, up to `max`.
-fn failure(count: u32, max: u32, peer: Peer, now: Instant) -> Failures {
-    let count = count.saturating_add(1).min(max);
-    Failures { count, last: now, from: peer.network, next: now }
+    fn site_rule(&self) -> Rule {
+        let free = NETWORK_FREE * SITE_NETWORKS;
+        Rule {
+            free,
+            alone_max: free,
+            decay: NETWORK_DECAY / SITE_NETWORKS,
+            delay_max: self.network_delay_max / SITE_NETWORKS,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -254,5 +297,30 @@ mod tests {
         }
         assert_eq!(delay_of(&logins, &bob, shared, now), SHARED_DELAY_MAX);
         assert_eq!(delay_of(&logins, &ann, shared, now), Duration::from_millis(160));
+    }
+
+    #[test]
+    fn a_48_counts_as_four_networks_and_one_of_them_alone_delays_no_other() {
+        let ((mut logins, now), [ann, bob]) = (logins(), names());
+        let of_site = |number| Peer { network: Network::V6([0x2001, 0xdb8, 1, number]), ..peer(1) };
+        for _ in 0..100 {
+            logins.failed(&ann, of_site(1), now);
+        }
+        assert_eq!(delay_of(&logins, &bob, of_site(1), now), NETWORK_MAX);
+        assert_eq!(delay_of(&logins, &bob, of_site(2), now), Duration::ZERO);
+        let mut delays = Vec::new();
+        for number in 2..50 {
+            logins.failed(&ann, of_site(number), now);
+            delays.push(delay_of(&logins, &bob, of_site(1_000), now).as_millis());
+        }
+        // The 40 that are free are used up.
+        assert_eq!(delays[..8], [10, 20, 40, 80, 160, 320, 640, 1_250]);
+        assert_eq!(delays[47], 1_250);
+        let proxy = Peer { is_shared: true, ..of_site(2_000) };
+        for _ in 0..1_000 {
+            logins.failed(&ann, proxy, now + NETWORK_DECAY * 100);
+        }
+        let delay = delay_of(&logins, &bob, of_site(3_000), now + NETWORK_DECAY * 100);
+        assert_eq!(delay, Duration::ZERO);
     }
 }

@@ -1,11 +1,12 @@
 //! Opens connections and logs them in. It blocks: nothing here is measured.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{Domain, Socket, Type};
 
 use crate::drive::login::{Login, Verdict};
 
@@ -83,6 +84,18 @@ fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
     Ok(stream)
 }
 
+/// A connection from one of this machine's addresses.
+pub(crate) fn connect_from(from: IpAddr, address: SocketAddr) -> anyhow::Result<TcpStream> {
+    let connect = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.bind(&SocketAddr::new(from, 0).into())?;
+        socket.connect(&address.into())?;
+        socket.set_tcp_nodelay(true)?;
+        std::io::Result::Ok(TcpStream::from(socket))
+    };
+    connect().with_context(|| format!("connecting from {from} to {address}"))
+}
+
 fn await_step(lines: &mut Lines, login: Login, step: usize) -> anyhow::Result<()> {
     // For the error: it may say what the server expected.
     let mut last = Vec::new();
@@ -104,7 +117,7 @@ fn await_step(lines: &mut Lines, login: Login, step: usize) -> anyhow::Result<()
 
 /// Raises this process's limit of open files to the hard limit: another side
 /// may already have opened as many.
-fn allow_open_files(connections: u32) -> anyhow::Result<()> {
+pub(crate) fn allow_open_files(connections: u32) -> anyhow::Result<()> {
     let needed = u64::from(connections) + OTHER_FILES;
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {

@@ -1,5 +1,7 @@
 //! How a connection logs in, protocol by protocol.
 
+use crate::measure::bare_server::GREETING;
+
 /// The channel that every connection to an IRC server joins.
 pub(crate) const CHANNEL: &str = "#bench";
 
@@ -13,6 +15,9 @@ pub(crate) enum Login {
     /// IRC; the login ends once `CHANNEL` is joined.
     #[value(skip)]
     Irc,
+    /// None: the login ends with the greeting of a bare server.
+    #[value(skip)]
+    Bare,
 }
 
 /// What a line means during a login.
@@ -32,7 +37,7 @@ impl Login {
     /// How many requests it takes; each is sent after the answer to the last.
     pub(crate) fn steps(self) -> usize {
         match self {
-            Self::Mailbox | Self::Chat => 1,
+            Self::Mailbox | Self::Chat | Self::Bare => 1,
             Self::Irc => 2,
         }
     }
@@ -43,6 +48,7 @@ impl Login {
             Self::Chat => format!("/setname {name}\n"),
             Self::Irc if step == 0 => format!("NICK {name}\r\nUSER {name} 0 * :{name}\r\n"),
             Self::Irc => format!("JOIN {CHANNEL}\r\n"),
+            Self::Bare => String::new(),
         }
     }
 
@@ -52,12 +58,13 @@ impl Login {
             Self::Mailbox if !line.is_empty() && line.iter().all(u8::is_ascii_digit) => {
                 Verdict::Done
             }
-            Self::Mailbox => Verdict::Refused,
             Self::Chat if line.starts_with(b"Username accepted") => Verdict::Done,
             // The wording of greetings and announcements is up to the server.
             Self::Chat if line.windows(5).any(|part| part == b"taken") => Verdict::Refused,
             Self::Chat => Verdict::Wait,
             Self::Irc => irc_verdict(step, line),
+            Self::Bare if line == GREETING.trim_ascii_end() => Verdict::Done,
+            Self::Mailbox | Self::Bare => Verdict::Refused,
         }
     }
 
@@ -73,6 +80,7 @@ impl Login {
             Self::Mailbox => b"EXIT\n",
             Self::Chat => b"/quit\n",
             Self::Irc => b"QUIT\r\n",
+            Self::Bare => b"",
         }
     }
 }

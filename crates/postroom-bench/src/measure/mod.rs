@@ -3,12 +3,13 @@
 //!
 //! Nothing here knows how load is generated.
 
+pub(crate) mod bare_server;
 pub(crate) mod cpu;
 pub(crate) mod disk;
-pub(crate) mod echo_server;
 pub(crate) mod machine;
 pub(crate) mod measurement;
 pub(crate) mod memory;
+pub(crate) mod pairs;
 pub(crate) mod process;
 pub(crate) mod rounds;
 pub(crate) mod schedule;

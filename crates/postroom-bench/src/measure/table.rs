@@ -75,7 +75,7 @@ pub(crate) const MESSAGES: Table = Table {
     first_number: 2,
 };
 
-/// The columns of rounds with and without a member that never reads.
+/// The columns of rounds without and with members that read slowly.
 pub(crate) const SLOW_MEMBER: Table = Table {
     headings: &[
         "workload",
@@ -92,9 +92,11 @@ pub(crate) const SLOW_MEMBER: Table = Table {
         "server CPU us/delivery",
         "generator CPU us/delivery",
         "generator cores",
+        "ended",
         "closed after s",
-        "posted MB",
+        "missed posts",
         "arrived MB",
+        "memory MB",
     ],
     first_number: 2,
 };
@@ -102,6 +104,11 @@ pub(crate) const SLOW_MEMBER: Table = Table {
 impl Table {
     pub(crate) const fn new(headings: &'static [&'static str], first_number: usize) -> Self {
         Self { headings, first_number }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn columns(&self) -> usize {
+        self.headings.len()
     }
 
     pub(crate) fn heading(&self) -> String {

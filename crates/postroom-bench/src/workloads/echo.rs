@@ -1,17 +1,13 @@
 //! The floor of this machine: the load of `send` against a server that only
 //! sends back what it receives.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-
-use anyhow::Context as _;
 use clap::Args;
 
 use crate::drive::exchange::Exchange;
 use crate::drive::fleet::Extent;
 use crate::drive::request::{Numbers, Requests};
 use crate::drive::side::{Dialect, OWN, RECIPIENT, Side};
+use crate::measure::bare_server::{BareServer, Work};
 use crate::measure::rounds;
 use crate::options::{at_least_one, seconds};
 use crate::outcome::Outcome;
@@ -42,8 +38,8 @@ pub(crate) struct EchoOptions {
 }
 
 pub(crate) fn run(options: &EchoOptions) -> anyhow::Result<Outcome> {
-    let server = EchoServer::start()?;
-    let side = Side::new(Dialect::Echo, server.address, Some(server.child.id()));
+    let server = BareServer::start(Work::Echo)?;
+    let side = Side::new(Dialect::Echo, server.address, Some(server.process()));
     let in_flight = options.in_flight;
     let (template, expected) = side.dialect.send(RECIPIENT, RECIPIENTS, options.body);
     let fleet = side.connect(OWN, options.connections, in_flight, expected)?;
@@ -53,37 +49,4 @@ pub(crate) fn run(options: &EchoOptions) -> anyhow::Result<Outcome> {
     let extent = Extent::For(seconds(options.seconds));
     let player = Exchange::player(side, fleet, requests, extent);
     Ok(rounds::play(&workload, vec![player])?.outcome)
-}
-
-/// The server in a process of its own, so that its CPU time is separate.
-#[derive(Debug)]
-struct EchoServer {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl EchoServer {
-    fn start() -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("finding this program")?;
-        let mut child = Command::new(program)
-            .arg("echo-server")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting the echo server")?;
-        let stdout = child.stdout.take().context("the echo server's output is a pipe")?;
-        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).context("reading the echo server's address")?;
-        server.address = line.trim().parse().context("the echo server printed no address")?;
-        Ok(server)
-    }
-}
-
-impl Drop for EchoServer {
-    fn drop(&mut self) {
-        // It has no state to lose.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -1,6 +1,7 @@
 //! The workloads, one for each subcommand, and the channel that three of them
 //! share.
 
+pub(crate) mod beside;
 pub(crate) mod channel;
 pub(crate) mod echo;
 pub(crate) mod fanout;

@@ -1,8 +1,9 @@
 //! How failed logins delay others.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use postroom_engine::{EngineSettings, ListenerOptions, Proof};
+use postroom_engine::{EngineSettings, ListenerOptions, LoginLimits, Proof};
 use postroom_store::{Limits, MemoryDisk};
 
 use crate::driver::{Driver, PeerKey, set_password};
@@ -11,24 +12,33 @@ use crate::driver::{Driver, PeerKey, set_password};
 const PATIENCE: Duration = Duration::from_secs(11);
 
 fn driver() -> Driver {
+    driver_with(LoginLimits::default())
+}
+
+fn driver_with(logins: LoginLimits) -> Driver {
     let (disk, limits) = (MemoryDisk::default(), Limits::default());
     for (name, password) in [("dora", "right"), ("erik", "right")] {
         set_password(&disk, limits, name, password);
     }
-    Driver::on(disk, EngineSettings::default(), limits)
+    Driver::on(disk, EngineSettings { logins, ..EngineSettings::default() }, limits)
 }
 
 /// Where a client comes from, and what proof its listener takes.
 #[derive(Clone, Copy)]
-struct From([u8; 4], Proof);
+struct From(IpAddr, Proof);
 
 fn host(number: u8) -> From {
-    From([198, 51, 100, number], Proof::Tcp)
+    From([198, 51, 100, number].into(), Proof::Tcp)
+}
+
+/// A host in a /64 of one /48.
+fn host_of_site(network: u16) -> From {
+    From(Ipv6Addr::new(0x2001, 0xdb8, 7, network, 0, 0, 0, 1).into(), Proof::Tcp)
 }
 
 fn ask(driver: &mut Driver, From(address, proof): From, name: &str, password: &str) -> PeerKey {
     let options = ListenerOptions { proof, ..ListenerOptions::default() };
-    let client = driver.connect_with(address.into(), "mailbox", options);
+    let client = driver.connect_with(address, "mailbox", options);
     driver.send(client, format!("PASS {password}\nLOGIN {name}\n").as_bytes());
     driver.settle();
     client
@@ -81,8 +91,8 @@ fn an_owner_is_not_locked_out_where_they_have_logged_in() {
 
 #[test]
 fn loopback_and_a_proxy_are_delayed_little_and_their_accounts_as_any() {
-    let loopback = From([127, 0, 0, 1], Proof::Tcp);
-    let proxy = From([192, 0, 2, 9], Proof::Command);
+    let loopback = From([127, 0, 0, 1].into(), Proof::Tcp);
+    let proxy = From([192, 0, 2, 9].into(), Proof::Command);
     for from in [loopback, proxy] {
         let mut driver = driver();
         fail(&mut driver, from, "dora", 200);
@@ -100,4 +110,35 @@ fn a_client_that_leaves_makes_nobody_wait_for_its_check() {
     driver.reset(gone);
     assert_eq!(time_of(&mut driver, host(1), "dora", "right"), 160);
     assert_eq!(driver.engine.next_check().map(|_| ()), None);
+}
+
+#[test]
+fn a_48_of_ipv6_that_fills_the_queue_loses_its_own_logins() {
+    let mut driver = driver();
+    fail(&mut driver, host(1), "dora", 9);
+    // All wait for the delay of the account.
+    let site: Vec<_> =
+        (0..300).map(|number| ask(&mut driver, host_of_site(number), "dora", "right")).collect();
+    let others: Vec<_> =
+        (2..6).map(|number| ask(&mut driver, host(number), "dora", "right")).collect();
+    assert!(others.iter().all(|client| !driver.is_closed(*client)), "one was refused");
+    let refused = site.iter().filter(|client| driver.is_closed(**client)).count();
+    assert_eq!(refused, 300 + others.len() - LoginLimits::default().checks_max);
+}
+
+#[test]
+fn the_networks_of_a_48_delay_each_other_but_one_alone_delays_no_other() {
+    // The delay of the account is another matter.
+    let logins = LoginLimits { account_delay_max: Duration::ZERO, ..LoginLimits::default() };
+    let mut driver = driver_with(logins);
+    fail(&mut driver, host_of_site(1), "dora", 60);
+    assert_eq!(time_of(&mut driver, host_of_site(2), "erik", "right"), 0);
+    let mut driver = driver_with(logins);
+    for network in 0..60 {
+        fail(&mut driver, host_of_site(network), "dora", 1);
+    }
+    // A quarter of the longest delay of one network.
+    assert_eq!(time_of(&mut driver, host_of_site(100), "erik", "right"), 1_250);
+    let other = From("2001:db8:8::1".parse().unwrap(), Proof::Tcp);
+    assert_eq!(time_of(&mut driver, other, "erik", "right"), 0);
 }

@@ -6,23 +6,17 @@
 //! its default.
 
 mod accounts;
+mod checks;
 mod defaults;
+mod layers;
 mod sources;
 #[cfg(test)]
 mod tests;
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::ValueEnum;
-use postroom_engine::{
-    CreationLimits, CreationRates, EngineSettings, ListenerOptions, Proof, Rate, RateLimits,
-    RecentLimits,
-};
-use postroom_protocol::{ChatSettings, ImSettings, Settings};
-use postroom_server::{KeepAlive, ServerSettings};
-use postroom_store::Limits;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::{Table, Value};
@@ -263,159 +257,6 @@ impl Config {
             self.log.format = format;
         }
         self
-    }
-
-    /// Refuses values with which a server could not serve.
-    fn checked(self) -> Result<Self, ConfigError> {
-        let least = [
-            ("mailbox.capacity", u64::from(self.mailbox.capacity), 1),
-            ("channels.max", u64::from(self.channels.max), 1),
-            ("channels.posts", u64::from(self.channels.posts), 1),
-            ("channels.recent_posts", self.channels.recent_posts as u64, 1),
-            ("channels.recent_bytes", self.channels.recent_bytes as u64, 65_536),
-            ("channels.recent_bytes_in_all", self.channels.recent_bytes_in_all as u64, 65_536),
-            ("im.confirm_limit_ms", self.im.confirm_limit_ms, 1),
-            ("im.unanswered_limit_ms", self.im.unanswered_limit_ms, 1),
-            ("rates.words_per_second", self.rates.words_per_second.into(), 1),
-            ("rates.words_burst", self.rates.words_burst.into(), 1),
-            ("rates.words_per_second_of_network", self.rates.words_per_second_of_network.into(), 1),
-            ("rates.words_burst_of_network", self.rates.words_burst_of_network.into(), 1),
-            ("rates.logins_per_second", self.rates.logins_per_second.into(), 1),
-            ("rates.logins_burst", self.rates.logins_burst.into(), 1),
-            (
-                "rates.logins_per_second_of_network",
-                self.rates.logins_per_second_of_network.into(),
-                1,
-            ),
-            ("rates.logins_burst_of_network", self.rates.logins_burst_of_network.into(), 1),
-            ("connection.max", self.connection.max as u64, 1),
-            ("connection.output_bytes_in_all", self.connection.output_bytes_in_all as u64, 1 << 20),
-            ("connection.line_bytes_max", self.connection.line_bytes_max as u64, 128),
-            ("connection.peer_dead_after_ms", self.connection.peer_dead_after_ms, 15_000),
-        ];
-        for (key, value, least) in self.accounts.least().into_iter().chain(least) {
-            if value < least {
-                return Err(ConfigError::Invalid(format!("{key} is at least {least}")));
-            }
-        }
-        // A text made safe has at most twice its bytes; with a name it must fit an
-        // output line of 32,768 bytes.
-        if self.connection.line_bytes_max > 8_192 {
-            return Err(ConfigError::Invalid("connection.line_bytes_max is at most 8192".into()));
-        }
-        if !(1..=100).contains(&self.mailbox.per_sender_percent) {
-            let rule = "mailbox.per_sender_percent is 1 to 100";
-            return Err(ConfigError::Invalid(rule.into()));
-        }
-        if self.connection.peer_dead_after_ms > 3_600_000 {
-            let rule = "connection.peer_dead_after_ms is at most 3600000";
-            return Err(ConfigError::Invalid(rule.into()));
-        }
-        let verb = self.im.broadcast_verb.as_bytes();
-        if !verb.starts_with(b"/") || !verb.iter().all(u8::is_ascii_graphic) || verb.len() > 64 {
-            let rule = "im.broadcast_verb is one word that begins with a slash";
-            return Err(ConfigError::Invalid(rule.into()));
-        }
-        self.log.level().map(|_| self)
-    }
-
-    /// The limits of the store.
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            mailbox_capacity: self.mailbox.capacity,
-            mailbox_percent_of_sender: self.mailbox.per_sender_percent,
-            accounts_max: self.accounts.max,
-            channels_max: self.channels.max,
-            channel_posts: self.channels.posts,
-            disk_reserve_bytes: self.disk.reserve_bytes,
-        }
-    }
-
-    /// The options of a listener without its own.
-    pub(crate) fn listener_options(&self) -> ListenerOptions {
-        ListenerOptions {
-            proof: match self.proof {
-                ProofSetting::Tcp => Proof::Tcp,
-                ProofSetting::Command => Proof::Command,
-            },
-            dials_back: match self.im.dial_back {
-                // Behind a proxy the peer's address is the proxy's.
-                DialBack::Auto => matches!(self.proof, ProofSetting::Tcp),
-                DialBack::On => true,
-                DialBack::Off => false,
-            },
-        }
-    }
-
-    fn rate_limits(&self) -> RateLimits {
-        let rate = |per_second, burst| Rate { per_second, burst };
-        let rates = &self.rates;
-        RateLimits {
-            words: rate(rates.words_per_second, rates.words_burst),
-            words_of_network: rate(rates.words_per_second_of_network, rates.words_burst_of_network),
-            logins: rate(rates.logins_per_second, rates.logins_burst),
-            logins_of_network: rate(
-                rates.logins_per_second_of_network,
-                rates.logins_burst_of_network,
-            ),
-            // Behind a proxy all clients seem to be on its address.
-            loopback: rates.loopback || matches!(self.proof, ProofSetting::Command),
-        }
-    }
-
-    fn creation_limits(&self) -> CreationLimits {
-        let (accounts, channels) = (&self.accounts, &self.channels);
-        CreationLimits {
-            accounts: CreationRates {
-                per_hour: accounts.new_per_hour,
-                per_hour_local: accounts.new_per_hour_loopback,
-            },
-            channels: CreationRates {
-                per_hour: channels.new_per_hour,
-                per_hour_local: channels.new_per_hour_loopback,
-            },
-        }
-    }
-
-    /// The settings of the server.
-    pub(crate) fn server_settings(&self) -> ServerSettings {
-        let connection = &self.connection;
-        let engine = EngineSettings {
-            session: Settings {
-                line_bytes_max: connection.line_bytes_max,
-                login_limit: Duration::from_millis(connection.login_limit_ms),
-                pause: Duration::from_millis(connection.pause_ms),
-                paused_bytes_max: connection.paused_bytes_max,
-                output_bytes_max: connection.output_bytes_max,
-                im: ImSettings {
-                    delivery_limit: Duration::from_millis(self.im.confirm_limit_ms),
-                    unanswered_limit: Duration::from_millis(self.im.unanswered_limit_ms),
-                    broadcast_verb: self.im.broadcast_verb.as_str().into(),
-                    stores_for_absent: matches!(self.im.offline, Offline::Store),
-                },
-                chat: ChatSettings { announces: self.chat.announce },
-            },
-            output_bytes_in_all: connection.output_bytes_in_all,
-            connections_max: connection.max,
-            drain_limit: Duration::from_millis(connection.drain_limit_ms),
-            logins: self.accounts.login_limits(),
-            creation: self.creation_limits(),
-            dial_limit: Duration::from_millis(self.im.dial_limit_ms),
-            rates: self.rate_limits(),
-            recent: RecentLimits {
-                posts: self.channels.recent_posts,
-                bytes: self.channels.recent_bytes,
-                bytes_in_all: self.channels.recent_bytes_in_all,
-            },
-            logs_requests: self.log.level().is_ok_and(|level| level >= tracing::Level::DEBUG),
-        };
-        ServerSettings {
-            engine,
-            stop_limit: Duration::from_millis(self.stop.limit_ms),
-            keep_alive: KeepAlive {
-                peer_dead_after: Duration::from_millis(connection.peer_dead_after_ms),
-            },
-        }
     }
 }
 

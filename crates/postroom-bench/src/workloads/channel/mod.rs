@@ -9,6 +9,7 @@
 //! member lacks a post, which proves that each member received each post exactly
 //! once and in order.
 
+mod follower;
 mod line;
 mod opening;
 mod posts;
@@ -25,10 +26,12 @@ use mio::{Events, Poll};
 
 use crate::drive::fleet::{Extent, STALL};
 use crate::drive::socket::Socket;
+use crate::measure::measurement::float;
 use crate::measure::tally::Tally;
 
 use posts::{Posts, Reader};
 
+pub(crate) use follower::Follower;
 pub(crate) use line::post_bytes;
 pub(crate) use protocol::{Audience, Protocol};
 pub(crate) use side::{ChannelSideOptions, player, sides};
@@ -67,6 +70,15 @@ pub(crate) struct Channel {
     posts: Posts,
     buffer: Box<[u8]>,
     protocol: Protocol,
+    reads: Reads,
+}
+
+/// How many posts came with how many reads of the members' sockets: what the server
+/// writes in one piece is read in one, unless the reader is late and finds several.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reads {
+    posts: u64,
+    reads: u64,
 }
 
 #[derive(Debug)]
@@ -84,9 +96,15 @@ impl Channel {
         }
     }
 
-    /// Bytes of a post as its readers receive it.
-    pub(crate) fn line_bytes(&self) -> usize {
-        self.posts.line_bytes()
+    /// A member that has received all posts so far and checks those that follow.
+    pub(crate) fn follower(&self) -> Follower {
+        Follower::new(self.posts.upcoming())
+    }
+
+    /// Posts in a read, on average over all rounds; `None` before the first.
+    fn posts_a_read(&self) -> Option<f64> {
+        let Reads { posts, reads } = self.reads;
+        (reads > 0).then(|| float(posts) / float(reads))
     }
 
     /// Ends all connections in order.
@@ -154,18 +172,18 @@ impl Channel {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
             result => result.context("waiting for posts")?,
         }
-        let Self { events, members, posts, buffer, .. } = self;
+        let Self { events, members, posts, buffer, reads, .. } = self;
         for event in &*events {
             let member = &mut members[event.token().0];
             member.socket.flush()?;
             if !event.is_readable() {
                 continue;
             }
-            let now = member.hear(buffer, posts, tally)?;
+            let now = member.hear(buffer, posts, tally, reads)?;
             if event.is_read_closed() {
                 // An end of file that arrives with posts raises no event of its
                 // own: this second read reports it.
-                member.hear(buffer, posts, tally)?;
+                member.hear(buffer, posts, tally, reads)?;
             }
             post(posts, members, now)?;
         }
@@ -192,14 +210,19 @@ impl Member {
         buffer: &mut [u8],
         posts: &mut Posts,
         tally: &mut Tally,
+        reads: &mut Reads,
     ) -> anyhow::Result<Instant> {
         let Self { socket, reader } = self;
         let number = socket.number();
         let mut reply = Vec::new();
         let now = socket.receive(buffer, |bytes, now| {
-            posts
+            let before = tally.answers;
+            let taken = posts
                 .hear(bytes, now, reader, tally, &mut reply)
-                .with_context(|| format!("at member {number}"))
+                .with_context(|| format!("at member {number}"))?;
+            reads.posts += tally.answers - before;
+            reads.reads += u64::from(tally.answers > before);
+            Ok(taken)
         })?;
         if !reply.is_empty() {
             socket.send(&reply)?;

@@ -10,7 +10,7 @@ use mio::{Events, Poll};
 
 use super::line::{Line, MOST_SENDERS, Text};
 use super::posts::{Posts, Reader};
-use super::{Channel, Member, Plan, Protocol};
+use super::{Channel, Member, Plan, Protocol, Reads};
 use crate::drive::dial::{self, Lines};
 use crate::drive::digits;
 use crate::drive::request::{Numbers, Requests, Template};
@@ -51,6 +51,7 @@ impl Channel {
             posts,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             protocol,
+            reads: Reads::default(),
         })
     }
 }
@@ -111,7 +112,8 @@ impl Plan {
 
     fn requests(&self, protocol: Protocol, sender: usize) -> Requests {
         let text = Text::new(sender, self.body);
-        let before = protocol.command(self.audience, &self.reader()) + &text.before;
+        let command = protocol.command(self.audience, &self.name(sender), &self.reader());
+        let before = command + &text.before;
         let behind = text.behind + protocol.line_end();
         let template = Template::around(&before, text.digits, &behind);
         Requests::new(template, Numbers::cycle(u32::MAX), self.unseen)

@@ -120,9 +120,9 @@ impl Posts {
         self.lacking
     }
 
-    /// Bytes of the longest line of any sender.
-    pub(super) fn line_bytes(&self) -> usize {
-        self.senders.iter().map(|sender| sender.line.bytes()).max().unwrap_or_default()
+    /// Of each sender the form of its lines and the number of its next post.
+    pub(super) fn upcoming(&self) -> impl Iterator<Item = (Line, u32)> {
+        self.senders.iter().map(|sender| (sender.line.clone(), sender.next))
     }
 
     /// For the error of a stuck run: what the server sent instead of posts.

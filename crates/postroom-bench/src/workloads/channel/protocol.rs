@@ -8,6 +8,9 @@ pub(crate) enum Protocol {
     Chat,
     /// IRC, with one channel.
     Irc,
+    /// The floor: a bare server, which repeats what a member sends to all others. The
+    /// sender sends the lines of `Chat` as their readers receive them.
+    Bare,
 }
 
 /// Who receives a post.
@@ -24,6 +27,7 @@ impl Protocol {
         match self {
             Self::Chat => "postroom",
             Self::Irc => "ngircd",
+            Self::Bare => "floor",
         }
     }
 
@@ -31,32 +35,34 @@ impl Protocol {
         match self {
             Self::Chat => Login::Chat,
             Self::Irc => Login::Irc,
+            Self::Bare => Login::Bare,
         }
     }
 
     /// The longest text that surely fits into a line.
     pub(super) fn longest_text(self) -> usize {
         match self {
-            Self::Chat => 8_000,
+            Self::Chat | Self::Bare => 8_000,
             // A line has 512 bytes, the sender's full name included.
             Self::Irc => 400,
         }
     }
 
-    /// The command before a text; `reader` is the recipient of
+    /// What `sender` writes before a text; `reader` is the recipient of
     /// `Audience::Private`.
-    pub(super) fn command(self, audience: Audience, reader: &str) -> String {
+    pub(super) fn command(self, audience: Audience, sender: &str, reader: &str) -> String {
         match (self, audience) {
             (Self::Chat, Audience::Everyone) => "/all ".to_owned(),
             (Self::Chat, Audience::Private) => format!("/private {reader} "),
             (Self::Irc, Audience::Everyone) => format!("PRIVMSG {CHANNEL} :"),
             (Self::Irc, Audience::Private) => format!("PRIVMSG {reader} :"),
+            (Self::Bare, _) => format!("{sender}: "),
         }
     }
 
     pub(super) fn line_end(self) -> &'static str {
         match self {
-            Self::Chat => "\n",
+            Self::Chat | Self::Bare => "\n",
             Self::Irc => "\r\n",
         }
     }
@@ -71,11 +77,11 @@ impl Protocol {
         reader: &str,
     ) -> bool {
         match (self, audience) {
-            (Self::Chat, Audience::Everyone) => front == format!("{sender}: "),
+            (Self::Chat, Audience::Everyone) | (Self::Bare, _) => front == format!("{sender}: "),
             (Self::Chat, Audience::Private) => front == format!("{sender}(private): "),
             (Self::Irc, _) => {
                 front.starts_with(&format!(":{sender}!"))
-                    && front.ends_with(&format!(" {}", self.command(audience, reader)))
+                    && front.ends_with(&format!(" {}", self.command(audience, sender, reader)))
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::drive::side::Side;
 use crate::measure::rounds::{Load, Player};
 use crate::measure::tally::Tally;
 use crate::options::{address, ngircd};
+use crate::report;
 
 /// The server whose channel is measured, and perhaps one to compare it with.
 #[derive(Debug, Args)]
@@ -53,6 +54,11 @@ impl Load for Talk {
     }
 
     fn end(self: Box<Self>) -> anyhow::Result<()> {
+        // Between two members no posts gather.
+        if let (3.., Some(posts)) = (self.channel.members.len(), self.channel.posts_a_read()) {
+            let label = self.channel.protocol.label();
+            report::line(&format!("{label}: {posts:.1} posts a read"));
+        }
         self.channel.end()
     }
 }

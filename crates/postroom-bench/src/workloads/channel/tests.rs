@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
+use crate::measure::bare_server::{self, Work};
 
 type Present = Arc<Mutex<HashMap<String, TcpStream>>>;
 
@@ -58,6 +59,10 @@ fn open(copies: usize, plan: &Plan) -> anyhow::Result<Channel> {
     Channel::open(Protocol::Chat, server(copies), plan)
 }
 
+fn line_bytes(channel: &Channel) -> Vec<usize> {
+    channel.posts.upcoming().map(|(line, _)| line.bytes()).collect()
+}
+
 #[test]
 fn everyone_else_gets_every_post() {
     for witnesses in [None, Some(2)] {
@@ -66,7 +71,8 @@ fn everyone_else_gets_every_post() {
             let tally = channel.run(Pace::Seen(Extent::Total(50))).unwrap();
             assert_eq!((tally.answers, tally.wrong), (50 * 4, 0));
         }
-        assert_eq!(channel.line_bytes(), "bench0: \n".len() + 40);
+        assert_eq!(line_bytes(&channel), ["bench0: \n".len() + 40; 2]);
+        assert!(channel.posts_a_read().is_some_and(|posts| posts >= 1.0));
         channel.end().unwrap();
     }
 }
@@ -100,4 +106,15 @@ fn senders_are_members_and_witnesses_are_not_senders() {
     assert!(with(2, 2, None).is_ok() && with(5, 2, Some(3)).is_ok());
     assert!(with(2, 3, None).is_err() && with(1, 1, None).is_err());
     assert!(with(5, 2, Some(4)).is_err());
+}
+
+#[test]
+fn the_floor_repeats_the_lines_of_chat() {
+    let plan = plan(Audience::Everyone, 5, 1);
+    let server = bare_server::tests::start(Work::Repeat);
+    let mut floor = Channel::open(Protocol::Bare, server, &plan).unwrap();
+    assert_eq!(line_bytes(&floor), line_bytes(&open(1, &plan).unwrap()));
+    let tally = floor.run(Pace::Seen(Extent::Total(50))).unwrap();
+    assert_eq!((tally.answers, tally.wrong), (50 * 4, 0));
+    floor.end().unwrap();
 }

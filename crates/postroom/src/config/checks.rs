@@ -1,0 +1,59 @@
+//! The values that a setting may have.
+
+use super::{Config, ConfigError};
+
+impl Config {
+    /// Refuses values with which a server could not serve.
+    pub(super) fn checked(self) -> Result<Self, ConfigError> {
+        let least = [
+            ("mailbox.capacity", u64::from(self.mailbox.capacity), 1),
+            ("channels.max", u64::from(self.channels.max), 1),
+            ("channels.posts", u64::from(self.channels.posts), 1),
+            ("channels.recent_posts", self.channels.recent_posts as u64, 1),
+            ("channels.recent_bytes", self.channels.recent_bytes as u64, 65_536),
+            ("channels.recent_bytes_in_all", self.channels.recent_bytes_in_all as u64, 65_536),
+            ("im.confirm_limit_ms", self.im.confirm_limit_ms, 1),
+            ("im.unanswered_limit_ms", self.im.unanswered_limit_ms, 1),
+            ("rates.words_per_second", self.rates.words_per_second.into(), 1),
+            ("rates.words_burst", self.rates.words_burst.into(), 1),
+            ("rates.words_per_second_of_network", self.rates.words_per_second_of_network.into(), 1),
+            ("rates.words_burst_of_network", self.rates.words_burst_of_network.into(), 1),
+            ("rates.logins_per_second", self.rates.logins_per_second.into(), 1),
+            ("rates.logins_burst", self.rates.logins_burst.into(), 1),
+            (
+                "rates.logins_per_second_of_network",
+                self.rates.logins_per_second_of_network.into(),
+                1,
+            ),
+            ("rates.logins_burst_of_network", self.rates.logins_burst_of_network.into(), 1),
+            ("connection.max", self.connection.max as u64, 1),
+            ("connection.output_bytes_in_all", self.connection.output_bytes_in_all as u64, 1 << 20),
+            ("connection.line_bytes_max", self.connection.line_bytes_max as u64, 128),
+            ("connection.peer_dead_after_ms", self.connection.peer_dead_after_ms, 15_000),
+        ];
+        for (key, value, least) in self.accounts.least().into_iter().chain(least) {
+            if value < least {
+                return Err(ConfigError::Invalid(format!("{key} is at least {least}")));
+            }
+        }
+        // A text made safe has at most twice its bytes; with a name it must fit an
+        // output line of 32,768 bytes.
+        if self.connection.line_bytes_max > 8_192 {
+            return Err(ConfigError::Invalid("connection.line_bytes_max is at most 8192".into()));
+        }
+        if !(1..=100).contains(&self.mailbox.per_sender_percent) {
+            let rule = "mailbox.per_sender_percent is 1 to 100";
+            return Err(ConfigError::Invalid(rule.into()));
+        }
+        if self.connection.peer_dead_after_ms > 3_600_000 {
+            let rule = "connection.peer_dead_after_ms is at most 3600000";
+            return Err(ConfigError::Invalid(rule.into()));
+        }
+        let verb = self.im.broadcast_verb.as_bytes();
+        if !verb.starts_with(b"/") || !verb.iter().all(u8::is_ascii_graphic) || verb.len() > 64 {
+            let rule = "im.broadcast_verb is one word that begins with a slash";
+            return Err(ConfigError::Invalid(rule.into()));
+        }
+        self.log.level().map(|_| self)
+    }
+}

@@ -1,0 +1,114 @@
+//! The settings as the layers below take them.
+
+use std::time::Duration;
+
+use postroom_engine::{
+    CreationLimits, CreationRates, EngineSettings, ListenerOptions, Proof, Rate, RateLimits,
+    RecentLimits,
+};
+use postroom_protocol::{ChatSettings, ImSettings, Settings};
+use postroom_server::{KeepAlive, ServerSettings};
+use postroom_store::Limits;
+
+use super::{Config, DialBack, Offline, ProofSetting};
+
+impl Config {
+    /// The limits of the store.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            mailbox_capacity: self.mailbox.capacity,
+            mailbox_percent_of_sender: self.mailbox.per_sender_percent,
+            accounts_max: self.accounts.max,
+            channels_max: self.channels.max,
+            channel_posts: self.channels.posts,
+            disk_reserve_bytes: self.disk.reserve_bytes,
+        }
+    }
+
+    /// The options of a listener without its own.
+    pub(crate) fn listener_options(&self) -> ListenerOptions {
+        ListenerOptions {
+            proof: match self.proof {
+                ProofSetting::Tcp => Proof::Tcp,
+                ProofSetting::Command => Proof::Command,
+            },
+            dials_back: match self.im.dial_back {
+                // Behind a proxy the peer's address is the proxy's.
+                DialBack::Auto => matches!(self.proof, ProofSetting::Tcp),
+                DialBack::On => true,
+                DialBack::Off => false,
+            },
+        }
+    }
+
+    fn rate_limits(&self) -> RateLimits {
+        let rate = |per_second, burst| Rate { per_second, burst };
+        let rates = &self.rates;
+        RateLimits {
+            words: rate(rates.words_per_second, rates.words_burst),
+            words_of_network: rate(rates.words_per_second_of_network, rates.words_burst_of_network),
+            logins: rate(rates.logins_per_second, rates.logins_burst),
+            logins_of_network: rate(
+                rates.logins_per_second_of_network,
+                rates.logins_burst_of_network,
+            ),
+            // Behind a proxy all clients seem to be on its address.
+            loopback: rates.loopback || matches!(self.proof, ProofSetting::Command),
+        }
+    }
+
+    fn creation_limits(&self) -> CreationLimits {
+        let (accounts, channels) = (&self.accounts, &self.channels);
+        CreationLimits {
+            accounts: CreationRates {
+                per_hour: accounts.new_per_hour,
+                per_hour_local: accounts.new_per_hour_loopback,
+            },
+            channels: CreationRates {
+                per_hour: channels.new_per_hour,
+                per_hour_local: channels.new_per_hour_loopback,
+            },
+        }
+    }
+
+    /// The settings of the server.
+    pub(crate) fn server_settings(&self) -> ServerSettings {
+        let connection = &self.connection;
+        let engine = EngineSettings {
+            session: Settings {
+                line_bytes_max: connection.line_bytes_max,
+                login_limit: Duration::from_millis(connection.login_limit_ms),
+                pause: Duration::from_millis(connection.pause_ms),
+                paused_bytes_max: connection.paused_bytes_max,
+                output_bytes_max: connection.output_bytes_max,
+                im: ImSettings {
+                    delivery_limit: Duration::from_millis(self.im.confirm_limit_ms),
+                    unanswered_limit: Duration::from_millis(self.im.unanswered_limit_ms),
+                    broadcast_verb: self.im.broadcast_verb.as_str().into(),
+                    stores_for_absent: matches!(self.im.offline, Offline::Store),
+                },
+                chat: ChatSettings { announces: self.chat.announce },
+            },
+            output_bytes_in_all: connection.output_bytes_in_all,
+            connections_max: connection.max,
+            drain_limit: Duration::from_millis(connection.drain_limit_ms),
+            logins: self.accounts.login_limits(),
+            creation: self.creation_limits(),
+            dial_limit: Duration::from_millis(self.im.dial_limit_ms),
+            rates: self.rate_limits(),
+            recent: RecentLimits {
+                posts: self.channels.recent_posts,
+                bytes: self.channels.recent_bytes,
+                bytes_in_all: self.channels.recent_bytes_in_all,
+            },
+            logs_requests: self.log.level().is_ok_and(|level| level >= tracing::Level::DEBUG),
+        };
+        ServerSettings {
+            engine,
+            stop_limit: Duration::from_millis(self.stop.limit_ms),
+            keep_alive: KeepAlive {
+                peer_dead_after: Duration::from_millis(connection.peer_dead_after_ms),
+            },
+        }
+    }
+}
