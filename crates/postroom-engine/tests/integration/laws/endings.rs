@@ -1,5 +1,7 @@
 //! Requests that end as unavailable or unknown in the store.
 
+use std::time::Duration;
+
 use postroom_engine::{EngineSettings, What};
 use postroom_protocol::{Category, ImSettings, Settings};
 use postroom_store::{Call, Fate, Limits};
@@ -269,6 +271,17 @@ fn a_message_that_cannot_be_pushed_is_asked_for_again_when_mail_comes() {
     let_calls_end(&driver, UNKNOWN);
     assert_eq!(answer(&mut driver, back, b"302\n"), "");
     assert_eq!(end(&mut driver, key), Some(OUTCOME_UNKNOWN), "removed or not, nobody knows");
+}
+
+#[test]
+fn a_delivery_receipt_that_came_in_time_counts_however_late_it_is_read() {
+    let (mut driver, _, back, _) = pushed();
+    let al = enter(&mut driver, "im", b"/login al 1\n/port 30232\n");
+    assert_eq!(answer(&mut driver, al, b"/to bob hi\n"), "");
+    assert_eq!(answer(&mut driver, back, b""), "/from al hi\n");
+    driver.put(back, b"302\n");
+    driver.pass(Duration::from_secs(30));
+    assert_eq!(answer(&mut driver, al, b""), "303 Message delivery successful\n");
 }
 
 /// Replies to the mailbox's requests and to those of the commands may mix.
