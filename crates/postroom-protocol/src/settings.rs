@@ -31,7 +31,7 @@ impl Default for Settings {
             login_limit: Duration::from_hours(1),
             pause: Duration::from_millis(300),
             paused_bytes_max: 1_024,
-            output_bytes_max: 256 << 10,
+            output_bytes_max: 96 << 10,
             im: ImSettings::default(),
             chat: ChatSettings::default(),
         }

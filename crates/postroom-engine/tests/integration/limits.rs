@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use postroom_engine::EngineSettings;
+use postroom_protocol::Settings;
 use postroom_store::{Limits, MemoryDisk};
 
 use crate::driver::{Driver, set_password};
@@ -86,8 +87,9 @@ fn a_refused_dial_is_tried_again_only_while_there_is_a_place() {
 #[test]
 fn the_connection_with_most_waiting_ends_where_too_much_waits_in_all() {
     let output_bytes_in_all = 2 << 20;
-    let settings =
-        EngineSettings { output_bytes_in_all, connections_max: 64, ..EngineSettings::default() };
+    let session = Settings { output_bytes_max: 256 << 10, ..Settings::default() };
+    let limits = EngineSettings { session, ..EngineSettings::default() };
+    let settings = EngineSettings { output_bytes_in_all, connections_max: 64, ..limits };
     let mut driver = Driver::new(settings, Limits::default());
     let log_in = |driver: &mut Driver, name: &str| {
         let key = driver.connect("chat");
