@@ -123,7 +123,7 @@ impl<S: Store> Office<S> {
         }
         self.push_posts();
         let channel = posted.channel.clone();
-        let members = self.live.members(&channel).to_vec();
+        let members = self.live.members(&channel).iter().copied().collect();
         self.posts = Some(Posts { channel, members, posts: vec![(author, Event::Posted(posted))] });
     }
 
@@ -218,7 +218,8 @@ impl<S: Store> Office<S> {
     /// Handles the end of a session: no sender waits for its delivery receipts any
     /// more.
     pub(crate) fn awaits_no_more_from(&mut self, session: SessionKey, account: AccountId) {
-        for waiting in self.live.waiting().to_vec() {
+        let waiting: Vec<_> = self.live.waiting().iter().copied().collect();
+        for waiting in waiting {
             self.delivered(waiting, |awaited| match &mut awaited.stage {
                 Stage::Posted { missing, .. } => missing.remove(&session) && missing.is_empty(),
                 Stage::Storing { .. } | Stage::Told { .. } => false,
