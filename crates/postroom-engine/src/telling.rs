@@ -13,6 +13,7 @@ use postroom_store::Store;
 
 use crate::Engine;
 use crate::connection::Phase;
+use crate::log::What;
 
 /// Sessions that are told of posts in a turn.
 const TELLS_MAX: usize = 512;
@@ -62,10 +63,11 @@ impl<S: Store> Engine<S> {
         match output {
             Output::Reply(session, reply) => self.tell_replies(session, reply),
             Output::Event(sessions, event) => {
-                self.log_event(&event);
                 self.telling = Some(Telling { event, sessions: sessions.into_iter() });
             }
             Output::Posts(posts) => self.posted(posts),
+            Output::Arrived(attendee) => self.log_presence(What::Joined(attendee)),
+            Output::Departed(attendee) => self.log_presence(What::Left(attendee)),
             Output::Left(session, channel) => {
                 // What was posted before is still on its way.
                 self.tell_posts(session);
@@ -135,7 +137,7 @@ impl<S: Store> Engine<S> {
         let connection = &self.connections[session.front.index()];
         let has_room = session.protocol.queues_posts
             || connection.waiting() <= self.settings.session.output_bytes_max;
-        let is_shown = matches!(event, Event::Told(_) | Event::Arrived(_) | Event::Departed(_));
+        let is_shown = matches!(event, Event::Told(_) | Event::Announced(_));
         if !has_room && is_shown && connection.phase == Phase::Open {
             session.missed_lines += 1;
         }

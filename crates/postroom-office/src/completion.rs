@@ -1,12 +1,13 @@
 //! Handling the completions of store calls.
 
 use postroom_model::{
-    Attendee, Committed, ComposeRefusal, Composed, Delivery, Event, LogInRefusal, Name, Reply,
-    SessionKey,
+    Announcement, Attendee, Committed, ComposeRefusal, Composed, Delivery, Event, LogInRefusal,
+    Name, NameList, Reply, SessionKey,
 };
 use postroom_store::{Call, Completion, End, Outcome, Presence, Store};
 
 use crate::calls::{Origin, RequestKey};
+use crate::output::Output;
 use crate::session::{Identity, Opened};
 use crate::{Office, find};
 
@@ -158,8 +159,10 @@ impl<S: Store> Office<S> {
     }
 
     fn departed(&mut self, session: SessionKey, name: Name, active: u32) {
-        let departed = Event::Departed(Attendee { name, active });
+        let left = NameList { names: vec![name.clone()], others: 0 };
+        let announcement = Announcement { joined: NameList::default(), left, active };
+        self.outputs.push_back(Output::Departed(Attendee { name, active }));
         let sessions = self.live.arrivals_but(session);
-        self.push_event(sessions, departed);
+        self.push_event(sessions, Event::Announced(Box::new(announcement)));
     }
 }

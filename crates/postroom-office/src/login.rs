@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Attendee, ComposeRefusal, Event, LogInRefusal, Name, Password, Reply, SessionKey, Terms,
+    Announcement, Attendee, ComposeRefusal, Event, LogInRefusal, Name, NameList, Password, Reply,
+    SessionKey, Terms,
 };
 use postroom_store::{Call, Key, PasswordHash, Presence, Store};
 
@@ -12,6 +13,7 @@ use crate::calls::{Origin, RequestKey};
 use crate::check::{Against, Check, Checked, Verdict};
 use crate::creations::Kind;
 use crate::file_passwords::FilePasswords;
+use crate::output::Output;
 use crate::session::{Identity, LogIn, Opened, Present, Stage};
 use crate::{Office, find};
 
@@ -172,9 +174,11 @@ impl<S: Store> Office<S> {
         self.push_posts();
         self.live.enter(session, &present);
         self.session(session)?.identity = Identity::Present(Box::new(present));
-        let arrived = Event::Arrived(Attendee { name, active });
+        let joined = NameList { names: vec![name.clone()], others: 0 };
+        let announcement = Announcement { joined, left: NameList::default(), active };
+        self.outputs.push_back(Output::Arrived(Attendee { name, active }));
         let sessions = self.live.arrivals_but(session);
-        self.push_event(sessions, arrived);
+        self.push_event(sessions, Event::Announced(Box::new(announcement)));
         Some(logged_in(opened))
     }
 
@@ -298,7 +302,6 @@ mod tests {
     use postroom_model::Notice;
 
     use super::*;
-    use crate::output::Output;
     use crate::tests::Bench;
 
     /// The ways in which a session ends.

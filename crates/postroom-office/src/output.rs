@@ -1,6 +1,6 @@
 //! The outputs of the office and their recipients.
 
-use postroom_model::{Channel, Event, Reply, SessionKey};
+use postroom_model::{Attendee, Channel, Event, Reply, SessionKey};
 use postroom_store::Damaged;
 
 /// An output. The driver passes outputs on in the order in which it takes them.
@@ -12,6 +12,10 @@ pub enum Output {
     Event(Vec<SessionKey>, Event),
     /// Posts in one channel.
     Posts(Posts),
+    /// An account became present: for the log.
+    Arrived(Attendee),
+    /// An account is no longer present: for the log.
+    Departed(Attendee),
     /// The session has left the channel.
     Left(SessionKey, Channel),
     /// To the operator.
