@@ -19,8 +19,8 @@ pub(crate) struct Live {
     channels: HashMap<Channel, BTreeSet<SessionKey>>,
     accounts: HashMap<AccountId, Vec<SessionKey>>,
     names: HashMap<Name, AccountId>,
-    /// Sessions that receive arrival and departure events.
-    arrivals: BTreeSet<SessionKey>,
+    /// Sessions to which arrivals and departures are announced.
+    listeners: BTreeSet<SessionKey>,
     /// Sessions that receive mail events, by account.
     mail: HashMap<AccountId, Vec<SessionKey>>,
     /// Sessions that return delivery receipts for posts.
@@ -35,7 +35,7 @@ impl Live {
         self.accounts.entry(account).or_default().push(session);
         self.names.insert(present.name.clone(), account);
         if present.interests.arrivals {
-            self.arrivals.insert(session);
+            self.listeners.insert(session);
         }
         if present.interests.mail {
             self.mail.entry(account).or_default().push(session);
@@ -52,7 +52,7 @@ impl Live {
             self.names.remove(&present.name);
         }
         if present.interests.arrivals {
-            self.arrivals.remove(&session);
+            self.listeners.remove(&session);
         }
         if present.interests.mail {
             remove(&mut self.mail, &account, session);
@@ -127,9 +127,9 @@ impl Live {
         self.accounts.get(&account).map_or(&[], Vec::as_slice)
     }
 
-    /// The sessions that receive arrival and departure events, except one.
-    pub(crate) fn arrivals_but(&self, except: SessionKey) -> Vec<SessionKey> {
-        self.arrivals.iter().copied().filter(|session| *session != except).collect()
+    /// The sessions to which arrivals and departures are announced.
+    pub(crate) fn listeners(&self) -> &BTreeSet<SessionKey> {
+        &self.listeners
     }
 }
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Announcement, Attendee, ComposeRefusal, Event, LogInRefusal, Name, NameList, Password, Reply,
-    SessionKey, Terms,
+    Attendee, ComposeRefusal, LogInRefusal, Name, Password, Reply, SessionKey, Terms,
 };
 use postroom_store::{Call, Key, PasswordHash, Presence, Store};
 
@@ -13,7 +12,6 @@ use crate::calls::{Origin, RequestKey};
 use crate::check::{Against, Check, Checked, Verdict};
 use crate::creations::Kind;
 use crate::file_passwords::FilePasswords;
-use crate::output::Output;
 use crate::session::{Identity, LogIn, Opened, Present, Stage};
 use crate::{Office, find};
 
@@ -174,11 +172,7 @@ impl<S: Store> Office<S> {
         self.push_posts();
         self.live.enter(session, &present);
         self.session(session)?.identity = Identity::Present(Box::new(present));
-        let joined = NameList { names: vec![name.clone()], others: 0 };
-        let announcement = Announcement { joined, left: NameList::default(), active };
-        self.outputs.push_back(Output::Arrived(Attendee { name, active }));
-        let sessions = self.live.arrivals_but(session);
-        self.push_event(sessions, Event::Announced(Box::new(announcement)));
+        self.arrived(session, Attendee { name, active });
         Some(logged_in(opened))
     }
 
@@ -302,6 +296,7 @@ mod tests {
     use postroom_model::Notice;
 
     use super::*;
+    use crate::output::Output;
     use crate::tests::Bench;
 
     /// The ways in which a session ends.

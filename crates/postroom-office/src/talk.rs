@@ -83,6 +83,7 @@ impl<S: Store> Office<S> {
 
     /// Handles a post that is on disk: sends it to the members of its channels.
     pub(crate) fn posted(&mut self, key: RequestKey, post: &Committed<Arc<Post>>) {
+        self.announce_first(key.session);
         let (mark, is_abandoned) = match self.stored(key) {
             Some((mark, is_abandoned)) => (Some(mark), is_abandoned),
             None => (None, false),
@@ -178,6 +179,7 @@ impl<S: Store> Office<S> {
         let sender = present.name.clone();
         let mark = awaits_delivery.then(|| present.next_mark(key.session));
         let sessions = self.live.sessions(account).to_vec();
+        self.announce_first(key.session);
         // Before the reply: a session that sends a line to itself and quits still
         // receives it.
         let told = Event::Told(Told { sender, text, mark });
