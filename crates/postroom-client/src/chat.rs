@@ -301,10 +301,13 @@ impl Session<'_, Chat> {
 
     /// Remembers the names and hashtags of a line for Tab.
     fn learn_from(&mut self, line: &str) {
+        for name in announced(line) {
+            self.live.learn_name(name);
+        }
         let words: Vec<_> = line.split(' ').take(4).collect();
         match words[..] {
-            // A row of /allusers, or an announcement.
-            [name] | [name, "has", "joined" | "left", ..] => self.live.learn_name(name),
+            // A row of /allusers.
+            [name] => self.live.learn_name(name),
             // The sender of what /read gives.
             ["from", name, ..] => self.live.learn_name(name.trim_end_matches(':')),
             ["Message", "left", "for", name] => self.live.learn_name(name.trim_end_matches('.')),
@@ -335,6 +338,23 @@ fn shown(line: &str, colours: Colours) -> String {
     }
 }
 
+/// The names in a line that announces who has joined or left: `ann, bob and 2 more have
+/// joined, eve has left (4 users active)`.
+fn announced(line: &str) -> impl Iterator<Item = &str> {
+    let list = line.strip_suffix(" active)").and_then(|line| line.rsplit_once(" ("));
+    let parts = list.filter(|_| author(line).is_none()).into_iter();
+    parts
+        .flat_map(|(list, _)| list.split(", "))
+        .flat_map(|part| {
+            let words: Vec<_> = part.split(' ').collect();
+            match words[..] {
+                [name, "and", other, "have", ..] => [Some(name), Some(other)],
+                _ => [words.first().copied(), None],
+            }
+        })
+        .flatten()
+}
+
 /// The author of a line, if it has one.
 fn author(line: &str) -> Option<&str> {
     line.split_once(": ")
@@ -353,6 +373,22 @@ mod tests {
         assert_eq!(to_send(" /cmd").unwrap(), "/all  /cmd");
         assert!(matches!(to_send(&"x".repeat(8_190)), Err(ClientError::LineTooLong)));
         assert!(matches!(to_send("a\0"), Err(ClientError::Text(_))));
+    }
+
+    #[test]
+    fn the_names_of_an_announcement_are_known() {
+        let names = |line| announced(line).collect::<Vec<_>>().join(" ");
+        for (line, expected) in [
+            ("ann has joined (1 user active)", "ann"),
+            ("ann and and have joined (2 users active)", "ann and"),
+            ("ann, bob and cat have left (0 users active)", "ann bob cat"),
+            ("a, b, c, d, e and 12 more have joined, f has left (9 users active)", "a b c d e f"),
+            ("ann and 12 have joined, eve has left (2 users active)", "ann 12 eve"),
+            ("ann: bob has joined (2 users active)", ""),
+            ("(12 posts missed in #rust)", ""),
+        ] {
+            assert_eq!(names(line), expected, "{line}");
+        }
     }
 
     #[test]

@@ -260,6 +260,10 @@ impl<S: Store> Engine<S> {
                 Deadline::Passwords => self.passwords_deadline = Slot::default(),
                 // The driver asks for checks in each turn.
                 Deadline::Checks => self.checks_deadline = Slot::default(),
+                Deadline::Announcement => {
+                    self.announcing.deadline = Slot::default();
+                    self.announce_if_due();
+                }
                 Deadline::Rate(key) => {
                     if let Some(connection) = self.connections.get_mut(key.index()) {
                         connection.waits = Slot::default();

@@ -18,6 +18,7 @@
 //!
 //! So transcripts, laws and simulations drive the very object that ships.
 
+mod announcing;
 mod before_login;
 mod connection;
 mod delivery;
@@ -48,6 +49,7 @@ use postroom_protocol::{Outputs, Report};
 use postroom_store::{Job, Store, StoreFailure, Timestamp};
 use slab::Slab;
 
+use announcing::Announcing;
 use before_login::BeforeLogin;
 use connection::Connection;
 use delivery::Watch;
@@ -94,6 +96,7 @@ pub struct Engine<S> {
     timers: Timers,
     passwords_deadline: Slot,
     checks_deadline: Slot,
+    announcing: Announcing,
     /// Lines of the log in this second.
     line_counts: Counts,
     /// Connections with input to be taken.
@@ -167,6 +170,7 @@ impl<S: Store> Engine<S> {
             timers: Timers::new(now),
             passwords_deadline: Slot::default(),
             checks_deadline: Slot::default(),
+            announcing: Announcing::new(now),
             line_counts: Counts::default(),
             turns: Turns::new(),
             overdue: VecDeque::new(),

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use postroom_model::{
-    Attendee, ComposeRefusal, Event, LogInRefusal, Name, PostRefusal, Reply, Request, SessionKey,
+    Attendee, ComposeRefusal, LogInRefusal, Name, PostRefusal, Reply, Request, SessionKey,
 };
 use postroom_office::Operator;
 use postroom_protocol::{Category, Report};
@@ -390,17 +390,9 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// The log says who comes and goes.
-    pub(crate) fn log_event(&mut self, event: &Event) {
-        match event {
-            Event::Arrived(attendee) => {
-                self.log(Level::Info, None, What::Joined(attendee.clone()));
-            }
-            Event::Departed(attendee) => {
-                self.log(Level::Info, None, What::Left(attendee.clone()));
-            }
-            _ => {}
-        }
+    /// An account became present, or is no longer present.
+    pub(crate) fn log_presence(&mut self, what: What) {
+        self.log(Level::Info, None, what);
     }
 
     pub(crate) fn log_operator(&mut self, told: Operator) {

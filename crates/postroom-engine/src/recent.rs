@@ -4,16 +4,23 @@
 //! in each of its channels, not a queue: one that reads slowly falls behind, and goes on
 //! from there when its connection has room. What is no longer kept by then, it has
 //! missed.
+//!
+//! Announcements of who joins and leaves are kept the same way, as those of one more
+//! channel without a name: so each session is told of arrivals and posts in the order in
+//! which they happened.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use postroom_model::{Channel, Event, SessionKey};
+use postroom_office::Announcements;
 use slab::Slab;
 
 use crate::settings::RecentLimits;
 
 /// Bytes that a kept post takes beside its text, about.
 const POST_BYTES: usize = 128;
+/// Bytes that an announcement takes, about.
+const ANNOUNCEMENT_BYTES: usize = 1_024;
 
 /// A channel's place.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -28,7 +35,7 @@ pub(crate) struct Position {
 
 /// What a member is told next.
 pub(crate) enum Next<'a> {
-    Post(&'a Event),
+    Kept(&'a Event),
     /// The channel keeps later posts only.
     Missed(Event),
 }
@@ -36,7 +43,7 @@ pub(crate) enum Next<'a> {
 impl Next<'_> {
     pub(crate) fn event(&self) -> &Event {
         match self {
-            Self::Post(event) => event,
+            Self::Kept(event) => event,
             Self::Missed(event) => event,
         }
     }
@@ -48,6 +55,8 @@ pub(crate) struct RecentPosts {
     limits: RecentLimits,
     channels: Slab<RecentChannel>,
     places: HashMap<Channel, ChannelPlace>,
+    /// Where announcements are kept.
+    announcements: Option<ChannelPlace>,
     /// The channels that keep posts, by the sequence number of the first.
     oldest: BTreeSet<(u64, ChannelPlace)>,
     /// Numbers the posts of all channels in the order of their commits.
@@ -57,7 +66,8 @@ pub(crate) struct RecentPosts {
 
 #[derive(Debug)]
 struct RecentChannel {
-    name: Channel,
+    /// `None` for announcements.
+    name: Option<Channel>,
     /// The number of the first post that is kept.
     first: u64,
     posts: VecDeque<Kept>,
@@ -69,9 +79,24 @@ struct RecentChannel {
 #[derive(Debug)]
 struct Kept {
     sequence: u64,
-    author: SessionKey,
-    event: Event,
+    what: What,
     bytes: usize,
+}
+
+#[derive(Debug)]
+enum What {
+    Post { author: SessionKey, event: Event },
+    Announcements(Box<Announcements>),
+}
+
+impl Kept {
+    /// What a session is told of it.
+    fn event_for(&self, session: SessionKey) -> Option<&Event> {
+        match &self.what {
+            What::Post { author, event } => (*author != session).then_some(event),
+            What::Announcements(announcements) => announcements.event_for(session),
+        }
+    }
 }
 
 impl RecentPosts {
@@ -80,6 +105,7 @@ impl RecentPosts {
             limits,
             channels: Slab::new(),
             places: HashMap::new(),
+            announcements: None,
             oldest: BTreeSet::new(),
             sequence: 0,
             bytes: 0,
@@ -91,20 +117,34 @@ impl RecentPosts {
     /// kept until those after them come, and only a slow reader misses any: these are
     /// taken when all others have been told.
     pub(crate) fn add(&mut self, name: Channel, posts: Vec<(SessionKey, Event)>) -> Position {
-        let channel = match self.places.get(&name) {
+        let place = match self.places.get(&name) {
             Some(place) => *place,
-            None => self.begin(name),
+            None => self.begin(Some(name)),
         };
-        self.drop_old(channel);
-        let record = &self.channels[channel.0];
-        let position = Position { channel, next: record.first + record.posts.len() as u64 };
+        let position = self.make_room(place);
         for (author, event) in posts {
-            self.keep(channel, author, event);
+            let text_bytes = match &event {
+                Event::Posted(posted) => posted.shown().len(),
+                _ => 0,
+            };
+            self.keep(place, What::Post { author, event }, POST_BYTES + text_bytes);
         }
         position
     }
 
-    fn begin(&mut self, name: Channel) -> ChannelPlace {
+    /// Adds announcements; returns the position before them.
+    pub(crate) fn announce(&mut self, announcements: Announcements) -> Position {
+        let place = match self.announcements {
+            Some(place) => place,
+            None => self.begin(None),
+        };
+        let position = self.make_room(place);
+        let bytes = announcements.events() * ANNOUNCEMENT_BYTES;
+        self.keep(place, What::Announcements(Box::new(announcements)), bytes);
+        position
+    }
+
+    fn begin(&mut self, name: Option<Channel>) -> ChannelPlace {
         let channel = RecentChannel {
             name: name.clone(),
             first: 0,
@@ -113,22 +153,30 @@ impl RecentPosts {
             members: 0,
         };
         let place = ChannelPlace(self.channels.insert(channel));
-        self.places.insert(name, place);
+        match name {
+            Some(name) => {
+                self.places.insert(name, place);
+            }
+            None => self.announcements = Some(place),
+        }
         place
     }
 
-    fn keep(&mut self, place: ChannelPlace, author: SessionKey, event: Event) {
-        let text_bytes = match &event {
-            Event::Posted(posted) => posted.shown().len(),
-            _ => 0,
-        };
-        let (sequence, bytes) = (self.sequence, POST_BYTES + text_bytes);
+    /// Drops what the limits want dropped; returns the position after what is kept.
+    fn make_room(&mut self, place: ChannelPlace) -> Position {
+        self.drop_old(place);
+        let channel = &self.channels[place.0];
+        Position { channel: place, next: channel.first + channel.posts.len() as u64 }
+    }
+
+    fn keep(&mut self, place: ChannelPlace, what: What, bytes: usize) {
+        let sequence = self.sequence;
         self.sequence += 1;
         let channel = &mut self.channels[place.0];
         if channel.posts.is_empty() {
             self.oldest.insert((sequence, place));
         }
-        channel.posts.push_back(Kept { sequence, author, event, bytes });
+        channel.posts.push_back(Kept { sequence, what, bytes });
         channel.bytes += bytes;
         self.bytes += bytes;
     }
@@ -195,37 +243,72 @@ impl RecentPosts {
         if channel.members == 0 {
             let channel = self.channels.remove(place.0);
             self.bytes -= channel.bytes;
-            self.places.remove(&channel.name);
+            match &channel.name {
+                Some(name) => {
+                    self.places.remove(name);
+                }
+                None => self.announcements = None,
+            }
             if let Some(first) = channel.posts.front() {
                 self.oldest.remove(&(first.sequence, place));
             }
         }
     }
 
-    /// What a session is to be told next: the earliest post after its positions that is
-    /// not its own.
+    /// What a session is to be told next: the earliest after its positions that is for
+    /// it.
     pub(crate) fn next(&self, positions: &mut [Position], session: SessionKey) -> Option<Next<'_>> {
-        let mut earliest: Option<(&mut Position, &Kept)> = None;
+        let mut earliest: Option<(&mut Position, u64, &Event)> = None;
         for position in positions {
             let channel = &self.channels[position.channel.0];
-            let missed = channel.first.saturating_sub(position.next);
-            if missed > 0 {
-                position.next = channel.first;
-                return Some(Next::Missed(Event::Missed { channel: channel.name.clone(), missed }));
+            if let Some(missed) = channel.skip_missed(position) {
+                return Some(Next::Missed(missed));
             }
-            // Never more than are kept.
-            let mut at = usize::try_from(position.next - channel.first).unwrap_or(usize::MAX);
-            while channel.posts.get(at).is_some_and(|post| post.author == session) {
-                (position.next, at) = (position.next + 1, at + 1);
-            }
-            if let Some(post) = channel.posts.get(at)
-                && earliest.as_ref().is_none_or(|(_, other)| post.sequence < other.sequence)
+            if let Some((sequence, event)) = channel.find(position, session)
+                && earliest.as_ref().is_none_or(|(_, other, _)| sequence < *other)
             {
-                earliest = Some((position, post));
+                earliest = Some((position, sequence, event));
             }
         }
-        let (position, post) = earliest?;
+        let (position, _, event) = earliest?;
         position.next += 1;
-        Some(Next::Post(&post.event))
+        Some(Next::Kept(event))
+    }
+
+    /// The next announcement for a session, whatever posts are before it.
+    pub(crate) fn next_announcement(
+        &self,
+        positions: &mut [Position],
+        session: SessionKey,
+    ) -> Option<Next<'_>> {
+        let place = self.announcements?;
+        let at = positions.iter().position(|position| position.channel == place)?;
+        self.next(&mut positions[at..=at], session)
+    }
+}
+
+impl RecentChannel {
+    /// Moves a position to what is kept; returns what tells how much it has missed.
+    fn skip_missed(&self, position: &mut Position) -> Option<Event> {
+        let missed = self.first.checked_sub(position.next).filter(|missed| *missed > 0)?;
+        position.next = self.first;
+        Some(match &self.name {
+            Some(channel) => Event::Missed { channel: channel.clone(), missed },
+            None => Event::MissedLines(missed),
+        })
+    }
+
+    /// Moves a position over what is not for a session, as its own posts; returns what is
+    /// there then.
+    fn find(&self, position: &mut Position, session: SessionKey) -> Option<(u64, &Event)> {
+        // Never more than are kept.
+        let mut at = usize::try_from(position.next - self.first).unwrap_or(usize::MAX);
+        loop {
+            let kept = self.posts.get(at)?;
+            if let Some(event) = kept.event_for(session) {
+                return Some((kept.sequence, event));
+            }
+            (position.next, at) = (position.next + 1, at + 1);
+        }
     }
 }

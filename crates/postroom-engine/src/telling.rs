@@ -13,9 +13,11 @@ use postroom_store::Store;
 
 use crate::Engine;
 use crate::connection::Phase;
+use crate::log::What;
+use crate::recent::{Next, Position, RecentPosts};
 
-/// Sessions that are told of posts in a turn.
-const TELLS_MAX: usize = 512;
+/// Sessions that are told of posts, joins and leaves in a turn.
+pub(crate) const TELLS_MAX: usize = 512;
 /// Bytes that they are told.
 const TELL_BYTES_MAX: usize = 2 << 20;
 
@@ -25,6 +27,9 @@ const EVENT_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes that may gather for one connection before they are transmitted.
 const GATHERED_BYTES_MAX: usize = 64 << 10;
+
+/// Takes what a session is to be told next.
+type NextKept = for<'a> fn(&'a RecentPosts, &mut [Position], SessionKey) -> Option<Next<'a>>;
 
 /// How much may still be told of posts in a turn.
 #[derive(Clone, Copy, Debug)]
@@ -57,15 +62,20 @@ impl<S: Store> Engine<S> {
             return true;
         }
         let Some(output) = self.office.take_output() else {
-            return false;
+            return self.announce_if_due();
         };
         match output {
             Output::Reply(session, reply) => self.tell_replies(session, reply),
             Output::Event(sessions, event) => {
-                self.log_event(&event);
                 self.telling = Some(Telling { event, sessions: sessions.into_iter() });
             }
-            Output::Posts(posts) => self.posted(posts),
+            Output::Posts(Posts { channel, members, posts }) => {
+                let position = self.recent.add(channel, posts);
+                self.list_due(position, members);
+            }
+            Output::Announcements(announcements) => self.announced(announcements),
+            Output::Arrived(attendee) => self.log_presence(What::Joined(attendee)),
+            Output::Departed(attendee) => self.log_presence(What::Left(attendee)),
             Output::Left(session, channel) => {
                 // What was posted before is still on its way.
                 self.tell_posts(session);
@@ -106,6 +116,7 @@ impl<S: Store> Engine<S> {
         let before = self.output_bytes;
         while let Some(session) = sessions.next() {
             self.tell_posts(session);
+            self.tell_announcements(session);
             if self.has_room_for_a_line(session, &event) {
                 self.feed(session, Input::Event(&event));
             }
@@ -135,17 +146,15 @@ impl<S: Store> Engine<S> {
         let connection = &self.connections[session.front.index()];
         let has_room = session.protocol.queues_posts
             || connection.waiting() <= self.settings.session.output_bytes_max;
-        let is_shown = matches!(event, Event::Told(_) | Event::Arrived(_) | Event::Departed(_));
-        if !has_room && is_shown && connection.phase == Phase::Open {
+        if !has_room && matches!(event, Event::Told(_)) && connection.phase == Phase::Open {
             session.missed_lines += 1;
         }
         has_room && connection.phase == Phase::Open
     }
 
-    /// Keeps posts, and lists the members of their channel to be told.
-    fn posted(&mut self, Posts { channel, members, posts }: Posts) {
-        let position = self.recent.add(channel, posts);
-        for key in members {
+    /// Lists sessions to be told what follows a position.
+    pub(crate) fn list_due(&mut self, position: Position, sessions: Vec<SessionKey>) {
+        for key in sessions {
             if let Some(session) = self.sessions.get_mut(key) {
                 self.recent.enter(&mut session.positions, position);
                 session.has_untold = true;
@@ -188,8 +197,8 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Tells a session the posts that it has not been told, as many as may gather, unless
-    /// its connection has no room: it goes on from there when that has some.
+    /// Tells a session the posts, joins and leaves that it has not been told, as many as may
+    /// gather, unless its connection has no room: it goes on from there when that has some.
     fn tell_posts(&mut self, key: SessionKey) {
         let Some(session) = self.sessions.get(key).filter(|session| session.has_untold) else {
             return;
@@ -207,21 +216,47 @@ impl<S: Store> Engine<S> {
         if connection.output.capacity() == 0 {
             connection.output = self.spare.take_large();
         }
-        let mut reading = connection.reading;
-        let Some(mut buffers) = self.lend_buffers(key, 0) else {
+        let has_more = self.tell_kept(key, bytes_max, RecentPosts::next);
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.has_untold = has_more;
+        }
+    }
+
+    /// Tells a session who has joined and left, before a line that waits for no posts: it
+    /// may be from one of them.
+    fn tell_announcements(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get(key).filter(|session| session.has_untold) else {
             return;
         };
+        let connection = &self.connections[session.front.index()];
+        let bytes_max = self.settings.session.output_bytes_max;
+        if connection.waiting() <= bytes_max && connection.phase == Phase::Open {
+            self.tell_kept(key, bytes_max, RecentPosts::next_announcement);
+        }
+    }
+
+    /// Tells a session what `next` gives until more than so many bytes wait; returns
+    /// whether there may be more.
+    fn tell_kept(&mut self, key: SessionKey, bytes_max: usize, next: NextKept) -> bool {
+        let Some(front) = self.sessions.get(key).map(|session| session.front) else {
+            return false;
+        };
+        let mut reading = self.connections[front.index()].reading;
+        let Some(mut buffers) = self.lend_buffers(key, 0) else {
+            return false;
+        };
+        let mut has_more = false;
         if let Some(session) = self.sessions.get_mut(key) {
-            session.has_untold = false;
-            while let Some(next) = self.recent.next(&mut session.positions, key) {
+            while let Some(next) = next(&self.recent, &mut session.positions, key) {
                 reading = session.state.input(Input::Event(next.event()), &mut buffers.outputs);
                 if buffers.outputs.front.len() > bytes_max {
-                    session.has_untold = true;
+                    has_more = true;
                     break;
                 }
             }
         }
         self.carry_out(key, buffers, reading);
+        has_more
     }
 }
 

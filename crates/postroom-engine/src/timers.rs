@@ -26,6 +26,8 @@ pub(crate) enum Deadline {
     Passwords,
     /// A password check may begin that failed logins have delayed.
     Checks,
+    /// Joins and leaves that have gathered are announced.
+    Announcement,
 }
 
 /// Where the owner of a deadline keeps its time, in half the bytes of an
@@ -40,7 +42,7 @@ impl Slot {
 }
 
 /// All deadlines in the order of their times: at most six a session, two a connection
-/// and two of the engine.
+/// and three of the engine.
 #[derive(Debug)]
 pub(crate) struct Timers {
     began: Instant,

@@ -26,10 +26,9 @@ pub enum Event {
     Mail,
     /// The sender of the line with this mark no longer waits for a delivery receipt.
     Withdrawn(Mark),
-    /// An account became present.
-    Arrived(Attendee),
-    /// An account is no longer present.
-    Departed(Attendee),
+    /// Accounts became present, or are no longer present. Boxed: it is much larger than
+    /// the others.
+    Announced(Box<Announcement>),
 }
 
 /// A post as it appears in one channel. It is on disk.
@@ -77,6 +76,35 @@ pub struct Told {
     pub text: Text,
     /// Set if the sender waits for a delivery receipt.
     pub mark: Option<Mark>,
+}
+
+/// The accounts that became present, and those that are no longer present, within a short
+/// time. An account that did both within it is in neither list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Announcement {
+    /// Accounts that became present.
+    pub joined: NameList,
+    /// Accounts that are no longer present.
+    pub left: NameList,
+    /// Accounts that are present after the last of these changes.
+    pub active: u32,
+}
+
+/// A list of accounts, of which the first ones are named.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct NameList {
+    /// At most [`NAMES_ANNOUNCED_MAX`](crate::NAMES_ANNOUNCED_MAX) names.
+    pub names: Vec<Name>,
+    /// The number of further accounts.
+    pub others: usize,
+}
+
+impl NameList {
+    /// Whether there is no account in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
 }
 
 /// An account that became present, or is no longer present.

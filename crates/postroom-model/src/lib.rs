@@ -16,7 +16,7 @@ mod text;
 
 pub use channel::{Author, CHANNEL_BYTES_MAX, Channel, Entry, HASHTAGS_MAX, Page, Position, Post};
 pub use committed::{Batch, Committed, CommittedBatch};
-pub use event::{Attendee, Event, Mark, Posted, SessionKey, Told};
+pub use event::{Announcement, Attendee, Event, Mark, NameList, Posted, SessionKey, Told};
 pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
 pub use peer::{Network, Peer, Site};
@@ -27,6 +27,10 @@ pub use text::{Text, TextError};
 
 /// Names are shown as first registered and take at most this many bytes.
 pub const NAME_BYTES_MAX: usize = 64;
+
+/// An announcement names at most this many of the accounts that joined, and of those that
+/// left.
+pub const NAMES_ANNOUNCED_MAX: usize = 5;
 
 /// Default capacity of a mailbox, in unread messages. Seed 000, the mail system for
 /// people, has this number.

@@ -20,7 +20,7 @@ pub(crate) enum Origin {
     /// A request, or one step of a login.
     Request(RequestKey),
     /// The release of the presence of a session's account.
-    Release(SessionKey),
+    Release,
     /// The return of a lease or presence that arrived after its session had ended.
     HandBack,
     /// The lock of an account of the password file.

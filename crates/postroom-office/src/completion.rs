@@ -1,8 +1,7 @@
 //! Handling the completions of store calls.
 
 use postroom_model::{
-    Attendee, Committed, ComposeRefusal, Composed, Delivery, Event, LogInRefusal, Name, Reply,
-    SessionKey,
+    Attendee, Committed, ComposeRefusal, Composed, Delivery, LogInRefusal, Reply,
 };
 use postroom_store::{Call, Completion, End, Outcome, Presence, Store};
 
@@ -46,9 +45,9 @@ impl<S: Store> Office<S> {
             (Origin::Request(key), End::Unavailable) => self.not_done(key, Reply::Unavailable),
             (Origin::Request(key), End::Unknown) => self.not_done(key, Reply::Unknown),
             (Origin::Lock(name), end) => self.lock_ended(name, &end),
-            (Origin::Release(session), End::Done(outcome)) => {
+            (Origin::Release, End::Done(outcome)) => {
                 if let Outcome::Released { name, remains: false, active } = outcome.into_inner() {
-                    self.departed(session, name, active);
+                    self.departed(Attendee { name, active });
                 }
             }
             (Origin::HandBack, End::Done(outcome)) => {
@@ -58,7 +57,7 @@ impl<S: Store> Office<S> {
                 }
             }
             // A store does not fail these calls.
-            (Origin::Release(_) | Origin::HandBack, End::Unavailable | End::Unknown) => {
+            (Origin::Release | Origin::HandBack, End::Unavailable | End::Unknown) => {
                 debug_assert!(false, "a release or a return always ends as done");
             }
         }
@@ -155,11 +154,5 @@ impl<S: Store> Office<S> {
     /// free again.
     pub(crate) fn hand_back(&mut self, presence: Presence) {
         self.submit(Origin::HandBack, Call::Release { presence });
-    }
-
-    fn departed(&mut self, session: SessionKey, name: Name, active: u32) {
-        let departed = Event::Departed(Attendee { name, active });
-        let sessions = self.live.arrivals_but(session);
-        self.push_event(sessions, departed);
     }
 }

@@ -6,6 +6,7 @@
 //! driver runs the store's jobs, checks passwords (see [`Check`]) and reads the
 //! password file (see [`PasswordRead`]).
 
+mod announcements;
 mod bounded_map;
 mod calls;
 mod check;
@@ -34,6 +35,7 @@ use postroom_model::{LogInRefusal, Name, Peer, Reply, Request, SessionKey, Text,
 use postroom_store::{AccountId, Call, Completion, Job, Store, StoreFailure, Timestamp};
 use slab::Slab;
 
+use announcements::Gathering;
 use calls::{Calls, Origin, RequestKey};
 use checks::Checks;
 use creations::{Creations, Kind, Reservation};
@@ -47,7 +49,7 @@ pub use check::{Check, Checked};
 pub use checks::LoginLimits;
 pub use creations::{CreationLimits, CreationRates};
 pub use file_passwords::{FilePasswords, PasswordTables};
-pub use output::{Operator, Output, Posts};
+pub use output::{Announcements, Operator, Output, Posts};
 pub use password_file::{PasswordRead, PasswordsRead};
 
 /// Accounts, mailboxes and channels, as sessions see them.
@@ -63,6 +65,8 @@ pub struct Office<S> {
     outputs: VecDeque<Output>,
     /// Posts in one channel that gather, after all outputs.
     posts: Option<Posts>,
+    /// Arrivals and departures to be announced.
+    gathering: Gathering,
     checks: Checks,
     creations: Creations,
     locks: Locks,
@@ -95,6 +99,7 @@ impl<S: Store> Office<S> {
             live: Live::default(),
             outputs,
             posts: None,
+            gathering: Gathering::default(),
             checks: Checks::new(logins),
             creations: Creations::new(creation),
             locks: Locks::default(),
@@ -372,7 +377,7 @@ impl<S: Store> Office<S> {
             self.creations.close(&ended.purse);
         }
         if let Some(presence) = release {
-            self.submit(Origin::Release(session), Call::Release { presence });
+            self.submit(Origin::Release, Call::Release { presence });
         }
         if let Some(account) = uses {
             self.store.session_ended(account);

@@ -3,27 +3,30 @@
 //! This state is per server; other servers never see it. Presence itself and the posts
 //! are in the store.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use postroom_model::{Channel, Name, SessionKey};
 use postroom_store::AccountId;
 
 use crate::session::Present;
 
-/// Sessions by channel and by account.
+static NOBODY: BTreeSet<SessionKey> = BTreeSet::new();
+
+/// Sessions by channel and by account. Adding one and removing it cost the same however
+/// many members a channel has, or nearly so: thousands may leave at once.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
-    channels: HashMap<Channel, Vec<SessionKey>>,
+    channels: HashMap<Channel, BTreeSet<SessionKey>>,
     accounts: HashMap<AccountId, Vec<SessionKey>>,
     names: HashMap<Name, AccountId>,
-    /// Sessions that receive arrival and departure events.
-    arrivals: Vec<SessionKey>,
+    /// Sessions to which arrivals and departures are announced.
+    listeners: BTreeSet<SessionKey>,
     /// Sessions that receive mail events, by account.
     mail: HashMap<AccountId, Vec<SessionKey>>,
     /// Sessions that return delivery receipts for posts.
     confirming: HashSet<SessionKey>,
     /// Sessions that wait for delivery receipts.
-    waiting: Vec<SessionKey>,
+    waiting: BTreeSet<SessionKey>,
 }
 
 impl Live {
@@ -32,7 +35,7 @@ impl Live {
         self.accounts.entry(account).or_default().push(session);
         self.names.insert(present.name.clone(), account);
         if present.interests.arrivals {
-            self.arrivals.push(session);
+            self.listeners.insert(session);
         }
         if present.interests.mail {
             self.mail.entry(account).or_default().push(session);
@@ -49,7 +52,7 @@ impl Live {
             self.names.remove(&present.name);
         }
         if present.interests.arrivals {
-            remove_one(&mut self.arrivals, session);
+            self.listeners.remove(&session);
         }
         if present.interests.mail {
             remove(&mut self.mail, &account, session);
@@ -61,23 +64,23 @@ impl Live {
 
     /// Adds a session that waits for delivery receipts.
     pub(crate) fn wait(&mut self, session: SessionKey) {
-        self.waiting.push(session);
+        self.waiting.insert(session);
     }
 
     /// Removes a session that no longer waits for delivery receipts.
     pub(crate) fn wait_no_more(&mut self, session: SessionKey) {
-        remove_one(&mut self.waiting, session);
+        self.waiting.remove(&session);
     }
 
     /// The sessions that wait for delivery receipts.
-    pub(crate) fn waiting(&self) -> &[SessionKey] {
+    pub(crate) fn waiting(&self) -> &BTreeSet<SessionKey> {
         &self.waiting
     }
 
     /// Adds a member; returns whether it is the channel's first.
     pub(crate) fn join(&mut self, session: SessionKey, channel: &Channel) -> bool {
         let members = self.channels.entry(channel.clone()).or_default();
-        members.push(session);
+        members.insert(session);
         members.len() == 1
     }
 
@@ -86,7 +89,7 @@ impl Live {
         let Some(members) = self.channels.get_mut(channel) else {
             return true;
         };
-        members.retain(|member| *member != session);
+        members.remove(&session);
         let is_empty = members.is_empty();
         if is_empty {
             self.channels.remove(channel);
@@ -110,8 +113,8 @@ impl Live {
     }
 
     /// The sessions in a channel.
-    pub(crate) fn members(&self, channel: &Channel) -> &[SessionKey] {
-        self.channels.get(channel).map_or(&[], Vec::as_slice)
+    pub(crate) fn members(&self, channel: &Channel) -> &BTreeSet<SessionKey> {
+        self.channels.get(channel).unwrap_or(&NOBODY)
     }
 
     /// Whether a session returns delivery receipts for posts.
@@ -124,9 +127,9 @@ impl Live {
         self.accounts.get(&account).map_or(&[], Vec::as_slice)
     }
 
-    /// The sessions that receive arrival and departure events, except one.
-    pub(crate) fn arrivals_but(&self, except: SessionKey) -> Vec<SessionKey> {
-        self.arrivals.iter().copied().filter(|session| *session != except).collect()
+    /// The sessions to which arrivals and departures are announced.
+    pub(crate) fn listeners(&self) -> &BTreeSet<SessionKey> {
+        &self.listeners
     }
 }
 
@@ -140,16 +143,11 @@ fn remove<K: Eq + std::hash::Hash>(
     let Some(list) = lists.get_mut(key) else {
         return false;
     };
-    remove_one(list, session);
+    // An account has few sessions.
+    list.retain(|other| *other != session);
     let is_empty = list.is_empty();
     if is_empty {
         lists.remove(key);
     }
     is_empty
-}
-
-fn remove_one(list: &mut Vec<SessionKey>, session: SessionKey) {
-    if let Some(at) = list.iter().position(|other| *other == session) {
-        list.swap_remove(at);
-    }
 }

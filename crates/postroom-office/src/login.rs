@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Attendee, ComposeRefusal, Event, LogInRefusal, Name, Password, Reply, SessionKey, Terms,
+    Attendee, ComposeRefusal, LogInRefusal, Name, Password, Reply, SessionKey, Terms,
 };
 use postroom_store::{Call, Key, PasswordHash, Presence, Store};
 
@@ -172,9 +172,7 @@ impl<S: Store> Office<S> {
         self.push_posts();
         self.live.enter(session, &present);
         self.session(session)?.identity = Identity::Present(Box::new(present));
-        let arrived = Event::Arrived(Attendee { name, active });
-        let sessions = self.live.arrivals_but(session);
-        self.push_event(sessions, arrived);
+        self.arrived(session, Attendee { name, active });
         Some(logged_in(opened))
     }
 

@@ -1,6 +1,8 @@
 //! The outputs of the office and their recipients.
 
-use postroom_model::{Channel, Event, Reply, SessionKey};
+use std::collections::HashMap;
+
+use postroom_model::{Attendee, Channel, Event, Reply, SessionKey};
 use postroom_store::Damaged;
 
 /// An output. The driver passes outputs on in the order in which it takes them.
@@ -12,6 +14,12 @@ pub enum Output {
     Event(Vec<SessionKey>, Event),
     /// Posts in one channel.
     Posts(Posts),
+    /// Arrivals and departures, for sessions.
+    Announcements(Announcements),
+    /// An account became present: for the log.
+    Arrived(Attendee),
+    /// An account is no longer present: for the log.
+    Departed(Attendee),
     /// The session has left the channel.
     Left(SessionKey, Channel),
     /// To the operator.
@@ -28,6 +36,35 @@ pub struct Posts {
     /// The posts in the order of the channel, each with the session that posted it,
     /// which does not receive it.
     pub posts: Vec<(SessionKey, Event)>,
+}
+
+/// The announcements of one crowd.
+#[derive(Debug)]
+pub struct Announcements {
+    /// The sessions that are told; some may have ended meanwhile.
+    pub sessions: Vec<SessionKey>,
+    /// For sessions that were there before the first of the changes; `None` if nothing
+    /// has changed for them.
+    pub(crate) to_earlier: Option<Event>,
+    /// For sessions that became present with one of the changes.
+    pub(crate) to_newcomers: HashMap<SessionKey, Option<Event>>,
+}
+
+impl Announcements {
+    /// What a session is told.
+    #[must_use]
+    pub fn event_for(&self, session: SessionKey) -> Option<&Event> {
+        match self.to_newcomers.get(&session) {
+            Some(event) => event.as_ref(),
+            None => self.to_earlier.as_ref(),
+        }
+    }
+
+    /// How many different events there are.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.to_newcomers.len() + 1
+    }
 }
 
 /// A message to the operator.

@@ -83,6 +83,7 @@ impl<S: Store> Office<S> {
 
     /// Handles a post that is on disk: sends it to the members of its channels.
     pub(crate) fn posted(&mut self, key: RequestKey, post: &Committed<Arc<Post>>) {
+        self.announce_first(key.session);
         let (mark, is_abandoned) = match self.stored(key) {
             Some((mark, is_abandoned)) => (Some(mark), is_abandoned),
             None => (None, false),
@@ -123,7 +124,7 @@ impl<S: Store> Office<S> {
         }
         self.push_posts();
         let channel = posted.channel.clone();
-        let members = self.live.members(&channel).to_vec();
+        let members = self.live.members(&channel).iter().copied().collect();
         self.posts = Some(Posts { channel, members, posts: vec![(author, Event::Posted(posted))] });
     }
 
@@ -178,6 +179,7 @@ impl<S: Store> Office<S> {
         let sender = present.name.clone();
         let mark = awaits_delivery.then(|| present.next_mark(key.session));
         let sessions = self.live.sessions(account).to_vec();
+        self.announce_first(key.session);
         // Before the reply: a session that sends a line to itself and quits still
         // receives it.
         let told = Event::Told(Told { sender, text, mark });
@@ -218,7 +220,8 @@ impl<S: Store> Office<S> {
     /// Handles the end of a session: no sender waits for its delivery receipts any
     /// more.
     pub(crate) fn awaits_no_more_from(&mut self, session: SessionKey, account: AccountId) {
-        for waiting in self.live.waiting().to_vec() {
+        let waiting: Vec<_> = self.live.waiting().iter().copied().collect();
+        for waiting in waiting {
             self.delivered(waiting, |awaited| match &mut awaited.stage {
                 Stage::Posted { missing, .. } => missing.remove(&session) && missing.is_empty(),
                 Stage::Storing { .. } | Stage::Told { .. } => false,

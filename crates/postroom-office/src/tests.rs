@@ -68,8 +68,27 @@ impl Bench {
 
     /// Requests a login with presence.
     pub(crate) fn ask_to_enter(&mut self, name: &str, given: Option<&str>) -> SessionKey {
+        self.ask_to_enter_on(PresenceTerms::default(), name, given)
+    }
+
+    /// Logs a session in to which arrivals and departures are announced, and nothing else
+    /// is to be done.
+    pub(crate) fn listen(&mut self, name: &str) -> SessionKey {
+        let terms = PresenceTerms { arrivals: true, ..PresenceTerms::default() };
+        let session = self.ask_to_enter_on(terms, name, None);
+        self.settle();
+        self.office.announce();
+        session
+    }
+
+    fn ask_to_enter_on(
+        &mut self,
+        presence: PresenceTerms,
+        name: &str,
+        given: Option<&str>,
+    ) -> SessionKey {
         let session = self.office.enter(peer(1));
-        let presence = Some(PresenceTerms { alone: true, ..PresenceTerms::default() });
+        let presence = Some(PresenceTerms { alone: true, ..presence });
         let terms = Terms { admits_strangers: true, presence };
         let (name, password) = (Name::new(name).unwrap(), given.map(password));
         self.office.ask(session, Request::LogIn { name, password, terms });

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use postroom_model::{
-    Attendee, Author, Batch, Channel, Event, LogInRefusal, Mark, Name, Post, Posted, Reply,
-    SessionKey, Text,
+    Announcement, Author, Batch, Channel, Event, LogInRefusal, Mark, Name, NameList, Post, Posted,
+    Reply, SessionKey, Text,
 };
 
 use super::*;
@@ -95,8 +95,9 @@ fn nothing_of_others_is_shown_before_the_answer_to_the_login() {
     let bytes = b"/setname bob\n";
     session.input(Input::Bytes { stream: Stream::Front, bytes, proof: false }, &mut outputs);
     outputs.front.clear();
-    let arrived = Attendee { name: Name::new("eve").unwrap(), active: 1 };
-    session.input(Input::Event(&Event::Arrived(arrived)), &mut outputs);
+    let joined = NameList { names: vec![Name::new("eve").unwrap()], others: 0 };
+    let announcement = Announcement { joined, left: NameList::default(), active: 1 };
+    session.input(Input::Event(&Event::Announced(Box::new(announcement))), &mut outputs);
     session.input(Input::Event(&posted()), &mut outputs);
     assert_eq!(outputs.front, b"");
     session.input(Input::Reply(logged_in()), &mut outputs);

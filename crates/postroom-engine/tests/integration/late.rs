@@ -1,6 +1,8 @@
 //! Commits that come late, in another order, or not at all: what a slow disk or a store
 //! across a network does.
 
+use std::time::Duration;
+
 use postroom_engine::EngineSettings;
 use postroom_store::{Call, Fate, Job as _, Limits};
 
@@ -261,6 +263,7 @@ fn an_account_is_seen_to_leave_after_what_it_said() {
     driver.reset(bob);
     assert!(driver.lines(ann).is_empty());
     run_held_jobs_backwards(&mut driver);
+    driver.pass(Duration::from_millis(100));
     assert_eq!(driver.lines(ann), ["bob: bye", "bob has left (1 user active)"]);
     // And the name is free again.
     let again = driver.connect("chat");

@@ -185,9 +185,12 @@ impl Stage for EngineStage {
             self.driver.settle();
         }
         let key = self.find(name).ok_or("it was not dialled")?;
-        if !self.driver.received(key).contains(&b'\n') {
-            // The engine asks again soon what a peer has acknowledged.
-            self.driver.pass(Duration::from_millis(2));
+        // The engine asks again soon what a peer has acknowledged, and announces joins and
+        // leaves once they have gathered.
+        for wait_ms in [2, 100] {
+            if !self.driver.received(key).contains(&b'\n') {
+                self.driver.pass(Duration::from_millis(wait_ms));
+            }
         }
         self.driver.line(key).ok_or_else(|| {
             let received = self.driver.received(key).make_contiguous();

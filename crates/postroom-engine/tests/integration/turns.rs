@@ -140,6 +140,8 @@ fn a_member_that_reads_misses_nothing_however_much_is_said_at_once() {
     };
     let reader = enter("reader".to_owned());
     let many: Vec<_> = (0..600).map(|number| enter(format!("user{number}"))).collect();
+    // The reader is told who has joined.
+    driver.pass(Duration::from_millis(100));
     driver.look(reader);
     let text = "x".repeat(1_000);
     for key in &many {

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 
 use postroom_model::{
-    Attendee, Author, Channel, ComposeRefusal, Delivery, LogInRefusal, Name, NotTold, PostRefusal,
-    Posted, Reply, Told, push_safe,
+    Author, Channel, ComposeRefusal, Delivery, LogInRefusal, Name, NotTold, PostRefusal, Posted,
+    Reply, Told, push_safe,
 };
 
 pub(super) const NOT_FOUND: &str = "User not found\n";
@@ -193,12 +193,4 @@ pub(super) fn push_missed_lines(line: &mut Vec<u8>, missed: u64) {
     let lines = if missed == 1 { "line" } else { "lines" };
     // Writing to memory does not fail.
     let _ = writeln!(line, "({missed} {lines} missed)");
-}
-
-/// Appends the line for a user who joined or left.
-pub(super) fn push_attendee(line: &mut Vec<u8>, attendee: &Attendee, what: &str) {
-    let Attendee { name, active } = attendee;
-    let users = if *active == 1 { "user" } else { "users" };
-    // Writing to memory does not fail.
-    let _ = writeln!(line, "{name} has {what} ({active} {users} active)");
 }

@@ -7,6 +7,7 @@
 //!  /quit ends the connection; anything else is answered and changes nothing
 //! ```
 
+mod announcement;
 mod answer;
 mod command;
 pub(crate) mod settings;
@@ -26,9 +27,9 @@ use crate::protocol::Protocol;
 use crate::session::{DropReason, Input, Outputs, Reading, Session};
 use crate::settings::Settings;
 
+use announcement::push_announcement;
 use answer::{
-    Asked, NOT_FOUND, push_attendee, push_missed, push_missed_lines, push_post, push_told,
-    write_answer,
+    Asked, NOT_FOUND, push_missed, push_missed_lines, push_post, push_told, write_answer,
 };
 use command::{Arguments, Command, Stage, split};
 use telnet::Telnet;
@@ -293,8 +294,9 @@ impl Dialogue for Chat {
                 push_told(&mut outputs.front, told);
                 outputs.delivered_once_acknowledged.extend(told.mark);
             }
-            Event::Arrived(attendee) => push_attendee(&mut outputs.front, attendee, "joined"),
-            Event::Departed(attendee) => push_attendee(&mut outputs.front, attendee, "left"),
+            Event::Announced(announcement) => {
+                push_announcement(&mut outputs.front, announcement);
+            }
             Event::Missed { channel, missed } => push_missed(&mut outputs.front, channel, *missed),
             Event::MissedLines(missed) => push_missed_lines(&mut outputs.front, *missed),
             Event::Mail | Event::Withdrawn(_) => {}

@@ -98,10 +98,7 @@ impl ImSession {
             }
             Event::Mail => self.pushes.mail(),
             Event::Withdrawn(mark) => self.pushes.withdraw(*mark),
-            Event::Arrived(_)
-            | Event::Departed(_)
-            | Event::Missed { .. }
-            | Event::MissedLines(_) => {}
+            Event::Announced(_) | Event::Missed { .. } | Event::MissedLines(_) => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! The protocol `chat` as its original clients and telnet use it.
 
 use std::io::{Read, Write};
+use std::time::Instant;
 
 use crate::harness::chat::{connect, enter};
 use crate::harness::logged::LoggedServer;
@@ -78,4 +79,49 @@ fn messages_of_one_sender_arrive_in_order() {
     ann.send("/all one\n/private carl two\n/all three\n");
     let heard = [carl.line(), carl.line(), carl.line()];
     assert_eq!(heard, ["ann: one", "ann(private): two", "ann: three"]);
+}
+
+/// Users who come and go together.
+const CROWD: usize = 60;
+
+/// Reads the announcements of a crowd, and checks that there is at most one in 100 ms.
+fn read_crowd(observer: &mut Client, begun: Instant, what: &str) {
+    let (mut counted, mut lines) = (0, 0);
+    while counted < CROWD {
+        let line = observer.line();
+        let list = [" has ", " have "].iter().find_map(|has| line.split_once(*has));
+        let (names, rest) = list.unwrap_or_else(|| panic!("{line}"));
+        assert!(rest.starts_with(&format!("{what} (")), "{line}");
+        let names = names.replace(" and ", ", ");
+        for name in names.split(", ") {
+            let others = name.strip_suffix(" more").map(str::parse::<usize>);
+            counted += others.map_or(1, Result::unwrap);
+        }
+        assert!(names.split(", ").count() <= 6, "{line}");
+        lines += 1;
+    }
+    assert_eq!(counted, CROWD);
+    let time = begun.elapsed();
+    assert!(lines <= 1 + time.as_millis() / 100, "{lines} lines in {time:?}");
+}
+
+#[test]
+fn a_crowd_is_announced_in_few_lines_and_logged_in_one_line_each() {
+    let server = LoggedServer::start(&[], &[]);
+    let mut observer = enter(&server, "observer");
+    let mut crowd: Vec<_> = (0..CROWD).map(|_| connect(&server)).collect();
+    let begun = Instant::now();
+    for (number, client) in crowd.iter_mut().enumerate() {
+        client.send(&format!("/setname user{number}\n"));
+    }
+    read_crowd(&mut observer, begun, "joined");
+    let begun = Instant::now();
+    for client in &mut crowd {
+        client.send("/quit\n");
+    }
+    read_crowd(&mut observer, begun, "left");
+    server.wait_for_log(&["User has left", "active=1"]);
+    for what in ["User has joined name=user", "User has left name=user"] {
+        assert_eq!(server.log().matches(what).count(), CROWD);
+    }
 }
