@@ -31,6 +31,8 @@ pub(crate) struct ChannelPlace(usize);
 pub(crate) struct Position {
     channel: ChannelPlace,
     next: u64,
+    /// How many of the posts from there on are the member's own.
+    own: u64,
 }
 
 /// What a member is told next.
@@ -90,6 +92,10 @@ enum What {
 }
 
 impl Kept {
+    fn is_by(&self, session: SessionKey) -> bool {
+        matches!(&self.what, What::Post { author, .. } if *author == session)
+    }
+
     /// What a session is told of it.
     fn event_for(&self, session: SessionKey) -> Option<&Event> {
         match &self.what {
@@ -166,7 +172,7 @@ impl RecentPosts {
     fn make_room(&mut self, place: ChannelPlace) -> Position {
         self.drop_old(place);
         let channel = &self.channels[place.0];
-        Position { channel: place, next: channel.first + channel.posts.len() as u64 }
+        Position { channel: place, own: 0, next: channel.first + channel.posts.len() as u64 }
     }
 
     fn keep(&mut self, place: ChannelPlace, what: What, bytes: usize) {
@@ -219,6 +225,25 @@ impl RecentPosts {
         }
     }
 
+    /// The authors of the posts from a position on.
+    pub(crate) fn authors_since(&self, position: Position) -> impl Iterator<Item = SessionKey> {
+        let channel = &self.channels[position.channel.0];
+        // Never more than are kept.
+        let at = usize::try_from(position.next - channel.first).unwrap_or(usize::MAX);
+        channel.posts.iter().skip(at).filter_map(|kept| match &kept.what {
+            What::Post { author, .. } => Some(*author),
+            What::Announcements(_) => None,
+        })
+    }
+
+    /// Notes that one more post of a channel is the session's own.
+    pub(crate) fn note_own(positions: &mut [Position], in_channel: Position) {
+        let found = positions.iter_mut().find(|other| other.channel == in_channel.channel);
+        if let Some(position) = found {
+            position.own += 1;
+        }
+    }
+
     /// Takes a session's position in a channel away: it has left.
     pub(crate) fn leave(&mut self, positions: &mut Vec<Position>, name: &Channel) {
         if let Some(place) = self.places.get(name).copied()
@@ -261,7 +286,7 @@ impl RecentPosts {
         let mut earliest: Option<(&mut Position, u64, &Event)> = None;
         for position in positions {
             let channel = &self.channels[position.channel.0];
-            if let Some(missed) = channel.skip_missed(position) {
+            if let Some(missed) = channel.skip_missed(position, session) {
                 return Some(Next::Missed(missed));
             }
             if let Some((sequence, event)) = channel.find(position, session)
@@ -289,9 +314,15 @@ impl RecentPosts {
 
 impl RecentChannel {
     /// Moves a position to what is kept; returns what tells how much it has missed.
-    fn skip_missed(&self, position: &mut Position) -> Option<Event> {
-        let missed = self.first.checked_sub(position.next).filter(|missed| *missed > 0)?;
+    fn skip_missed(&self, position: &mut Position, session: SessionKey) -> Option<Event> {
+        let passed = self.first.checked_sub(position.next).filter(|passed| *passed > 0)?;
         position.next = self.first;
+        let own_kept = match position.own {
+            0 => 0,
+            _ => self.posts.iter().filter(|kept| kept.is_by(session)).count() as u64,
+        };
+        let own_passed = std::mem::replace(&mut position.own, own_kept).saturating_sub(own_kept);
+        let missed = passed.checked_sub(own_passed).filter(|missed| *missed > 0)?;
         Some(match &self.name {
             Some(channel) => Event::Missed { channel: channel.clone(), missed },
             None => Event::MissedLines(missed),
@@ -309,6 +340,7 @@ impl RecentChannel {
                 return Some((kept.sequence, event));
             }
             (position.next, at) = (position.next + 1, at + 1);
+            position.own = position.own.saturating_sub(u64::from(kept.is_by(session)));
         }
     }
 }

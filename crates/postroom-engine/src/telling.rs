@@ -72,6 +72,11 @@ impl<S: Store> Engine<S> {
             Output::Posts(Posts { channel, members, posts }) => {
                 let position = self.recent.add(channel, posts);
                 self.list_due(position, members);
+                for author in self.recent.authors_since(position) {
+                    if let Some(session) = self.sessions.get_mut(author) {
+                        RecentPosts::note_own(&mut session.positions, position);
+                    }
+                }
             }
             Output::Announcements(announcements) => self.announced(announcements),
             Output::Arrived(attendee) => self.log_presence(What::Joined(attendee)),
