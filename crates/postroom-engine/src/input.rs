@@ -11,7 +11,7 @@ use crate::key::ConnectionKey;
 use crate::listener::Proof;
 use crate::telling::TellsLeft;
 use crate::timers::{Deadline, Slot};
-use crate::turns::Listed;
+use crate::turns::{Listed, PAGE_REQUESTS};
 use crate::{Engine, EngineSettings, Output};
 
 /// A deadline of a session that has passed, while input is taken that came before.
@@ -214,7 +214,7 @@ impl<S: Store> Engine<S> {
         let is_draining = matches!(connection.phase, Phase::Draining(_));
         let (session, stream) = (connection.session, connection.stream);
         if let Some(session) = session {
-            self.feed(session, Input::End { stream, proof });
+            self.feed_lines(session, Input::End { stream, proof });
             // A client that has half-closed takes no connection back.
             if self.sessions.get(session).is_some_and(|session| session.dialling.is_some()) {
                 self.dial_limit_passed(session);
@@ -298,6 +298,7 @@ impl<S: Store> Engine<S> {
         let first = self.turns.first_listed();
         while let Some(overdue) = self.overdue.front()
             && first.is_none_or(|first| first > overdue.after)
+            && !self.turns.is_over()
             && let Some(Overdue { session, timer, slot, .. }) = self.overdue.pop_front()
         {
             if let Some(record) = self.sessions.get_mut(session)
@@ -448,6 +449,9 @@ impl<S: Store> Engine<S> {
         };
         if let Request::LogIn { name, .. } = &request {
             session.account = Some(name.into());
+        }
+        if let Request::Timeline { .. } = request {
+            self.turns.took_requests(PAGE_REQUESTS);
         }
         let until = self.rates.charge(&mut session.buckets, &request, self.now);
         if let Some(until) = until {

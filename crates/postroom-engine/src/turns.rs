@@ -17,6 +17,8 @@ use crate::key::ConnectionKey;
 
 /// Requests taken in a turn.
 const REQUESTS_MAX: u32 = 1_024;
+/// A page of a timeline costs as much as so many other requests.
+pub(crate) const PAGE_REQUESTS: u32 = 32;
 /// Reads in a turn.
 const READS_MAX: u32 = 512;
 /// Bytes read in a turn.
@@ -87,6 +89,11 @@ impl Turns {
         self.rest.extend(self.held.drain(..));
     }
 
+    /// Whether this turn takes no more input.
+    pub(crate) fn is_over(&self) -> bool {
+        self.left.is_nothing()
+    }
+
     /// Whether a connection is listed.
     pub(crate) fn has_any(&self) -> bool {
         !(self.fresh.is_empty() && self.rest.is_empty() && self.held.is_empty())
@@ -129,7 +136,7 @@ impl Turns {
 
     /// The next connection to be served in this turn.
     pub(crate) fn next(&mut self) -> Option<(ConnectionKey, Listed)> {
-        if self.left.is_nothing() {
+        if self.is_over() {
             return None;
         }
         let (first, second) = if self.left.is_more_than(REST_SHARE) {

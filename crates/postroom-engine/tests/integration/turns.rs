@@ -74,6 +74,36 @@ fn a_request_of_two_lines_counts_once() {
 }
 
 #[test]
+fn the_pages_of_many_timelines_are_shared_out_over_turns() {
+    const READERS: usize = 100;
+    const POSTS: usize = 40;
+    /// A page has 64 KiB, or the posts until then.
+    const POST_BYTES: usize = 8_000;
+    /// One more than a turn has room for: the last one may begin.
+    const PAGES_MAX: usize = REQUESTS_MAX / 32 + 1;
+    let mut driver = Driver::new(EngineSettings::default(), Limits::default());
+    let ann = driver.connect("chat");
+    driver.send(ann, b"/setname ann\n");
+    for _ in 0..POSTS {
+        driver.send(ann, format!("/say #rust {}\n", "x".repeat(POST_BYTES)).as_bytes());
+        driver.settle();
+    }
+    let readers: Vec<_> = (0..READERS).map(|_| driver.connect("board")).collect();
+    driver.settle();
+    for key in &readers {
+        driver.put(*key, b"t\n#rust\n");
+    }
+    let mut posts = 0;
+    while posts < READERS * POSTS {
+        driver.turn();
+        let lines = answers(&mut driver, &readers);
+        assert!(lines > 0, "{posts} posts came");
+        assert!(lines <= PAGES_MAX * (1 + (64 << 10) / POST_BYTES), "{lines} posts in a turn");
+        posts += lines;
+    }
+}
+
+#[test]
 fn a_client_that_waits_for_each_answer_goes_before_those_that_do_not() {
     let (mut driver, flooders, honest) = flooded();
     // Each of them has had its first turn.

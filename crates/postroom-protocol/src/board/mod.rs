@@ -85,7 +85,13 @@ enum State {
     Asked {
         request: Asked,
     },
+    /// A page is being written; the next one begins at `from`.
     Paging {
+        channel: Channel,
+        from: Position,
+    },
+    /// The page is written, and the next one may be asked for.
+    PageDue {
         channel: Channel,
         from: Position,
     },
@@ -305,6 +311,7 @@ impl Board {
     fn ask(&mut self, asked: Result<(Asked, Request), Refusal>, outputs: &mut Outputs) {
         match asked {
             Ok((asked, request)) => {
+                outputs.requests_max = outputs.requests_max.saturating_sub(1);
                 outputs.requests.push(request);
                 self.state = State::Asked { request: asked };
                 outputs.timers.push((LOG_IN, None));
@@ -375,8 +382,15 @@ impl Board {
         }
     }
 
-    fn next_page(&mut self, outputs: &mut Outputs) {
+    fn page_written(&mut self) {
         if let State::Paging { channel, from } = &self.state {
+            let (channel, from) = (channel.clone(), *from);
+            self.state = State::PageDue { channel, from };
+        }
+    }
+
+    fn next_page(&mut self, outputs: &mut Outputs) {
+        if let State::PageDue { channel, from } = &self.state {
             let (channel, from) = (channel.clone(), *from);
             outputs.requests.push(Request::Timeline { channel: channel.clone(), from });
             self.state = State::Asked { request: Asked::Timeline { channel } };
@@ -457,10 +471,10 @@ impl Session for Board {
                     push_missed(&mut outputs.front, channel, *missed);
                 }
             }
-            Input::Written => self.next_page(outputs),
+            Input::Written => self.page_written(),
+            Input::Continue => self.next_page(outputs),
             Input::Stop => self.stop(outputs),
             Input::Event(_)
-            | Input::Continue
             | Input::Elapsed(_)
             | Input::Dialled(_)
             | Input::Bytes { .. }
@@ -468,6 +482,7 @@ impl Session for Board {
         }
         match self.state {
             State::Paging { .. } | State::Closed => Reading::Nothing,
+            State::PageDue { .. } => Reading::Lines,
             _ => Reading::Bytes,
         }
     }
