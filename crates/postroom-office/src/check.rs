@@ -15,6 +15,8 @@ pub struct Check {
     given: Option<Password>,
     against: Against,
     pub(crate) peer: Peer,
+    /// The account has logged in from there before.
+    pub(crate) is_known: bool,
 }
 
 /// The secret that a password is compared with.
@@ -55,7 +57,7 @@ impl Check {
         against: Against,
         peer: Peer,
     ) -> Self {
-        Self { login, name, given, against, peer }
+        Self { login, name, given, against, peer, is_known: false }
     }
 
     /// Runs the check, which takes some ten milliseconds and 19 MiB of memory. Every

@@ -3,7 +3,9 @@
 //! Sites take turns, and so do the networks of a site (a /48 of IPv6 has many) and the
 //! accounts of a network. At a limit the site with most waiting checks loses one: of its
 //! network with most, of that network's account with most, the newest. So a host that
-//! asks for many checks makes only its own wait, and loses only its own.
+//! asks for many checks makes only its own wait, and loses only its own. A few checks of
+//! accounts that have logged in from the same network before do not count there: guesses
+//! from ever new addresses do not shut an owner out.
 //!
 //! The lists are searched from their beginning: they are short, and most logins need no
 //! check.
@@ -19,6 +21,10 @@ use crate::failed_logins::FailedLogins;
 
 /// A site may have as many checks waiting as so many of its networks.
 const SITE_NETWORKS: usize = 4;
+
+/// So many checks of a network do not count among those that may be evicted, if they are
+/// of accounts that have logged in from there before.
+const KNOWN_FREE: usize = 8;
 
 /// The waiting checks.
 #[derive(Debug)]
@@ -39,6 +45,8 @@ struct OfNetwork {
     /// Those with waiting checks; the first has its turn.
     accounts: VecDeque<OfAccount>,
     len: usize,
+    /// Those of accounts that have logged in from there before.
+    known: usize,
 }
 
 /// The waiting checks of an account for one network, the earliest first; at least one.
@@ -73,7 +81,7 @@ impl CheckQueue {
         let network = check.peer.network;
         let place = self.networks.iter().position(|of| of.network == network);
         let place = place.unwrap_or_else(|| {
-            self.networks.push_back(OfNetwork { network, accounts: VecDeque::new(), len: 0 });
+            self.networks.push_back(OfNetwork::new(network));
             self.networks.len() - 1
         });
         self.networks[place].add(check);
@@ -87,7 +95,10 @@ impl CheckQueue {
     fn overfull(&self, added: usize) -> Option<usize> {
         let of_site = |network: Network| self.sites.get(&network.site()).copied();
         let networks = self.networks.iter().enumerate();
-        let by_len = |(_, of): &(usize, &OfNetwork)| (of_site(of.network), of.len);
+        let by_len = |(_, of): &(usize, &OfNetwork)| {
+            let free = of.known.min(KNOWN_FREE);
+            (of_site(of.network).map(|len| len - free), of.len - free)
+        };
         let OfNetwork { network, len, .. } = self.networks[added];
         let busiest = if len > self.per_network_max {
             return Some(added);
@@ -104,7 +115,8 @@ impl CheckQueue {
     /// Evicts a check of a network: of the account with most, the newest.
     fn evict(&mut self, network: usize) -> Option<Check> {
         let accounts = self.networks[network].accounts.iter().enumerate();
-        let (account, of) = accounts.max_by_key(|(_, of)| of.checks.len())?;
+        let by_len = |of: &OfAccount| (!of.is_known(), of.checks.len());
+        let (account, of) = accounts.max_by_key(|(_, of)| by_len(of))?;
         self.remove_at(network, account, of.checks.len().checked_sub(1)?)
     }
 
@@ -178,6 +190,7 @@ impl CheckQueue {
             of_network.accounts.remove(account);
         }
         of_network.len -= 1;
+        of_network.known -= usize::from(check.is_known);
         if of_network.accounts.is_empty() {
             self.networks.remove(network);
         }
@@ -192,9 +205,21 @@ impl CheckQueue {
     }
 }
 
+impl OfAccount {
+    /// Whether the account had logged in from this network when the first check was added.
+    fn is_known(&self) -> bool {
+        self.checks.front().is_some_and(|check| check.is_known)
+    }
+}
+
 impl OfNetwork {
+    fn new(network: Network) -> Self {
+        Self { network, accounts: VecDeque::new(), len: 0, known: 0 }
+    }
+
     fn add(&mut self, check: Check) {
         self.len += 1;
+        self.known += usize::from(check.is_known);
         match self.accounts.iter_mut().find(|of| of.name == check.name) {
             Some(of) => of.checks.push_back(check),
             None => self
@@ -306,6 +331,36 @@ mod tests {
         assert_eq!(evicted(&mut queue, "cat", 2, 5), None);
         assert_eq!(evicted(&mut queue, "dan", 3, 6), Some(2));
         assert_eq!(all(&mut queue), [0, 5, 6, 4, 1]);
+    }
+
+    #[test]
+    fn an_account_that_has_logged_in_from_its_network_keeps_its_check() {
+        let mut queue = CheckQueue::new(8, 4);
+        let known = |number| {
+            let mut check = check("ann", 99, number);
+            check.is_known = true;
+            check
+        };
+        for number in 0..8 {
+            assert!(queue.add(check("ann", u8::try_from(number).unwrap(), number)).is_none());
+        }
+        // Each network has one check, and this one two.
+        for own in [8, 9] {
+            let evicted = queue.add(known(own)).unwrap();
+            assert!(number(&evicted) < 8, "an owner lost its login");
+        }
+        assert_eq!(all(&mut queue).len(), 8);
+        // Many of them count like any others.
+        let mut queue = CheckQueue::new(3 * KNOWN_FREE, 2 * KNOWN_FREE);
+        for own in 0..2 * KNOWN_FREE {
+            assert!(queue.add(known(u32::try_from(own).unwrap())).is_none());
+        }
+        for other in 0..2 * KNOWN_FREE {
+            let from = u8::try_from(other).unwrap();
+            queue.add(check("bob", from, 100 + u32::from(from)));
+        }
+        let own = all(&mut queue).into_iter().filter(|number| *number < 100);
+        assert_eq!(own.count(), KNOWN_FREE + 1);
     }
 
     #[test]

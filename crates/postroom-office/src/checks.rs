@@ -56,8 +56,9 @@ impl Checks {
     }
 
     /// Adds a check. At a limit returns the one that is evicted.
-    pub(crate) fn add(&mut self, check: Check) -> Option<Check> {
+    pub(crate) fn add(&mut self, mut check: Check) -> Option<Check> {
         self.not_before = None;
+        check.is_known = self.failed.is_known(&check.name, check.peer.network);
         self.waiting.add(check)
     }
 

@@ -159,7 +159,8 @@ impl FailedLogins {
         (!self.is_known(name, network)).then_some(next)
     }
 
-    fn is_known(&self, name: &Name, network: Network) -> bool {
+    /// Whether the account has logged in from there before.
+    pub(crate) fn is_known(&self, name: &Name, network: Network) -> bool {
         self.known.get(&(name.clone(), network)).is_some()
     }
 
