@@ -4,7 +4,7 @@
 //! its window or paste into its input. Texts are therefore stored unchanged and made
 //! safe at every output.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// Shows text without anything that a terminal would execute.
 ///
@@ -16,45 +16,10 @@ pub struct Safe<'a>(pub &'a str);
 
 impl fmt::Display for Safe<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.0.as_bytes();
-        // The bytes from `plain` to `at` are shown as they are.
-        let (mut plain, mut at) = (0, 0);
-        while at < bytes.len() {
-            let (length, shown) = match bytes[at..] {
-                [b' '..=b'~' | b'\t', ..] => {
-                    at += 1;
-                    continue;
-                }
-                [code @ (..b' ' | 0x7f), ..] => (1, Shown::Control(code)),
-                [0xc2, code @ 0x80..=0x9f, ..] => (2, Shown::Control(code)),
-                // U+061C.
-                [0xd8, 0x9c, ..] => (2, Shown::Nothing),
-                // U+200E, U+200F, U+202A to U+202E; U+2066 to U+2069.
-                [0xe2, 0x80, 0x8e | 0x8f | 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..] => {
-                    (3, Shown::Nothing)
-                }
-                _ => {
-                    at += 1;
-                    continue;
-                }
-            };
-            formatter.write_str(&self.0[plain..at])?;
-            if let Shown::Control(code) = shown {
-                formatter.write_str(if code < 0x80 { "^" } else { "M-^" })?;
-                formatter.write_char(caret(code & 0x7f))?;
-            }
-            at += length;
-            plain = at;
-        }
-        formatter.write_str(&self.0[plain..])
+        let mut result = Ok(());
+        each_piece(self.0, |piece| result = result.and_then(|()| formatter.write_str(piece)));
+        result
     }
-}
-
-/// What is shown in the place of a character.
-enum Shown {
-    Nothing,
-    /// A control character, in caret notation.
-    Control(u8),
 }
 
 /// Appends `text` made safe, as [`Safe`] shows it, to an output line.
@@ -63,12 +28,52 @@ pub fn push_safe(output: &mut Vec<u8>, text: &str) {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
         output.extend_from_slice(text.as_bytes());
     } else {
-        output.extend_from_slice(Safe(text).to_string().as_bytes());
+        each_piece(text, |piece| output.extend_from_slice(piece.as_bytes()));
     }
 }
 
-fn caret(code: u8) -> char {
-    char::from(code ^ 0x40)
+/// The caret notations of the C0 controls, by their codes, and of DEL.
+const CARETS: &str = "^@^A^B^C^D^E^F^G^H^I^J^K^L^M^N^O^P^Q^R^S^T^U^V^W^X^Y^Z^[^\\^]^^^_^?";
+
+/// Gives the text made safe, piece by piece.
+fn each_piece(text: &str, mut push: impl FnMut(&str)) {
+    let bytes = text.as_bytes();
+    // The bytes from `plain` to `at` are shown as they are.
+    let (mut plain, mut at) = (0, 0);
+    while at < bytes.len() {
+        // What is shown, and in the place of how many bytes.
+        let (length, is_c1, shown) = match bytes[at..] {
+            [b' '..=b'~' | b'\t', ..] => {
+                at += 1;
+                continue;
+            }
+            [code @ (..b' ' | 0x7f), ..] => (1, false, caret(code)),
+            [0xc2, code @ 0x80..=0x9f, ..] => (2, true, caret(code & 0x7f)),
+            // U+061C.
+            [0xd8, 0x9c, ..] => (2, false, ""),
+            // U+200E, U+200F, U+202A to U+202E; U+2066 to U+2069.
+            [0xe2, 0x80, 0x8e | 0x8f | 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..] => {
+                (3, false, "")
+            }
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        push(&text[plain..at]);
+        if is_c1 {
+            push("M-");
+        }
+        push(shown);
+        at += length;
+        plain = at;
+    }
+    push(&text[plain..]);
+}
+
+fn caret(code: u8) -> &'static str {
+    let place = 2 * usize::from(code.min(0x20));
+    &CARETS[place..place + 2]
 }
 
 #[cfg(test)]

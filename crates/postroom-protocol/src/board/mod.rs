@@ -19,8 +19,8 @@
 use std::time::Duration;
 
 use postroom_model::{
-    BOARD_TEXT_CHARACTERS_MAX, Channel, Entry, Event, Page, Position, PostRefusal, Posted, Reply,
-    Request, Safe, Text,
+    Author, BOARD_TEXT_CHARACTERS_MAX, Channel, Entry, Event, Page, Position, PostRefusal, Posted,
+    Reply, Request, Safe, Text, push_safe,
 };
 
 use crate::line::{Line, LineDecoder};
@@ -374,7 +374,9 @@ impl Board {
 
     fn page(&mut self, channel: Channel, page: &Page, outputs: &mut Outputs) {
         for Entry { author, text } in &page.entries {
-            push_line(&mut outputs.front, author, &Safe(text.as_str()));
+            push_author(&mut outputs.front, author);
+            push_safe(&mut outputs.front, text.as_str());
+            outputs.front.push(b'\n');
         }
         match page.next {
             Some(from) => self.state = State::Paging { channel, from },
@@ -416,7 +418,9 @@ fn received(text: Text) -> Report {
 fn push_posted(line: &mut Vec<u8>, posted: &Posted) {
     // An empty text resets the latest one; readers do not see it.
     if !posted.post().text.as_str().is_empty() {
-        push_line(line, &posted.post().author, &posted.shown());
+        push_author(line, &posted.post().author);
+        line.extend_from_slice(posted.shown().as_bytes());
+        line.push(b'\n');
     }
 }
 
@@ -430,10 +434,10 @@ fn push_missed(line: &mut Vec<u8>, channel: &Channel, missed: u64) {
     let _ = writeln!(line, "({missed} {texts} missed{place})");
 }
 
-fn push_line(line: &mut Vec<u8>, author: &impl std::fmt::Display, text: &impl std::fmt::Display) {
+fn push_author(line: &mut Vec<u8>, author: &Author) {
     use std::io::Write as _;
     // Writing to memory does not fail.
-    let _ = writeln!(line, "{author}: {text}");
+    let _ = write!(line, "{author}: ");
 }
 
 impl Session for Board {
