@@ -170,8 +170,9 @@ impl<S: Store> Engine<S> {
 
     /// While sessions are to be told of posts, more posts have to wait.
     fn is_held(&self, connection: &Connection) -> bool {
-        let may_say =
-            |session| self.sessions.get(session).is_some_and(|session| session.protocol.has_posts);
+        let may_say = |session| {
+            self.sessions.get(session).is_some_and(|session| session.protocol.has_posts())
+        };
         !self.due.is_empty() && connection.session.is_some_and(may_say)
     }
 

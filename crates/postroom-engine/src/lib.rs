@@ -34,6 +34,7 @@ mod rates;
 mod recent;
 mod session;
 mod settings;
+mod shown;
 mod spare;
 mod telling;
 mod timers;
@@ -60,6 +61,7 @@ use log::Counts;
 use rates::Rates;
 use recent::RecentPosts;
 use session::Sessions;
+use shown::ShownPosts;
 use spare::SpareBuffers;
 use telling::{Telling, TellsLeft};
 use timers::{Deadline, Slot, Timers};
@@ -108,6 +110,7 @@ pub struct Engine<S> {
     telling: Option<Telling>,
     rates: Rates,
     recent: RecentPosts,
+    shown: ShownPosts,
     /// Bytes that events have left to be transmitted before more sessions are told.
     event_bytes: usize,
     /// Sessions to be told of posts.
@@ -156,6 +159,7 @@ impl<S: Store> Engine<S> {
             office: Office::new(store, settings.logins, settings.creation),
             rates: Rates::new(settings.rates),
             recent: RecentPosts::new(settings.recent),
+            shown: ShownPosts::default(),
             settings,
             listeners: Listeners::default(),
             now,

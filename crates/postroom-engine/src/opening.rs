@@ -52,7 +52,7 @@ impl<S: Store> Engine<S> {
         std::mem::swap(&mut self.connections[front.index()].output, &mut outputs.front);
         self.apply(key, front, &mut outputs);
         self.will_transmit(front);
-        let until = self.rates.wait_of_newcomer(peer.ip().into(), protocol.has_posts, now);
+        let until = self.rates.wait_of_newcomer(peer.ip().into(), protocol.has_posts(), now);
         if let Some(until) = until {
             let waits = &mut self.connections[front.index()].waits;
             self.timers.set(waits, Deadline::Rate(front), Some(until));

@@ -9,9 +9,9 @@
 //! channel without a name: so each session is told of arrivals and posts in the order in
 //! which they happened.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque, vec_deque};
 
-use postroom_model::{Channel, Event, SessionKey};
+use postroom_model::{Channel, Event, Posted, SessionKey};
 use postroom_office::Announcements;
 use slab::Slab;
 
@@ -37,17 +37,41 @@ pub(crate) struct Position {
 
 /// What a member is told next.
 pub(crate) enum Next<'a> {
-    Kept(&'a Event),
+    Post(&'a Posted),
+    Announced(&'a Event),
     /// The channel keeps later posts only.
     Missed(Event),
 }
 
-impl Next<'_> {
-    pub(crate) fn event(&self) -> &Event {
-        match self {
-            Self::Kept(event) => event,
-            Self::Missed(event) => event,
-        }
+/// Posts that a session has not been told, see [`RecentPosts::untold`].
+pub(crate) struct Untold<'a> {
+    position: &'a mut Position,
+    posts: vec_deque::Iter<'a, Kept>,
+    /// The sequence number of the first.
+    first: u64,
+}
+
+impl<'a> Untold<'a> {
+    /// The sequence number of the first post.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// How many posts there are.
+    pub(crate) fn len(&self) -> usize {
+        self.posts.len()
+    }
+
+    pub(crate) fn posts(&self) -> impl Iterator<Item = &'a Posted> {
+        self.posts.clone().filter_map(|kept| match &kept.what {
+            What::Post { posted, .. } => Some(posted),
+            What::Announcements(_) => None,
+        })
+    }
+
+    /// The session has been told so many of them.
+    pub(crate) fn told(self, posts: usize) {
+        self.position.next += posts as u64;
     }
 }
 
@@ -87,7 +111,7 @@ struct Kept {
 
 #[derive(Debug)]
 enum What {
-    Post { author: SessionKey, event: Event },
+    Post { author: SessionKey, posted: Posted },
     Announcements(Box<Announcements>),
 }
 
@@ -97,10 +121,12 @@ impl Kept {
     }
 
     /// What a session is told of it.
-    fn event_for(&self, session: SessionKey) -> Option<&Event> {
+    fn told_to(&self, session: SessionKey) -> Option<Next<'_>> {
         match &self.what {
-            What::Post { author, event } => (*author != session).then_some(event),
-            What::Announcements(announcements) => announcements.event_for(session),
+            What::Post { author, posted } => (*author != session).then_some(Next::Post(posted)),
+            What::Announcements(announcements) => {
+                announcements.event_for(session).map(Next::Announced)
+            }
         }
     }
 }
@@ -122,18 +148,15 @@ impl RecentPosts {
     /// First drops earlier ones, as the limits want. So posts that came together are all
     /// kept until those after them come, and only a slow reader misses any: these are
     /// taken when all others have been told.
-    pub(crate) fn add(&mut self, name: Channel, posts: Vec<(SessionKey, Event)>) -> Position {
+    pub(crate) fn add(&mut self, name: Channel, posts: Vec<(SessionKey, Posted)>) -> Position {
         let place = match self.places.get(&name) {
             Some(place) => *place,
             None => self.begin(Some(name)),
         };
         let position = self.make_room(place);
-        for (author, event) in posts {
-            let text_bytes = match &event {
-                Event::Posted(posted) => posted.shown().len(),
-                _ => 0,
-            };
-            self.keep(place, What::Post { author, event }, POST_BYTES + text_bytes);
+        for (author, posted) in posts {
+            let bytes = POST_BYTES + posted.shown().len();
+            self.keep(place, What::Post { author, posted }, bytes);
         }
         position
     }
@@ -280,24 +303,45 @@ impl RecentPosts {
         }
     }
 
+    /// What a session has not been told, where it is posts of one channel, all kept and
+    /// none its own.
+    pub(crate) fn untold<'a>(&'a self, positions: &'a mut [Position]) -> Option<Untold<'a>> {
+        let mut untold = None;
+        for position in positions {
+            let channel = &self.channels[position.channel.0];
+            let end = channel.first + channel.posts.len() as u64;
+            if position.next == end {
+                continue;
+            }
+            let is_whole = position.next >= channel.first && position.own == 0;
+            if !is_whole || channel.name.is_none() || untold.is_some() {
+                return None;
+            }
+            let at = usize::try_from(position.next - channel.first).ok()?;
+            let first = channel.posts.get(at)?.sequence;
+            untold = Some(Untold { position, posts: channel.posts.range(at..), first });
+        }
+        untold
+    }
+
     /// What a session is to be told next: the earliest after its positions that is for
     /// it.
     pub(crate) fn next(&self, positions: &mut [Position], session: SessionKey) -> Option<Next<'_>> {
-        let mut earliest: Option<(&mut Position, u64, &Event)> = None;
+        let mut earliest: Option<(&mut Position, u64, Next<'_>)> = None;
         for position in positions {
             let channel = &self.channels[position.channel.0];
             if let Some(missed) = channel.skip_missed(position, session) {
                 return Some(Next::Missed(missed));
             }
-            if let Some((sequence, event)) = channel.find(position, session)
+            if let Some((sequence, next)) = channel.find(position, session)
                 && earliest.as_ref().is_none_or(|(_, other, _)| sequence < *other)
             {
-                earliest = Some((position, sequence, event));
+                earliest = Some((position, sequence, next));
             }
         }
-        let (position, _, event) = earliest?;
+        let (position, _, next) = earliest?;
         position.next += 1;
-        Some(Next::Kept(event))
+        Some(next)
     }
 
     /// The next announcement for a session, whatever posts are before it.
@@ -331,13 +375,13 @@ impl RecentChannel {
 
     /// Moves a position over what is not for a session, as its own posts; returns what is
     /// there then.
-    fn find(&self, position: &mut Position, session: SessionKey) -> Option<(u64, &Event)> {
+    fn find(&self, position: &mut Position, session: SessionKey) -> Option<(u64, Next<'_>)> {
         // Never more than are kept.
         let mut at = usize::try_from(position.next - self.first).unwrap_or(usize::MAX);
         loop {
             let kept = self.posts.get(at)?;
-            if let Some(event) = kept.event_for(session) {
-                return Some((kept.sequence, event));
+            if let Some(next) = kept.told_to(session) {
+                return Some((kept.sequence, next));
             }
             (position.next, at) = (position.next + 1, at + 1);
             position.own = position.own.saturating_sub(u64::from(kept.is_by(session)));

@@ -8,7 +8,7 @@ use std::vec;
 
 use postroom_model::{Event, Reply, SessionKey};
 use postroom_office::{Output, Posts};
-use postroom_protocol::{Input, Reading};
+use postroom_protocol::{Input, PostHandling, Reading};
 use postroom_store::Store;
 
 use crate::Engine;
@@ -149,7 +149,7 @@ impl<S: Store> Engine<S> {
             return false;
         };
         let connection = &self.connections[session.front.index()];
-        let has_room = session.protocol.queues_posts
+        let has_room = matches!(session.protocol.posts, PostHandling::Queued)
             || connection.waiting() <= self.settings.session.output_bytes_max;
         if !has_room && matches!(event, Event::Told(_)) && connection.phase == Phase::Open {
             session.missed_lines += 1;
@@ -209,11 +209,12 @@ impl<S: Store> Engine<S> {
             return;
         };
         let connection = &mut self.connections[session.front.index()];
-        // A client of im reads posts elsewhere.
-        let queues_posts = session.protocol.queues_posts;
         let bytes_max = GATHERED_BYTES_MAX.min(self.settings.session.output_bytes_max);
-        let bytes_max = if queues_posts { usize::MAX } else { bytes_max };
-        let is_stuck = connection.is_stuck && !queues_posts;
+        // A client of a protocol that queues posts reads them elsewhere.
+        let (is_stuck, bytes_max) = match session.protocol.posts {
+            PostHandling::Queued => (false, usize::MAX),
+            PostHandling::Shown(_) | PostHandling::None => (connection.is_stuck, bytes_max),
+        };
         let has_room = !is_stuck && connection.waiting() <= bytes_max;
         if !has_room || connection.phase != Phase::Open {
             return;
@@ -221,10 +222,35 @@ impl<S: Store> Engine<S> {
         if connection.output.capacity() == 0 {
             connection.output = self.spare.take_large();
         }
-        let has_more = self.tell_kept(key, bytes_max, RecentPosts::next);
+        let has_more = match self.show_untold(key, bytes_max) {
+            Some(has_more) => has_more,
+            None => self.tell_kept(key, bytes_max, RecentPosts::next),
+        };
         if let Some(session) = self.sessions.get_mut(key) {
             session.has_untold = has_more;
         }
+    }
+
+    /// Shows a session posts by lines that were written for another one before, where
+    /// those are all that it has to be told; returns whether there are more.
+    fn show_untold(&mut self, key: SessionKey, bytes_max: usize) -> Option<bool> {
+        let session = self.sessions.get_mut(key)?;
+        let (protocol, front) = (session.protocol, session.front);
+        let connection = &mut self.connections[front.index()];
+        let PostHandling::Shown(show) = protocol.posts else {
+            return None;
+        };
+        if connection.waiting() > 0 || !session.state.shows_posts() {
+            return None;
+        }
+        let untold = self.recent.untold(&mut session.positions)?;
+        let (lines, posts) = self.shown.lines(protocol.name, show, &untold, bytes_max);
+        let has_more = posts < untold.len();
+        connection.output.extend_from_slice(lines);
+        self.output_bytes += lines.len();
+        untold.told(posts);
+        self.will_transmit(front);
+        Some(has_more)
     }
 
     /// Tells a session who has joined and left, before a line that waits for no posts: it
@@ -253,7 +279,23 @@ impl<S: Store> Engine<S> {
         let mut has_more = false;
         if let Some(session) = self.sessions.get_mut(key) {
             while let Some(next) = next(&self.recent, &mut session.positions, key) {
-                reading = session.state.input(Input::Event(next.event()), &mut buffers.outputs);
+                let outputs = &mut buffers.outputs;
+                match (next, session.protocol.posts) {
+                    (Next::Post(posted), PostHandling::Shown(show)) => {
+                        if session.state.shows_posts() {
+                            show(posted, &mut outputs.front);
+                        }
+                    }
+                    (Next::Post(posted), _) => {
+                        reading = session.state.input(Input::Post(posted), outputs);
+                    }
+                    (Next::Announced(event), _) => {
+                        reading = session.state.input(Input::Event(event), outputs);
+                    }
+                    (Next::Missed(event), _) => {
+                        reading = session.state.input(Input::Event(&event), outputs);
+                    }
+                }
                 if buffers.outputs.front.len() > bytes_max {
                     has_more = true;
                     break;

@@ -16,7 +16,7 @@ use std::num::NonZeroU64;
 use crate::key::ConnectionKey;
 
 /// Requests taken in a turn.
-const REQUESTS_MAX: u32 = 1_024;
+const REQUESTS_MAX: u32 = 512;
 /// A page of a timeline costs as much as so many other requests.
 pub(crate) const PAGE_REQUESTS: u32 = 32;
 /// Reads in a turn.

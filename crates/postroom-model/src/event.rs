@@ -7,8 +7,6 @@ use crate::{Channel, Committed, Name, Post, Safe, Text};
 /// An event of another session or of the store that concerns a session.
 #[derive(Debug)]
 pub enum Event {
-    /// A post in a channel that the session has joined.
-    Posted(Posted),
     /// Posts in a channel that the session has joined, which the server no longer keeps:
     /// its client reads too slowly.
     Missed {

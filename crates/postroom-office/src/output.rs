@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use postroom_model::{Attendee, Channel, Event, Reply, SessionKey};
+use postroom_model::{Attendee, Channel, Event, Posted, Reply, SessionKey};
 use postroom_store::Damaged;
 
 /// An output. The driver passes outputs on in the order in which it takes them.
@@ -35,7 +35,7 @@ pub struct Posts {
     pub members: Vec<SessionKey>,
     /// The posts in the order of the channel, each with the session that posted it,
     /// which does not receive it.
-    pub posts: Vec<(SessionKey, Event)>,
+    pub posts: Vec<(SessionKey, Posted)>,
 }
 
 /// The announcements of one crowd.

@@ -119,13 +119,13 @@ impl<S: Store> Office<S> {
         if let Some(posts) = &mut self.posts
             && posts.channel == posted.channel
         {
-            posts.posts.push((author, Event::Posted(posted)));
+            posts.posts.push((author, posted));
             return;
         }
         self.push_posts();
         let channel = posted.channel.clone();
         let members = self.live.members(&channel).iter().copied().collect();
-        self.posts = Some(Posts { channel, members, posts: vec![(author, Event::Posted(posted))] });
+        self.posts = Some(Posts { channel, members, posts: vec![(author, posted)] });
     }
 
     /// Makes an output of the gathered posts. Of the later outputs only replies may

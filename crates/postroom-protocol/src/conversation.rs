@@ -112,6 +112,11 @@ impl<D: Dialogue> Conversation<D> {
         matches!(self.intake, Intake::Closed(_))
     }
 
+    /// Whether lines are taken, or will be once the replies due have arrived.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.intake, Intake::Lines | Intake::Replies | Intake::Step(_))
+    }
+
     /// Ends the connection for a reason of the server.
     pub(crate) fn drop_client(&mut self, reason: DropReason, outputs: &mut Outputs) {
         self.close(Close::Dropped(reason), outputs);
@@ -142,10 +147,6 @@ impl<D: Dialogue> Conversation<D> {
             Proof::Due | Proof::InNextLine if takes_bytes || end_may_be_proof => Reading::Proof,
             _ => Reading::Nothing,
         }
-    }
-
-    fn is_open(&self) -> bool {
-        matches!(self.intake, Intake::Lines | Intake::Replies | Intake::Step(_))
     }
 
     fn bytes(&mut self, bytes: &[u8], proof: bool, outputs: &mut Outputs) {
@@ -420,8 +421,8 @@ impl<D: Dialogue> Session for Conversation<D> {
                 self.bytes(bytes, proof, outputs);
             }
             Input::End { stream: Stream::Front, proof } => self.end(proof, outputs),
-            // A conversation has one stream; a second one belongs to its owner.
-            Input::Bytes { .. } | Input::End { .. } => {}
+            // A conversation has one stream and no posts; others belong to its owner.
+            Input::Bytes { .. } | Input::End { .. } | Input::Post(_) => {}
             Input::Reply(reply) => self.reply(reply, outputs),
             Input::Event(event) => {
                 if self.is_open() {

@@ -22,7 +22,7 @@ mod tests;
 
 pub use chat::settings::ChatSettings;
 pub use im::settings::ImSettings;
-pub use protocol::Protocol;
+pub use protocol::{PostHandling, Protocol, ShowPost};
 pub use session::{
     Category, Close, Dial, DropReason, Input, Login, Outputs, Reading, Report, Session, Stream,
     Timer,

@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
+use postroom_model::Posted;
+
 use crate::session::{Outputs, Session};
 use crate::settings::Settings;
 
@@ -14,19 +16,39 @@ pub struct Protocol {
     pub default_port: u16,
     /// Whether the operator's report has a line when a client disconnects.
     pub reports: bool,
-    /// Whether its sessions post, or are told of posts.
-    pub has_posts: bool,
-    /// Whether its sessions queue posts themselves, however slowly the client reads. For
-    /// others the driver keeps the posts.
-    pub queues_posts: bool,
+    /// What its sessions have to do with posts.
+    pub posts: PostHandling,
     /// Begins a session for a connection just accepted.
     pub begin: fn(&Settings, &mut Outputs) -> Box<dyn Session>,
 }
+
+/// What the sessions of a protocol have to do with posts.
+#[derive(Clone, Copy, Debug)]
+pub enum PostHandling {
+    /// They neither post nor are told of posts.
+    None,
+    /// They are told of posts as events, and queue them themselves, however slowly the
+    /// client reads.
+    Queued,
+    /// They are told of posts by lines. The driver keeps the posts, and writes the lines
+    /// while [`Session::shows_posts`] is true.
+    Shown(ShowPost),
+}
+
+/// Appends the line of a post, the same for all sessions of a protocol: many are told by
+/// the bytes that were written for the first.
+pub type ShowPost = fn(&Posted, &mut Vec<u8>);
 
 impl Protocol {
     /// Its address unless configured otherwise.
     #[must_use]
     pub fn default_address(&self) -> SocketAddr {
         SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.default_port).into()
+    }
+
+    /// Whether its sessions post, or are told of posts.
+    #[must_use]
+    pub fn has_posts(&self) -> bool {
+        !matches!(self.posts, PostHandling::None)
     }
 }

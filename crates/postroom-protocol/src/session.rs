@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postroom_model::{Event, Mark, Name, Notice, Reply, Request, Text};
+use postroom_model::{Event, Mark, Name, Notice, Posted, Reply, Request, Text};
 
 /// A client's use of a listener, from its connection to its end, over one stream or
 /// two.
@@ -11,6 +11,12 @@ pub trait Session {
     /// read next from the client's connection. Bytes of the back stream are always
     /// taken.
     fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) -> Reading;
+
+    /// Whether its client is shown posts now, where its protocol tells of posts
+    /// [by lines](crate::PostHandling::Shown).
+    fn shows_posts(&self) -> bool {
+        false
+    }
 }
 
 /// What the driver may read from a connection.
@@ -63,6 +69,9 @@ pub enum Input<'a> {
     Reply(Reply),
     /// An event of another session or of the store.
     Event(&'a Event),
+    /// A post in a channel that the session has joined, where its protocol
+    /// [queues](crate::PostHandling::Queued) posts.
+    Post(&'a Posted),
     /// The result of [`Outputs::dial`]: whether the client is connected.
     Dialled(bool),
     /// The session may take lines that it has, as many as [`Outputs::requests_max`] says.

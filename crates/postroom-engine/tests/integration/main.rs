@@ -9,6 +9,7 @@ mod late;
 mod laws;
 mod limits;
 mod logins;
+mod posts;
 mod rates;
 mod transcripts;
 mod turns;

@@ -8,7 +8,7 @@ use postroom_store::Limits;
 use crate::driver::{Driver, PeerKey};
 
 /// Requests of all clients that a turn takes.
-const REQUESTS_MAX: usize = 1_024;
+const REQUESTS_MAX: usize = 512;
 
 const FLOODERS: usize = 300;
 /// Requests that each of them sends at once.
@@ -61,8 +61,8 @@ fn a_turn_takes_so_many_requests_and_then_goes_on_with_the_others() {
 
 #[test]
 fn a_request_of_two_lines_counts_once() {
-    const SENDERS: usize = 50;
     const EACH: usize = 16;
+    const SENDERS: usize = REQUESTS_MAX / EACH;
     let mut driver = Driver::new(EngineSettings::default(), Limits::default());
     let senders = readers(&mut driver, SENDERS);
     for key in &senders {

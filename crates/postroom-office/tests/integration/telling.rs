@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use postroom_model::{
-    Author, Channel, Event, Mark, Name, Notice, Peer, PresenceTerms, Reply, Request, SessionKey,
-    Terms, Text,
+    Author, Channel, Mark, Name, Notice, Peer, PresenceTerms, Reply, Request, SessionKey, Terms,
+    Text,
 };
 use postroom_office::{CreationLimits, LoginLimits, Office, Output, Posts};
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
@@ -70,8 +70,7 @@ fn shown(session: SessionKey, outputs: &[Output]) -> Vec<String> {
             continue;
         };
         let others = posts.iter().filter(|(author, _)| *author != session);
-        for (_, post) in others.filter(|_| members.contains(&session)) {
-            let Event::Posted(posted) = post else { panic!("{post:?}") };
+        for (_, posted) in others.filter(|_| members.contains(&session)) {
             let Author::Account(author) = &posted.post().author else { panic!("{posted:?}") };
             shown.push(format!("{author}: {}", posted.shown()));
         }
@@ -134,7 +133,7 @@ fn post_awaiting(office: &mut Office<MemoryStore>, session: SessionKey) -> Mark 
         Output::Posts(posts) => Some(posts),
         _ => None,
     });
-    let Some((_, Event::Posted(posted))) = posts.and_then(|posts| posts.posts.first()) else {
+    let Some((_, posted)) = posts.and_then(|posts| posts.posts.first()) else {
         panic!("{outputs:?}");
     };
     assert_eq!(reply(session, &outputs), None);

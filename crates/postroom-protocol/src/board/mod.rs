@@ -24,7 +24,7 @@ use postroom_model::{
 };
 
 use crate::line::{Line, LineDecoder};
-use crate::protocol::Protocol;
+use crate::protocol::{PostHandling, Protocol};
 use crate::session::{
     Category, Close, DropReason, Input, Login, Outputs, Reading, Report, Session, Stream, Timer,
 };
@@ -46,8 +46,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "board",
     default_port: 4404,
     reports: true,
-    has_posts: true,
-    queues_posts: false,
+    posts: PostHandling::Shown(push_posted),
     begin,
 };
 
@@ -415,7 +414,7 @@ fn received(text: Text) -> Report {
     Report { text: Some(text), ..Report::new(Category::General, "message received") }
 }
 
-fn push_posted(line: &mut Vec<u8>, posted: &Posted) {
+fn push_posted(posted: &Posted, line: &mut Vec<u8>) {
     // An empty text resets the latest one; readers do not see it.
     if !posted.post().text.as_str().is_empty() {
         push_author(line, &posted.post().author);
@@ -465,13 +464,8 @@ impl Session for Board {
             }
             Input::Evicted => self.drop_client(DropReason::Evicted, outputs),
             Input::Reply(reply) => self.reply(reply, outputs),
-            Input::Event(Event::Posted(posted)) => {
-                if matches!(self.state, State::Streaming) {
-                    push_posted(&mut outputs.front, posted);
-                }
-            }
             Input::Event(Event::Missed { channel, missed }) => {
-                if matches!(self.state, State::Streaming) {
+                if self.shows_posts() {
                     push_missed(&mut outputs.front, channel, *missed);
                 }
             }
@@ -479,6 +473,7 @@ impl Session for Board {
             Input::Continue => self.next_page(outputs),
             Input::Stop => self.stop(outputs),
             Input::Event(_)
+            | Input::Post(_)
             | Input::Elapsed(_)
             | Input::Dialled(_)
             | Input::Bytes { .. }
@@ -489,5 +484,9 @@ impl Session for Board {
             State::PageDue { .. } => Reading::Lines,
             _ => Reading::Bytes,
         }
+    }
+
+    fn shows_posts(&self) -> bool {
+        matches!(self.state, State::Streaming)
     }
 }

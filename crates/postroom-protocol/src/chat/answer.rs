@@ -157,7 +157,7 @@ fn write_delivery(answer: &mut Vec<u8>, delivery: &Delivery) -> std::io::Result<
 }
 
 /// Appends the line of a post.
-pub(super) fn push_post(line: &mut Vec<u8>, posted: &Posted) {
+pub(super) fn push_post(posted: &Posted, line: &mut Vec<u8>) {
     match &posted.post().author {
         Author::Account(name) => line.extend_from_slice(name.as_str().as_bytes()),
         board @ Author::Board => line.extend_from_slice(board.to_string().as_bytes()),

@@ -23,7 +23,7 @@ use postroom_model::{
 use crate::conversation::Conversation;
 use crate::dialogue::{Dialogue, Next};
 use crate::line::Line;
-use crate::protocol::Protocol;
+use crate::protocol::{PostHandling, Protocol};
 use crate::session::{DropReason, Input, Outputs, Reading, Session};
 use crate::settings::Settings;
 
@@ -49,8 +49,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "chat",
     default_port: 4405,
     reports: false,
-    has_posts: true,
-    queues_posts: false,
+    posts: PostHandling::Shown(push_post),
     begin,
 };
 
@@ -91,6 +90,10 @@ impl Session for ChatSession {
             return Reading::Nothing;
         };
         self.conversation.input(Input::Bytes { stream, bytes: &text, proof }, outputs)
+    }
+
+    fn shows_posts(&self) -> bool {
+        self.conversation.is_open() && self.conversation.dialogue().is_in()
     }
 }
 
@@ -138,6 +141,12 @@ static LIST: LazyLock<String> = LazyLock::new(|| {
 });
 
 impl Chat {
+    /// Whether events are shown. One may arrive between the login and its reply; it must
+    /// not be shown before that.
+    fn is_in(&self) -> bool {
+        matches!(self.state, State::Member)
+    }
+
     fn command(&mut self, line: &[u8]) -> Step {
         let (name, rest) = split(line);
         let is_named = matches!(self.state, State::Member);
@@ -284,12 +293,8 @@ impl Dialogue for Chat {
     }
 
     fn event(&mut self, event: &Event, outputs: &mut Outputs) {
-        // An event may arrive between the login and its reply; it must not be shown
-        // before the reply.
-        let is_in = matches!(self.state, State::Member);
         match event {
-            _ if !is_in => {}
-            Event::Posted(posted) => push_post(&mut outputs.front, posted),
+            _ if !self.is_in() => {}
             Event::Told(told) => {
                 push_told(&mut outputs.front, told);
                 outputs.delivered_once_acknowledged.extend(told.mark);

@@ -25,7 +25,7 @@ use postroom_model::{
 use crate::conversation::Conversation;
 use crate::dialogue::{Dialogue, Next};
 use crate::line::Line;
-use crate::protocol::Protocol;
+use crate::protocol::{PostHandling, Protocol};
 use crate::session::{Close, Dial, DropReason, Input, Outputs, Reading, Session, Stream};
 use crate::settings::Settings;
 
@@ -58,14 +58,8 @@ const TERMS: Terms = Terms {
 };
 
 /// The protocol's entry in `PROTOCOLS`.
-pub(crate) const PROTOCOL: Protocol = Protocol {
-    name: "im",
-    default_port: 4403,
-    reports: false,
-    has_posts: true,
-    queues_posts: true,
-    begin,
-};
+pub(crate) const PROTOCOL: Protocol =
+    Protocol { name: "im", default_port: 4403, reports: false, posts: PostHandling::Queued, begin };
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Im {
@@ -91,7 +85,6 @@ struct ImSession {
 impl ImSession {
     fn event(&mut self, event: &Event, outputs: &mut Outputs) {
         match event {
-            Event::Posted(posted) => self.posted(posted, outputs),
             Event::Told(told) => {
                 let shown = Safe(told.text.as_str()).to_string();
                 self.pushes.add("/from", told.sender.as_str(), &shown, told.mark, outputs);
@@ -132,6 +125,7 @@ impl Session for ImSession {
                 reply => self.pushes.reply(reply, outputs),
             },
             Input::Event(event) => self.event(event, outputs),
+            Input::Post(posted) => self.posted(posted, outputs),
             Input::Elapsed(UNANSWERED) => {
                 self.conversation.drop_client(DropReason::Unresponsive, outputs);
             }

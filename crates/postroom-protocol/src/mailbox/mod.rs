@@ -18,7 +18,7 @@ use postroom_model::{Name, NameError, Password, Reply, Request, Terms, Text, Unk
 use crate::conversation::Conversation;
 use crate::dialogue::{Dialogue, Next, Step};
 use crate::line::Line;
-use crate::protocol::Protocol;
+use crate::protocol::{PostHandling, Protocol};
 use crate::session::{Close, DropReason, Outputs, Session};
 use crate::settings::Settings;
 
@@ -32,8 +32,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "mailbox",
     default_port: 4401,
     reports: false,
-    has_posts: false,
-    queues_posts: false,
+    posts: PostHandling::None,
     begin,
 };
 

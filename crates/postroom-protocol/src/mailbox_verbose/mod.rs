@@ -19,7 +19,7 @@ use postroom_model::{
 use crate::conversation::Conversation;
 use crate::dialogue::{Dialogue, Next, PauseRule, Step};
 use crate::line::Line;
-use crate::protocol::Protocol;
+use crate::protocol::{PostHandling, Protocol};
 use crate::session::{Close, Outputs, Session};
 use crate::settings::Settings;
 
@@ -36,8 +36,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "mailbox-verbose",
     default_port: 4402,
     reports: false,
-    has_posts: false,
-    queues_posts: false,
+    posts: PostHandling::None,
     begin,
 };
 
