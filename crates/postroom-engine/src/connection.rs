@@ -126,6 +126,11 @@ impl Connection {
         self.output.len() - self.sent
     }
 
+    /// How many bytes of memory what waits takes.
+    pub(crate) fn held(&self) -> usize {
+        if self.waiting() == 0 { 0 } else { self.output.capacity() }
+    }
+
     /// How many bytes will have been transmitted with the last one that waits now.
     pub(crate) fn position(&self) -> u64 {
         self.transmitted + self.waiting() as u64

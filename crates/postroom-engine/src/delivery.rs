@@ -51,7 +51,9 @@ impl<S: Store> Engine<S> {
         let mut acknowledged = |key| *told.entry(key).or_insert_with(|| acknowledged(key));
         let (connections, office) = (&self.connections, &mut self.office);
         self.watches.retain(|watch| {
-            let is_there = connections.contains(watch.connection.index());
+            // Another connection may have its key by now.
+            let connection = connections.get(watch.connection.index());
+            let is_there = connection.is_some_and(|other| other.session == Some(watch.session));
             let is_delivered = is_there && watch.position <= acknowledged(watch.connection);
             if is_delivered {
                 office.note(watch.session, Notice::Delivered(watch.mark));

@@ -53,11 +53,10 @@ impl<S: Store> Engine<S> {
     /// was handed and did not confirm is unread again.
     pub(crate) fn remove(&mut self, key: ConnectionKey, ending: Ending) {
         let mut connection = self.connections.remove(key.index());
-        self.output_bytes -= connection.waiting();
-        debug_assert!(!self.connections.is_empty() || self.output_bytes == 0, "nobody is left");
+        self.held_bytes -= connection.held();
+        debug_assert!(!self.connections.is_empty() || self.held_bytes == 0, "nobody is left");
         self.timers.set(&mut connection.drain, Deadline::Drain(key), None);
         self.timers.set(&mut connection.waits, Deadline::Rate(key), None);
-        self.watches.retain(|watch| watch.connection != key);
         self.outputs.push_back(Output::Close(key));
         if let Some(session) = connection.session {
             match connection.stream {

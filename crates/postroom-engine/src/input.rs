@@ -28,8 +28,8 @@ pub(crate) struct Overdue {
 pub(crate) struct Buffers {
     front: ConnectionKey,
     back: Option<ConnectionKey>,
-    /// Bytes that waited before.
-    waiting: usize,
+    /// Bytes of memory that what waited before took.
+    held: usize,
     pub(crate) outputs: Box<Outputs>,
 }
 
@@ -129,19 +129,19 @@ impl<S: Store> Engine<S> {
     fn output_bytes_max(&self) -> usize {
         let EngineSettings { output_bytes_in_all, connections_max, .. } = self.settings;
         let of_one = self.settings.session.output_bytes_max;
-        if self.output_bytes > output_bytes_in_all / 4 * 3 {
+        if self.held_bytes > output_bytes_in_all / 4 * 3 {
             of_one.min(output_bytes_in_all / connections_max)
         } else {
             of_one
         }
     }
 
-    /// Where too much waits for all peers, ends the connection with most of it, and then
-    /// the next.
+    /// Where what waits for all peers takes too much memory, ends the connection with most
+    /// of it, and then the next.
     fn end_those_with_most_waiting(&mut self) {
-        while self.output_bytes > self.settings.output_bytes_in_all
+        while self.held_bytes > self.settings.output_bytes_in_all
             && let Some((key, _)) =
-                self.connections.iter().max_by_key(|(_, connection)| connection.waiting())
+                self.connections.iter().max_by_key(|(_, connection)| connection.held())
         {
             self.remove(ConnectionKey::from_index(key), Ending::TooMuchWaits);
         }
@@ -368,35 +368,35 @@ impl<S: Store> Engine<S> {
         let mut outputs = self.session_outputs.take().unwrap_or_default();
         outputs.requests_max = requests;
         let connection = &mut self.connections[front.index()];
-        let mut waiting = connection.waiting();
+        let mut held = connection.held();
         if connection.output.capacity() == 0 {
             connection.output = self.spare.take();
         }
         std::mem::swap(&mut outputs.front, &mut connection.output);
         if let Some(back) = back {
             let connection = &mut self.connections[back.index()];
-            waiting += connection.waiting();
+            held += connection.held();
             std::mem::swap(&mut outputs.back, &mut connection.output);
         }
-        Some(Buffers { front, back, waiting, outputs })
+        Some(Buffers { front, back, held, outputs })
     }
 
     /// Takes the buffers back, and does what the session wants done. Returns how many
     /// requests it did not take.
     pub(crate) fn carry_out(&mut self, key: SessionKey, buffers: Buffers, reading: Reading) -> u32 {
-        let Buffers { front, back, waiting, mut outputs } = buffers;
-        self.output_bytes -= waiting;
+        let Buffers { front, back, held, mut outputs } = buffers;
+        self.held_bytes -= held;
         let connection = &mut self.connections[front.index()];
         connection.reading = reading;
         std::mem::swap(&mut outputs.front, &mut connection.output);
         if connection.output.is_empty() {
             self.spare.put(std::mem::take(&mut connection.output));
         }
-        self.output_bytes += connection.waiting();
+        self.held_bytes += connection.held();
         if let Some(back) = back {
             let connection = &mut self.connections[back.index()];
             std::mem::swap(&mut outputs.back, &mut connection.output);
-            self.output_bytes += connection.waiting();
+            self.held_bytes += connection.held();
         }
         self.apply(key, front, &mut outputs);
         // Bytes for a stream that is not there are dropped.

@@ -117,8 +117,8 @@ pub struct Engine<S> {
     due: VecDeque<SessionKey>,
     /// How much they may still be told in this turn.
     tells_left: TellsLeft,
-    /// Bytes that wait for all peers.
-    output_bytes: usize,
+    /// Bytes of memory that what waits for all peers takes.
+    held_bytes: usize,
     /// Connections with bytes to be transmitted, or to be ended.
     unsent: VecDeque<ConnectionKey>,
     /// What sessions put out, kept for its memory.
@@ -183,7 +183,7 @@ impl<S: Store> Engine<S> {
             event_bytes: 0,
             due: VecDeque::new(),
             tells_left: TellsLeft::WHOLE,
-            output_bytes: 0,
+            held_bytes: 0,
             unsent: VecDeque::new(),
             session_outputs: None,
             spare: SpareBuffers::default(),

@@ -48,8 +48,8 @@ impl<S: Store> Engine<S> {
             dialling: None,
         });
         self.log_connected(key);
-        self.output_bytes += outputs.front.len();
         std::mem::swap(&mut self.connections[front.index()].output, &mut outputs.front);
+        self.held_bytes += self.connections[front.index()].held();
         self.apply(key, front, &mut outputs);
         self.will_transmit(front);
         let until = self.rates.wait_of_newcomer(peer.ip().into(), protocol.has_posts(), now);

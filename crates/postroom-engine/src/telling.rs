@@ -118,14 +118,14 @@ impl<S: Store> Engine<S> {
 
     fn tell_event(&mut self, telling: Telling) {
         let Telling { event, mut sessions } = telling;
-        let before = self.output_bytes;
+        let before = self.held_bytes;
         while let Some(session) = sessions.next() {
             self.tell_posts(session);
             self.tell_announcements(session);
             if self.has_room_for_a_line(session, &event) {
                 self.feed(session, Input::Event(&event));
             }
-            self.event_bytes = self.output_bytes.saturating_sub(before);
+            self.event_bytes = self.held_bytes.saturating_sub(before);
             if self.event_bytes > EVENT_BYTES_MAX && sessions.len() > 0 {
                 self.telling = Some(Telling { event, sessions });
                 return;
@@ -182,9 +182,7 @@ impl<S: Store> Engine<S> {
         if let Some(session) = self.sessions.get_mut(key) {
             session.is_due = false;
         }
-        let before = self.output_bytes;
-        self.tell_posts(key);
-        let told = self.output_bytes.saturating_sub(before);
+        let told = self.tell_posts(key);
         self.tells_left.bytes = self.tells_left.bytes.saturating_sub(told);
         true
     }
@@ -204,11 +202,13 @@ impl<S: Store> Engine<S> {
 
     /// Tells a session the posts, joins and leaves that it has not been told, as many as may
     /// gather, unless its connection has no room: it goes on from there when that has some.
-    fn tell_posts(&mut self, key: SessionKey) {
+    /// Returns how many bytes that took.
+    fn tell_posts(&mut self, key: SessionKey) -> usize {
         let Some(session) = self.sessions.get(key).filter(|session| session.has_untold) else {
-            return;
+            return 0;
         };
-        let connection = &mut self.connections[session.front.index()];
+        let front = session.front;
+        let connection = &mut self.connections[front.index()];
         let bytes_max = GATHERED_BYTES_MAX.min(self.settings.session.output_bytes_max);
         // A client of a protocol that queues posts reads them elsewhere.
         let (is_stuck, bytes_max) = match session.protocol.posts {
@@ -217,8 +217,9 @@ impl<S: Store> Engine<S> {
         };
         let has_room = !is_stuck && connection.waiting() <= bytes_max;
         if !has_room || connection.phase != Phase::Open {
-            return;
+            return 0;
         }
+        let before = connection.waiting();
         if connection.output.capacity() == 0 {
             connection.output = self.spare.take_large();
         }
@@ -229,6 +230,7 @@ impl<S: Store> Engine<S> {
         if let Some(session) = self.sessions.get_mut(key) {
             session.has_untold = has_more;
         }
+        self.connections[front.index()].waiting() - before
     }
 
     /// Shows a session posts by lines that were written for another one before, where
@@ -247,7 +249,7 @@ impl<S: Store> Engine<S> {
         let (lines, posts) = self.shown.lines(protocol.name, show, &untold, bytes_max);
         let has_more = posts < untold.len();
         connection.output.extend_from_slice(lines);
-        self.output_bytes += lines.len();
+        self.held_bytes += connection.held();
         untold.told(posts);
         self.will_transmit(front);
         Some(has_more)

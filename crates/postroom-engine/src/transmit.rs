@@ -54,16 +54,18 @@ impl<S: Store> Engine<S> {
         let Some(connection) = self.connections.get_mut(key.index()) else {
             return;
         };
-        self.output_bytes -= bytes;
+        self.held_bytes -= connection.held();
         connection.transmitted += bytes as u64;
         connection.sent += bytes;
         connection.is_stuck = connection.waiting() > 0;
         if connection.is_stuck {
-            // What is left moves only once as much has gone.
+            // What is left moves only once as much has gone, to no more memory than it
+            // needs.
             if connection.sent >= connection.waiting() {
-                connection.output.drain(..connection.sent);
+                connection.output = connection.output[connection.sent..].to_vec();
                 connection.sent = 0;
             }
+            self.held_bytes += connection.held();
             return;
         }
         connection.sent = 0;
