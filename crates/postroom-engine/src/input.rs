@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use postroom_model::{Request, SessionKey};
+use postroom_model::SessionKey;
 use postroom_protocol::{Input, Login, Outputs, Reading, Stream, Timer};
 use postroom_store::Store;
 
@@ -11,7 +11,7 @@ use crate::key::ConnectionKey;
 use crate::listener::Proof;
 use crate::telling::TellsLeft;
 use crate::timers::{Deadline, Slot};
-use crate::turns::{Listed, PAGE_REQUESTS};
+use crate::turns::Listed;
 use crate::{Engine, EngineSettings, Output};
 
 /// A deadline of a session that has passed, while input is taken that came before.
@@ -53,6 +53,7 @@ impl<S: Store> Engine<S> {
         self.turns.begin();
         self.tells_left = TellsLeft::WHOLE;
         self.elapse();
+        self.ask_queued();
         self.end_those_with_most_waiting();
     }
 
@@ -414,7 +415,7 @@ impl<S: Store> Engine<S> {
     /// Does what a session wants done, its bytes excepted.
     pub(crate) fn apply(&mut self, key: SessionKey, front: ConnectionKey, outputs: &mut Outputs) {
         for request in outputs.requests.drain(..) {
-            self.ask(key, front, request);
+            self.ask(key, request);
         }
         if !outputs.notices.is_empty() {
             for notice in outputs.notices.drain(..) {
@@ -442,25 +443,6 @@ impl<S: Store> Engine<S> {
         if let Some(dial) = outputs.dial.take() {
             self.dial(key, dial);
         }
-    }
-
-    fn ask(&mut self, key: SessionKey, front: ConnectionKey, request: Request) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        if let Request::LogIn { name, .. } = &request {
-            session.account = Some(name.into());
-        }
-        if let Request::Timeline { .. } = request {
-            self.turns.took_requests(PAGE_REQUESTS);
-        }
-        let until = self.rates.charge(&mut session.buckets, &request, self.now);
-        if let Some(until) = until {
-            let waits = &mut self.connections[front.index()].waits;
-            self.timers.set(waits, Deadline::Rate(front), Some(until));
-        }
-        self.log_request(key, &request);
-        self.office.ask(key, request);
     }
 
     fn set_timers(&mut self, key: SessionKey, outputs: &mut Outputs) {

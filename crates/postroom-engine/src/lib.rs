@@ -19,6 +19,7 @@
 //! So transcripts, laws and simulations drive the very object that ships.
 
 mod announcing;
+mod asking;
 mod before_login;
 mod connection;
 mod delivery;
@@ -51,6 +52,7 @@ use postroom_store::{Job, Store, StoreFailure, Timestamp};
 use slab::Slab;
 
 use announcing::Announcing;
+use asking::QueuedRequests;
 use before_login::BeforeLogin;
 use connection::Connection;
 use delivery::Watch;
@@ -111,6 +113,7 @@ pub struct Engine<S> {
     rates: Rates,
     recent: RecentPosts,
     shown: ShownPosts,
+    queued: QueuedRequests,
     /// Bytes that events have left to be transmitted before more sessions are told.
     event_bytes: usize,
     /// Sessions to be told of posts.
@@ -160,6 +163,7 @@ impl<S: Store> Engine<S> {
             rates: Rates::new(settings.rates),
             recent: RecentPosts::new(settings.recent),
             shown: ShownPosts::default(),
+            queued: QueuedRequests::default(),
             settings,
             listeners: Listeners::default(),
             now,
@@ -252,6 +256,7 @@ impl<S: Store> Engine<S> {
     pub fn has_work(&self) -> bool {
         self.office.has_work()
             || self.turns.has_any()
+            || !self.queued.is_empty()
             || !self.overdue.is_empty()
             || self.telling.is_some()
             || !self.due.is_empty()

@@ -37,6 +37,8 @@ pub(crate) struct Session {
     pub(crate) has_untold: bool,
     /// It is listed among those to be told of posts.
     pub(crate) is_due: bool,
+    /// Its requests that wait for their part of a turn.
+    pub(crate) queued: u32,
     /// Live lines for which there was no room.
     pub(crate) missed_lines: u64,
     /// Set where the session waits for a connection back.

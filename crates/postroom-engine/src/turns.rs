@@ -17,8 +17,8 @@ use crate::key::ConnectionKey;
 
 /// Requests taken in a turn.
 const REQUESTS_MAX: u32 = 512;
-/// A page of a timeline costs as much as so many other requests.
-pub(crate) const PAGE_REQUESTS: u32 = 32;
+/// What long answers may cost in a turn, in requests.
+const LONG_ANSWERS_MAX: u32 = 128;
 /// Reads in a turn.
 const READS_MAX: u32 = 512;
 /// Bytes read in a turn.
@@ -58,15 +58,21 @@ pub(crate) struct Turns {
 #[derive(Clone, Copy, Debug)]
 struct Left {
     requests: u32,
+    long_answers: u32,
     reads: u32,
     bytes: usize,
 }
 
 impl Left {
-    const WHOLE: Self = Self { requests: REQUESTS_MAX, reads: READS_MAX, bytes: BYTES_MAX };
+    const WHOLE: Self = Self {
+        requests: REQUESTS_MAX,
+        long_answers: LONG_ANSWERS_MAX,
+        reads: READS_MAX,
+        bytes: BYTES_MAX,
+    };
 
     fn is_more_than(self, share: u32) -> bool {
-        let Self { requests, reads, bytes } = Self::WHOLE;
+        let Self { requests, reads, bytes, .. } = Self::WHOLE;
         self.requests > requests / share
             && self.reads > reads / share
             && self.bytes > bytes / share as usize
@@ -164,6 +170,17 @@ impl Turns {
         let listed = u32::try_from(self.fresh.len() + self.rest.len()).unwrap_or(u32::MAX);
         let share = REQUESTS_MAX / listed.saturating_add(1);
         share.clamp(REQUESTS_AT_A_TIME, REQUESTS_SHARE_MAX).min(self.left.requests)
+    }
+
+    /// Counts a request whose long answer costs as much as so many others; returns
+    /// whether this turn has room for it.
+    pub(crate) fn takes_long_answer(&mut self, cost: u32) -> bool {
+        let has_room = cost == 0 || self.left.long_answers > 0;
+        if has_room {
+            self.left.long_answers = self.left.long_answers.saturating_sub(cost);
+            self.took_requests(cost);
+        }
+        has_room
     }
 
     /// Counts requests that were taken.

@@ -22,8 +22,8 @@ pub trait Session {
 /// What the driver may read from a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reading {
-    /// Nothing before the session has taken lines that it has already, or asked for the
-    /// next page of an answer: it does with [`Input::Continue`].
+    /// Nothing before the session has taken lines that it has already: it does with
+    /// [`Input::Continue`].
     Lines,
     /// Nothing: it leaves the bytes in the socket, and sends the session
     /// [`Input::Written`] when all its output is written.

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use postroom_engine::EngineSettings;
+use postroom_protocol::Settings;
 use postroom_store::Limits;
 
 use crate::driver::{Driver, PeerKey};
 
 /// Requests of all clients that a turn takes.
 const REQUESTS_MAX: usize = 512;
+
+/// What long answers may cost in a turn, in requests.
+const LONG_ANSWERS_MAX: usize = 128;
 
 const FLOODERS: usize = 300;
 /// Requests that each of them sends at once.
@@ -79,8 +83,7 @@ fn the_pages_of_many_timelines_are_shared_out_over_turns() {
     const POSTS: usize = 40;
     /// A page has 64 KiB, or the posts until then.
     const POST_BYTES: usize = 8_000;
-    /// One more than a turn has room for: the last one may begin.
-    const PAGES_MAX: usize = REQUESTS_MAX / 32 + 1;
+    const PAGES_MAX: usize = LONG_ANSWERS_MAX / 32;
     let mut driver = Driver::new(EngineSettings::default(), Limits::default());
     let ann = driver.connect("chat");
     driver.send(ann, b"/setname ann\n");
@@ -100,6 +103,73 @@ fn the_pages_of_many_timelines_are_shared_out_over_turns() {
         assert!(lines > 0, "{posts} posts came");
         assert!(lines <= PAGES_MAX * (1 + (64 << 10) / POST_BYTES), "{lines} posts in a turn");
         posts += lines;
+    }
+}
+
+fn users(driver: &mut Driver, count: usize) -> Vec<PeerKey> {
+    let mut user = |number| {
+        let key = driver.connect("chat");
+        driver.send(key, format!("/setname user{number}\n").as_bytes());
+        key
+    };
+    let users = (0..count).map(&mut user).collect();
+    driver.pass(Duration::from_secs(1));
+    users
+}
+
+#[test]
+fn what_is_asked_after_a_list_is_answered_after_it() {
+    const USERS: usize = 200;
+    let session = Settings { output_bytes_max: 1 << 20, ..Settings::default() };
+    let settings = EngineSettings { session, ..EngineSettings::default() };
+    let mut driver = Driver::new(settings, Limits::default());
+    let users = users(&mut driver, USERS);
+    for (number, key) in users.iter().enumerate() {
+        driver.look(*key);
+        let asks = format!("/allusers\n/inbox\n/send bob{number} hi\n/allusers\n/cmd\n");
+        driver.put(*key, asks.as_bytes());
+    }
+    driver.turn();
+    let mut answered: Vec<_> = users.iter().map(|key| driver.lines(*key)).collect();
+    assert!(answered.iter().any(Vec::is_empty), "some wait");
+    driver.settle();
+    for (lines, key) in answered.iter_mut().zip(&users) {
+        lines.extend(driver.lines(*key));
+        let others: Vec<_> = lines.iter().filter(|line| !line.starts_with("user")).collect();
+        let list = "Users in chat:";
+        assert_eq!(others[..2], [list, "You have 0 unread messages."]);
+        assert!(others[2].starts_with("Message left for bob") && others[3] == list, "{others:?}");
+        assert!(others[4].starts_with("Commands: ") && lines.last() == Some(others[4]));
+    }
+}
+
+#[test]
+fn long_lists_are_shared_out_over_turns_and_no_one_else_waits_for_them() {
+    const USERS: usize = 1_000;
+    /// A list costs as much as a request for 64 names. The last one may begin with what is
+    /// left.
+    const LISTS_MAX: usize = LONG_ANSWERS_MAX / (USERS / 64) + 1;
+    let mut driver = Driver::new(EngineSettings::default(), Limits::default());
+    let users = users(&mut driver, USERS);
+    let honest = driver.connect("mailbox");
+    driver.settle();
+    for key in &users {
+        driver.look(*key);
+        driver.put(*key, b"/allusers\n");
+    }
+    driver.put(honest, b"LOGIN bob\n");
+    let (mut lists, mut turns) = (0, 0);
+    while lists < USERS {
+        driver.turn();
+        turns += 1;
+        if driver.lines(honest) == ["0"] {
+            // Its request came after all the others.
+            assert!(turns <= 1 + USERS / (REQUESTS_MAX - 2 * LONG_ANSWERS_MAX), "{turns} turns");
+        }
+        let answered = users.iter().filter(|key| driver.lines(**key).len() == 1 + USERS).count();
+        assert!(answered > 0, "{lists} lists came");
+        assert!(answered <= LISTS_MAX, "{answered} lists in a turn");
+        lists += answered;
     }
 }
 

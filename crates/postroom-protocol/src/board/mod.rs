@@ -89,11 +89,6 @@ enum State {
         channel: Channel,
         from: Position,
     },
-    /// The page is written, and the next one may be asked for.
-    PageDue {
-        channel: Channel,
-        from: Position,
-    },
     Streaming,
     Closed,
 }
@@ -383,15 +378,8 @@ impl Board {
         }
     }
 
-    fn page_written(&mut self) {
+    fn page_written(&mut self, outputs: &mut Outputs) {
         if let State::Paging { channel, from } = &self.state {
-            let (channel, from) = (channel.clone(), *from);
-            self.state = State::PageDue { channel, from };
-        }
-    }
-
-    fn next_page(&mut self, outputs: &mut Outputs) {
-        if let State::PageDue { channel, from } = &self.state {
             let (channel, from) = (channel.clone(), *from);
             outputs.requests.push(Request::Timeline { channel: channel.clone(), from });
             self.state = State::Asked { request: Asked::Timeline { channel } };
@@ -469,10 +457,10 @@ impl Session for Board {
                     push_missed(&mut outputs.front, channel, *missed);
                 }
             }
-            Input::Written => self.page_written(),
-            Input::Continue => self.next_page(outputs),
+            Input::Written => self.page_written(outputs),
             Input::Stop => self.stop(outputs),
-            Input::Event(_)
+            Input::Continue
+            | Input::Event(_)
             | Input::Post(_)
             | Input::Elapsed(_)
             | Input::Dialled(_)
@@ -481,7 +469,6 @@ impl Session for Board {
         }
         match self.state {
             State::Paging { .. } | State::Closed => Reading::Nothing,
-            State::PageDue { .. } => Reading::Lines,
             _ => Reading::Bytes,
         }
     }
