@@ -225,7 +225,7 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
         let mut names = HashMap::<Channel, i64>::new();
         let mut ids = Ids::default();
         let table = Table { name: "channel", key: "id", columns: "name" };
-        let count = read_table(self.connection, &mut self.tell, table, |_, id, row| {
+        read_table(self.connection, &mut self.tell, table, |_, id, row| {
             let added = ids.add(id);
             let row = row?;
             added?;
@@ -236,7 +236,8 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
             }
         })?;
         self.channels = ids;
-        Ok(count)
+        // The row of an evicted channel waits for its number to be used again.
+        Ok(names.len() as u64)
     }
 
     fn posts(&mut self) -> rusqlite::Result<u64> {

@@ -70,6 +70,10 @@ impl Disk {
         let what = format!("cannot write to {}", self.folder.database().display());
         let advice = match cause.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DatabaseBusy) => "end the program that has locked it",
+            Some(rusqlite::ErrorCode::DiskFull) => "make room on the disk",
+            Some(rusqlite::ErrorCode::SystemIoFailure) => {
+                "make room on the disk if it is full, else check it"
+            }
             _ => "check the disk",
         };
         StoreFailure { what, advice, cause: cause.into() }

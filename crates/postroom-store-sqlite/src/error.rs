@@ -121,7 +121,8 @@ fn explain(cause: &rusqlite::Error) -> String {
         }
         Some(ErrorCode::DiskFull) => "the disk is full; make room and try again",
         Some(ErrorCode::SystemIoFailure) => {
-            "the disk cannot be read or written; check the disk, or restore a backup"
+            "the disk cannot be read or written; make room if it is full, else check it, or restore \
+             a backup"
         }
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             "its files cannot be written; let the user who runs the server own them"

@@ -360,6 +360,8 @@ fn a_store_of_version_3_opens() {
     assert_eq!(entries(&mut store, "#milk"), ["@board: new"]);
     assert_eq!(entries(&mut store, "#grüße"), ["@board: again"]);
     drop(store);
+    let checked = crate::check(folder.path(), |_| true, |_| ()).unwrap();
+    assert_eq!(checked.channels, 6, "one row is of a channel that was evicted");
     let rows = Connection::open(database_file(folder.path())).unwrap();
     let channels = "SELECT group_concat(id || name, ' ') FROM (SELECT * FROM channel ORDER BY id)";
     let channels: String = rows.query_row(channels, [], |row| row.get(0)).unwrap();
