@@ -37,11 +37,11 @@ impl<S: Store> Engine<S> {
             return;
         };
         connection.phase = Phase::Draining(close);
-        self.outputs.push_back(Output::HalfClose(key));
         if connection.has_half_closed {
             self.remove(key, Ending::AsItsPhase);
             return;
         }
+        self.outputs.push_back(Output::HalfClose(key));
         if !connection.drain.is_set() {
             let limit = self.now + self.settings.drain_limit;
             self.timers.set(&mut connection.drain, Deadline::Drain(key), Some(limit));

@@ -125,26 +125,15 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Bytes that may wait for a connection that is read from: while most of what may wait
-    /// in all does, its share of that.
-    fn output_bytes_max(&self) -> usize {
+    /// Bytes that may wait for a connection: while most of what may wait in all does, its
+    /// share of that.
+    pub(crate) fn output_bytes_max(&self) -> usize {
         let EngineSettings { output_bytes_in_all, connections_max, .. } = self.settings;
         let of_one = self.settings.session.output_bytes_max;
         if self.held_bytes > output_bytes_in_all / 4 * 3 {
             of_one.min(output_bytes_in_all / connections_max)
         } else {
             of_one
-        }
-    }
-
-    /// Where what waits for all peers takes too much memory, ends the connection with most
-    /// of it, and then the next.
-    fn end_those_with_most_waiting(&mut self) {
-        while self.held_bytes > self.settings.output_bytes_in_all
-            && let Some((key, _)) =
-                self.connections.iter().max_by_key(|(_, connection)| connection.held())
-        {
-            self.remove(ConnectionKey::from_index(key), Ending::TooMuchWaits);
         }
     }
 

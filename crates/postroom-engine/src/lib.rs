@@ -39,6 +39,7 @@ mod shown;
 mod spare;
 mod telling;
 mod timers;
+mod too_much;
 mod transmit;
 mod turns;
 

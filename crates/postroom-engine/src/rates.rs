@@ -1,33 +1,39 @@
 //! How often clients may post, say something or log in.
 //!
-//! Each such request takes a token from the bucket of its session and from that of its
-//! peer's network. Where a bucket has none left, the session is not read from until it
-//! has one: nothing is refused, and who says much waits.
+//! Each such request takes a token from the bucket of its session, from that of its
+//! peer's network and, with IPv6, from that of the network's site (/48). A post takes one
+//! for each of its channels. Where a bucket has none left, the session is not read from
+//! until there is one for it, behind those for others that waited before: nothing is
+//! refused, and who says much waits.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use postroom_model::{Network, Request};
+use postroom_model::{Network, Request, Site};
 
 use crate::settings::{Rate, RateLimits};
 
-/// Tokens that a bucket may owe. Requests that were sent at once are taken together, and
-/// nobody waits for long for what others on the network did.
-const DEBT_MAX: u32 = 32;
+/// How long a bucket may owe tokens: nobody waits for longer for what others on the
+/// network did.
+const DEBT_MAX: Duration = Duration::from_mins(1);
 
-/// Networks whose buckets are kept. Full ones are forgotten first.
+/// Networks whose buckets are kept, and sites. Full ones are forgotten first.
 const NETWORKS_MAX: usize = 65_536;
+
+/// A site may say as much as so many of its networks.
+const SITE_NETWORKS: u32 = 4;
 
 /// A token bucket: when it would be full again, if nothing more were taken.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Bucket(Option<Instant>);
 
 impl Bucket {
-    /// Takes a token; returns when there will be one for the next request, if that is
+    /// Takes tokens; returns when there will be one for the next request, if that is
     /// later than now.
-    fn take(&mut self, rate: Rate, now: Instant) -> Option<Instant> {
-        let full_at = self.0.filter(|at| *at > now).unwrap_or(now) + rate.interval();
-        let latest = now + rate.interval() * rate.burst.saturating_add(DEBT_MAX);
+    fn take(&mut self, tokens: u32, rate: Rate, now: Instant) -> Option<Instant> {
+        let full_at = self.0.filter(|at| *at > now).unwrap_or(now) + rate.interval() * tokens;
+        let latest = now + rate.interval() * rate.burst + DEBT_MAX;
         self.0 = Some(full_at.min(latest));
         self.free_at(rate).filter(|at| *at > now)
     }
@@ -43,10 +49,6 @@ impl Bucket {
         let missing = until_full.as_nanos().div_ceil(rate.interval().as_nanos().max(1));
         rate.burst.saturating_sub(u32::try_from(missing).unwrap_or(u32::MAX))
     }
-
-    fn is_full(self, now: Instant) -> bool {
-        self.0.is_none_or(|at| at <= now)
-    }
 }
 
 /// What a request takes a token for.
@@ -57,11 +59,15 @@ enum Charge {
 }
 
 impl Charge {
-    /// COMPOSE and READ cost nothing: mailboxes have limits of their own.
-    fn of(request: &Request) -> Option<Self> {
+    /// What a request takes tokens for, and how many. COMPOSE and READ cost nothing:
+    /// mailboxes have limits of their own.
+    fn of(request: &Request) -> Option<(Self, u32)> {
         match request {
-            Request::Post { .. } | Request::Tell { .. } => Some(Self::Words),
-            Request::LogIn { .. } => Some(Self::Login),
+            Request::Post { channels, .. } => {
+                Some((Self::Words, u32::try_from(channels.len()).unwrap_or(u32::MAX)))
+            }
+            Request::Tell { .. } => Some((Self::Words, 1)),
+            Request::LogIn { .. } => Some((Self::Login, 1)),
             _ => None,
         }
     }
@@ -92,16 +98,17 @@ impl Pair {
     }
 }
 
-/// The buckets of networks.
+/// The buckets of networks and of the sites of IPv6.
 #[derive(Debug)]
 pub(crate) struct Rates {
     limits: RateLimits,
     networks: HashMap<Network, Pair>,
+    sites: HashMap<Site, Pair>,
 }
 
 impl Rates {
     pub(crate) fn new(limits: RateLimits) -> Self {
-        Self { limits, networks: HashMap::new() }
+        Self { limits, networks: HashMap::new(), sites: HashMap::new() }
     }
 
     /// The buckets of a new session.
@@ -124,18 +131,19 @@ impl Rates {
         let Buckets::Own(own) = session else {
             return None;
         };
-        let (charge, (session, network)) = (Charge::of(request)?, &mut **own);
-        let network = *network;
+        let ((charge, tokens), (session, network)) = (Charge::of(request)?, &mut **own);
         let (of_session, of_network) = match charge {
             Charge::Words => (self.limits.words, self.limits.words_of_network),
             Charge::Login => (self.limits.logins, self.limits.logins_of_network),
         };
-        if self.networks.len() >= NETWORKS_MAX && !self.networks.contains_key(&network) {
-            self.forget_full(now);
+        let mut until = session.of(charge).take(tokens, of_session, now);
+        let bucket = buckets(&mut self.networks, *network, now).of(charge);
+        until = until.max(bucket.take(tokens, of_network, now));
+        if let Some(site) = site(*network) {
+            let bucket = buckets(&mut self.sites, site, now).of(charge);
+            until = until.max(bucket.take(tokens, of_network.of_site(), now));
         }
-        let buckets = self.networks.entry(network).or_default();
-        let until_network = buckets.of(charge).take(of_network, now);
-        session.of(charge).take(of_session, now).max(until_network)
+        until
     }
 
     /// How many requests a session may take at a time: as many as there are tokens, and
@@ -147,11 +155,14 @@ impl Rates {
         let (session, network) = &**own;
         let RateLimits { words, words_of_network, logins, logins_of_network, .. } = self.limits;
         let of_network = self.networks.get(network).copied().unwrap_or_default();
+        let of_site = self.of_site(*network).copied().unwrap_or_default();
         let left = [
             session.words.left(words, now),
             session.logins.left(logins, now),
             of_network.words.left(words_of_network, now),
             of_network.logins.left(logins_of_network, now),
+            of_site.words.left(words_of_network.of_site(), now),
+            of_site.logins.left(logins_of_network.of_site(), now),
         ];
         left.into_iter().min().unwrap_or(1).max(1)
     }
@@ -164,23 +175,52 @@ impl Rates {
         has_posts: bool,
         now: Instant,
     ) -> Option<Instant> {
-        let buckets = self.networks.get(&network)?;
-        let words = buckets.words.free_at(self.limits.words_of_network).filter(|_| has_posts);
-        let until = words.max(buckets.logins.free_at(self.limits.logins_of_network));
-        until.filter(|at| *at > now)
+        let RateLimits { words_of_network: words, logins_of_network: logins, .. } = self.limits;
+        let free_at = |buckets: &Pair, words, logins| {
+            let words = buckets.words.free_at(words).filter(|_| has_posts);
+            words.max(buckets.logins.free_at(logins))
+        };
+        let of_network = self.networks.get(&network).and_then(|own| free_at(own, words, logins));
+        let of_site =
+            self.of_site(network).and_then(|own| free_at(own, words.of_site(), logins.of_site()));
+        of_network.max(of_site).filter(|at| *at > now)
     }
 
-    /// Forgets networks whose buckets are full, or all, if none is.
-    fn forget_full(&mut self, now: Instant) {
-        self.networks
-            .retain(|_, Pair { words, logins }| !(words.is_full(now) && logins.is_full(now)));
-        if self.networks.len() >= NETWORKS_MAX {
-            self.networks.clear();
-        }
+    fn of_site(&self, network: Network) -> Option<&Pair> {
+        self.sites.get(&site(network)?)
     }
 }
 
+/// The site of a network of IPv6. A peer easily has many networks of one.
+fn site(network: Network) -> Option<Site> {
+    match network.site() {
+        Site::V4(_) => None,
+        site @ Site::V6(_) => Some(site),
+    }
+}
+
+/// The buckets of a network or site. Where too many are kept, forgets full ones, and the
+/// half that is full soonest, if too few are full.
+fn buckets<K: Copy + Eq + Hash>(all: &mut HashMap<K, Pair>, key: K, now: Instant) -> &mut Pair {
+    if all.len() >= NETWORKS_MAX && !all.contains_key(&key) {
+        let full_at = |Pair { words, logins }: &Pair| words.0.max(logins.0);
+        let mut times: Vec<_> = all.values().map(full_at).collect();
+        let (_, median, _) = times.select_nth_unstable(NETWORKS_MAX / 2);
+        let forgotten = (*median).max(Some(now));
+        all.retain(|_, pair| full_at(pair) > forgotten);
+    }
+    all.entry(key).or_default()
+}
+
 impl Rate {
+    /// What a site may say, where this is for a network.
+    fn of_site(self) -> Self {
+        Self {
+            per_second: self.per_second.saturating_mul(SITE_NETWORKS),
+            burst: self.burst.saturating_mul(SITE_NETWORKS),
+        }
+    }
+
     fn interval(self) -> Duration {
         Duration::from_secs(1) / self.per_second.max(1)
     }
@@ -232,6 +272,42 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_networks_of_a_site_share_what_it_may_say() {
+        let (now, limits) = (any_time(), RateLimits::default());
+        let burst = limits.words_of_network.burst;
+        let mut rates = Rates::new(limits);
+        let mut said = 0;
+        for number in 0..u16::MAX {
+            let mut session = rates.buckets(network(&format!("2001:db8:1:{number:x}::1")));
+            if rates.charge(&mut session, &post(), now).is_some() {
+                break;
+            }
+            said += 1;
+        }
+        assert_eq!(said, SITE_NETWORKS * burst - 1);
+        let other = rates.buckets(network("2001:db8:2::1"));
+        assert_eq!(rates.requests(&other, now), RateLimits::default().logins.burst);
+        assert!(rates.wait_of_newcomer(network("2001:db8:1:ffff::1"), true, now).is_some());
+        assert!(rates.wait_of_newcomer(network("2001:db8:2::1"), true, now).is_none());
+    }
+
+    #[test]
+    fn a_network_that_owes_much_is_not_forgotten_for_others() {
+        let (now, mut rates) = (any_time(), Rates::new(RateLimits::default()));
+        let greedy = network("192.0.2.1");
+        let mut session = rates.buckets(greedy);
+        for _ in 0..10_000 {
+            rates.charge(&mut session, &post(), now);
+        }
+        for number in 0..200_000_u32 {
+            let address = format!("10.{}.{}.{}", number >> 16, number >> 8 & 255, number & 255);
+            let mut session = rates.buckets(network(&address));
+            rates.charge(&mut session, &post(), now);
+        }
+        assert!(rates.wait_of_newcomer(greedy, true, now).is_some());
+    }
+
     proptest! {
         /// Who waits as told may say so much in any time and no more.
         #[test]
@@ -244,7 +320,7 @@ mod tests {
             let (begun, mut bucket) = (any_time(), Bucket::default());
             let mut now = begun;
             for (taken, pause) in (1..).zip(pauses) {
-                let until = bucket.take(rate, now);
+                let until = bucket.take(1, rate, now);
                 let seconds = now.duration_since(begun).as_secs_f64();
                 let allowed = f64::from(burst) + seconds * f64::from(per_second);
                 prop_assert!(f64::from(taken) <= allowed + 1e-3, "{taken} of {allowed}");

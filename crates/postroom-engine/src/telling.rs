@@ -145,12 +145,13 @@ impl<S: Store> Engine<S> {
     /// Whether a live line may be added to what waits for a session. Where it may not,
     /// the session has missed it.
     fn has_room_for_a_line(&mut self, key: SessionKey, event: &Event) -> bool {
+        let output_bytes_max = self.output_bytes_max();
         let Some(session) = self.sessions.get_mut(key) else {
             return false;
         };
         let connection = &self.connections[session.front.index()];
         let has_room = matches!(session.protocol.posts, PostHandling::Queued)
-            || connection.waiting() <= self.settings.session.output_bytes_max;
+            || connection.waiting() <= output_bytes_max;
         if !has_room && matches!(event, Event::Told(_)) && connection.phase == Phase::Open {
             session.missed_lines += 1;
         }
@@ -208,8 +209,8 @@ impl<S: Store> Engine<S> {
             return 0;
         };
         let front = session.front;
+        let bytes_max = GATHERED_BYTES_MAX.min(self.output_bytes_max());
         let connection = &mut self.connections[front.index()];
-        let bytes_max = GATHERED_BYTES_MAX.min(self.settings.session.output_bytes_max);
         // A client of a protocol that queues posts reads them elsewhere.
         let (is_stuck, bytes_max) = match session.protocol.posts {
             PostHandling::Queued => (false, usize::MAX),
@@ -262,7 +263,7 @@ impl<S: Store> Engine<S> {
             return;
         };
         let connection = &self.connections[session.front.index()];
-        let bytes_max = self.settings.session.output_bytes_max;
+        let bytes_max = self.output_bytes_max();
         if connection.waiting() <= bytes_max && connection.phase == Phase::Open {
             self.tell_kept(key, bytes_max, RecentPosts::next_announcement);
         }

@@ -59,9 +59,10 @@ impl<S: Store> Engine<S> {
         connection.sent += bytes;
         connection.is_stuck = connection.waiting() > 0;
         if connection.is_stuck {
-            // What is left moves only once as much has gone, to no more memory than it
-            // needs.
-            if connection.sent >= connection.waiting() {
+            // What is left moves only once as much has gone, or where it leaves most of the
+            // buffer unused, to no more memory than it needs.
+            let waiting = connection.waiting();
+            if connection.sent >= waiting || connection.output.capacity() / 4 >= waiting {
                 connection.output = connection.output[connection.sent..].to_vec();
                 connection.sent = 0;
             }

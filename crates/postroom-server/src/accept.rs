@@ -12,6 +12,9 @@ use crate::connection::{Connection, Peer};
 use crate::event_loop::Server;
 use crate::transport::Plain;
 
+/// Connections accepted in a turn: about a millisecond.
+const ACCEPTS_MAX: u32 = 64;
+
 /// How long to wait after the operating system could not accept a connection.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
@@ -25,7 +28,9 @@ impl<S: Store> Server<S> {
             self.perform();
             self.engine.make_places(self.now, true);
             self.perform();
-            while self.may_accept() {
+            let mut accepts = 0;
+            while self.may_accept() && accepts < ACCEPTS_MAX {
+                accepts += 1;
                 self.next_listener = (self.next_listener + 1) % self.listeners.len();
                 if self.listeners[self.next_listener].waiting {
                     self.accept_one(self.next_listener);

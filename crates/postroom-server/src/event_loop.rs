@@ -24,8 +24,8 @@ const SIGNALS: Token = Token(1);
 const FIRST_LISTENER: usize = 2;
 const FIRST_CONNECTION: usize = 1 << 16;
 
-/// Maximum bytes read from a connection before the others have their turn.
-const READ_BYTES: usize = 64 << 10;
+/// Maximum bytes of a read; the engine asks for no more.
+const READ_BYTES: usize = 8 << 10;
 /// Turns in which what has arrived is taken once a stop was asked for.
 const LAST_TURNS: u32 = 64;
 /// Maximum events taken in one turn.

@@ -6,7 +6,7 @@ use postroom_engine::EngineSettings;
 use postroom_protocol::Settings;
 use postroom_store::{Limits, MemoryDisk};
 
-use crate::driver::{Driver, set_password};
+use crate::driver::{Driver, PeerKey, set_password};
 
 /// An account with the password that im asks for.
 fn with_account_on_im(settings: EngineSettings) -> Driver {
@@ -84,54 +84,87 @@ fn a_refused_dial_is_tried_again_only_while_there_is_a_place() {
     assert_eq!(driver.lines(ian), ["201 Build connection successful"]);
 }
 
-#[test]
-fn the_connection_with_most_waiting_ends_where_too_much_waits_in_all() {
-    let output_bytes_in_all = 2 << 20;
+const OUTPUT_BYTES_IN_ALL: usize = 1 << 20;
+
+fn with_little_for_all() -> Driver {
     let session = Settings { output_bytes_max: 256 << 10, ..Settings::default() };
     let limits = EngineSettings { session, ..EngineSettings::default() };
+    let output_bytes_in_all = OUTPUT_BYTES_IN_ALL;
     let settings = EngineSettings { output_bytes_in_all, connections_max: 64, ..limits };
-    let mut driver = Driver::new(settings, Limits::default());
-    let log_in = |driver: &mut Driver, name: &str| {
-        let key = driver.connect("chat");
-        driver.send(key, format!("/setname {name}\n").as_bytes());
-        driver.settle();
-        key
-    };
-    let honest = log_in(&mut driver, "honest");
-    let greedy: Vec<_> = (0..20)
-        .map(|number| {
-            let key = log_in(&mut driver, &format!("greedy{number}"));
-            driver.set_stalled(key, true);
-            key
-        })
-        .collect();
-    let most = |driver: &Driver| {
-        let waiting: usize = greedy.iter().map(|key| driver.waiting(*key)).sum();
-        assert!(waiting <= output_bytes_in_all, "{waiting} bytes wait");
-        waiting
-    };
-    // What they ask for themselves is not taken any more before that.
+    Driver::new(settings, Limits::default())
+}
+
+fn log_in(driver: &mut Driver, address: [u8; 4], name: &str) -> PeerKey {
+    let key = driver.connect_from(address, "chat");
+    driver.send(key, format!("/setname {name}\n").as_bytes());
+    driver.settle();
+    key
+}
+
+fn waiting(driver: &Driver, keys: &[PeerKey]) -> usize {
+    keys.iter().map(|key| driver.waiting(*key)).sum()
+}
+
+#[test]
+fn while_much_waits_for_all_no_more_is_taken_and_nobody_ends() {
+    let mut driver = with_little_for_all();
+    let honest = log_in(&mut driver, [127, 0, 0, 1], "honest");
+    let name = |number| format!("greedy{number}");
+    let greedy: Vec<_> =
+        (0..20).map(|number| log_in(&mut driver, [127, 0, 0, 1], &name(number))).collect();
+    for key in &greedy {
+        driver.set_stalled(*key, true);
+    }
     for _ in 0..100 {
         for key in &greedy {
             driver.send(*key, b"/cmd\n".repeat(128).as_slice());
         }
         driver.settle();
-        most(&driver);
     }
-    assert!(most(&driver) > output_bytes_in_all / 2);
-    assert!(greedy.iter().all(|key| !driver.is_gone(*key)));
-    // What others say to them comes unasked.
+    let asked = waiting(&driver, &greedy);
+    assert!(asked > OUTPUT_BYTES_IN_ALL / 4 && asked <= OUTPUT_BYTES_IN_ALL, "{asked}");
+    // What others say to them, and post, comes unasked.
     let text = "x".repeat(8_000);
     for number in 0..400 {
-        let line = format!("/private greedy{} {text}\n", number % greedy.len());
+        let line = format!("/private {} {text}\n/all {text}\n", name(number % greedy.len()));
         driver.send(honest, line.as_bytes());
         driver.settle();
-        driver.turn();
-        most(&driver);
+        assert!(waiting(&driver, &greedy) <= OUTPUT_BYTES_IN_ALL);
     }
-    assert!(greedy.iter().any(|key| driver.is_gone(*key)));
+    assert!(greedy.iter().all(|key| !driver.is_gone(*key)));
     driver.look(honest);
     driver.send(honest, b"/inbox\n");
     driver.settle();
     assert_eq!(driver.lines(honest), ["You have 0 unread messages."]);
+}
+
+#[test]
+fn where_too_much_waits_connections_end_of_the_network_with_most() {
+    const GREEDY: usize = 20;
+    let mut driver = with_little_for_all();
+    let honest = log_in(&mut driver, [127, 0, 0, 1], "honest");
+    let greedy: Vec<_> =
+        (0..GREEDY).map(|at| log_in(&mut driver, [192, 0, 2, 1], &format!("greedy{at}"))).collect();
+    // None of the others has as much waiting.
+    let slow = log_in(&mut driver, [198, 51, 100, 1], "slow");
+    let text = "x".repeat(8_000);
+    let mut fill = |name: &str, messages| {
+        for _ in 0..messages {
+            driver.send(honest, format!("/send {name} {text}\n").as_bytes());
+            driver.settle();
+        }
+    };
+    (0..GREEDY).for_each(|at| fill(&format!("greedy{at}"), 7));
+    fill("slow", 12);
+    for key in greedy.iter().chain([&slow]) {
+        driver.look(*key);
+        driver.set_stalled(*key, true);
+        driver.put(*key, b"/read\n".repeat(12).as_slice());
+    }
+    driver.settle();
+    driver.turn();
+    let ended = greedy.iter().filter(|key| driver.is_gone(**key)).count();
+    assert!(ended > 0 && ended < GREEDY / 2, "{ended} ended");
+    assert!(!driver.is_gone(slow) && driver.waiting(slow) > 12 * 8_000);
+    assert!(waiting(&driver, &greedy) + driver.waiting(slow) <= OUTPUT_BYTES_IN_ALL);
 }

@@ -77,6 +77,49 @@ fn all_sessions_of_a_network_wait_for_each_other_and_others_do_not() {
 }
 
 #[test]
+fn many_sessions_of_a_network_say_no_more_than_a_few() {
+    const SESSIONS: usize = 300;
+    let mut driver = driver();
+    let reader = enter(&mut driver, [127, 0, 0, 1], "reader");
+    let many: Vec<_> =
+        (0..SESSIONS).map(|number| enter(&mut driver, FAR, &format!("user{number}"))).collect();
+    for key in &many {
+        driver.put(*key, b"/all hi\n".repeat(3).as_slice());
+    }
+    driver.settle();
+    // Each had sent something before all of them had to wait.
+    let at_once = said(&mut driver, reader);
+    assert!(at_once <= SESSIONS + 15, "{at_once} at once");
+    let mut in_all = 0;
+    for second in 1..=60 {
+        driver.pass(Duration::from_secs(1));
+        in_all += said(&mut driver, reader);
+        assert!(in_all <= 15 + 3 * second, "{in_all} in {second} s");
+    }
+}
+
+#[test]
+fn a_text_costs_as_much_as_the_hashtags_that_it_goes_to() {
+    let mut driver = driver();
+    let stream = driver.connect("board");
+    driver.send(stream, b"s\n#a\n");
+    driver.settle();
+    let upload = |driver: &mut Driver| {
+        let key = driver.connect_from(FAR, "board");
+        driver.send(key, b"u\n#a #b #c #d #e #f #g #h #i #j");
+        driver.half_close(key);
+        driver.settle();
+    };
+    for _ in 0..10 {
+        upload(&mut driver);
+    }
+    // Of the burst of 15 a text with ten hashtags takes eleven.
+    assert_eq!(driver.lines(stream).len(), 2);
+    driver.pass(Duration::from_secs(30));
+    assert_eq!(driver.lines(stream).len(), 8, "all that wait had their turn");
+}
+
+#[test]
 fn mail_and_clients_of_this_machine_do_not_wait() {
     let mut driver = driver();
     let reader = enter(&mut driver, [127, 0, 0, 1], "reader");

@@ -1,0 +1,42 @@
+//! What happens where answers that wait for all peers take too much memory.
+
+use std::collections::{BinaryHeap, HashMap};
+
+use postroom_model::Network;
+use postroom_store::Store;
+
+use crate::Engine;
+use crate::connection::Ending;
+use crate::key::ConnectionKey;
+
+impl<S: Store> Engine<S> {
+    /// Where what waits for all peers takes too much memory, ends the connection with most
+    /// of it, of the network with most, and then the next: a peer with many connections
+    /// loses its own.
+    pub(crate) fn end_those_with_most_waiting(&mut self) {
+        if self.held_bytes <= self.settings.output_bytes_in_all {
+            return;
+        }
+        let mut networks = HashMap::<Network, (usize, BinaryHeap<(usize, usize)>)>::new();
+        for (key, connection) in &self.connections {
+            let session = connection.session.and_then(|session| self.sessions.get(session));
+            if let Some(session) = session
+                && connection.held() > 0
+            {
+                let (held, connections) = networks.entry(session.peer.ip.into()).or_default();
+                *held += connection.held();
+                connections.push((connection.held(), key));
+            }
+        }
+        while self.held_bytes > self.settings.output_bytes_in_all
+            && let Some((in_all, connections)) = networks.values_mut().max_by_key(|(held, _)| *held)
+            && let Some((held, key)) = connections.pop()
+        {
+            *in_all -= held;
+            // The end of another one may have ended it.
+            if self.connections.contains(key) {
+                self.remove(ConnectionKey::from_index(key), Ending::TooMuchWaits);
+            }
+        }
+    }
+}
