@@ -158,12 +158,12 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// While sessions are to be told of posts, more posts have to wait.
+    /// While sessions are to be told of new posts, more posts have to wait.
     fn is_held(&self, connection: &Connection) -> bool {
-        let may_say = |session| {
-            self.sessions.get(session).is_some_and(|session| session.protocol.has_posts())
-        };
-        !self.due.is_empty() && connection.session.is_some_and(may_say)
+        let session = connection.session.and_then(|session| self.sessions.get(session));
+        !self.due.is_empty()
+            && connection.stream == Stream::Front
+            && session.is_some_and(|session| session.protocol.has_posts())
     }
 
     /// Takes bytes of a connection. `acknowledged` says, where they may be a

@@ -117,8 +117,10 @@ pub struct Engine<S> {
     queued: QueuedRequests,
     /// Bytes that events have left to be transmitted before more sessions are told.
     event_bytes: usize,
-    /// Sessions to be told of posts.
+    /// Sessions to be told of new posts.
     due: VecDeque<SessionKey>,
+    /// Sessions that are behind, and whose connections have room again.
+    catching_up: VecDeque<SessionKey>,
     /// How much they may still be told in this turn.
     tells_left: TellsLeft,
     /// Bytes of memory that what waits for all peers takes.
@@ -187,6 +189,7 @@ impl<S: Store> Engine<S> {
             telling: None,
             event_bytes: 0,
             due: VecDeque::new(),
+            catching_up: VecDeque::new(),
             tells_left: TellsLeft::WHOLE,
             held_bytes: 0,
             unsent: VecDeque::new(),
@@ -261,6 +264,7 @@ impl<S: Store> Engine<S> {
             || !self.overdue.is_empty()
             || self.telling.is_some()
             || !self.due.is_empty()
+            || !self.catching_up.is_empty()
             || !self.outputs.is_empty()
             || !self.unsent.is_empty()
     }

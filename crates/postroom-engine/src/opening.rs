@@ -44,6 +44,7 @@ impl<S: Store> Engine<S> {
             positions: Vec::new(),
             has_untold: false,
             is_due: false,
+            is_behind: false,
             queued: 0,
             missed_lines: 0,
             dialling: None,

@@ -37,6 +37,8 @@ pub(crate) struct Session {
     pub(crate) has_untold: bool,
     /// It is listed among those to be told of posts.
     pub(crate) is_due: bool,
+    /// Its connection had no room for them once, and it has not caught up since.
+    pub(crate) is_behind: bool,
     /// Its requests that wait for their part of a turn.
     pub(crate) queued: u32,
     /// Live lines for which there was no room.

@@ -176,7 +176,12 @@ impl<S: Store> Engine<S> {
         if self.tells_left.is_nothing() {
             return false;
         }
-        let Some(key) = self.due.pop_front() else {
+        // Of four, one that catches up.
+        let (first, second) = match self.tells_left.sessions % 4 {
+            0 => (&mut self.catching_up, &mut self.due),
+            _ => (&mut self.due, &mut self.catching_up),
+        };
+        let Some(key) = first.pop_front().or_else(|| second.pop_front()) else {
             return false;
         };
         self.tells_left.sessions -= 1;
@@ -194,7 +199,8 @@ impl<S: Store> Engine<S> {
             return;
         };
         if session.has_untold && !std::mem::replace(&mut session.is_due, true) {
-            self.due.push_back(key);
+            let list = if session.is_behind { &mut self.catching_up } else { &mut self.due };
+            list.push_back(key);
         }
         if let Some(missed) = take_missed(&mut session.missed_lines) {
             self.feed(key, Input::Event(&Event::MissedLines(missed)));
@@ -218,6 +224,9 @@ impl<S: Store> Engine<S> {
         };
         let has_room = !is_stuck && connection.waiting() <= bytes_max;
         if !has_room || connection.phase != Phase::Open {
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.is_behind = true;
+            }
             return 0;
         }
         let before = connection.waiting();
@@ -230,6 +239,7 @@ impl<S: Store> Engine<S> {
         };
         if let Some(session) = self.sessions.get_mut(key) {
             session.has_untold = has_more;
+            session.is_behind &= has_more;
         }
         self.connections[front.index()].waiting() - before
     }

@@ -118,6 +118,37 @@ fn users(driver: &mut Driver, count: usize) -> Vec<PeerKey> {
 }
 
 #[test]
+fn no_one_waits_for_those_who_catch_up() {
+    const BEHIND: usize = 40;
+    let mut driver = Driver::new(EngineSettings::default(), Limits::default());
+    let users = users(&mut driver, BEHIND + 2);
+    let [behind @ .., poster, other] = &users[..] else { panic!("too few users") };
+    for key in behind {
+        driver.set_stalled(*key, true);
+    }
+    for _ in 0..400 {
+        driver.put(*poster, format!("/all {}\n", "x".repeat(1_000)).as_bytes());
+    }
+    driver.settle();
+    driver.look(*other);
+    for key in behind {
+        driver.set_stalled(*key, false);
+    }
+    // It takes several turns until all of them have been told.
+    for _ in 0..3 {
+        driver.turn();
+        driver.put(*other, b"/inbox\n");
+        driver.turn();
+        assert_eq!(driver.lines(*other), ["You have 0 unread messages."]);
+    }
+    assert!(driver.engine.has_work(), "some are still behind");
+    driver.settle();
+    for key in behind {
+        assert!(driver.lines(*key).len() >= 400);
+    }
+}
+
+#[test]
 fn what_is_asked_after_a_list_is_answered_after_it() {
     const USERS: usize = 200;
     let session = Settings { output_bytes_max: 1 << 20, ..Settings::default() };
