@@ -273,10 +273,16 @@ impl<S: Store> Engine<S> {
     }
 
     /// Notes a deadline that has passed. It counts what clients have sent before: all
-    /// input that is listed by now is taken first, and the turn that takes it ends.
+    /// input that is listed by now is taken first, and the turn that takes it ends. The
+    /// session's own sockets are read even if the driver has no event of them yet.
     fn is_overdue(&mut self, session: SessionKey, timer: Timer) {
         if let Some(record) = self.sessions.get(session) {
-            let (slot, after) = (record.timers[timer.index()], self.turns.last_listed());
+            let (slot, front, back) = (record.timers[timer.index()], record.front, record.back);
+            self.readable(front);
+            if let Some(back) = back {
+                self.readable(back);
+            }
+            let after = self.turns.last_listed();
             self.overdue.push_back(Overdue { session, timer, slot, after });
         }
     }

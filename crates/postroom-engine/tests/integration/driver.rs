@@ -203,11 +203,15 @@ impl Driver {
 
     /// The client sends bytes, which the engine is told of and has not read yet.
     pub(crate) fn put(&mut self, key: PeerKey, bytes: &[u8]) {
-        let peer = &mut self.peers[key.0];
-        peer.waiting.push_back(Sent::Bytes(bytes.to_vec()));
-        if let Some(connection) = peer.connection {
+        self.put_unnoticed(key, bytes);
+        if let Some(connection) = self.peers[key.0].connection {
             self.engine.readable(connection);
         }
+    }
+
+    /// The client sends bytes, of which the engine is not told.
+    pub(crate) fn put_unnoticed(&mut self, key: PeerKey, bytes: &[u8]) {
+        self.peers[key.0].waiting.push_back(Sent::Bytes(bytes.to_vec()));
     }
 
     pub(crate) fn half_close(&mut self, key: PeerKey) {

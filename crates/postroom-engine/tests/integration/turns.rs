@@ -239,13 +239,15 @@ fn many_who_wait_for_each_answer_do_not_keep_others_waiting_for_ever() {
 
 #[test]
 fn a_deadline_counts_what_was_sent_before_it() {
-    let mut driver = Driver::new(EngineSettings::default(), Limits::default());
-    let key = driver.connect("mailbox");
-    driver.settle();
-    driver.put(key, b"LOGIN bob\n");
-    driver.pass(Duration::from_hours(1));
-    assert_eq!(driver.lines(key), ["0"]);
-    assert!(!driver.is_closed(key));
+    for send in [Driver::put, Driver::put_unnoticed] {
+        let mut driver = Driver::new(EngineSettings::default(), Limits::default());
+        let key = driver.connect("mailbox");
+        driver.settle();
+        send(&mut driver, key, b"LOGIN bob\n");
+        driver.pass(Duration::from_hours(1));
+        assert_eq!(driver.lines(key), ["0"]);
+        assert!(!driver.is_closed(key));
+    }
 }
 
 #[test]
