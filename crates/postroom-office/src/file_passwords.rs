@@ -36,9 +36,10 @@ pub struct PasswordTables {
 }
 
 impl PasswordTables {
-    /// Builds the reading for the office from the lines of the file.
-    pub fn next(&mut self, lines: Vec<(Name, Password)>) -> FilePasswords {
-        let names = lines.iter().map(|(name, _)| name);
+    /// Builds the reading for the office from the lines of the file, and the names
+    /// without a password that can be used: those are locked.
+    pub fn next(&mut self, lines: Vec<(Name, Password)>, without: &[Name]) -> FilePasswords {
+        let names = lines.iter().map(|(name, _)| name).chain(without);
         let queue: VecDeque<_> =
             names.filter(|name| !self.current.contains_key(*name)).cloned().collect();
         let new_names = NewNames { set: queue.iter().cloned().collect(), queue };

@@ -183,12 +183,12 @@ mod tests {
         let names: Vec<_> = (0..1_000).map(|number| format!("user{number}")).collect();
         let lines: Vec<_> = names.iter().map(|name| (name.as_str(), "secret")).collect();
         let mut tables = PasswordTables::default();
-        bench.office.use_password_file(tables.next(owned(&lines)));
+        bench.office.use_password_file(tables.next(owned(&lines), &[]));
         bench.settle_once();
         assert_eq!(locked(&bench, &names), LOCKS_PER_GROUP_MAX);
         // The file no longer has most of them, and one is added again.
-        bench.office.passwords_read(PasswordsRead::Changed(tables.next(owned(&lines[..1]))));
-        bench.office.passwords_read(PasswordsRead::Changed(tables.next(owned(&lines[998..]))));
+        bench.office.passwords_read(PasswordsRead::Changed(tables.next(owned(&lines[..1]), &[])));
+        bench.office.passwords_read(PasswordsRead::Changed(tables.next(owned(&lines[998..]), &[])));
         let last = Name::new(&names[997]).unwrap();
         assert!(bench.office.locks.is_missing(&last));
         bench.settle_once();
@@ -206,12 +206,12 @@ mod tests {
         let lines: Vec<_> = names.iter().map(|name| (name.as_str(), "secret")).collect();
         bench.disk.set_full(true);
         let mut tables = PasswordTables::default();
-        bench.office.use_password_file(tables.next(owned(&lines)));
+        bench.office.use_password_file(tables.next(owned(&lines), &[]));
         bench.settle();
         bench.disk.set_full(false);
         // A name that was removed from the file and added again does not wait twice.
         for lines in [&lines[1..], &lines[..]] {
-            let reading = tables.next(owned(lines));
+            let reading = tables.next(owned(lines), &[]);
             bench.office.passwords_read(PasswordsRead::Changed(reading));
         }
         bench.settle();

@@ -125,7 +125,7 @@ pub(crate) fn password(typed: &str) -> Password {
 
 /// The first reading of a password file with these lines.
 pub(crate) fn file(lines: &[(&str, &str)]) -> FilePasswords {
-    PasswordTables::default().next(owned(lines))
+    PasswordTables::default().next(owned(lines), &[])
 }
 
 /// The lines of a password file.

@@ -34,10 +34,19 @@ impl Mistakes {
     }
 }
 
+/// The lines of a file.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) passwords: Vec<(Name, Password)>,
+    /// Names whose lines have no password that can be used. The line says that the name
+    /// has one, so nobody may log in without.
+    pub(super) without: Vec<Name>,
+    pub(super) mistakes: Mistakes,
+}
+
 /// Parses the lines; skips empty lines and those that begin with `#`.
-pub(super) fn parse(content: &[u8]) -> (Vec<(Name, Password)>, Mistakes) {
-    let (mut passwords, mut mistakes, mut names) =
-        (Vec::new(), Mistakes::default(), HashSet::new());
+pub(super) fn parse(content: &[u8]) -> Lines {
+    let (mut lines, mut names) = (Lines::default(), HashSet::new());
     for (line, text) in (1..).zip(content.split(|byte| *byte == b'\n')) {
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         if text.trim_ascii().is_empty() || text.starts_with(b"#") {
@@ -45,23 +54,32 @@ pub(super) fn parse(content: &[u8]) -> (Vec<(Name, Password)>, Mistakes) {
         }
         match parse_line(text) {
             Ok((name, _)) if !names.insert(name.clone()) => {
-                mistakes.add(line, || format!("{name} has a line already"));
+                lines.mistakes.add(line, || format!("{name} has a line already; {LEFT_OUT}"));
             }
-            Ok(password) => passwords.push(password),
-            Err(what) => mistakes.add(line, || what),
+            Ok((name, Ok(password))) => lines.passwords.push((name, password)),
+            Ok((name, Err(what))) => {
+                lines
+                    .mistakes
+                    .add(line, || format!("{what}; {LEFT_OUT}, and nobody can log in as {name}"));
+                lines.without.push(name);
+            }
+            Err(what) => lines.mistakes.add(line, || format!("{what}; {LEFT_OUT}")),
         }
     }
-    (passwords, mistakes)
+    lines
 }
 
-fn parse_line(line: &[u8]) -> Result<(Name, Password), String> {
-    let words: Vec<_> =
-        line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty()).collect();
-    let [name, password] = words[..] else {
-        return Err("a line is a username, a space and a password".to_owned());
-    };
+const LEFT_OUT: &str = "the line is left out";
+
+/// The name of a line, and its password, or what is wrong with that.
+fn parse_line(line: &[u8]) -> Result<(Name, Result<Password, String>), String> {
+    let mut words = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
+    let name = words.next().unwrap_or_default();
     let name = Name::from_bytes(name).map_err(|error| error.to_string())?;
-    let password = Password::from_bytes(password).map_err(|error| error.to_string())?;
+    let password = match (words.next(), words.next()) {
+        (Some(password), None) => Password::from_bytes(password).map_err(|error| error.to_string()),
+        _ => Err("a line is a username, a space and a password without a space".to_owned()),
+    };
     Ok((name, password))
 }
 
@@ -73,7 +91,9 @@ mod tests {
     fn a_bad_line_is_told_with_its_number_and_the_rest_is_used() {
         let content =
             b"jacky 12345\n\n# people\nbob\r\nmichael  abc\r\na:b x\nJACKY 2\nx \xff y\nlast 1";
-        let (passwords, mistakes) = parse(content);
+        let Lines { passwords, without, mistakes } = parse(content);
+        let without: Vec<_> = without.iter().map(Name::as_str).collect();
+        assert_eq!(without, ["bob", "x"], "those whose password cannot be used");
         let names: Vec<_> = passwords.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["jacky", "michael", "last"]);
         assert_eq!(passwords[1].1, Password::from_bytes(b"abc").unwrap());

@@ -18,7 +18,7 @@ use postroom_office::{FilePasswords, PasswordRead, PasswordTables, PasswordsRead
 use postroom_server::{PasswordSource, Passwords};
 use thiserror::Error;
 
-use lines::{Mistake, parse};
+use lines::{Lines, Mistake, parse};
 
 /// Maximum bytes of a password file.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -93,7 +93,7 @@ pub(crate) fn open(path: &Path) -> Result<Option<Passwords>, PasswordFileError> 
 /// Whether the file at `path` has a password for this name.
 pub(crate) fn names(path: &Path, name: &Name) -> Result<bool, PasswordFileError> {
     let content = PasswordFile::new(path).look()?.unwrap_or_default();
-    Ok(parse(&content).0.iter().any(|(named, _)| named == name))
+    Ok(parse(&content).passwords.iter().any(|(named, _)| named == name))
 }
 
 impl PasswordSource for PasswordFile {
@@ -193,15 +193,15 @@ impl PasswordFile {
 
     fn take_over(&mut self, content: &[u8]) -> FilePasswords {
         let file = self.path.display();
-        let (passwords, mistakes) = parse(content);
+        let Lines { passwords, without, mistakes } = parse(content);
         for Mistake { line, what } in mistakes.first {
-            tracing::warn!(%file, line, "{what}; the line is left out");
+            tracing::warn!(%file, line, "{what}");
         }
         if mistakes.more > 0 {
             tracing::warn!(%file, lines = mistakes.more, "more lines are left out");
         }
         let accounts = passwords.len();
-        let made_ready = self.tables.next(passwords);
+        let made_ready = self.tables.next(passwords, &without);
         tracing::info!(%file, accounts, "password file read");
         made_ready
     }

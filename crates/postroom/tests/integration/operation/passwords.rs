@@ -125,6 +125,10 @@ fn a_bad_line_is_reported_with_its_number_and_the_others_are_used() {
         assert!(opens(&server, name, password), "{name}");
         assert_locked(&server, name);
     }
+    // A line without a password that can be used locks its name.
+    for name in ["bob", "one"] {
+        assert_locked(&server, name);
+    }
     for (name, password) in [("jacky", "hidden2"), ("bob", "x"), ("one", "two")] {
         assert!(!may_enter_im(&server, name, password), "{name}");
     }
