@@ -14,6 +14,9 @@ use crate::timers::{Deadline, Slot};
 use crate::turns::Listed;
 use crate::{Engine, EngineSettings, Output};
 
+/// Deadlines that pass in a turn: each may be the end of a session.
+const DEADLINES_MAX: usize = 512;
+
 /// A deadline of a session that has passed, while input is taken that came before.
 pub(crate) struct Overdue {
     session: SessionKey,
@@ -239,10 +242,13 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Passes the deadlines that are over.
+    /// Passes deadlines that are over, as many as a turn has room for.
     pub fn time_passed(&mut self, now: Instant) {
         self.now = now;
-        while let Some(deadline) = self.timers.take_passed(now) {
+        for _ in 0..DEADLINES_MAX {
+            let Some(deadline) = self.timers.take_passed(now) else {
+                break;
+            };
             match deadline {
                 Deadline::Session(session, timer) => self.is_overdue(session, timer),
                 Deadline::Dial(session) => self.dial_limit_passed(session),
@@ -303,6 +309,7 @@ impl<S: Store> Engine<S> {
                 && record.timers[timer.index()] == slot
             {
                 record.timers[timer.index()] = Slot::default();
+                self.turns.took_requests(1);
                 self.feed(session, Input::Elapsed(timer));
             }
         }

@@ -144,21 +144,23 @@ impl RecentPosts {
         }
     }
 
-    /// Adds posts, each with its author, to a channel; returns the position before them.
-    /// First drops earlier ones, as the limits want. So posts that came together are all
-    /// kept until those after them come, and only a slow reader misses any: these are
-    /// taken when all others have been told.
-    pub(crate) fn add(&mut self, name: Channel, posts: Vec<(SessionKey, Posted)>) -> Position {
+    /// The position after the posts of a channel. First drops some of them, as the limits
+    /// want. So posts that come together are all kept until those after them come, and
+    /// only a slow reader misses any: these are taken when all others have been told.
+    pub(crate) fn end_of(&mut self, name: Channel) -> Position {
         let place = match self.places.get(&name) {
             Some(place) => *place,
             None => self.begin(Some(name)),
         };
-        let position = self.make_room(place);
-        for (author, posted) in posts {
+        self.make_room(place)
+    }
+
+    /// Adds a post to its channel, of which [`end_of`](Self::end_of) was asked before.
+    pub(crate) fn add(&mut self, author: SessionKey, posted: Posted) {
+        if let Some(place) = self.places.get(&posted.channel) {
             let bytes = POST_BYTES + posted.shown().len();
-            self.keep(place, What::Post { author, posted }, bytes);
+            self.keep(*place, What::Post { author, posted }, bytes);
         }
-        position
     }
 
     /// Adds announcements; returns the position before them.
@@ -286,9 +288,18 @@ impl RecentPosts {
 
     /// Posts of a channel that nobody reads are not kept.
     fn left(&mut self, place: ChannelPlace) {
-        let channel = &mut self.channels[place.0];
-        channel.members -= 1;
-        if channel.members == 0 {
+        self.channels[place.0].members -= 1;
+        self.forget_if_unread(place);
+    }
+
+    /// Forgets the channel of a position if no session has one there: its members may all
+    /// have ended before they were listed.
+    pub(crate) fn forget_if_nobody_reads(&mut self, position: Position) {
+        self.forget_if_unread(position.channel);
+    }
+
+    fn forget_if_unread(&mut self, place: ChannelPlace) {
+        if self.channels[place.0].members == 0 {
             let channel = self.channels.remove(place.0);
             self.bytes -= channel.bytes;
             match &channel.name {

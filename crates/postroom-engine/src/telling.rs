@@ -69,15 +69,7 @@ impl<S: Store> Engine<S> {
             Output::Event(sessions, event) => {
                 self.telling = Some(Telling { event, sessions: sessions.into_iter() });
             }
-            Output::Posts(Posts { channel, members, posts }) => {
-                let position = self.recent.add(channel, posts);
-                self.list_due(position, members);
-                for author in self.recent.authors_since(position) {
-                    if let Some(session) = self.sessions.get_mut(author) {
-                        RecentPosts::note_own(&mut session.positions, position);
-                    }
-                }
-            }
+            Output::Posts(posts) => self.keep_posts(posts),
             Output::Announcements(announcements) => self.announced(announcements),
             Output::Arrived(attendee) => self.log_presence(What::Joined(attendee)),
             Output::Departed(attendee) => self.log_presence(What::Left(attendee)),
@@ -91,6 +83,24 @@ impl<S: Store> Engine<S> {
             Output::Operator(told) => self.log_operator(told),
         }
         true
+    }
+
+    /// Keeps posts, and lists the members to be told of them.
+    fn keep_posts(&mut self, Posts { channels, posts }: Posts) {
+        let begin = |(channel, members)| (self.recent.end_of(channel), members);
+        let listed: Vec<_> = channels.into_iter().map(begin).collect();
+        for (author, posted) in posts {
+            self.recent.add(author, posted);
+        }
+        for (position, members) in listed {
+            self.list_due(position, members);
+            for author in self.recent.authors_since(position) {
+                if let Some(session) = self.sessions.get_mut(author) {
+                    RecentPosts::note_own(&mut session.positions, position);
+                }
+            }
+            self.recent.forget_if_nobody_reads(position);
+        }
     }
 
     /// Passes on a reply, and the replies to the same session that follow it.

@@ -12,7 +12,7 @@ pub enum Output {
     Reply(SessionKey, Reply),
     /// To these sessions; some may have ended meanwhile.
     Event(Vec<SessionKey>, Event),
-    /// Posts in one channel.
+    /// Posts in channels.
     Posts(Posts),
     /// Arrivals and departures, for sessions.
     Announcements(Announcements),
@@ -26,15 +26,13 @@ pub enum Output {
     Operator(Operator),
 }
 
-/// Posts in one channel, for its members.
-#[derive(Debug)]
+/// Posts in channels, for their members.
+#[derive(Debug, Default)]
 pub struct Posts {
-    /// The channel.
-    pub channel: Channel,
-    /// The members; some may have ended meanwhile.
-    pub members: Vec<SessionKey>,
-    /// The posts in the order of the channel, each with the session that posted it,
-    /// which does not receive it.
+    /// The channels, each with its members; some may have ended meanwhile.
+    pub channels: Vec<(Channel, Vec<SessionKey>)>,
+    /// The posts in the order of their commits, each in one of the channels and with the
+    /// session that posted it, which does not receive it.
     pub posts: Vec<(SessionKey, Posted)>,
 }
 

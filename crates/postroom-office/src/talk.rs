@@ -18,6 +18,9 @@ use crate::session::{self, Awaited, Stage};
 /// Maximum channels per session, without `#lobby`.
 const CHANNELS_PER_SESSION_MAX: usize = 64;
 
+/// Channels whose posts are gathered.
+const GATHERED_MAX: usize = 16;
+
 impl<S: Store> Office<S> {
     pub(crate) fn join(&mut self, key: RequestKey, channel: &Channel) {
         let Some(work) = self.session(key.session).and_then(|record| record.work()) else {
@@ -113,19 +116,21 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Appends a post to the gathered posts of its channel, unless another event or a
-    /// change of the members came between: each member gets them together.
+    /// Appends a post to the gathered posts, unless another event or a change of members
+    /// came between: each member gets them together, and the members of a channel are
+    /// listed once.
     fn push_post(&mut self, author: SessionKey, posted: Posted) {
-        if let Some(posts) = &mut self.posts
-            && posts.channel == posted.channel
-        {
-            posts.posts.push((author, posted));
-            return;
+        let is_in =
+            |posts: &Posts| posts.channels.iter().any(|(other, _)| *other == posted.channel);
+        if !self.posts.as_ref().is_some_and(is_in) {
+            if self.posts.as_ref().is_some_and(|posts| posts.channels.len() == GATHERED_MAX) {
+                self.push_posts();
+            }
+            let members = self.live.members(&posted.channel).iter().copied().collect();
+            let posts = self.posts.get_or_insert_default();
+            posts.channels.push((posted.channel.clone(), members));
         }
-        self.push_posts();
-        let channel = posted.channel.clone();
-        let members = self.live.members(&channel).iter().copied().collect();
-        self.posts = Some(Posts { channel, members, posts: vec![(author, posted)] });
+        self.posts.get_or_insert_default().posts.push((author, posted));
     }
 
     /// Makes an output of the gathered posts. Of the later outputs only replies may

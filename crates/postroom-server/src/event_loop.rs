@@ -28,8 +28,8 @@ const FIRST_CONNECTION: usize = 1 << 16;
 const READ_BYTES: usize = 8 << 10;
 /// Turns in which what has arrived is taken once a stop was asked for.
 const LAST_TURNS: u32 = 64;
-/// Maximum events taken in one turn.
-const EVENTS: usize = 1_024;
+/// Maximum events of a poll; a turn has two. Each may be the end of a session.
+const EVENTS: usize = 256;
 
 /// A server with all its listeners open.
 pub struct Server<S: Store> {

@@ -238,6 +238,25 @@ fn many_who_wait_for_each_answer_do_not_keep_others_waiting_for_ever() {
 }
 
 #[test]
+fn deadlines_that_pass_at_once_are_shared_out_over_turns() {
+    const STRANGERS: usize = 1_500;
+    const DEADLINES_MAX: usize = 512;
+    let mut driver = Driver::new(EngineSettings::default(), Limits::default());
+    let strangers: Vec<_> = (0..STRANGERS).map(|_| driver.connect("mailbox")).collect();
+    driver.settle();
+    driver.now += Duration::from_hours(2);
+    let (mut closed, mut turns) = (0, 0);
+    while closed < STRANGERS {
+        driver.turn();
+        turns += 1;
+        let now = strangers.iter().filter(|key| driver.is_closed(**key)).count();
+        assert!(now - closed <= DEADLINES_MAX, "{now} after {closed}");
+        assert!(turns < 20, "{now} in {turns} turns");
+        closed = now;
+    }
+}
+
+#[test]
 fn a_deadline_counts_what_was_sent_before_it() {
     for send in [Driver::put, Driver::put_unnoticed] {
         let mut driver = Driver::new(EngineSettings::default(), Limits::default());

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use postroom_model::{
-    Author, Channel, Mark, Name, Notice, Peer, PresenceTerms, Reply, Request, SessionKey, Terms,
-    Text,
+    Author, Channel, Mark, Name, Notice, Peer, Posted, PresenceTerms, Reply, Request, SessionKey,
+    Terms, Text,
 };
 use postroom_office::{CreationLimits, LoginLimits, Office, Output, Posts};
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
@@ -66,11 +66,15 @@ fn say(words: &str) -> Request {
 fn shown(session: SessionKey, outputs: &[Output]) -> Vec<String> {
     let mut shown = Vec::new();
     for output in outputs {
-        let Output::Posts(Posts { members, posts, .. }) = output else {
+        let Output::Posts(Posts { channels, posts }) = output else {
             continue;
         };
+        let is_member = |posted: &Posted| {
+            let mut channels = channels.iter().filter(|(channel, _)| *channel == posted.channel);
+            channels.any(|(_, members)| members.contains(&session))
+        };
         let others = posts.iter().filter(|(author, _)| *author != session);
-        for (_, posted) in others.filter(|_| members.contains(&session)) {
+        for (_, posted) in others.filter(|(_, posted)| is_member(posted)) {
             let Author::Account(author) = &posted.post().author else { panic!("{posted:?}") };
             shown.push(format!("{author}: {}", posted.shown()));
         }
@@ -122,6 +126,26 @@ fn the_posts_of_a_group_go_to_a_member_together() {
     let outputs = settle(&mut office);
     let together = outputs.iter().filter(|output| matches!(output, Output::Posts(_))).count();
     assert_eq!((together, shown(cat, &outputs).len()), (1, 6));
+}
+
+#[test]
+fn the_members_of_channels_are_listed_once_for_posts_that_alternate() {
+    let mut office = office();
+    let [ann, cat] = ["ann", "cat"].map(|name| enter(&mut office, name));
+    office.ask(cat, Request::Join(rust()));
+    let words = ["one", "two", "three", "four"];
+    for (number, words) in words.iter().enumerate() {
+        let text = Text::from_bytes(words.as_bytes()).unwrap();
+        let channels = vec![if number % 2 == 0 { rust() } else { Channel::lobby() }];
+        office.ask(ann, Request::Post { channels, text, awaits_delivery: false });
+    }
+    let outputs = settle(&mut office);
+    let listed = outputs.iter().filter_map(|output| match output {
+        Output::Posts(posts) => Some(posts.channels.len()),
+        _ => None,
+    });
+    assert_eq!(listed.collect::<Vec<_>>(), [2]);
+    assert_eq!(shown(cat, &outputs), words.map(|words| format!("ann: {words}")));
 }
 
 /// Posts in `#lobby` and waits for delivery receipts. Returns the mark of the post.
