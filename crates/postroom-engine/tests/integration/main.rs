@@ -11,5 +11,6 @@ mod limits;
 mod logins;
 mod posts;
 mod rates;
+mod slow_readers;
 mod transcripts;
 mod turns;
