@@ -44,6 +44,8 @@ pub(crate) struct Driver {
     pub(crate) held_dials: Option<Vec<HeldDial>>,
     /// How often the engine has asked what a peer had acknowledged.
     pub(crate) asks: usize,
+    /// What the last turn has read.
+    pub(crate) taken: Taken,
     /// What was written to the log.
     pub(crate) log: Vec<What>,
     /// What was written to the report.
@@ -54,6 +56,13 @@ pub(crate) struct Driver {
 /// A client's end of a connection, which may be gone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct PeerKey(usize);
+
+/// What a turn has read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Taken {
+    pub(crate) reads: usize,
+    pub(crate) bytes: usize,
+}
 
 /// A dial that has no result yet.
 pub(crate) struct HeldDial {
@@ -130,6 +139,7 @@ impl Driver {
             held: None,
             held_dials: None,
             asks: 0,
+            taken: Taken::default(),
             log: Vec::new(),
             reports: Vec::new(),
             checker: Checker::default(),
@@ -366,9 +376,11 @@ impl Driver {
     /// Gives the engine what waits in the sockets, as far as it takes it in a turn.
     fn read(&mut self) {
         self.engine.begin_turn(self.now);
+        self.taken = Taken::default();
         while let Some(Read { connection, bytes_max, proves }) = self.engine.next_read(self.now) {
             let peer = &mut self.peers[self.live[&connection].0];
             let acknowledged = proves.then_some(peer.acknowledged);
+            self.taken.reads += 1;
             match peer.waiting.pop_front() {
                 Some(Sent::Bytes(mut bytes)) => {
                     if bytes.len() > bytes_max {
@@ -378,6 +390,7 @@ impl Driver {
                     if peer.waiting.is_empty() {
                         self.engine.drained(connection);
                     }
+                    self.taken.bytes += bytes.len();
                     self.engine.received(self.now, connection, &bytes, acknowledged);
                 }
                 Some(Sent::End) => self.engine.half_closed(self.now, connection, acknowledged),

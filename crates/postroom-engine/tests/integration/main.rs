@@ -13,4 +13,5 @@ mod posts;
 mod rates;
 mod slow_readers;
 mod transcripts;
+mod turn_limits;
 mod turns;
