@@ -388,3 +388,6 @@ impl RecentChannel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
