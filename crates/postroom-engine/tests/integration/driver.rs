@@ -42,6 +42,8 @@ pub(crate) struct Driver {
     pub(crate) held: Option<Vec<MemoryJob>>,
     /// Dials are kept here and not answered, while there is a place for them.
     pub(crate) held_dials: Option<Vec<HeldDial>>,
+    /// Password checks that end in a turn: each takes a long time.
+    pub(crate) checks_in_turn: usize,
     /// How often the engine has asked what a peer had acknowledged.
     pub(crate) asks: usize,
     /// What the last turn has read.
@@ -138,6 +140,7 @@ impl Driver {
             room: usize::MAX,
             held: None,
             held_dials: None,
+            checks_in_turn: usize::MAX,
             asks: 0,
             taken: Taken::default(),
             log: Vec::new(),
@@ -346,7 +349,10 @@ impl Driver {
                 None => self.engine.finish(job.run()).unwrap(),
             }
         }
-        while let Some(check) = self.engine.next_check() {
+        for _ in 0..self.checks_in_turn {
+            let Some(check) = self.engine.next_check() else {
+                break;
+            };
             self.engine.checked(check.run(&mut self.checker));
         }
         self.perform();
