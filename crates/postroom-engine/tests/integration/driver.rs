@@ -42,8 +42,12 @@ pub(crate) struct Driver {
     pub(crate) held: Option<Vec<MemoryJob>>,
     /// Dials are kept here and not answered, while there is a place for them.
     pub(crate) held_dials: Option<Vec<HeldDial>>,
+    /// Password checks that end in a turn: each takes a long time.
+    pub(crate) checks_in_turn: usize,
     /// How often the engine has asked what a peer had acknowledged.
     pub(crate) asks: usize,
+    /// What the last turn has read.
+    pub(crate) taken: Taken,
     /// What was written to the log.
     pub(crate) log: Vec<What>,
     /// What was written to the report.
@@ -54,6 +58,13 @@ pub(crate) struct Driver {
 /// A client's end of a connection, which may be gone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct PeerKey(usize);
+
+/// What a turn has read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Taken {
+    pub(crate) reads: usize,
+    pub(crate) bytes: usize,
+}
 
 /// A dial that has no result yet.
 pub(crate) struct HeldDial {
@@ -129,7 +140,9 @@ impl Driver {
             room: usize::MAX,
             held: None,
             held_dials: None,
+            checks_in_turn: usize::MAX,
             asks: 0,
+            taken: Taken::default(),
             log: Vec::new(),
             reports: Vec::new(),
             checker: Checker::default(),
@@ -336,7 +349,10 @@ impl Driver {
                 None => self.engine.finish(job.run()).unwrap(),
             }
         }
-        while let Some(check) = self.engine.next_check() {
+        for _ in 0..self.checks_in_turn {
+            let Some(check) = self.engine.next_check() else {
+                break;
+            };
             self.engine.checked(check.run(&mut self.checker));
         }
         self.perform();
@@ -366,9 +382,11 @@ impl Driver {
     /// Gives the engine what waits in the sockets, as far as it takes it in a turn.
     fn read(&mut self) {
         self.engine.begin_turn(self.now);
+        self.taken = Taken::default();
         while let Some(Read { connection, bytes_max, proves }) = self.engine.next_read(self.now) {
             let peer = &mut self.peers[self.live[&connection].0];
             let acknowledged = proves.then_some(peer.acknowledged);
+            self.taken.reads += 1;
             match peer.waiting.pop_front() {
                 Some(Sent::Bytes(mut bytes)) => {
                     if bytes.len() > bytes_max {
@@ -378,6 +396,7 @@ impl Driver {
                     if peer.waiting.is_empty() {
                         self.engine.drained(connection);
                     }
+                    self.taken.bytes += bytes.len();
                     self.engine.received(self.now, connection, &bytes, acknowledged);
                 }
                 Some(Sent::End) => self.engine.half_closed(self.now, connection, acknowledged),

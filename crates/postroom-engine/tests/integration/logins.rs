@@ -44,6 +44,16 @@ fn ask(driver: &mut Driver, From(address, proof): From, name: &str, password: &s
     client
 }
 
+/// A client logs in, of which its check is left for later.
+fn ask_in_a_turn(driver: &mut Driver, from: From, name: &str, password: &str) -> PeerKey {
+    let From(address, proof) = from;
+    let options = ListenerOptions { proof, ..ListenerOptions::default() };
+    let client = driver.connect_with(address, "mailbox", options);
+    driver.put(client, format!("PASS {password}\nLOGIN {name}\n").as_bytes());
+    driver.turn();
+    client
+}
+
 /// How long a login takes, in milliseconds.
 fn time_of(driver: &mut Driver, from: From, name: &str, password: &str) -> u128 {
     let begun = driver.now;
@@ -110,6 +120,58 @@ fn a_client_that_leaves_makes_nobody_wait_for_its_check() {
     driver.reset(gone);
     assert_eq!(time_of(&mut driver, host(1), "dora", "right"), 160);
     assert_eq!(driver.engine.next_check().map(|_| ()), None);
+}
+
+/// An engine whose accounts `user0` and so on have passwords, too.
+fn driver_with_users(count: usize) -> Driver {
+    let (disk, limits) = (MemoryDisk::default(), Limits::default());
+    let users = (0..count).map(|number| format!("user{number}"));
+    for name in users.chain(["erik".to_owned()]) {
+        set_password(&disk, limits, &name, "right");
+    }
+    Driver::on(disk, EngineSettings::default(), limits)
+}
+
+#[test]
+fn the_checks_of_a_host_for_many_accounts_let_those_of_others_go_next() {
+    // So many are not delayed.
+    const USERS: usize = 10;
+    let mut driver = driver_with_users(USERS);
+    driver.checks_in_turn = 0;
+    let guesses: Vec<_> = (0..USERS)
+        .map(|number| ask_in_a_turn(&mut driver, host(1), &format!("user{number}"), "wrong"))
+        .collect();
+    let erik = ask_in_a_turn(&mut driver, host(2), "erik", "right");
+    driver.checks_in_turn = 1;
+    let checked = [(); 4].map(|()| {
+        driver.turn();
+        guesses.iter().filter(|key| driver.is_closed(**key)).count()
+    });
+    assert_eq!(checked, [1, 1, 2, 3], "the second check is not erik's");
+    assert_eq!(driver.lines(erik), ["0"]);
+}
+
+#[test]
+fn a_host_that_guesses_at_many_accounts_delays_no_other_host() {
+    const USERS: usize = 300;
+    let mut driver = driver_with_users(USERS);
+    let guesses: Vec<_> = (0..USERS)
+        .map(|number| ask(&mut driver, host(1), &format!("user{number}"), "wrong"))
+        .collect();
+    // Its own wait, as many as may, and it loses the others.
+    let waits = guesses.iter().filter(|key| !driver.is_closed(**key)).count();
+    assert_eq!(waits, LoginLimits::default().checks_per_network_max);
+    for _ in 0..100 {
+        ask(&mut driver, host(1), "user0", "wrong");
+        assert_eq!(time_of(&mut driver, host(2), "erik", "right"), 0);
+        driver.pass(Duration::from_millis(100));
+    }
+    let begun = driver.now;
+    let own = ask(&mut driver, host(1), "erik", "right");
+    while driver.lines(own).is_empty() && driver.now - begun < Duration::from_hours(1) {
+        driver.pass(Duration::from_secs(1));
+    }
+    assert!(driver.now - begun > Duration::from_secs(5), "its host waits");
 }
 
 #[test]

@@ -11,5 +11,7 @@ mod limits;
 mod logins;
 mod posts;
 mod rates;
+mod slow_readers;
 mod transcripts;
+mod turn_limits;
 mod turns;

@@ -282,6 +282,17 @@ fn the_time_after_which_a_peer_is_dead_is_a_setting() {
     assert!(accepted.tcp_user_timeout().unwrap().unwrap() <= limit);
 }
 
+/// What the kernel takes and has not sent is in no limit of the server.
+#[test]
+fn the_kernel_takes_little_that_it_cannot_send() {
+    let server = Server::start();
+    for protocol in BOTH {
+        let client = server.connect(protocol);
+        let accepted = accepted_socket(&server, client.stream());
+        assert_eq!(SockRef::from(&accepted).tcp_notsent_lowat().unwrap(), 128 << 10, "{protocol}");
+    }
+}
+
 /// The server's socket of a connection, duplicated out of its process to read its
 /// options.
 fn accepted_socket(server: &Server, client: &TcpStream) -> Socket {

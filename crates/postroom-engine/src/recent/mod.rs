@@ -399,3 +399,6 @@ impl RecentChannel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
