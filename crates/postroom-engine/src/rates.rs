@@ -6,8 +6,7 @@
 //! until there is one for it, behind those for others that waited before: nothing is
 //! refused, and who says much waits.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use postroom_model::{Network, Request, Site};
@@ -102,13 +101,13 @@ impl Pair {
 #[derive(Debug)]
 pub(crate) struct Rates {
     limits: RateLimits,
-    networks: HashMap<Network, Pair>,
-    sites: HashMap<Site, Pair>,
+    networks: BTreeMap<Network, Pair>,
+    sites: BTreeMap<Site, Pair>,
 }
 
 impl Rates {
     pub(crate) fn new(limits: RateLimits) -> Self {
-        Self { limits, networks: HashMap::new(), sites: HashMap::new() }
+        Self { limits, networks: BTreeMap::new(), sites: BTreeMap::new() }
     }
 
     /// The buckets of a new session.
@@ -201,7 +200,7 @@ fn site(network: Network) -> Option<Site> {
 
 /// The buckets of a network or site. Where too many are kept, forgets full ones, and the
 /// half that is full soonest, if too few are full.
-fn buckets<K: Copy + Eq + Hash>(all: &mut HashMap<K, Pair>, key: K, now: Instant) -> &mut Pair {
+fn buckets<K: Copy + Ord>(all: &mut BTreeMap<K, Pair>, key: K, now: Instant) -> &mut Pair {
     if all.len() >= NETWORKS_MAX && !all.contains_key(&key) {
         let full_at = |Pair { words, logins }: &Pair| words.0.max(logins.0);
         let mut times: Vec<_> = all.values().map(full_at).collect();

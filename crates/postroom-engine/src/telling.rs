@@ -1,7 +1,7 @@
 //! Telling the sessions what they asked for, and what happened elsewhere.
 //!
 //! Posts are the work: one post may go to a thousand members of a channel. They are kept
-//! once (`recent.rs`), and a member is told all that it has not been told yet at one
+//! once (`recent/mod.rs`), and a member is told all that it has not been told yet at one
 //! time: one system call for each, from memory that the processor has at hand.
 
 use std::vec;

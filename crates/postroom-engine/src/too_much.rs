@@ -1,6 +1,6 @@
 //! What happens where answers that wait for all peers take too much memory.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap};
 
 use postroom_model::Network;
 use postroom_store::Store;
@@ -17,7 +17,7 @@ impl<S: Store> Engine<S> {
         if self.held_bytes <= self.settings.output_bytes_in_all {
             return;
         }
-        let mut networks = HashMap::<Network, (usize, BinaryHeap<(usize, usize)>)>::new();
+        let mut networks = BTreeMap::<Network, (usize, BinaryHeap<(usize, usize)>)>::new();
         for (key, connection) in &self.connections {
             let session = connection.session.and_then(|session| self.sessions.get(session));
             if let Some(session) = session

@@ -74,7 +74,10 @@ fn add<'a>(
     members: impl IntoIterator<Item = &'a mut Member>,
 ) {
     let by = |(author, number): &(_, _)| (*author, posted(channel, *number));
-    let position = recent.add(channel.clone(), posts.iter().map(by).collect());
+    let position = recent.end_of(channel.clone());
+    for (author, posted) in posts.iter().map(by) {
+        recent.add(author, posted);
+    }
     for Member { key, positions } in members {
         recent.enter(positions, position);
         for _ in recent.authors_since(position).filter(|author| author == key) {
