@@ -3,7 +3,8 @@
 //! A turn of the driver takes at most [`REQUESTS_MAX`] requests, [`READS_MAX`] reads and
 //! [`BYTES_MAX`] bytes. Connections with nothing left over from before go first, so that
 //! a client that waits for each answer does not wait for others that send without a
-//! pause. Connections that have more than they may take at a time go round.
+//! pause. Connections that have more than they may take at a time go round; they get half
+//! of a turn, and a quarter of one in which others have new input.
 //!
 //! ```text
 //!  Idle ──readable──▶ fresh ──served, nothing left──▶ Idle
@@ -16,11 +17,11 @@ use std::num::NonZeroU64;
 use crate::key::ConnectionKey;
 
 /// Requests taken in a turn.
-const REQUESTS_MAX: u32 = 512;
+const REQUESTS_MAX: u32 = 1_024;
 /// What long answers may cost in a turn, in requests.
 const LONG_ANSWERS_MAX: u32 = 128;
 /// Reads in a turn.
-const READS_MAX: u32 = 512;
+const READS_MAX: u32 = 400;
 /// Bytes read in a turn.
 const BYTES_MAX: usize = 1 << 20;
 
@@ -32,9 +33,12 @@ const REQUESTS_SHARE_MAX: u32 = 64;
 /// Bytes of one read. A line may need two.
 const READ_BYTES_MAX: usize = 8 << 10;
 
-/// Of each limit, the share that those with input left over get when many others have
-/// new input: a quarter.
+/// Of each limit, the share that those with input left over get where others have new
+/// input, however many: a quarter.
 const REST_SHARE: u32 = 4;
+/// Their share of the requests where nobody has: half. So who comes during a turn does
+/// not wait for long.
+const REST_SHARE_ALONE: u32 = 2;
 
 /// A connection's place in a list: it is listed there as long as it has this number. The
 /// connection may be gone, and another one have its key.
@@ -52,12 +56,16 @@ pub(crate) struct Turns {
     held: Vec<Entry>,
     last: u64,
     left: Left,
+    /// The connection served is one of `rest`.
+    serves_rest: bool,
 }
 
 /// What is left of a turn.
 #[derive(Clone, Copy, Debug)]
 struct Left {
     requests: u32,
+    /// Of those, for connections with input left over.
+    rest_requests: u32,
     long_answers: u32,
     reads: u32,
     bytes: usize,
@@ -66,6 +74,7 @@ struct Left {
 impl Left {
     const WHOLE: Self = Self {
         requests: REQUESTS_MAX,
+        rest_requests: REQUESTS_MAX / REST_SHARE_ALONE,
         long_answers: LONG_ANSWERS_MAX,
         reads: READS_MAX,
         bytes: BYTES_MAX,
@@ -86,7 +95,7 @@ impl Left {
 impl Turns {
     pub(crate) fn new() -> Self {
         let (fresh, rest, held) = (VecDeque::new(), VecDeque::new(), Vec::new());
-        Self { fresh, rest, held, last: 0, left: Left::WHOLE }
+        Self { fresh, rest, held, last: 0, left: Left::WHOLE, serves_rest: false }
     }
 
     /// A new turn begins.
@@ -145,12 +154,15 @@ impl Turns {
         if self.is_over() {
             return None;
         }
-        let (first, second) = if self.left.is_more_than(REST_SHARE) {
-            (&mut self.fresh, &mut self.rest)
-        } else {
-            (&mut self.rest, &mut self.fresh)
-        };
-        first.pop_front().or_else(|| second.pop_front())
+        let takes_rest = self.left.rest_requests > 0 && !self.rest.is_empty();
+        let goes_first = !self.fresh.is_empty() && self.left.is_more_than(REST_SHARE);
+        self.serves_rest = takes_rest && !goes_first;
+        if self.serves_rest {
+            return self.rest.pop_front();
+        }
+        let next = self.fresh.pop_front()?;
+        self.left.rest_requests = self.left.rest_requests.min(REQUESTS_MAX / REST_SHARE);
+        Some(next)
     }
 
     /// Counts a read; returns how many bytes it may have.
@@ -169,7 +181,8 @@ impl Turns {
     pub(crate) fn requests(&self) -> u32 {
         let listed = u32::try_from(self.fresh.len() + self.rest.len()).unwrap_or(u32::MAX);
         let share = REQUESTS_MAX / listed.saturating_add(1);
-        share.clamp(REQUESTS_AT_A_TIME, REQUESTS_SHARE_MAX).min(self.left.requests)
+        let left = if self.serves_rest { self.left.rest_requests } else { self.left.requests };
+        share.clamp(REQUESTS_AT_A_TIME, REQUESTS_SHARE_MAX).min(left)
     }
 
     /// Counts a request whose long answer costs as much as so many others; returns
@@ -186,5 +199,8 @@ impl Turns {
     /// Counts requests that were taken.
     pub(crate) fn took_requests(&mut self, requests: u32) {
         self.left.requests = self.left.requests.saturating_sub(requests);
+        if self.serves_rest {
+            self.left.rest_requests = self.left.rest_requests.saturating_sub(requests);
+        }
     }
 }

@@ -6,7 +6,7 @@ use postroom_store::Limits;
 use crate::driver::{Driver, PeerKey};
 
 /// Reads that a turn takes.
-const READS_MAX: usize = 512;
+const READS_MAX: usize = 400;
 /// Bytes that a turn takes.
 const BYTES_MAX: usize = 1 << 20;
 

@@ -9,7 +9,10 @@ use postroom_store::Limits;
 use crate::driver::{Driver, PeerKey};
 
 /// Requests of all clients that a turn takes.
-const REQUESTS_MAX: usize = 512;
+const REQUESTS_MAX: usize = 1_024;
+
+/// Reads of a turn.
+const READS_MAX: usize = 400;
 
 /// What long answers may cost in a turn, in requests.
 const LONG_ANSWERS_MAX: usize = 128;
@@ -61,6 +64,23 @@ fn a_turn_takes_so_many_requests_and_then_goes_on_with_the_others() {
         answered += now;
     }
     assert_eq!(answered, FLOODERS * FLOOD);
+}
+
+#[test]
+fn those_with_input_left_over_get_half_of_a_turn_and_a_quarter_beside_others() {
+    let (mut driver, flooders, honest) = flooded();
+    // Each of them has had its first turn.
+    (0..FLOODERS * 8 / READS_MAX).for_each(|_| driver.turn());
+    answers(&mut driver, &flooders);
+    for (has_new, share) in [(true, 4), (false, 2), (true, 4)] {
+        if has_new {
+            driver.put(honest, b"READ\n");
+        }
+        driver.turn();
+        assert_eq!(driver.lines(honest).len(), usize::from(has_new));
+        let answered = answers(&mut driver, &flooders);
+        assert_eq!(answered, REQUESTS_MAX / share, "beside others: {has_new}");
+    }
 }
 
 #[test]
@@ -195,7 +215,7 @@ fn long_lists_are_shared_out_over_turns_and_no_one_else_waits_for_them() {
         turns += 1;
         if driver.lines(honest) == ["0"] {
             // Its request came after all the others.
-            assert!(turns <= 1 + USERS / (REQUESTS_MAX - 2 * LONG_ANSWERS_MAX), "{turns} turns");
+            assert!(turns <= 1 + USERS / READS_MAX, "{turns} turns");
         }
         let answered = users.iter().filter(|key| driver.lines(**key).len() == 1 + USERS).count();
         assert!(answered > 0, "{lists} lists came");
