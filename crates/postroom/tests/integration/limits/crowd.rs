@@ -1,5 +1,5 @@
-//! Limits of live sessions: a client that does not read or confirm is dropped, and
-//! the others go on.
+//! Limits of live sessions: a client that does not read falls behind, one that does not
+//! confirm is logged out, and the others go on.
 
 use std::io::Write;
 use std::net::TcpListener;
