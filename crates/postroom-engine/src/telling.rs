@@ -133,6 +133,7 @@ impl<S: Store> Engine<S> {
             self.tell_posts(session);
             self.tell_announcements(session);
             if self.has_room_for_a_line(session, &event) {
+                self.tell_missed_lines(session);
                 self.feed(session, Input::Event(&event));
             }
             self.event_bytes = self.held_bytes.saturating_sub(before);
@@ -212,7 +213,14 @@ impl<S: Store> Engine<S> {
             let list = if session.is_behind { &mut self.catching_up } else { &mut self.due };
             list.push_back(key);
         }
-        if let Some(missed) = take_missed(&mut session.missed_lines) {
+        self.tell_missed_lines(key);
+    }
+
+    /// Tells a session how many live lines it has missed, before those that come after.
+    fn tell_missed_lines(&mut self, key: SessionKey) {
+        let session = self.sessions.get_mut(key);
+        let missed = session.map_or(0, |session| std::mem::take(&mut session.missed_lines));
+        if missed > 0 {
             self.feed(key, Input::Event(&Event::MissedLines(missed)));
         }
     }
@@ -328,9 +336,4 @@ impl<S: Store> Engine<S> {
         self.carry_out(key, buffers, reading);
         has_more
     }
-}
-
-fn take_missed(missed: &mut u64) -> Option<u64> {
-    let taken = std::mem::take(missed);
-    (taken > 0).then_some(taken)
 }

@@ -259,6 +259,11 @@ impl Driver {
         self.peers[key.0].is_stalled = is_stalled;
     }
 
+    /// The engine's name of a connection that is there.
+    pub(crate) fn connection(&self, key: PeerKey) -> ConnectionKey {
+        self.peers[key.0].connection.unwrap()
+    }
+
     /// How many bytes wait in the engine for a connection.
     pub(crate) fn waiting(&self, key: PeerKey) -> usize {
         let connection = self.peers[key.0].connection;

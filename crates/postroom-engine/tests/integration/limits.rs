@@ -168,3 +168,30 @@ fn where_too_much_waits_connections_end_of_the_network_with_most() {
     assert!(!driver.is_gone(slow) && driver.waiting(slow) > 12 * 8_000);
     assert!(waiting(&driver, &greedy) + driver.waiting(slow) <= OUTPUT_BYTES_IN_ALL);
 }
+
+/// A socket that takes a byte at a time must not make the server copy what is left each
+/// time.
+#[test]
+fn what_is_left_of_a_partial_write_seldom_moves() {
+    let mut driver = Driver::new(EngineSettings::default(), Limits::default());
+    let key = log_in(&mut driver, [127, 0, 0, 1], "bob");
+    driver.settle();
+    driver.set_stalled(key, true);
+    driver.send(key, "/cmd\n".repeat(100).as_bytes());
+    driver.settle();
+    let connection = driver.connection(key);
+    let (mut last, mut moves, mut bytes) = (None, 0, 0);
+    loop {
+        let waiting = driver.engine.transmit(connection, usize::MAX);
+        let Some(first) = waiting.first() else {
+            break;
+        };
+        let at = std::ptr::from_ref(first).addr();
+        moves += u32::from(last.is_some_and(|last| at != last + 1));
+        last = Some(at);
+        driver.engine.transmitted(driver.now, connection, 1);
+        bytes += 1_usize;
+    }
+    assert!(bytes > 10_000, "{bytes} bytes waited");
+    assert!(moves <= 2 * bytes.ilog2(), "{moves} times for {bytes} bytes");
+}

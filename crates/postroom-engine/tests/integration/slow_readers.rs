@@ -164,6 +164,32 @@ fn private_lines_beyond_the_limit_are_missed_and_counted() {
     assert!(senders.iter().all(|key| driver.lines(*key).is_empty()), "a sender is not told");
 }
 
+#[test]
+fn lines_that_were_missed_are_named_before_those_that_come_after() {
+    let mut driver = driver();
+    let [ann, bob] = ["ann", "bob"].map(|name| chat(&mut driver, name, ""));
+    driver.set_stalled(bob, true);
+    let mut sent = 0;
+    while driver.waiting(bob) <= OUTPUT_BYTES_MAX {
+        ask(&mut driver, ann, &format!("/private bob {sent}\n"));
+        sent += 1;
+    }
+    for lost in ["lost", "lost too"] {
+        ask(&mut driver, ann, &format!("/private bob {lost}\n"));
+    }
+    // Some of it goes, and there is room again.
+    driver.room = OUTPUT_BYTES_MAX / 2;
+    driver.set_stalled(bob, false);
+    driver.transmit(bob);
+    driver.set_stalled(bob, true);
+    ask(&mut driver, ann, "/private bob after\n");
+    driver.set_stalled(bob, false);
+    driver.settle();
+    let lines = driver.lines(bob);
+    assert_eq!(lines.len(), sent + 2);
+    assert_eq!(lines[sent..], ["(2 lines missed)", "ann(private): after"]);
+}
+
 /// A client that reads slowly can rely on these lines.
 #[test]
 fn nobody_forges_a_line_that_names_a_gap() {
