@@ -142,9 +142,10 @@ impl Limit {
                 Self::MailboxFull { recipient: recipient.clone(), capacity: *capacity }
             }
             Reply::NotComposed(ComposeRefusal::DiskFull)
-            | Reply::NotPosted(PostRefusal::DiskFull) => Self::DiskFull,
+            | Reply::NotPosted(PostRefusal::DiskFull)
+            | Reply::LogInRefused(LogInRefusal::DiskFull) => Self::DiskFull,
             Reply::NotComposed(ComposeRefusal::TooManyAccounts)
-            | Reply::LogInRefused(LogInRefusal::NoRoom) => Self::TooManyAccounts,
+            | Reply::LogInRefused(LogInRefusal::TooManyAccounts) => Self::TooManyAccounts,
             Reply::NotPosted(PostRefusal::TooManyChannels) => Self::TooManyHashtags,
             Reply::NotComposed(ComposeRefusal::MayNotCreate)
             | Reply::LogInRefused(LogInRefusal::MayNotCreate) => Self::NewAccounts,
@@ -158,9 +159,7 @@ impl Limit {
         match self {
             Self::MailboxFull { .. } => "refused: the mailbox is full",
             Self::DiskFull => "refused: the disk is full (disk.reserve_bytes)",
-            Self::TooManyAccounts => {
-                "refused: the server is full (accounts.max), or its disk (disk.reserve_bytes)"
-            }
+            Self::TooManyAccounts => "refused: the server is full (accounts.max)",
             Self::TooManyHashtags => "refused: the server is full (channels.max)",
             Self::TooManyPasswordChecks => {
                 "refused: too many logins wait (accounts.password_checks_max)"
@@ -225,7 +224,8 @@ fn reason(refusal: LogInRefusal) -> &'static str {
     match refusal {
         LogInRefusal::Password => "the password is wrong or missing",
         LogInRefusal::Busy => "too many passwords wait to be checked",
-        LogInRefusal::NoRoom => "no new account can be stored",
+        LogInRefusal::TooManyAccounts => "there are as many accounts as may be (accounts.max)",
+        LogInRefusal::DiskFull => "the disk has no room for a new account (disk.reserve_bytes)",
         LogInRefusal::Present => "the account is present already",
         LogInRefusal::MayNotCreate => "the peer has created too many accounts",
     }

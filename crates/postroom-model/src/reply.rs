@@ -92,8 +92,10 @@ pub enum LogInRefusal {
     Password,
     /// The queue of password checks is full.
     Busy,
-    /// The limit of accounts is reached, or the disk is full.
-    NoRoom,
+    /// The name is new, and there are as many accounts as may be.
+    TooManyAccounts,
+    /// The name is new, and the disk has no room for an account.
+    DiskFull,
     /// The account is present in another session.
     Present,
     /// The name is new, and the peer has created as many accounts as it may for now.

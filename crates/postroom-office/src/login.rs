@@ -209,7 +209,10 @@ impl<S: Store> Office<S> {
 
     pub(crate) fn no_room(&mut self, key: RequestKey, refusal: ComposeRefusal) -> Option<Reply> {
         match self.login(key.session) {
-            Some(_) => self.refused(key.session, LogInRefusal::NoRoom),
+            Some(_) if refusal == ComposeRefusal::DiskFull => {
+                self.refused(key.session, LogInRefusal::DiskFull)
+            }
+            Some(_) => self.refused(key.session, LogInRefusal::TooManyAccounts),
             None => Some(Reply::NotComposed(refusal)),
         }
     }

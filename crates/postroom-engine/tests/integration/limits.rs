@@ -195,3 +195,26 @@ fn what_is_left_of_a_partial_write_seldom_moves() {
     assert!(bytes > 10_000, "{bytes} bytes waited");
     assert!(moves <= 2 * bytes.ilog2(), "{moves} times for {bytes} bytes");
 }
+
+#[test]
+fn a_new_name_is_told_what_is_full() {
+    let limits = Limits { accounts_max: 2, ..Limits::default() };
+    let mut driver = Driver::new(EngineSettings::default(), limits);
+    let enter = |driver: &mut Driver, name: &str| {
+        let key = driver.connect("chat");
+        driver.settle();
+        driver.look(key);
+        driver.send(key, format!("/setname {name}\n").as_bytes());
+        driver.settle();
+        driver.lines(key).remove(0)
+    };
+    driver.disk.set_full(true);
+    let disk = "The server's disk is full: it takes no new users. Choose a name that it knows.";
+    assert_eq!(enter(&mut driver, "ann"), disk);
+    driver.disk.set_full(false);
+    for name in ["ann", "bob"] {
+        assert!(enter(&mut driver, name).starts_with("Username accepted."));
+    }
+    let table = "The server takes no more new users. Choose a name that it knows.";
+    assert_eq!(enter(&mut driver, "cat"), table);
+}

@@ -91,8 +91,11 @@ fn write_log_in_refusal(answer: &mut Vec<u8>, refusal: LogInRefusal) -> std::io:
               before /setname NAME.\n"
         }
         LogInRefusal::Busy => b"Too many logins at the same time. Try again in a moment.\n",
-        LogInRefusal::NoRoom => {
+        LogInRefusal::TooManyAccounts => {
             b"The server takes no more new users. Choose a name that it knows.\n"
+        }
+        LogInRefusal::DiskFull => {
+            b"The server's disk is full: it takes no new users. Choose a name that it knows.\n"
         }
         LogInRefusal::MayNotCreate => {
             b"You have created too many users lately. Choose a name that the server knows, or \
