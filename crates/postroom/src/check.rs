@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use postroom_office::password;
-use postroom_store_sqlite::{Checked, OpenError};
+use postroom_store_sqlite::{Checked, Finding, OpenError};
 use thiserror::Error;
 
 use crate::config::{Config, ConfigError, Overrides};
@@ -34,6 +34,12 @@ pub(crate) enum CheckError {
         if *findings == 1 { "record" } else { "records" }
     )]
     Damaged { findings: usize, data: PathBuf },
+    #[error(
+        "the store in {} is damaged, see above; the server leaves out what it cannot read, or \
+         refuses to start; to have everything back, restore a backup",
+        data.display()
+    )]
+    DamagedFile { data: PathBuf },
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
 }
@@ -43,15 +49,19 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CheckError> {
     let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
     let mut output = io::stdout().lock();
-    let (mut findings, mut written) = (0, Ok(()));
+    let (mut findings, mut is_file_damaged, mut written) = (0, false, Ok(()));
     let checked =
         postroom_store_sqlite::check(&config.data, password::is_well_formed, |finding| {
             findings += 1;
+            is_file_damaged |= matches!(finding, Finding::Structure(_));
             if written.is_ok() {
                 written = writeln!(output, "{finding}");
             }
         })?;
     written.map_err(CheckError::Output)?;
+    if is_file_damaged {
+        return Err(CheckError::DamagedFile { data: config.data });
+    }
     if findings > 0 {
         return Err(CheckError::Damaged { findings, data: config.data });
     }

@@ -145,9 +145,10 @@ fn damage_to_the_structure_of_the_file_is_found() {
     let mut content = fs::read(&file).unwrap();
     content[(page - 1) * 4_096..page * 4_096].fill(0);
     fs::write(&file, content).unwrap();
-    let (status, stdout, _) = check_untouched(&data);
+    let (status, stdout, stderr) = check_untouched(&data);
     assert_eq!(status, Some(1), "{stdout}");
     assert!(stdout.contains("file: ") && stdout.contains("message "), "{stdout}");
+    assert!(stderr.contains("or refuses to start"), "{stderr}");
     server.restart();
     let mut alice = server.log_in("alice");
     assert!(std::iter::from_fn(|| alice.read()).count() > 20, "the rest can be read");
