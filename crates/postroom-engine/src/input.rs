@@ -128,13 +128,13 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Bytes that may wait for a connection: while most of what may wait in all does, its
-    /// share of that.
+    /// Bytes that may wait for a connection: while three quarters of what may wait in all
+    /// do, its share of the last quarter.
     pub(crate) fn output_bytes_max(&self) -> usize {
         let EngineSettings { output_bytes_in_all, connections_max, .. } = self.settings;
         let of_one = self.settings.session.output_bytes_max;
         if self.held_bytes > output_bytes_in_all / 4 * 3 {
-            of_one.min(output_bytes_in_all / connections_max)
+            of_one.min(output_bytes_in_all / 4 / connections_max)
         } else {
             of_one
         }

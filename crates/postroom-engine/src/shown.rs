@@ -20,6 +20,7 @@ struct Shown {
     /// The sequence number of the first post, which no other post has.
     first: u64,
     posts: usize,
+    bytes_max: usize,
 }
 
 impl ShownPosts {
@@ -32,7 +33,7 @@ impl ShownPosts {
         untold: &Untold<'_>,
         bytes_max: usize,
     ) -> (&[u8], usize) {
-        let of = Shown { protocol, first: untold.first(), posts: untold.len() };
+        let of = Shown { protocol, first: untold.first(), posts: untold.len(), bytes_max };
         if self.of != Some(of) {
             self.of = Some(of);
             self.lines.clear();

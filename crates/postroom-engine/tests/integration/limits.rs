@@ -218,3 +218,23 @@ fn a_new_name_is_told_what_is_full() {
     let table = "The server takes no more new users. Choose a name that it knows.";
     assert_eq!(enter(&mut driver, "cat"), table);
 }
+
+#[test]
+fn posts_for_many_who_do_not_read_take_no_more_than_what_may_wait_in_all() {
+    const MEMBERS: usize = 40;
+    let mut driver = with_little_for_all();
+    let poster = log_in(&mut driver, [127, 0, 0, 1], "poster");
+    let members: Vec<_> = (0..MEMBERS)
+        .map(|number| log_in(&mut driver, [127, 0, 0, 1], &format!("member{number}")))
+        .collect();
+    for key in &members {
+        driver.set_stalled(*key, true);
+    }
+    let line = format!("/all {}\n", "x".repeat(1_000));
+    driver.put(poster, line.repeat(100).as_bytes());
+    driver.settle();
+    driver.turn();
+    let waiting = waiting(&driver, &members);
+    assert!(waiting > OUTPUT_BYTES_IN_ALL / 2 && waiting <= OUTPUT_BYTES_IN_ALL, "{waiting}");
+    assert!(members.iter().all(|key| !driver.is_gone(*key)));
+}
