@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use postroom_model::{Request, SessionKey};
+use postroom_protocol::LISTED_MAX;
 use postroom_store::Store;
 
 use crate::Engine;
@@ -17,8 +18,6 @@ use crate::timers::Deadline;
 const PAGE_COST: u32 = 32;
 /// So many names of a list cost as much as another request.
 const NAMES_A_REQUEST: usize = 64;
-/// Names of the longest list.
-const NAMES_MAX: usize = 2_000;
 
 /// Requests that wait for their part of a turn.
 #[derive(Debug, Default)]
@@ -47,11 +46,11 @@ impl<S: Store> Engine<S> {
             let waits = &mut self.connections[front.index()].waits;
             self.timers.set(waits, Deadline::Rate(front), Some(until));
         }
-        let is_next = self.queued.is_empty() || session.queued == 0 && cost == 0;
+        let is_next = self.queued.is_empty() || session.queued_requests == 0 && cost == 0;
         if is_next && self.turns.takes_long_answer(cost) {
             self.ask_office(key, request);
         } else {
-            session.queued += 1;
+            session.queued_requests += 1;
             self.queued.0.push_back((key, request));
         }
     }
@@ -66,11 +65,13 @@ impl<S: Store> Engine<S> {
             if is_wanted && !self.turns.takes_long_answer(cost) {
                 return;
             }
-            if let Some((_, request)) = self.queued.0.pop_front()
-                && is_wanted
-                && let Some(session) = self.sessions.get_mut(key)
-            {
-                session.queued -= 1;
+            let Some((_, request)) = self.queued.0.pop_front() else {
+                return;
+            };
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.queued_requests -= 1;
+            }
+            if is_wanted {
                 self.ask_office(key, request);
             }
         }
@@ -87,7 +88,7 @@ impl<S: Store> Engine<S> {
             Request::Timeline { .. } => PAGE_COST,
             // Hardly fewer are present.
             Request::ListPresent => {
-                let names = self.connections.len().min(NAMES_MAX);
+                let names = self.connections.len().min(LISTED_MAX);
                 u32::try_from(names / NAMES_A_REQUEST).unwrap_or(u32::MAX)
             }
             _ => 0,

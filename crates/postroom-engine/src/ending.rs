@@ -54,7 +54,6 @@ impl<S: Store> Engine<S> {
     pub(crate) fn remove(&mut self, key: ConnectionKey, ending: Ending) {
         let mut connection = self.connections.remove(key.index());
         self.held_bytes -= connection.held();
-        debug_assert!(!self.connections.is_empty() || self.held_bytes == 0, "nobody is left");
         self.timers.set(&mut connection.drain, Deadline::Drain(key), None);
         self.timers.set(&mut connection.waits, Deadline::Rate(key), None);
         self.outputs.push_back(Output::Close(key));
@@ -64,6 +63,7 @@ impl<S: Store> Engine<S> {
                 Stream::Back => self.remove_back(session, connection.phase),
             }
         }
+        debug_assert!(!self.connections.is_empty() || self.held_bytes == 0, "nobody is left");
     }
 
     fn remove_session(&mut self, key: SessionKey, (reason, is_a_limit): (&'static str, bool)) {
@@ -72,6 +72,7 @@ impl<S: Store> Engine<S> {
         let Some(mut session) = self.sessions.remove(key) else {
             return;
         };
+        self.held_bytes -= session.queued_bytes;
         self.stop_timers(&mut session);
         self.recent.leave_all(std::mem::take(&mut session.positions));
         self.office.leave(key);

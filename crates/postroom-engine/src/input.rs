@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use postroom_model::SessionKey;
-use postroom_protocol::{Input, Login, Outputs, Reading, Stream, Timer};
+use postroom_protocol::{Input, Login, Outputs, PostHandling, Reading, Stream, Timer};
 use postroom_store::Store;
 
 use crate::connection::{Broken, Connection, Ending, Phase};
@@ -402,6 +402,7 @@ impl<S: Store> Engine<S> {
             self.held_bytes += connection.held();
         }
         self.apply(key, front, &mut outputs);
+        self.count_queued_bytes(key);
         // Bytes for a stream that is not there are dropped.
         outputs.back.clear();
         let left = outputs.requests_max;
@@ -412,6 +413,17 @@ impl<S: Store> Engine<S> {
         }
         self.list_rest(front);
         left
+    }
+
+    /// Counts what a session queues itself.
+    fn count_queued_bytes(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.get_mut(key)
+            && matches!(session.protocol.posts, PostHandling::Queued)
+        {
+            self.held_bytes -= session.queued_bytes;
+            session.queued_bytes = session.state.queued_bytes();
+            self.held_bytes += session.queued_bytes;
+        }
     }
 
     /// Does what a session wants done, its bytes excepted.

@@ -31,15 +31,15 @@ mod listener;
 mod log;
 mod opening;
 mod origin;
+mod output_limit;
 mod rates;
 mod recent;
+mod rendered;
 mod session;
 mod settings;
-mod shown;
 mod spare;
 mod telling;
 mod timers;
-mod too_much;
 mod transmit;
 mod turns;
 
@@ -63,8 +63,8 @@ use listener::Listeners;
 use log::Counts;
 use rates::Rates;
 use recent::RecentPosts;
+use rendered::RenderedPosts;
 use session::Sessions;
-use shown::ShownPosts;
 use spare::SpareBuffers;
 use telling::{Telling, TellsLeft};
 use timers::{Deadline, Slot, Timers};
@@ -113,7 +113,7 @@ pub struct Engine<S> {
     telling: Option<Telling>,
     rates: Rates,
     recent: RecentPosts,
-    shown: ShownPosts,
+    rendered: RenderedPosts,
     queued: QueuedRequests,
     /// Bytes that events have left to be transmitted before more sessions are told.
     event_bytes: usize,
@@ -123,7 +123,7 @@ pub struct Engine<S> {
     catching_up: VecDeque<SessionKey>,
     /// How much they may still be told in this turn.
     tells_left: TellsLeft,
-    /// Bytes of memory that what waits for all peers takes.
+    /// Bytes of memory that what waits for all peers takes, pushes of sessions included.
     held_bytes: usize,
     /// Connections with bytes to be transmitted, or to be ended.
     unsent: VecDeque<ConnectionKey>,
@@ -165,7 +165,7 @@ impl<S: Store> Engine<S> {
             office: Office::new(store, settings.logins, settings.creation),
             rates: Rates::new(settings.rates),
             recent: RecentPosts::new(settings.recent),
-            shown: ShownPosts::default(),
+            rendered: RenderedPosts::default(),
             queued: QueuedRequests::default(),
             settings,
             listeners: Listeners::default(),

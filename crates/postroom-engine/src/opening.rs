@@ -45,7 +45,8 @@ impl<S: Store> Engine<S> {
             has_untold: false,
             is_due: false,
             is_behind: false,
-            queued: 0,
+            queued_requests: 0,
+            queued_bytes: 0,
             missed_lines: 0,
             dialling: None,
         });

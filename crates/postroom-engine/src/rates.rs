@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use postroom_model::{Network, Request, Site};
+use postroom_model::{Network, Request, SITE_NETWORKS, Site};
 
 use crate::settings::{Rate, RateLimits};
 
@@ -19,9 +19,6 @@ const DEBT_MAX: Duration = Duration::from_mins(1);
 
 /// Networks whose buckets are kept, and sites. Full ones are forgotten first.
 const NETWORKS_MAX: usize = 65_536;
-
-/// A site may say as much as so many of its networks.
-const SITE_NETWORKS: u32 = 4;
 
 /// A token bucket: when it would be full again, if nothing more were taken.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -40,7 +40,9 @@ pub(crate) struct Session {
     /// Its connection had no room for them once, and it has not caught up since.
     pub(crate) is_behind: bool,
     /// Its requests that wait for their part of a turn.
-    pub(crate) queued: u32,
+    pub(crate) queued_requests: u32,
+    /// Bytes that it queues for its client itself.
+    pub(crate) queued_bytes: usize,
     /// Live lines for which there was no room.
     pub(crate) missed_lines: u64,
     /// Set where the session waits for a connection back.

@@ -169,15 +169,20 @@ impl<S: Store> Engine<S> {
         has_room && connection.phase == Phase::Open
     }
 
-    /// Lists sessions to be told what follows a position.
+    /// Lists sessions to be told what follows a position, but those whose connections have
+    /// no room: they are listed once those have some.
     pub(crate) fn list_due(&mut self, position: Position, sessions: Vec<SessionKey>) {
         for key in sessions {
-            if let Some(session) = self.sessions.get_mut(key) {
-                self.recent.enter(&mut session.positions, position);
-                session.has_untold = true;
-                if !std::mem::replace(&mut session.is_due, true) {
-                    self.due.push_back(key);
-                }
+            let Some(session) = self.sessions.get_mut(key) else {
+                continue;
+            };
+            self.recent.enter(&mut session.positions, position);
+            session.has_untold = true;
+            let queues = matches!(session.protocol.posts, PostHandling::Queued);
+            if self.connections[session.front.index()].is_stuck && !queues {
+                session.is_behind = true;
+            } else if !std::mem::replace(&mut session.is_due, true) {
+                self.due.push_back(key);
             }
         }
     }
@@ -238,7 +243,7 @@ impl<S: Store> Engine<S> {
         // A client of a protocol that queues posts reads them elsewhere.
         let (is_stuck, bytes_max) = match session.protocol.posts {
             PostHandling::Queued => (false, usize::MAX),
-            PostHandling::Shown(_) | PostHandling::None => (connection.is_stuck, bytes_max),
+            PostHandling::Rendered(_) | PostHandling::None => (connection.is_stuck, bytes_max),
         };
         let has_room = !is_stuck && connection.waiting() <= bytes_max;
         if !has_room || connection.phase != Phase::Open {
@@ -251,7 +256,7 @@ impl<S: Store> Engine<S> {
         if connection.output.capacity() == 0 {
             connection.output = self.spare.take_large();
         }
-        let has_more = match self.show_untold(key, bytes_max) {
+        let has_more = match self.write_untold(key, bytes_max) {
             Some(has_more) => has_more,
             None => self.tell_kept(key, bytes_max, RecentPosts::next),
         };
@@ -262,20 +267,20 @@ impl<S: Store> Engine<S> {
         self.connections[front.index()].waiting() - before
     }
 
-    /// Shows a session posts by lines that were written for another one before, where
+    /// Writes a session the lines of posts that were rendered for another one before, where
     /// those are all that it has to be told; returns whether there are more.
-    fn show_untold(&mut self, key: SessionKey, bytes_max: usize) -> Option<bool> {
+    fn write_untold(&mut self, key: SessionKey, bytes_max: usize) -> Option<bool> {
         let session = self.sessions.get_mut(key)?;
         let (protocol, front) = (session.protocol, session.front);
         let connection = &mut self.connections[front.index()];
-        let PostHandling::Shown(show) = protocol.posts else {
+        let PostHandling::Rendered(render) = protocol.posts else {
             return None;
         };
         if connection.waiting() > 0 || !session.state.shows_posts() {
             return None;
         }
         let untold = self.recent.untold(&mut session.positions)?;
-        let (lines, posts) = self.shown.lines(protocol.name, show, &untold, bytes_max);
+        let (lines, posts) = self.rendered.lines(protocol.name, render, &untold, bytes_max);
         let has_more = posts < untold.len();
         connection.output.extend_from_slice(lines);
         self.held_bytes += connection.held();
@@ -312,9 +317,9 @@ impl<S: Store> Engine<S> {
             while let Some(next) = next(&self.recent, &mut session.positions, key) {
                 let outputs = &mut buffers.outputs;
                 match (next, session.protocol.posts) {
-                    (Next::Post(posted), PostHandling::Shown(show)) => {
+                    (Next::Post(posted), PostHandling::Rendered(render)) => {
                         if session.state.shows_posts() {
-                            show(posted, &mut outputs.front);
+                            render(posted, &mut outputs.front);
                         }
                     }
                     (Next::Post(posted), _) => {

@@ -101,6 +101,7 @@ impl Turns {
     /// A new turn begins.
     pub(crate) fn begin(&mut self) {
         self.left = Left::WHOLE;
+        self.serves_rest = false;
         self.rest.extend(self.held.drain(..));
     }
 
@@ -151,6 +152,7 @@ impl Turns {
 
     /// The next connection to be served in this turn.
     pub(crate) fn next(&mut self) -> Option<(ConnectionKey, Listed)> {
+        self.serves_rest = false;
         if self.is_over() {
             return None;
         }

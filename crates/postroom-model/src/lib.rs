@@ -19,7 +19,7 @@ pub use committed::{Batch, Committed, CommittedBatch};
 pub use event::{Announcement, Attendee, Event, Mark, NameList, Posted, SessionKey, Told};
 pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
-pub use peer::{Network, Peer, Site};
+pub use peer::{Network, Peer, SITE_NETWORKS, Site};
 pub use reply::{ComposeRefusal, Composed, Delivery, LogInRefusal, NotTold, PostRefusal, Reply};
 pub use request::{Notice, PresenceTerms, Request, Terms, Unknown};
 pub use safe::{Safe, push_safe};

@@ -42,6 +42,9 @@ pub enum Site {
     V6([u16; 3]),
 }
 
+/// A site may have, say or ask for as much as so many of its networks.
+pub const SITE_NETWORKS: u32 = 4;
+
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {

@@ -13,14 +13,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use postroom_model::{Name, Network, Site};
+use postroom_model::{Name, Network, SITE_NETWORKS, Site};
 
 use crate::calls::RequestKey;
 use crate::check::Check;
 use crate::failed_logins::FailedLogins;
-
-/// A site may have as many checks waiting as so many of its networks.
-const SITE_NETWORKS: usize = 4;
 
 /// So many checks of a network do not count among those that may be evicted, if they are
 /// of accounts that have logged in from there before.
@@ -102,7 +99,9 @@ impl CheckQueue {
         let OfNetwork { network, len, .. } = self.networks[added];
         let busiest = if len > self.per_network_max {
             return Some(added);
-        } else if of_site(network) > Some(self.per_network_max.saturating_mul(SITE_NETWORKS)) {
+        } else if of_site(network)
+            > Some(self.per_network_max.saturating_mul(SITE_NETWORKS as usize))
+        {
             networks.filter(|(_, of)| of.network.site() == network.site()).max_by_key(by_len)
         } else if self.len > self.max {
             networks.max_by_key(by_len)
@@ -426,7 +425,7 @@ mod tests {
                     prop_assert_eq!(of.len, of.accounts.iter().map(|of| of.checks.len()).sum());
                     *sites.entry(of.network.site()).or_default() += of.len;
                 }
-                prop_assert!(sites.values().all(|len| *len <= 2 * SITE_NETWORKS));
+                prop_assert!(sites.values().all(|len| *len <= 2 * SITE_NETWORKS as usize));
                 prop_assert_eq!(&sites, &queue.sites);
             }
         }

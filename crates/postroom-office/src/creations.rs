@@ -13,17 +13,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
-use postroom_model::{Network, Peer};
+use postroom_model::{Network, Peer, SITE_NETWORKS};
 use postroom_store::AccountId;
 use slab::Slab;
 
 /// Maximum buckets with something taken from them; in memory they have about 100 bytes
 /// each.
 const BUCKETS_MAX: usize = 65_536;
-
-/// A /48 of IPv6, as a site or a hosting customer has, may create as much as so many of
-/// its /64.
-const SITE_NETWORKS: u32 = 4;
 
 const HOUR: Nanos = 3_600_000_000_000;
 

@@ -18,7 +18,7 @@
 
 use std::time::{Duration, Instant};
 
-use postroom_model::{Name, Network, Peer, Site};
+use postroom_model::{Name, Network, Peer, SITE_NETWORKS, Site};
 
 use crate::bounded_map::BoundedMap;
 
@@ -37,9 +37,6 @@ const ACCOUNT_DECAY: Duration = Duration::from_mins(5);
 const NETWORK_FREE: u32 = 10;
 /// The time after which a network has one failure fewer.
 const NETWORK_DECAY: Duration = Duration::from_secs(30);
-
-/// A /48 may fail, and check, as often as so many networks.
-const SITE_NETWORKS: u32 = 4;
 
 /// Failures without a delay of a network that stands for many clients.
 const SHARED_FREE: u32 = 100;

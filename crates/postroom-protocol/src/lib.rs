@@ -20,9 +20,10 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use chat::LISTED_MAX;
 pub use chat::settings::ChatSettings;
 pub use im::settings::ImSettings;
-pub use protocol::{PostHandling, Protocol, ShowPost};
+pub use protocol::{PostHandling, Protocol, RenderPost};
 pub use session::{
     Category, Close, Dial, DropReason, Input, Login, Outputs, Reading, Report, Session, Stream,
     Timer,

@@ -32,12 +32,12 @@ pub enum PostHandling {
     Queued,
     /// They are told of posts by lines. The driver keeps the posts, and writes the lines
     /// while [`Session::shows_posts`] is true.
-    Shown(ShowPost),
+    Rendered(RenderPost),
 }
 
 /// Appends the line of a post, the same for all sessions of a protocol: many are told by
 /// the bytes that were written for the first.
-pub type ShowPost = fn(&Posted, &mut Vec<u8>);
+pub type RenderPost = fn(&Posted, &mut Vec<u8>);
 
 impl Protocol {
     /// Its address unless configured otherwise.

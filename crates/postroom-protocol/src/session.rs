@@ -13,9 +13,15 @@ pub trait Session {
     fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) -> Reading;
 
     /// Whether its client is shown posts now, where its protocol tells of posts
-    /// [by lines](crate::PostHandling::Shown).
+    /// [by lines](crate::PostHandling::Rendered).
     fn shows_posts(&self) -> bool {
         false
+    }
+
+    /// Bytes of posts and lines that it queues for its client, beside those in
+    /// [`Outputs`]; only where its protocol [queues](crate::PostHandling::Queued) posts.
+    fn queued_bytes(&self) -> usize {
+        0
     }
 }
 

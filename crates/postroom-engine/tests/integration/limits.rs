@@ -238,3 +238,36 @@ fn posts_for_many_who_do_not_read_take_no_more_than_what_may_wait_in_all() {
     assert!(waiting > OUTPUT_BYTES_IN_ALL / 2 && waiting <= OUTPUT_BYTES_IN_ALL, "{waiting}");
     assert!(members.iter().all(|key| !driver.is_gone(*key)));
 }
+
+#[test]
+fn what_a_client_of_im_does_not_confirm_counts_in_what_waits_in_all() {
+    const SESSIONS: usize = 20;
+    let (disk, limits) = (MemoryDisk::default(), Limits::default());
+    let names: Vec<_> = (0..SESSIONS).map(|number| format!("ian{number}")).collect();
+    for name in &names {
+        set_password(&disk, limits, name, "1");
+    }
+    let output_bytes_in_all = OUTPUT_BYTES_IN_ALL;
+    let settings = EngineSettings { output_bytes_in_all, ..EngineSettings::default() };
+    let mut driver = Driver::on(disk, settings, limits);
+    let silent: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let key = driver.connect_from([192, 0, 2, 1], "im");
+            driver.listen(key);
+            driver.send(key, format!("/login {name} 1\n/port 30232\n").as_bytes());
+            driver.settle();
+            key
+        })
+        .collect();
+    let poster = log_in(&mut driver, [127, 0, 0, 1], "poster");
+    let line = format!("/all {}\n", "x".repeat(8_000));
+    for _ in 0..20 {
+        driver.send(poster, line.as_bytes());
+        driver.settle();
+    }
+    driver.turn();
+    let ended = silent.iter().filter(|key| driver.is_gone(**key)).count();
+    assert!(ended > 0 && ended < SESSIONS, "{ended} ended");
+    assert!(!driver.is_gone(poster));
+}

@@ -47,6 +47,15 @@ fn post(driver: &mut Driver, author: PeerKey, next: &mut usize, channels: &[&str
     }
 }
 
+/// One who posts, and one in three channels who does not read.
+fn author_and_stalled_member() -> (Driver, PeerKey, PeerKey) {
+    let mut driver = driver();
+    let ann = chat(&mut driver, "ann", "");
+    let bob = chat(&mut driver, "bob", "/join #a\n/join #b\n/join #c\n");
+    driver.set_stalled(bob, true);
+    (driver, ann, bob)
+}
+
 /// The client reads what there is, and then reads no more.
 fn read_for_a_while(driver: &mut Driver, key: PeerKey) -> Vec<String> {
     driver.set_stalled(key, false);
@@ -57,10 +66,7 @@ fn read_for_a_while(driver: &mut Driver, key: PeerKey) -> Vec<String> {
 
 #[test]
 fn the_posts_of_several_channels_come_in_the_order_of_their_commits() {
-    let mut driver = driver();
-    let ann = chat(&mut driver, "ann", "");
-    let bob = chat(&mut driver, "bob", "/join #a\n/join #b\n/join #c\n");
-    driver.set_stalled(bob, true);
+    let (mut driver, ann, bob) = author_and_stalled_member();
     let (a, b, c, lobby) = ("#a", "#b", "#c", "#lobby");
     let mut next = 0;
     // The first is on its way when the socket turns out to be full.
@@ -83,10 +89,7 @@ fn around_gap<'a>(lines: &'a [String], gap: &str, channel: &str) -> [Option<&'a 
 
 #[test]
 fn each_gap_is_named_where_posts_of_its_channel_are_missing() {
-    let mut driver = driver();
-    let ann = chat(&mut driver, "ann", "");
-    let bob = chat(&mut driver, "bob", "/join #a\n/join #b\n/join #c\n");
-    driver.set_stalled(bob, true);
+    let (mut driver, ann, bob) = author_and_stalled_member();
     let (a, b, c, lobby) = ("#a", "#b", "#c", "#lobby");
     let mut next = 0;
     post(&mut driver, ann, &mut next, &[c, a, a, b, a, a, a, lobby, a]);

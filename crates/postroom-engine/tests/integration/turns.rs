@@ -21,15 +21,21 @@ const FLOODERS: usize = 300;
 /// Requests that each of them sends at once.
 const FLOOD: usize = 100;
 
-fn readers(driver: &mut Driver, count: usize) -> Vec<PeerKey> {
-    let mut reader = |number| {
-        let key = driver.connect("mailbox");
-        driver.send(key, format!("LOGIN user{number}\n").as_bytes());
+/// Clients of a protocol, logged in by this command and a name each.
+fn log_in(driver: &mut Driver, protocol: &str, command: &str, count: usize) -> Vec<PeerKey> {
+    let mut client = |number| {
+        let key = driver.connect(protocol);
+        driver.send(key, format!("{command} user{number}\n").as_bytes());
         key
     };
-    let readers = (0..count).map(&mut reader).collect();
-    driver.settle();
-    readers
+    let clients = (0..count).map(&mut client).collect();
+    // Until all joins are announced.
+    driver.pass(Duration::from_secs(1));
+    clients
+}
+
+fn readers(driver: &mut Driver, count: usize) -> Vec<PeerKey> {
+    log_in(driver, "mailbox", "LOGIN", count)
 }
 
 /// Clients that have sent many requests, of which one turn has taken some, and one that
@@ -127,14 +133,7 @@ fn the_pages_of_many_timelines_are_shared_out_over_turns() {
 }
 
 fn users(driver: &mut Driver, count: usize) -> Vec<PeerKey> {
-    let mut user = |number| {
-        let key = driver.connect("chat");
-        driver.send(key, format!("/setname user{number}\n").as_bytes());
-        key
-    };
-    let users = (0..count).map(&mut user).collect();
-    driver.pass(Duration::from_secs(1));
-    users
+    log_in(driver, "chat", "/setname", count)
 }
 
 #[test]

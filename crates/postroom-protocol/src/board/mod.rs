@@ -46,7 +46,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "board",
     default_port: 4404,
     reports: true,
-    posts: PostHandling::Shown(push_posted),
+    posts: PostHandling::Rendered(push_posted),
     begin,
 };
 

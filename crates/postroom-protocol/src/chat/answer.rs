@@ -9,8 +9,9 @@ use postroom_model::{
 
 pub(super) const NOT_FOUND: &str = "User not found\n";
 
-/// Maximum names in the answer to `/allusers`; it gives the number of the others.
-const LISTED_MAX: usize = 2_000;
+/// Maximum names in the answer to `/allusers`; it gives the number of the others. No
+/// protocol lists more.
+pub const LISTED_MAX: usize = 2_000;
 
 /// The command behind a request, with the names that its answer contains.
 #[derive(Debug)]

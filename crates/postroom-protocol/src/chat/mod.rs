@@ -27,6 +27,8 @@ use crate::protocol::{PostHandling, Protocol};
 use crate::session::{DropReason, Input, Outputs, Reading, Session};
 use crate::settings::Settings;
 
+pub use answer::LISTED_MAX;
+
 use announcement::push_announcement;
 use answer::{
     Asked, NOT_FOUND, push_missed, push_missed_lines, push_post, push_told, write_answer,
@@ -49,7 +51,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "chat",
     default_port: 4405,
     reports: false,
-    posts: PostHandling::Shown(push_post),
+    posts: PostHandling::Rendered(push_post),
     begin,
 };
 

@@ -151,6 +151,10 @@ impl Session for ImSession {
             Reading::Bytes | Reading::Proof => Reading::Bytes,
         }
     }
+
+    fn queued_bytes(&self) -> usize {
+        self.pushes.waiting_bytes()
+    }
 }
 
 /// The dialogue on the stream of commands.

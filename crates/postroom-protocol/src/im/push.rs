@@ -97,6 +97,11 @@ impl Pushes {
         self.proceed(outputs);
     }
 
+    /// Bytes of the pushes that wait.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
     /// Adds a live line; `verb` comes before the sender. If there is no room for it, its
     /// sender gets no delivery receipt.
     pub(super) fn add(

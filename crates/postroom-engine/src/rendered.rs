@@ -1,21 +1,21 @@
-//! The lines of posts, written once for all members of a channel who are told the same.
+//! The lines of posts, rendered once for all members of a channel who are told the same.
 
-use postroom_protocol::ShowPost;
+use postroom_protocol::RenderPost;
 
 use crate::recent::Untold;
 
-/// The lines that were written last.
+/// The lines that were rendered last.
 #[derive(Debug, Default)]
-pub(crate) struct ShownPosts {
-    of: Option<Shown>,
+pub(crate) struct RenderedPosts {
+    run: Option<Run>,
     lines: Vec<u8>,
-    /// How many posts they show.
+    /// How many posts they are of.
     posts: usize,
 }
 
-/// What the lines show: the posts of one channel, to sessions of one protocol.
+/// What is rendered: successive posts of one channel, for sessions of one protocol.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Shown {
+struct Run {
     protocol: &'static str,
     /// The sequence number of the first post, which no other post has.
     first: u64,
@@ -23,23 +23,23 @@ struct Shown {
     bytes_max: usize,
 }
 
-impl ShownPosts {
-    /// The lines of posts for a protocol, and how many posts they show: no more once they
-    /// have more than `bytes_max` bytes.
+impl RenderedPosts {
+    /// The lines of posts in a protocol, and of how many posts they are: of no more once
+    /// they have more than `bytes_max` bytes.
     pub(crate) fn lines(
         &mut self,
         protocol: &'static str,
-        show: ShowPost,
+        render: RenderPost,
         untold: &Untold<'_>,
         bytes_max: usize,
     ) -> (&[u8], usize) {
-        let of = Shown { protocol, first: untold.first(), posts: untold.len(), bytes_max };
-        if self.of != Some(of) {
-            self.of = Some(of);
+        let run = Run { protocol, first: untold.first(), posts: untold.len(), bytes_max };
+        if self.run != Some(run) {
+            self.run = Some(run);
             self.lines.clear();
             self.posts = 0;
             for posted in untold.posts() {
-                show(posted, &mut self.lines);
+                render(posted, &mut self.lines);
                 self.posts += 1;
                 if self.lines.len() > bytes_max {
                     break;

@@ -1,8 +1,9 @@
-//! What happens where answers that wait for all peers take too much memory.
+//! The limit of the memory that what waits for all peers takes.
 
 use std::collections::{BTreeMap, BinaryHeap};
 
 use postroom_model::Network;
+use postroom_protocol::Stream;
 use postroom_store::Store;
 
 use crate::Engine;
@@ -20,12 +21,15 @@ impl<S: Store> Engine<S> {
         let mut networks = BTreeMap::<Network, (usize, BinaryHeap<(usize, usize)>)>::new();
         for (key, connection) in &self.connections {
             let session = connection.session.and_then(|session| self.sessions.get(session));
-            if let Some(session) = session
-                && connection.held() > 0
-            {
-                let (held, connections) = networks.entry(session.peer.ip.into()).or_default();
-                *held += connection.held();
-                connections.push((connection.held(), key));
+            if let Some(session) = session {
+                let queued = match connection.stream {
+                    Stream::Front => session.queued_bytes,
+                    Stream::Back => 0,
+                };
+                let held = connection.held() + queued;
+                let (in_all, connections) = networks.entry(session.peer.ip.into()).or_default();
+                *in_all += held;
+                connections.push((held, key));
             }
         }
         while self.held_bytes > self.settings.output_bytes_in_all
