@@ -14,6 +14,7 @@ use postroom_office::Announcements;
 use postroom_store::Store;
 
 use crate::Engine;
+use crate::recent::ChannelPlace;
 use crate::telling::TELLS_MAX;
 use crate::timers::{Deadline, Slot};
 
@@ -25,8 +26,8 @@ const CROWD_GATHERING: Duration = Duration::from_millis(250);
 /// The state of announcements.
 #[derive(Debug)]
 pub(crate) struct Announcing {
-    /// Sessions are being told of the last announcement.
-    is_under_way: bool,
+    /// Where sessions are being told of the last announcement.
+    under_way: Option<ChannelPlace>,
     /// A quiet time begins.
     quiet_from: Instant,
     /// When the changes that gather now are announced.
@@ -37,28 +38,28 @@ pub(crate) struct Announcing {
 
 impl Announcing {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { is_under_way: false, quiet_from: now, due_at: None, deadline: Slot::default() }
+        Self { under_way: None, quiet_from: now, due_at: None, deadline: Slot::default() }
     }
 }
 
 impl<S: Store> Engine<S> {
     /// Keeps announcements for the sessions that are told.
     pub(crate) fn announced(&mut self, mut announcements: Announcements) {
-        self.announcing.is_under_way = true;
         self.announcing.due_at = None;
         let sessions = std::mem::take(&mut announcements.sessions);
         let position = self.recent.announce(announcements);
+        self.announcing.under_way = Some(position.channel);
         self.list_due(position, sessions);
     }
 
     /// Has the office announce what has gathered, if it is time; returns whether it does.
     pub(crate) fn announce_if_due(&mut self) -> bool {
         let (now, announcing) = (self.now, &mut self.announcing);
-        if announcing.is_under_way && self.due.is_empty() {
-            announcing.is_under_way = false;
+        if announcing.under_way.is_some_and(|channel| !self.due.is_due(channel)) {
+            announcing.under_way = None;
             announcing.quiet_from = now + GATHERING;
         }
-        if announcing.is_under_way || !self.office.has_changes() {
+        if announcing.under_way.is_some() || !self.office.has_changes() {
             return false;
         }
         let is_crowd = self.office.listeners() > TELLS_MAX;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use postroom_model::SessionKey;
+use postroom_model::{Request, SessionKey};
 use postroom_protocol::{Input, Login, Outputs, PostHandling, Reading, Stream, Timer};
 use postroom_store::Store;
 
@@ -161,12 +161,14 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// While sessions are to be told of new posts, more posts have to wait.
+    /// A session that waits to post says no more until then.
     fn is_held(&self, connection: &Connection) -> bool {
         let session = connection.session.and_then(|session| self.sessions.get(session));
-        !self.due.is_empty()
+        (!self.due.is_empty() || !self.queued.posters.is_empty())
             && connection.stream == Stream::Front
-            && session.is_some_and(|session| session.protocol.has_posts())
+            && session.is_some_and(|session| {
+                matches!(session.queued_requests.front(), Some(Request::Post { .. }))
+            })
     }
 
     /// Takes bytes of a connection. `acknowledged` says, where they may be a

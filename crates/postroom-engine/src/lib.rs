@@ -24,6 +24,7 @@ mod before_login;
 mod connection;
 mod delivery;
 mod dial;
+mod due;
 mod ending;
 mod input;
 mod key;
@@ -53,11 +54,12 @@ use postroom_store::{Job, Store, StoreFailure, Timestamp};
 use slab::Slab;
 
 use announcing::Announcing;
-use asking::QueuedRequests;
+use asking::QueuedSessions;
 use before_login::BeforeLogin;
 use connection::Connection;
 use delivery::Watch;
 use dial::Failures;
+use due::DueChannels;
 use input::Overdue;
 use listener::Listeners;
 use log::Counts;
@@ -114,11 +116,11 @@ pub struct Engine<S> {
     rates: Rates,
     recent: RecentPosts,
     rendered: RenderedPosts,
-    queued: QueuedRequests,
+    queued: QueuedSessions,
     /// Bytes that events have left to be transmitted before more sessions are told.
     event_bytes: usize,
-    /// Sessions to be told of new posts.
-    due: VecDeque<SessionKey>,
+    /// Members to be told of new posts.
+    due: DueChannels,
     /// Sessions that are behind, and whose connections have room again.
     catching_up: VecDeque<SessionKey>,
     /// How much they may still be told in this turn.
@@ -166,7 +168,7 @@ impl<S: Store> Engine<S> {
             rates: Rates::new(settings.rates),
             recent: RecentPosts::new(settings.recent),
             rendered: RenderedPosts::default(),
-            queued: QueuedRequests::default(),
+            queued: QueuedSessions::default(),
             settings,
             listeners: Listeners::default(),
             now,
@@ -188,7 +190,7 @@ impl<S: Store> Engine<S> {
             outputs: VecDeque::new(),
             telling: None,
             event_bytes: 0,
-            due: VecDeque::new(),
+            due: DueChannels::default(),
             catching_up: VecDeque::new(),
             tells_left: TellsLeft::WHOLE,
             held_bytes: 0,

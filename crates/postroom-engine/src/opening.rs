@@ -1,5 +1,6 @@
 //! New connections, and those that give way to them.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -43,9 +44,9 @@ impl<S: Store> Engine<S> {
             buckets: self.rates.buckets(peer.ip().into()),
             positions: Vec::new(),
             has_untold: false,
-            is_due: false,
             is_behind: false,
-            queued_requests: 0,
+            is_catching_up: false,
+            queued_requests: VecDeque::new(),
             queued_bytes: 0,
             missed_lines: 0,
             dialling: None,

@@ -1,8 +1,9 @@
 //! A session and the connections that it has.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
-use postroom_model::SessionKey;
+use postroom_model::{Request, SessionKey};
 use postroom_protocol::{Protocol, Timer};
 use smol_str::SmolStr;
 
@@ -35,12 +36,13 @@ pub(crate) struct Session {
     pub(crate) positions: Vec<Position>,
     /// There may be posts that it was not told.
     pub(crate) has_untold: bool,
-    /// It is listed among those to be told of posts.
-    pub(crate) is_due: bool,
-    /// Its connection had no room for them once, and it has not caught up since.
+    /// Its connection had no room for them once, and it has not caught up since. If not, it
+    /// is listed in each of its channels where there are some.
     pub(crate) is_behind: bool,
-    /// Its requests that wait for their part of a turn.
-    pub(crate) queued_requests: u32,
+    /// It is listed among those that catch up.
+    pub(crate) is_catching_up: bool,
+    /// Its requests that the office has not been asked yet.
+    pub(crate) queued_requests: VecDeque<Request>,
     /// Bytes that it queues for its client itself.
     pub(crate) queued_bytes: usize,
     /// Live lines for which there was no room.

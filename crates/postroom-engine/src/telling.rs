@@ -14,7 +14,7 @@ use postroom_store::Store;
 use crate::Engine;
 use crate::connection::Phase;
 use crate::log::What;
-use crate::recent::{Next, Position, RecentPosts};
+use crate::recent::{ChannelPlace, Next, Position, RecentPosts};
 
 /// Sessions that are told of posts, joins and leaves in a turn.
 pub(crate) const TELLS_MAX: usize = 512;
@@ -169,22 +169,20 @@ impl<S: Store> Engine<S> {
         has_room && connection.phase == Phase::Open
     }
 
-    /// Lists sessions to be told what follows a position, but those whose connections have
-    /// no room: they are listed once those have some.
-    pub(crate) fn list_due(&mut self, position: Position, sessions: Vec<SessionKey>) {
-        for key in sessions {
-            let Some(session) = self.sessions.get_mut(key) else {
-                continue;
+    /// Lists sessions to be told what follows a position, but those that are behind: they
+    /// catch up once their connections have room.
+    pub(crate) fn list_due(&mut self, position: Position, mut sessions: Vec<SessionKey>) {
+        sessions.retain(|key| {
+            let Some(session) = self.sessions.get_mut(*key) else {
+                return false;
             };
-            self.recent.enter(&mut session.positions, position);
+            let entered = self.recent.enter(&mut session.positions, position);
             session.has_untold = true;
             let queues = matches!(session.protocol.posts, PostHandling::Queued);
-            if self.connections[session.front.index()].is_stuck && !queues {
-                session.is_behind = true;
-            } else if !std::mem::replace(&mut session.is_due, true) {
-                self.due.push_back(key);
-            }
-        }
+            session.is_behind |= self.connections[session.front.index()].is_stuck && !queues;
+            !session.is_behind && !std::mem::replace(&mut entered.is_due, true)
+        });
+        self.due.add(position.channel, sessions);
     }
 
     /// Tells the next session that is due, if this turn may tell one more.
@@ -193,20 +191,38 @@ impl<S: Store> Engine<S> {
             return false;
         }
         // Of four, one that catches up.
-        let (first, second) = match self.tells_left.sessions % 4 {
-            0 => (&mut self.catching_up, &mut self.due),
-            _ => (&mut self.due, &mut self.catching_up),
-        };
-        let Some(key) = first.pop_front().or_else(|| second.pop_front()) else {
+        let catches_up = self.tells_left.sessions.is_multiple_of(4) || self.due.is_empty();
+        let behind = if catches_up { self.catching_up.pop_front() } else { None };
+        let told = if let Some(key) = behind {
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.is_catching_up = false;
+            }
+            self.tell_posts(key)
+        } else if let Some((channel, member)) = self.due.next() {
+            self.tell_member(channel, member)
+        } else {
             return false;
         };
         self.tells_left.sessions -= 1;
-        if let Some(session) = self.sessions.get_mut(key) {
-            session.is_due = false;
-        }
-        let told = self.tell_posts(key);
         self.tells_left.bytes = self.tells_left.bytes.saturating_sub(told);
         true
+    }
+
+    /// Tells a member what is new in a channel, and in its others; returns how many bytes
+    /// that took.
+    fn tell_member(&mut self, channel: ChannelPlace, key: SessionKey) -> usize {
+        let told = self.tell_posts(key);
+        let mut again = None;
+        if let Some(session) = self.sessions.get_mut(key) {
+            again = (session.has_untold && !session.is_behind).then_some(key);
+            let mut positions = session.positions.iter_mut();
+            if let Some(position) = positions.find(|position| position.channel == channel) {
+                position.is_due = again.is_some();
+            }
+        }
+        let posters = self.due.told(channel, told, again);
+        self.queued.posters.extend(posters);
+        told
     }
 
     /// Lists a session whose connection has room again, if it has fallen behind.
@@ -214,9 +230,11 @@ impl<S: Store> Engine<S> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if session.has_untold && !std::mem::replace(&mut session.is_due, true) {
-            let list = if session.is_behind { &mut self.catching_up } else { &mut self.due };
-            list.push_back(key);
+        if session.has_untold
+            && session.is_behind
+            && !std::mem::replace(&mut session.is_catching_up, true)
+        {
+            self.catching_up.push_back(key);
         }
         self.tell_missed_lines(key);
     }

@@ -187,10 +187,15 @@ impl Turns {
         share.clamp(REQUESTS_AT_A_TIME, REQUESTS_SHARE_MAX).min(left)
     }
 
+    /// Whether this turn has room for one more long answer.
+    pub(crate) fn takes_long_answers(&self) -> bool {
+        self.left.long_answers > 0
+    }
+
     /// Counts a request whose long answer costs as much as so many others; returns
     /// whether this turn has room for it.
     pub(crate) fn takes_long_answer(&mut self, cost: u32) -> bool {
-        let has_room = cost == 0 || self.left.long_answers > 0;
+        let has_room = cost == 0 || self.takes_long_answers();
         if has_room {
             self.left.long_answers = self.left.long_answers.saturating_sub(cost);
             self.took_requests(cost);

@@ -24,15 +24,17 @@ const ANNOUNCEMENT_BYTES: usize = 1_024;
 
 /// A channel's place.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct ChannelPlace(usize);
+pub(crate) struct ChannelPlace(pub(crate) usize);
 
 /// How far a member has been told of a channel: the number of the next post.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Position {
-    channel: ChannelPlace,
+    pub(crate) channel: ChannelPlace,
     next: u64,
     /// How many of the posts from there on are the member's own.
     own: u64,
+    /// The member is listed among those of the channel that are to be told.
+    pub(crate) is_due: bool,
 }
 
 /// What a member is told next.
@@ -197,7 +199,8 @@ impl RecentPosts {
     fn make_room(&mut self, place: ChannelPlace) -> Position {
         self.drop_old(place);
         let channel = &self.channels[place.0];
-        Position { channel: place, own: 0, next: channel.first + channel.posts.len() as u64 }
+        let next = channel.first + channel.posts.len() as u64;
+        Position { channel: place, next, own: 0, is_due: false }
     }
 
     fn keep(&mut self, place: ChannelPlace, what: What, bytes: usize) {
@@ -242,12 +245,24 @@ impl RecentPosts {
         }
     }
 
-    /// Gives a session a position in a channel, unless it has one.
-    pub(crate) fn enter(&mut self, positions: &mut Vec<Position>, position: Position) {
-        if !positions.iter().any(|other| other.channel == position.channel) {
+    /// The position of a session in a channel; gives it this one if it has none.
+    pub(crate) fn enter<'a>(
+        &mut self,
+        positions: &'a mut Vec<Position>,
+        position: Position,
+    ) -> &'a mut Position {
+        let at = positions.iter().position(|other| other.channel == position.channel);
+        let at = at.unwrap_or_else(|| {
             positions.push(position);
             self.channels[position.channel.0].members += 1;
-        }
+            positions.len() - 1
+        });
+        &mut positions[at]
+    }
+
+    /// The place of a channel, if it has one.
+    pub(crate) fn place(&self, name: &Channel) -> Option<ChannelPlace> {
+        self.places.get(name).copied()
     }
 
     /// The authors of the posts from a position on.
