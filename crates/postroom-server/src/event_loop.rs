@@ -7,9 +7,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use mio::{Events, Interest, Poll, Token, Waker};
 use postroom_engine::{Broken, ConnectionKey, Engine, ListenerKey, Output, Read};
 use postroom_protocol::{Category, Report};
-use postroom_store::{Job as _, Store, StoreFailure, Timestamp};
+use postroom_store::{Job, JobDone as _, Store, StoreFailure, Timestamp};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
+use crate::commits::Commits;
 use crate::connection::{Connections, Peer};
 use crate::listener::{BoundListener, KeepAlive};
 use crate::log_line;
@@ -38,7 +39,8 @@ pub struct Server<S: Store> {
     pub(crate) keep_alive: KeepAlive,
     poll: Poll,
     signals: CaughtSignals,
-    threads: Threads,
+    commits: Commits,
+    threads: Threads<S::Job>,
     pub(crate) listeners: Vec<Listening>,
     /// When connections are accepted again after a shortage.
     pub(crate) accept_again_at: Option<Instant>,
@@ -80,7 +82,7 @@ impl<S: Store> Server<S> {
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> Result<Self, ServerError> {
         let Parts { settings, store, listeners, mut signals, passwords, reporter } = parts;
-        let ServerSettings { engine: settings, stop_limit, keep_alive } = settings;
+        let ServerSettings { engine: settings, commits, stop_limit, keep_alive } = settings;
         let now = Instant::now();
         let mut engine = Engine::new(now, settings, store);
         let poll = Poll::new().map_err(refused("watch sockets"))?;
@@ -107,6 +109,7 @@ impl<S: Store> Server<S> {
             keep_alive,
             poll,
             signals,
+            commits: Commits::new(commits),
             threads,
             listeners: listening,
             accept_again_at: None,
@@ -170,7 +173,7 @@ impl<S: Store> Server<S> {
     /// Reads input that arrived during this turn: before a sync, polling once more
     /// costs less than another group.
     fn gather(&mut self, events: &mut Events) -> Result<(), ServerError> {
-        if self.engine.asks_the_store() {
+        if self.engine.asks_the_store() && !self.threads.commits() {
             self.poll_for(events, Some(Duration::ZERO))?;
             self.take_events(events);
         }
@@ -353,9 +356,26 @@ impl<S: Store> Server<S> {
     /// as one group.
     fn commit(&mut self) -> Result<(), StoreFailure> {
         match self.engine.next_job(timestamp()) {
-            Some(job) => self.engine.finish(job.run()),
+            Some(job) if self.commits.use_thread() => {
+                self.threads.commit(job);
+                Ok(())
+            }
+            Some(job) => {
+                let done = job.run();
+                self.finish(Instant::now(), done)
+            }
             None => Ok(()),
         }
+    }
+
+    /// Takes the result of a job.
+    fn finish(&mut self, now: Instant, done: <S::Job as Job>::Done) -> Result<(), StoreFailure> {
+        if let Some(took) = done.sync_time()
+            && let Some(change) = self.commits.synced(now, took)
+        {
+            self.commits.log(change);
+        }
+        self.engine.finish(done)
     }
 
     /// Starts password checks for which a thread is free.
@@ -425,6 +445,7 @@ impl<S: Store> Server<S> {
     fn take_from_threads(&mut self) -> Result<(), ServerError> {
         while let Some(told) = self.threads.take_told() {
             match told {
+                Told::Committed(done) => self.finish(self.now, done)?,
                 Told::Checked(checked) => self.engine.checked(checked),
                 Told::PasswordsRead(read) => self.engine.passwords_read(read),
                 Told::Failed(failure) => return Err(failure.into()),

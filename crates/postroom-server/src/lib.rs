@@ -4,9 +4,11 @@
 //! One thread does everything but hashing passwords, reading the password file and
 //! checkpoints: it polls sockets, feeds the engine, runs the store's job, and transmits
 //! the engine's output. While a commit syncs, the next group gathers in the sockets; no
-//! message is handed from one thread to another.
+//! message is handed from one thread to another. Once the disk is slow, jobs run on a
+//! thread too (`commits.rs`): then the loop waits for no sync.
 
 mod accept;
+mod commits;
 mod connection;
 mod dial;
 mod event_loop;
@@ -26,6 +28,7 @@ use postroom_engine::Listener;
 use postroom_store::StoreFailure;
 use thiserror::Error;
 
+pub use commits::{CommitPath, CommitSettings};
 pub use event_loop::Server;
 pub use listener::{BoundListener, KeepAlive, ListenError, bind};
 pub use parts::{Parts, PasswordSource, Passwords, Reporter};

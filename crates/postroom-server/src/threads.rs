@@ -1,9 +1,9 @@
 //! The threads beside the event loop. Only this module starts threads.
 //!
 //! Two threads check passwords, which is slow by design, below the priority of the event
-//! loop; one reads the password file,
-//! which may be on a slow disk; one does the store's housekeeping. The server joins all
-//! of them when it ends, except a read that hangs.
+//! loop; one reads the password file, which may be on a slow disk; one runs the store's
+//! jobs while the store's disk is slow; one does the store's housekeeping. The server joins
+//! all of them when it ends, except a read that hangs.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use std::thread::{self, Builder, JoinHandle};
 use mio::Waker;
 use postroom_office::password::Checker;
 use postroom_office::{Check, Checked, PasswordRead, PasswordsRead};
-use postroom_store::StoreFailure;
+use postroom_store::{Job, StoreFailure};
 use rustix::process::nice;
 
 use crate::parts::PasswordSource;
@@ -28,7 +28,9 @@ const CHECKERS_NICER_BY: i32 = 10;
 
 /// A message from a thread to the event loop.
 #[derive(Debug)]
-pub(crate) enum Told {
+pub(crate) enum Told<D> {
+    /// A job of the store has run.
+    Committed(D),
     Checked(Checked),
     PasswordsRead(PasswordsRead),
     Failed(StoreFailure),
@@ -38,14 +40,17 @@ pub(crate) enum Told {
 
 /// The threads and the channels to them.
 #[derive(Debug)]
-pub(crate) struct Threads {
+pub(crate) struct Threads<J: Job> {
+    jobs: Option<Sender<J>>,
+    /// Jobs that have not come back.
+    jobs_under_way: usize,
     checks: Option<Sender<Check>>,
     /// Threads without a password check.
     idle_checkers: usize,
     /// Set at a stop: checks that have not begun are skipped.
     stopping: Arc<AtomicBool>,
     reader: Option<Reader>,
-    told: Receiver<Told>,
+    told: Receiver<Told<J::Done>>,
     handles: Vec<JoinHandle<()>>,
 }
 
@@ -58,14 +63,19 @@ struct Reader {
 }
 
 /// Sends messages of a thread to the event loop, and wakes it.
-#[derive(Clone)]
-struct Notifier {
-    told: Sender<Told>,
+struct Notifier<D> {
+    told: Sender<Told<D>>,
     waker: Arc<Waker>,
 }
 
-impl Notifier {
-    fn tell(&self, told: Told) {
+impl<D> Clone for Notifier<D> {
+    fn clone(&self) -> Self {
+        Self { told: self.told.clone(), waker: Arc::clone(&self.waker) }
+    }
+}
+
+impl<D> Notifier<D> {
+    fn tell(&self, told: Told<D>) {
         // Without a receiver the server is ending, and needs no messages.
         if self.told.send(told).is_ok() {
             let _ = self.waker.wake();
@@ -75,9 +85,9 @@ impl Notifier {
 
 /// Reports a panic of its thread. Without it the event loop would wait for ever for the
 /// result of that thread.
-struct Alarm(Notifier);
+struct Alarm<D>(Notifier<D>);
 
-impl Drop for Alarm {
+impl<D> Drop for Alarm<D> {
     fn drop(&mut self) {
         if thread::panicking() {
             let name = thread::current().name().unwrap_or("unnamed").to_owned();
@@ -87,10 +97,10 @@ impl Drop for Alarm {
 }
 
 /// Starts a thread whose panic ends the server.
-fn spawn(
+fn spawn<D: Send + 'static>(
     name: &str,
-    notifier: &Notifier,
-    work: impl FnOnce(&Notifier) + Send + 'static,
+    notifier: &Notifier<D>,
+    work: impl FnOnce(&Notifier<D>) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
     let alarm = Alarm(notifier.clone());
     Builder::new().name(name.to_owned()).spawn(move || {
@@ -99,7 +109,7 @@ fn spawn(
     })
 }
 
-impl Threads {
+impl<J: Job> Threads<J> {
     pub(crate) fn start(
         waker: Waker,
         passwords: Option<Box<dyn PasswordSource>>,
@@ -117,13 +127,42 @@ impl Threads {
                 check_passwords(&queue, &stopping, notifier);
             })?);
         }
+        let (jobs, queue) = channel::<J>();
+        handles.push(spawn("commit", &notifier, move |notifier| {
+            for job in queue {
+                notifier.tell(Told::Committed(job.run()));
+            }
+        })?);
         let reader = passwords.map(|source| Reader::start(source, &notifier)).transpose()?;
         handles.push(spawn("housekeeping", &notifier, move |notifier| {
             if let Err(failure) = housekeeping() {
                 notifier.tell(Told::Failed(failure));
             }
         })?);
-        Ok(Self { checks: Some(checks), idle_checkers: CHECKERS, stopping, reader, told, handles })
+        Ok(Self {
+            jobs: Some(jobs),
+            jobs_under_way: 0,
+            checks: Some(checks),
+            idle_checkers: CHECKERS,
+            stopping,
+            reader,
+            told,
+            handles,
+        })
+    }
+
+    /// Runs a job of the store, behind those before it.
+    pub(crate) fn commit(&mut self, job: J) {
+        if let Some(jobs) = &self.jobs {
+            self.jobs_under_way += 1;
+            // The receiver lives until `jobs` is dropped.
+            let _ = jobs.send(job);
+        }
+    }
+
+    /// Whether a job of the store has not come back.
+    pub(crate) fn commits(&self) -> bool {
+        self.jobs_under_way > 0
     }
 
     /// Whether a check submitted now starts at once.
@@ -149,9 +188,10 @@ impl Threads {
     }
 
     /// Takes a message from a thread.
-    pub(crate) fn take_told(&mut self) -> Option<Told> {
+    pub(crate) fn take_told(&mut self) -> Option<Told<J::Done>> {
         let told = self.told.try_recv().ok()?;
         match (&told, &mut self.reader) {
+            (Told::Committed(_), _) => self.jobs_under_way -= 1,
             (Told::Checked(_), _) => self.idle_checkers += 1,
             (Told::PasswordsRead(_), Some(reader)) => reader.is_reading = false,
             _ => {}
@@ -163,6 +203,10 @@ impl Threads {
     pub(crate) fn join(mut self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.checks = None;
+        self.jobs = None;
+        // With what has come back and was not taken: as long as a job keeps the store's
+        // files, its housekeeping does not end.
+        drop(self.told);
         if let Some(Reader { reads, is_reading, handle }) = self.reader {
             drop(reads);
             // A read that hangs must not block the stop: its thread is not joined and
@@ -181,7 +225,10 @@ impl Threads {
 }
 
 impl Reader {
-    fn start(mut source: Box<dyn PasswordSource>, notifier: &Notifier) -> io::Result<Self> {
+    fn start<D: Send + 'static>(
+        mut source: Box<dyn PasswordSource>,
+        notifier: &Notifier<D>,
+    ) -> io::Result<Self> {
         let (reads, queue) = channel();
         let handle = spawn("password-file", notifier, move |notifier| {
             for read in queue {
@@ -192,7 +239,11 @@ impl Reader {
     }
 }
 
-fn check_passwords(queue: &Mutex<Receiver<Check>>, stopping: &AtomicBool, notifier: &Notifier) {
+fn check_passwords<D>(
+    queue: &Mutex<Receiver<Check>>,
+    stopping: &AtomicBool,
+    notifier: &Notifier<D>,
+) {
     // On Linux this is the priority of the calling thread alone.
     if let Err(error) = nice(CHECKERS_NICER_BY) {
         tracing::warn!(%error, "password checks run at the priority of the server");
@@ -220,7 +271,9 @@ mod tests {
     fn a_panic_of_a_thread_is_told_to_the_event_loop() {
         let mut poll = Poll::new().unwrap();
         let waker = Waker::new(poll.registry(), Token(0)).unwrap();
-        let mut threads = Threads::start(waker, None, || panic!("a defect")).unwrap();
+        let mut threads =
+            Threads::<postroom_store::MemoryJob>::start(waker, None, || panic!("a defect"))
+                .unwrap();
         let mut events = Events::with_capacity(1);
         let told = loop {
             if let Some(told) = threads.take_told() {

@@ -1,6 +1,8 @@
 //! A group's work that may wait for the disk: all of it, and nothing else.
 
-use postroom_store::{Job, StoreFailure};
+use std::time::{Duration, Instant};
+
+use postroom_store::{Job, JobDone, StoreFailure};
 
 use crate::allowed::Allowed;
 use crate::damage::is_unreadable;
@@ -30,6 +32,8 @@ pub(crate) struct Work {
     pub(crate) disk: Disk,
     pub(crate) group: Group,
     pub(crate) found: Found,
+    /// How long the disk took to keep what the group stored.
+    pub(crate) sync_time: Option<Duration>,
 }
 
 /// Why a group was not committed. Nothing of it is left on disk, except where the job
@@ -61,33 +65,47 @@ impl Job for CommitJob {
     }
 }
 
+impl JobDone for CommitJobDone {
+    fn sync_time(&self) -> Option<Duration> {
+        self.work.sync_time
+    }
+}
+
 impl Work {
     pub(crate) fn new(disk: Disk) -> Self {
-        Self { disk, group: Group::new(), found: Found::default() }
+        Self { disk, group: Group::new(), found: Found::default(), sync_time: None }
     }
 
     fn run(&mut self) -> Result<(), Setback> {
         self.found.clear();
+        self.sync_time = None;
         self.disk.check()?;
         let is_all = self.group.allowed == Allowed::Everything;
         if is_all && !self.disk.has_space(self.group.stored_bytes()) {
             return Err(Setback::DiskFull);
         }
-        if !self.group.operations.is_empty() {
-            self.commit()?;
+        if self.group.operations.is_empty() {
+            return Ok(self.disk.tend_log()?);
         }
-        Ok(self.disk.tend_log()?)
+        let begun = self.commit()?;
+        let tended = self.disk.tend_log();
+        self.sync_time = self.group.operations.write().then(|| begun.elapsed());
+        Ok(tended?)
     }
 
-    fn commit(&mut self) -> Result<(), Setback> {
-        let Self { disk, group, found } = self;
+    /// Returns when the disk was first waited for.
+    fn commit(&mut self) -> Result<Instant, Setback> {
+        let Self { disk, group, found, .. } = self;
         let failed = |cause| Setback::Failed(disk.failure(cause));
         let transaction = Transaction::begin(&disk.connection).map_err(failed)?;
         let setback = match transaction.carry_out(group, found) {
-            Ok(()) if found.damaged.is_empty() => match transaction.commit() {
-                Ok(()) => return Ok(()),
-                Err(error) => setback(disk, group, found, error),
-            },
+            Ok(()) if found.damaged.is_empty() => {
+                let begun = Instant::now();
+                match transaction.commit() {
+                    Ok(()) => return Ok(begun),
+                    Err(error) => setback(disk, group, found, error),
+                }
+            }
             Ok(()) => Setback::Damaged,
             Err(error) => setback(disk, group, found, error),
         };

@@ -93,6 +93,17 @@ impl Operations {
         self.list.is_empty()
     }
 
+    /// Whether one of them changes the disk.
+    pub(crate) fn write(&self) -> bool {
+        let reads = |operation: &Operation| {
+            matches!(
+                operation,
+                Operation::ReadMessage { .. } | Operation::ReadPost { .. } | Operation::ReadPage(_)
+            )
+        };
+        !self.list.iter().all(reads)
+    }
+
     pub(crate) fn push(&mut self, operation: Operation) {
         self.list.push(operation);
     }

@@ -14,6 +14,8 @@ mod call;
 pub mod contract;
 mod memory;
 
+use std::time::Duration;
+
 use postroom_model::{Channel, Committed, MAILBOX_CAPACITY_DEFAULT};
 use thiserror::Error;
 
@@ -100,10 +102,17 @@ pub trait Store {
 /// Work of a store that may wait for the disk. It may run on any thread.
 pub trait Job: Send + 'static {
     /// What it came to.
-    type Done: Send + 'static;
+    type Done: JobDone;
 
     /// Does the work.
     fn run(self) -> Self::Done;
+}
+
+/// What a job came to.
+pub trait JobDone: Send + 'static {
+    /// How long the disk took to keep what the job stored; `None` if it stored nothing, or
+    /// the store has no disk to wait for.
+    fn sync_time(&self) -> Option<Duration>;
 }
 
 /// A record that cannot be read as what it should be. It stays on disk as it is.

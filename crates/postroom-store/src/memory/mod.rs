@@ -12,12 +12,13 @@ mod books;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use postroom_model::{Batch, Channel, Committed, Name};
 
 use crate::{
-    AccountId, Call, Completion, Damaged, End, Job, Lease, Limits, Outcome, Store, StoreFailure,
-    Ticket, Timestamp,
+    AccountId, Call, Completion, Damaged, End, Job, JobDone, Lease, Limits, Outcome, Store,
+    StoreFailure, Ticket, Timestamp,
 };
 
 use books::{Books, Session};
@@ -149,6 +150,12 @@ impl Job for MemoryJob {
 
     fn run(self) -> MemoryJobDone {
         MemoryJobDone(self.0)
+    }
+}
+
+impl JobDone for MemoryJobDone {
+    fn sync_time(&self) -> Option<Duration> {
+        None
     }
 }
 

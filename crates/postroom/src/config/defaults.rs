@@ -8,8 +8,8 @@ use postroom_server::{KeepAlive, ServerSettings};
 use postroom_store::Limits;
 
 use super::{
-    Accounts, Board, Channels, Chat, Config, Connection, DialBack, Disk, Im, Log, LogFormat,
-    Mailbox, Offline, ProofSetting, Rates, Stop,
+    Accounts, Board, Channels, Chat, Commit, Config, Connection, DialBack, Disk, Im, Log,
+    LogFormat, Mailbox, Offline, ProofSetting, Rates, Stop, Store,
 };
 
 impl Default for Config {
@@ -29,6 +29,7 @@ impl Default for Config {
             board: Board::default(),
             chat: Chat::default(),
             disk: Disk::default(),
+            store: Store::default(),
             rates: Rates::default(),
             connection: Connection::default(),
             stop: Stop::default(),
@@ -48,6 +49,15 @@ impl Default for Mailbox {
         Self {
             capacity: limits.mailbox_capacity,
             per_sender_percent: limits.mailbox_percent_of_sender,
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            commit: Commit::Auto,
+            slow_sync_ms: millis(ServerSettings::default().commits.slow_sync),
         }
     }
 }

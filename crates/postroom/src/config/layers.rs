@@ -7,10 +7,10 @@ use postroom_engine::{
     RecentLimits,
 };
 use postroom_protocol::{ChatSettings, ImSettings, Settings};
-use postroom_server::{KeepAlive, ServerSettings};
+use postroom_server::{CommitPath, CommitSettings, KeepAlive, ServerSettings};
 use postroom_store::Limits;
 
-use super::{Config, DialBack, Offline, ProofSetting};
+use super::{Commit, Config, DialBack, Offline, ProofSetting};
 
 impl Config {
     /// The limits of the store.
@@ -105,6 +105,14 @@ impl Config {
         };
         ServerSettings {
             engine,
+            commits: CommitSettings {
+                path: match self.store.commit {
+                    Commit::Auto => CommitPath::Auto,
+                    Commit::Inline => CommitPath::Inline,
+                    Commit::Thread => CommitPath::Thread,
+                },
+                slow_sync: Duration::from_millis(self.store.slow_sync_ms),
+            },
             stop_limit: Duration::from_millis(self.stop.limit_ms),
             keep_alive: KeepAlive {
                 peer_dead_after: Duration::from_millis(connection.peer_dead_after_ms),

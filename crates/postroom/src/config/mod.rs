@@ -44,6 +44,7 @@ pub(crate) struct Config {
     pub(crate) board: Board,
     chat: Chat,
     disk: Disk,
+    store: Store,
     rates: Rates,
     connection: Connection,
     stop: Stop,
@@ -133,6 +134,21 @@ struct Chat {
 #[serde(default, deny_unknown_fields)]
 struct Disk {
     reserve_bytes: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct Store {
+    commit: Commit,
+    slow_sync_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Commit {
+    Auto,
+    Inline,
+    Thread,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

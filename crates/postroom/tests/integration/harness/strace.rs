@@ -52,7 +52,12 @@ impl TracedServer {
     pub(crate) fn wait(mut self) -> (ExitStatus, String, Vec<SystemCall>) {
         // strace exits with the status of the server.
         let status = wait_for(&mut self.strace);
-        (status, fs::read_to_string(&self.errors).unwrap(), self.calls())
+        (status, self.errors(), self.calls())
+    }
+
+    /// What it has written to standard error.
+    pub(crate) fn errors(&self) -> String {
+        fs::read_to_string(&self.errors).unwrap()
     }
 
     fn calls(&self) -> Vec<SystemCall> {
@@ -80,6 +85,8 @@ pub(crate) fn data(folder: &Path) -> PathBuf {
 /// A finished system call.
 #[derive(Debug)]
 pub(crate) struct SystemCall {
+    /// The thread that made it.
+    pub(crate) thread: String,
     pub(crate) name: String,
     pub(crate) arguments: String,
     /// What it returned, and the error's name where it failed.
@@ -119,22 +126,23 @@ pub(crate) fn parse(trace: &str) -> Vec<SystemCall> {
         if let Some(rest) = event.strip_prefix("<... ") {
             let Some((_, rest)) = rest.split_once(" resumed>") else { continue };
             let Some((begun, name, beginning)) = unfinished.remove(thread) else { continue };
-            calls.extend(call(name, &format!("{beginning}{rest}"), begun, place));
+            calls.extend(call(thread, name, &format!("{beginning}{rest}"), begun, place));
         } else if let Some((name, rest)) = event.split_once('(') {
             match rest.strip_suffix("<unfinished ...>") {
                 Some(beginning) => {
                     unfinished.insert(thread, (place, name, beginning));
                 }
-                None => calls.extend(call(name, rest, place, place)),
+                None => calls.extend(call(thread, name, rest, place, place)),
             }
         }
     }
     calls
 }
 
-fn call(name: &str, rest: &str, begun: usize, ended: usize) -> Option<SystemCall> {
+fn call(thread: &str, name: &str, rest: &str, begun: usize, ended: usize) -> Option<SystemCall> {
     // The last one: texts may hold anything.
     let (arguments, result) = rest.rsplit_once(" = ")?;
-    let (name, arguments, result) = (name.to_owned(), arguments.to_owned(), result.to_owned());
-    Some(SystemCall { name, arguments, result, begun, ended })
+    let (thread, name) = (thread.to_owned(), name.to_owned());
+    let (arguments, result) = (arguments.to_owned(), result.to_owned());
+    Some(SystemCall { thread, name, arguments, result, begun, ended })
 }

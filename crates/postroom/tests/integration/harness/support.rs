@@ -16,6 +16,10 @@ pub(crate) use super::client::Client;
 /// How long a test waits for something that should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The settings that say where commits run.
+pub(crate) const COMMIT_PATHS: [&str; 2] =
+    ["--set=store.commit=inline", "--set=store.commit=thread"];
+
 /// Environment variables of the tests.
 const TEST_VARIABLES: [&str; 2] = ["POSTROOM_CRASH_KILLS", "POSTROOM_CRASH_SEED"];
 
@@ -119,6 +123,12 @@ impl Server {
     pub(crate) fn restart(&mut self) {
         let mut command = command_through(&self.launcher, &self.data, &self.arguments);
         (self.child, self.listeners) = launch(&mut command);
+    }
+
+    /// Replaces its last argument, for the next start.
+    pub(crate) fn set_last_argument(&mut self, argument: &str) {
+        self.arguments.pop();
+        self.arguments.push(argument.to_owned());
     }
 
     pub(crate) fn data(&self) -> &Path {

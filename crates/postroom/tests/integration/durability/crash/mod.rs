@@ -29,7 +29,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::harness::support::{Random, Server};
+use crate::harness::support::{COMMIT_PATHS, Random, Server};
 use look::Timelines;
 use posts::{CHANNELS, Posts};
 use record::Record;
@@ -51,6 +51,10 @@ const PASSWORD: &str = "secret";
 /// Kills after which other hashtags are posted in, lest the timelines grow too
 /// long to be read after every kill.
 const KILLS_PER_TAG: u64 = 20;
+
+/// Where commits run: in one place, or in the event loop and after the first sync on the
+/// thread.
+const COMMITS: [&str; 3] = [COMMIT_PATHS[0], COMMIT_PATHS[1], "--set=store.slow_sync_ms=0"];
 
 #[test]
 fn what_was_acknowledged_outlives_any_kill_and_what_was_confirmed_never_comes_back() {
@@ -97,6 +101,7 @@ fn start(folder: &Path) -> Server {
         "--set=channels.posts=1000000",
         "--set=chat.announce=false",
         "--set=log.level=warn",
+        COMMIT_PATHS[0],
     ])
 }
 
@@ -159,6 +164,7 @@ impl Trial {
             logs.has_receivers
         };
         assert_eq!(self.server.wait().signal(), Some(9), "it ended before it was killed");
+        self.server.set_last_argument(COMMITS[random.index(COMMITS.len())]);
         self.server.restart();
         had_receivers
     }

@@ -7,20 +7,23 @@ use tempfile::TempDir;
 
 use crate::harness::fallible::FallibleConnection;
 use crate::harness::strace::{SystemCall, TracedServer, data};
-use crate::harness::support::Server;
+use crate::harness::support::{COMMIT_PATHS, Server};
 
-/// Syncs counted by the name of the call, as `strace` counts them.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Syncs {
-    fsync: usize,
-    fdatasync: usize,
+/// The syncs of commits. A server that starts with an existing store makes other calls.
+const SYNC: &str = "fdatasync";
+
+/// The syncs of the thread that commits: `strace` counts those of each thread.
+fn count_syncs(calls: &[SystemCall]) -> usize {
+    let mut syncs = calls.iter().filter(|call| call.name == SYNC).map(|call| &call.thread);
+    let last = syncs.clone().next_back();
+    syncs.by_ref().filter(|thread| Some(*thread) == last).count()
 }
 
-impl Syncs {
-    fn count(calls: &[SystemCall]) -> Self {
-        let count = |name| calls.iter().filter(|call| call.name == name).count();
-        Self { fsync: count("fsync"), fdatasync: count("fdatasync") }
-    }
+/// A folder with a new store.
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    assert!(Server::in_folder(&data(folder.path()), &[]).stop().success());
+    folder
 }
 
 fn trace_options() -> Vec<String> {
@@ -28,13 +31,9 @@ fn trace_options() -> Vec<String> {
 }
 
 /// Makes the first sync fail that comes after so many.
-fn fail_after(syncs: Syncs) -> Vec<String> {
-    let mut options = trace_options();
-    for (name, count) in [("fsync", syncs.fsync), ("fdatasync", syncs.fdatasync)] {
-        options.push("-e".to_owned());
-        options.push(format!("inject={name}:error=EIO:when={}", count + 1));
-    }
-    options
+fn fail_after(syncs: usize) -> Vec<String> {
+    let injection = format!("inject={SYNC}:error=EIO:when={}", syncs + 1);
+    [trace_options(), vec!["-e".to_owned(), injection]].concat()
 }
 
 /// Logs in and leaves so many messages, all acknowledged; with `None` nothing.
@@ -53,25 +52,29 @@ fn begin(server: &TracedServer, acknowledged: Option<usize>) -> FallibleConnecti
 
 #[test]
 fn the_first_sync_that_fails_after_the_start_ends_the_server_without_an_acknowledgement() {
-    end_by_failing_sync(None);
+    for path in COMMIT_PATHS {
+        end_by_failing_sync(path, None);
+    }
 }
 
 #[test]
 fn a_later_sync_that_fails_ends_the_server_and_costs_nothing_that_was_acknowledged() {
-    end_by_failing_sync(Some(0));
-    end_by_failing_sync(Some(3));
+    for path in COMMIT_PATHS {
+        end_by_failing_sync(path, Some(0));
+        end_by_failing_sync(path, Some(3));
+    }
 }
 
-fn end_by_failing_sync(acknowledged: Option<usize>) {
+fn end_by_failing_sync(path: &str, acknowledged: Option<usize>) {
     // How many syncs there are until then is seen in a rehearsal.
-    let folder = TempDir::new().unwrap();
-    let server = TracedServer::start(folder.path(), &trace_options(), &[]);
+    let folder = self::folder();
+    let server = TracedServer::start(folder.path(), &trace_options(), &[path]);
     begin(&server, acknowledged);
-    let syncs = Syncs::count(&server.kill());
-    assert!(syncs.fsync + syncs.fdatasync > 0);
+    let syncs = count_syncs(&server.kill());
+    assert_eq!(syncs > 0, acknowledged.is_some());
 
-    let folder = TempDir::new().unwrap();
-    let server = TracedServer::start(folder.path(), &fail_after(syncs), &[]);
+    let folder = self::folder();
+    let server = TracedServer::start(folder.path(), &fail_after(syncs), &[path]);
     let mut other = FallibleConnection::connect(server.address("mailbox-verbose")).unwrap();
     let mut connection = begin(&server, acknowledged);
     let log_in = if acknowledged.is_some() { "" } else { "LOGIN writer\n" };
@@ -120,9 +123,8 @@ fn a_sync_that_fails_while_the_log_is_moved_ends_the_server_too() {
     // The table file is synced once all of the log is in it, which on a busy
     // machine takes until commits wait for it, at 64 MiB.
     const BATCHES_MAX: usize = 250;
-    let folder = TempDir::new().unwrap();
     // An existing store is opened without a sync of its table file.
-    assert!(Server::in_folder(&data(folder.path()), &[]).stop().success());
+    let folder = folder();
     let table = data(folder.path()).join("postroom.db");
     let mut options = vec!["-P".to_owned(), table.to_string_lossy().into_owned()];
     options.extend(

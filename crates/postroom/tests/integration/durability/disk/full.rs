@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 
 use crate::harness::fallible::FallibleConnection;
 use crate::harness::small_disk::SmallDisk;
-use crate::harness::support::{Client, Server};
+use crate::harness::support::{COMMIT_PATHS, Client, Server};
 
 /// The default of `disk.reserve_bytes`.
 const RESERVE_BYTES: u64 = 16 << 20;
@@ -125,8 +125,13 @@ fn read_and_break_off(server: &Server, sent: &mut Sent, name: &str, messages: us
 
 #[test]
 fn on_a_full_disk_reading_goes_on_and_makes_room_for_writing() {
+    COMMIT_PATHS.into_iter().for_each(fill_and_read);
+}
+
+#[expect(clippy::print_stdout, reason = "a test says how much it did")]
+fn fill_and_read(path: &str) {
     let disk = SmallDisk::mount();
-    let mut server = disk.serve(&[]);
+    let mut server = disk.serve(&[path]);
     let mut sent = Sent::default();
     sent.fill(&server);
     assert!(sent.count() > 1_000, "full after {} messages", sent.count());
@@ -215,8 +220,13 @@ fn check_keeps_what_it_cannot_remove(server: &Server, sent: &Sent) {
 
 #[test]
 fn a_disk_without_a_free_byte_costs_neither_the_server_nor_anything_acknowledged() {
+    COMMIT_PATHS.into_iter().for_each(run_without_a_free_byte);
+}
+
+#[expect(clippy::print_stdout, reason = "a test says how much it did")]
+fn run_without_a_free_byte(path: &str) {
     let disk = SmallDisk::mount();
-    let mut server = disk.serve(&[]);
+    let mut server = disk.serve(&[path]);
     let mut sent = Sent::default();
     sent.begin(&server, 10);
     disk.fill_up_to(0);

@@ -2,15 +2,20 @@
 //! that was written but not synced survives a kill.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::harness::strace::{SystemCall, TracedServer, parse};
-use crate::harness::support::Client;
+use crate::harness::support::{COMMIT_PATHS, Client, PATIENCE};
 
 const CLIENTS: usize = 4;
 const ROUNDS: usize = 24;
+/// Tracing takes time too.
+const SLOW_SYNC: &str = "--set=store.slow_sync_ms=100";
+const CAPACITY: &str = "--capacity=1000000";
 
 fn options() -> Vec<String> {
     let calls = "trace=read,recvfrom,recvmsg,write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync";
@@ -19,17 +24,59 @@ fn options() -> Vec<String> {
 
 #[test]
 fn message_sent_leaves_after_a_sync_of_the_log_that_covers_the_message() {
+    for path in COMMIT_PATHS {
+        let folder = TempDir::new().unwrap();
+        let server = TracedServer::start(folder.path(), &options(), &[path, CAPACITY]);
+        thread::scope(|scope| {
+            for number in 0..CLIENTS {
+                let verbose = number % 2 == 1;
+                let address = server.address(if verbose { "mailbox-verbose" } else { "mailbox" });
+                scope.spawn(move || send(&mut Client::connect(address), number, verbose));
+            }
+        });
+        let covered = check_acknowledgements(&server.kill()).unwrap();
+        assert_eq!(covered, CLIENTS * (0..ROUNDS).map(depth).sum::<usize>(), "{path}");
+    }
+}
+
+#[test]
+fn message_sent_leaves_after_its_sync_while_commits_change_their_thread() {
     let folder = TempDir::new().unwrap();
-    let server = TracedServer::start(folder.path(), &options(), &["--capacity=100000"]);
-    thread::scope(|scope| {
-        for number in 0..CLIENTS {
-            let verbose = number % 2 == 1;
-            let address = server.address(if verbose { "mailbox-verbose" } else { "mailbox" });
-            scope.spawn(move || send(&mut Client::connect(address), number, verbose));
+    // One sync in so many of a thread is slow. Between two of them passes more than a
+    // second, as the senders pause.
+    let delay = "inject=fdatasync:delay_enter=150000:when=50+300".to_owned();
+    let options = [options(), vec!["-e".to_owned(), delay]].concat();
+    let server = TracedServer::start(folder.path(), &options, &[SLOW_SYNC, CAPACITY]);
+    let changes = |to: &str| server.errors().matches(to).count();
+    let begun = Instant::now();
+    let stop = AtomicBool::new(false);
+    let sent: usize = thread::scope(|scope| {
+        let senders: Vec<_> = (0..CLIENTS)
+            .map(|number| {
+                let (address, stop) = (server.address("mailbox"), &stop);
+                scope.spawn(move || {
+                    let mut client = Client::connect(address);
+                    client.ask(&format!("LOGIN writer{number}"));
+                    let mut sent = 0;
+                    while !stop.load(Ordering::Relaxed) {
+                        sent += 1;
+                        let answer = client.compose("bob", &format!("<{number}-{sent}>"));
+                        assert_eq!(answer, "MESSAGE SENT");
+                        thread::sleep(Duration::from_millis(20));
+                    }
+                    sent
+                })
+            })
+            .collect();
+        while changes("the disk is fast again") < 2 && begun.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(100));
         }
+        stop.store(true, Ordering::Relaxed);
+        senders.into_iter().map(|sender| sender.join().unwrap()).sum()
     });
-    let covered = check_acknowledgements(&server.kill()).unwrap();
-    assert_eq!(covered, CLIENTS * (0..ROUNDS).map(depth).sum::<usize>());
+    let (to_thread, to_loop) = (changes("the disk is slow"), changes("the disk is fast again"));
+    assert!(to_thread >= 2 && to_loop >= 2, "{to_thread} and {to_loop} changes");
+    assert_eq!(check_acknowledgements(&server.kill()).unwrap(), sent);
 }
 
 /// How many messages a client sends at once.
@@ -122,9 +169,15 @@ fn texts(data: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn the_answer_after_a_message_leaves_after_a_sync_of_its_removal() {
+    for path in COMMIT_PATHS {
+        read_after_reading(path);
+    }
+}
+
+fn read_after_reading(path: &str) {
     const MESSAGES: usize = 6;
     let folder = TempDir::new().unwrap();
-    let server = TracedServer::start(folder.path(), &options(), &[]);
+    let server = TracedServer::start(folder.path(), &options(), &[path]);
     for (protocol, read) in [("mailbox", "READ"), ("mailbox-verbose", "READ bob")] {
         let mut writer = Client::connect(server.address("mailbox"));
         writer.ask("LOGIN writer");

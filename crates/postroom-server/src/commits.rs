@@ -1,0 +1,142 @@
+//! Where the store's jobs run: in the event loop while the disk is fast, on a thread of
+//! their own once it is slow.
+//!
+//! The loop is faster: no job is handed from one thread to another. But whoever is in the
+//! loop waits for the disk.
+
+use std::time::{Duration, Instant};
+
+/// So long no sync has been slow when the disk counts as fast again.
+const FAST_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Where the store's jobs run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CommitPath {
+    /// In the event loop, or on a thread while the disk is slow.
+    Auto,
+    /// In the event loop.
+    Inline,
+    /// On a thread.
+    Thread,
+}
+
+/// The settings of commits.
+#[derive(Clone, Copy, Debug)]
+pub struct CommitSettings {
+    /// Where they run.
+    pub path: CommitPath,
+    /// A sync that takes longer is slow.
+    pub slow_sync: Duration,
+}
+
+impl Default for CommitSettings {
+    fn default() -> Self {
+        Self { path: CommitPath::Auto, slow_sync: Duration::from_millis(10) }
+    }
+}
+
+/// Decides where the next job runs.
+#[derive(Debug)]
+pub(crate) struct Commits {
+    settings: CommitSettings,
+    /// When a sync was slow, while the disk counts as slow.
+    slow_at: Option<Instant>,
+}
+
+/// Another place for the jobs, and why.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Change {
+    /// To the thread: a sync took so long.
+    ToThread(Duration),
+    /// Back to the event loop.
+    ToLoop,
+}
+
+impl Commits {
+    pub(crate) fn new(settings: CommitSettings) -> Self {
+        Self { settings, slow_at: None }
+    }
+
+    /// Whether the next job runs on the thread.
+    pub(crate) fn use_thread(&self) -> bool {
+        match self.settings.path {
+            CommitPath::Auto => self.slow_at.is_some(),
+            CommitPath::Inline => false,
+            CommitPath::Thread => true,
+        }
+    }
+
+    /// Takes how long a sync took that has just ended.
+    pub(crate) fn synced(&mut self, now: Instant, took: Duration) -> Option<Change> {
+        if self.settings.path != CommitPath::Auto {
+            return None;
+        }
+        match self.slow_at {
+            _ if took > self.settings.slow_sync => {
+                let is_new = self.slow_at.replace(now).is_none();
+                is_new.then_some(Change::ToThread(took))
+            }
+            Some(slow_at) if now.saturating_duration_since(slow_at) >= FAST_AGAIN_AFTER => {
+                self.slow_at = None;
+                Some(Change::ToLoop)
+            }
+            _ => None,
+        }
+    }
+
+    /// Writes a line to the log about a change.
+    pub(crate) fn log(&self, change: Change) {
+        let limit_ms = millis(self.settings.slow_sync);
+        match change {
+            Change::ToThread(took) => tracing::info!(
+                sync_ms = millis(took),
+                "the disk is slow: a sync took longer than store.slow_sync_ms ({limit_ms}); \
+                 commits run on a thread of their own"
+            ),
+            Change::ToLoop => tracing::info!(
+                "the disk is fast again: no sync took longer than store.slow_sync_ms \
+                 ({limit_ms}) for a second; commits run in the event loop"
+            ),
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAST: Duration = Duration::from_millis(10);
+    const SLOW: Duration = Duration::from_millis(11);
+
+    #[test]
+    fn one_slow_sync_turns_to_the_thread_and_a_second_of_fast_ones_back() {
+        let mut commits = Commits::new(CommitSettings::default());
+        let begun = Instant::now();
+        let at = |millis| begun + Duration::from_millis(millis);
+        assert_eq!(commits.synced(at(0), FAST), None);
+        assert!(!commits.use_thread());
+        assert_eq!(commits.synced(at(10), SLOW), Some(Change::ToThread(SLOW)));
+        assert_eq!(commits.synced(at(900), FAST), None);
+        assert_eq!(commits.synced(at(950), SLOW), None);
+        assert_eq!(commits.synced(at(1_949), FAST), None);
+        assert!(commits.use_thread());
+        assert_eq!(commits.synced(at(1_950), FAST), Some(Change::ToLoop));
+        assert!(!commits.use_thread());
+    }
+
+    #[test]
+    fn a_path_that_is_set_stays() {
+        for (path, use_thread) in [(CommitPath::Inline, false), (CommitPath::Thread, true)] {
+            let mut commits = Commits::new(CommitSettings { path, ..CommitSettings::default() });
+            let now = Instant::now();
+            for (after, took) in [(0, SLOW), (2, FAST), (4, FAST)] {
+                assert_eq!(commits.synced(now + Duration::from_secs(after), took), None);
+                assert_eq!(commits.use_thread(), use_thread);
+            }
+        }
+    }
+}
