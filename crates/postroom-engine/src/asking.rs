@@ -4,16 +4,18 @@
 //! take a part of each turn, and wait apart for it: so a client that asks for little does
 //! not wait for the long answers of a thousand others.
 //!
-//! A post waits while members of its channels are to be told of those before it.
+//! A post waits while members of its channels are to be told of those before it. What the
+//! store keeps or reads waits while calls of all sessions take too much memory, as they do
+//! on a slow disk.
 
 use std::collections::VecDeque;
 
 use postroom_model::{Channel, Request, SessionKey};
-use postroom_protocol::LISTED_MAX;
+use postroom_protocol::{LISTED_MAX, Stream};
 use postroom_store::Store;
 
 use crate::Engine;
-use crate::connection::Phase;
+use crate::connection::{Connection, Phase};
 use crate::recent::ChannelPlace;
 use crate::timers::Deadline;
 
@@ -22,23 +24,17 @@ const PAGE_COST: u32 = 32;
 /// So many names of a list cost as much as another request.
 const NAMES_A_REQUEST: usize = 64;
 
-/// Sessions with posts that are asked in a turn of those that have waited.
-const POSTERS_MAX: usize = 128;
+/// Sessions whose requests are asked in a turn of those that have waited for the store, or
+/// for the members of a channel.
+const READY_MAX: usize = 128;
 
 /// Sessions whose next request waits.
 #[derive(Debug, Default)]
 pub(crate) struct QueuedSessions {
     /// It has a long answer.
     long_answers: VecDeque<SessionKey>,
-    /// It is a post, and waited until the members of its channels had been told of the ones
-    /// before.
-    pub(crate) posters: VecDeque<SessionKey>,
-}
-
-impl QueuedSessions {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.long_answers.is_empty() && self.posters.is_empty()
-    }
+    /// It is asked once the store is not busy.
+    pub(crate) ready: VecDeque<SessionKey>,
 }
 
 impl<S: Store> Engine<S> {
@@ -71,26 +67,61 @@ impl<S: Store> Engine<S> {
         {
             self.ask_queued_by(key);
         }
-        for _ in 0..POSTERS_MAX.min(self.queued.posters.len()) {
-            if let Some(key) = self.queued.posters.pop_front() {
-                self.ask_queued_by(key);
+        for _ in 0..READY_MAX {
+            if self.office.is_busy() {
+                return;
             }
+            let Some(key) = self.queued.ready.pop_front() else {
+                return;
+            };
+            self.ask_queued_by(key);
         }
+    }
+
+    /// Whether something is queued that can be asked now or in the next turn.
+    pub(crate) fn can_ask_queued(&self) -> bool {
+        !self.queued.long_answers.is_empty()
+            || !self.queued.ready.is_empty() && !self.office.is_busy()
+    }
+
+    /// Whether the next request of a session waits for the store, or for the members of a
+    /// channel. The client says no more until then.
+    pub(crate) fn is_held(&self, connection: &Connection) -> bool {
+        let session = connection.session.and_then(|session| self.sessions.get(session));
+        connection.stream == Stream::Front
+            && session.is_some_and(|session| session.queued_requests.front().is_some_and(is_stored))
     }
 
     /// Asks the requests that a session has queued, until one has to wait.
     fn ask_queued_by(&mut self, key: SessionKey) {
+        let Some(front) = self.sessions.get(key).map(|session| session.front) else {
+            return;
+        };
         while let Some(session) = self.sessions.get_mut(key)
             && let Some(request) = session.queued_requests.pop_front()
         {
             if self.connections[session.front.index()].phase != Phase::Open {
-                session.queued_requests.clear();
-            } else if self.waits(key, &request) {
+                session.queued_requests.push_front(request);
+                return self.drop_queued(key);
+            }
+            if self.waits(key, &request) {
                 if let Some(session) = self.sessions.get_mut(key) {
                     session.queued_requests.push_front(request);
                 }
                 return;
-            } else {
+            }
+            self.ask_office(key, request);
+        }
+        // It may have been held.
+        self.list_rest(front);
+    }
+
+    /// Drops what a session that ends has queued, but not what its client has confirmed.
+    pub(crate) fn drop_queued(&mut self, key: SessionKey) {
+        let session = self.sessions.get_mut(key);
+        let queued = session.map(|session| std::mem::take(&mut session.queued_requests));
+        for request in queued.into_iter().flatten() {
+            if matches!(request, Request::Confirm) {
                 self.ask_office(key, request);
             }
         }
@@ -98,12 +129,15 @@ impl<S: Store> Engine<S> {
 
     /// Whether a session's next request has to wait. If so, lists the session.
     fn waits(&mut self, key: SessionKey, request: &Request) -> bool {
-        if let Request::Post { channels, .. } = request {
-            let busy = self.busy(channels);
-            if let Some(channel) = busy {
-                self.due.add_poster(channel, key);
-            }
-            return busy.is_some();
+        if let Request::Post { channels, .. } = request
+            && let Some(channel) = self.busy(channels)
+        {
+            self.due.add_poster(channel, key);
+            return true;
+        }
+        if self.office.is_busy() && (is_stored(request) || self.cost(request) == PAGE_COST) {
+            self.queued.ready.push_back(key);
+            return true;
         }
         let has_room = self.turns.takes_long_answer(self.cost(request));
         if !has_room {
@@ -140,4 +174,13 @@ impl<S: Store> Engine<S> {
             _ => 0,
         }
     }
+}
+
+/// Whether the store has to keep something for a request, or to read a message or a post
+/// for it. What a client has confirmed is not held up, nor a login.
+fn is_stored(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Compose { .. } | Request::Read | Request::Post { .. } | Request::Latest(_)
+    )
 }

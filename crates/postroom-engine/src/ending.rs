@@ -69,6 +69,7 @@ impl<S: Store> Engine<S> {
     fn remove_session(&mut self, key: SessionKey, (reason, is_a_limit): (&'static str, bool)) {
         self.give_up_dial(key);
         self.before_login.remove(key);
+        self.drop_queued(key);
         let Some(mut session) = self.sessions.remove(key) else {
             return;
         };

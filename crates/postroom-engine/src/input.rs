@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use postroom_model::{Request, SessionKey};
+use postroom_model::SessionKey;
 use postroom_protocol::{Input, Login, Outputs, PostHandling, Reading, Stream, Timer};
 use postroom_store::Store;
 
@@ -89,13 +89,12 @@ impl<S: Store> Engine<S> {
             let Some(connection) = connection.filter(|other| other.listed == Some(listed)) else {
                 continue;
             };
-            if self.is_held(connection) {
-                self.turns.hold(key, listed);
-                continue;
-            }
-            let reading = self.reading(connection);
+            let (is_held, reading) = (self.is_held(connection), self.reading(connection));
             let connection = &mut self.connections[key.index()];
             connection.listed = None;
+            if is_held {
+                continue;
+            }
             match (reading, connection.session) {
                 (Reading::Lines, Some(session)) => self.feed_lines(session, Input::Continue),
                 (Reading::Bytes | Reading::Proof, _) if connection.is_readable => {
@@ -159,16 +158,6 @@ impl<S: Store> Engine<S> {
         if connection.listed.is_none() && self.has_input(connection) {
             self.connections[key.index()].listed = Some(self.turns.add_rest(key));
         }
-    }
-
-    /// A session that waits to post says no more until then.
-    fn is_held(&self, connection: &Connection) -> bool {
-        let session = connection.session.and_then(|session| self.sessions.get(session));
-        (!self.due.is_empty() || !self.queued.posters.is_empty())
-            && connection.stream == Stream::Front
-            && session.is_some_and(|session| {
-                matches!(session.queued_requests.front(), Some(Request::Post { .. }))
-            })
     }
 
     /// Takes bytes of a connection. `acknowledged` says, where they may be a
@@ -447,6 +436,7 @@ impl<S: Store> Engine<S> {
         if let Some(close) = outputs.close.take() {
             self.connections[front.index()].phase = Phase::Closing(close);
             self.before_login.remove(key);
+            self.drop_queued(key);
             self.office.depart(key);
         }
         for mark in outputs.delivered_once_acknowledged.drain(..) {

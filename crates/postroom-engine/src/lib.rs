@@ -262,7 +262,7 @@ impl<S: Store> Engine<S> {
     pub fn has_work(&self) -> bool {
         self.office.has_work()
             || self.turns.has_any()
-            || !self.queued.is_empty()
+            || self.can_ask_queued()
             || !self.overdue.is_empty()
             || self.telling.is_some()
             || !self.due.is_empty()

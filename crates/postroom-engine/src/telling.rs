@@ -221,7 +221,7 @@ impl<S: Store> Engine<S> {
             }
         }
         let posters = self.due.told(channel, told, again);
-        self.queued.posters.extend(posters);
+        self.queued.ready.extend(posters);
         told
     }
 

@@ -52,8 +52,6 @@ type Entry = (ConnectionKey, Listed);
 pub(crate) struct Turns {
     fresh: VecDeque<Entry>,
     rest: VecDeque<Entry>,
-    /// Those that are not served in this turn.
-    held: Vec<Entry>,
     last: u64,
     left: Left,
     /// The connection served is one of `rest`.
@@ -94,15 +92,14 @@ impl Left {
 
 impl Turns {
     pub(crate) fn new() -> Self {
-        let (fresh, rest, held) = (VecDeque::new(), VecDeque::new(), Vec::new());
-        Self { fresh, rest, held, last: 0, left: Left::WHOLE, serves_rest: false }
+        let (fresh, rest) = (VecDeque::new(), VecDeque::new());
+        Self { fresh, rest, last: 0, left: Left::WHOLE, serves_rest: false }
     }
 
     /// A new turn begins.
     pub(crate) fn begin(&mut self) {
         self.left = Left::WHOLE;
         self.serves_rest = false;
-        self.rest.extend(self.held.drain(..));
     }
 
     /// Whether this turn takes no more input.
@@ -112,7 +109,7 @@ impl Turns {
 
     /// Whether a connection is listed.
     pub(crate) fn has_any(&self) -> bool {
-        !(self.fresh.is_empty() && self.rest.is_empty() && self.held.is_empty())
+        !(self.fresh.is_empty() && self.rest.is_empty())
     }
 
     /// The place given last.
@@ -122,7 +119,7 @@ impl Turns {
 
     /// The earliest place of a connection that was not served since.
     pub(crate) fn first_listed(&self) -> Option<Listed> {
-        let lists = self.fresh.iter().chain(&self.rest).chain(&self.held);
+        let lists = self.fresh.iter().chain(&self.rest);
         lists.map(|(_, listed)| *listed).min()
     }
 
@@ -143,11 +140,6 @@ impl Turns {
     fn next_number(&mut self) -> Listed {
         self.last += 1;
         self.last_listed()
-    }
-
-    /// Keeps a connection that was just taken from its list for the next turn.
-    pub(crate) fn hold(&mut self, key: ConnectionKey, listed: Listed) {
-        self.held.push((key, listed));
     }
 
     /// The next connection to be served in this turn.

@@ -1,7 +1,7 @@
 //! The origins of the store calls that are under way.
 
 use postroom_model::{Name, SessionKey};
-use postroom_store::Ticket;
+use postroom_store::{Call, PAGE_BYTES, Ticket};
 use slab::Slab;
 
 use crate::creations::Reservation;
@@ -33,21 +33,33 @@ struct UnderWay {
     number: u32,
     origin: Origin,
     reservation: Option<Reservation>,
+    bytes: usize,
 }
+
+/// Bytes of memory that a call takes beside its texts, with its outcome.
+const CALL_BYTES: usize = 1 << 10;
 
 /// The calls under way.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     under_way: Slab<UnderWay>,
     last: u32,
+    bytes: usize,
 }
 
 impl Calls {
     /// Registers a call and returns its ticket. Tickets are unique.
-    pub(crate) fn begin(&mut self, origin: Origin, reservation: Option<Reservation>) -> Ticket {
+    pub(crate) fn begin(
+        &mut self,
+        call: &Call,
+        origin: Origin,
+        reservation: Option<Reservation>,
+    ) -> Ticket {
         self.last = self.last.wrapping_add(1);
         let number = self.last;
-        let place = self.under_way.insert(UnderWay { number, origin, reservation });
+        let bytes = CALL_BYTES + text_bytes(call);
+        self.bytes += bytes;
+        let place = self.under_way.insert(UnderWay { number, origin, reservation, bytes });
         Ticket(u64::from(number) << 32 | place as u64)
     }
 
@@ -55,14 +67,30 @@ impl Calls {
         self.under_way.is_empty()
     }
 
+    /// Bytes of memory that they take, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Removes a call that has completed; returns also what was reserved for it.
     pub(crate) fn end(&mut self, ticket: Ticket) -> Option<(Origin, Option<Reservation>)> {
         let place = usize::try_from(ticket.0 & u64::from(u32::MAX)).ok()?;
         let number = self.under_way.get(place)?.number;
         (u64::from(number) == ticket.0 >> 32).then(|| {
-            let UnderWay { origin, reservation, .. } = self.under_way.remove(place);
+            let UnderWay { origin, reservation, bytes, .. } = self.under_way.remove(place);
+            self.bytes -= bytes;
             (origin, reservation)
         })
+    }
+}
+
+/// Bytes of the texts that a call stores or asks for.
+fn text_bytes(call: &Call) -> usize {
+    match call {
+        Call::Compose { text, .. } => text.as_str().len(),
+        Call::Post { post, .. } => post.text.as_str().len() * post.channels.len(),
+        Call::Timeline { .. } => PAGE_BYTES,
+        _ => 0,
     }
 }
 
@@ -73,9 +101,9 @@ mod tests {
     #[test]
     fn a_ticket_ends_its_own_call_and_only_once() {
         let mut calls = Calls::default();
-        let first = calls.begin(Origin::HandBack, None);
+        let first = calls.begin(&Call::ListPresent, Origin::HandBack, None);
         assert!(calls.end(first).is_some());
-        let second = calls.begin(Origin::Lock(Name::new("bob").unwrap()), None);
+        let second = calls.begin(&Call::ListPresent, Origin::Lock(Name::new("bob").unwrap()), None);
         assert_ne!(first, second);
         assert!(calls.end(first).is_none(), "its place is another's");
         assert!(matches!(calls.end(second), Some((Origin::Lock(_), None))));

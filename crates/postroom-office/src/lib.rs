@@ -52,6 +52,10 @@ pub use file_passwords::{FilePasswords, PasswordTables};
 pub use output::{Announcements, Operator, Output, Posts};
 pub use password_file::{PasswordRead, PasswordsRead};
 
+/// Bytes of memory of the calls that wait for the store. While the disk is slow, this much
+/// may be stored by one sync.
+const CALL_BYTES_MAX: usize = 4 << 20;
+
 /// Accounts, mailboxes and channels, as sessions see them.
 #[derive(Debug)]
 pub struct Office<S> {
@@ -278,6 +282,12 @@ impl<S: Store> Office<S> {
         self.sessions.len()
     }
 
+    /// Whether calls that take as much memory as may be wait for the store. More requests
+    /// that it has to store, or to read, had better wait elsewhere.
+    pub fn is_busy(&self) -> bool {
+        self.calls.bytes() >= CALL_BYTES_MAX
+    }
+
     /// Whether the store has nothing to do, and nothing is to be asked of it.
     pub fn is_idle(&self) -> bool {
         !self.asks_the_store() && self.jobs_under_way == 0
@@ -321,7 +331,7 @@ impl<S: Store> Office<S> {
 
     fn submit_reserved(&mut self, origin: Origin, call: Call, reservation: Option<Reservation>) {
         self.has_submitted = true;
-        let ticket = self.calls.begin(origin, reservation);
+        let ticket = self.calls.begin(&call, origin, reservation);
         self.store.submit(ticket, call);
     }
 

@@ -276,6 +276,15 @@ impl Driver {
         !connection.is_some_and(|key| self.engine.takes_bytes(key))
     }
 
+    /// How many bytes of what the client has sent were not taken.
+    pub(crate) fn untaken(&self, key: PeerKey) -> usize {
+        let bytes = |sent: &Sent| match sent {
+            Sent::Bytes(bytes) => bytes.len(),
+            Sent::End => 0,
+        };
+        self.peers[key.0].waiting.iter().map(bytes).sum()
+    }
+
     /// Whether all that the client has sent was taken.
     pub(crate) fn has_taken_all(&self, key: PeerKey) -> bool {
         self.peers[key.0].waiting.is_empty()

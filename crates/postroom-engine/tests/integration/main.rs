@@ -13,6 +13,7 @@ mod logins;
 mod posts;
 mod rates;
 mod slow_readers;
+mod slow_store;
 mod transcripts;
 mod turn_limits;
 mod turns;
