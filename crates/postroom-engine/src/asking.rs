@@ -24,16 +24,16 @@ const PAGE_COST: u32 = 32;
 /// So many names of a list cost as much as another request.
 const NAMES_A_REQUEST: usize = 64;
 
-/// Sessions whose requests are asked in a turn of those that have waited for the store, or
-/// for the members of a channel.
-const READY_MAX: usize = 128;
+/// Requests that are asked in a turn of those that have waited for the store, or for the
+/// members of a channel.
+const READY_MAX: usize = 1_024;
 
 /// Sessions whose next request waits.
 #[derive(Debug, Default)]
 pub(crate) struct QueuedSessions {
     /// It has a long answer.
     long_answers: VecDeque<SessionKey>,
-    /// It is asked once the store is not busy.
+    /// It is asked once the store is not busy: one of each in turn.
     pub(crate) ready: VecDeque<SessionKey>,
 }
 
@@ -92,7 +92,8 @@ impl<S: Store> Engine<S> {
             && session.is_some_and(|session| session.queued_requests.front().is_some_and(is_stored))
     }
 
-    /// Asks the requests that a session has queued, until one has to wait.
+    /// Asks the requests that a session has queued, until one has to wait, or the store has
+    /// one of them.
     fn ask_queued_by(&mut self, key: SessionKey) {
         let Some(front) = self.sessions.get(key).map(|session| session.front) else {
             return;
@@ -110,10 +111,19 @@ impl<S: Store> Engine<S> {
                 }
                 return;
             }
+            let has_stored = is_stored(&request);
             self.ask_office(key, request);
+            if has_stored && self.has_queued(key) {
+                self.queued.ready.push_back(key);
+                return;
+            }
         }
         // It may have been held.
         self.list_rest(front);
+    }
+
+    fn has_queued(&self, key: SessionKey) -> bool {
+        self.sessions.get(key).is_some_and(|session| !session.queued_requests.is_empty())
     }
 
     /// Drops what a session that ends has queued, but not what its client has confirmed.

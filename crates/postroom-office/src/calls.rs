@@ -36,8 +36,9 @@ struct UnderWay {
     bytes: usize,
 }
 
-/// Bytes of memory that a call takes beside its texts, with its outcome.
-const CALL_BYTES: usize = 1 << 10;
+/// What a call takes beside its texts, with its outcome: in bytes of memory, and as many
+/// bytes of text as take as long to complete.
+const CALL_BYTES: usize = 4 << 10;
 
 /// The calls under way.
 #[derive(Debug, Default)]

@@ -52,9 +52,9 @@ pub use file_passwords::{FilePasswords, PasswordTables};
 pub use output::{Announcements, Operator, Output, Posts};
 pub use password_file::{PasswordRead, PasswordsRead};
 
-/// Bytes of memory of the calls that wait for the store. While the disk is slow, this much
-/// may be stored by one sync.
-const CALL_BYTES_MAX: usize = 4 << 20;
+/// Bytes of the calls that wait for the store. While the disk is slow, this much may be
+/// stored by one sync; it is completed in one turn.
+const CALL_BYTES_MAX: usize = 16 << 20;
 
 /// Accounts, mailboxes and channels, as sessions see them.
 #[derive(Debug)]

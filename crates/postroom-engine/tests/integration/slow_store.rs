@@ -7,10 +7,10 @@ use crate::driver::{Driver, PeerKey};
 
 const SENDERS: usize = 200;
 /// Messages that each of them sends at once.
-const EACH: usize = 10;
+const EACH: usize = 20;
 const TEXT_BYTES: usize = 8_000;
 /// What calls that wait for the store may take.
-const CALL_BYTES_MAX: usize = 4 << 20;
+const CALL_BYTES_MAX: usize = 16 << 20;
 /// What may wait of a session beside: a read, and the line before it.
 const QUEUED_BYTES_MAX: usize = 16 << 10;
 
@@ -107,7 +107,6 @@ fn a_sender_of_one_message_does_not_wait_for_all_of_a_flood() {
         run_jobs(&mut driver);
         groups += 1;
     }
-    // All others have a read before it, and no more.
-    let before = 1 + (SENDERS * QUEUED_BYTES_MAX).div_ceil(CALL_BYTES_MAX);
-    assert!(groups <= before + 1, "{groups} groups");
+    // The one under way, the one that waited behind it, and one with a message of each.
+    assert!(groups <= 3, "{groups} groups");
 }
