@@ -1,6 +1,8 @@
 //! The store against its contract, and what only this store can get wrong.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use postroom_model::{Author, Channel, Name, Position, Post, PostRefusal, Text, Unknown};
 use postroom_store::contract::{self, Fixture};
@@ -11,7 +13,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::file::database as database_file;
-use crate::{DataFolder, OpenError, SqliteStore};
+use crate::{CommitJob, CommitJobDone, DataFolder, OpenError, SqliteStore};
 
 mod damage;
 mod gaps;
@@ -28,6 +30,52 @@ impl Fixture for Place {
 
     fn open(&mut self, limits: Limits) -> SqliteStore {
         open(&self.0, limits)
+    }
+}
+
+fn run_elsewhere(job: CommitJob) -> CommitJobDone {
+    thread::spawn(|| job.run()).join().unwrap()
+}
+
+/// A place whose stores' jobs run on a thread.
+struct Elsewhere(Place);
+
+impl Fixture for Elsewhere {
+    type Store = SqliteStore;
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn open(&mut self, limits: Limits) -> SqliteStore {
+        self.0.open(limits)
+    }
+
+    fn run(job: CommitJob) -> CommitJobDone {
+        run_elsewhere(job)
+    }
+}
+
+/// A place whose stores' jobs run here and on a thread by turns.
+struct HereAndThere(Place);
+
+impl Fixture for HereAndThere {
+    type Store = SqliteStore;
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn open(&mut self, limits: Limits) -> SqliteStore {
+        self.0.open(limits)
+    }
+
+    fn run(job: CommitJob) -> CommitJobDone {
+        static JOBS: AtomicUsize = AtomicUsize::new(0);
+        match JOBS.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => job.run(),
+            _ => run_elsewhere(job),
+        }
     }
 }
 
@@ -100,10 +148,13 @@ fn keeps_the_contract_of_all_stores() {
 }
 
 #[test]
-fn a_job_runs_on_any_thread() {
-    contract::check_elsewhere(&mut Place(TempDir::new().unwrap()), |job| {
-        std::thread::spawn(|| job.run()).join().unwrap()
-    });
+fn keeps_the_contract_where_jobs_run_on_a_thread() {
+    contract::check(&mut Elsewhere(Place(TempDir::new().unwrap())));
+}
+
+#[test]
+fn keeps_the_contract_while_jobs_change_their_thread() {
+    contract::check(&mut HereAndThere(Place(TempDir::new().unwrap())));
 }
 
 #[test]

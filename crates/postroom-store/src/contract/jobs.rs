@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use postroom_model::Position;
 
 use super::live::{channel, post};
-use super::{Desk, Fixture, JobOf, append, limits, name, open};
-use crate::{
-    AccountId, Call, Completion, Job, Key, Outcome, PasswordHash, Store, Ticket, Timestamp,
-};
+use super::{Desk, Fixture, append, limits, name, open};
+use crate::{AccountId, Call, Completion, Key, Outcome, PasswordHash, Store, Ticket, Timestamp};
 
 impl<S: Store> Desk<S> {
     /// The next job. A store across a network may have none at first.
@@ -41,15 +39,11 @@ impl<S: Store> Desk<S> {
         }
     }
 
-    fn finish(&mut self, job: S::Job) {
-        self.store.finish(job.run()).expect("the job commits");
-    }
-
     /// Settles until so many calls are completed; their tickets, as they came.
     fn settle(&mut self, count: usize) -> Vec<Ticket> {
         let mut completed = Vec::new();
         while completed.len() < count {
-            self.store.settle(Timestamp(1), &mut completed).expect("the store settles");
+            self.run_jobs(&mut completed);
         }
         completed.iter().map(|completion| completion.ticket).collect()
     }
@@ -178,21 +172,6 @@ pub(super) fn a_login_waits_for_the_password_that_is_being_set<F: Fixture>(fixtu
     assert!(matches!(opened, Outcome::Locked { .. }), "{opened:?}");
 }
 
-pub(super) fn a_job_runs_elsewhere<F: Fixture>(
-    fixture: &mut F,
-    run: impl FnOnce(JobOf<F>) -> <JobOf<F> as Job>::Done,
-) {
-    let mut desk = Desk::open(fixture, limits(9));
-    let (bob, _) = desk.log_in("bob");
-    let ticket = desk.submit(append(bob, "bob", "one"));
-    let done = run(desk.job());
-    desk.store.finish(done).expect("the job commits");
-    assert_eq!(desk.settle(1), [ticket]);
-    drop(desk);
-    let mut desk = Desk::open(fixture, limits(9));
-    assert_eq!(desk.log_in("bob"), (bob, 1));
-}
-
 pub(super) fn a_job_that_never_ran_stored_and_acknowledged_nothing<F: Fixture>(fixture: &mut F) {
     let mut desk = Desk::open(fixture, limits(9));
     let (bob, _) = desk.log_in("bob");
@@ -213,7 +192,7 @@ pub(super) fn a_job_whose_result_is_lost_acknowledged_nothing<F: Fixture>(fixtur
     let (bob, _) = desk.log_in("bob");
     desk.submit(append(bob, "bob", "perhaps"));
     desk.submit(post(None, &["#a"], "perhaps"));
-    let done = desk.job().run();
+    let done = (desk.run)(desk.job());
     drop(done);
     desk.submit(Call::Read { account: bob });
     for _ in 0..10 {

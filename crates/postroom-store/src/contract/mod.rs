@@ -31,6 +31,11 @@ pub trait Fixture {
 
     /// Opens the store that is kept there, the one before having been dropped.
     fn open(&mut self, limits: Limits) -> Self::Store;
+
+    /// Runs a job of such a store, here or elsewhere.
+    fn run(job: JobOf<Self>) -> DoneOf<Self> {
+        job.run()
+    }
 }
 
 /// Runs all tests of the contract.
@@ -83,25 +88,20 @@ pub fn check<F: Fixture>(fixture: &mut F) {
 /// The jobs of a fixture's stores.
 pub type JobOf<F> = <<F as Fixture>::Store as Store>::Job;
 
-/// Runs the test that a job may run on another thread, which `run` starts and joins.
-pub fn check_elsewhere<F: Fixture>(
-    fixture: &mut F,
-    run: impl FnOnce(JobOf<F>) -> <JobOf<F> as Job>::Done,
-) {
-    fixture.clear();
-    jobs::a_job_runs_elsewhere(fixture, run);
-}
+/// What they come to.
+pub type DoneOf<F> = <JobOf<F> as Job>::Done;
 
 /// A store and how to ask it one thing at a time.
-struct Desk<S> {
+struct Desk<S: Store> {
     store: S,
+    run: fn(S::Job) -> <S::Job as Job>::Done,
     next_ticket: u64,
     now: Timestamp,
 }
 
 impl<S: Store> Desk<S> {
     fn open<F: Fixture<Store = S>>(fixture: &mut F, limits: Limits) -> Self {
-        Self { store: fixture.open(limits), next_ticket: 0, now: Timestamp(1) }
+        Self { store: fixture.open(limits), run: F::run, next_ticket: 0, now: Timestamp(1) }
     }
 
     fn submit(&mut self, call: Call) -> Ticket {
@@ -109,6 +109,18 @@ impl<S: Store> Desk<S> {
         self.next_ticket += 1;
         self.store.submit(ticket, call);
         ticket
+    }
+
+    /// Runs jobs until there is none.
+    fn run_jobs(&mut self, completed: &mut Vec<Completion>) {
+        while let Some(job) = self.store.next_job(self.now) {
+            self.finish(job);
+        }
+        self.store.take_completions(completed);
+    }
+
+    fn finish(&mut self, job: S::Job) {
+        self.store.finish((self.run)(job)).expect("the job commits");
     }
 
     /// Settles calls as one group and returns what they came to.
@@ -121,7 +133,7 @@ impl<S: Store> Desk<S> {
         let mut completed: Vec<Completion> = Vec::new();
         // A store across a network may need several rounds.
         while completed.len() < expected.len() {
-            self.store.settle(self.now, &mut completed).expect("the store settles");
+            self.run_jobs(&mut completed);
         }
         completed.sort_by_key(|completion| completion.ticket.0);
         let tickets: Vec<_> = completed.iter().map(|completion| completion.ticket).collect();

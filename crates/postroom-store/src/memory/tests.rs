@@ -48,14 +48,6 @@ fn keeps_the_contract_whatever_is_late() {
     }
 }
 
-#[test]
-#[expect(clippy::disallowed_methods, reason = "shows that a job is not bound to its thread")]
-fn a_job_runs_on_any_thread() {
-    contract::check_elsewhere(&mut Place { disk: MemoryDisk::default(), seed: None }, |job| {
-        std::thread::spawn(|| job.run()).join().unwrap()
-    });
-}
-
 /// Whether a store answers a call without a job, if it can.
 fn answers_at_once(call: &Call) -> bool {
     matches!(
