@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 
-use postroom_model::{Channel, Request, SessionKey};
+use postroom_model::{Channel, Notice, Request, SessionKey};
 use postroom_protocol::{LISTED_MAX, Stream};
 use postroom_store::Store;
 
@@ -35,6 +35,12 @@ pub(crate) struct QueuedSessions {
     long_answers: VecDeque<SessionKey>,
     /// It is asked once the store is not busy: one of each in turn.
     pub(crate) ready: VecDeque<SessionKey>,
+}
+
+impl QueuedSessions {
+    pub(crate) fn has_any(&self) -> bool {
+        !self.long_answers.is_empty() || !self.ready.is_empty()
+    }
 }
 
 impl<S: Store> Engine<S> {
@@ -89,7 +95,9 @@ impl<S: Store> Engine<S> {
     pub(crate) fn is_held(&self, connection: &Connection) -> bool {
         let session = connection.session.and_then(|session| self.sessions.get(session));
         connection.stream == Stream::Front
-            && session.is_some_and(|session| session.queued_requests.front().is_some_and(is_stored))
+            && session.is_some_and(|session| {
+                session.queued_requests.iter().any(|request| !has_long_answer(request))
+            })
     }
 
     /// Asks the requests that a session has queued, until one has to wait, or the store has
@@ -112,7 +120,15 @@ impl<S: Store> Engine<S> {
                 return;
             }
             let has_stored = is_stored(&request);
+            let awaits_delivery = matches!(
+                request,
+                Request::Post { awaits_delivery: true, .. }
+                    | Request::Tell { awaits_delivery: true, .. }
+            );
             self.ask_office(key, request);
+            if awaits_delivery {
+                self.abandon_late(key);
+            }
             if has_stored && self.has_queued(key) {
                 self.queued.ready.push_back(key);
                 return;
@@ -120,6 +136,23 @@ impl<S: Store> Engine<S> {
         }
         // It may have been held.
         self.list_rest(front);
+    }
+
+    /// Stops waiting for delivery receipts, unless the request has not been asked yet: then
+    /// right after that.
+    pub(crate) fn abandon(&mut self, key: SessionKey) {
+        let session = self.sessions.get_mut(key);
+        match session.filter(|session| !session.queued_requests.is_empty()) {
+            Some(session) => session.abandons = true,
+            None => self.office.note(key, Notice::Abandon),
+        }
+    }
+
+    fn abandon_late(&mut self, key: SessionKey) {
+        let session = self.sessions.get_mut(key);
+        if session.is_some_and(|session| std::mem::take(&mut session.abandons)) {
+            self.office.note(key, Notice::Abandon);
+        }
     }
 
     fn has_queued(&self, key: SessionKey) -> bool {
@@ -145,7 +178,7 @@ impl<S: Store> Engine<S> {
             self.due.add_poster(channel, key);
             return true;
         }
-        if self.office.is_busy() && (is_stored(request) || self.cost(request) == PAGE_COST) {
+        if self.office.is_busy() && self.waits_for_store(key, request) {
             self.queued.ready.push_back(key);
             return true;
         }
@@ -154,6 +187,17 @@ impl<S: Store> Engine<S> {
             self.queued.long_answers.push_back(key);
         }
         !has_room
+    }
+
+    /// Whether a request would take memory while the store is busy. What a client has
+    /// confirmed is not held up, nor a login; what is answered from memory or live only
+    /// waits for the earlier requests of its session.
+    fn waits_for_store(&self, key: SessionKey, request: &Request) -> bool {
+        match request {
+            Request::Confirm | Request::LogIn { .. } => false,
+            Request::Timeline { .. } => true,
+            request => is_stored(request) || self.office.has_requests(key),
+        }
     }
 
     /// The first of these channels of which members are still to be told what was posted
@@ -186,8 +230,12 @@ impl<S: Store> Engine<S> {
     }
 }
 
+fn has_long_answer(request: &Request) -> bool {
+    matches!(request, Request::Timeline { .. } | Request::ListPresent)
+}
+
 /// Whether the store has to keep something for a request, or to read a message or a post
-/// for it. What a client has confirmed is not held up, nor a login.
+/// for it.
 fn is_stored(request: &Request) -> bool {
     matches!(
         request,

@@ -18,8 +18,8 @@ pub(crate) struct DueChannels {
     channels: BTreeMap<ChannelPlace, DueChannel>,
     /// All of them, by the bytes that were told of each.
     order: BTreeSet<(u64, ChannelPlace)>,
-    /// Where in that order the last member was. A channel begins there, however little was
-    /// told of it before.
+    /// Where a channel begins in that order, however little was told of it before: what was
+    /// told of each, had all that are due been told equally.
     at: u64,
 }
 
@@ -39,6 +39,11 @@ impl DueChannels {
     /// Whether members of a channel are to be told.
     pub(crate) fn is_due(&self, channel: ChannelPlace) -> bool {
         self.channels.contains_key(&channel)
+    }
+
+    /// Whether sessions wait to post.
+    pub(crate) fn has_posters(&self) -> bool {
+        self.channels.values().any(|due| !due.posters.is_empty())
     }
 
     /// Adds members of a channel.
@@ -61,8 +66,7 @@ impl DueChannels {
 
     /// Takes the next member to be told, and its channel.
     pub(crate) fn next(&mut self) -> Option<(ChannelPlace, SessionKey)> {
-        let (told, channel) = *self.order.first()?;
-        self.at = told;
+        let (_, channel) = *self.order.first()?;
         let member = self.channels.get_mut(&channel)?.members.pop_front()?;
         Some((channel, member))
     }
@@ -78,12 +82,14 @@ impl DueChannels {
         let Some(due) = self.channels.get_mut(&channel) else {
             return Vec::new();
         };
+        let cost = (bytes + MEMBER_BYTES) as u64;
+        self.at += cost / self.order.len().max(1) as u64;
         self.order.remove(&(due.told, channel));
         due.members.extend(again);
         if due.members.is_empty() {
             return self.channels.remove(&channel).map_or_else(Vec::new, |due| due.posters);
         }
-        due.told += (bytes + MEMBER_BYTES) as u64;
+        due.told += cost;
         self.order.insert((due.told, channel));
         Vec::new()
     }
@@ -123,6 +129,21 @@ mod tests {
         assert_eq!(released, [session(300)]);
         assert!(of_big <= 1, "{of_big} of the others came before");
         assert!(due.is_due(BIG) && !due.is_due(SMALL));
+    }
+
+    #[test]
+    fn channels_of_one_member_do_not_keep_the_others_back() {
+        let mut due = DueChannels::default();
+        due.add(BIG, (0..1_000).map(session).collect());
+        let mut of_big = 0;
+        for number in 0..1_000 {
+            let small = ChannelPlace(10 + number % 7);
+            due.add(small, vec![session(5_000)]);
+            let (channel, _) = due.next().unwrap();
+            of_big += usize::from(channel == BIG);
+            due.told(channel, 100, None);
+        }
+        assert!(of_big >= 100, "{of_big} of 1,000");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use postroom_model::SessionKey;
+use postroom_model::{Notice, SessionKey};
 use postroom_protocol::{Input, Login, Outputs, PostHandling, Reading, Stream, Timer};
 use postroom_store::Store;
 
@@ -110,6 +110,7 @@ impl<S: Store> Engine<S> {
     /// Whether bytes of a connection would be read, if it had any.
     pub fn takes_bytes(&self, key: ConnectionKey) -> bool {
         let connection = self.connections.get(key.index());
+        let connection = connection.filter(|connection| !self.is_held(connection));
         let reading = connection.map(|connection| self.reading(connection));
         matches!(reading, Some(Reading::Bytes | Reading::Proof))
     }
@@ -424,7 +425,10 @@ impl<S: Store> Engine<S> {
         }
         if !outputs.notices.is_empty() {
             for notice in outputs.notices.drain(..) {
-                self.office.note(key, notice);
+                match notice {
+                    Notice::Abandon => self.abandon(key),
+                    notice => self.office.note(key, notice),
+                }
             }
         }
         if !outputs.timers.is_empty() {

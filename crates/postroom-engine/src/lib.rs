@@ -273,7 +273,7 @@ impl<S: Store> Engine<S> {
 
     /// Whether clients have sent what was not taken yet.
     pub fn has_input_left(&self) -> bool {
-        self.turns.has_any()
+        self.turns.has_any() || self.queued.has_any() || self.due.has_posters()
     }
 
     /// Whether [`next_job`](Self::next_job) has something to ask of the store: before a

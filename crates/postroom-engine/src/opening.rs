@@ -47,6 +47,7 @@ impl<S: Store> Engine<S> {
             is_behind: false,
             is_catching_up: false,
             queued_requests: VecDeque::new(),
+            abandons: false,
             queued_bytes: 0,
             missed_lines: 0,
             dialling: None,

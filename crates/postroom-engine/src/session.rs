@@ -16,6 +16,7 @@ use crate::recent::Position;
 use crate::timers::Slot;
 
 /// A session, as far as the engine knows it.
+#[expect(clippy::struct_excessive_bools, reason = "each is for itself")]
 pub(crate) struct Session {
     pub(crate) protocol: &'static Protocol,
     pub(crate) listener: ListenerKey,
@@ -43,6 +44,8 @@ pub(crate) struct Session {
     pub(crate) is_catching_up: bool,
     /// Its requests that the office has not been asked yet.
     pub(crate) queued_requests: VecDeque<Request>,
+    /// It waits no more for the delivery receipts of the one of them that awaits some.
+    pub(crate) abandons: bool,
     /// Bytes that it queues for its client itself.
     pub(crate) queued_bytes: usize,
     /// Live lines for which there was no room.

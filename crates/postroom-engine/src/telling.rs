@@ -87,7 +87,10 @@ impl<S: Store> Engine<S> {
 
     /// Keeps posts, and lists the members to be told of them.
     fn keep_posts(&mut self, Posts { channels, posts }: Posts) {
-        let begin = |(channel, members)| (self.recent.end_of(channel), members);
+        let begin = |(channel, members)| {
+            let is_due = self.recent.place(&channel).is_some_and(|place| self.due.is_due(place));
+            (self.recent.end_of(channel, is_due), members)
+        };
         let listed: Vec<_> = channels.into_iter().map(begin).collect();
         for (author, posted) in posts {
             self.recent.add(author, posted);

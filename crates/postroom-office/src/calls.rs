@@ -38,7 +38,7 @@ struct UnderWay {
 
 /// What a call takes beside its texts, with its outcome: in bytes of memory, and as many
 /// bytes of text as take as long to complete.
-const CALL_BYTES: usize = 4 << 10;
+pub(crate) const CALL_BYTES: usize = 4 << 10;
 
 /// The calls under way.
 #[derive(Debug, Default)]

@@ -42,7 +42,7 @@ use creations::{Creations, Kind, Reservation};
 use live::Live;
 use locks::Locks;
 use password_file::PasswordFile;
-use requests::Due;
+use requests::{Due, Requests};
 use session::{Identity, Session, SpareWork};
 
 pub use check::{Check, Checked};
@@ -64,6 +64,8 @@ pub struct Office<S> {
     /// Distinguishes the sessions that use one place of `sessions` one after the other.
     next_generation: u32,
     spare: SpareWork,
+    /// Bytes of the requests that have not begun.
+    deferred_bytes: usize,
     calls: Calls,
     live: Live,
     outputs: VecDeque<Output>,
@@ -99,6 +101,7 @@ impl<S: Store> Office<S> {
             sessions: Slab::new(),
             next_generation: 0,
             spare: SpareWork::default(),
+            deferred_bytes: 0,
             calls: Calls::default(),
             live: Live::default(),
             outputs,
@@ -136,8 +139,9 @@ impl<S: Store> Office<S> {
         let Some(record) = find(&mut self.sessions, session) else {
             return;
         };
-        let work = record.work_or(&mut self.spare);
-        if let Some((number, request)) = work.requests.add(request) {
+        record.work_or(&mut self.spare);
+        let begun = self.with_requests(session, |requests| requests.add(request));
+        if let Some((number, request)) = begun.flatten() {
             self.act(RequestKey { session, number }, request);
         }
     }
@@ -196,6 +200,7 @@ impl<S: Store> Office<S> {
         let before = std::mem::replace(&mut record.identity, after);
         self.outputs.extend(self.posts.take().map(Output::Posts));
         if let Some(work) = record.work() {
+            self.deferred_bytes -= work.requests.deferred_bytes();
             work.requests.drop_deferred();
             for channel in work.channels.drain(..) {
                 if self.live.leave_channel(session, &channel) {
@@ -273,7 +278,8 @@ impl<S: Store> Office<S> {
     pub fn has_work(&self) -> bool {
         let has_newcomers = self.file.as_ref().is_some_and(PasswordFile::has_newcomers);
         let has_outputs = !self.outputs.is_empty() || self.posts.is_some();
-        self.asks_the_store() || has_outputs || has_newcomers
+        let asks = self.has_submitted || !self.claims.is_empty() || self.locks.can_begin();
+        asks || has_outputs || has_newcomers
     }
 
     /// Sessions that there are, with those that have ended and still have a request under
@@ -285,7 +291,28 @@ impl<S: Store> Office<S> {
     /// Whether calls that take as much memory as may be wait for the store. More requests
     /// that it has to store, or to read, had better wait elsewhere.
     pub fn is_busy(&self) -> bool {
-        self.calls.bytes() >= CALL_BYTES_MAX
+        self.calls.bytes() + self.deferred_bytes >= CALL_BYTES_MAX
+    }
+
+    /// Whether a session has requests that are not answered.
+    pub fn has_requests(&self, session: SessionKey) -> bool {
+        let record = self.sessions.get(session.index());
+        record.is_some_and(|record| {
+            record.generation == session.generation() && record.has_requests()
+        })
+    }
+
+    /// Does something with the requests of a session, if it has any.
+    fn with_requests<T>(
+        &mut self,
+        session: SessionKey,
+        act: impl FnOnce(&mut Requests) -> T,
+    ) -> Option<T> {
+        let requests = &mut find(&mut self.sessions, session)?.work()?.requests;
+        self.deferred_bytes -= requests.deferred_bytes();
+        let result = act(requests);
+        self.deferred_bytes += requests.deferred_bytes();
+        Some(result)
     }
 
     /// Whether the store has nothing to do, and nothing is to be asked of it.
@@ -353,7 +380,7 @@ impl<S: Store> Office<S> {
             return;
         };
         let has_ended = record.has_ended;
-        let due = record.work().and_then(|work| work.requests.settle(key.number, reply));
+        let due = self.with_requests(key.session, |all| all.settle(key.number, reply)).flatten();
         self.outputs
             .extend(due.filter(|_| !has_ended).map(|reply| Output::Reply(key.session, reply)));
     }
@@ -361,22 +388,22 @@ impl<S: Store> Office<S> {
     /// Passes on the replies that are due in a session. Once it has no request left, its
     /// presence is released, and the session is removed if it has ended.
     fn advance(&mut self, session: SessionKey) {
-        let Some(mut record) = find(&mut self.sessions, session) else {
+        let Some(record) = find(&mut self.sessions, session) else {
             return;
         };
-        while let Some(due) = record.work().and_then(|work| work.requests.take_due()) {
+        let has_ended = record.has_ended;
+        while let Some(due) = self.with_requests(session, Requests::take_due).flatten() {
             match due {
-                Due::Reply(_) if record.has_ended => {}
+                Due::Reply(_) if has_ended => {}
                 Due::Reply(reply) => self.outputs.push_back(Output::Reply(session, reply)),
                 Due::Request(number, request) => {
                     self.act(RequestKey { session, number }, request);
-                    match find(&mut self.sessions, session) {
-                        Some(found) => record = found,
-                        None => return,
-                    }
                 }
             }
         }
+        let Some(record) = find(&mut self.sessions, session) else {
+            return;
+        };
         if record.has_requests() {
             return;
         }

@@ -48,6 +48,11 @@ impl Locks {
         !self.waiting.is_empty()
     }
 
+    /// Whether the next of them can be tried now.
+    pub(crate) fn can_begin(&self) -> bool {
+        self.has_waiting() && self.under_way == 0
+    }
+
     /// Adds names to be locked.
     pub(crate) fn add(&mut self, names: NewNames) {
         if !names.is_empty() {

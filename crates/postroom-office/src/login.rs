@@ -12,6 +12,7 @@ use crate::calls::{Origin, RequestKey};
 use crate::check::{Against, Check, Checked, Verdict};
 use crate::creations::Kind;
 use crate::file_passwords::FilePasswords;
+use crate::requests::Requests;
 use crate::session::{Identity, LogIn, Opened, Present, Stage};
 use crate::{Office, find};
 
@@ -61,9 +62,7 @@ impl<S: Store> Office<S> {
             self.checks.remove(key, &login.name, peer.network);
         }
         // The results of its calls are dropped.
-        if let Some(work) = self.session(session).and_then(|record| record.work()) {
-            work.requests.clear();
-        }
+        self.with_requests(session, Requests::clear);
     }
 
     fn open(&mut self, key: RequestKey, name: Name, password: Key, terms: Terms) {

@@ -15,12 +15,16 @@ use std::collections::VecDeque;
 
 use postroom_model::{Reply, Request};
 
+use crate::calls::CALL_BYTES;
+
 /// The requests, the earliest first.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     /// The number of the earliest.
     first: u32,
     pending: VecDeque<Pending>,
+    /// Bytes of memory that those take which have not begun.
+    deferred_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -33,6 +37,26 @@ enum Pending {
     Ready(Reply),
     /// It begins when what it waits for is answered.
     Deferred(Request),
+}
+
+impl Pending {
+    fn deferred_bytes(&self) -> usize {
+        match self {
+            Self::Deferred(request) => bytes(request),
+            Self::Waiting | Self::Reading | Self::Ready(_) => 0,
+        }
+    }
+}
+
+/// Bytes of memory that a request takes until it begins.
+fn bytes(request: &Request) -> usize {
+    let text = match request {
+        Request::Compose { text, .. } | Request::Post { text, .. } | Request::Tell { text, .. } => {
+            text.as_str().len()
+        }
+        _ => 0,
+    };
+    CALL_BYTES + text
 }
 
 /// What a request needs to be answered.
@@ -100,6 +124,7 @@ impl Requests {
         let needs = Needs::of(&request);
         let must_wait = self.barrier().is_some() || needs != Needs::Commit && !self.is_empty();
         if must_wait {
+            self.deferred_bytes += bytes(&request);
             self.pending.push_back(Pending::Deferred(request));
             return None;
         }
@@ -128,6 +153,7 @@ impl Requests {
             self.pop();
             return Some(reply);
         }
+        self.deferred_bytes -= pending.deferred_bytes();
         *pending = Pending::Ready(reply);
         None
     }
@@ -149,7 +175,10 @@ impl Requests {
             return None;
         }
         match std::mem::replace(pending, needs.begun()) {
-            Pending::Deferred(request) => Some(Due::Request(self.number(place), request)),
+            Pending::Deferred(request) => {
+                self.deferred_bytes -= bytes(&request);
+                Some(Due::Request(self.number(place), request))
+            }
             _ => None,
         }
     }
@@ -165,6 +194,12 @@ impl Requests {
                 *pending = Pending::Ready(Reply::Unavailable);
             }
         }
+        self.deferred_bytes = 0;
+    }
+
+    /// Bytes of memory that those take which have not begun, about.
+    pub(crate) fn deferred_bytes(&self) -> usize {
+        self.deferred_bytes
     }
 
     /// Forgets all requests: whatever they come to is not told.
@@ -174,6 +209,7 @@ impl Requests {
 
     fn pop(&mut self) -> Option<Pending> {
         let pending = self.pending.pop_front()?;
+        self.deferred_bytes -= pending.deferred_bytes();
         self.first = self.first.wrapping_add(1);
         Some(pending)
     }

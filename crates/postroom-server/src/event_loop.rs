@@ -126,7 +126,7 @@ impl<S: Store> Server<S> {
 
     /// Serves until a signal asks it to stop, or the store fails.
     pub fn run(mut self) -> Result<(), ServerError> {
-        let served = self.serve();
+        let served = self.serve().and_then(|()| self.finish_last());
         self.engine.cut_off();
         self.log_the_rest();
         match &served {
@@ -157,6 +157,16 @@ impl<S: Store> Server<S> {
             self.ask_for_acknowledgements();
         }
         Ok(())
+    }
+
+    /// Waits for the job under way, if there is one: nothing that it stores is acknowledged
+    /// any more, but its failure is told.
+    fn finish_last(&mut self) -> Result<(), ServerError> {
+        if self.threads.commits() {
+            tracing::info!("waiting for the disk");
+        }
+        self.threads.end_commits();
+        self.take_from_threads()
     }
 
     fn report(&mut self, category: Category, what: &str) {

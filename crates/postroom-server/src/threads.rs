@@ -42,6 +42,8 @@ pub(crate) enum Told<D> {
 #[derive(Debug)]
 pub(crate) struct Threads<J: Job> {
     jobs: Option<Sender<J>>,
+    /// The thread that runs them.
+    committer: Option<JoinHandle<()>>,
     /// Jobs that have not come back.
     jobs_under_way: usize,
     checks: Option<Sender<Check>>,
@@ -128,11 +130,11 @@ impl<J: Job> Threads<J> {
             })?);
         }
         let (jobs, queue) = channel::<J>();
-        handles.push(spawn("commit", &notifier, move |notifier| {
+        let committer = spawn("commit", &notifier, move |notifier| {
             for job in queue {
                 notifier.tell(Told::Committed(job.run()));
             }
-        })?);
+        })?;
         let reader = passwords.map(|source| Reader::start(source, &notifier)).transpose()?;
         handles.push(spawn("housekeeping", &notifier, move |notifier| {
             if let Err(failure) = housekeeping() {
@@ -141,6 +143,7 @@ impl<J: Job> Threads<J> {
         })?);
         Ok(Self {
             jobs: Some(jobs),
+            committer: Some(committer),
             jobs_under_way: 0,
             checks: Some(checks),
             idle_checkers: CHECKERS,
@@ -157,6 +160,14 @@ impl<J: Job> Threads<J> {
             self.jobs_under_way += 1;
             // The receiver lives until `jobs` is dropped.
             let _ = jobs.send(job);
+        }
+    }
+
+    /// Waits until all jobs have run; what they came to can be [taken](Self::take_told) then.
+    pub(crate) fn end_commits(&mut self) {
+        self.jobs = None;
+        if let Some(committer) = self.committer.take() {
+            join(committer);
         }
     }
 
@@ -202,8 +213,8 @@ impl<J: Job> Threads<J> {
     /// Joins all threads. The caller must have stopped their work.
     pub(crate) fn join(mut self) {
         self.stopping.store(true, Ordering::Relaxed);
+        self.end_commits();
         self.checks = None;
-        self.jobs = None;
         // With what has come back and was not taken: as long as a job keeps the store's
         // files, its housekeeping does not end.
         drop(self.told);
@@ -215,12 +226,14 @@ impl<J: Job> Threads<J> {
                 self.handles.push(handle);
             }
         }
-        for handle in self.handles {
-            let name = handle.thread().name().unwrap_or("unnamed").to_owned();
-            if handle.join().is_err() {
-                tracing::error!(thread = name, "a thread has panicked");
-            }
-        }
+        self.handles.into_iter().for_each(join);
+    }
+}
+
+fn join(handle: JoinHandle<()>) {
+    let name = handle.thread().name().unwrap_or("unnamed").to_owned();
+    if handle.join().is_err() {
+        tracing::error!(thread = name, "a thread has panicked");
     }
 }
 

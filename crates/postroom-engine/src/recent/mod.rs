@@ -148,13 +148,15 @@ impl RecentPosts {
 
     /// The position after the posts of a channel. First drops some of them, as the limits
     /// want. So posts that come together are all kept until those after them come, and
-    /// only a slow reader misses any: these are taken when all others have been told.
-    pub(crate) fn end_of(&mut self, name: Channel) -> Position {
+    /// only a slow reader misses any: these are taken when all others have been told. Where
+    /// they come before (`is_due`), the channel keeps more for that time: as much as one
+    /// group has.
+    pub(crate) fn end_of(&mut self, name: Channel, is_due: bool) -> Position {
         let place = match self.places.get(&name) {
             Some(place) => *place,
             None => self.begin(Some(name)),
         };
-        self.make_room(place)
+        self.make_room(place, is_due)
     }
 
     /// Adds a post to its channel, of which [`end_of`](Self::end_of) was asked before.
@@ -171,7 +173,7 @@ impl RecentPosts {
             Some(place) => place,
             None => self.begin(None),
         };
-        let position = self.make_room(place);
+        let position = self.make_room(place, false);
         let bytes = announcements.events() * ANNOUNCEMENT_BYTES;
         self.keep(place, What::Announcements(Box::new(announcements)), bytes);
         position
@@ -196,8 +198,8 @@ impl RecentPosts {
     }
 
     /// Drops what the limits want dropped; returns the position after what is kept.
-    fn make_room(&mut self, place: ChannelPlace) -> Position {
-        self.drop_old(place);
+    fn make_room(&mut self, place: ChannelPlace, is_due: bool) -> Position {
+        self.drop_old(place, is_due);
         let channel = &self.channels[place.0];
         let next = channel.first + channel.posts.len() as u64;
         Position { channel: place, next, own: 0, is_due: false }
@@ -215,8 +217,8 @@ impl RecentPosts {
         self.bytes += bytes;
     }
 
-    fn drop_old(&mut self, place: ChannelPlace) {
-        while self.is_too_much(place) {
+    fn drop_old(&mut self, place: ChannelPlace, is_due: bool) {
+        while !is_due && self.is_too_much(place) {
             self.drop_first(place);
         }
         while self.bytes > self.limits.bytes_in_all

@@ -74,7 +74,7 @@ fn add<'a>(
     members: impl IntoIterator<Item = &'a mut Member>,
 ) {
     let by = |(author, number): &(_, _)| (*author, posted(channel, *number));
-    let position = recent.end_of(channel.clone());
+    let position = recent.end_of(channel.clone(), false);
     for (author, posted) in posts.iter().map(by) {
         recent.add(author, posted);
     }

@@ -95,6 +95,26 @@ fn a_client_whose_post_waits_is_not_read_from() {
 }
 
 #[test]
+fn what_arrived_behind_a_post_that_waits_is_answered_before_a_stop() {
+    const LAST_TURNS: usize = 64;
+    let (mut driver, _, [ann, ..]) = busy();
+    driver.put(ann, line_of(1).as_bytes());
+    driver.turn();
+    driver.put(ann, b"/say #quiet a\n/say #busy b\n/inbox\n");
+    for _ in 0..LAST_TURNS {
+        if driver.engine.has_input_left() {
+            driver.turn();
+        }
+    }
+    driver.engine.stop(driver.now);
+    driver.settle();
+    let lines = driver.lines(ann);
+    let said = ["Said in #busy.", "Said in #quiet.", "Said in #busy."];
+    assert_eq!(lines[..3], said);
+    assert_eq!(lines[3], "You have 0 unread messages.");
+}
+
+#[test]
 fn members_that_read_miss_nothing_however_many_others_post() {
     const POSTERS: usize = 10;
     const EACH: usize = 15;

@@ -1,9 +1,12 @@
 //! A store whose jobs take long: what waits for it is bounded, and the rest goes on.
 
-use postroom_engine::EngineSettings;
-use postroom_store::{Job as _, Limits};
+use std::time::Duration;
 
-use crate::driver::{Driver, PeerKey};
+use postroom_engine::{EngineSettings, RecentLimits};
+use postroom_protocol::{ChatSettings, Settings};
+use postroom_store::{Job as _, Limits, MemoryDisk};
+
+use crate::driver::{Driver, PORT, PeerKey, set_password};
 
 const SENDERS: usize = 200;
 /// Messages that each of them sends at once.
@@ -16,8 +19,9 @@ const QUEUED_BYTES_MAX: usize = 16 << 10;
 
 /// A driver with these mailboxes open, whose jobs are kept and not run from now on.
 fn held(names: &[&str]) -> (Driver, Vec<PeerKey>) {
-    let limits = Limits { mailbox_capacity: 1_000_000, ..Limits::default() };
-    let mut driver = Driver::new(EngineSettings::default(), limits);
+    let chat = ChatSettings { announces: false };
+    let session = Settings { chat, ..Settings::default() };
+    let mut driver = Driver::new(EngineSettings { session, ..EngineSettings::default() }, roomy());
     let clients = names.iter().map(|name| log_in(&mut driver, name)).collect();
     driver.held = Some(Vec::new());
     (driver, clients)
@@ -29,6 +33,18 @@ fn log_in(driver: &mut Driver, name: &str) -> PeerKey {
     driver.settle();
     driver.look(key);
     key
+}
+
+fn enter(driver: &mut Driver, name: &str) -> PeerKey {
+    let key = driver.connect("chat");
+    driver.send(key, format!("/setname {name}\n").as_bytes());
+    driver.settle();
+    driver.look(key);
+    key
+}
+
+fn roomy() -> Limits {
+    Limits { mailbox_capacity: 1_000_000, ..Limits::default() }
 }
 
 /// Clients that have sent much, of which the engine has taken what it takes.
@@ -73,16 +89,77 @@ fn what_waits_for_the_store_is_bounded() {
 }
 
 #[test]
-fn live_talk_and_logins_go_on_while_the_store_is_busy() {
+fn what_a_session_has_to_answer_first_counts_too() {
     let (mut driver, _) = held(&["bob"]);
     let kept = driver.held.take();
-    let [ann, cat] = ["ann", "cat"].map(|name| {
-        let key = driver.connect("chat");
-        driver.send(key, format!("/setname {name}\n").as_bytes());
+    let names: Vec<_> = (0..SENDERS).map(|number| format!("user{number}")).collect();
+    let users: Vec<_> = names.iter().map(|name| enter(&mut driver, name)).collect();
+    driver.held = kept;
+    // The count waits for the first message, and all others for the count.
+    let others = format!("/send bob {}\n", "x".repeat(TEXT_BYTES)).repeat(2 * EACH);
+    let asks = format!("/send bob a\n/inbox\n{others}");
+    for key in &users {
+        driver.put(*key, asks.as_bytes());
+    }
+    driver.settle();
+    let untaken: usize = users.iter().map(|key| driver.untaken(*key)).sum();
+    let taken = SENDERS * asks.len() - untaken;
+    assert!(taken <= CALL_BYTES_MAX + SENDERS * QUEUED_BYTES_MAX, "{taken} bytes were taken");
+}
+
+#[test]
+fn prompt_readers_miss_nothing_of_what_a_slow_sync_brings() {
+    const POSTERS: usize = 500;
+    let recent = RecentLimits { posts: POSTERS / 10, ..RecentLimits::default() };
+    let settings = EngineSettings { recent, ..EngineSettings::default() };
+    let mut driver = Driver::new(settings, Limits::default());
+    let reader = driver.connect("board");
+    driver.send(reader, b"s\n#busy\n");
+    let names: Vec<_> = (0..POSTERS).map(|number| format!("user{number}")).collect();
+    let posters: Vec<_> = names.iter().map(|name| enter(&mut driver, name)).collect();
+    driver.held = Some(Vec::new());
+    for key in posters {
+        driver.put(key, b"/say #busy hello\n/private user0 psst\n");
+    }
+    driver.settle();
+    while driver.held.as_ref().is_some_and(|held| !held.is_empty()) {
+        run_jobs(&mut driver);
+    }
+    assert_eq!(driver.lines(reader).len(), POSTERS);
+}
+
+#[test]
+fn whoever_waits_for_delivery_receipts_gives_up_also_while_the_post_waits() {
+    let (disk, limits) = (MemoryDisk::default(), roomy());
+    for name in ["ian", "iris"] {
+        set_password(&disk, limits, name, "1");
+    }
+    let mut driver = Driver::on(disk, EngineSettings::default(), limits);
+    let [ian, _] = ["ian", "iris"].map(|name| {
+        let key = driver.connect("im");
+        driver.listen(key);
+        driver.send(key, format!("/login {name} 1\n/port {PORT}\n").as_bytes());
         driver.settle();
         driver.look(key);
         key
     });
+    log_in(&mut driver, "bob");
+    driver.held = Some(Vec::new());
+    flood(&mut driver);
+    driver.send(ian, b"/toall hello\n");
+    driver.settle();
+    driver.pass(Duration::from_secs(6));
+    while driver.held.as_ref().is_some_and(|held| !held.is_empty()) {
+        run_jobs(&mut driver);
+    }
+    assert_eq!(driver.lines(ian), ["304 Message delivery failed"]);
+}
+
+#[test]
+fn live_talk_and_logins_go_on_while_the_store_is_busy() {
+    let (mut driver, _) = held(&["bob"]);
+    let kept = driver.held.take();
+    let [ann, cat] = ["ann", "cat"].map(|name| enter(&mut driver, name));
     driver.look(ann);
     driver.held = kept;
     flood(&mut driver);

@@ -47,6 +47,10 @@ impl TracedServer {
         self.calls()
     }
 
+    pub(crate) fn ask_to_stop(&self) {
+        kill_process(self.server, Signal::TERM).unwrap();
+    }
+
     /// Waits for the server to end by itself; returns its status, its standard
     /// error and its system calls.
     pub(crate) fn wait(mut self) -> (ExitStatus, String, Vec<SystemCall>) {

@@ -100,6 +100,23 @@ fn end_by_failing_sync(path: &str, acknowledged: Option<usize>) {
     );
 }
 
+#[test]
+fn a_sync_that_fails_after_the_limit_of_a_stop_is_an_error() {
+    let folder = folder();
+    let injection = format!("inject={SYNC}:error=EIO:delay_enter=1500000:when=1");
+    let options = [trace_options(), vec!["-e".to_owned(), injection]].concat();
+    let arguments = ["--set=store.commit=thread", "--set=stop.limit_ms=100"];
+    let server = TracedServer::start(folder.path(), &options, &arguments);
+    let mut connection = begin(&server, None);
+    connection.send("LOGIN writer\nCOMPOSE bob\nunsure\n").unwrap();
+    // The sync is under way once a later connection is greeted.
+    FallibleConnection::connect(server.address("chat")).unwrap().line().unwrap();
+    server.ask_to_stop();
+    connection.line().expect_err("nothing is acknowledged");
+    let (status, errors, _) = server.wait();
+    assert_has_given_up(status, &errors);
+}
+
 /// The process has ended by itself and said why, once.
 fn assert_has_given_up(status: ExitStatus, errors: &str) {
     assert!(status.code().is_some_and(|code| code > 0), "{status}: {errors}");
