@@ -17,16 +17,13 @@ use postroom_store::Store;
 use crate::Engine;
 use crate::connection::{Connection, Phase};
 use crate::recent::ChannelPlace;
+use crate::session::Session;
 use crate::timers::Deadline;
 
 /// A page of a timeline costs as much as so many other requests.
 const PAGE_COST: u32 = 32;
 /// So many names of a list cost as much as another request.
 const NAMES_A_REQUEST: usize = 64;
-
-/// Requests that are asked in a turn of those that have waited for the store, or for the
-/// members of a channel.
-const READY_MAX: usize = 1_024;
 
 /// Sessions whose next request waits.
 #[derive(Debug, Default)]
@@ -73,19 +70,17 @@ impl<S: Store> Engine<S> {
         {
             self.ask_queued_by(key);
         }
-        for _ in 0..READY_MAX {
-            if self.office.is_busy() {
-                return;
-            }
-            let Some(key) = self.queued.ready.pop_front() else {
-                return;
-            };
+        while self.turns.takes_queued()
+            && !self.office.is_busy()
+            && let Some(key) = self.queued.ready.pop_front()
+        {
             self.ask_queued_by(key);
         }
     }
 
-    /// Whether something is queued that can be asked now or in the next turn.
-    pub(crate) fn can_ask_queued(&self) -> bool {
+    /// Whether requests are queued that are asked in the next turn. A group that is
+    /// committed on another thread had better wait for them.
+    pub fn can_ask_queued(&self) -> bool {
         !self.queued.long_answers.is_empty()
             || !self.queued.ready.is_empty() && !self.office.is_busy()
     }
@@ -119,17 +114,13 @@ impl<S: Store> Engine<S> {
                 }
                 return;
             }
-            let has_stored = is_stored(&request);
-            let awaits_delivery = matches!(
-                request,
-                Request::Post { awaits_delivery: true, .. }
-                    | Request::Tell { awaits_delivery: true, .. }
-            );
+            let (is_stored, awaits_delivery) = (is_stored(&request), request.awaits_delivery());
+            self.turns.took_queued(&request);
             self.ask_office(key, request);
             if awaits_delivery {
                 self.abandon_late(key);
             }
-            if has_stored && self.has_queued(key) {
+            if is_stored && self.has_queued(key) {
                 self.queued.ready.push_back(key);
                 return;
             }
@@ -141,8 +132,9 @@ impl<S: Store> Engine<S> {
     /// Stops waiting for delivery receipts, unless the request has not been asked yet: then
     /// right after that.
     pub(crate) fn abandon(&mut self, key: SessionKey) {
-        let session = self.sessions.get_mut(key);
-        match session.filter(|session| !session.queued_requests.is_empty()) {
+        let awaits =
+            |session: &&mut Session| session.queued_requests.iter().any(Request::awaits_delivery);
+        match self.sessions.get_mut(key).filter(awaits) {
             Some(session) => session.abandons = true,
             None => self.office.note(key, Notice::Abandon),
         }

@@ -14,6 +14,8 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 
+use postroom_model::Request;
+
 use crate::key::ConnectionKey;
 
 /// Requests taken in a turn.
@@ -177,6 +179,18 @@ impl Turns {
         let share = REQUESTS_MAX / listed.saturating_add(1);
         let left = if self.serves_rest { self.left.rest_requests } else { self.left.requests };
         share.clamp(REQUESTS_AT_A_TIME, REQUESTS_SHARE_MAX).min(left)
+    }
+
+    /// Whether this turn takes one more request of those that have waited for the store, or
+    /// for the members of a channel: they get half of it.
+    pub(crate) fn takes_queued(&self) -> bool {
+        self.left.is_more_than(REST_SHARE_ALONE)
+    }
+
+    /// Counts such a request.
+    pub(crate) fn took_queued(&mut self, request: &Request) {
+        self.took_requests(1);
+        self.end_read(request.text().map_or(0, |text| text.as_str().len()));
     }
 
     /// Whether this turn has room for one more long answer.

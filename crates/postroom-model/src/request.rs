@@ -71,6 +71,30 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// The text in it, if it has one.
+    #[must_use]
+    pub fn text(&self) -> Option<&Text> {
+        match self {
+            Self::Compose { text, .. } | Self::Post { text, .. } | Self::Tell { text, .. } => {
+                Some(text)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether its reply waits for delivery receipts.
+    #[must_use]
+    pub fn awaits_delivery(&self) -> bool {
+        match self {
+            Self::Post { awaits_delivery, .. } | Self::Tell { awaits_delivery, .. } => {
+                *awaits_delivery
+            }
+            _ => false,
+        }
+    }
+}
+
 /// What to do with a message to an unknown recipient.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unknown {

@@ -139,9 +139,9 @@ impl<S: Store> Office<S> {
         let Some(record) = find(&mut self.sessions, session) else {
             return;
         };
-        record.work_or(&mut self.spare);
-        let begun = self.with_requests(session, |requests| requests.add(request));
-        if let Some((number, request)) = begun.flatten() {
+        let requests = &mut record.work_or(&mut self.spare).requests;
+        let begun = requests.counting(&mut self.deferred_bytes, |all| all.add(request));
+        if let Some((number, request)) = begun {
             self.act(RequestKey { session, number }, request);
         }
     }
@@ -200,8 +200,7 @@ impl<S: Store> Office<S> {
         let before = std::mem::replace(&mut record.identity, after);
         self.outputs.extend(self.posts.take().map(Output::Posts));
         if let Some(work) = record.work() {
-            self.deferred_bytes -= work.requests.deferred_bytes();
-            work.requests.drop_deferred();
+            work.requests.counting(&mut self.deferred_bytes, Requests::drop_deferred);
             for channel in work.channels.drain(..) {
                 if self.live.leave_channel(session, &channel) {
                     self.store.set_members(&channel, false);
@@ -302,19 +301,6 @@ impl<S: Store> Office<S> {
         })
     }
 
-    /// Does something with the requests of a session, if it has any.
-    fn with_requests<T>(
-        &mut self,
-        session: SessionKey,
-        act: impl FnOnce(&mut Requests) -> T,
-    ) -> Option<T> {
-        let requests = &mut find(&mut self.sessions, session)?.work()?.requests;
-        self.deferred_bytes -= requests.deferred_bytes();
-        let result = act(requests);
-        self.deferred_bytes += requests.deferred_bytes();
-        Some(result)
-    }
-
     /// Whether the store has nothing to do, and nothing is to be asked of it.
     pub fn is_idle(&self) -> bool {
         !self.asks_the_store() && self.jobs_under_way == 0
@@ -380,7 +366,10 @@ impl<S: Store> Office<S> {
             return;
         };
         let has_ended = record.has_ended;
-        let due = self.with_requests(key.session, |all| all.settle(key.number, reply)).flatten();
+        let deferred_bytes = &mut self.deferred_bytes;
+        let due = record.work().and_then(|work| {
+            work.requests.counting(deferred_bytes, |all| all.settle(key.number, reply))
+        });
         self.outputs
             .extend(due.filter(|_| !has_ended).map(|reply| Output::Reply(key.session, reply)));
     }
@@ -388,22 +377,24 @@ impl<S: Store> Office<S> {
     /// Passes on the replies that are due in a session. Once it has no request left, its
     /// presence is released, and the session is removed if it has ended.
     fn advance(&mut self, session: SessionKey) {
-        let Some(record) = find(&mut self.sessions, session) else {
+        let Some(mut record) = find(&mut self.sessions, session) else {
             return;
         };
-        let has_ended = record.has_ended;
-        while let Some(due) = self.with_requests(session, Requests::take_due).flatten() {
+        while let Some(work) = record.work()
+            && let Some(due) = work.requests.counting(&mut self.deferred_bytes, Requests::take_due)
+        {
             match due {
-                Due::Reply(_) if has_ended => {}
+                Due::Reply(_) if record.has_ended => {}
                 Due::Reply(reply) => self.outputs.push_back(Output::Reply(session, reply)),
                 Due::Request(number, request) => {
                     self.act(RequestKey { session, number }, request);
+                    match find(&mut self.sessions, session) {
+                        Some(found) => record = found,
+                        None => return,
+                    }
                 }
             }
         }
-        let Some(record) = find(&mut self.sessions, session) else {
-            return;
-        };
         if record.has_requests() {
             return;
         }

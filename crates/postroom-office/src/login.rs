@@ -13,7 +13,7 @@ use crate::check::{Against, Check, Checked, Verdict};
 use crate::creations::Kind;
 use crate::file_passwords::FilePasswords;
 use crate::requests::Requests;
-use crate::session::{Identity, LogIn, Opened, Present, Stage};
+use crate::session::{Identity, LogIn, Opened, Present, Session, Stage};
 use crate::{Office, find};
 
 impl<S: Store> Office<S> {
@@ -62,7 +62,9 @@ impl<S: Store> Office<S> {
             self.checks.remove(key, &login.name, peer.network);
         }
         // The results of its calls are dropped.
-        self.with_requests(session, Requests::clear);
+        if let Some(work) = find(&mut self.sessions, session).and_then(Session::work) {
+            work.requests.counting(&mut self.deferred_bytes, Requests::clear);
+        }
     }
 
     fn open(&mut self, key: RequestKey, name: Name, password: Key, terms: Terms) {

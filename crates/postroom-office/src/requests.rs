@@ -50,13 +50,7 @@ impl Pending {
 
 /// Bytes of memory that a request takes until it begins.
 fn bytes(request: &Request) -> usize {
-    let text = match request {
-        Request::Compose { text, .. } | Request::Post { text, .. } | Request::Tell { text, .. } => {
-            text.as_str().len()
-        }
-        _ => 0,
-    };
-    CALL_BYTES + text
+    CALL_BYTES + request.text().map_or(0, |text| text.as_str().len())
 }
 
 /// What a request needs to be answered.
@@ -197,9 +191,17 @@ impl Requests {
         self.deferred_bytes = 0;
     }
 
-    /// Bytes of memory that those take which have not begun, about.
-    pub(crate) fn deferred_bytes(&self) -> usize {
-        self.deferred_bytes
+    /// Does something with them, and keeps in `in_all` how many bytes of memory those of all
+    /// sessions take which have not begun.
+    pub(crate) fn counting<T>(
+        &mut self,
+        in_all: &mut usize,
+        act: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        *in_all -= self.deferred_bytes;
+        let result = act(self);
+        *in_all += self.deferred_bytes;
+        result
     }
 
     /// Forgets all requests: whatever they come to is not told.
@@ -217,14 +219,9 @@ impl Requests {
     /// The number of a deferred request that would wait for delivery receipts, if there
     /// is one.
     pub(crate) fn deferred_delivery(&self) -> Option<u32> {
-        let is_it = |pending: &Pending| {
-            matches!(
-                pending,
-                Pending::Deferred(
-                    Request::Tell { awaits_delivery: true, .. }
-                        | Request::Post { awaits_delivery: true, .. }
-                )
-            )
+        let is_it = |pending: &Pending| match pending {
+            Pending::Deferred(request) => request.awaits_delivery(),
+            _ => false,
         };
         let place = self.pending.iter().position(is_it)?;
         Some(self.number(place))

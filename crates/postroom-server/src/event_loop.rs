@@ -365,6 +365,10 @@ impl<S: Store> Server<S> {
     /// Runs the store's next job, if there is one: commits the requests of all sessions
     /// as one group.
     fn commit(&mut self) -> Result<(), StoreFailure> {
+        // A slow sync is for as many as there are.
+        if self.commits.use_thread() && self.engine.can_ask_queued() {
+            return Ok(());
+        }
         match self.engine.next_job(timestamp()) {
             Some(job) if self.commits.use_thread() => {
                 self.threads.commit(job);

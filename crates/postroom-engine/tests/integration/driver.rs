@@ -357,7 +357,9 @@ impl Driver {
         self.read();
         self.engine.time_passed(self.now);
         self.engine.next_password_read(self.now);
-        while let Some(job) = self.engine.next_job(Timestamp(0)) {
+        while !(self.held.is_some() && self.engine.can_ask_queued())
+            && let Some(job) = self.engine.next_job(Timestamp(0))
+        {
             match &mut self.held {
                 Some(held) => held.push(job),
                 None => self.engine.finish(job.run()).unwrap(),

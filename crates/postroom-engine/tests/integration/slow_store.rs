@@ -122,20 +122,18 @@ fn prompt_readers_miss_nothing_of_what_a_slow_sync_brings() {
         driver.put(key, b"/say #busy hello\n/private user0 psst\n");
     }
     driver.settle();
-    while driver.held.as_ref().is_some_and(|held| !held.is_empty()) {
-        run_jobs(&mut driver);
-    }
+    run_all_jobs(&mut driver);
     assert_eq!(driver.lines(reader).len(), POSTERS);
 }
 
-#[test]
-fn whoever_waits_for_delivery_receipts_gives_up_also_while_the_post_waits() {
+/// Clients of im that answer no push.
+fn silent_clients_of_im() -> (Driver, [PeerKey; 2]) {
     let (disk, limits) = (MemoryDisk::default(), roomy());
     for name in ["ian", "iris"] {
         set_password(&disk, limits, name, "1");
     }
     let mut driver = Driver::on(disk, EngineSettings::default(), limits);
-    let [ian, _] = ["ian", "iris"].map(|name| {
+    let clients = ["ian", "iris"].map(|name| {
         let key = driver.connect("im");
         driver.listen(key);
         driver.send(key, format!("/login {name} 1\n/port {PORT}\n").as_bytes());
@@ -143,15 +141,42 @@ fn whoever_waits_for_delivery_receipts_gives_up_also_while_the_post_waits() {
         driver.look(key);
         key
     });
+    (driver, clients)
+}
+
+fn run_all_jobs(driver: &mut Driver) {
+    while driver.held.as_ref().is_some_and(|held| !held.is_empty()) {
+        run_jobs(driver);
+    }
+}
+
+#[test]
+fn whoever_waits_for_delivery_receipts_gives_up_also_while_the_post_waits() {
+    let (mut driver, [ian, _]) = silent_clients_of_im();
     log_in(&mut driver, "bob");
     driver.held = Some(Vec::new());
     flood(&mut driver);
     driver.send(ian, b"/toall hello\n");
     driver.settle();
     driver.pass(Duration::from_secs(6));
-    while driver.held.as_ref().is_some_and(|held| !held.is_empty()) {
-        run_jobs(&mut driver);
-    }
+    run_all_jobs(&mut driver);
+    assert_eq!(driver.lines(ian), ["304 Message delivery failed"]);
+}
+
+#[test]
+fn whoever_waits_for_delivery_receipts_gives_up_while_mail_for_it_waits() {
+    let (mut driver, [ian, _]) = silent_clients_of_im();
+    let writer = log_in(&mut driver, "writer");
+    driver.held = Some(Vec::new());
+    driver.send(writer, b"COMPOSE ian\nmail\n");
+    driver.settle();
+    driver.send(ian, b"/toall hello\n");
+    driver.settle();
+    flood(&mut driver);
+    // The mail is stored; its push waits, behind the post.
+    run_jobs(&mut driver);
+    driver.pass(Duration::from_secs(6));
+    run_all_jobs(&mut driver);
     assert_eq!(driver.lines(ian), ["304 Message delivery failed"]);
 }
 
