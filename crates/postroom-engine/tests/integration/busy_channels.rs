@@ -4,6 +4,7 @@ use postroom_engine::{EngineSettings, RecentLimits};
 use postroom_protocol::{ChatSettings, Settings};
 use postroom_store::Limits;
 
+use crate::clients::{chat, client};
 use crate::driver::{Driver, PeerKey};
 
 fn driver(recent: RecentLimits) -> Driver {
@@ -14,22 +15,7 @@ fn driver(recent: RecentLimits) -> Driver {
 
 /// Clients of the board that follow this hashtag.
 fn followers(driver: &mut Driver, channel: &str, count: usize) -> Vec<PeerKey> {
-    let mut follower = |_| {
-        let key = driver.connect("board");
-        driver.send(key, format!("s\n{channel}\n").as_bytes());
-        key
-    };
-    let followers = (0..count).map(&mut follower).collect();
-    driver.settle();
-    followers
-}
-
-fn user(driver: &mut Driver, name: &str, commands: &str) -> PeerKey {
-    let key = driver.connect("chat");
-    driver.send(key, format!("/setname {name}\n{commands}").as_bytes());
-    driver.settle();
-    driver.look(key);
-    key
+    (0..count).map(|_| client(driver, "board", &format!("s\n{channel}\n"))).collect()
 }
 
 fn line_of(number: usize) -> String {
@@ -41,7 +27,7 @@ fn line_of(number: usize) -> String {
 fn busy() -> (Driver, Vec<PeerKey>, [PeerKey; 3]) {
     let mut driver = driver(RecentLimits::default());
     let members = followers(&mut driver, "#busy", 2_000);
-    let users = ["ann", "bob", "cat"].map(|name| user(&mut driver, name, "/join #quiet\n"));
+    let users = ["ann", "bob", "cat"].map(|name| chat(&mut driver, name, "/join #quiet\n"));
     driver.put(users[0], line_of(0).as_bytes());
     driver.turn();
     assert_eq!(driver.lines(users[0]), ["Said in #busy."]);
@@ -121,7 +107,7 @@ fn members_that_read_miss_nothing_however_many_others_post() {
     let mut driver = driver(RecentLimits { posts: 20, ..RecentLimits::default() });
     let members = followers(&mut driver, "#busy", 2_000);
     let posters: Vec<_> =
-        (0..POSTERS).map(|number| user(&mut driver, &format!("user{number}"), "")).collect();
+        (0..POSTERS).map(|number| chat(&mut driver, &format!("user{number}"), "")).collect();
     for key in posters {
         driver.put(key, line_of(0).repeat(EACH).as_bytes());
         driver.turn();

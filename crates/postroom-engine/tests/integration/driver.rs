@@ -4,19 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use argon2::password_hash::PasswordHasher as _;
-use argon2::{Algorithm, Argon2, Params, Version};
 use postroom_engine::{
     Broken, ConnectionKey, Dialled, Engine, EngineSettings, Listener, ListenerOptions, Output,
     Read, What,
 };
-use postroom_model::Name;
 use postroom_office::password::Checker;
 use postroom_protocol::{Protocol, Report};
-use postroom_store::{
-    Call, Job as _, Limits, MemoryDisk, MemoryJob, MemoryStore, PasswordHash, Store as _, Ticket,
-    Timestamp,
-};
+use postroom_store::{Job as _, Limits, MemoryDisk, MemoryJob, MemoryStore, Timestamp};
 
 /// The port of every client that listens.
 pub(crate) const PORT: u16 = 30_232;
@@ -101,24 +95,6 @@ struct Peer {
 enum Sent {
     Bytes(Vec<u8>),
     End,
-}
-
-/// Gives an account a password, whose hash costs next to nothing.
-pub(crate) fn set_password(disk: &MemoryDisk, limits: Limits, name: &str, password: &str) {
-    let cheap = Params::new(Params::MIN_M_COST, 1, 1, None).unwrap();
-    let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, cheap)
-        .hash_password_with_salt(password.as_bytes(), &[7; 16])
-        .unwrap()
-        .to_string();
-    let password = PasswordHash(hash.into_boxed_str());
-    carry_out(disk, limits, Call::SetPassword { name: Name::new(name).unwrap(), password });
-}
-
-/// Has a store on the disk carry out a call.
-pub(crate) fn carry_out(disk: &MemoryDisk, limits: Limits, call: Call) {
-    let mut store = disk.open(limits);
-    store.submit(Ticket(0), call);
-    store.settle(Timestamp(0), &mut Vec::new()).unwrap();
 }
 
 impl Driver {

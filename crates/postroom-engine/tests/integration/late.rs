@@ -6,18 +6,11 @@ use std::time::Duration;
 use postroom_engine::EngineSettings;
 use postroom_store::{Call, Fate, Job as _, Limits};
 
+use crate::clients::client;
 use crate::driver::{Driver, PeerKey};
 
 fn driver() -> Driver {
     Driver::new(EngineSettings::default(), Limits::default())
-}
-
-/// A client that has sent these lines and looked at the answers.
-fn client(driver: &mut Driver, protocol: &str, lines: &str) -> PeerKey {
-    let key = driver.connect(protocol);
-    say(driver, key, lines);
-    driver.lines(key);
-    key
 }
 
 /// The client sends lines in one packet, and what can be done is done.

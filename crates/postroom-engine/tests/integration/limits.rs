@@ -6,7 +6,8 @@ use postroom_engine::EngineSettings;
 use postroom_protocol::Settings;
 use postroom_store::{Limits, MemoryDisk};
 
-use crate::driver::{Driver, PeerKey, set_password};
+use crate::clients::set_password;
+use crate::driver::{Driver, PeerKey};
 
 /// An account with the password that im asks for.
 fn with_account_on_im(settings: EngineSettings) -> Driver {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use postroom_engine::{EngineSettings, ListenerOptions, LoginLimits, Proof};
 use postroom_store::{Limits, MemoryDisk};
 
-use crate::driver::{Driver, PeerKey, set_password};
+use crate::clients::set_password;
+use crate::driver::{Driver, PeerKey};
 
 /// The longest delays of the default settings, and a little.
 const PATIENCE: Duration = Duration::from_secs(11);

@@ -4,6 +4,7 @@
 
 mod announcements;
 mod busy_channels;
+mod clients;
 mod creation;
 mod driver;
 mod late;

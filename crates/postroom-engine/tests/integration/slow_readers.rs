@@ -4,6 +4,7 @@ use postroom_engine::{EngineSettings, RecentLimits};
 use postroom_protocol::{ChatSettings, Settings};
 use postroom_store::Limits;
 
+use crate::clients::chat;
 use crate::driver::{Driver, PeerKey};
 
 /// Posts that each channel keeps.
@@ -21,14 +22,6 @@ fn driver_with(limits: Limits) -> Driver {
 
 fn driver() -> Driver {
     driver_with(Limits::default())
-}
-
-fn chat(driver: &mut Driver, name: &str, commands: &str) -> PeerKey {
-    let key = driver.connect("chat");
-    driver.send(key, format!("/setname {name}\n{commands}").as_bytes());
-    driver.settle();
-    driver.look(key);
-    key
 }
 
 /// A client sends lines, and all is done that can be.

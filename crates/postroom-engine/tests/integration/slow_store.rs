@@ -6,7 +6,8 @@ use postroom_engine::{EngineSettings, RecentLimits};
 use postroom_protocol::{ChatSettings, Settings};
 use postroom_store::{Job as _, Limits, MemoryDisk};
 
-use crate::driver::{Driver, PORT, PeerKey, set_password};
+use crate::clients::{chat, client, set_password, silent_im};
+use crate::driver::{Driver, PeerKey};
 
 const SENDERS: usize = 200;
 /// Messages that each of them sends at once.
@@ -22,25 +23,12 @@ fn held(names: &[&str]) -> (Driver, Vec<PeerKey>) {
     let chat = ChatSettings { announces: false };
     let session = Settings { chat, ..Settings::default() };
     let mut driver = Driver::new(EngineSettings { session, ..EngineSettings::default() }, roomy());
-    let clients = names.iter().map(|name| log_in(&mut driver, name)).collect();
+    let clients = names
+        .iter()
+        .map(|name| client(&mut driver, "mailbox", &format!("LOGIN {name}\n")))
+        .collect();
     driver.held = Some(Vec::new());
     (driver, clients)
-}
-
-fn log_in(driver: &mut Driver, name: &str) -> PeerKey {
-    let key = driver.connect("mailbox");
-    driver.send(key, format!("LOGIN {name}\n").as_bytes());
-    driver.settle();
-    driver.look(key);
-    key
-}
-
-fn enter(driver: &mut Driver, name: &str) -> PeerKey {
-    let key = driver.connect("chat");
-    driver.send(key, format!("/setname {name}\n").as_bytes());
-    driver.settle();
-    driver.look(key);
-    key
 }
 
 fn roomy() -> Limits {
@@ -51,7 +39,8 @@ fn roomy() -> Limits {
 fn flood(driver: &mut Driver) -> Vec<PeerKey> {
     let kept = driver.held.take();
     let names: Vec<_> = (0..SENDERS).map(|number| format!("sender{number}")).collect();
-    let senders: Vec<_> = names.iter().map(|name| log_in(driver, name)).collect();
+    let senders: Vec<_> =
+        names.iter().map(|name| client(driver, "mailbox", &format!("LOGIN {name}\n"))).collect();
     driver.held = kept;
     let messages = format!("COMPOSE bob\n{}\n", "x".repeat(TEXT_BYTES)).repeat(EACH);
     for key in &senders {
@@ -93,7 +82,7 @@ fn what_a_session_has_to_answer_first_counts_too() {
     let (mut driver, _) = held(&["bob"]);
     let kept = driver.held.take();
     let names: Vec<_> = (0..SENDERS).map(|number| format!("user{number}")).collect();
-    let users: Vec<_> = names.iter().map(|name| enter(&mut driver, name)).collect();
+    let users: Vec<_> = names.iter().map(|name| chat(&mut driver, name, "")).collect();
     driver.held = kept;
     // The count waits for the first message, and all others for the count.
     let others = format!("/send bob {}\n", "x".repeat(TEXT_BYTES)).repeat(2 * EACH);
@@ -116,7 +105,7 @@ fn prompt_readers_miss_nothing_of_what_a_slow_sync_brings() {
     let reader = driver.connect("board");
     driver.send(reader, b"s\n#busy\n");
     let names: Vec<_> = (0..POSTERS).map(|number| format!("user{number}")).collect();
-    let posters: Vec<_> = names.iter().map(|name| enter(&mut driver, name)).collect();
+    let posters: Vec<_> = names.iter().map(|name| chat(&mut driver, name, "")).collect();
     driver.held = Some(Vec::new());
     for key in posters {
         driver.put(key, b"/say #busy hello\n/private user0 psst\n");
@@ -133,14 +122,7 @@ fn silent_clients_of_im() -> (Driver, [PeerKey; 2]) {
         set_password(&disk, limits, name, "1");
     }
     let mut driver = Driver::on(disk, EngineSettings::default(), limits);
-    let clients = ["ian", "iris"].map(|name| {
-        let key = driver.connect("im");
-        driver.listen(key);
-        driver.send(key, format!("/login {name} 1\n/port {PORT}\n").as_bytes());
-        driver.settle();
-        driver.look(key);
-        key
-    });
+    let clients = ["ian", "iris"].map(|name| silent_im(&mut driver, name));
     (driver, clients)
 }
 
@@ -153,7 +135,7 @@ fn run_all_jobs(driver: &mut Driver) {
 #[test]
 fn whoever_waits_for_delivery_receipts_gives_up_also_while_the_post_waits() {
     let (mut driver, [ian, _]) = silent_clients_of_im();
-    log_in(&mut driver, "bob");
+    client(&mut driver, "mailbox", "LOGIN bob\n");
     driver.held = Some(Vec::new());
     flood(&mut driver);
     driver.send(ian, b"/toall hello\n");
@@ -166,7 +148,7 @@ fn whoever_waits_for_delivery_receipts_gives_up_also_while_the_post_waits() {
 #[test]
 fn whoever_waits_for_delivery_receipts_gives_up_while_mail_for_it_waits() {
     let (mut driver, [ian, _]) = silent_clients_of_im();
-    let writer = log_in(&mut driver, "writer");
+    let writer = client(&mut driver, "mailbox", "LOGIN writer\n");
     driver.held = Some(Vec::new());
     driver.send(writer, b"COMPOSE ian\nmail\n");
     driver.settle();
@@ -184,7 +166,7 @@ fn whoever_waits_for_delivery_receipts_gives_up_while_mail_for_it_waits() {
 fn live_talk_and_logins_go_on_while_the_store_is_busy() {
     let (mut driver, _) = held(&["bob"]);
     let kept = driver.held.take();
-    let [ann, cat] = ["ann", "cat"].map(|name| enter(&mut driver, name));
+    let [ann, cat] = ["ann", "cat"].map(|name| chat(&mut driver, name, ""));
     driver.look(ann);
     driver.held = kept;
     flood(&mut driver);

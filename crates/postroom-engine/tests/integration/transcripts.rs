@@ -10,7 +10,8 @@ use postroom_protocol::{ChatSettings, ImSettings, PROTOCOLS, Settings};
 use postroom_store::{Call, Limits, MemoryDisk};
 use postroom_testing::transcript::{Stage, Transcript, every_cut, for_each_transcript, play};
 
-use crate::driver::{Driver, PORT, PeerKey, carry_out, set_password};
+use crate::clients::{carry_out, set_password};
+use crate::driver::{Driver, PORT, PeerKey};
 
 /// When the store commits what was asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::client::{Client, LOCKED, PROTOCOLS};
-use crate::driver::{Driver, set_password};
+use crate::clients::set_password;
+use crate::driver::Driver;
 use postroom_engine::EngineSettings;
 use postroom_store::{Fate, Job as _, Limits, MemoryDisk};
 

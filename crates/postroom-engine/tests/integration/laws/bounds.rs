@@ -7,7 +7,8 @@ use postroom_protocol::{ChatSettings, Settings};
 use postroom_store::{Job as _, Limits, MemoryDisk};
 use proptest::prelude::*;
 
-use crate::driver::{Driver, PeerKey, set_password};
+use crate::clients::set_password;
+use crate::driver::{Driver, PeerKey};
 
 /// Bytes that may wait before nothing more is taken from the reader.
 const OUTPUT_BYTES_MAX: usize = 4 << 10;

@@ -6,7 +6,8 @@ use postroom_engine::{EngineSettings, What};
 use postroom_protocol::{Category, ImSettings, Settings};
 use postroom_store::{Call, Fate, Limits};
 
-use crate::driver::{Driver, PeerKey, set_password};
+use crate::clients::set_password;
+use crate::driver::{Driver, PeerKey};
 
 const OUTCOME_UNKNOWN: &str = "the store cannot say whether a request was carried out";
 

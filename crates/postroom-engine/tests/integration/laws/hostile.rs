@@ -7,7 +7,8 @@ use postroom_protocol::{PROTOCOLS, Protocol};
 use postroom_store::Limits;
 use proptest::prelude::*;
 
-use crate::driver::{Driver, PeerKey, set_password};
+use crate::clients::set_password;
+use crate::driver::{Driver, PeerKey};
 
 /// Valid and invalid input of clients.
 const WORDS: &[&[u8]] = &[
