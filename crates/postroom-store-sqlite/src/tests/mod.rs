@@ -1,7 +1,6 @@
 //! The store against its contract, and what only this store can get wrong.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use postroom_model::{Author, Channel, Name, Position, Post, PostRefusal, Text, Unknown};
@@ -19,64 +18,36 @@ mod damage;
 mod gaps;
 mod jobs;
 
-struct Place(TempDir);
+/// A folder, and what runs the jobs of its stores.
+struct Place {
+    folder: TempDir,
+    runner: Box<dyn FnMut(CommitJob) -> CommitJobDone>,
+}
+
+impl Place {
+    fn with_runner(runner: impl FnMut(CommitJob) -> CommitJobDone + 'static) -> Self {
+        Self { folder: TempDir::new().unwrap(), runner: Box::new(runner) }
+    }
+}
 
 impl Fixture for Place {
     type Store = SqliteStore;
 
     fn clear(&mut self) {
-        self.0 = TempDir::new().unwrap();
+        self.folder = TempDir::new().unwrap();
     }
 
     fn open(&mut self, limits: Limits) -> SqliteStore {
-        open(&self.0, limits)
+        open(&self.folder, limits)
+    }
+
+    fn run(&mut self, job: CommitJob) -> CommitJobDone {
+        (self.runner)(job)
     }
 }
 
-fn run_elsewhere(job: CommitJob) -> CommitJobDone {
+fn run_on_a_thread(job: CommitJob) -> CommitJobDone {
     thread::spawn(|| job.run()).join().unwrap()
-}
-
-/// A place whose stores' jobs run on a thread.
-struct Elsewhere(Place);
-
-impl Fixture for Elsewhere {
-    type Store = SqliteStore;
-
-    fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    fn open(&mut self, limits: Limits) -> SqliteStore {
-        self.0.open(limits)
-    }
-
-    fn run(job: CommitJob) -> CommitJobDone {
-        run_elsewhere(job)
-    }
-}
-
-/// A place whose stores' jobs run here and on a thread by turns.
-struct HereAndThere(Place);
-
-impl Fixture for HereAndThere {
-    type Store = SqliteStore;
-
-    fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    fn open(&mut self, limits: Limits) -> SqliteStore {
-        self.0.open(limits)
-    }
-
-    fn run(job: CommitJob) -> CommitJobDone {
-        static JOBS: AtomicUsize = AtomicUsize::new(0);
-        match JOBS.fetch_add(1, Ordering::Relaxed) % 2 {
-            0 => job.run(),
-            _ => run_elsewhere(job),
-        }
-    }
 }
 
 fn open(folder: &TempDir, limits: Limits) -> SqliteStore {
@@ -144,17 +115,21 @@ fn rows(folder: &TempDir, table: &str) -> u64 {
 
 #[test]
 fn keeps_the_contract_of_all_stores() {
-    contract::check(&mut Place(TempDir::new().unwrap()));
+    contract::check(&mut Place::with_runner(CommitJob::run));
 }
 
 #[test]
 fn keeps_the_contract_where_jobs_run_on_a_thread() {
-    contract::check(&mut Elsewhere(Place(TempDir::new().unwrap())));
+    contract::check(&mut Place::with_runner(run_on_a_thread));
 }
 
 #[test]
 fn keeps_the_contract_while_jobs_change_their_thread() {
-    contract::check(&mut HereAndThere(Place(TempDir::new().unwrap())));
+    let mut is_threads_turn = true;
+    contract::check(&mut Place::with_runner(move |job| {
+        is_threads_turn = !is_threads_turn;
+        if is_threads_turn { run_on_a_thread(job) } else { job.run() }
+    }));
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn is_refused(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::TooManyAccounts)
 }
 
-impl<S: Store> Desk<S> {
+impl<F: Fixture> Desk<'_, F> {
     /// Opens an account for a session that stays.
     fn enter(&mut self, spelling: &str) -> AccountId {
         let (account, _) = self.log_in(spelling);

@@ -14,7 +14,7 @@ fn is_refused(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::NotPosted(PostRefusal::TooManyChannels))
 }
 
-impl<S: Store> Desk<S> {
+impl<F: Fixture> Desk<'_, F> {
     /// Posts in channels as the board, or as an account.
     fn say(&mut self, author: Option<(AccountId, &str)>, tags: &[&str]) -> Outcome {
         self.call(post(author, tags, "hi"))

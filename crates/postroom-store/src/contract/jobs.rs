@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use postroom_model::Position;
 
 use super::live::{channel, post};
-use super::{Desk, Fixture, append, limits, name, open};
+use super::{Desk, Fixture, JobOf, append, limits, name, open};
 use crate::{AccountId, Call, Completion, Key, Outcome, PasswordHash, Store, Ticket, Timestamp};
 
-impl<S: Store> Desk<S> {
+impl<F: Fixture> Desk<'_, F> {
     /// The next job. A store across a network may have none at first.
-    pub(super) fn job(&mut self) -> S::Job {
+    pub(super) fn job(&mut self) -> JobOf<F> {
         const TRIES: usize = 1_000;
         let next = || self.store.next_job(Timestamp(1));
         std::iter::repeat_with(next).take(TRIES).flatten().next().expect("a call waits for a job")
@@ -192,8 +192,8 @@ pub(super) fn a_job_whose_result_is_lost_acknowledged_nothing<F: Fixture>(fixtur
     let (bob, _) = desk.log_in("bob");
     desk.submit(append(bob, "bob", "perhaps"));
     desk.submit(post(None, &["#a"], "perhaps"));
-    let done = (desk.run)(desk.job());
-    drop(done);
+    let job = desk.job();
+    drop(desk.fixture.run(job));
     desk.submit(Call::Read { account: bob });
     for _ in 0..10 {
         while let Some(job) = desk.store.next_job(Timestamp(1)) {

@@ -7,7 +7,6 @@ use postroom_model::{Author, Channel, Entry, Page, Position, Post, Text, Unknown
 use super::{Desk, Fixture, append, limits, name};
 use crate::{
     AccountId, Call, Key, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX, PasswordHash, Presence,
-    Store,
 };
 
 pub(super) fn channel(tag: &str) -> Channel {
@@ -22,7 +21,7 @@ pub(super) fn post(author: Option<(AccountId, &str)>, tags: &[&str], words: &str
     Call::Post { author: author.map(|(account, _)| account), post, may_create: 10 }
 }
 
-impl<S: Store> Desk<S> {
+impl<F: Fixture> Desk<'_, F> {
     fn page(&mut self, tag: &str, from: Position) -> Page {
         match self.call(Call::Timeline { channel: channel(tag), from }) {
             Outcome::Timeline(page) => page,

@@ -32,8 +32,8 @@ pub trait Fixture {
     /// Opens the store that is kept there, the one before having been dropped.
     fn open(&mut self, limits: Limits) -> Self::Store;
 
-    /// Runs a job of such a store, here or elsewhere.
-    fn run(job: JobOf<Self>) -> DoneOf<Self> {
+    /// Runs a job of such a store, on this thread or another one.
+    fn run(&mut self, job: JobOf<Self>) -> DoneOf<Self> {
         job.run()
     }
 }
@@ -92,16 +92,17 @@ pub type JobOf<F> = <<F as Fixture>::Store as Store>::Job;
 pub type DoneOf<F> = <JobOf<F> as Job>::Done;
 
 /// A store and how to ask it one thing at a time.
-struct Desk<S: Store> {
-    store: S,
-    run: fn(S::Job) -> <S::Job as Job>::Done,
+struct Desk<'a, F: Fixture> {
+    fixture: &'a mut F,
+    store: F::Store,
     next_ticket: u64,
     now: Timestamp,
 }
 
-impl<S: Store> Desk<S> {
-    fn open<F: Fixture<Store = S>>(fixture: &mut F, limits: Limits) -> Self {
-        Self { store: fixture.open(limits), run: F::run, next_ticket: 0, now: Timestamp(1) }
+impl<'a, F: Fixture> Desk<'a, F> {
+    fn open(fixture: &'a mut F, limits: Limits) -> Self {
+        let store = fixture.open(limits);
+        Self { fixture, store, next_ticket: 0, now: Timestamp(1) }
     }
 
     fn submit(&mut self, call: Call) -> Ticket {
@@ -119,8 +120,9 @@ impl<S: Store> Desk<S> {
         self.store.take_completions(completed);
     }
 
-    fn finish(&mut self, job: S::Job) {
-        self.store.finish((self.run)(job)).expect("the job commits");
+    fn finish(&mut self, job: JobOf<F>) {
+        let done = self.fixture.run(job);
+        self.store.finish(done).expect("the job commits");
     }
 
     /// Settles calls as one group and returns what they came to.
