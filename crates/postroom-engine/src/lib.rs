@@ -20,6 +20,7 @@
 
 mod announcing;
 mod asking;
+mod backlog;
 mod before_login;
 mod connection;
 mod delivery;

@@ -9,6 +9,7 @@ use postroom_protocol::{Close, DropReason, Input, Outputs, Stream, Timer};
 use postroom_store::Store;
 
 use crate::Engine;
+use crate::backlog::Backlog;
 use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::{Listener, ListenerKey, Proof};
@@ -43,8 +44,7 @@ impl<S: Store> Engine<S> {
             timers: [Slot::default(); Timer::ALL.len()],
             buckets: self.rates.buckets(peer.ip().into()),
             positions: Vec::new(),
-            has_untold: false,
-            is_behind: false,
+            backlog: Backlog::default(),
             is_catching_up: false,
             queued_requests: VecDeque::new(),
             abandons: false,

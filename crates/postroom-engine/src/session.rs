@@ -7,6 +7,7 @@ use postroom_model::{Request, SessionKey};
 use postroom_protocol::{Protocol, Timer};
 use smol_str::SmolStr;
 
+use crate::backlog::Backlog;
 use crate::dial::Dialling;
 use crate::key::ConnectionKey;
 use crate::listener::ListenerKey;
@@ -16,7 +17,6 @@ use crate::recent::Position;
 use crate::timers::Slot;
 
 /// A session, as far as the engine knows it.
-#[expect(clippy::struct_excessive_bools, reason = "each is for itself")]
 pub(crate) struct Session {
     pub(crate) protocol: &'static Protocol,
     pub(crate) listener: ListenerKey,
@@ -35,12 +35,10 @@ pub(crate) struct Session {
     pub(crate) buckets: Buckets,
     /// How far it has been told of its channels.
     pub(crate) positions: Vec<Position>,
-    /// There may be posts that it was not told.
-    pub(crate) has_untold: bool,
-    /// Its connection had no room for them once, and it has not caught up since. If not, it
-    /// is listed in each of its channels where there are some.
-    pub(crate) is_behind: bool,
-    /// It is listed among those that catch up.
+    /// The posts of its channels that it has not been told.
+    pub(crate) backlog: Backlog,
+    /// It is listed among the sessions that catch up. It stays listed until its turn comes,
+    /// even if its backlog is gone before.
     pub(crate) is_catching_up: bool,
     /// Its requests that the office has not been asked yet.
     pub(crate) queued_requests: VecDeque<Request>,

@@ -12,6 +12,7 @@ use postroom_protocol::{Input, PostHandling, Reading};
 use postroom_store::Store;
 
 use crate::Engine;
+use crate::backlog::Backlog;
 use crate::connection::Phase;
 use crate::log::What;
 use crate::recent::{ChannelPlace, Next, Position, RecentPosts};
@@ -180,10 +181,10 @@ impl<S: Store> Engine<S> {
                 return false;
             };
             let entered = self.recent.enter(&mut session.positions, position);
-            session.has_untold = true;
             let queues = matches!(session.protocol.posts, PostHandling::Queued);
-            session.is_behind |= self.connections[session.front.index()].is_stuck && !queues;
-            !session.is_behind && !std::mem::replace(&mut entered.is_due, true)
+            let is_stuck = self.connections[session.front.index()].is_stuck && !queues;
+            session.backlog = session.backlog.added(is_stuck);
+            session.backlog == Backlog::Due && !std::mem::replace(&mut entered.is_due, true)
         });
         self.due.add(position.channel, sessions);
     }
@@ -217,7 +218,7 @@ impl<S: Store> Engine<S> {
         let told = self.tell_posts(key);
         let mut again = None;
         if let Some(session) = self.sessions.get_mut(key) {
-            again = (session.has_untold && !session.is_behind).then_some(key);
+            again = (session.backlog == Backlog::Due).then_some(key);
             let mut positions = session.positions.iter_mut();
             if let Some(position) = positions.find(|position| position.channel == channel) {
                 position.is_due = again.is_some();
@@ -233,8 +234,7 @@ impl<S: Store> Engine<S> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if session.has_untold
-            && session.is_behind
+        if session.backlog == Backlog::Behind
             && !std::mem::replace(&mut session.is_catching_up, true)
         {
             self.catching_up.push_back(key);
@@ -255,7 +255,8 @@ impl<S: Store> Engine<S> {
     /// gather, unless its connection has no room: it goes on from there when that has some.
     /// Returns how many bytes that took.
     fn tell_posts(&mut self, key: SessionKey) -> usize {
-        let Some(session) = self.sessions.get(key).filter(|session| session.has_untold) else {
+        let Some(session) = self.sessions.get(key).filter(|session| session.backlog.is_some())
+        else {
             return 0;
         };
         let front = session.front;
@@ -269,7 +270,7 @@ impl<S: Store> Engine<S> {
         let has_room = !is_stuck && connection.waiting() <= bytes_max;
         if !has_room || connection.phase != Phase::Open {
             if let Some(session) = self.sessions.get_mut(key) {
-                session.is_behind = true;
+                session.backlog = session.backlog.had_no_room();
             }
             return 0;
         }
@@ -282,8 +283,7 @@ impl<S: Store> Engine<S> {
             None => self.tell_kept(key, bytes_max, RecentPosts::next),
         };
         if let Some(session) = self.sessions.get_mut(key) {
-            session.has_untold = has_more;
-            session.is_behind &= has_more;
+            session.backlog = session.backlog.told(has_more);
         }
         self.connections[front.index()].waiting() - before
     }
@@ -313,7 +313,8 @@ impl<S: Store> Engine<S> {
     /// Tells a session who has joined and left, before a line that waits for no posts: it
     /// may be from one of them.
     fn tell_announcements(&mut self, key: SessionKey) {
-        let Some(session) = self.sessions.get(key).filter(|session| session.has_untold) else {
+        let Some(session) = self.sessions.get(key).filter(|session| session.backlog.is_some())
+        else {
             return;
         };
         let connection = &self.connections[session.front.index()];
