@@ -8,7 +8,7 @@ use postroom_engine::{EngineSettings, What};
 use postroom_store::Limits;
 use proptest::prelude::*;
 
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 const GATHERING: Duration = Duration::from_millis(100);
 

@@ -5,7 +5,7 @@ use postroom_protocol::{ChatSettings, Settings};
 use postroom_store::Limits;
 
 use crate::clients::{chat, client};
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 fn driver(recent: RecentLimits) -> Driver {
     let chat = ChatSettings { announces: false };

@@ -5,7 +5,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use postroom_model::Name;
 use postroom_store::{Call, Limits, MemoryDisk, PasswordHash, Store as _, Ticket, Timestamp};
 
-use crate::driver::{Driver, PORT, PeerKey};
+use postroom_simulator::{Driver, PORT, PeerKey};
 
 /// A client that has sent these lines and looked at the answers.
 pub(crate) fn client(driver: &mut Driver, protocol: &str, lines: &str) -> PeerKey {

@@ -8,7 +8,7 @@ use postroom_engine::{CreationLimits, CreationRates, EngineSettings, ListenerOpt
 use postroom_store::{Limits, MemoryDisk};
 
 use crate::clients::set_password;
-use crate::driver::Driver;
+use postroom_simulator::Driver;
 
 /// A peer may create ten accounts and ten hashtags an hour; all local programs twenty.
 fn driver() -> Driver {

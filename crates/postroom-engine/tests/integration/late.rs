@@ -7,7 +7,7 @@ use postroom_engine::EngineSettings;
 use postroom_store::{Call, Fate, Job as _, Limits};
 
 use crate::clients::client;
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 fn driver() -> Driver {
     Driver::new(EngineSettings::default(), Limits::default())

@@ -7,7 +7,7 @@ use postroom_protocol::Settings;
 use postroom_store::{Limits, MemoryDisk};
 
 use crate::clients::set_password;
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 /// An account with the password that im asks for.
 fn with_account_on_im(settings: EngineSettings) -> Driver {

@@ -7,7 +7,7 @@ use postroom_engine::{EngineSettings, ListenerOptions, LoginLimits, Proof};
 use postroom_store::{Limits, MemoryDisk};
 
 use crate::clients::set_password;
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 /// The longest delays of the default settings, and a little.
 const PATIENCE: Duration = Duration::from_secs(11);

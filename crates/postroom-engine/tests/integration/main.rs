@@ -6,7 +6,6 @@ mod announcements;
 mod busy_channels;
 mod clients;
 mod creation;
-mod driver;
 mod late;
 mod laws;
 mod limits;

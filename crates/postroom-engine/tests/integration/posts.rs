@@ -3,7 +3,7 @@
 use postroom_engine::EngineSettings;
 use postroom_store::Limits;
 
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 fn chat(driver: &mut Driver, name: &str) -> PeerKey {
     let key = driver.connect("chat");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use postroom_engine::{EngineSettings, Rate, RateLimits};
 use postroom_store::Limits;
 
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 const FAR: [u8; 4] = [192, 0, 2, 1];
 

@@ -5,7 +5,7 @@ use postroom_protocol::{ChatSettings, Settings};
 use postroom_store::Limits;
 
 use crate::clients::chat;
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 /// Posts that each channel keeps.
 const KEPT: usize = 4;

@@ -7,7 +7,7 @@ use postroom_protocol::{ChatSettings, Settings};
 use postroom_store::{Job as _, Limits, MemoryDisk};
 
 use crate::clients::{chat, client, set_password, silent_im};
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 const SENDERS: usize = 200;
 /// Messages that each of them sends at once.

@@ -11,7 +11,7 @@ use postroom_store::{Call, Limits, MemoryDisk};
 use postroom_testing::transcript::{Stage, Transcript, every_cut, for_each_transcript, play};
 
 use crate::clients::{carry_out, set_password};
-use crate::driver::{Driver, PORT, PeerKey};
+use postroom_simulator::{Driver, PORT, PeerKey};
 
 /// When the store commits what was asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

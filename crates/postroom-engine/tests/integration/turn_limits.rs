@@ -3,7 +3,7 @@
 use postroom_engine::EngineSettings;
 use postroom_store::Limits;
 
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 /// Reads that a turn takes.
 const READS_MAX: usize = 400;

@@ -6,7 +6,7 @@ use postroom_engine::EngineSettings;
 use postroom_protocol::Settings;
 use postroom_store::Limits;
 
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 /// Requests of all clients that a turn takes.
 const REQUESTS_MAX: usize = 1_024;

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::client::{Client, LOCKED, PROTOCOLS};
 use crate::clients::set_password;
-use crate::driver::Driver;
 use postroom_engine::EngineSettings;
+use postroom_simulator::Driver;
 use postroom_store::{Fate, Job as _, Limits, MemoryDisk};
 
 /// What happens to what a client says.

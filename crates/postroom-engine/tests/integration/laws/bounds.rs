@@ -8,7 +8,7 @@ use postroom_store::{Job as _, Limits, MemoryDisk};
 use proptest::prelude::*;
 
 use crate::clients::set_password;
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 /// Bytes that may wait before nothing more is taken from the reader.
 const OUTPUT_BYTES_MAX: usize = 4 << 10;

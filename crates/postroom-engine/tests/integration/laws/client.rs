@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::driver::PeerKey;
+use postroom_simulator::PeerKey;
 
 /// The listeners, as the clients below know them.
 pub(super) const PROTOCOLS: [&str; 5] = ["mailbox", "mailbox-verbose", "im", "board", "chat"];

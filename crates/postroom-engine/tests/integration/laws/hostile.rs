@@ -8,7 +8,7 @@ use postroom_store::Limits;
 use proptest::prelude::*;
 
 use crate::clients::set_password;
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 /// Valid and invalid input of clients.
 const WORDS: &[&[u8]] = &[

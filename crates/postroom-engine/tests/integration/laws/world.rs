@@ -12,7 +12,7 @@ use postroom_store::{Fate, Job as _, Limits, MemoryDisk};
 use super::client::{Client, LOCKED, Word};
 use super::steps::allowed;
 use crate::clients::set_password;
-use crate::driver::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey};
 
 /// Connections at a time: few enough to be reached.
 const CONNECTIONS_MAX: usize = 8;

@@ -5,25 +5,34 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use postroom_engine::{
-    Broken, ConnectionKey, Dialled, Engine, EngineSettings, Listener, ListenerOptions, Output,
-    Read, What,
+    Broken, ConnectionKey, Dialled, Engine, EngineSettings, Listener, ListenerKey, ListenerOptions,
+    Output, Read, What,
 };
 use postroom_office::password::Checker;
 use postroom_protocol::{Protocol, Report};
-use postroom_store::{Job as _, Limits, MemoryDisk, MemoryJob, MemoryStore, Timestamp};
+use postroom_store::{Job, Limits, MemoryDisk, Store, StoreFailure, Timestamp};
+
+use crate::disk::Disk;
+use crate::peer::{HeldDial, Peer, PeerKey, Sent, Taken};
+use crate::running::Running;
 
 /// The port of every client that listens.
-pub(crate) const PORT: u16 = 30_232;
+pub const PORT: u16 = 30_232;
 
 /// An engine and the clients' ends of its connections.
 ///
 /// It holds the engine to what every driver relies on: outputs name connections that
 /// there are, a connection is half-closed and closed once, nothing is transmitted after
 /// that, and bytes are taken again only where the engine says so.
-pub(crate) struct Driver {
-    pub(crate) engine: Engine<MemoryStore>,
-    pub(crate) disk: MemoryDisk,
-    pub(crate) now: Instant,
+pub struct Driver<D: Disk = MemoryDisk> {
+    /// The engine of the process that runs.
+    pub engine: Running<Engine<D::Store>>,
+    /// What its store keeps.
+    pub disk: D,
+    /// The time.
+    pub now: Instant,
+    /// The time that messages and posts are kept with.
+    pub wall: Timestamp,
     settings: EngineSettings,
     limits: Limits,
     /// All that there have been.
@@ -31,84 +40,43 @@ pub(crate) struct Driver {
     /// Those of the connections that the engine has.
     live: BTreeMap<ConnectionKey, PeerKey>,
     /// Bytes that a socket takes at a time.
-    pub(crate) room: usize,
+    pub room: usize,
     /// Jobs are kept here and not run, while there is a place for them.
-    pub(crate) held: Option<Vec<MemoryJob>>,
+    pub held: Option<Vec<<D::Store as Store>::Job>>,
     /// Dials are kept here and not answered, while there is a place for them.
-    pub(crate) held_dials: Option<Vec<HeldDial>>,
+    pub held_dials: Option<Vec<HeldDial>>,
     /// Password checks that end in a turn: each takes a long time.
-    pub(crate) checks_in_turn: usize,
+    pub checks_in_turn: usize,
     /// How often the engine has asked what a peer had acknowledged.
-    pub(crate) asks: usize,
+    pub asks: usize,
     /// What the last turn has read.
-    pub(crate) taken: Taken,
+    pub taken: Taken,
     /// What was written to the log.
-    pub(crate) log: Vec<What>,
+    pub log: Vec<What>,
     /// What was written to the report.
-    pub(crate) reports: Vec<Report>,
+    pub reports: Vec<Report>,
+    /// The store has lost track of its disk: nothing more is done.
+    pub failure: Option<StoreFailure>,
     checker: Checker,
 }
 
-/// A client's end of a connection, which may be gone.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct PeerKey(usize);
-
-/// What a turn has read.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Taken {
-    pub(crate) reads: usize,
-    pub(crate) bytes: usize,
-}
-
-/// A dial that has no result yet.
-pub(crate) struct HeldDial {
-    connection: ConnectionKey,
-    back: PeerKey,
-    port: u16,
-}
-
-/// The client's end of a connection.
-#[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is for itself")]
-struct Peer {
-    /// The engine's name for it, until that closes it.
-    connection: Option<ConnectionKey>,
-    /// The connection whose peer was dialled, where the engine opened this one.
-    front: Option<PeerKey>,
-    /// The client listens on [`PORT`].
-    listens: bool,
-    is_connected: bool,
-    /// What waits in the socket for the engine.
-    waiting: VecDeque<Sent>,
-    /// The client does not read, and its socket is full.
-    is_stalled: bool,
-    /// The engine has bytes for which there was no room.
-    has_more: bool,
-    /// What the engine has transmitted and the client has not looked at.
-    received: VecDeque<u8>,
-    /// How many bytes the client has looked at: those are acknowledged.
-    acknowledged: u64,
-    is_half_closed: bool,
-}
-
-#[derive(Debug)]
-enum Sent {
-    Bytes(Vec<u8>),
-    End,
-}
-
 impl Driver {
-    pub(crate) fn new(settings: EngineSettings, limits: Limits) -> Self {
+    /// A driver of an engine whose store is in memory.
+    #[must_use]
+    pub fn new(settings: EngineSettings, limits: Limits) -> Self {
         Self::on(MemoryDisk::default(), settings, limits)
     }
+}
 
-    pub(crate) fn on(disk: MemoryDisk, settings: EngineSettings, limits: Limits) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "any time will do as the first")]
+impl<D: Disk> Driver<D> {
+    /// A driver of an engine whose store is on a disk.
+    pub fn on(mut disk: D, settings: EngineSettings, limits: Limits) -> Self {
         let now = Instant::now();
         Self {
-            engine: Engine::new(now, settings.clone(), disk.open(limits)),
+            engine: Running::new(Engine::new(now, settings.clone(), disk.open(limits))),
             disk,
             now,
+            wall: Timestamp(0),
             settings,
             limits,
             peers: Vec::new(),
@@ -121,45 +89,50 @@ impl Driver {
             taken: Taken::default(),
             log: Vec::new(),
             reports: Vec::new(),
+            failure: None,
             checker: Checker::default(),
         }
     }
 
     /// The process ends: what is not on the disk is gone.
-    pub(crate) fn stop_abruptly(&mut self) {
+    pub fn stop_abruptly(&mut self) {
         self.live.clear();
         for peer in &mut self.peers {
             peer.connection = None;
         }
-        // The store must be dropped before another one is opened on its disk.
-        let elsewhere = MemoryDisk::default().open(self.limits);
-        self.engine = Engine::new(self.now, self.settings.clone(), elsewhere);
+        // A store on the disk must be dropped before another one is opened there.
+        self.engine.stop();
     }
 
     /// Another process starts on the same disk.
-    pub(crate) fn start(&mut self) {
+    pub fn start(&mut self) {
         let store = self.disk.open(self.limits);
-        self.engine = Engine::new(self.now, self.settings.clone(), store);
+        self.engine = Running::new(Engine::new(self.now, self.settings.clone(), store));
     }
 
-    pub(crate) fn limits(&self) -> Limits {
+    /// The limits of the store.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    pub(crate) fn listens(&self, key: PeerKey) -> bool {
+    /// Whether a client listens for a connection back.
+    pub fn listens(&self, key: PeerKey) -> bool {
         self.peers[key.0].listens
     }
 
-    pub(crate) fn connect(&mut self, protocol: &str) -> PeerKey {
+    /// A client on this machine connects to a listener of a protocol.
+    pub fn connect(&mut self, protocol: &str) -> PeerKey {
         self.connect_from([127, 0, 0, 1], protocol)
     }
 
-    pub(crate) fn connect_from(&mut self, address: [u8; 4], protocol: &str) -> PeerKey {
+    /// A client at this address connects.
+    pub fn connect_from(&mut self, address: [u8; 4], protocol: &str) -> PeerKey {
         self.connect_with(address.into(), protocol, ListenerOptions::default())
     }
 
     /// A client at this address connects to a listener with these options.
-    pub(crate) fn connect_with(
+    pub fn connect_with(
         &mut self,
         address: IpAddr,
         protocol: &str,
@@ -167,9 +140,18 @@ impl Driver {
     ) -> PeerKey {
         let peer = SocketAddr::from((address, 40_000));
         self.perform();
-        let protocol = Protocol::find(protocol).unwrap();
-        let listener = Listener { protocol, options };
-        let listener = self.engine.add_listener(listener);
+        let listener = self.add_listener(protocol, options);
+        self.open(listener, peer)
+    }
+
+    /// Adds a listener to the engine.
+    pub fn add_listener(&mut self, protocol: &str, options: ListenerOptions) -> ListenerKey {
+        let protocol = Protocol::find(protocol).expect("a protocol has this name");
+        self.engine.add_listener(Listener { protocol, options })
+    }
+
+    /// A client connects to a listener of the engine.
+    pub fn open(&mut self, listener: ListenerKey, peer: SocketAddr) -> PeerKey {
         let connection = self.engine.open(self.now, listener, peer);
         let key = self.add(connection, None);
         self.peers[key.0].is_connected = true;
@@ -185,13 +167,13 @@ impl Driver {
     }
 
     /// The client sends bytes, which the engine may take when it likes.
-    pub(crate) fn send(&mut self, key: PeerKey, bytes: &[u8]) {
+    pub fn send(&mut self, key: PeerKey, bytes: &[u8]) {
         self.peers[key.0].waiting.push_back(Sent::Bytes(bytes.to_vec()));
         self.arrived(key);
     }
 
     /// The client sends bytes, which the engine is told of and has not read yet.
-    pub(crate) fn put(&mut self, key: PeerKey, bytes: &[u8]) {
+    pub fn put(&mut self, key: PeerKey, bytes: &[u8]) {
         self.put_unnoticed(key, bytes);
         if let Some(connection) = self.peers[key.0].connection {
             self.engine.readable(connection);
@@ -199,61 +181,77 @@ impl Driver {
     }
 
     /// The client sends bytes, of which the engine is not told.
-    pub(crate) fn put_unnoticed(&mut self, key: PeerKey, bytes: &[u8]) {
+    pub fn put_unnoticed(&mut self, key: PeerKey, bytes: &[u8]) {
         self.peers[key.0].waiting.push_back(Sent::Bytes(bytes.to_vec()));
     }
 
-    pub(crate) fn half_close(&mut self, key: PeerKey) {
+    /// The client half-closes.
+    pub fn half_close(&mut self, key: PeerKey) {
         self.peers[key.0].waiting.push_back(Sent::End);
         self.arrived(key);
     }
 
-    pub(crate) fn reset(&mut self, key: PeerKey) {
+    /// The client half-closes, which the engine is told of and has not read yet.
+    pub fn put_end(&mut self, key: PeerKey) {
+        self.peers[key.0].waiting.push_back(Sent::End);
+        if let Some(connection) = self.peers[key.0].connection {
+            self.engine.readable(connection);
+        }
+    }
+
+    /// The client resets the connection.
+    pub fn reset(&mut self, key: PeerKey) {
         self.break_off(key);
         self.settle();
     }
 
     /// Resets a connection, and does nothing else yet.
-    pub(crate) fn break_off(&mut self, key: PeerKey) {
+    pub fn break_off(&mut self, key: PeerKey) {
+        self.broken(key, Broken::Reset);
+    }
+
+    /// A connection is broken, and nothing else is done yet.
+    pub fn broken(&mut self, key: PeerKey, broken: Broken) {
         if let Some(connection) = self.peers[key.0].connection {
-            self.engine.broken(self.now, connection, Broken::Reset);
+            self.engine.broken(self.now, connection, broken);
         }
     }
 
-    pub(crate) fn listen(&mut self, key: PeerKey) {
+    /// From now on the client listens for a connection back, on [`PORT`].
+    pub fn listen(&mut self, key: PeerKey) {
         self.peers[key.0].listens = true;
     }
 
     /// The connection that the engine has opened last to the client of another one.
-    pub(crate) fn back(&self, key: PeerKey) -> Option<PeerKey> {
+    pub fn back(&self, key: PeerKey) -> Option<PeerKey> {
         let is_back = |peer: &Peer| peer.front == Some(key) && peer.is_connected;
         self.peers.iter().rposition(is_back).map(PeerKey)
     }
 
     /// From now on the client reads, or does not.
-    pub(crate) fn set_stalled(&mut self, key: PeerKey, is_stalled: bool) {
+    pub fn set_stalled(&mut self, key: PeerKey, is_stalled: bool) {
         self.peers[key.0].is_stalled = is_stalled;
     }
 
     /// The engine's name of a connection that is there.
-    pub(crate) fn connection(&self, key: PeerKey) -> ConnectionKey {
-        self.peers[key.0].connection.unwrap()
+    pub fn connection(&self, key: PeerKey) -> ConnectionKey {
+        self.peers[key.0].connection.expect("the connection is there")
     }
 
     /// How many bytes wait in the engine for a connection.
-    pub(crate) fn waiting(&self, key: PeerKey) -> usize {
+    pub fn waiting(&self, key: PeerKey) -> usize {
         let connection = self.peers[key.0].connection;
         connection.map_or(0, |connection| self.engine.transmit(connection, usize::MAX).len())
     }
 
     /// Whether the engine takes no bytes of a connection, which wait in the socket.
-    pub(crate) fn takes_no_more(&mut self, key: PeerKey) -> bool {
+    pub fn takes_no_more(&mut self, key: PeerKey) -> bool {
         let connection = self.peers[key.0].connection;
         !connection.is_some_and(|key| self.engine.takes_bytes(key))
     }
 
     /// How many bytes of what the client has sent were not taken.
-    pub(crate) fn untaken(&self, key: PeerKey) -> usize {
+    pub fn untaken(&self, key: PeerKey) -> usize {
         let bytes = |sent: &Sent| match sent {
             Sent::Bytes(bytes) => bytes.len(),
             Sent::End => 0,
@@ -262,34 +260,34 @@ impl Driver {
     }
 
     /// Whether all that the client has sent was taken.
-    pub(crate) fn has_taken_all(&self, key: PeerKey) -> bool {
+    pub fn has_taken_all(&self, key: PeerKey) -> bool {
         self.peers[key.0].waiting.is_empty()
     }
 
     /// Whether the engine has half-closed or closed the connection.
-    pub(crate) fn is_closed(&self, key: PeerKey) -> bool {
+    pub fn is_closed(&self, key: PeerKey) -> bool {
         self.peers[key.0].is_half_closed || self.is_gone(key)
     }
 
     /// Whether the engine has forgotten the connection.
-    pub(crate) fn is_gone(&self, key: PeerKey) -> bool {
+    pub fn is_gone(&self, key: PeerKey) -> bool {
         self.peers[key.0].connection.is_none()
     }
 
     /// What the client has received and not looked at.
-    pub(crate) fn received(&mut self, key: PeerKey) -> &mut VecDeque<u8> {
+    pub fn received(&mut self, key: PeerKey) -> &mut VecDeque<u8> {
         &mut self.peers[key.0].received
     }
 
     /// The client looks at all that it has received.
-    pub(crate) fn look(&mut self, key: PeerKey) -> Vec<u8> {
+    pub fn look(&mut self, key: PeerKey) -> Vec<u8> {
         let peer = &mut self.peers[key.0];
         peer.acknowledged += peer.received.len() as u64;
         std::mem::take(&mut peer.received).into()
     }
 
     /// The client looks at the next line.
-    pub(crate) fn line(&mut self, key: PeerKey) -> Option<Vec<u8>> {
+    pub fn line(&mut self, key: PeerKey) -> Option<Vec<u8>> {
         let peer = &mut self.peers[key.0];
         let end = peer.received.iter().position(|byte| *byte == b'\n')?;
         let mut line: Vec<u8> = peer.received.drain(..=end).collect();
@@ -299,13 +297,13 @@ impl Driver {
     }
 
     /// All lines that the client has received.
-    pub(crate) fn lines(&mut self, key: PeerKey) -> Vec<String> {
+    pub fn lines(&mut self, key: PeerKey) -> Vec<String> {
         let lines = std::iter::from_fn(|| self.line(key));
-        lines.map(|line| String::from_utf8(line).unwrap()).collect()
+        lines.map(|line| String::from_utf8(line).expect("lines are UTF-8")).collect()
     }
 
     /// Lets time pass; what the engine waits for happens when it is due.
-    pub(crate) fn pass(&mut self, time: Duration) {
+    pub fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while let Some(deadline) = self.engine.next_deadline().filter(|at| *at <= end) {
             self.now = self.now.max(deadline);
@@ -319,9 +317,10 @@ impl Driver {
     }
 
     /// Does all that there is to do until the engine waits for something.
-    pub(crate) fn settle(&mut self) {
+    pub fn settle(&mut self) {
         loop {
             self.turn();
+            assert!(self.failure.is_none(), "{:?}", self.failure);
             if !self.has_events() && !self.engine.has_work() {
                 return;
             }
@@ -329,17 +328,21 @@ impl Driver {
     }
 
     /// One turn, as a server's loop has it.
-    pub(crate) fn turn(&mut self) {
+    pub fn turn(&mut self) {
         self.read();
         self.engine.time_passed(self.now);
         self.engine.next_password_read(self.now);
-        while !(self.held.is_some() && self.engine.can_ask_queued())
-            && let Some(job) = self.engine.next_job(Timestamp(0))
+        while self.failure.is_none()
+            && !(self.held.is_some() && self.engine.can_ask_queued())
+            && let Some(job) = self.engine.next_job(self.wall)
         {
             match &mut self.held {
                 Some(held) => held.push(job),
-                None => self.engine.finish(job.run()).unwrap(),
+                None => self.finish(job.run()),
             }
+        }
+        if self.failure.is_some() {
+            return;
         }
         for _ in 0..self.checks_in_turn {
             let Some(check) = self.engine.next_check() else {
@@ -355,6 +358,13 @@ impl Driver {
             live.get(&key).map_or(0, |key| peers[key.0].acknowledged)
         });
         self.engine.evict_before_login(self.now);
+    }
+
+    /// The engine takes the result of a job. After a failure it does nothing more.
+    pub fn finish(&mut self, done: <<D::Store as Store>::Job as Job>::Done) {
+        if let Err(failure) = self.engine.finish(done) {
+            self.failure = Some(failure);
+        }
     }
 
     /// Whether a socket has room that the engine can use.
@@ -423,7 +433,7 @@ impl Driver {
     }
 
     /// As a socket does: it takes what it has room for.
-    pub(crate) fn transmit(&mut self, key: PeerKey) {
+    pub fn transmit(&mut self, key: PeerKey) {
         let peer = &mut self.peers[key.0];
         let Some(connection) = peer.connection else {
             return;
@@ -457,7 +467,7 @@ impl Driver {
     }
 
     /// A dial has a result, unless it was called off.
-    pub(crate) fn answer_dial(&mut self, dial: &HeldDial, is_connected: bool) {
+    pub fn answer_dial(&mut self, dial: &HeldDial, is_connected: bool) {
         if self.is_gone(dial.back) {
             return;
         }
@@ -470,8 +480,29 @@ impl Driver {
         self.engine.dialled(self.now, dial.connection, dialled);
     }
 
+    /// Takes what the engine has transmitted; the client has not acknowledged it.
+    pub fn take_transmitted(&mut self, key: PeerKey) -> Vec<u8> {
+        std::mem::take(&mut self.peers[key.0].received).into()
+    }
+
+    /// The client acknowledges so many bytes more.
+    pub fn acknowledge(&mut self, key: PeerKey, bytes: usize) {
+        self.peers[key.0].acknowledged += bytes as u64;
+    }
+
+    /// Whether a connection that the engine opened is connected.
+    #[must_use]
+    pub fn is_connected(&self, key: PeerKey) -> bool {
+        self.peers[key.0].is_connected
+    }
+
+    /// The connections that the engine has.
+    pub fn live(&self) -> impl Iterator<Item = PeerKey> + '_ {
+        self.live.values().copied()
+    }
+
     /// Forgets what the client has not looked at, and returns it.
-    pub(crate) fn forget(&mut self, key: PeerKey) -> Vec<u8> {
+    pub fn forget(&mut self, key: PeerKey) -> Vec<u8> {
         self.peers[key.0].listens = false;
         std::mem::take(&mut self.peers[key.0].received).into()
     }

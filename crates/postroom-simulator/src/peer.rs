@@ -1,0 +1,56 @@
+//! The clients' ends of connections.
+
+use std::collections::VecDeque;
+
+use postroom_engine::ConnectionKey;
+
+/// A client's end of a connection, which may be gone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PeerKey(pub(crate) usize);
+
+/// What a turn has read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Taken {
+    /// So often.
+    pub reads: usize,
+    /// So many bytes.
+    pub bytes: usize,
+}
+
+/// A dial that has no result yet.
+#[derive(Debug)]
+pub struct HeldDial {
+    pub(crate) connection: ConnectionKey,
+    pub(crate) back: PeerKey,
+    pub(crate) port: u16,
+}
+
+/// The client's end of a connection.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is for itself")]
+pub(crate) struct Peer {
+    /// The engine's name for it, until that closes it.
+    pub(crate) connection: Option<ConnectionKey>,
+    /// The connection whose peer was dialled, where the engine opened this one.
+    pub(crate) front: Option<PeerKey>,
+    /// The client listens on [`PORT`].
+    pub(crate) listens: bool,
+    pub(crate) is_connected: bool,
+    /// What waits in the socket for the engine.
+    pub(crate) waiting: VecDeque<Sent>,
+    /// The client does not read, and its socket is full.
+    pub(crate) is_stalled: bool,
+    /// The engine has bytes for which there was no room.
+    pub(crate) has_more: bool,
+    /// What the engine has transmitted and the client has not looked at.
+    pub(crate) received: VecDeque<u8>,
+    /// How many bytes the client has looked at: those are acknowledged.
+    pub(crate) acknowledged: u64,
+    pub(crate) is_half_closed: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Sent {
+    Bytes(Vec<u8>),
+    End,
+}
