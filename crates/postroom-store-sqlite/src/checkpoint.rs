@@ -1,6 +1,7 @@
 //! Moving the write-ahead log into the table file without stalling commits.
 //!
-//! The checkpointer copies most of the log on its own thread while commits go on.
+//! The checkpointer copies most of the log while commits go on, on its own thread; or
+//! between two jobs, where one thread does everything.
 //! What they add meanwhile would keep the log growing for ever, so the store
 //! copies that short rest itself, between two commits, after which SQLite begins
 //! the log anew at its start: there its blocks are already allocated, and a sync
@@ -10,6 +11,7 @@ use std::error::Error;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use postroom_store::StoreFailure;
@@ -19,13 +21,14 @@ use rusqlite::wal::CheckpointMode;
 use crate::disk_space::{self, DiskSpace};
 use crate::error::OpenError;
 use crate::file;
+use crate::platform::Platform;
 use crate::schema;
 
 /// Pages in the log at which the checkpointer begins: 8 MiB.
 const BEGIN_PAGES: u32 = 2_048;
 /// Pages that the store copies itself: about a millisecond.
 const REST_PAGES: u32 = 256;
-/// Pages in the log at which commits wait for the checkpointer: 64 MiB.
+/// Pages in the log at which commits wait for the checkpointer's thread: 64 MiB.
 const WAIT_PAGES: u32 = 16_384;
 
 #[derive(Debug)]
@@ -46,6 +49,8 @@ enum State {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether a thread waits for what the store wants.
+    has_thread: AtomicBool,
 }
 
 impl Shared {
@@ -68,6 +73,31 @@ impl Shared {
         }
     }
 
+    fn is_wanted(&self) -> bool {
+        matches!(*self.lock(), State::Wanted)
+    }
+
+    /// Returns whether there will be more to do.
+    fn wait_until_wanted(&self) -> bool {
+        let mut state = self.lock();
+        loop {
+            match *state {
+                State::Wanted => return true,
+                State::Closed | State::Failed(_) => return false,
+                State::Idle | State::Copied(_) => state = self.wait(state),
+            }
+        }
+    }
+
+    /// The checkpointer has copied so many pages.
+    fn copied(&self, pages: u32) {
+        let mut state = self.lock();
+        if let State::Wanted = *state {
+            *state = State::Copied(pages);
+            self.changed.notify_all();
+        }
+    }
+
     fn wait<'a>(&self, guard: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
@@ -79,16 +109,34 @@ pub(crate) struct Checkpoints {
     shared: Arc<Shared>,
 }
 
-/// The thread's side: copies the log whenever the store wants it.
+/// Copies the log whenever the store wants it: [runs](Self::run) on a thread of its
+/// own, or does one [step](Self::step) after the other.
 #[derive(Debug)]
 pub struct Checkpointer {
     path: PathBuf,
+    platform: Platform,
     shared: Arc<Shared>,
+    /// `None` until it is needed.
+    files: Option<Files>,
 }
 
-pub(crate) fn pair(path: PathBuf) -> (Checkpoints, Checkpointer) {
-    let shared = Arc::new(Shared { state: Mutex::new(State::Idle), changed: Condvar::new() });
-    (Checkpoints { shared: Arc::clone(&shared) }, Checkpointer { path, shared })
+/// The table file, as the checkpointer has it open.
+#[derive(Debug)]
+struct Files {
+    // Closed before the file: to close any descriptor of the file gives up all locks
+    // that this process has on it.
+    connection: Connection,
+    table: File,
+}
+
+pub(crate) fn pair(path: PathBuf, platform: Platform) -> (Checkpoints, Checkpointer) {
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State::Idle),
+        changed: Condvar::new(),
+        has_thread: AtomicBool::new(false),
+    });
+    let checkpoints = Checkpoints { shared: Arc::clone(&shared) };
+    (checkpoints, Checkpointer { path, platform, shared, files: None })
 }
 
 impl Checkpoints {
@@ -109,7 +157,8 @@ impl Checkpoints {
             }
             return Ok(());
         }
-        while pages >= WAIT_PAGES && matches!(*state, State::Wanted) {
+        let has_thread = self.shared.has_thread.load(Ordering::Relaxed);
+        while has_thread && pages >= WAIT_PAGES && matches!(*state, State::Wanted) {
             state = self.shared.wait(state);
         }
         match *state {
@@ -137,68 +186,76 @@ impl Drop for Checkpoints {
 }
 
 impl Checkpointer {
-    /// Works until the store is dropped or the disk fails.
+    /// Works until the store is dropped or the disk fails. For a thread of its own.
     ///
     /// The store learns of the failure too, and acknowledges nothing more.
     pub fn run(self) -> Result<(), StoreFailure> {
-        self.guarded(Self::work)
+        self.shared.has_thread.store(true, Ordering::Relaxed);
+        self.guarded(|checkpointer| {
+            checkpointer.open()?;
+            while checkpointer.shared.wait_until_wanted() {
+                checkpointer.copy_log()?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Does what the store wants now, if anything; returns whether it did. For owners
+    /// without a thread for it.
+    ///
+    /// To be called between two jobs. The log grows until it is called: only where
+    /// [`run`](Self::run) waits on a thread do commits wait for a checkpoint. After an
+    /// error the store acknowledges nothing more.
+    pub fn step(&mut self) -> Result<bool, StoreFailure> {
+        if !self.shared.is_wanted() {
+            return Ok(false);
+        }
+        self.failing(Self::copy_log).map(|()| true)
     }
 
     /// Does the work, and lets the store know that it has ended, however it did.
-    fn guarded(self, work: impl FnOnce(&Self) -> Work) -> Result<(), StoreFailure> {
-        let ending = Ending(&self.shared);
-        let worked = work(&self).map_err(|error| error.to_string());
-        if let Err(cause) = &worked {
-            self.shared.fail(cause);
-        }
-        drop(ending);
-        worked.map_err(checkpoint_failed)
+    fn guarded(mut self, work: impl FnOnce(&mut Self) -> Work) -> Result<(), StoreFailure> {
+        let _ending = Ending(Arc::clone(&self.shared));
+        self.failing(work)
     }
 
-    fn work(&self) -> Work {
-        // Closed after the connection: to close any descriptor of the file gives
-        // up all locks that this process has on it.
-        let file = File::open(&self.path)?;
-        let connection = schema::connect(&self.path)?;
-        while self.is_wanted() {
-            let copied = copy(&connection)?;
-            // SQLite syncs the table file only when nothing of the log is left,
-            // which would be in the store's part and stall it.
-            file.sync_data()?;
-            self.copied(copied);
-        }
-        drop(connection);
-        drop(file);
+    /// Lets the store fail if the work does.
+    fn failing(&mut self, work: impl FnOnce(&mut Self) -> Work) -> Result<(), StoreFailure> {
+        work(self).map_err(|error| {
+            let cause = error.to_string();
+            self.shared.fail(&cause);
+            checkpoint_failed(cause)
+        })
+    }
+
+    fn open(&mut self) -> Result<&Files, Box<dyn Error + Send + Sync>> {
+        let files = if let Some(files) = self.files.take() {
+            files
+        } else {
+            let table = File::open(&self.path)?;
+            Files { connection: schema::connect(&self.platform, &self.path)?, table }
+        };
+        Ok(self.files.insert(files))
+    }
+
+    fn copy_log(&mut self) -> Work {
+        let Files { connection, table } = self.open()?;
+        let copied = copy(connection)?;
+        // SQLite syncs the table file only when nothing of the log is left, which would
+        // be in the store's part and stall it.
+        table.sync_data()?;
+        self.shared.copied(copied);
         Ok(())
-    }
-
-    fn is_wanted(&self) -> bool {
-        let mut state = self.shared.lock();
-        loop {
-            match *state {
-                State::Wanted => return true,
-                State::Closed | State::Failed(_) => return false,
-                State::Idle | State::Copied(_) => state = self.shared.wait(state),
-            }
-        }
-    }
-
-    fn copied(&self, pages: u32) {
-        let mut state = self.shared.lock();
-        if let State::Wanted = *state {
-            *state = State::Copied(pages);
-            self.shared.changed.notify_all();
-        }
     }
 }
 
-/// What the thread's work comes to.
+/// What the checkpointer's work comes to.
 type Work = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// The end of the thread, be it a panic: if the store is still there, it fails.
-struct Ending<'a>(&'a Shared);
+struct Ending(Arc<Shared>);
 
-impl Drop for Ending<'_> {
+impl Drop for Ending {
     fn drop(&mut self) {
         self.0.fail("its thread has ended");
     }
@@ -270,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_panic_of_the_checkpointer_fails_the_store() {
-        let (checkpoints, checkpointer) = pair(PathBuf::new());
+        let (checkpoints, checkpointer) = pair(PathBuf::new(), Platform::default());
         checkpoints.check().unwrap();
         let work = || checkpointer.guarded(|_| panic!("a defect"));
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_err();
@@ -281,8 +338,19 @@ mod tests {
     }
 
     #[test]
+    fn commits_wait_for_no_thread_where_there_is_none() {
+        let (checkpoints, mut checkpointer) = pair(PathBuf::new(), Platform::default());
+        assert!(!checkpointer.step().unwrap());
+        let connection = Connection::open_in_memory().unwrap();
+        checkpoints.tend(&connection, BEGIN_PAGES).unwrap();
+        checkpoints.tend(&connection, WAIT_PAGES).unwrap();
+        checkpointer.step().unwrap_err();
+        checkpoints.check().unwrap_err();
+    }
+
+    #[test]
     fn a_checkpointer_ends_with_its_store() {
-        let (checkpoints, checkpointer) = pair(PathBuf::new());
+        let (checkpoints, checkpointer) = pair(PathBuf::new(), Platform::default());
         drop(checkpoints);
         checkpointer.guarded(|_| Ok(())).unwrap();
     }

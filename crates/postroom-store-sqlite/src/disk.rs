@@ -36,13 +36,13 @@ impl Disk {
         let path = folder.database();
         file::refuse_foreign(&path, schema::APPLICATION_ID)?;
         file::prepare(&path)?;
-        let mut connection = schema::connect(&path)?;
+        let mut connection = schema::connect(folder.platform(), &path)?;
         schema::migrate(&mut connection, &path)?;
         let database = |cause| OpenError::database(&path, cause);
         checkpoint::settle_left_log(&connection).map_err(database)?;
         let log_pages = count_log_pages(&mut connection).map_err(database)?;
-        let space = DiskSpace::new(folder.path(), &path, reserve_bytes);
-        let (checkpoints, checkpointer) = checkpoint::pair(path);
+        let space = DiskSpace::new(&folder, reserve_bytes);
+        let (checkpoints, checkpointer) = checkpoint::pair(path, folder.platform().clone());
         Ok((Self { connection, space, checkpoints, log_pages, folder }, checkpointer))
     }
 

@@ -6,6 +6,8 @@ use rusqlite::{Connection, ErrorCode, ffi};
 use rustix::io::Errno;
 
 use crate::file;
+use crate::folder::DataFolder;
+use crate::platform::Platform;
 
 /// Bytes of a page of the log: a page of the table file and its frame's header.
 const LOG_PAGE_BYTES: u64 = 4_096 + 24;
@@ -13,15 +15,20 @@ const LOG_PAGE_BYTES: u64 = 4_096 + 24;
 /// Asks how much may still be written beyond the reserve, which is kept for reading.
 #[derive(Debug)]
 pub(crate) struct DiskSpace {
+    platform: Platform,
     folder: PathBuf,
     database: PathBuf,
     reserve_bytes: u64,
 }
 
 impl DiskSpace {
-    pub(crate) fn new(folder: &Path, database: &Path, reserve_bytes: u64) -> Self {
-        let (folder, database) = (folder.to_path_buf(), database.to_path_buf());
-        Self { folder, database, reserve_bytes }
+    pub(crate) fn new(folder: &DataFolder, reserve_bytes: u64) -> Self {
+        Self {
+            platform: folder.platform().clone(),
+            folder: folder.path().to_path_buf(),
+            database: folder.database(),
+            reserve_bytes,
+        }
     }
 
     /// Whether `bytes` of messages may be stored while `log_pages` are in the log:
@@ -53,13 +60,8 @@ impl DiskSpace {
         self.free_bytes() >= self.reserve_bytes.saturating_add(bytes)
     }
 
-    /// Bytes that this process may still write; where the file system does not
-    /// tell, as many as it takes, since the write itself will.
     fn free_bytes(&self) -> u64 {
-        match rustix::fs::statvfs(&self.folder) {
-            Ok(status) => status.f_bavail.saturating_mul(status.f_frsize),
-            Err(_) => u64::MAX,
-        }
+        self.platform.free_bytes(&self.folder)
     }
 }
 

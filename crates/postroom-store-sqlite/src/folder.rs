@@ -4,9 +4,11 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::OpenError;
 use crate::file;
+use crate::platform::Platform;
 
 /// Kept beside the store; holds nothing.
 const LOCK_FILE: &str = "postroom.lock";
@@ -15,6 +17,7 @@ const LOCK_FILE: &str = "postroom.lock";
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
+    platform: Platform,
     /// The operating system releases the locks with the files, however the
     /// process ends.
     _locks: Vec<File>,
@@ -46,16 +49,41 @@ impl DataFolder {
             return Err(in_use());
         }
         match file.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_path_buf(), _locks: vec![folder, file] }),
+            Ok(()) => {
+                let (path, platform) = (path.to_path_buf(), Platform::default());
+                Ok(Self { path, platform, _locks: vec![folder, file] })
+            }
             Err(TryLockError::WouldBlock) => Err(in_use()),
             Err(TryLockError::Error(cause)) => Err(refused(cause)),
         }
+    }
+
+    /// Lets SQLite use the VFS of this name instead of its default one.
+    ///
+    /// It must use the files of the default VFS: the store inspects and extends them
+    /// directly, too. For simulated disks.
+    #[must_use]
+    pub fn on_vfs(mut self, name: &str) -> Self {
+        self.platform.vfs = Some(name.to_owned());
+        self
+    }
+
+    /// Lets the store ask this function how many bytes may still be written, instead of
+    /// the file system. For simulated disks.
+    #[must_use]
+    pub fn with_free_bytes(mut self, free_bytes: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        self.platform.free_bytes = Some(Arc::new(free_bytes));
+        self
     }
 
     /// The folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(crate) fn platform(&self) -> &Platform {
+        &self.platform
     }
 
     pub(crate) fn database(&self) -> PathBuf {

@@ -23,7 +23,7 @@
 //!
 //! Of the rest, [`DataFolder`] keeps a second server out; `load` fills the index at
 //! start; `Sweep` and `Channels` know which rows are to be deleted; [`Checkpointer`]
-//! moves the log into the table file on a thread of its caller's; `Damages` lists the
+//! moves the log into the table file on a thread of its caller's, or step by step; `Damages` lists the
 //! records that were set aside, and [`check()`] finds all of them.
 
 mod allowed;
@@ -48,6 +48,7 @@ mod operation;
 mod passwords;
 mod plan;
 mod planner;
+mod platform;
 mod presences;
 mod record;
 mod reserved;

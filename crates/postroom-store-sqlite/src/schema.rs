@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::error::OpenError;
+use crate::platform::Platform;
 
 /// Bytes of the log that stay its own when it begins anew: what a burst, or another
 /// program's read transaction, made it grow beyond goes back to the disk.
@@ -94,10 +95,10 @@ const TABLES: &[&[&str]] =
     &[&["account", "message", "removal", "counter"], &["channel", "post"], &[]];
 
 /// Opens the file as a log that syncs each commit.
-pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
+pub(crate) fn connect(platform: &Platform, path: &Path) -> Result<Connection, OpenError> {
     let open = || -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
+        let connection = platform.connect(path, flags)?;
         // Someone may be looking at the file with sqlite3 or backing it up.
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -48,8 +48,8 @@ impl SqliteStore {
     /// Opens the store in `folder`, bringing its file to the present version,
     /// and reads what waits in the mailboxes.
     ///
-    /// The [`Checkpointer`] must be run on a thread of its own; it ends once the
-    /// store is dropped, and the job that it may have given out.
+    /// The [`Checkpointer`] must be run on a thread of its own, which ends once the store
+    /// and the job that it may have given out are dropped; or be stepped between jobs.
     pub fn open(folder: DataFolder, limits: Limits) -> Result<(Self, Checkpointer), OpenError> {
         let (disk, checkpointer) = Disk::open(folder, limits.disk_reserve_bytes)?;
         let path = disk.folder.database();

@@ -1,6 +1,7 @@
 //! The store against its contract, and what only this store can get wrong.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use postroom_model::{Author, Channel, Name, Position, Post, PostRefusal, Text, Unknown};
@@ -261,6 +262,40 @@ fn the_log_does_not_grow_for_ever() {
     assert!(log < 80 << 20, "the log has {log} bytes after 80 MB of messages");
     drop(store);
     thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_checkpointer_that_is_stepped_keeps_the_log_short() {
+    let folder = TempDir::new().unwrap();
+    let (mut store, mut checkpointer) =
+        SqliteStore::open(DataFolder::open(folder.path()).unwrap(), Limits::default()).unwrap();
+    let bob = account(&mut store, "bob");
+    let words = "x".repeat(60_000);
+    let mut steps = 0;
+    for _ in 0..30 {
+        settle(&mut store, (0..20).map(|_| append(bob, "bob", &words)));
+        steps += u32::from(checkpointer.step().unwrap());
+        assert!(!checkpointer.step().unwrap());
+        assert_eq!(read(&mut store, bob, 20).len(), 20);
+    }
+    let log = std::fs::metadata(folder.path().join("postroom.db-wal")).unwrap().len();
+    assert!(steps >= 2 && log < 20 << 20, "{log} bytes after {steps} steps and 36 MB of messages");
+}
+
+#[test]
+fn the_owner_of_the_folder_may_tell_the_free_space() {
+    let folder = TempDir::new().unwrap();
+    let free = Arc::new(AtomicUsize::new(0));
+    let told = Arc::clone(&free);
+    let data = DataFolder::open(folder.path()).unwrap();
+    let data = data.with_free_bytes(move || told.load(Ordering::Relaxed) as u64);
+    let mut store = SqliteStore::open(data, Limits::default()).unwrap().0;
+    let bob = account(&mut store, "bob");
+    let outcomes = settle(&mut store, [append(bob, "bob", "one")]);
+    assert!(matches!(outcomes[..], [Outcome::DiskFull]), "{outcomes:?}");
+    free.store(1 << 30, Ordering::Relaxed);
+    settle(&mut store, [append(bob, "bob", "two")]);
+    assert_eq!(read(&mut store, bob, 2), ["two"]);
 }
 
 #[test]
