@@ -20,6 +20,7 @@ const CRATES: &[&str] = &[
     "postroom-server",
     "postroom-store",
     "postroom-store-sqlite",
+    "postroom-virtual-disk",
     "postroom",
 ];
 

@@ -26,6 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("postroom-client", &["postroom-model"]),
+    ("postroom-virtual-disk", &[]),
 ];
 
 /// Crates that must not see a runtime or a socket, and have no input or output, clock,
