@@ -25,8 +25,8 @@ pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Refuses the database of another program, by the header of its file: nothing of
-/// it is changed, and SQLite has not opened it. One in the midst of being made, and
-/// one whose log has all of it, have no mark yet.
+/// it is changed, and SQLite has not opened it. One in the midst of being made has no mark
+/// yet; that of one whose log has its first page may be there alone.
 pub(crate) fn refuse_foreign(database: &Path, application_id: i32) -> Result<(), OpenError> {
     let path = || database.to_path_buf();
     let header = match File::open(database).and_then(header) {
@@ -37,7 +37,8 @@ pub(crate) fn refuse_foreign(database: &Path, application_id: i32) -> Result<(),
         _ => return Ok(()),
     };
     let (mark, version, schema) = (number(&header, 68), number(&header, 60), number(&header, 40));
-    if mark == application_id.cast_unsigned() || (mark, version, schema) == (0, 0, 0) {
+    let is_ours = mark == application_id.cast_unsigned() || (mark, version, schema) == (0, 0, 0);
+    if is_ours || log_has_mark(&beside(database, "-wal"), application_id) {
         return Ok(());
     }
     Err(OpenError::Foreign { path: path() })
@@ -49,7 +50,11 @@ pub(crate) fn refuse_foreign(database: &Path, application_id: i32) -> Result<(),
 /// To be called before SQLite opens the file: closing any descriptor of it gives
 /// up all locks that this process has on it.
 pub(crate) fn prepare(database: &Path) -> Result<(), OpenError> {
-    inspect(database)?;
+    match inspect(database) {
+        // The power was cut while the store was made: SQLite undoes what is there.
+        Err(OpenError::Truncated { .. }) if has_journal(database) => {}
+        inspected => inspected?,
+    }
     let refused = |cause| OpenError::Folder { path: database.to_path_buf(), cause };
     open_private(OpenOptions::new().write(true), database).map_err(refused)?;
     for path in ["", "-wal", "-shm", "-journal"].map(|suffix| beside(database, suffix)) {
@@ -114,6 +119,14 @@ pub(crate) fn inspect(database: &Path) -> Result<(), OpenError> {
     truncated(pages.saturating_mul(page_bytes))
 }
 
+/// Whether a rollback journal is beside the table file. SQLite keeps one until there is a
+/// log (sqlite.org/fileformat2.html, 3).
+fn has_journal(database: &Path) -> bool {
+    const MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+    let journal = File::open(beside(database, "-journal")).and_then(header);
+    journal.is_ok_and(|header| header.starts_with(&MAGIC))
+}
+
 /// The length of a file: 0 where there is none.
 pub(crate) fn bytes(path: &Path) -> io::Result<u64> {
     match fs::metadata(path) {
@@ -155,21 +168,55 @@ impl Header {
 /// leaves a table file behind that is shorter than it says, and the rest in the log
 /// (sqlite.org/fileformat2.html, 4.1).
 fn log_holds(log: &Path, first: u64, last: u64) -> bool {
+    let pages: HashSet<u64> = frames(log).into_iter().map(|frame| frame.page).collect();
+    (first..=last).all(|page| pages.contains(&page))
+}
+
+/// Whether the log holds a first page with this mark: a checkpoint that was broken off may
+/// have written that page to the table file in part.
+fn log_has_mark(log: &Path, application_id: i32) -> bool {
+    let is_marked = |frame: &Frame| -> io::Result<bool> {
+        let mut file = File::open(log)?;
+        file.seek(SeekFrom::Start(frame.content))?;
+        let header = header(file)?;
+        Ok(header.len() == HEADER_BYTES && number(&header, 68) == application_id.cast_unsigned())
+    };
+    frames(log)
+        .iter()
+        .filter(|frame| frame.page == 1)
+        .any(|frame| is_marked(frame).unwrap_or(false))
+}
+
+/// A page in the log.
+struct Frame {
+    page: u64,
+    /// Where the content of the page begins.
+    content: u64,
+}
+
+/// The pages in the log, as far as it can be read; none where there is no log.
+fn frames(log: &Path) -> Vec<Frame> {
     const LOG_HEADER: usize = 32;
     const FRAME_HEADER: usize = 24;
-    let pages = || -> io::Result<HashSet<u64>> {
+    let mut frames = Vec::new();
+    let mut read = || -> io::Result<()> {
         let mut file = BufReader::with_capacity(FRAME_HEADER, File::open(log)?);
         let mut header = [0; LOG_HEADER];
         file.read_exact(&mut header)?;
-        let mut pages = HashSet::new();
         let mut frame = [0; FRAME_HEADER];
-        while file.read_exact(&mut frame).is_ok() && frame[8..16] == header[16..24] {
-            pages.insert(u64::from(number(&frame, 0)));
+        loop {
+            file.read_exact(&mut frame)?;
+            if frame[8..16] != header[16..24] {
+                return Ok(());
+            }
+            let content = file.stream_position()?;
+            frames.push(Frame { page: u64::from(number(&frame, 0)), content });
             file.seek(SeekFrom::Current(i64::from(number(&header, 8))))?;
         }
-        Ok(pages)
     };
-    pages().is_ok_and(|pages| (first..=last).all(|page| pages.contains(&page)))
+    // What cannot be read is not there.
+    let _ = read();
+    frames
 }
 
 /// The big-endian number at a place.

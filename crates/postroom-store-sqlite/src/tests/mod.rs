@@ -18,6 +18,7 @@ use crate::{CommitJob, CommitJobDone, DataFolder, OpenError, SqliteStore};
 mod damage;
 mod gaps;
 mod jobs;
+mod power;
 
 /// A folder, and what runs the jobs of its stores.
 struct Place {
