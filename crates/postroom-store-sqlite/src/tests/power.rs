@@ -1,15 +1,51 @@
-//! The store on a disk that loses power.
+//! The store on a disk that loses power, fails, is full, and lies.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 
-use postroom_virtual_disk::VirtualDisk;
+use fastrand::Rng;
+use postroom_store::{Lease, StoreFailure};
+use postroom_virtual_disk::{Fault, VirtualDisk};
 
 use super::*;
+use crate::Checkpointer;
+
+const NAMES: [&str; 2] = ["bob", "ann"];
 
 /// A folder in memory, where the system has any: nothing here is to be synced in truth.
 fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() }
+}
+
+/// A place on a disk that loses its power whenever no store is open.
+struct Powerless(TempDir, VirtualDisk);
+
+impl Powerless {
+    fn new() -> Self {
+        static SEEDS: AtomicU64 = AtomicU64::new(0);
+        Self(folder(), VirtualDisk::new(SEEDS.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+impl Fixture for Powerless {
+    type Store = SqliteStore;
+
+    fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    fn open(&mut self, limits: Limits) -> SqliteStore {
+        self.1.cut_power().unwrap();
+        let data = DataFolder::open(self.0.path()).unwrap().on_vfs(self.1.name());
+        SqliteStore::open(data, limits).unwrap().0
+    }
+}
+
+#[test]
+fn keeps_the_contract_though_the_power_is_cut_between_stores() {
+    contract::check(&mut Powerless::new());
 }
 
 /// Whenever the power goes off: a new store has no log yet, but a rollback journal.
@@ -37,4 +73,284 @@ fn is_made_after_a_cut(seed: u64, changes: u64) -> bool {
     disk.cut_power().unwrap();
     open().unwrap_or_else(|error| panic!("seed {seed}, {changes} changes: {error}"));
     is_cut
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Trouble {
+    Cuts,
+    Errors,
+    FullDisk,
+    /// Cuts, and the disk says that it has synced when it has not.
+    Lies,
+}
+
+/// What is known of a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Known {
+    Stored,
+    /// It was being stored or removed when the store ended.
+    Unsure,
+}
+
+/// What a call is about.
+enum Asked {
+    Compose(u32),
+    Read,
+    Confirm(Vec<u32>),
+}
+
+/// A disk, what stores on it are asked, and what they must have.
+struct Course {
+    folder: TempDir,
+    disk: VirtualDisk,
+    free_bytes: Arc<AtomicU64>,
+    random: Rng,
+    trouble: Trouble,
+    is_large: bool,
+    /// By their numbers, which are their texts and their order.
+    messages: BTreeMap<u32, Known>,
+    next: u32,
+    /// Calls that are not completed.
+    asked: HashMap<u64, Asked>,
+    ticket: u64,
+    leases: Vec<(Lease, u32)>,
+}
+
+impl Course {
+    fn new(seed: u64, trouble: Trouble) -> Self {
+        let mut random = Rng::with_seed(seed);
+        Self {
+            folder: folder(),
+            disk: VirtualDisk::new(seed),
+            free_bytes: Arc::new(AtomicU64::new(u64::MAX)),
+            trouble,
+            is_large: random.u8(..6) == 0,
+            random,
+            messages: BTreeMap::new(),
+            next: 0,
+            asked: HashMap::new(),
+            ticket: 0,
+            leases: Vec::new(),
+        }
+    }
+
+    /// Runs one store after the other; says what is lost, if anything is.
+    fn run(mut self) -> Result<(), String> {
+        let rounds = 4;
+        for round in 0..rounds {
+            self.open_in_trouble();
+            let (mut store, mut checkpointer) =
+                self.open().map_err(|error| format!("round {round}: {error}"))?;
+            let accounts = NAMES.map(|name| account(&mut store, name));
+            self.judge(&mut store, accounts).map_err(|lost| format!("round {round}: {lost}"))?;
+            if round + 1 < rounds {
+                let worked = self.work(&mut store, &mut checkpointer, accounts);
+                if self.trouble == Trouble::FullDisk {
+                    worked.map_err(|failure| format!("a full disk ends the store: {failure}"))?;
+                }
+            }
+            self.end(store, checkpointer);
+        }
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<(SqliteStore, Checkpointer), OpenError> {
+        // Most stores have no room to give their log its usual length, which takes time.
+        let free = if self.random.u8(..8) == 0 { u64::MAX } else { 1 << 20 };
+        self.free_bytes.store(free, Ordering::Relaxed);
+        let told = Arc::clone(&self.free_bytes);
+        let data = DataFolder::open(self.folder.path()).unwrap().on_vfs(self.disk.name());
+        let data = data.with_free_bytes(move || told.load(Ordering::Relaxed));
+        let limits = Limits { disk_reserve_bytes: 0, ..Limits::default() };
+        let opened = SqliteStore::open(data, limits);
+        self.free_bytes.store(u64::MAX, Ordering::Relaxed);
+        opened
+    }
+
+    /// A store to which something happens while it is opened.
+    fn open_in_trouble(&mut self) {
+        if self.random.bool() {
+            return;
+        }
+        self.begin_trouble(30);
+        // Where it opens nevertheless, it ends without having done anything.
+        drop(self.open());
+        self.end_trouble();
+    }
+
+    fn begin_trouble(&mut self, operations: u64) {
+        let Self { disk, random, .. } = self;
+        let due = random.u64(1..operations);
+        match self.trouble {
+            Trouble::Lies | Trouble::Cuts => disk.cut_power_in(due),
+            Trouble::Errors => {
+                disk.fail_next([Fault::Write, Fault::Sync][random.usize(..2)], due);
+            }
+            Trouble::FullDisk if random.bool() => disk.fail_next(Fault::Full, due),
+            Trouble::FullDisk => disk.fail_often(Fault::Full, 20),
+        }
+        self.disk.set_lying(self.trouble == Trouble::Lies);
+    }
+
+    /// To be called when no store is open, or all are to die.
+    fn end_trouble(&mut self) {
+        if self.disk.is_off() || self.random.bool() {
+            self.disk.cut_power().unwrap();
+        } else {
+            self.disk.kill();
+        }
+        self.disk.clear_faults();
+        self.disk.set_full(false);
+        self.disk.set_lying(false);
+    }
+
+    /// Everything that is known to be stored can be read, in its order, and nothing that
+    /// was removed.
+    fn judge(&mut self, store: &mut SqliteStore, accounts: [AccountId; 2]) -> Result<(), String> {
+        let mut found = BTreeMap::new();
+        for (parity, account) in (0..).zip(accounts) {
+            let mut last = None;
+            while let Some(Outcome::Read { lease, text, .. }) =
+                settle(store, [Call::Read { account }]).pop()
+            {
+                let number = number(text.as_str());
+                let is_next = last < Some(number) && number % 2 == parity;
+                if !is_next || !self.messages.contains_key(&number) {
+                    return Err(format!("{number} is there, behind {last:?}"));
+                }
+                last = Some(number);
+                found.insert(number, Known::Stored);
+                self.leases.push((lease, number));
+            }
+        }
+        let is_lost = |(number, known): &(&u32, &Known)| {
+            **known == Known::Stored && !found.contains_key(number)
+        };
+        if let Some((number, _)) = self.messages.iter().find(is_lost) {
+            return Err(format!("{number} is lost"));
+        }
+        self.messages = found;
+        Ok(())
+    }
+
+    /// Commits groups until the store fails.
+    fn work(
+        &mut self,
+        store: &mut SqliteStore,
+        checkpointer: &mut Checkpointer,
+        accounts: [AccountId; 2],
+    ) -> Result<(), StoreFailure> {
+        self.begin_trouble(if self.is_large { 3_000 } else { 100 });
+        for _ in 0..20 {
+            if self.trouble == Trouble::FullDisk {
+                self.disk.set_full(self.random.u8(..3) == 0);
+            }
+            for _ in 0..self.random.usize(1..6) {
+                self.ask(store, accounts);
+            }
+            while let Some(job) = store.next_job(Timestamp(1)) {
+                store.finish(job.run())?;
+                self.complete(store);
+            }
+            checkpointer.step()?;
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, store: &mut SqliteStore, accounts: [AccountId; 2]) {
+        let reader = accounts[self.random.usize(..2)];
+        let (asked, call) = match self.random.u8(..10) {
+            0..6 => {
+                let number = self.next;
+                self.next += 1;
+                self.messages.insert(number, Known::Unsure);
+                let bytes = if self.is_large { 60_000 } else { self.random.usize(1..3_000) };
+                let words = format!("{number} {}", "x".repeat(bytes));
+                (Asked::Compose(number), append(reader, NAMES[number as usize % 2], &words))
+            }
+            6..8 => (Asked::Read, Call::Read { account: reader }),
+            _ => {
+                let (leases, numbers): (Vec<_>, Vec<_>) = self.leases.drain(..).unzip();
+                for number in &numbers {
+                    self.messages.insert(*number, Known::Unsure);
+                }
+                (Asked::Confirm(numbers), Call::Confirm { leases })
+            }
+        };
+        self.ticket += 1;
+        self.asked.insert(self.ticket, asked);
+        store.submit(Ticket(self.ticket), call);
+    }
+
+    fn complete(&mut self, store: &mut SqliteStore) {
+        let mut completed = Vec::new();
+        store.take_completions(&mut completed);
+        for completion in completed {
+            let asked = self.asked.remove(&completion.ticket.0).unwrap();
+            match (asked, completion.into_outcome().unwrap()) {
+                (Asked::Compose(number), Outcome::Composed { .. }) => {
+                    self.messages.insert(number, Known::Stored);
+                }
+                (Asked::Compose(number), Outcome::DiskFull) => {
+                    self.messages.remove(&number);
+                }
+                (Asked::Read, Outcome::Read { lease, text, .. }) => {
+                    self.leases.push((lease, number(text.as_str())));
+                }
+                (Asked::Read, Outcome::NothingUnread) => {}
+                (Asked::Confirm(numbers), Outcome::Confirmed) => {
+                    self.messages.retain(|number, _| !numbers.contains(number));
+                }
+                (Asked::Confirm(numbers), Outcome::Returned { .. }) => {
+                    self.messages.extend(numbers.iter().map(|number| (*number, Known::Stored)));
+                }
+                (_, outcome) => panic!("{outcome:?}"),
+            }
+        }
+    }
+
+    /// The store ends without knowing it.
+    fn end(&mut self, store: SqliteStore, checkpointer: Checkpointer) {
+        self.end_trouble();
+        drop((store, checkpointer));
+        self.asked.clear();
+        self.leases.clear();
+    }
+}
+
+fn number(text: &str) -> u32 {
+    text.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// How many of so many seeds lose something, and what the first of them says.
+fn losses(trouble: Trouble, seeds: u64) -> (usize, Option<String>) {
+    let lost = (0..seeds).filter_map(|seed| {
+        let lost = Course::new(seed, trouble).run().err()?;
+        Some(format!("seed {seed}: {lost}"))
+    });
+    let lost: Vec<_> = lost.collect();
+    (lost.len(), lost.into_iter().next())
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_power_is_cut() {
+    assert_eq!(losses(Trouble::Cuts, 100), (0, None));
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_writes_and_syncs_fail() {
+    assert_eq!(losses(Trouble::Errors, 100), (0, None));
+}
+
+#[test]
+fn a_full_disk_is_survived_and_loses_nothing() {
+    assert_eq!(losses(Trouble::FullDisk, 60), (0, None));
+}
+
+/// So the tests above would find a forgotten sync.
+#[test]
+fn a_disk_that_lies_about_a_sync_loses_messages() {
+    let (lost, _) = losses(Trouble::Lies, 20);
+    assert!(lost > 10, "{lost} of 20 courses have lost something");
 }
