@@ -80,13 +80,12 @@ impl State {
     pub(crate) fn kill(&mut self) {
         self.incarnation += 1;
         self.dead_files += std::mem::take(&mut self.live_files);
-        self.off_in = None;
-        self.is_off = false;
     }
 
     /// Lets all open files die, and what is not synced be lost.
     pub(crate) fn cut_power(&mut self) -> io::Result<Loss> {
         self.kill();
+        (self.is_off, self.off_in) = (false, None);
         let mut loss = Loss::default();
         for (path, mut history) in std::mem::take(&mut self.histories) {
             match OpenOptions::new().read(true).write(true).open(&path) {

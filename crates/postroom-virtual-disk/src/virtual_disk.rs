@@ -65,9 +65,12 @@ impl VirtualDisk {
         self.shared.lock().faults.fail_often(fault, one_in);
     }
 
-    /// Ends all faults, those that were to come included. A full disk stays full.
+    /// Ends all faults, those that were to come included, and a power cut that was to come.
+    /// A full disk stays full, and power that is off stays off.
     pub fn clear_faults(&self) {
-        self.shared.lock().faults.clear();
+        let mut state = self.shared.lock();
+        state.faults.clear();
+        state.off_in = None;
     }
 
     /// While the disk is full, writes that would make a file longer fail with
@@ -108,7 +111,8 @@ impl VirtualDisk {
     }
 
     /// Lets all open files die, as [`cut_power`](Self::cut_power) does, but loses nothing:
-    /// so a process ends that is killed. What is not synced may still be lost later.
+    /// so a process ends that is killed. What is not synced may still be lost later. Faults
+    /// that are to come stay so.
     pub fn kill(&self) {
         self.shared.lock().kill();
     }

@@ -10,6 +10,7 @@ use postroom_virtual_disk::{Fault, VirtualDisk};
 
 use super::*;
 use crate::Checkpointer;
+use crate::job::Setback;
 
 const NAMES: [&str; 2] = ["bob", "ann"];
 
@@ -184,9 +185,9 @@ impl Course {
         let due = random.u64(1..operations);
         match self.trouble {
             Trouble::Lies | Trouble::Cuts => disk.cut_power_in(due),
-            Trouble::Errors => {
-                disk.fail_next([Fault::Write, Fault::Sync][random.usize(..2)], due);
-            }
+            Trouble::Errors if random.bool() => disk.fail_next(Fault::Write, due),
+            // There are fewer syncs than writes.
+            Trouble::Errors => disk.fail_next(Fault::Sync, due / 6 + 1),
             Trouble::FullDisk if random.bool() => disk.fail_next(Fault::Full, due),
             Trouble::FullDisk => disk.fail_often(Fault::Full, 20),
         }
@@ -250,7 +251,12 @@ impl Course {
                 self.ask(store, accounts);
             }
             while let Some(job) = store.next_job(Timestamp(1)) {
-                store.finish(job.run())?;
+                let done = job.run();
+                if matches!(done.result, Err(Setback::Failed(_))) && self.random.bool() {
+                    // Before SQLite closes the file, which tidies it up.
+                    self.disk.kill();
+                }
+                store.finish(done)?;
                 self.complete(store);
             }
             checkpointer.step()?;
@@ -335,22 +341,50 @@ fn losses(trouble: Trouble, seeds: u64) -> (usize, Option<String>) {
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_power_is_cut() {
-    assert_eq!(losses(Trouble::Cuts, 100), (0, None));
+    assert_eq!(losses(Trouble::Cuts, 60), (0, None));
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_when_writes_and_syncs_fail() {
-    assert_eq!(losses(Trouble::Errors, 100), (0, None));
+    assert_eq!(losses(Trouble::Errors, 60), (0, None));
 }
 
 #[test]
 fn a_full_disk_is_survived_and_loses_nothing() {
-    assert_eq!(losses(Trouble::FullDisk, 60), (0, None));
+    assert_eq!(losses(Trouble::FullDisk, 40), (0, None));
 }
 
 /// So the tests above would find a forgotten sync.
 #[test]
 fn a_disk_that_lies_about_a_sync_loses_messages() {
-    let (lost, _) = losses(Trouble::Lies, 20);
-    assert!(lost > 10, "{lost} of 20 courses have lost something");
+    let (lost, _) = losses(Trouble::Lies, 15);
+    assert!(lost > 7, "{lost} of 15 courses have lost something");
+}
+
+/// After a failed sync the operating system may hold the end of the log in memory alone,
+/// and call it written.
+#[test]
+fn what_a_failed_sync_left_in_the_log_is_not_built_upon() {
+    for seed in 0..10 {
+        let (folder, disk) = (folder(), VirtualDisk::new(seed));
+        let open = || {
+            let data = DataFolder::open(folder.path()).unwrap().on_vfs(disk.name());
+            SqliteStore::open(data.with_free_bytes(|| 1 << 30), Limits::default()).unwrap().0
+        };
+        let mut store = open();
+        let bob = account(&mut store, "bob");
+        disk.fail_next(Fault::Sync, 1);
+        store.submit(Ticket(1), append(bob, "bob", "one"));
+        let done = store.next_job(Timestamp(1)).unwrap().run();
+        // Before SQLite closes the file, with a checkpoint without that end.
+        disk.kill();
+        store.finish(done).unwrap_err();
+        drop(store);
+        store = open();
+        settle(&mut store, [append(bob, "bob", "two")]);
+        disk.cut_power().unwrap();
+        drop(store);
+        let found = read(&mut open(), bob, 3);
+        assert_eq!(found.last().map(String::as_str), Some("two"), "seed {seed}: {found:?}");
+    }
 }
