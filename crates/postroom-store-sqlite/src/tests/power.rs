@@ -108,6 +108,7 @@ struct Course {
     free_bytes: Arc<AtomicU64>,
     random: Rng,
     trouble: Trouble,
+    /// Whether its log becomes so long that it is to be checkpointed.
     is_large: bool,
     /// By their numbers, which are their texts and their order.
     messages: BTreeMap<u32, Known>,
@@ -126,7 +127,7 @@ impl Course {
             disk: VirtualDisk::new(seed),
             free_bytes: Arc::new(AtomicU64::new(u64::MAX)),
             trouble,
-            is_large: random.u8(..6) == 0,
+            is_large: random.u8(..10) == 0,
             random,
             messages: BTreeMap::new(),
             next: 0,
@@ -163,7 +164,8 @@ impl Course {
         let told = Arc::clone(&self.free_bytes);
         let data = DataFolder::open(self.folder.path()).unwrap().on_vfs(self.disk.name());
         let data = data.with_free_bytes(move || told.load(Ordering::Relaxed));
-        let limits = Limits { disk_reserve_bytes: 0, ..Limits::default() };
+        let limits =
+            Limits { disk_reserve_bytes: 0, mailbox_capacity: 10_000, ..Limits::default() };
         let opened = SqliteStore::open(data, limits);
         self.free_bytes.store(u64::MAX, Ordering::Relaxed);
         opened
@@ -242,12 +244,13 @@ impl Course {
         checkpointer: &mut Checkpointer,
         accounts: [AccountId; 2],
     ) -> Result<(), StoreFailure> {
-        self.begin_trouble(if self.is_large { 3_000 } else { 100 });
+        self.begin_trouble(if self.is_large { 8_000 } else { 100 });
+        let calls = if self.is_large { 10..30 } else { 1..6 };
         for _ in 0..20 {
             if self.trouble == Trouble::FullDisk {
                 self.disk.set_full(self.random.u8(..3) == 0);
             }
-            for _ in 0..self.random.usize(1..6) {
+            for _ in 0..self.random.usize(calls.clone()) {
                 self.ask(store, accounts);
             }
             while let Some(job) = store.next_job(Timestamp(1)) {
