@@ -188,8 +188,9 @@ impl Course {
         match self.trouble {
             Trouble::Lies | Trouble::Cuts => disk.cut_power_in(due),
             Trouble::Errors if random.bool() => disk.fail_next(Fault::Write, due),
-            // There are fewer syncs than writes.
-            Trouble::Errors => disk.fail_next(Fault::Sync, due / 6 + 1),
+            // There are fewer syncs and reads than writes.
+            Trouble::Errors if random.u8(..3) > 0 => disk.fail_next(Fault::Sync, due / 6 + 1),
+            Trouble::Errors => disk.fail_next(Fault::Read, due / 6 + 1),
             Trouble::FullDisk if random.bool() => disk.fail_next(Fault::Full, due),
             Trouble::FullDisk => disk.fail_often(Fault::Full, 20),
         }
@@ -348,7 +349,7 @@ fn nothing_acknowledged_is_lost_when_the_power_is_cut() {
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_when_writes_and_syncs_fail() {
+fn nothing_acknowledged_is_lost_when_operations_fail() {
     assert_eq!(losses(Trouble::Errors, 60), (0, None));
 }
 
