@@ -9,6 +9,8 @@ mod board;
 mod chat;
 mod conversation;
 mod dialogue;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod im;
 mod line;
 mod mailbox;

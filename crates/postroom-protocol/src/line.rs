@@ -166,30 +166,41 @@ impl LineDecoder {
     }
 }
 
+/// The lines of an input that is received in parts of these sizes, again and again: `None`
+/// is a line of more than `line_bytes_max` bytes.
+///
+/// # Panics
+///
+/// If the decoder's memory is not bounded by this limit and the largest part.
+#[cfg(any(test, feature = "fuzzing"))]
+#[must_use]
+pub fn lines(input: &[u8], parts: &[usize], line_bytes_max: usize) -> Vec<Option<Vec<u8>>> {
+    let mut decoder = LineDecoder::new(line_bytes_max);
+    let mut lines = Vec::new();
+    let mut rest = input;
+    let mut sizes = parts.iter().copied().cycle();
+    while !rest.is_empty() {
+        let (mut part, tail) = rest.split_at(sizes.next().unwrap_or(1).clamp(1, rest.len()));
+        let held_max = line_bytes_max + 1 + part.len();
+        rest = tail;
+        while let Some(line) = decoder.next_line_of(&mut part) {
+            lines.push(match line {
+                Line::Whole(line) => Some(line.to_vec()),
+                Line::TooLong => None,
+            });
+        }
+        let capacity = decoder.bytes.capacity();
+        assert!(capacity <= 64.max(2 * held_max), "{capacity} bytes of memory");
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
-
-    /// The lines of `input` if it is received in `parts`.
     fn lines(input: &[u8], parts: &[usize]) -> Vec<Option<Vec<u8>>> {
-        let mut decoder = LineDecoder::new(8);
-        let mut lines = Vec::new();
-        let mut rest = input;
-        let mut parts = parts.iter().copied().cycle();
-        while !rest.is_empty() {
-            let (mut part, tail) = rest.split_at(parts.next().unwrap_or(1).clamp(1, rest.len()));
-            rest = tail;
-            while let Some(line) = decoder.next_line_of(&mut part) {
-                lines.push(match line {
-                    Line::Whole(line) => Some(line.to_vec()),
-                    Line::TooLong => None,
-                });
-            }
-            assert!(decoder.bytes.capacity() <= 64, "{}", decoder.bytes.capacity());
-        }
-        lines
+        super::lines(input, parts, 8)
     }
 
     #[test]

@@ -72,24 +72,32 @@ fn is_receipt(line: &[u8]) -> bool {
     rest.is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
 }
 
+/// How many receipts there are in an input that is received in parts of this size.
+///
+/// # Panics
+///
+/// If more than a line and a part are kept.
+#[cfg(any(test, feature = "fuzzing"))]
+#[must_use]
+pub fn receipts(input: &[u8], part: usize) -> usize {
+    let mut receipts = DeliveryReceipts::default();
+    let mut count = 0;
+    for part in input.chunks(part) {
+        receipts.push(part);
+        while receipts.take() {
+            count += 1;
+        }
+        let kept = receipts.bytes.len();
+        assert!(kept <= LINE_BYTES_MAX + part.len(), "{kept} bytes of memory");
+    }
+    count
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn receipts(input: &[u8], part: usize) -> usize {
-        let mut receipts = DeliveryReceipts::default();
-        let mut count = 0;
-        for part in input.chunks(part) {
-            receipts.push(part);
-            while receipts.take() {
-                count += 1;
-            }
-            assert!(receipts.bytes.len() <= LINE_BYTES_MAX + part.len());
-        }
-        count
-    }
 
     #[test]
     fn a_receipt_is_taken_with_and_without_a_line_end() {

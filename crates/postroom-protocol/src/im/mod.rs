@@ -9,7 +9,7 @@
 //! ```
 
 mod command;
-mod delivery_receipt;
+pub(crate) mod delivery_receipt;
 mod push;
 pub(crate) mod settings;
 

@@ -1,0 +1,5 @@
+//! The parsers below the sessions, for the fuzz targets: what each makes of an input that
+//! comes in parts.
+
+pub use crate::im::delivery_receipt::receipts;
+pub use crate::line::lines;
