@@ -131,3 +131,18 @@ fn what_is_live_is_refused_in_the_words_of_the_protocol() {
         assert_eq!(answer(protocol, line, Reply::Unknown), unknown, "{protocol}");
     }
 }
+
+/// What came before it is answered as if it had come in a read of its own.
+#[test]
+fn lines_before_a_negotiation_that_is_too_long_are_taken() {
+    let chat = Protocol::find("chat").unwrap();
+    let lines = b"/setname bob\n/all one\n\xff\xfa";
+    let bytes = &[&lines[..], &[b'x'; 70], b"/all two\n"].concat();
+    let mut outputs = outputs();
+    let mut session = (chat.begin)(&Settings::default(), &mut outputs);
+    session.input(Input::Bytes { stream: Stream::Front, bytes, proof: false }, &mut outputs);
+    assert_eq!((outputs.requests.len(), outputs.close), (1, None));
+    session.input(Input::Reply(logged_in()), &mut outputs);
+    assert_eq!(outputs.requests.len(), 2, "the first line was said, and not the second");
+    assert_eq!(outputs.close, Some(Close::Dropped(DropReason::RuleBroken)));
+}

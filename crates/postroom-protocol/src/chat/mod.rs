@@ -11,7 +11,7 @@ mod announcement;
 mod answer;
 mod command;
 pub(crate) mod settings;
-mod telnet;
+pub(crate) mod telnet;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -81,17 +81,21 @@ struct ChatSession {
 
 impl Session for ChatSession {
     fn input(&mut self, input: Input<'_>, outputs: &mut Outputs) -> Reading {
-        let Input::Bytes { stream, bytes, proof } = input else {
-            return self.conversation.input(input, outputs);
+        let reading = match input {
+            Input::Bytes { stream, bytes, proof } if !self.telnet.is_text(bytes) => {
+                let bytes = &self.telnet.take(bytes, &mut outputs.front);
+                self.conversation.input(Input::Bytes { stream, bytes, proof }, outputs)
+            }
+            input => self.conversation.input(input, outputs),
         };
-        if self.telnet.is_text(bytes) {
-            return self.conversation.input(Input::Bytes { stream, bytes, proof }, outputs);
-        }
-        let Ok(text) = self.telnet.take(bytes, &mut outputs.front) else {
+        // The lines before a negotiation that is too long are taken first, also where they
+        // came in one read with it.
+        let takes_bytes = matches!(reading, Reading::Bytes | Reading::Proof);
+        if self.telnet.is_too_long() && takes_bytes && self.conversation.is_open() {
             self.conversation.drop_client(DropReason::RuleBroken, outputs);
             return Reading::Nothing;
-        };
-        self.conversation.input(Input::Bytes { stream, bytes: &text, proof }, outputs)
+        }
+        reading
     }
 
     fn shows_posts(&self) -> bool {

@@ -9,6 +9,7 @@
 //!                        ──SB──▶ Negotiation ──IAC──▶ NegotiationCommand
 //!                        ──IAC (a byte 255), any other──▶ Text
 //!  NegotiationCommand ──SE──▶ Text, ──any other──▶ Negotiation
+//!  Negotiation, NegotiationCommand ──any, at the limit──▶ TooLong
 //! ```
 
 /// Maximum bytes of one negotiation, from its IAC to its end.
@@ -44,11 +45,9 @@ enum State {
     NegotiationCommand {
         bytes: u8,
     },
+    /// A negotiation exceeds the limit: nothing after it is text.
+    TooLong,
 }
-
-/// A negotiation exceeds the limit.
-#[derive(Debug, Eq, PartialEq)]
-pub(super) struct TooLong;
 
 impl Telnet {
     /// Whether all of `bytes` is text.
@@ -56,17 +55,22 @@ impl Telnet {
         self.state == State::Text && memchr::memchr(IAC, bytes).is_none()
     }
 
-    /// The text in `bytes`; appends the refusals of the client's options to `answers`.
-    pub(super) fn take(&mut self, bytes: &[u8], answers: &mut Vec<u8>) -> Result<Vec<u8>, TooLong> {
-        let mut text = Vec::with_capacity(bytes.len());
-        for byte in bytes {
-            self.state = self.next(*byte, &mut text, answers)?;
-        }
-        Ok(text)
+    /// Whether a negotiation has exceeded the limit.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.state == State::TooLong
     }
 
-    fn next(&self, byte: u8, text: &mut Vec<u8>, answers: &mut Vec<u8>) -> Result<State, TooLong> {
-        Ok(match (self.state, byte) {
+    /// The text in `bytes`; appends the refusals of the client's options to `answers`.
+    pub(super) fn take(&mut self, bytes: &[u8], answers: &mut Vec<u8>) -> Vec<u8> {
+        let mut text = Vec::with_capacity(bytes.len());
+        for byte in bytes {
+            self.state = self.next(*byte, &mut text, answers);
+        }
+        text
+    }
+
+    fn next(&self, byte: u8, text: &mut Vec<u8>, answers: &mut Vec<u8>) -> State {
+        match (self.state, byte) {
             (State::Text, IAC) => State::Command,
             (State::Command, WILL | WONT | DO | DONT) => State::Option { verb: byte },
             (State::Command, SB) => State::Negotiation { bytes: 2 },
@@ -85,15 +89,32 @@ impl Telnet {
             (State::Negotiation { bytes } | State::NegotiationCommand { bytes }, _)
                 if bytes == NEGOTIATION_BYTES_MAX =>
             {
-                return Err(TooLong);
+                State::TooLong
             }
+            (State::TooLong, _) => State::TooLong,
             (State::Negotiation { bytes }, IAC) => State::NegotiationCommand { bytes: bytes + 1 },
             (State::Command, _) | (State::NegotiationCommand { .. }, SE) => State::Text,
             (State::Negotiation { bytes } | State::NegotiationCommand { bytes }, _) => {
                 State::Negotiation { bytes: bytes + 1 }
             }
-        })
+        }
     }
+}
+
+/// What is found in an input that is received in parts of this size: the text, the answers
+/// to its telnet commands, and whether a negotiation is too long.
+#[cfg(any(test, feature = "fuzzing"))]
+#[must_use]
+pub fn without_telnet(bytes: &[u8], part: usize) -> (Vec<u8>, Vec<u8>, bool) {
+    let (mut telnet, mut text, mut answers) = (Telnet::default(), Vec::new(), Vec::new());
+    for part in bytes.chunks(part) {
+        if telnet.is_text(part) {
+            text.extend_from_slice(part);
+        } else {
+            text.extend(telnet.take(part, &mut answers));
+        }
+    }
+    (text, answers, telnet.is_too_long())
 }
 
 #[cfg(test)]
@@ -102,25 +123,13 @@ mod tests {
 
     use super::*;
 
-    fn taken(bytes: &[u8], part: usize) -> Result<(Vec<u8>, Vec<u8>), TooLong> {
-        let (mut telnet, mut text, mut answers) = (Telnet::default(), Vec::new(), Vec::new());
-        for part in bytes.chunks(part) {
-            if telnet.is_text(part) {
-                text.extend_from_slice(part);
-            } else {
-                text.extend(telnet.take(part, &mut answers)?);
-            }
-        }
-        Ok((text, answers))
-    }
-
     #[test]
     fn what_is_asked_for_is_refused_and_nothing_of_it_is_text() {
         let input = b"a\xff\xfd\x06b\xff\xf4c\xff\xfb\x1f\xff\xfa\x1f\0\x50\xff\xff\0\xff\xf0d";
-        let (text, answers) = taken(input, 100).unwrap();
-        assert_eq!(text, b"abcd");
+        let (text, answers, is_too_long) = without_telnet(input, 100);
+        assert_eq!((&text[..], is_too_long), (&b"abcd"[..], false));
         assert_eq!(answers, b"\xff\xfc\x06\xff\xfe\x1f");
-        assert_eq!(taken(b"\xff\xff\xff\xfe\x01\xff\xfc\x01", 100).unwrap().0, b"\xff");
+        assert_eq!(without_telnet(b"\xff\xff\xff\xfe\x01\xff\xfc\x01", 100).0, b"\xff");
     }
 
     #[test]
@@ -128,9 +137,9 @@ mod tests {
         let mut input = b"\xff\xfa".to_vec();
         input.extend([b'x'; 60]);
         input.extend(b"\xff\xf0ok");
-        assert_eq!(taken(&input, 1).unwrap().0, b"ok");
+        assert_eq!(without_telnet(&input, 1), (b"ok".to_vec(), Vec::new(), false));
         input.insert(2, b'x');
-        assert_eq!(taken(&input, 1), Err(TooLong));
+        assert_eq!(without_telnet(&input, 1), (Vec::new(), Vec::new(), true));
     }
 
     proptest! {
@@ -138,7 +147,7 @@ mod tests {
         fn any_split_gives_the_same(input in prop::collection::vec(
             prop_oneof![Just(IAC), Just(SB), Just(SE), Just(DO), Just(WILL), Just(b'x')], 0..60,
         ), part in 1..7_usize) {
-            prop_assert_eq!(taken(&input, part), taken(&input, 100));
+            prop_assert_eq!(without_telnet(&input, part), without_telnet(&input, 100));
         }
     }
 }
