@@ -1,0 +1,176 @@
+//! The office of one session: replies of every kind, and events.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use postroom_model::{
+    Announcement, Author, Batch, Channel, Committed, ComposeRefusal, Composed, Delivery, Entry,
+    Event, LogInRefusal, Mark, Name, NameList, NotTold, Page, Position, Post, PostRefusal, Posted,
+    Reply, Request, SessionKey, Text, Told,
+};
+
+use super::judge::Judge;
+use crate::safety::HOSTILE;
+
+/// The requests of the session, and the numbers of what it was told.
+#[derive(Default)]
+pub(super) struct Office {
+    pub(super) requests: VecDeque<Request>,
+    /// How many texts were handed out in replies: each bears its number, `[[1]]`.
+    texts: u32,
+    /// How many live lines and posts there were: each bears its number, `{{1}}`.
+    lines: u32,
+    /// The mark of the latest line whose sender waits.
+    latest_mark: Option<Mark>,
+    refusals: usize,
+}
+
+fn name(name: &str) -> Name {
+    Name::new(name).unwrap()
+}
+
+fn committed<T>(outcome: T) -> Committed<T> {
+    let mut batch = Batch::new();
+    batch.push(outcome);
+    batch.commit(|| Ok::<_, ()>(())).unwrap().next().unwrap()
+}
+
+impl Office {
+    /// The reply to the earliest request: `.` success, `2` success of another kind, `x` one
+    /// of its refusals, `-` unavailable, `?` unknown.
+    pub(super) fn reply(&mut self, choice: u8) -> Option<Reply> {
+        let request = self.requests.pop_front()?;
+        self.refusals += usize::from(choice == b'x');
+        Some(match choice {
+            b'-' => Reply::Unavailable,
+            b'?' => Reply::Unknown,
+            b'x' => self.refusal(request),
+            _ => self.success(request, choice == b'2'),
+        })
+    }
+
+    fn success(&mut self, request: Request, other: bool) -> Reply {
+        match request {
+            Request::LogIn { name, .. } => {
+                Reply::LoggedIn { name, registered: other, unread: self.texts }
+            }
+            Request::Compose { recipient, .. } => {
+                Reply::Composed(committed(Composed { recipient, registered: other }))
+            }
+            Request::Read => {
+                let text = self.text(other);
+                Reply::Read(Delivery { sender: name("al"), text, remaining: u32::from(other) })
+            }
+            Request::Confirm => Reply::Confirmed(committed(())),
+            Request::CountUnread => Reply::Unread(u32::from(other)),
+            Request::ListPresent => Reply::Present(present(if other { 3_000 } else { 2 })),
+            Request::Post { .. } if other => Reply::Undelivered(committed(())),
+            Request::Post { .. } => Reply::Posted(committed(())),
+            Request::Tell { .. } if other => Reply::NotTold(NotTold::Undelivered),
+            Request::Tell { .. } => Reply::Told,
+            Request::Join(_) => Reply::Joined,
+            Request::Leave(_) => Reply::Left(!other),
+            Request::Latest(_) => Reply::Latest(Some(self.entry(other))),
+            Request::Timeline { .. } => {
+                let entries = vec![self.entry(false), self.entry(other)];
+                Reply::Timeline(Page { entries, next: other.then_some(Position(7)) })
+            }
+        }
+    }
+
+    fn refusal(&self, request: Request) -> Reply {
+        match request {
+            Request::LogIn { .. } => {
+                use LogInRefusal::{Busy, DiskFull, MayNotCreate, Password, Present};
+                let refusals = [
+                    Password,
+                    Busy,
+                    LogInRefusal::TooManyAccounts,
+                    DiskFull,
+                    Present,
+                    MayNotCreate,
+                ];
+                Reply::LogInRefused(refusals[self.refusals % refusals.len()])
+            }
+            Request::Compose { recipient, .. } => {
+                use ComposeRefusal::{
+                    DiskFull, MailboxFull, MayNotCreate, TooManyAccounts, Unknown,
+                };
+                let full = MailboxFull { recipient, capacity: 100 };
+                let refusals = [full, DiskFull, TooManyAccounts, Unknown, MayNotCreate];
+                Reply::NotComposed(refusals[self.refusals % refusals.len()].clone())
+            }
+            Request::Read => Reply::NothingUnread,
+            Request::Confirm => Reply::NotConfirmed,
+            Request::CountUnread | Request::ListPresent => Reply::Unavailable,
+            Request::Post { .. } => {
+                use PostRefusal::{DiskFull, MayNotCreate, TooManyChannels};
+                let refusals = [DiskFull, TooManyChannels, MayNotCreate];
+                Reply::NotPosted(refusals[self.refusals % refusals.len()])
+            }
+            Request::Tell { .. } => Reply::NotTold(NotTold::Absent),
+            Request::Join(_) => Reply::NotJoined,
+            Request::Leave(_) => Reply::Left(false),
+            Request::Latest(_) => Reply::Latest(None),
+            Request::Timeline { .. } => Reply::Timeline(Page::default()),
+        }
+    }
+
+    fn text(&mut self, is_long: bool) -> Text {
+        self.texts += 1;
+        text(&format!("[[{}]]", self.texts), is_long)
+    }
+
+    fn entry(&mut self, is_long: bool) -> Entry {
+        Entry { author: Author::Account(name("al")), text: self.text(is_long) }
+    }
+
+    fn line(&mut self, is_long: bool, is_marked: bool) -> (Text, Option<Mark>) {
+        self.lines += 1;
+        let mark = Mark { session: SessionKey::new(3, 0), number: self.lines };
+        let mark = is_marked.then_some(mark);
+        self.latest_mark = mark.or(self.latest_mark);
+        (text(&format!("{{{{{}}}}}", self.lines), is_long), mark)
+    }
+
+    /// A post by another account in the lobby.
+    pub(super) fn posted(&mut self, is_marked: bool) -> Posted {
+        let (text, mark) = self.line(false, is_marked);
+        let author = Author::Account(name("eve"));
+        let post = Post { author, channels: vec![Channel::lobby()], text };
+        Posted::in_each(&committed(Arc::new(post)), mark).next().unwrap()
+    }
+
+    /// The event of an action.
+    pub(super) fn event(&mut self, action: u8, judge: &mut Judge) -> Option<Event> {
+        Some(match action {
+            b't' | b'T' | b'L' => {
+                let (text, mark) = self.line(action == b'L', action != b'T');
+                Event::Told(Told { sender: name("eve"), text, mark })
+            }
+            b'w' => {
+                let mark = self.latest_mark.take()?;
+                judge.withdrawn(mark);
+                Event::Withdrawn(mark)
+            }
+            b'm' => Event::Mail,
+            b'a' => {
+                let joined = NameList { names: vec![name("eve"), name("al")], others: 1 };
+                let left = NameList { names: vec![name("zoe")], others: 0 };
+                Event::Announced(Box::new(Announcement { joined, left, active: 4 }))
+            }
+            b'g' => Event::Missed { channel: Channel::lobby(), missed: 2 },
+            b'G' => Event::MissedLines(3),
+            _ => return None,
+        })
+    }
+}
+
+fn text(number: &str, is_long: bool) -> Text {
+    let repeats = if is_long { 60 } else { 1 };
+    Text::from_bytes(format!("{number}{}", HOSTILE.repeat(repeats)).as_bytes()).unwrap()
+}
+
+fn present(count: usize) -> Arc<[Name]> {
+    (0..count).map(|number| name(&format!("user{number:056}"))).collect()
+}
