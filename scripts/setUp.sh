@@ -3,10 +3,11 @@
 # allowed, or elsewhere, names it in one line.
 set -eu
 
-# Each command and the package that has it: cc builds SQLite; strace makes disks fail;
-# unshare and setsid make small disks, networks and terminals; ip cuts networks.
+# Each command and the package that has it: cc builds SQLite and c++ libFuzzer; strace
+# makes disks fail; unshare and setsid make small disks, networks and terminals; ip cuts
+# networks.
 missing=''
-for pair in cc:gcc strace:strace unshare:util-linux setsid:util-linux ip:iproute2; do
+for pair in cc:gcc c++:g++ strace:strace unshare:util-linux setsid:util-linux ip:iproute2; do
     if ! command -v "${pair%%:*}" >/dev/null 2>&1; then
         case " $missing " in
             *" ${pair##*:} "*) ;;

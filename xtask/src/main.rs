@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: everything that must hold, in one command.
 
 mod circles;
+mod fuzz;
 mod layers;
 mod purity;
 
@@ -45,13 +46,18 @@ const CHECKS: &[Check] = &[
     Check { title: "tests", program: "scripts/test.sh", arguments: &[], environment: &[] },
 ];
 
+const USAGE: &str = "use it as: cargo xtask ci | layers | fuzz [SECONDS [TARGET]]";
+
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let task: Vec<String> = env::args().skip(1).collect();
     let done = match task.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["ci"] => check_layers(root).and_then(|()| CHECKS.iter().try_for_each(|c| run(root, c))),
+        ["ci"] => check_layers(root)
+            .and_then(|()| CHECKS.iter().try_for_each(|c| run(root, c)))
+            .and_then(|()| fuzz::run(root, &[])),
         ["layers"] => check_layers(root),
-        _ => Err("use it as: cargo xtask ci | layers".to_owned()),
+        ["fuzz", ref options @ ..] => fuzz::run(root, options),
+        _ => Err(USAGE.to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
