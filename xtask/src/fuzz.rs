@@ -130,6 +130,8 @@ impl<'a> Fuzzer<'a> {
             .arg(format!("-artifact_prefix={}/", crashes.display()))
             .args([INPUT_BYTES_MAX, "-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1"])
             .env("POSTROOM_FUZZ_TARGET", target)
+            // The replay shows it; here it would hide what has failed.
+            .env("RUST_BACKTRACE", "0")
             .current_dir(self.root)
             .output()
             .map_err(|error| format!("cannot run {}: {error}", self.program.display()))?;
