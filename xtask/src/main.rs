@@ -3,6 +3,7 @@
 mod circles;
 mod fuzz;
 mod layers;
+mod mutants;
 mod purity;
 
 use std::env;
@@ -46,7 +47,8 @@ const CHECKS: &[Check] = &[
     Check { title: "tests", program: "scripts/test.sh", arguments: &[], environment: &[] },
 ];
 
-const USAGE: &str = "use it as: cargo xtask ci | layers | fuzz [SECONDS [TARGET]]";
+const USAGE: &str = "use it as: cargo xtask ci | layers | fuzz [SECONDS [TARGET]] | \
+    mutants [--sample N] [--seed S]";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
             .and_then(|()| fuzz::run(root, &[])),
         ["layers"] => check_layers(root),
         ["fuzz", ref options @ ..] => fuzz::run(root, options),
+        ["mutants", ref options @ ..] => mutants::run(root, options),
         _ => Err(USAGE.to_owned()),
     };
     match done {
