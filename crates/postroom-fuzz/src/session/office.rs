@@ -1,7 +1,7 @@
 //! The office of one session: replies of every kind, and events.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use postroom_model::{
     Announcement, Author, Batch, Channel, Committed, ComposeRefusal, Composed, Delivery, Entry,
@@ -63,7 +63,7 @@ impl Office {
             }
             Request::Confirm => Reply::Confirmed(committed(())),
             Request::CountUnread => Reply::Unread(u32::from(other)),
-            Request::ListPresent => Reply::Present(present(if other { 3_000 } else { 2 })),
+            Request::ListPresent => Reply::Present(Arc::clone(if other { &MANY } else { &FEW })),
             Request::Post { .. } if other => Reply::Undelivered(committed(())),
             Request::Post { .. } => Reply::Posted(committed(())),
             Request::Tell { .. } if other => Reply::NotTold(NotTold::Undelivered),
@@ -170,6 +170,10 @@ fn text(number: &str, is_long: bool) -> Text {
     let repeats = if is_long { 60 } else { 1 };
     Text::from_bytes(format!("{number}{}", HOSTILE.repeat(repeats)).as_bytes()).unwrap()
 }
+
+/// Present accounts: more of the longest names than an answer may list, and few.
+static MANY: LazyLock<Arc<[Name]>> = LazyLock::new(|| present(3_000));
+static FEW: LazyLock<Arc<[Name]>> = LazyLock::new(|| present(2));
 
 fn present(count: usize) -> Arc<[Name]> {
     (0..count).map(|number| name(&format!("user{number:056}"))).collect()
