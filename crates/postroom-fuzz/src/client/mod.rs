@@ -8,9 +8,8 @@
 //! | `b`, `f` | what follows is said on the connection back to a client of im, on its own |
 //! | `E` | ends the connection back |
 //!
-//! After the script the server ends its side. The laws: the client ends by itself, soon; it
-//! prints UTF-8 that a terminal may be shown, and so are its errors. A client that writes what
-//! it received on one line prints no more lines than it was told.
+//! After the script the server ends its side. The laws: the client ends by itself, before
+//! its time-out; what it prints is UTF-8 that a terminal may be shown, and so are its errors.
 
 mod server;
 

@@ -33,7 +33,7 @@ pub(super) struct Judge {
     pub(super) close: Option<Close>,
     pub(super) has_back: bool,
     pub(super) has_stopped: bool,
-    /// The session has said something to the front stream after its end.
+    /// Bytes of the front stream that wait for the client.
     front_bytes: usize,
     /// All that the client has said on its connection.
     said: Vec<u8>,
