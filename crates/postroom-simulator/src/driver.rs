@@ -101,7 +101,7 @@ impl<D: Disk> Driver<D> {
             peer.connection = None;
         }
         // A store on the disk must be dropped before another one is opened there.
-        self.engine.stop();
+        self.engine.end();
     }
 
     /// Another process starts on the same disk.
@@ -162,7 +162,7 @@ impl<D: Disk> Driver<D> {
         let key = PeerKey(self.peers.len());
         let before = self.live.insert(connection, key);
         assert!(before.is_none(), "{connection:?} is another connection still");
-        self.peers.push(Peer { connection: Some(connection), front, ..Peer::default() });
+        self.peers.push(Peer::new(connection, front));
         key
     }
 
@@ -370,7 +370,7 @@ impl<D: Disk> Driver<D> {
     /// Whether a socket has room that the engine can use.
     fn has_events(&self) -> bool {
         let mut peers = self.live.values().map(|key| &self.peers[key.0]);
-        peers.any(|peer| peer.has_more && !peer.is_stalled)
+        peers.any(|peer| peer.has_more && peer.has_room())
     }
 
     /// The engine hears that a socket has something, and reads what it likes.
@@ -407,7 +407,8 @@ impl<D: Disk> Driver<D> {
         }
     }
 
-    fn perform(&mut self) {
+    /// Does what the engine puts out.
+    pub fn perform(&mut self) {
         while let Some(output) = self.engine.next_output(self.now) {
             match output {
                 Output::Transmit(connection) => self.transmit(self.live[&connection]),
@@ -438,17 +439,20 @@ impl<D: Disk> Driver<D> {
         let Some(connection) = peer.connection else {
             return;
         };
-        let room = if peer.is_stalled { 0 } else { self.room };
+        let room = if peer.is_stalled { 0 } else { self.room.min(peer.window) };
         let bytes = self.engine.transmit(connection, room).to_vec();
         assert!(bytes.is_empty() || !peer.is_half_closed, "bytes after the end of our side");
         peer.received.extend(&bytes);
+        if peer.window != usize::MAX {
+            peer.window -= bytes.len();
+        }
         self.engine.transmitted(self.now, connection, bytes.len());
         peer.has_more = !self.engine.transmit(connection, 1).is_empty();
     }
 
     /// Sockets that had no room have some again.
     fn transmit_more(&mut self) {
-        let has_more = |key: &PeerKey| self.peers[key.0].has_more && !self.peers[key.0].is_stalled;
+        let has_more = |key: &PeerKey| self.peers[key.0].has_more && self.peers[key.0].has_room();
         let keys: Vec<_> = self.live.values().copied().filter(has_more).collect();
         for key in keys {
             self.transmit(key);
@@ -488,6 +492,23 @@ impl<D: Disk> Driver<D> {
     /// The client acknowledges so many bytes more.
     pub fn acknowledge(&mut self, key: PeerKey, bytes: usize) {
         self.peers[key.0].acknowledged += bytes as u64;
+    }
+
+    /// The client's socket has room for so many bytes from now on.
+    pub fn set_window(&mut self, key: PeerKey, bytes: usize) {
+        self.peers[key.0].window = bytes;
+    }
+
+    /// The client has read so many bytes: its socket has room for as many more.
+    pub fn regain(&mut self, key: PeerKey, bytes: usize) {
+        let window = &mut self.peers[key.0].window;
+        *window = window.saturating_add(bytes);
+    }
+
+    /// The connection whose peer was dialled for this one.
+    #[must_use]
+    pub fn front(&self, key: PeerKey) -> Option<PeerKey> {
+        self.peers[key.0].front
     }
 
     /// Whether a connection that the engine opened is connected.

@@ -1,16 +1,36 @@
 //! The engine with simulated clients, network, clock and disk.
 //!
 //! A [`Driver`] does for an [`Engine`](postroom_engine::Engine) what the server does with
-//! sockets, threads and a disk, and its owner decides when.
+//! sockets, threads and a disk, and its owner decides when. [`simulate`] is an owner that a
+//! seed decides: clients of all protocols behave well and badly, the network, the store,
+//! the process and the clock fail, and judges that know only what clients do and see check
+//! each promise.
 
 #![expect(clippy::missing_panics_doc, reason = "a panic is how a defect shows")]
 
+mod act;
+mod clients;
 mod disk;
 mod driver;
+mod ending;
+mod judge;
+mod link;
+mod memory;
+mod passwords;
 mod peer;
+mod person;
+mod random;
 mod running;
+mod scenario;
+mod server;
+mod simulate;
+mod texts;
+mod world;
 
 pub use disk::Disk;
 pub use driver::{Driver, PORT};
+pub use memory::allowed;
+pub use passwords::set_password;
 pub use peer::{HeldDial, PeerKey, Taken};
 pub use running::Running;
+pub use simulate::{Cut, Failure, shrink, simulate};

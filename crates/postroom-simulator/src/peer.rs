@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use postroom_engine::ConnectionKey;
 
 /// A client's end of a connection, which may be gone.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct PeerKey(pub(crate) usize);
 
 /// What a turn has read.
@@ -26,7 +26,7 @@ pub struct HeldDial {
 }
 
 /// The client's end of a connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is for itself")]
 pub(crate) struct Peer {
     /// The engine's name for it, until that closes it.
@@ -38,6 +38,8 @@ pub(crate) struct Peer {
     pub(crate) is_connected: bool,
     /// What waits in the socket for the engine.
     pub(crate) waiting: VecDeque<Sent>,
+    /// How many bytes the client's socket has room for.
+    pub(crate) window: usize,
     /// The client does not read, and its socket is full.
     pub(crate) is_stalled: bool,
     /// The engine has bytes for which there was no room.
@@ -53,4 +55,27 @@ pub(crate) struct Peer {
 pub(crate) enum Sent {
     Bytes(Vec<u8>),
     End,
+}
+
+impl Peer {
+    pub(crate) fn new(connection: ConnectionKey, front: Option<PeerKey>) -> Self {
+        Self {
+            connection: Some(connection),
+            front,
+            listens: false,
+            is_connected: false,
+            waiting: VecDeque::new(),
+            window: usize::MAX,
+            is_stalled: false,
+            has_more: false,
+            received: VecDeque::new(),
+            acknowledged: 0,
+            is_half_closed: false,
+        }
+    }
+
+    /// Whether its socket has room.
+    pub(crate) fn has_room(&self) -> bool {
+        !self.is_stalled && self.window > 0
+    }
 }

@@ -21,7 +21,7 @@ impl<T> Running<T> {
     }
 
     /// The process ends, and what it had in memory is gone.
-    pub(crate) fn stop(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.0 = None;
     }
 }

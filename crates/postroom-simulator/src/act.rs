@@ -1,0 +1,285 @@
+//! What clients do.
+
+use std::net::SocketAddr;
+
+use crate::clients::Talk;
+use crate::judge::Visit;
+use crate::link::{Link, Segment};
+use crate::peer::PeerKey;
+use crate::person::{Manners, Speaks};
+use crate::world::{Event, Phase, TroubledDisk, World};
+
+impl<D: TroubledDisk> World<D> {
+    /// A client does what it does next.
+    pub(crate) fn act(&mut self, client: usize) {
+        match self.phase {
+            Phase::Storm if self.actions > 0 => self.do_something(client),
+            Phase::Storm => {}
+            Phase::Calm => self.read_all(client, usize::MAX),
+            Phase::Farewell => self.part(client),
+        }
+    }
+
+    fn do_something(&mut self, client: usize) {
+        self.actions -= 1;
+        let wait = self.clients[client].random.micros(30_000);
+        self.plan(wait, Event::Act(client));
+        if self.clients[client].talk.is_none() {
+            self.connect(client);
+        } else {
+            self.go_on(client);
+        }
+    }
+
+    fn connect(&mut self, client: usize) {
+        if self.clients[client].is_connecting || !self.driver.engine.is_running() {
+            return;
+        }
+        self.clients[client].is_connecting = true;
+        self.backlog.push(client);
+        self.is_woken = true;
+    }
+
+    /// A client was taken out of its listener's backlog.
+    pub(crate) fn connected(&mut self, number: usize) {
+        let visit = Visit(self.visits);
+        self.visits += 1;
+        let client = &mut self.clients[number];
+        client.is_connecting = false;
+        let place = Speaks::ALL.iter().position(|speaks| *speaks == client.person.speaks);
+        let listener = self.listeners[place.unwrap_or(0)];
+        let port = u16::try_from(10_000 + self.visits % 50_000).unwrap_or(1);
+        let address = SocketAddr::from((client.person.address, port));
+        let front = self.driver.open(listener, address);
+        self.links.insert(front, Link::new(number, visit, false, self.driver.now));
+        let window = match client.person.manners {
+            Manners::Deaf | Manners::Slow => 2_000,
+            _ => usize::MAX,
+        };
+        self.driver.set_window(front, window);
+        let talk = Talk::new(visit, front, &client.person, &mut client.random, &mut self.judge);
+        client.talk = Some(talk);
+        let name = client.person.name;
+        let speaks = client.person.speaks;
+        self.note(|| format!("{visit:?} of {name} on {speaks:?}"));
+        self.flush(number);
+    }
+
+    fn go_on(&mut self, number: usize) {
+        let manners = self.clients[number].person.manners;
+        let network = self.network;
+        if self.clients[number].random.chance(network.deaths) {
+            return self.lose(number);
+        }
+        if matches!(manners, Manners::Rude) && self.clients[number].random.chance(network.resets) {
+            return self.reset(number);
+        }
+        if manners == Manners::Slow {
+            let bytes = self.clients[number].random.between(1, 400);
+            self.read_all(number, bytes);
+        }
+        let client = &mut self.clients[number];
+        if let Some(talk) = &mut client.talk {
+            let lines =
+                if manners == Manners::Flooding || manners == Manners::Deaf { 10 } else { 1 };
+            for _ in 0..lines {
+                talk.say(&mut client.random, &mut self.judge);
+            }
+            if manners != Manners::Deaf {
+                talk.im_receipt();
+            }
+        }
+        self.flush(number);
+        if manners == Manners::Rude && self.clients[number].random.chance(network.resets) {
+            self.half_close(number);
+        }
+    }
+
+    /// Sends what a client has said.
+    pub(crate) fn flush(&mut self, number: usize) {
+        let is_calm = self.is_calm();
+        let client = &mut self.clients[number];
+        let Some(talk) = &mut client.talk else {
+            return;
+        };
+        let bytes = match client.person.manners {
+            // A pause within a line of these may end it.
+            Manners::Rude if !is_calm && !client.person.speaks.has_pauses() => {
+                client.random.between(1, 60)
+            }
+            _ => usize::MAX,
+        };
+        let (front, visit) = (talk.front, talk.visit);
+        let ends = client.person.speaks == Speaks::Board && talk.has_ended;
+        let said = talk.take_outbox(bytes);
+        let receipts = std::mem::take(&mut talk.back_outbox);
+        let is_first = !said.is_empty();
+        if is_first {
+            let shown = String::from_utf8_lossy(&said).into_owned();
+            self.note(|| format!("{visit:?} > {shown:?}"));
+        }
+        self.send(front, Segment::Bytes(said));
+        if ends && is_first {
+            self.send(front, Segment::End);
+        }
+        let back = self.links.iter().find(|(_, link)| link.visit == visit && link.is_back);
+        if let Some((back, _)) = back.map(|(peer, link)| (*peer, link.client)) {
+            self.send(back, Segment::Bytes(receipts));
+        }
+    }
+
+    /// A client reads from both of its connections.
+    pub(crate) fn read_all(&mut self, number: usize, bytes: usize) {
+        let of_client = self.links.iter().filter(|(_, link)| link.client == number);
+        let peers: Vec<PeerKey> = of_client.map(|(peer, _)| *peer).collect();
+        for peer in peers {
+            self.read(peer, bytes);
+        }
+    }
+
+    /// A client reads so many bytes of what has reached its machine.
+    pub(crate) fn read(&mut self, peer: PeerKey, bytes: usize) {
+        let Some(link) = self.links.get_mut(&peer) else {
+            return;
+        };
+        let (number, visit, is_back) = (link.client, link.visit, link.is_back);
+        let bytes: Vec<u8> = link.inbox.drain(..bytes.min(link.inbox.len())).collect();
+        let is_over = link.is_over && link.inbox.is_empty();
+        self.driver.regain(peer, bytes.len());
+        self.is_woken |= !bytes.is_empty();
+        if !bytes.is_empty() {
+            let stream = if is_back { "b" } else { "" };
+            self.note(|| format!("{visit:?} {stream}< {:?}", String::from_utf8_lossy(&bytes)));
+        }
+        let is_calm = self.is_calm();
+        let client = &mut self.clients[number];
+        let Some(talk) = client.talk.as_mut().filter(|talk| talk.visit == visit) else {
+            return;
+        };
+        if is_back {
+            talk.receive_back(&bytes, &mut self.judge);
+        } else {
+            talk.receive(&bytes, &mut self.judge);
+        }
+        while talk.pushes > 0 && (is_calm || client.person.manners != Manners::Deaf) {
+            talk.im_receipt();
+        }
+        if is_over {
+            self.over(peer);
+        } else {
+            self.flush(number);
+        }
+    }
+
+    /// The server has ended a connection, and its client has read all.
+    fn over(&mut self, peer: PeerKey) {
+        let Some(link) = self.links.get(&peer) else {
+            return;
+        };
+        let (number, is_back) = (link.client, link.is_back);
+        if let Some(talk) = &mut self.clients[number].talk
+            && !is_back
+        {
+            talk.check_end(&mut self.judge);
+        }
+        self.check_served(number, is_back);
+        self.send(peer, Segment::End);
+        if is_back {
+            return;
+        }
+        self.finish(number);
+    }
+
+    /// A polite client is not sent away without its answers.
+    fn check_served(&mut self, number: usize, is_back: bool) {
+        let client = &self.clients[number];
+        let Some(talk) = client.talk.as_ref().filter(|_| !is_back) else {
+            return;
+        };
+        let is_store_sound = self.scenario.store.is_sound();
+        let process = self.scenario.process;
+        let is_process_sound = process.kills == 0 && process.stops == 0;
+        // A receipt that takes a minute logs a client of im out.
+        let is_in_time = process.sleeps == 0 && self.scenario.network.silences == 0;
+        // A request on the board that is not complete counts as a connection before its
+        // login, which may be evicted.
+        let may_be_evicted = match talk.speaks() {
+            Speaks::Board => self.scenario.settings.connections_max < 100,
+            _ => !talk.is_in,
+        };
+        let is_excused = !is_store_sound
+            || !is_process_sound
+            || !is_in_time
+            || may_be_evicted
+            || talk.is_at_fault;
+        let waits = talk.asked.iter().any(|asked| asked.what != crate::clients::What::Posts);
+        let is_polite = client.person.manners == Manners::Polite;
+        assert!(
+            is_excused || !is_polite || !waits,
+            "{} was sent away and waits for {:?}",
+            client.person.name,
+            talk.asked
+        );
+    }
+
+    /// A client's connection is over: it knows of nothing that is still on its way.
+    pub(crate) fn finish(&mut self, number: usize) {
+        let Some(mut talk) = self.clients[number].talk.take() else {
+            return;
+        };
+        let visit = talk.visit;
+        self.note(|| format!("{visit:?} is over"));
+        talk.ended(&mut self.judge);
+        for link in self.links.values_mut().filter(|link| link.visit == visit) {
+            link.is_left = true;
+            link.inbox.clear();
+        }
+    }
+
+    /// A client resets its connections.
+    pub(crate) fn reset(&mut self, number: usize) {
+        let Some(visit) = self.clients[number].talk.as_ref().map(|talk| talk.visit) else {
+            return;
+        };
+        self.note(|| format!("{visit:?} resets"));
+        let of_visit = self.links.iter_mut().filter(|(_, link)| link.visit == visit);
+        let mut peers = Vec::new();
+        for (peer, link) in of_visit {
+            peers.push(*peer);
+            // What was sent last may be overtaken.
+            let lost = self.random.below(3);
+            link.up.truncate(link.up.len().saturating_sub(lost));
+        }
+        for peer in peers {
+            self.send(peer, Segment::Reset);
+        }
+        self.finish(number);
+    }
+
+    /// Nothing of a client's machine is heard any more.
+    fn lose(&mut self, number: usize) {
+        if let Some(visit) = self.clients[number].talk.as_ref().map(|talk| talk.visit) {
+            self.note(|| format!("{visit:?} is lost"));
+            self.die(visit);
+            self.finish(number);
+        }
+    }
+
+    fn half_close(&mut self, number: usize) {
+        let Some(talk) = &mut self.clients[number].talk else {
+            return;
+        };
+        if talk.has_ended {
+            return;
+        }
+        talk.has_ended = true;
+        talk.is_at_fault = true;
+        talk.lines += 1;
+        let (front, visit) = (talk.front, talk.visit);
+        self.judge.tick();
+        self.judge.presences.leaves(visit);
+        let rest = talk.take_outbox(usize::MAX);
+        self.send(front, Segment::Bytes(rest));
+        self.send(front, Segment::End);
+    }
+}

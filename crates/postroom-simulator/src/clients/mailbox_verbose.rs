@@ -1,0 +1,76 @@
+//! A client of `mailbox-verbose`.
+
+use super::mailbox::{bytes_max, recipient};
+use super::{Talk, What};
+use crate::judge::Judge;
+use crate::person::PASSWORD;
+use crate::random::Random;
+use crate::texts::Place;
+
+impl Talk {
+    pub(super) fn verbose_log_in(&mut self, judge: &mut Judge) {
+        if self.person.is_locked() {
+            self.say_unanswered(&format!("PASS {PASSWORD}\n"));
+        }
+        self.ask(&format!("LOGIN {}\n", self.person.name), What::LogIn, judge);
+    }
+
+    pub(super) fn verbose_say(&mut self, random: &mut Random, judge: &mut Judge) {
+        let name = self.person.name;
+        match random.below(20) {
+            0 => self.leave(judge),
+            1..12 => {
+                let to = recipient(random);
+                let (id, said) = judge.write(name, Place::Mailbox(to), bytes_max(to), random);
+                self.ask(&format!("COMPOSE {name} {to} {said}\n"), What::Compose(id, to), judge);
+            }
+            12 => self.ask(&format!("READ {name}x\n"), What::Line, judge),
+            _ => self.ask(&format!("READ {name}\n"), What::Read, judge),
+        }
+    }
+
+    pub(super) fn verbose_answer(&mut self, line: &str, judge: &mut Judge) {
+        let asked = self.answered(line, judge);
+        match asked.what {
+            What::LogIn if line.starts_with("Login successful") => {
+                let words: Vec<&str> = line.split(' ').collect();
+                if let ["unread", "messages."] = words[words.len() - 2..] {
+                    let count = words[words.len() - 3].parse().expect("a number of messages");
+                    let name = self.person.name;
+                    judge.mailboxes.check_count(&judge.texts, name, asked.at, count);
+                }
+                self.is_in = true;
+            }
+            What::LogIn => {
+                assert!(line.starts_with("LOGIN ERROR") || line.starts_with("MESSAGE FAILED"));
+                self.leave(judge);
+            }
+            What::Compose(id, _) if line.starts_with("MESSAGE SENT SUCCESSFULLY") => {
+                judge.acknowledged(id);
+            }
+            What::Compose(id, to) => {
+                assert!(line.starts_with("MESSAGE FAILED."), "{line:?} answers COMPOSE");
+                judge.refused(id);
+                if line.contains("UNREAD MESSAGE IS MORE THAN") {
+                    judge.mailboxes.check_full(&judge.texts, id, to, asked.at);
+                }
+            }
+            What::Read if line == "No More Unread Messages." => {}
+            What::Read if line.starts_with("MESSAGE FAILED") => {}
+            What::Read => {
+                let mut words = line.splitn(3, ' ');
+                let (left, sender, text) = (words.next(), words.next(), words.next());
+                let left = left.and_then(|left| left.parse::<u32>().ok());
+                assert!(left.is_some(), "{line:?} answers READ");
+                self.saw_message(
+                    asked.line,
+                    sender.unwrap_or_default(),
+                    text.unwrap_or_default(),
+                    judge,
+                );
+            }
+            What::Line => {}
+            what => panic!("{line:?} answers {what:?} on mailbox-verbose"),
+        }
+    }
+}

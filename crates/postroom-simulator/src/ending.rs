@@ -1,0 +1,230 @@
+//! The end of a simulation: everything calms down, all leave, and what is left is counted.
+
+use std::time::Duration;
+
+use crate::clients::What;
+use crate::link::Segment;
+use crate::peer::PeerKey;
+use crate::person::{HASHTAGS, LOCKED, Manners, PASSWORD, Speaks};
+use crate::scenario::Scenario;
+use crate::texts::{TextId, text_of};
+use crate::world::{Event, Phase, TroubledDisk, World};
+
+/// Turns in which everything must have come to its end.
+const TURNS_MAX: usize = 60_000;
+/// How long it takes until nobody waits any more: deadlines of seconds follow each other,
+/// and rates keep clients waiting for a minute.
+const CALM: Duration = Duration::from_mins(20);
+
+impl<D: TroubledDisk> World<D> {
+    /// The whole simulation.
+    pub(crate) fn run(&mut self) {
+        let Scenario { network, store, process, limits, .. } = &self.scenario;
+        let decided = format!("{network:?}\n{store:?}\n{process:?}\n{limits:?}");
+        self.note(|| decided);
+        self.storm();
+        self.calm_down();
+        self.judge.posts.check(&self.judge.texts);
+        self.farewell();
+        self.take_stock();
+    }
+
+    /// Clients do what they do, and everything fails that may.
+    fn storm(&mut self) {
+        let end = self.began + Duration::from_hours(20 * 24);
+        while self.actions > 0 && self.step(end) {
+            assert!(
+                self.turns < TURNS_MAX,
+                "{TURNS_MAX} turns for {} actions",
+                self.scenario.actions
+            );
+        }
+    }
+
+    /// Nothing fails any more, and everyone reads: all lines are answered.
+    fn calm_down(&mut self) {
+        self.note(|| "everything calms down".to_owned());
+        self.phase = Phase::Calm;
+        self.network = crate::scenario::Network::CALM;
+        self.driver.disk.set_full(false);
+        self.driver.disk.calm();
+        for client in std::mem::take(&mut self.backlog) {
+            self.clients[client].is_connecting = false;
+        }
+        self.is_woken = true;
+        let peers: Vec<PeerKey> = self.links.keys().copied().collect();
+        for peer in peers {
+            self.driver.set_window(peer, usize::MAX);
+            self.read(peer, usize::MAX);
+        }
+        for client in 0..self.clients.len() {
+            self.flush(client);
+            self.plan(Duration::ZERO, Event::Act(client));
+        }
+        self.go_on_until(CALM, "everything is answered", Self::is_quiet);
+        self.settled();
+    }
+
+    /// Goes on until something is true, which must become so.
+    fn go_on_until(&mut self, time: Duration, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let end = self.driver.now + time;
+        let turns = self.turns + TURNS_MAX;
+        while !is_so(self) {
+            assert!(self.turns < turns, "{TURNS_MAX} turns, and not {what}: {}", self.waiting());
+            let goes_on = self.step(end);
+            assert!(goes_on || is_so(self), "{time:?}, and not {what}: {}", self.waiting());
+        }
+    }
+
+    /// Whether nobody waits for anything.
+    fn is_quiet(&self) -> bool {
+        self.waiting().is_empty()
+    }
+
+    /// Who waits for what.
+    fn waiting(&self) -> String {
+        let engine = &self.driver.engine;
+        let is_idle = engine.is_running() && !self.is_woken && !engine.has_work();
+        if !is_idle || self.is_stopping || !self.jobs.is_empty() || !self.dials.is_empty() {
+            return format!(
+                "the server, for {} jobs and {} dials",
+                self.jobs.len(),
+                self.dials.len()
+            );
+        }
+        for link in self.links.values().filter(|link| !link.is_dead) {
+            if !link.up.is_empty() || !link.down.is_empty() {
+                return format!("{:?}, for what is on its way", link.visit);
+            }
+        }
+        for client in &self.clients {
+            let Some(talk) = client.talk.as_ref().filter(|talk| !talk.is_at_fault) else {
+                continue;
+            };
+            let waits = talk.asked.iter().find(|asked| !is_open_end(&asked.what));
+            if let Some(asked) = waits {
+                return format!("{:?}, {:?}, for {asked:?}", talk.visit, client.person);
+            }
+        }
+        String::new()
+    }
+
+    /// Everything is quiet: receipts of im have done what they do.
+    fn settled(&mut self) {
+        if !self.scenario.store.is_sound() {
+            return;
+        }
+        let at = self.judge.tick();
+        for talk in self.clients.iter().filter_map(|client| client.talk.as_ref()) {
+            if talk.speaks() == Speaks::Im {
+                self.judge.mailboxes.settled(talk.visit, talk.lines, at);
+            }
+        }
+    }
+
+    /// All clients leave.
+    fn farewell(&mut self) {
+        self.phase = Phase::Farewell;
+        for client in 0..self.clients.len() {
+            let person = &self.clients[client].person;
+            let streams = person.speaks == Speaks::Board;
+            if streams || person.manners == Manners::Rude {
+                self.reset(client);
+            } else {
+                self.plan(Duration::ZERO, Event::Act(client));
+            }
+        }
+        let gone = |world: &Self| {
+            world.is_quiet()
+                && world.driver.engine.connections() == 0
+                && world.driver.engine.sessions() == 0
+        };
+        self.go_on_until(CALM, "everyone is gone", gone);
+        assert!(!self.driver.engine.has_work(), "nobody is there, and there is work");
+    }
+
+    /// What is left is what must be.
+    fn take_stock(&mut self) {
+        if self.random.chance(300) {
+            self.driver.stop_abruptly();
+            self.driver.disk.cut();
+            self.driver.start();
+        }
+        self.driver.held = None;
+        for account in self.judge.mailboxes.accounts() {
+            let rest = self.read_mailbox(account);
+            self.judge.mailboxes.check_rest(&self.judge.texts, account, &rest);
+        }
+        let may_evict = self.scenario.limits.channels_max < 10;
+        for channel in HASHTAGS.into_iter().filter(|_| !may_evict) {
+            let kept = self.read_channel(channel);
+            let most = self.scenario.limits.channel_posts as usize;
+            self.judge.posts.check_timeline(&self.judge.texts, channel, kept, most);
+        }
+        self.judge.posts.check(&self.judge.texts);
+    }
+
+    /// All unread messages of an account.
+    fn read_mailbox(&mut self, account: &'static str) -> Vec<TextId> {
+        let password = LOCKED.contains(&account).then(|| format!("PASS {PASSWORD}\n"));
+        let log_in = format!("{}LOGIN {account}\n", password.unwrap_or_default());
+        let lines = self.lines("mailbox", &log_in);
+        let count = lines.first().and_then(|line| line.parse::<usize>().ok());
+        let count = count.unwrap_or_else(|| panic!("{account} is told {lines:?}"));
+        let lines = self.lines("mailbox", &format!("{log_in}{}", "READ\n".repeat(count + 1)));
+        let (texts, last) = lines[1..].split_at(2 * count);
+        assert_eq!(last, ["READ ERROR"], "{account} has {count} messages");
+        let mut rest = Vec::new();
+        for pair in texts.chunks(2) {
+            let id = text_of(&pair[1]);
+            self.judge.check_shown(id, &pair[0], &pair[1]);
+            rest.push(id);
+        }
+        rest
+    }
+
+    fn read_channel(&mut self, channel: &str) -> Vec<TextId> {
+        let lines = self.lines("board", &format!("t\n{channel}\n"));
+        let mut kept = Vec::new();
+        for line in lines {
+            let (author, shown) = line.split_once(": ").expect("a post has an author");
+            self.judge.check_shown(text_of(shown), author, shown);
+            kept.push(text_of(shown));
+        }
+        kept
+    }
+
+    /// All lines that a client receives that says these and half-closes.
+    fn lines(&mut self, protocol: &str, said: &str) -> Vec<String> {
+        let key = self.driver.connect(protocol);
+        self.driver.send(key, said.as_bytes());
+        self.driver.half_close(key);
+        for _ in 0..600 {
+            self.driver.settle();
+            if self.driver.is_closed(key) {
+                break;
+            }
+            self.driver.pass(Duration::from_secs(1));
+        }
+        assert!(self.driver.is_closed(key), "{said:?} is not answered within 10 minutes");
+        self.driver.lines(key)
+    }
+
+    /// A client leaves in order, once all is answered.
+    pub(crate) fn part(&mut self, number: usize) {
+        let Some(talk) = &mut self.clients[number].talk else {
+            return;
+        };
+        let front = talk.front;
+        if !talk.has_ended {
+            talk.leave(&mut self.judge);
+            self.flush(number);
+            self.send(front, Segment::End);
+        }
+    }
+}
+
+/// Whether this has no answer that comes to an end.
+fn is_open_end(what: &What) -> bool {
+    matches!(what, What::Posts)
+}

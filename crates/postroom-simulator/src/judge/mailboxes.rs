@@ -1,0 +1,251 @@
+//! What is acknowledged is read once, in order; what is confirmed is gone, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use postroom_store::Limits;
+
+use super::Visit;
+use crate::texts::{TextId, Written};
+
+/// What clients know of a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// It is in its mailbox if it was stored.
+    Waiting,
+    /// It has reached the machine of a client, which has not looked at it: what that says
+    /// next may be taken for a proof.
+    Arrived { visit: Visit },
+    /// A client has it, and has given no proof of that.
+    Seen {
+        visit: Visit,
+        /// The lines that the client had said when it asked for it: later ones may be
+        /// taken for proofs.
+        said: u32,
+    },
+    /// It may have been removed.
+    Perhaps,
+    /// It was removed.
+    Gone {
+        /// When a client knew.
+        at: u64,
+    },
+}
+
+/// All mailboxes.
+#[derive(Debug, Default)]
+pub(crate) struct Mailboxes {
+    of: BTreeMap<&'static str, BTreeMap<TextId, State>>,
+    /// Connections that the server has ended, which their clients may not know.
+    closed: BTreeSet<Visit>,
+    limits: Option<Limits>,
+    /// The store may refuse what it is asked for.
+    may_refuse: bool,
+}
+
+/// How many messages may be in a mailbox.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bounds {
+    least: u32,
+    most: u32,
+}
+
+impl Mailboxes {
+    pub(crate) fn set_limits(&mut self, limits: Limits, may_refuse: bool) {
+        (self.limits, self.may_refuse) = (Some(limits), may_refuse);
+    }
+
+    pub(super) fn add(&mut self, recipient: &'static str, id: TextId) {
+        self.of.entry(recipient).or_default().insert(id, State::Waiting);
+    }
+
+    /// The accounts that someone has written to.
+    pub(crate) fn accounts(&self) -> Vec<&'static str> {
+        self.of.keys().copied().collect()
+    }
+
+    /// The server has ended a connection.
+    pub(crate) fn closed(&mut self, visit: Visit) {
+        self.closed.insert(visit);
+    }
+
+    /// A text has reached the machine of a client.
+    pub(crate) fn arrived(&mut self, id: TextId, visit: Visit) {
+        let mut mailboxes = self.of.values_mut();
+        if let Some(state) = mailboxes.find_map(|mailbox| mailbox.get_mut(&id))
+            && *state == State::Waiting
+        {
+            *state = State::Arrived { visit };
+        }
+    }
+
+    /// A client sees a message of a mailbox, which it asked for with its line of this
+    /// number, or which was pushed after it.
+    pub(crate) fn seen(&mut self, account: &'static str, id: TextId, visit: Visit, said: u32) {
+        let mailbox = self.of.entry(account).or_default();
+        let Some(state) = mailbox.get_mut(&id) else {
+            panic!("{account} reads {id:?}, which is for someone else");
+        };
+        if self.closed.contains(&visit) {
+            // The server may have taken it back, and given it to another reader.
+            if matches!(state, State::Waiting | State::Arrived { .. }) {
+                *state = State::Perhaps;
+            }
+            return;
+        }
+        match *state {
+            State::Gone { .. } => panic!("{account} reads {id:?} again, which was confirmed"),
+            // Its proof could not be stored, so it comes again.
+            State::Seen { visit: other, said: before, .. } if other == visit && said > before => {
+                *state = State::Seen { visit, said };
+            }
+            // The store may have refused to remove it.
+            State::Seen { visit: other, .. } if self.may_refuse || self.closed.contains(&other) => {
+                *state = State::Seen { visit, said };
+            }
+            State::Seen { visit: other, .. } => {
+                panic!("{visit:?} of {account} reads {id:?}, which {other:?} has not lost")
+            }
+            State::Waiting | State::Arrived { .. } | State::Perhaps => {
+                *state = State::Seen { visit, said };
+            }
+        }
+    }
+
+    /// A client sees the answer to its line of this number: what it had seen before it said
+    /// that is removed.
+    pub(crate) fn answered(&mut self, visit: Visit, line: u32, at: u64) {
+        for state in self.of.values_mut().flat_map(BTreeMap::values_mut) {
+            if let State::Seen { visit: of, said } = *state
+                && of == visit
+                && line > said
+            {
+                *state = State::Gone { at };
+            }
+        }
+    }
+
+    /// A client has lost its connection, and had said so many lines. What it saw may be
+    /// removed only if it has said something since.
+    pub(crate) fn ended(&mut self, visit: Visit, lines: u32) {
+        for state in self.of.values_mut().flat_map(BTreeMap::values_mut) {
+            if let State::Seen { visit: of, said } = *state
+                && of == visit
+            {
+                *state = if lines > said { State::Perhaps } else { State::Waiting };
+            }
+            if *state == (State::Arrived { visit }) {
+                *state = State::Perhaps;
+            }
+        }
+    }
+
+    /// A message was not stored: nobody may have seen it.
+    pub(super) fn check_refused(&self, id: TextId) {
+        let mut states = self.of.values().filter_map(|mailbox| mailbox.get(&id));
+        assert!(states.all(|state| *state == State::Waiting), "{id:?} was read and is refused");
+    }
+
+    /// How many messages there may have been at one moment between `from` and now.
+    fn bounds(
+        &self,
+        texts: &[Written],
+        account: &str,
+        from: u64,
+        is_counted: impl Fn(&Written) -> bool,
+    ) -> Bounds {
+        let mut bounds = Bounds::default();
+        for (id, state) in self.of.get(account).into_iter().flatten() {
+            let written = &texts[id.0];
+            if written.is_refused() || !is_counted(written) {
+                continue;
+            }
+            let is_in = written.acknowledged_at().is_some_and(|at| at <= from);
+            match state {
+                State::Gone { at } => bounds.most += u32::from(*at >= from),
+                State::Waiting => {
+                    bounds.least += u32::from(is_in);
+                    bounds.most += 1;
+                }
+                State::Arrived { .. } | State::Seen { .. } | State::Perhaps => bounds.most += 1,
+            }
+        }
+        bounds
+    }
+
+    /// A client that asked at this moment is told that so many are unread.
+    pub(crate) fn check_count(&self, texts: &[Written], account: &str, asked: u64, count: u32) {
+        let Bounds { least, most } = self.bounds(texts, account, asked, |_| true);
+        assert!((least..=most).contains(&count), "{account} has {count}, not {least} to {most}");
+    }
+
+    /// A mailbox never holds more than its capacity.
+    pub(super) fn check_capacity(&self, texts: &[Written], account: &str) {
+        let Some(limits) = self.limits else {
+            return;
+        };
+        let mut certain = 0;
+        for (id, state) in self.of.get(account).into_iter().flatten() {
+            let is_in = texts[id.0].acknowledged_at().is_some();
+            certain += u32::from(is_in && *state == State::Waiting);
+        }
+        let capacity = limits.mailbox_capacity;
+        assert!(certain <= capacity, "{account} has {certain} messages of {capacity}");
+    }
+
+    /// A message that was asked for at this moment is refused since the mailbox is full.
+    pub(crate) fn check_full(&self, texts: &[Written], id: TextId, account: &str, asked: u64) {
+        let Some(limits) = self.limits else {
+            return;
+        };
+        let author = texts[id.0].author;
+        let others = |written: &Written| written.begun != texts[id.0].begun;
+        let all = self.bounds(texts, account, asked, others);
+        let own = self
+            .bounds(texts, account, asked, |written| others(written) && written.author == author);
+        let is_full = all.most >= limits.mailbox_capacity;
+        let is_share_used = limits.mailbox_share().is_some_and(|share| own.most >= share);
+        assert!(
+            is_full || is_share_used,
+            "the mailbox of {account} is full for {author} with {all:?}, of {author} {own:?}"
+        );
+    }
+
+    /// All that is left in a mailbox, in its order: what must be there is, nothing else may
+    /// be, and what was acknowledged before another was begun comes first.
+    pub(crate) fn check_rest(&self, texts: &[Written], account: &str, rest: &[TextId]) {
+        let nothing = BTreeMap::new();
+        let mailbox = self.of.get(account).unwrap_or(&nothing);
+        for (number, id) in rest.iter().enumerate() {
+            assert!(!rest[..number].contains(id), "{id:?} is twice in the mailbox of {account}");
+            match mailbox.get(id) {
+                Some(State::Gone { .. }) => panic!("{id:?} was confirmed and is back"),
+                Some(_) => {}
+                None => panic!("{id:?} is in the mailbox of {account}"),
+            }
+            assert!(!texts[id.0].is_refused(), "{id:?} was refused and is stored");
+            let late = |other: &&TextId| {
+                texts[other.0].acknowledged_at().is_some_and(|at| at < texts[id.0].begun)
+            };
+            if let Some(other) = rest[number + 1..].iter().find(late) {
+                panic!("{id:?} comes before {other:?} in the mailbox of {account}");
+            }
+        }
+        for (id, state) in mailbox {
+            let is_stored = texts[id.0].acknowledged_at().is_some();
+            let is_certain = is_stored && *state == State::Waiting;
+            assert!(!is_certain || rest.contains(id), "{id:?} for {account} is lost");
+        }
+    }
+
+    /// Everything is quiet: who has proved to have a message has it removed.
+    pub(crate) fn settled(&mut self, visit: Visit, lines: u32, at: u64) {
+        for state in self.of.values_mut().flat_map(BTreeMap::values_mut) {
+            if let State::Seen { visit: of, said } = *state
+                && of == visit
+                && lines > said
+            {
+                *state = State::Gone { at };
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What must be true, whatever happens: each promise as a model that the clients feed with
+//! what they do and see. A broken promise panics.
+
+mod mailboxes;
+mod posts;
+mod presence;
+
+use std::collections::BTreeSet;
+
+use postroom_model::Safe;
+
+use crate::random::Random;
+use crate::texts::{Answer, Place, TextId, Written, mark};
+
+pub(crate) use mailboxes::Mailboxes;
+pub(crate) use posts::{Observer, Posts};
+pub(crate) use presence::Presences;
+
+/// One connection of one client, from its connecting to its end.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Visit(pub(crate) usize);
+
+/// What the clients know of each promise.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    /// Grows with all that clients do and see, so that what was seen before something else
+    /// was begun can be told from what was not.
+    pub(crate) clock: u64,
+    pub(crate) texts: Vec<Written>,
+    pub(crate) mailboxes: Mailboxes,
+    pub(crate) posts: Posts,
+    pub(crate) presences: Presences,
+    /// Texts that have reached a client's machine.
+    pub(crate) arrived: BTreeSet<TextId>,
+}
+
+impl Judge {
+    /// The next moment.
+    pub(crate) fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    /// A client writes a text of at most so many bytes; returns its line.
+    pub(crate) fn write(
+        &mut self,
+        author: &'static str,
+        place: Place,
+        bytes_max: usize,
+        random: &mut Random,
+    ) -> (TextId, String) {
+        let id = TextId(self.texts.len());
+        let mut said = mark(id);
+        if let Place::Channels(channels) = &place
+            && author == BOARD
+        {
+            for channel in channels.iter().filter(|channel| **channel != BOARD_CHANNEL) {
+                said.push(' ');
+                said.push_str(channel);
+            }
+        }
+        let length = match random.below(20) {
+            0 => bytes_max,
+            1..4 => bytes_max / 8,
+            _ => bytes_max.min(12),
+        };
+        if random.chance(100) && length >= said.len() + 12 {
+            // Control characters are shown in caret notation, some letters have two bytes.
+            said.push_str("\u{1b}[0m\u{7}é\u{202e}");
+        }
+        if said.len() < length {
+            // What follows is no part of a hashtag.
+            said.push(' ');
+        }
+        while said.len() < length {
+            said.push(char::from(b'a' + u8::try_from(said.len() % 26).unwrap_or(0)));
+        }
+        let shown = Safe(&said).to_string();
+        if let Place::Mailbox(recipient) = place {
+            self.mailboxes.add(recipient, id);
+        }
+        let begun = self.tick();
+        self.texts.push(Written { shown, author, place, begun, answer: Answer::Open });
+        (id, said)
+    }
+
+    /// A client saw that its text is stored, or delivered.
+    pub(crate) fn acknowledged(&mut self, id: TextId) {
+        let at = self.tick();
+        let written = &mut self.texts[id.0];
+        assert!(!written.is_refused(), "{id:?} is refused and acknowledged");
+        written.answer = Answer::Acknowledged { at };
+        match written.place {
+            Place::Mailbox(recipient) => self.mailboxes.check_capacity(&self.texts, recipient),
+            Place::Channels(_) => {}
+            Place::Live(recipient) => {
+                let has_arrived = self.arrived.contains(&id);
+                assert!(has_arrived, "{id:?} is delivered and did not reach {recipient}");
+            }
+        }
+    }
+
+    /// A client saw that its text is not stored.
+    pub(crate) fn refused(&mut self, id: TextId) {
+        let written = &mut self.texts[id.0];
+        assert!(written.acknowledged_at().is_none(), "{id:?} is acknowledged and refused");
+        written.answer = Answer::Refused;
+        self.mailboxes.check_refused(id);
+        self.posts.check_refused(id);
+    }
+
+    /// The server has ended a connection.
+    pub(crate) fn closed(&mut self, visit: Visit) {
+        self.tick();
+        self.mailboxes.closed(visit);
+        self.presences.leaves(visit);
+    }
+
+    /// Some line shows this text: it must be whole, and its author's.
+    pub(crate) fn check_shown(&self, id: TextId, author: &str, shown: &str) {
+        let Some(written) = self.texts.get(id.0) else {
+            panic!("nobody has written {shown:?}");
+        };
+        assert_eq!(written.shown, shown, "{id:?} is shown otherwise than it was written");
+        assert_eq!(written.author, author, "the author of {id:?}");
+        assert!(!written.is_refused(), "{id:?} is refused and shown");
+    }
+}
+
+/// The author of what comes from the board.
+pub(crate) const BOARD: &str = "@board";
+/// Stands for all texts of the board.
+pub(crate) const BOARD_CHANNEL: &str = "@board";

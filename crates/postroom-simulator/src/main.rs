@@ -1,0 +1,103 @@
+//! `cargo run --release -p postroom-simulator -- --seeds 10000`: simulates seeds, and shows
+//! the first that fails, with the command that shows it again.
+
+#![expect(clippy::print_stdout, reason = "its findings are what this program is for")]
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use clap::Parser;
+use postroom_simulator::{Cut, Failure, shrink, simulate};
+
+/// Simulates the server with clients, network, clock and disk that misbehave, and checks
+/// what it promises.
+#[derive(Debug, Parser)]
+#[command(max_term_width = 100)]
+struct Arguments {
+    /// How many seeds to simulate
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    seeds: u64,
+    /// The first of them; one alone unless --seeds says otherwise
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Clients act so often at most
+    #[arg(long, value_name = "N")]
+    actions: Option<usize>,
+    /// Clients that do nothing, by their numbers
+    #[arg(long, value_name = "CLIENT", value_delimiter = ',')]
+    without: Vec<usize>,
+    /// Show what happens, of one seed
+    #[arg(long)]
+    trace: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let is_one =
+        arguments.seed.is_some() && !std::env::args().any(|word| word.starts_with("--seeds"));
+    let first = arguments.seed.unwrap_or(0);
+    let seeds = if is_one { 1 } else { arguments.seeds };
+    let cut = Cut { actions: arguments.actions, without: arguments.without.clone() };
+    let began = Instant::now();
+    // A panic is a finding, which is shown once.
+    std::panic::set_hook(Box::new(|_| {}));
+    let Some((seed, failure)) = first_failure(first, seeds, &cut) else {
+        let seconds = began.elapsed().as_secs_f64();
+        println!("{seeds} seeds from {first}: no promise was broken ({seconds:.1} s)");
+        return ExitCode::SUCCESS;
+    };
+    println!("seed {seed}: {}", failure.what);
+    let cut = if cut == Cut::default() { shrink(seed, &failure) } else { cut };
+    if let Err(failure) = simulate(seed, &cut, true) {
+        if arguments.trace {
+            println!("{}", failure.trace.join("\n"));
+        }
+        println!("cut short: {}", failure.what);
+    }
+    println!("again: {}", command(seed, &cut));
+    ExitCode::FAILURE
+}
+
+/// Simulates on all processors; the failing seed with the lowest number.
+fn first_failure(first: u64, seeds: u64, cut: &Cut) -> Option<(u64, Failure)> {
+    let next = AtomicU64::new(first);
+    let found: Mutex<Option<(u64, Failure)>> = Mutex::new(None);
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds {
+                        return;
+                    }
+                    if let Err(failure) = simulate(seed, cut, false) {
+                        let mut found = found.lock().expect("nobody panics with it");
+                        if found.as_ref().is_none_or(|(other, _)| seed < *other) {
+                            *found = Some((seed, failure));
+                        }
+                        next.store(first + seeds, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    found.into_inner().expect("nobody panics with it")
+}
+
+/// The command that simulates a seed again.
+fn command(seed: u64, cut: &Cut) -> String {
+    let mut command = format!("cargo run --release -p postroom-simulator -- --seed {seed} --trace");
+    if let Some(actions) = cut.actions {
+        let _ = write!(command, " --actions {actions}");
+    }
+    if !cut.without.is_empty() {
+        let without: Vec<String> = cut.without.iter().map(ToString::to_string).collect();
+        let _ = write!(command, " --without {}", without.join(","));
+    }
+    command
+}

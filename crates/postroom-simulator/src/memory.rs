@@ -1,0 +1,60 @@
+//! A store in memory whose calls end as the seed has it.
+
+use postroom_store::{Call, Fate, MemoryDisk};
+
+use crate::passwords::set_password;
+use crate::random::Random;
+use crate::scenario::{Scenario, StoreTroubles};
+use crate::world::TroubledDisk;
+
+impl TroubledDisk for MemoryDisk {
+    fn prepare(&mut self, scenario: &Scenario, accounts: &[(&str, &str)]) {
+        for (name, password) in accounts {
+            set_password(self, scenario.limits, name, password);
+        }
+    }
+
+    fn trouble(&mut self, troubles: StoreTroubles, mut random: Random) {
+        self.decide(move |call| allowed(call, fate(troubles, &mut random)));
+    }
+
+    fn calm(&mut self) {
+        self.carry_out();
+    }
+
+    fn set_full(&mut self, is_full: bool) {
+        Self::set_full(self, is_full);
+    }
+
+    fn cut(&mut self) {}
+
+    fn keep_house(&mut self) {}
+}
+
+fn fate(troubles: StoreTroubles, random: &mut Random) -> Fate {
+    if random.chance(troubles.late) {
+        Fate::Late
+    } else if random.chance(troubles.unavailable) {
+        Fate::Unavailable
+    } else if random.chance(troubles.unknown) {
+        Fate::Unknown { carried_out: random.chance(500) }
+    } else {
+        Fate::CarriedOut
+    }
+}
+
+/// What a store may let become of a call that `fate` is meant for.
+#[must_use]
+pub fn allowed(call: &Call, fate: Fate) -> Fate {
+    match (call, fate) {
+        (Call::Release { .. } | Call::Return { .. }, Fate::Unavailable | Fate::Unknown { .. }) => {
+            Fate::CarriedOut
+        }
+        (
+            Call::Open { .. } | Call::Compose { .. } | Call::Confirm { .. } | Call::Post { .. },
+            fate,
+        ) => fate,
+        (_, Fate::Unknown { .. }) => Fate::Unavailable,
+        (_, fate) => fate,
+    }
+}

@@ -1,0 +1,116 @@
+//! Who connects: the accounts, and how their clients behave.
+
+use std::net::IpAddr;
+
+use crate::random::Random;
+
+/// Accounts without a password.
+pub(crate) const OPEN: [&str; 4] = ["ann", "bob", "cat", "dan"];
+/// Accounts with the password [`PASSWORD`]: im asks for one.
+pub(crate) const LOCKED: [&str; 2] = ["ian", "ida"];
+/// Their password.
+pub(crate) const PASSWORD: &str = "1";
+/// Names that nobody has at first.
+pub(crate) const NEW: [&str; 6] = ["new1", "new2", "new3", "new4", "new5", "new6"];
+/// Hashtags.
+pub(crate) const HASHTAGS: [&str; 3] = ["#rust", "#go", "#c"];
+/// The channel of all who are present.
+pub(crate) const LOBBY: &str = "#lobby";
+
+/// A listener's protocol.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Speaks {
+    Mailbox,
+    MailboxVerbose,
+    Im,
+    Board,
+    Chat,
+}
+
+impl Speaks {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Mailbox, Self::MailboxVerbose, Self::Im, Self::Board, Self::Chat];
+
+    /// Whether a pause ends what the client says.
+    pub(crate) fn has_pauses(self) -> bool {
+        matches!(self, Self::MailboxVerbose | Self::Board)
+    }
+
+    /// The protocol's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Mailbox => "mailbox",
+            Self::MailboxVerbose => "mailbox-verbose",
+            Self::Im => "im",
+            Self::Board => "board",
+            Self::Chat => "chat",
+        }
+    }
+}
+
+/// How a client behaves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Manners {
+    /// It waits for each answer, reads at once, and leaves in order.
+    Polite,
+    /// It sends several lines at once, and reads at once.
+    Pipelining,
+    /// It reads a few bytes from time to time.
+    Slow,
+    /// It sends as much as it can, and reads at once.
+    Flooding,
+    /// It resets, half-closes, sends nonsense, and leaves without a word.
+    Rude,
+    /// It reads nothing.
+    Deaf,
+}
+
+/// Somebody with a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) speaks: Speaks,
+    pub(crate) name: &'static str,
+    pub(crate) manners: Manners,
+    pub(crate) address: IpAddr,
+}
+
+impl Person {
+    /// Somebody, as the seed has it.
+    pub(crate) fn new(random: &mut Random) -> Self {
+        let speaks = random.pick(&Speaks::ALL);
+        let name = match speaks {
+            Speaks::Im => random.pick(&LOCKED),
+            _ if random.chance(200) => random.pick(&LOCKED),
+            _ => random.pick(&OPEN),
+        };
+        let manners = match random.below(10) {
+            0..5 => Manners::Polite,
+            5 => Manners::Pipelining,
+            6 => Manners::Slow,
+            7 => Manners::Flooding,
+            8 => Manners::Rude,
+            _ => Manners::Deaf,
+        };
+        let host = u8::try_from(random.between(1, 3)).unwrap_or(1);
+        let address = if random.chance(500) {
+            IpAddr::from([127, 0, 0, host])
+        } else {
+            IpAddr::from([192, 0, 2, host])
+        };
+        Self { speaks, name, manners, address }
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        LOCKED.contains(&self.name)
+    }
+
+    /// Lines that it has said and that are not answered, at most.
+    pub(crate) fn lines_at_once(&self) -> usize {
+        match self.manners {
+            Manners::Polite => 1,
+            Manners::Slow | Manners::Rude => 3,
+            Manners::Pipelining => 6,
+            Manners::Flooding | Manners::Deaf => 40,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What a seed decides: limits, people, and how bad network, store and clock are.
+
+use std::time::Duration;
+
+use postroom_engine::{EngineSettings, Rate, RateLimits, RecentLimits};
+use postroom_protocol::Settings;
+use postroom_store::Limits;
+
+use crate::person::Person;
+use crate::random::Random;
+
+/// Everything that is decided before the clients begin.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) settings: EngineSettings,
+    pub(crate) limits: Limits,
+    pub(crate) people: Vec<Person>,
+    pub(crate) network: Network,
+    pub(crate) store: StoreTroubles,
+    pub(crate) process: ProcessTroubles,
+    /// What clients do before everything calms down.
+    pub(crate) actions: usize,
+}
+
+/// How bad the network is. Chances are per mille.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Network {
+    /// Microseconds that bytes travel, at most.
+    pub(crate) delay_micros: usize,
+    /// Of each sending: it arrives in pieces.
+    pub(crate) splits: usize,
+    /// Of each sending: it takes seconds.
+    pub(crate) silences: usize,
+    /// Of what a rude client does: it resets.
+    pub(crate) resets: usize,
+    /// Of what a client does: nothing of its machine is heard any more.
+    pub(crate) deaths: usize,
+    /// Of each dial: nobody answers.
+    pub(crate) unanswered_dials: usize,
+}
+
+/// How bad the store is. Chances are per mille.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoreTroubles {
+    /// Jobs run on a thread, for so many microseconds at most.
+    pub(crate) job_micros: Option<usize>,
+    /// Of each call of a store that may end it so.
+    pub(crate) late: usize,
+    pub(crate) unavailable: usize,
+    pub(crate) unknown: usize,
+    /// Of each turn: the disk becomes full, or has room again.
+    pub(crate) full: usize,
+}
+
+/// How bad the machine is. Chances are per mille of each turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProcessTroubles {
+    /// The process is killed, and started again later.
+    pub(crate) kills: usize,
+    /// The operator stops it, and starts it again.
+    pub(crate) stops: usize,
+    /// The wall clock is set, by years at most.
+    pub(crate) clock_sets: usize,
+    /// The machine sleeps, up to hours.
+    pub(crate) sleeps: usize,
+}
+
+impl Scenario {
+    /// What a seed decides.
+    pub(crate) fn new(seed: u64) -> Self {
+        let random = &mut Random::new(seed, 0);
+        let people = random.between(1, 12);
+        let process = process(random);
+        // While a machine sleeps, the pause within a line that arrives in pieces may end it.
+        let mut network = network(random);
+        network.splits = if process.sleeps > 0 { 0 } else { network.splits };
+        Self {
+            settings: settings(random),
+            limits: limits(random),
+            people: (0..people).map(|_| Person::new(random)).collect(),
+            network,
+            store: store(random),
+            process,
+            actions: random.between(10, 300),
+        }
+    }
+}
+
+fn settings(random: &mut Random) -> EngineSettings {
+    let output_bytes_max = random.pick(&[2 << 10, 8 << 10, 96 << 10]);
+    let recent = RecentLimits {
+        posts: random.pick(&[3, 20, 1_000]),
+        bytes: random.pick(&[4 << 10, 1 << 20]),
+        ..RecentLimits::default()
+    };
+    let mut settings = EngineSettings {
+        session: Settings { output_bytes_max, ..Settings::default() },
+        connections_max: random.pick(&[6, 20, 100]),
+        output_bytes_in_all: random.pick(&[64 << 10, 1 << 20, 256 << 20]),
+        recent,
+        logs_requests: random.chance(100),
+        ..EngineSettings::default()
+    };
+    if random.chance(300) {
+        settings.rates = RateLimits {
+            words: Rate { per_second: 5, burst: 3 },
+            words_of_network: Rate { per_second: 10, burst: 8 },
+            logins: Rate { per_second: 1, burst: 2 },
+            logins_of_network: Rate { per_second: 5, burst: 6 },
+            loopback: random.chance(500),
+        };
+    }
+    settings
+}
+
+fn limits(random: &mut Random) -> Limits {
+    Limits {
+        mailbox_capacity: random.pick(&[3, 8, 100]),
+        mailbox_percent_of_sender: random.pick(&[100, 100, 50]),
+        channels_max: random.pick(&[2, 10_000]),
+        channel_posts: random.pick(&[4, 1_000]),
+        ..Limits::default()
+    }
+}
+
+fn network(random: &mut Random) -> Network {
+    let is_bad = random.chance(500);
+    let bad = |chance| if is_bad { chance } else { 0 };
+    Network {
+        delay_micros: random.pick(&[1, 500, 50_000]),
+        splits: random.pick(&[0, 100, 600]),
+        silences: bad(random.pick(&[0, 5, 30])),
+        resets: random.pick(&[0, 50, 200]),
+        deaths: bad(random.pick(&[0, 5])),
+        unanswered_dials: random.pick(&[0, 200]),
+    }
+}
+
+fn store(random: &mut Random) -> StoreTroubles {
+    let is_bad = random.chance(400);
+    let bad = |chance| if is_bad { chance } else { 0 };
+    StoreTroubles {
+        job_micros: random.chance(500).then(|| random.pick(&[200, 20_000, 400_000])),
+        late: bad(random.pick(&[0, 50, 300])),
+        unavailable: bad(random.pick(&[0, 30])),
+        unknown: bad(random.pick(&[0, 20])),
+        full: bad(random.pick(&[0, 10])),
+    }
+}
+
+fn process(random: &mut Random) -> ProcessTroubles {
+    let is_bad = random.chance(400);
+    let bad = |chance| if is_bad { chance } else { 0 };
+    ProcessTroubles {
+        kills: bad(random.pick(&[0, 4])),
+        stops: bad(random.pick(&[0, 2])),
+        clock_sets: random.pick(&[0, 20]),
+        sleeps: bad(random.pick(&[0, 2])),
+    }
+}
+
+impl StoreTroubles {
+    /// Whether every call is carried out, sooner or later.
+    pub(crate) fn is_sound(self) -> bool {
+        self.unknown == 0 && self.unavailable == 0 && self.full == 0
+    }
+}
+
+impl Network {
+    /// A network that does what it should.
+    pub(crate) const CALM: Self = Self {
+        delay_micros: 100,
+        splits: 0,
+        silences: 0,
+        resets: 0,
+        deaths: 0,
+        unanswered_dials: 0,
+    };
+
+    /// How long bytes travel.
+    pub(crate) fn delay(&self, random: &mut Random) -> Duration {
+        random.micros(self.delay_micros)
+    }
+
+    /// How long they wait before.
+    pub(crate) fn silence(&self, random: &mut Random) -> Duration {
+        if random.chance(self.silences) { random.micros(20_000_000) } else { Duration::ZERO }
+    }
+}
