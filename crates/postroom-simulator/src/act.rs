@@ -197,10 +197,9 @@ impl<D: TroubledDisk> World<D> {
             return;
         };
         let is_store_sound = self.scenario.store.is_sound();
-        let process = self.scenario.process;
-        let is_process_sound = process.kills == 0 && process.stops == 0;
+        let is_process_sound = self.scenario.is_process_sound();
         // A receipt that takes a minute logs a client of im out.
-        let is_in_time = process.sleeps == 0 && self.scenario.network.silences == 0;
+        let is_in_time = self.scenario.process.sleeps == 0 && self.scenario.network.silences == 0;
         // A request on the board that is not complete counts as a connection before its
         // login, which may be evicted.
         let may_be_evicted = match talk.speaks() {

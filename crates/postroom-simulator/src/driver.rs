@@ -107,6 +107,11 @@ impl<D: Disk> Driver<D> {
     /// Another process starts on the same disk.
     pub fn start(&mut self) {
         let store = self.disk.open(self.limits);
+        self.start_with(store);
+    }
+
+    /// Another process starts with this store.
+    pub fn start_with(&mut self, store: D::Store) {
         self.engine = Running::new(Engine::new(self.now, self.settings.clone(), store));
     }
 

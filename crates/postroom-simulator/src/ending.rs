@@ -7,11 +7,14 @@ use crate::link::Segment;
 use crate::peer::PeerKey;
 use crate::person::{HASHTAGS, LOCKED, Manners, PASSWORD, Speaks};
 use crate::scenario::Scenario;
+use crate::tally::Tally;
 use crate::texts::{TextId, text_of};
 use crate::world::{Event, Phase, TroubledDisk, World};
 
 /// Turns in which everything must have come to its end.
 const TURNS_MAX: usize = 60_000;
+/// Records that a page of the store holds, at most.
+const PAGE_RECORDS: usize = 150;
 /// How long it takes until nobody waits any more: deadlines of seconds follow each other,
 /// and rates keep clients waiting for a minute.
 const CALM: Duration = Duration::from_mins(20);
@@ -27,6 +30,19 @@ impl<D: TroubledDisk> World<D> {
         self.judge.posts.check(&self.judge.texts);
         self.farewell();
         self.take_stock();
+    }
+
+    /// What has happened.
+    pub(crate) fn tally(&self) -> Tally {
+        let texts = &self.judge.texts;
+        let acknowledged = texts.iter().filter(|text| text.acknowledged_at().is_some()).count();
+        Tally {
+            turns: self.turns as u64,
+            visits: self.visits as u64,
+            acknowledged: acknowledged as u64,
+            writes_lost: self.driver.disk.writes_lost(),
+            ..self.tally
+        }
     }
 
     /// Clients do what they do, and everything fails that may.
@@ -146,11 +162,14 @@ impl<D: TroubledDisk> World<D> {
     /// What is left is what must be.
     fn take_stock(&mut self) {
         if self.random.chance(300) {
-            self.driver.stop_abruptly();
             self.driver.disk.cut();
+            self.driver.stop_abruptly();
             self.driver.start();
         }
         self.driver.held = None;
+        if self.random.chance(200) && self.damage() {
+            return self.take_stock_of_the_damaged();
+        }
         for account in self.judge.mailboxes.accounts() {
             let rest = self.read_mailbox(account);
             self.judge.mailboxes.check_rest(&self.judge.texts, account, &rest);
@@ -164,10 +183,42 @@ impl<D: TroubledDisk> World<D> {
         self.judge.posts.check(&self.judge.texts);
     }
 
+    /// A bit flips while the server is stopped.
+    fn damage(&mut self) -> bool {
+        self.driver.stop_abruptly();
+        self.driver.disk.close();
+        let is_damaged = self.driver.disk.flip_bit();
+        if !is_damaged {
+            self.driver.start();
+        }
+        is_damaged
+    }
+
+    /// A flipped bit costs no more than the records of a page, and the server serves on. It
+    /// may refuse a file that is no store any more.
+    fn take_stock_of_the_damaged(&mut self) {
+        self.tally.flips += 1;
+        let Some(store) = self.driver.disk.open_damaged(self.scenario.limits) else {
+            self.tally.refused += 1;
+            return;
+        };
+        self.driver.start_with(store);
+        let mut lost = 0;
+        for account in self.judge.mailboxes.accounts() {
+            let reads = "READ\n".repeat(200);
+            let lines = self.lines("mailbox", &format!("{}{reads}", log_in(account)));
+            for id in self.judge.mailboxes.certain(&self.judge.texts, account) {
+                let shown = &self.judge.texts[id.0].shown;
+                lost += usize::from(!lines.contains(shown));
+            }
+        }
+        self.tally.flipped_messages += lost as u64;
+        assert!(lost <= PAGE_RECORDS, "{lost} messages are lost for a flipped bit");
+    }
+
     /// All unread messages of an account.
     fn read_mailbox(&mut self, account: &'static str) -> Vec<TextId> {
-        let password = LOCKED.contains(&account).then(|| format!("PASS {PASSWORD}\n"));
-        let log_in = format!("{}LOGIN {account}\n", password.unwrap_or_default());
+        let log_in = log_in(account);
         let lines = self.lines("mailbox", &log_in);
         let count = lines.first().and_then(|line| line.parse::<usize>().ok());
         let count = count.unwrap_or_else(|| panic!("{account} is told {lines:?}"));
@@ -222,6 +273,12 @@ impl<D: TroubledDisk> World<D> {
             self.send(front, Segment::End);
         }
     }
+}
+
+/// What a client says to log in to a mailbox.
+fn log_in(account: &str) -> String {
+    let password = LOCKED.contains(&account).then(|| format!("PASS {PASSWORD}\n"));
+    format!("{}LOGIN {account}\n", password.unwrap_or_default())
 }
 
 /// Whether this has no answer that comes to an end.

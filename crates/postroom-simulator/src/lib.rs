@@ -24,6 +24,8 @@ mod running;
 mod scenario;
 mod server;
 mod simulate;
+mod sqlite;
+mod tally;
 mod texts;
 mod world;
 
@@ -33,4 +35,5 @@ pub use memory::allowed;
 pub use passwords::set_password;
 pub use peer::{HeldDial, PeerKey, Taken};
 pub use running::Running;
-pub use simulate::{Cut, Failure, shrink, simulate};
+pub use simulate::{Case, Cut, Failure, On, shrink, simulate};
+pub use tally::Tally;

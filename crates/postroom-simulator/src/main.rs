@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
-use postroom_simulator::{Cut, Failure, shrink, simulate};
+use postroom_simulator::{Case, Cut, Failure, On, Tally, shrink, simulate};
 
 /// Simulates the server with clients, network, clock and disk that misbehave, and checks
 /// what it promises.
@@ -24,6 +24,9 @@ struct Arguments {
     /// The first of them; one alone unless --seeds says otherwise
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
+    /// Use the store on one machine, on a disk that fails and loses power
+    #[arg(long)]
+    disk: bool,
     /// Clients act so often at most
     #[arg(long, value_name = "N")]
     actions: Option<usize>,
@@ -42,30 +45,35 @@ fn main() -> ExitCode {
     let first = arguments.seed.unwrap_or(0);
     let seeds = if is_one { 1 } else { arguments.seeds };
     let cut = Cut { actions: arguments.actions, without: arguments.without.clone() };
+    let on = if arguments.disk { On::Disk } else { On::Memory };
     let began = Instant::now();
     // A panic is a finding, which is shown once.
     std::panic::set_hook(Box::new(|_| {}));
-    let Some((seed, failure)) = first_failure(first, seeds, &cut) else {
-        let seconds = began.elapsed().as_secs_f64();
-        println!("{seeds} seeds from {first}: no promise was broken ({seconds:.1} s)");
-        return ExitCode::SUCCESS;
+    let (seed, failure) = match simulate_all(on, first, seeds, &cut) {
+        Ok(tally) => {
+            let seconds = began.elapsed().as_secs_f64();
+            println!("{seeds} seeds from {first}: no promise was broken ({seconds:.1} s)");
+            println!("{tally}");
+            return ExitCode::SUCCESS;
+        }
+        Err(first) => first,
     };
     println!("seed {seed}: {}", failure.what);
-    let cut = if cut == Cut::default() { shrink(seed, &failure) } else { cut };
-    if let Err(failure) = simulate(seed, &cut, true) {
+    let cut = if cut == Cut::default() { shrink(Case { seed, on }, &failure) } else { cut };
+    if let Err(failure) = simulate(Case { seed, on }, &cut, true) {
         if arguments.trace {
             println!("{}", failure.trace.join("\n"));
         }
         println!("cut short: {}", failure.what);
     }
-    println!("again: {}", command(seed, &cut));
+    println!("again: {}", command(Case { seed, on }, &cut));
     ExitCode::FAILURE
 }
 
-/// Simulates on all processors; the failing seed with the lowest number.
-fn first_failure(first: u64, seeds: u64, cut: &Cut) -> Option<(u64, Failure)> {
+/// Simulates on all processors; what happened, or the failing seed with the lowest number.
+fn simulate_all(on: On, first: u64, seeds: u64, cut: &Cut) -> Result<Tally, (u64, Failure)> {
     let next = AtomicU64::new(first);
-    let found: Mutex<Option<(u64, Failure)>> = Mutex::new(None);
+    let found: Mutex<Result<Tally, (u64, Failure)>> = Mutex::new(Ok(Tally::default()));
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..threads {
@@ -75,12 +83,16 @@ fn first_failure(first: u64, seeds: u64, cut: &Cut) -> Option<(u64, Failure)> {
                     if seed >= first + seeds {
                         return;
                     }
-                    if let Err(failure) = simulate(seed, cut, false) {
-                        let mut found = found.lock().expect("nobody panics with it");
-                        if found.as_ref().is_none_or(|(other, _)| seed < *other) {
-                            *found = Some((seed, failure));
+                    let simulated = simulate(Case { seed, on }, cut, false);
+                    let mut found = found.lock().expect("nobody panics with it");
+                    match (&mut *found, simulated) {
+                        (Ok(all), Ok(tally)) => *all += tally,
+                        (Err((other, _)), Err(_)) if *other < seed => {}
+                        (_, Err(failure)) => {
+                            *found = Err((seed, failure));
+                            next.store(first + seeds, Ordering::Relaxed);
                         }
-                        next.store(first + seeds, Ordering::Relaxed);
+                        (Err(_), Ok(_)) => {}
                     }
                 }
             });
@@ -90,8 +102,11 @@ fn first_failure(first: u64, seeds: u64, cut: &Cut) -> Option<(u64, Failure)> {
 }
 
 /// The command that simulates a seed again.
-fn command(seed: u64, cut: &Cut) -> String {
+fn command(Case { seed, on }: Case, cut: &Cut) -> String {
     let mut command = format!("cargo run --release -p postroom-simulator -- --seed {seed} --trace");
+    if on == On::Disk {
+        command.push_str(" --disk");
+    }
     if let Some(actions) = cut.actions {
         let _ = write!(command, " --actions {actions}");
     }

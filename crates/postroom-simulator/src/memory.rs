@@ -1,6 +1,6 @@
 //! A store in memory whose calls end as the seed has it.
 
-use postroom_store::{Call, Fate, MemoryDisk};
+use postroom_store::{Call, Fate, Limits, MemoryDisk, MemoryStore};
 
 use crate::passwords::set_password;
 use crate::random::Random;
@@ -27,6 +27,20 @@ impl TroubledDisk for MemoryDisk {
     }
 
     fn cut(&mut self) {}
+
+    fn close(&mut self) {}
+
+    fn flip_bit(&mut self) -> bool {
+        false
+    }
+
+    fn open_damaged(&mut self, limits: Limits) -> Option<MemoryStore> {
+        Some(Self::open(self, limits))
+    }
+
+    fn writes_lost(&self) -> u64 {
+        0
+    }
 
     fn keep_house(&mut self) {}
 }

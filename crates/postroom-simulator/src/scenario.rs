@@ -50,6 +50,10 @@ pub(crate) struct StoreTroubles {
     pub(crate) unknown: usize,
     /// Of each turn: the disk becomes full, or has room again.
     pub(crate) full: usize,
+    /// One of so many writes or syncs fails, none if 0.
+    pub(crate) io_errors_one_in: u32,
+    /// Of each turn: the power goes off at one of the next changes of the disk.
+    pub(crate) power_cuts: usize,
 }
 
 /// How bad the machine is. Chances are per mille of each turn.
@@ -66,6 +70,29 @@ pub(crate) struct ProcessTroubles {
 }
 
 impl Scenario {
+    /// What a seed decides for the store on one machine: it carries out all that the disk
+    /// lets it.
+    pub(crate) fn on_disk(seed: u64) -> Self {
+        let random = &mut Random::new(seed, 4);
+        let mut scenario = Self::new(seed);
+        let StoreTroubles { job_micros, full, .. } = scenario.store;
+        scenario.store = StoreTroubles { job_micros, full, ..StoreTroubles::CALM };
+        if random.chance(500) {
+            scenario.store.io_errors_one_in = random.pick(&[0, 100, 1_000]);
+            scenario.store.power_cuts = random.pick(&[0, 5, 20]);
+        }
+        scenario
+    }
+
+    /// Whether the process lives until it is asked to stop.
+    pub(crate) fn is_process_sound(&self) -> bool {
+        let (process, store) = (self.process, self.store);
+        process.kills == 0
+            && process.stops == 0
+            && store.io_errors_one_in == 0
+            && store.power_cuts == 0
+    }
+
     /// What a seed decides.
     pub(crate) fn new(seed: u64) -> Self {
         let random = &mut Random::new(seed, 0);
@@ -145,6 +172,8 @@ fn store(random: &mut Random) -> StoreTroubles {
         unavailable: bad(random.pick(&[0, 30])),
         unknown: bad(random.pick(&[0, 20])),
         full: bad(random.pick(&[0, 10])),
+        io_errors_one_in: 0,
+        power_cuts: 0,
     }
 }
 
@@ -160,6 +189,17 @@ fn process(random: &mut Random) -> ProcessTroubles {
 }
 
 impl StoreTroubles {
+    /// A store that does what it should, in the loop.
+    pub(crate) const CALM: Self = Self {
+        job_micros: None,
+        late: 0,
+        unavailable: 0,
+        unknown: 0,
+        full: 0,
+        io_errors_one_in: 0,
+        power_cuts: 0,
+    };
+
     /// Whether every call is carried out, sooner or later.
     pub(crate) fn is_sound(self) -> bool {
         self.unknown == 0 && self.unavailable == 0 && self.full == 0

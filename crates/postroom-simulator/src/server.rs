@@ -33,9 +33,12 @@ impl<D: TroubledDisk> World<D> {
         self.turns += 1;
         self.tell_time();
         self.give_up_dead();
-        self.driver.turn();
-        if self.driver.failure.take().is_some() {
-            self.note(|| "the store has failed".to_owned());
+        if self.driver.failure.is_none() {
+            self.driver.turn();
+        }
+        if let Some(failure) = self.driver.failure.take() {
+            self.note(|| format!("{failure}"));
+            self.tally.failures += 1;
             return self.kill();
         }
         self.accept();
@@ -49,8 +52,8 @@ impl<D: TroubledDisk> World<D> {
         if !self.is_calm() {
             self.trouble_process();
         }
-        if self.is_stopping && self.driver.engine.has_stopped() {
-            self.kill();
+        if self.is_stopping && self.driver.engine.is_running() && self.driver.engine.has_stopped() {
+            self.stopped();
         }
     }
 
@@ -146,12 +149,28 @@ impl<D: TroubledDisk> World<D> {
 
     /// The process ends at once, and is started again later.
     pub(crate) fn kill(&mut self) {
+        self.tally.kills += 1;
+        self.driver.disk.cut();
+        self.end();
+    }
+
+    /// The process has stopped in order, and is started again later.
+    fn stopped(&mut self) {
+        // A job that is under way is waited for.
+        let jobs: Vec<u64> = self.jobs.keys().copied().collect();
+        for job in jobs {
+            self.run_job(job);
+        }
+        self.end();
+        self.driver.disk.close();
+    }
+
+    fn end(&mut self) {
         self.note(|| "the process ends".to_owned());
         self.collect();
-        self.driver.stop_abruptly();
         self.jobs.clear();
+        self.driver.stop_abruptly();
         self.dials.clear();
-        self.driver.disk.cut();
         self.is_stopping = false;
         // Clients learn of it once what was sent before has arrived.
         self.collect();
@@ -172,7 +191,7 @@ impl<D: TroubledDisk> World<D> {
     /// Clients that have not left by now are cut off.
     pub(crate) fn end_stop(&mut self) {
         if self.is_stopping {
-            self.kill();
+            self.stopped();
         }
     }
 

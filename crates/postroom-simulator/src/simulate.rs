@@ -1,11 +1,33 @@
 //! Running seeds.
 
+use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 
 use postroom_store::MemoryDisk;
 
 use crate::scenario::Scenario;
-use crate::world::World;
+use crate::sqlite::SqliteDisk;
+use crate::tally::Tally;
+use crate::world::{TroubledDisk, World};
+
+/// The store of a simulation.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum On {
+    /// The one in memory, whose calls end late, in another order, or not at all.
+    #[default]
+    Memory,
+    /// The one on one machine, on a disk that fails and loses power.
+    Disk,
+}
+
+/// A simulation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Case {
+    /// What decides everything that happens.
+    pub seed: u64,
+    /// The store.
+    pub on: On,
+}
 
 /// What is left out of a simulation, to find the least that fails.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -27,24 +49,40 @@ pub struct Failure {
     pub actions: usize,
 }
 
-/// Runs the simulation of a seed.
-pub fn simulate(seed: u64, cut: &Cut, is_traced: bool) -> Result<(), Failure> {
-    let mut scenario = Scenario::new(seed);
+/// Runs a simulation.
+pub fn simulate(case: Case, cut: &Cut, is_traced: bool) -> Result<Tally, Failure> {
+    let Case { seed, on } = case;
+    match on {
+        On::Memory => run(seed, Scenario::new(seed), MemoryDisk::default(), cut, is_traced),
+        On::Disk => {
+            let disk = SqliteDisk::new(seed).expect("a folder can be made");
+            run(seed, Scenario::on_disk(seed), disk, cut, is_traced)
+        }
+    }
+}
+
+fn run<D: TroubledDisk>(
+    seed: u64,
+    mut scenario: Scenario,
+    disk: D,
+    cut: &Cut,
+    is_traced: bool,
+) -> Result<Tally, Failure> {
     if let Some(actions) = cut.actions {
         scenario.actions = scenario.actions.min(actions);
     }
     let actions = scenario.actions;
-    let mut world = World::new(seed, scenario, MemoryDisk::default(), is_traced);
+    let mut world = World::new(seed, scenario, disk, is_traced);
     world.leave_out(&cut.without);
     let ran = panic::catch_unwind(AssertUnwindSafe(|| world.run()));
-    ran.map_err(|panic| Failure {
+    ran.map(|()| world.tally()).map_err(|panic| Failure {
         what: message(panic.as_ref()),
         trace: world.trace.take().unwrap_or_default(),
         actions: actions - world.actions,
     })
 }
 
-fn message(panic: &(dyn std::any::Any + Send)) -> String {
+fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("a panic without words").to_owned()
@@ -52,14 +90,15 @@ fn message(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Leaves out of a failing simulation what it does not need to fail.
 #[must_use]
-pub fn shrink(seed: u64, failure: &Failure) -> Cut {
-    let fails = |cut: &Cut| simulate(seed, cut, false).is_err();
+pub fn shrink(case: Case, failure: &Failure) -> Cut {
+    let fails = |cut: &Cut| simulate(case, cut, false).is_err();
     let mut cut = Cut { actions: Some(failure.actions), without: Vec::new() };
     if !fails(&cut) {
         cut.actions = None;
     }
+    let scenario = Scenario::new(case.seed);
     // Fewer clients, one after the other.
-    for client in 0..Scenario::new(seed).people.len() {
+    for client in 0..scenario.people.len() {
         let fewer = Cut { without: [&cut.without[..], &[client]].concat(), ..cut.clone() };
         if fails(&fewer) {
             cut = fewer;
@@ -67,7 +106,7 @@ pub fn shrink(seed: u64, failure: &Failure) -> Cut {
     }
     // The shortest beginning that fails, looked for by halves: a shorter one need not
     // fail where a longer one does.
-    let (mut passes, mut most) = (0, cut.actions.unwrap_or(Scenario::new(seed).actions));
+    let (mut passes, mut most) = (0, cut.actions.unwrap_or(scenario.actions));
     while most - passes > 1 {
         let half = passes.midpoint(most);
         if fails(&Cut { actions: Some(half), ..cut.clone() }) {

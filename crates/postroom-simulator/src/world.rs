@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use postroom_engine::ListenerKey;
-use postroom_store::{Job, Store};
+use postroom_store::{Job, Limits, Store};
 
 use crate::clients::Talk;
 use crate::disk::Disk;
@@ -18,6 +18,7 @@ use crate::peer::{HeldDial, PeerKey};
 use crate::person::{LOCKED, PASSWORD, Person};
 use crate::random::Random;
 use crate::scenario::{Network, Scenario, StoreTroubles};
+use crate::tally::Tally;
 
 /// A disk whose troubles a simulation decides.
 pub(crate) trait TroubledDisk: Disk {
@@ -33,8 +34,20 @@ pub(crate) trait TroubledDisk: Disk {
     /// The disk becomes full, or has room again.
     fn set_full(&mut self, is_full: bool);
 
-    /// The process was killed, or the power was cut.
+    /// The process is killed, or the power is cut. Then the store is dropped.
     fn cut(&mut self);
+
+    /// The store was dropped in order.
+    fn close(&mut self);
+
+    /// Flips a bit of what is kept, where bits can flip. The store is closed.
+    fn flip_bit(&mut self) -> bool;
+
+    /// Opens the store of a disk with a flipped bit, which may refuse it.
+    fn open_damaged(&mut self, limits: Limits) -> Option<Self::Store>;
+
+    /// Writes that were lost so far.
+    fn writes_lost(&self) -> u64;
 
     /// Housekeeping of the store that is due and that another thread would do.
     fn keep_house(&mut self);
@@ -115,6 +128,7 @@ pub(crate) struct World<D: Disk> {
     /// When the wall clock was set, by so many milliseconds.
     pub(crate) wall_offset: u64,
     pub(crate) began: Instant,
+    pub(crate) tally: Tally,
     /// What happened, for people.
     pub(crate) trace: Option<Vec<String>>,
 }
@@ -162,6 +176,7 @@ impl<D: TroubledDisk> World<D> {
             turns: 0,
             wall_offset: 1_700_000_000_000,
             began: now,
+            tally: Tally::default(),
             trace: is_traced.then(Vec::new),
         };
         world.add_listeners();

@@ -237,6 +237,15 @@ impl Mailboxes {
         }
     }
 
+    /// The messages that must be in a mailbox.
+    pub(crate) fn certain(&self, texts: &[Written], account: &str) -> Vec<TextId> {
+        let of = self.of.get(account).into_iter().flatten();
+        let is_certain = |(id, state): &(&TextId, &State)| {
+            texts[id.0].acknowledged_at().is_some() && **state == State::Waiting
+        };
+        of.filter(is_certain).map(|(id, _)| *id).collect()
+    }
+
     /// Everything is quiet: who has proved to have a message has it removed.
     pub(crate) fn settled(&mut self, visit: Visit, lines: u32, at: u64) {
         for state in self.of.values_mut().flat_map(BTreeMap::values_mut) {
