@@ -31,9 +31,8 @@ mod world;
 
 pub use disk::Disk;
 pub use driver::{Driver, PORT};
-pub use memory::allowed;
 pub use passwords::set_password;
 pub use peer::{HeldDial, PeerKey, Taken};
 pub use running::Running;
-pub use simulate::{Case, Cut, Failure, On, shrink, simulate};
+pub use simulate::{Case, Cut, Failure, On, replay, shrink, simulate};
 pub use tally::Tally;

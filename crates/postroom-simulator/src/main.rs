@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
-use postroom_simulator::{Case, Cut, Failure, On, Tally, shrink, simulate};
+use postroom_simulator::{Case, Cut, Failure, On, Tally, replay, shrink, simulate};
 
 /// Simulates the server with clients, network, clock and disk that misbehave, and checks
 /// what it promises.
@@ -60,10 +60,11 @@ fn main() -> ExitCode {
     };
     println!("seed {seed}: {}", failure.what);
     let cut = if cut == Cut::default() { shrink(Case { seed, on }, &failure) } else { cut };
-    if let Err(failure) = simulate(Case { seed, on }, &cut, true) {
-        if arguments.trace {
-            println!("{}", failure.trace.join("\n"));
-        }
+    let (again, trace) = replay(Case { seed, on }, &cut);
+    if arguments.trace {
+        println!("{}", trace.join("\n"));
+    }
+    if let Err(failure) = again {
         println!("cut short: {}", failure.what);
     }
     println!("again: {}", command(Case { seed, on }, &cut));
@@ -83,7 +84,7 @@ fn simulate_all(on: On, first: u64, seeds: u64, cut: &Cut) -> Result<Tally, (u64
                     if seed >= first + seeds {
                         return;
                     }
-                    let simulated = simulate(Case { seed, on }, cut, false);
+                    let simulated = simulate(Case { seed, on }, cut);
                     let mut found = found.lock().expect("nobody panics with it");
                     match (&mut *found, simulated) {
                         (Ok(all), Ok(tally)) => *all += tally,

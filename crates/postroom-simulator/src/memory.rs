@@ -58,8 +58,7 @@ fn fate(troubles: StoreTroubles, random: &mut Random) -> Fate {
 }
 
 /// What a store may let become of a call that `fate` is meant for.
-#[must_use]
-pub fn allowed(call: &Call, fate: Fate) -> Fate {
+fn allowed(call: &Call, fate: Fate) -> Fate {
     match (call, fate) {
         (Call::Release { .. } | Call::Return { .. }, Fate::Unavailable | Fate::Unknown { .. }) => {
             Fate::CarriedOut

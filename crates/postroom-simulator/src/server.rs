@@ -37,7 +37,7 @@ impl<D: TroubledDisk> World<D> {
             self.driver.turn();
         }
         if let Some(failure) = self.driver.failure.take() {
-            self.note(|| format!("{failure}"));
+            self.note(|| format!("the store has failed: {}", failure.cause));
             self.tally.failures += 1;
             return self.kill();
         }

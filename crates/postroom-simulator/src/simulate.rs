@@ -43,31 +43,38 @@ pub struct Cut {
 pub struct Failure {
     /// What was wrong.
     pub what: String,
-    /// What happened, the latest last; empty unless it was asked for.
-    pub trace: Vec<String>,
     /// What clients had done by then.
     pub actions: usize,
 }
 
 /// Runs a simulation.
-pub fn simulate(case: Case, cut: &Cut, is_traced: bool) -> Result<Tally, Failure> {
-    let Case { seed, on } = case;
-    match on {
-        On::Memory => run(seed, Scenario::new(seed), MemoryDisk::default(), cut, is_traced),
+pub fn simulate(case: Case, cut: &Cut) -> Result<Tally, Failure> {
+    run(case, cut, false).0
+}
+
+/// Runs a simulation, and tells all that happens, the latest last.
+pub fn replay(case: Case, cut: &Cut) -> (Result<Tally, Failure>, Vec<String>) {
+    run(case, cut, true)
+}
+
+fn run(case: Case, cut: &Cut, is_traced: bool) -> (Result<Tally, Failure>, Vec<String>) {
+    let seed = case.seed;
+    match case.on {
+        On::Memory => run_on(seed, Scenario::new(seed), MemoryDisk::default(), cut, is_traced),
         On::Disk => {
             let disk = SqliteDisk::new(seed).expect("a folder can be made");
-            run(seed, Scenario::on_disk(seed), disk, cut, is_traced)
+            run_on(seed, Scenario::on_disk(seed), disk, cut, is_traced)
         }
     }
 }
 
-fn run<D: TroubledDisk>(
+fn run_on<D: TroubledDisk>(
     seed: u64,
     mut scenario: Scenario,
     disk: D,
     cut: &Cut,
     is_traced: bool,
-) -> Result<Tally, Failure> {
+) -> (Result<Tally, Failure>, Vec<String>) {
     if let Some(actions) = cut.actions {
         scenario.actions = scenario.actions.min(actions);
     }
@@ -75,11 +82,11 @@ fn run<D: TroubledDisk>(
     let mut world = World::new(seed, scenario, disk, is_traced);
     world.leave_out(&cut.without);
     let ran = panic::catch_unwind(AssertUnwindSafe(|| world.run()));
-    ran.map(|()| world.tally()).map_err(|panic| Failure {
+    let ran = ran.map(|()| world.tally()).map_err(|panic| Failure {
         what: message(panic.as_ref()),
-        trace: world.trace.take().unwrap_or_default(),
         actions: actions - world.actions,
-    })
+    });
+    (ran, world.trace.take().unwrap_or_default())
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
@@ -91,7 +98,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
 /// Leaves out of a failing simulation what it does not need to fail.
 #[must_use]
 pub fn shrink(case: Case, failure: &Failure) -> Cut {
-    let fails = |cut: &Cut| simulate(case, cut, false).is_err();
+    let fails = |cut: &Cut| simulate(case, cut).is_err();
     let mut cut = Cut { actions: Some(failure.actions), without: Vec::new() };
     if !fails(&cut) {
         cut.actions = None;

@@ -6,7 +6,7 @@ use postroom_engine::EngineSettings;
 use postroom_protocol::Settings;
 use postroom_store::{Limits, MemoryDisk};
 
-use crate::clients::set_password;
+use postroom_simulator::set_password;
 use postroom_simulator::{Driver, PeerKey};
 
 /// An account with the password that im asks for.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use postroom_engine::{EngineSettings, ListenerOptions, LoginLimits, Proof};
 use postroom_store::{Limits, MemoryDisk};
 
-use crate::clients::set_password;
+use postroom_simulator::set_password;
 use postroom_simulator::{Driver, PeerKey};
 
 /// The longest delays of the default settings, and a little.

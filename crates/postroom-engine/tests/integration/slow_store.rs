@@ -6,8 +6,9 @@ use postroom_engine::{EngineSettings, RecentLimits};
 use postroom_protocol::{ChatSettings, Settings};
 use postroom_store::{Job as _, Limits, MemoryDisk};
 
-use crate::clients::{chat, client, set_password, silent_im};
-use postroom_simulator::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey, set_password};
+
+use crate::clients::{chat, client, silent_im};
 
 const SENDERS: usize = 200;
 /// Messages that each of them sends at once.

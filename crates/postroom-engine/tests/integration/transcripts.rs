@@ -7,11 +7,10 @@ use std::time::Duration;
 use postroom_engine::{CreationLimits, CreationRates, EngineSettings};
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_protocol::{ChatSettings, ImSettings, PROTOCOLS, Settings};
-use postroom_store::{Call, Limits, MemoryDisk};
+use postroom_store::{Call, Limits, MemoryDisk, Store as _, Ticket, Timestamp};
 use postroom_testing::transcript::{Stage, Transcript, every_cut, for_each_transcript, play};
 
-use crate::clients::{carry_out, set_password};
-use postroom_simulator::{Driver, PORT, PeerKey};
+use postroom_simulator::{Driver, PORT, PeerKey, set_password};
 
 /// When the store commits what was asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -265,7 +264,9 @@ impl Stage for EngineStage {
         self.driver.stop_abruptly();
         if !self.keeps_board {
             let (disk, limits) = (self.driver.disk.clone(), self.driver.limits());
-            carry_out(&disk, limits, empty_board());
+            let mut store = disk.open(limits);
+            store.submit(Ticket(0), empty_board());
+            store.settle(Timestamp(0), &mut Vec::new()).unwrap();
         }
         self.driver.start();
     }

@@ -28,11 +28,11 @@ impl Talk {
             8 => {
                 let channel = random.pick(&HASHTAGS);
                 self.ask(&format!("s\n{channel}\n"), What::Posts, judge);
-                self.follow(channel, false, judge);
+                self.follow(channel, judge.clock, false, judge);
             }
             _ => {
                 self.ask("s\n\n", What::Posts, judge);
-                self.follow(BOARD_CHANNEL, false, judge);
+                self.follow(BOARD_CHANNEL, judge.clock, false, judge);
             }
         }
         // A stream stays, and so do some that wait for the pause that ends their text.

@@ -61,7 +61,7 @@ impl Talk {
     fn chat_join(&mut self, channel: &'static str, judge: &mut Judge) {
         let is_free = !self.followed.iter().any(|followed| followed.channel == channel);
         if is_free && !self.changes(channel) {
-            self.follow(channel, false, judge);
+            self.follow(channel, judge.clock, false, judge);
             self.ask(&format!("/join {channel}\n"), What::Join(channel), judge);
         }
     }
@@ -161,7 +161,7 @@ impl Talk {
             What::LogIn if line.starts_with("Username accepted") => {
                 judge.presences.entered(self.person.name, self.visit, at);
                 self.is_in = true;
-                let observer = self.follow(LOBBY, false, judge);
+                let observer = self.follow(LOBBY, asked.at, false, judge);
                 judge.posts.follows(observer, at);
             }
             What::LogIn => self.leave(judge),

@@ -47,7 +47,7 @@ impl Talk {
                 judge.presences.entered(self.person.name, self.visit, at);
                 self.is_in = true;
                 self.ask(&format!("/port {PORT}\n"), What::Port, judge);
-                let observer = self.follow(LOBBY, true, judge);
+                let observer = self.follow(LOBBY, asked.at, true, judge);
                 judge.posts.follows(observer, at);
             }
             (What::LogIn, "102" | "103") => self.leave(judge),

@@ -275,9 +275,16 @@ impl Talk {
         judge.mailboxes.seen(self.person.name, id, self.visit, asked);
     }
 
-    /// The client follows a channel from now on, as it is told.
-    fn follow(&mut self, channel: &'static str, is_lossy: bool, judge: &mut Judge) -> Observer {
-        let observer = judge.posts.follow(self.visit, self.person.name, channel, is_lossy);
+    /// The client follows a channel, as it asked at this moment.
+    fn follow(
+        &mut self,
+        channel: &'static str,
+        asked: u64,
+        is_lossy: bool,
+        judge: &mut Judge,
+    ) -> Observer {
+        let name = self.person.name;
+        let observer = judge.posts.follow(self.visit, name, channel, asked, is_lossy);
         self.followed.push(Followed { channel, observer });
         observer
     }

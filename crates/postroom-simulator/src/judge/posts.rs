@@ -14,6 +14,8 @@ struct Watch {
     visit: Visit,
     name: &'static str,
     channel: &'static str,
+    /// When it asked for them: it may be told of posts from then on.
+    asked: u64,
     /// From when on it is told of all posts.
     since: Option<u64>,
     has_ended: bool,
@@ -33,19 +35,21 @@ pub(crate) struct Posts {
 }
 
 impl Posts {
-    /// A client asks to follow a channel, or does so; of a lossy one it is told some posts
-    /// alone.
+    /// A client asked at this moment to follow a channel; of a lossy one it is told some
+    /// posts alone.
     pub(crate) fn follow(
         &mut self,
         visit: Visit,
         name: &'static str,
         channel: &'static str,
+        asked: u64,
         is_lossy: bool,
     ) -> Observer {
         self.watches.push(Watch {
             visit,
             name,
             channel,
+            asked,
             since: None,
             has_ended: false,
             posts: Vec::new(),
@@ -191,7 +195,7 @@ fn check_told(texts: &[Written], watch: &Watch) {
             continue;
         }
         let acknowledged = written.acknowledged_at();
-        may_be_untold += usize::from(acknowledged.is_none_or(|at| at >= since));
+        may_be_untold += usize::from(acknowledged.is_none_or(|at| at >= watch.asked));
         // What came last may have been lost with the connection.
         let is_due =
             acknowledged.is_some_and(|at| !watch.has_ended || last.is_some_and(|last| at < last));

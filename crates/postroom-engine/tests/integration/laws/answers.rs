@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::client::{Client, LOCKED, PROTOCOLS};
-use crate::clients::set_password;
 use postroom_engine::EngineSettings;
 use postroom_simulator::Driver;
+use postroom_simulator::set_password;
 use postroom_store::{Fate, Job as _, Limits, MemoryDisk};
 
 /// What happens to what a client says.
@@ -67,7 +67,7 @@ fn received(protocol: &'static str, said: &[usize], schedule: &Schedule) -> Vec<
     });
     let key = driver.connect(protocol);
     driver.listen(key);
-    let mut client = Client::new(key, protocol, 0);
+    let mut client = Client::new(protocol, 0);
     for (number, which) in said.iter().enumerate() {
         client.say(*which, &format!("<{number}>"));
     }

@@ -7,7 +7,7 @@ use postroom_protocol::{ChatSettings, Settings};
 use postroom_store::{Job as _, Limits, MemoryDisk};
 use proptest::prelude::*;
 
-use crate::clients::set_password;
+use postroom_simulator::set_password;
 use postroom_simulator::{Driver, PeerKey};
 
 /// Bytes that may wait before nothing more is taken from the reader.

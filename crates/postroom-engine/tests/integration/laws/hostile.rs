@@ -7,7 +7,7 @@ use postroom_protocol::{PROTOCOLS, Protocol};
 use postroom_store::Limits;
 use proptest::prelude::*;
 
-use crate::clients::set_password;
+use postroom_simulator::set_password;
 use postroom_simulator::{Driver, PeerKey};
 
 /// Valid and invalid input of clients.

@@ -5,6 +5,3 @@ mod bounds;
 mod client;
 mod endings;
 mod hostile;
-mod steps;
-mod whole;
-mod world;
