@@ -9,8 +9,10 @@
 //! an earlier run, though not the timing of its threads:
 //!
 //! ```sh
-//! POSTROOM_CRASH_KILLS=2000 cargo test -p postroom --test integration crash::
+//! POSTROOM_CRASH_KILLS=2000 cargo test -p postroom --test integration crash:: -- --nocapture
 //! ```
+//!
+//! At its end the test prints what happened, also by commit path ([`tally`]).
 
 mod counts;
 mod look;
@@ -18,13 +20,14 @@ mod posts;
 mod pushes;
 mod record;
 mod talk;
+mod tally;
 mod trigger;
 mod work;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -33,6 +36,7 @@ use crate::harness::support::{COMMIT_PATHS, Random, Server};
 use look::Timelines;
 use posts::{CHANNELS, Posts};
 use record::Record;
+use tally::Tally;
 use work::Workload;
 
 const KILLS_DEFAULT: u64 = 100;
@@ -52,9 +56,13 @@ const PASSWORD: &str = "secret";
 /// long to be read after every kill.
 const KILLS_PER_TAG: u64 = 20;
 
-/// Where commits run: in one place, or in the event loop and after the first sync on the
-/// thread.
-const COMMITS: [&str; 3] = [COMMIT_PATHS[0], COMMIT_PATHS[1], "--set=store.slow_sync_ms=0"];
+/// Where commits run, and the setting for it: in the event loop, on the thread, or in the
+/// event loop and after the first sync on the thread. The first server has the first.
+const COMMITS: [(&str, &str); 3] = [
+    ("inline", COMMIT_PATHS[0]),
+    ("thread", COMMIT_PATHS[1]),
+    ("auto", "--set=store.slow_sync_ms=0"),
+];
 
 #[test]
 fn what_was_acknowledged_outlives_any_kill_and_what_was_confirmed_never_comes_back() {
@@ -101,7 +109,7 @@ fn start(folder: &Path) -> Server {
         "--set=channels.posts=1000000",
         "--set=chat.announce=false",
         "--set=log.level=warn",
-        COMMIT_PATHS[0],
+        COMMITS[0].1,
     ])
 }
 
@@ -119,6 +127,9 @@ struct Trial {
     workload: Workload,
     record: Record,
     posts: Posts,
+    tally: Tally,
+    /// The place in [`COMMITS`] of the path on which the server commits.
+    path: usize,
     /// The mailboxes that have a password were read when the others were.
     was_thorough: bool,
     /// The hashtags that are posted in.
@@ -134,6 +145,8 @@ impl Trial {
             workload: Workload::new(),
             record: Record::new(),
             posts: Posts::default(),
+            tally: Tally::default(),
+            path: 0,
             was_thorough: false,
             tags: Default::default(),
             closed: Vec::new(),
@@ -152,6 +165,7 @@ impl Trial {
     /// Kills the server, perhaps with all clients at work, and starts it again; says
     /// whether anyone read the mailboxes that have a password.
     fn kill(&mut self, idle: bool, random: &mut Random) -> bool {
+        let before = self.acknowledged();
         let had_receivers = if idle {
             self.server.signal(Signal::KILL);
             false
@@ -164,9 +178,17 @@ impl Trial {
             logs.has_receivers
         };
         assert_eq!(self.server.wait().signal(), Some(9), "it ended before it was killed");
-        self.server.set_last_argument(COMMITS[random.index(COMMITS.len())]);
+        let path = std::mem::replace(&mut self.path, random.index(COMMITS.len()));
+        self.server.set_last_argument(COMMITS[self.path].1);
+        let begun = Instant::now();
         self.server.restart();
+        self.tally.killed(path, self.acknowledged() - before, begun.elapsed());
         had_receivers
+    }
+
+    /// Messages and posts that were acknowledged to their senders.
+    fn acknowledged(&self) -> u64 {
+        self.record.counts().acknowledged + self.posts.counts().acknowledged
     }
 
     /// Compares what the server has with the records. The mailboxes that have a
@@ -204,6 +226,6 @@ impl Trial {
             assert!(posts.acknowledged > 0 && posts.shown > 0, "hardly anyone posted");
             assert!(pushes.acknowledged > 0 && pushes.redelivered > 0, "hardly anyone received");
         }
-        format!("{messages}\n{posts}\n{pushes}")
+        format!("{messages}\n{posts}\n{pushes}\n{}", self.tally)
     }
 }
