@@ -1,4 +1,11 @@
 //! The store on a disk that loses power, fails, is full, and lies.
+//!
+//! Every course runs twice: with its jobs here, and on a thread. `POSTROOM_POWER_SEEDS`
+//! says how many courses there are of each kind; a long run has 1,000:
+//!
+//! ```sh
+//! POSTROOM_POWER_SEEDS=1000 cargo test -p postroom-store-sqlite power:: -- --nocapture
+//! ```
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -11,6 +18,10 @@ use postroom_virtual_disk::{Fault, VirtualDisk};
 use super::*;
 use crate::Checkpointer;
 use crate::job::Setback;
+
+mod toll;
+
+use toll::Toll;
 
 const NAMES: [&str; 2] = ["bob", "ann"];
 
@@ -101,6 +112,14 @@ enum Asked {
     Confirm(Vec<u32>),
 }
 
+/// Where jobs run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum CommitPath {
+    Inline,
+    /// On a thread of their own; calls are submitted meanwhile.
+    Thread,
+}
+
 /// A disk, what stores on it are asked, and what they must have.
 struct Course {
     folder: TempDir,
@@ -108,37 +127,47 @@ struct Course {
     free_bytes: Arc<AtomicU64>,
     random: Rng,
     trouble: Trouble,
+    path: CommitPath,
     /// Whether its log becomes so long that it is to be checkpointed.
     is_large: bool,
     /// By their numbers, which are their texts and their order.
     messages: BTreeMap<u32, Known>,
     next: u32,
+    /// How many calls of this turn are still to come, while jobs run.
+    later: usize,
     /// Calls that are not completed.
     asked: HashMap<u64, Asked>,
     ticket: u64,
     leases: Vec<(Lease, u32)>,
+    /// Messages that the store has acknowledged as stored, and as removed.
+    acknowledged: u64,
+    removed: u64,
 }
 
 impl Course {
-    fn new(seed: u64, trouble: Trouble) -> Self {
+    fn new(seed: u64, trouble: Trouble, path: CommitPath) -> Self {
         let mut random = Rng::with_seed(seed);
         Self {
             folder: folder(),
             disk: VirtualDisk::new(seed),
             free_bytes: Arc::new(AtomicU64::new(u64::MAX)),
             trouble,
+            path,
             is_large: random.u8(..10) == 0,
             random,
             messages: BTreeMap::new(),
             next: 0,
+            later: 0,
             asked: HashMap::new(),
             ticket: 0,
             leases: Vec::new(),
+            acknowledged: 0,
+            removed: 0,
         }
     }
 
     /// Runs one store after the other; says what is lost, if anything is.
-    fn run(mut self) -> Result<(), String> {
+    fn run(&mut self) -> Result<(), String> {
         let rounds = 4;
         for round in 0..rounds {
             self.open_in_trouble();
@@ -251,11 +280,11 @@ impl Course {
             if self.trouble == Trouble::FullDisk {
                 self.disk.set_full(self.random.u8(..3) == 0);
             }
-            for _ in 0..self.random.usize(calls.clone()) {
-                self.ask(store, accounts);
-            }
+            let calls = self.random.usize(calls.clone());
+            self.later = if self.path == CommitPath::Thread { calls / 2 } else { 0 };
+            self.ask(store, accounts, calls - self.later);
             while let Some(job) = store.next_job(Timestamp(1)) {
-                let done = job.run();
+                let done = self.run_job(job, store, accounts);
                 if matches!(done.result, Err(Setback::Failed(_))) && self.random.bool() {
                     // Before SQLite closes the file, which tidies it up.
                     self.disk.kill();
@@ -268,9 +297,34 @@ impl Course {
         Ok(())
     }
 
-    fn ask(&mut self, store: &mut SqliteStore, accounts: [AccountId; 2]) {
+    fn run_job(
+        &mut self,
+        job: CommitJob,
+        store: &mut SqliteStore,
+        accounts: [AccountId; 2],
+    ) -> CommitJobDone {
+        if self.path == CommitPath::Inline {
+            return job.run();
+        }
+        let thread = thread::spawn(|| job.run());
+        let calls = self.random.usize(..=self.later);
+        self.later -= calls;
+        self.ask(store, accounts, calls);
+        thread.join().unwrap()
+    }
+
+    fn ask(&mut self, store: &mut SqliteStore, accounts: [AccountId; 2], calls: usize) {
+        for _ in 0..calls {
+            let (asked, call) = self.call(accounts);
+            self.ticket += 1;
+            self.asked.insert(self.ticket, asked);
+            store.submit(Ticket(self.ticket), call);
+        }
+    }
+
+    fn call(&mut self, accounts: [AccountId; 2]) -> (Asked, Call) {
         let reader = accounts[self.random.usize(..2)];
-        let (asked, call) = match self.random.u8(..10) {
+        match self.random.u8(..10) {
             0..6 => {
                 let number = self.next;
                 self.next += 1;
@@ -287,10 +341,7 @@ impl Course {
                 }
                 (Asked::Confirm(numbers), Call::Confirm { leases })
             }
-        };
-        self.ticket += 1;
-        self.asked.insert(self.ticket, asked);
-        store.submit(Ticket(self.ticket), call);
+        }
     }
 
     fn complete(&mut self, store: &mut SqliteStore) {
@@ -300,6 +351,7 @@ impl Course {
             let asked = self.asked.remove(&completion.ticket.0).unwrap();
             match (asked, completion.into_outcome().unwrap()) {
                 (Asked::Compose(number), Outcome::Composed { .. }) => {
+                    self.acknowledged += 1;
                     self.messages.insert(number, Known::Stored);
                 }
                 (Asked::Compose(number), Outcome::DiskFull) => {
@@ -310,6 +362,7 @@ impl Course {
                 }
                 (Asked::Read, Outcome::NothingUnread) => {}
                 (Asked::Confirm(numbers), Outcome::Confirmed) => {
+                    self.removed += numbers.len() as u64;
                     self.messages.retain(|number, _| !numbers.contains(number));
                 }
                 (Asked::Confirm(numbers), Outcome::Returned { .. }) => {
@@ -333,36 +386,28 @@ fn number(text: &str) -> u32 {
     text.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// How many of so many seeds lose something, and what the first of them says.
-fn losses(trouble: Trouble, seeds: u64) -> (usize, Option<String>) {
-    let lost = (0..seeds).filter_map(|seed| {
-        let lost = Course::new(seed, trouble).run().err()?;
-        Some(format!("seed {seed}: {lost}"))
-    });
-    let lost: Vec<_> = lost.collect();
-    (lost.len(), lost.into_iter().next())
-}
-
 #[test]
 fn nothing_acknowledged_is_lost_when_the_power_is_cut() {
-    assert_eq!(losses(Trouble::Cuts, 60), (0, None));
+    toll::loses_nothing(Trouble::Cuts, 30);
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_when_operations_fail() {
-    assert_eq!(losses(Trouble::Errors, 60), (0, None));
+    toll::loses_nothing(Trouble::Errors, 30);
 }
 
 #[test]
 fn a_full_disk_is_survived_and_loses_nothing() {
-    assert_eq!(losses(Trouble::FullDisk, 40), (0, None));
+    toll::loses_nothing(Trouble::FullDisk, 20);
 }
 
 /// So the tests above would find a forgotten sync.
 #[test]
 fn a_disk_that_lies_about_a_sync_loses_messages() {
-    let (lost, _) = losses(Trouble::Lies, 15);
-    assert!(lost > 7, "{lost} of 15 courses have lost something");
+    for path in [CommitPath::Inline, CommitPath::Thread] {
+        let toll = Toll::of(Trouble::Lies, path, 15);
+        assert!(toll.lost.len() > 7, "{path:?}: {toll}");
+    }
 }
 
 /// After a failed sync the operating system may hold the end of the log in memory alone,
