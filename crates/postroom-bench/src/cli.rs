@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::measure::bare_server::{self, Work};
 use crate::workloads::beside::BesideOptions;
+use crate::workloads::crash::CrashOptions;
 use crate::workloads::echo::EchoOptions;
 use crate::workloads::fanout::FanoutOptions;
 use crate::workloads::fill::FillOptions;
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Fill(FillOptions),
     /// Time from the start of the server until it prints `ready`
     Start(StartOptions),
+    /// Time from a start after a kill until the server is ready, and answers a client
+    Crash(CrashOptions),
     /// The floor of this machine: the same load against a bare echo server
     Echo(EchoOptions),
     /// The server that `echo` and `fanout --floor` start

@@ -24,7 +24,7 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use measure::{bare_server, machine};
 use outcome::Outcome;
-use workloads::{beside, echo, fanout, fill, idle, private, read, send, slow_member, start};
+use workloads::{beside, crash, echo, fanout, fill, idle, private, read, send, slow_member, start};
 
 fn main() -> ExitCode {
     match run(&Cli::parse().command) {
@@ -51,6 +51,7 @@ fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Idle(options) => idle::run(options),
         Command::Fill(options) => fill::run(options),
         Command::Start(options) => start::run(options),
+        Command::Crash(options) => crash::run(options),
         Command::Echo(options) => echo::run(options),
         Command::BareServer { work } => bare_server::run(*work),
     }

@@ -8,6 +8,7 @@ pub(crate) mod digits;
 pub(crate) mod exchange;
 pub(crate) mod fleet;
 pub(crate) mod login;
+pub(crate) mod program;
 pub(crate) mod request;
 pub(crate) mod side;
 pub(crate) mod socket;

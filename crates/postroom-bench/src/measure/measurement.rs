@@ -77,6 +77,14 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(f64::midpoint(*lower, *upper))
 }
 
+/// The smallest of the times that so many percent of them do not exceed.
+pub(crate) fn percentile(times: &[Duration], percent: usize) -> Option<Duration> {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    let rank = (times.len() * percent).div_ceil(100).max(1);
+    times.get(rank - 1).copied()
+}
+
 /// A count as a floating-point number.
 #[expect(clippy::cast_precision_loss, reason = "counts here are far below 2^53")]
 pub(crate) fn float(count: u64) -> f64 {
@@ -112,6 +120,14 @@ mod tests {
         assert_eq!(median(vec![]), None);
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_times() {
+        let times: Vec<_> = (1..=10).rev().map(Duration::from_millis).collect();
+        let found = [0, 50, 51, 99, 100].map(|percent| percentile(&times, percent));
+        assert_eq!(found, [1, 5, 6, 10, 10].map(|ms| Some(Duration::from_millis(ms))));
+        assert_eq!(percentile(&[], 50), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub(crate) mod beside;
 pub(crate) mod channel;
+pub(crate) mod crash;
 pub(crate) mod echo;
 pub(crate) mod fanout;
 pub(crate) mod fill;

@@ -1,24 +1,18 @@
 //! How long a server takes from its start to `ready`, and its resident memory
 //! then.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::ensure;
 use clap::Args;
-use rustix::process::{Pid, Signal, kill_process};
 
+use crate::drive::program::{Program, ProgramOptions};
 use crate::measure::measurement::{float, median};
 use crate::measure::memory::Memory;
 use crate::measure::table::Table;
 use crate::options::at_least_one;
 use crate::outcome::Outcome;
 use crate::report;
-
-/// High enough for stores that `fill` made.
-const CAPACITY: &str = "1000000";
 
 const STARTS: Table =
     Table::new(&["workload", "round", "ready ms", "VmRSS MiB", "RssAnon MiB", "stop ms"], 1);
@@ -33,25 +27,18 @@ struct Start {
 
 #[derive(Debug, Args)]
 pub(crate) struct StartOptions {
-    /// The `postroom` program
-    #[arg(long, value_name = "PATH")]
-    pub(crate) program: PathBuf,
-    /// The data folder to start with
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    program: ProgramOptions,
     /// Starts, each followed by a stop
     #[arg(long, default_value_t = 5, value_parser = at_least_one())]
-    pub(crate) rounds: u32,
-    /// Further arguments of `postroom serve`
-    #[arg(last = true)]
-    pub(crate) extra: Vec<String>,
+    rounds: u32,
 }
 
 pub(crate) fn run(options: &StartOptions) -> anyhow::Result<Outcome> {
     report::line(&STARTS.heading());
     let mut starts = Vec::new();
     for round in 1..=options.rounds {
-        let start = measure(options)?;
+        let start = measure(&options.program)?;
         report::line(&row(&round.to_string(), figures(&start)));
         starts.push(start);
     }
@@ -63,63 +50,15 @@ pub(crate) fn run(options: &StartOptions) -> anyhow::Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-fn measure(options: &StartOptions) -> anyhow::Result<Start> {
+fn measure(options: &ProgramOptions) -> anyhow::Result<Start> {
     let begin = Instant::now();
-    let mut server = Server::start(options)?;
-    server.await_ready()?;
+    let mut server = Program::start(options, &["mailbox"])?;
     let ready = begin.elapsed();
-    let memory = Memory::of(server.child.id())?;
+    let memory = Memory::of(server.id())?;
     let begin = Instant::now();
     let status = server.stop()?;
     ensure!(status.success(), "the server was asked to stop and ended with {status}");
     Ok(Start { ready, memory, stop: begin.elapsed() })
-}
-
-/// A server process that is killed when its round ends early.
-#[derive(Debug)]
-struct Server {
-    child: Child,
-}
-
-impl Server {
-    fn start(options: &StartOptions) -> anyhow::Result<Self> {
-        let child = Command::new(&options.program)
-            .arg("serve")
-            .arg("--data")
-            .arg(&options.data)
-            .args(["--listen", "mailbox=127.0.0.1:0", "--capacity", CAPACITY])
-            .args(&options.extra)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("starting {}", options.program.display()))?;
-        Ok(Self { child })
-    }
-
-    fn await_ready(&mut self) -> anyhow::Result<()> {
-        let stdout = self.child.stdout.as_mut().context("the server's output is a pipe")?;
-        let mut lines = BufReader::new(stdout).lines();
-        while let Some(line) = lines.next().transpose().context("reading the server's output")? {
-            if line == "ready" {
-                return Ok(());
-            }
-        }
-        let status = self.child.wait().context("waiting for the server")?;
-        bail!("the server ended before it was ready, with {status}; see its log above");
-    }
-
-    fn stop(&mut self) -> anyhow::Result<ExitStatus> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).context("stopping the server")?;
-        self.child.wait().context("waiting for the server to stop")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // After an orderly stop the process is gone and both calls fail.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// The columns from `ready` on, in the table's units.
