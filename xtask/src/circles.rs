@@ -18,6 +18,7 @@ const CRATES: &[&str] = &[
     "postroom-office",
     "postroom-protocol",
     "postroom-server",
+    "postroom-simulator",
     "postroom-store",
     "postroom-store-sqlite",
     "postroom-virtual-disk",

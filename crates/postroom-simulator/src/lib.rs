@@ -16,6 +16,7 @@ mod ending;
 mod judge;
 mod link;
 mod memory;
+mod network;
 mod passwords;
 mod peer;
 mod person;

@@ -250,10 +250,13 @@ impl<D: TroubledDisk> World<D> {
             let is_quiet = link.is_some_and(|link| {
                 link.up.is_empty() && link.down.is_empty() && !link.is_dead && !link.has_end
             });
-            // On im some wait for others.
-            let may_wait = client.person.speaks == Speaks::Im || store_waits;
-            let waits_for_server =
-                |what: &What| what.is_live() || !may_wait && !matches!(what, What::Posts);
+            // On im some wait for others, and on the board all for the store.
+            let speaks = client.person.speaks;
+            let may_wait = speaks == Speaks::Im || store_waits;
+            let waits_for_server = |what: &What| {
+                what.is_live() && speaks != Speaks::Board
+                    || !may_wait && !matches!(what, What::Posts)
+            };
             let rates = self.scenario.settings.rates != postroom_engine::RateLimits::default();
             if is_quiet
                 && !rates
