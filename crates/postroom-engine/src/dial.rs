@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use postroom_model::{Name, SessionKey};
+use postroom_model::{Fault, Name, SessionKey, faulty};
 use postroom_protocol::{Dial, Input, Stream};
 use postroom_store::Store;
 
@@ -150,7 +150,7 @@ impl<S: Store> Engine<S> {
         if !self.listeners.get(listener).options.dials_back {
             return Some("dialling back is off (im.dial_back)");
         }
-        if port < PORT_MIN {
+        if port < PORT_MIN && !faulty(Fault::LowPortDialled) {
             return Some("the port is below 1024");
         }
         if self.sessions.get(session).is_none_or(|session| session.back.is_some()) {

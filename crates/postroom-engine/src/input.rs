@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use postroom_model::{Notice, SessionKey};
+use postroom_model::{Fault, Notice, SessionKey, faulty};
 use postroom_protocol::{Input, Login, Outputs, PostHandling, Reading, Stream, Timer};
 use postroom_store::Store;
 
@@ -133,6 +133,9 @@ impl<S: Store> Engine<S> {
     pub(crate) fn output_bytes_max(&self) -> usize {
         let EngineSettings { output_bytes_in_all, connections_max, .. } = self.settings;
         let of_one = self.settings.session.output_bytes_max;
+        if faulty(Fault::OutputUnlimited) {
+            return usize::MAX;
+        }
         if self.held_bytes > output_bytes_in_all / 4 * 3 {
             of_one.min(output_bytes_in_all / 4 / connections_max)
         } else {
@@ -229,7 +232,8 @@ impl<S: Store> Engine<S> {
     /// The driver can use a connection no more.
     pub fn broken(&mut self, now: Instant, key: ConnectionKey, broken: Broken) {
         self.now = now;
-        if self.connections.contains(key.index()) {
+        let is_kept = broken == Broken::TimedOut && faulty(Fault::DeadPeerKept);
+        if self.connections.contains(key.index()) && !is_kept {
             self.remove(key, Ending::Broken(broken));
         }
     }
@@ -472,6 +476,7 @@ impl<S: Store> Engine<S> {
         };
         match login {
             Login::Awaited => self.before_login.await_login(key, session.peer.ip.into()),
+            Login::UnderWay if faulty(Fault::LoginEvicted) => {}
             Login::UnderWay => self.before_login.begin_login(key),
             Login::Done => self.before_login.remove(key),
         }

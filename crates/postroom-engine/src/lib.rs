@@ -48,7 +48,7 @@ mod turns;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use postroom_model::SessionKey;
+use postroom_model::{Fault, SessionKey, faulty};
 use postroom_office::{Check, Checked, FilePasswords, Office, PasswordRead, PasswordsRead};
 use postroom_protocol::{Outputs, Report};
 use postroom_store::{Job, Store, StoreFailure, Timestamp};
@@ -270,6 +270,7 @@ impl<S: Store> Engine<S> {
             || !self.catching_up.is_empty()
             || !self.outputs.is_empty()
             || !self.unsent.is_empty()
+            || faulty(Fault::BusyLoop)
     }
 
     /// Whether clients have sent what was not taken yet.

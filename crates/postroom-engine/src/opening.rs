@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use postroom_model::{Peer, SessionKey};
+use postroom_model::{Fault, Peer, SessionKey, faulty};
 use postroom_protocol::{Close, DropReason, Input, Outputs, Stream, Timer};
 use postroom_store::Store;
 
@@ -67,7 +67,8 @@ impl<S: Store> Engine<S> {
 
     /// Whether there may be one more connection.
     pub fn has_place(&self) -> bool {
-        self.connections.len() < self.settings.connections_max
+        let most = self.settings.connections_max;
+        self.connections.len() < most + usize::from(faulty(Fault::ConnectionsExceeded))
     }
 
     /// Makes places for connections that wait, or says that there is none.
@@ -110,6 +111,7 @@ impl<S: Store> Engine<S> {
         self.now = now;
         let most = (self.settings.connections_max / BEFORE_LOGIN_SHARE).max(1);
         while self.before_login.len() > most
+            && !faulty(Fault::WaitingUnlimited)
             && let Some(session) = self.before_login.longest_of_most()
             && !self.has_untaken_input(session)
         {

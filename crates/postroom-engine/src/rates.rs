@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use postroom_model::{Network, Request, SITE_NETWORKS, Site};
+use postroom_model::{Fault, Network, Request, SITE_NETWORKS, Site, faulty};
 
 use crate::settings::{Rate, RateLimits};
 
@@ -127,6 +127,9 @@ impl Rates {
         let Buckets::Own(own) = session else {
             return None;
         };
+        if faulty(Fault::RateIgnored) {
+            return None;
+        }
         let ((charge, tokens), (session, network)) = (Charge::of(request)?, &mut **own);
         let (of_session, of_network) = match charge {
             Charge::Words => (self.limits.words, self.limits.words_of_network),

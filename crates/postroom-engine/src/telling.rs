@@ -6,7 +6,7 @@
 
 use std::vec;
 
-use postroom_model::{Event, Reply, SessionKey};
+use postroom_model::{Event, Fault, Reply, SessionKey, faulty};
 use postroom_office::{Output, Posts};
 use postroom_protocol::{Input, PostHandling, Reading};
 use postroom_store::Store;
@@ -125,7 +125,7 @@ impl<S: Store> Engine<S> {
             if let Some(session) = self.sessions.get_mut(key) {
                 reading = session.state.input(Input::Reply(reply), &mut buffers.outputs);
             }
-            next = self.office.take_reply(key);
+            next = self.office.take_reply(key).filter(|_| !faulty(Fault::RepliesCut));
         }
         self.carry_out(key, buffers, reading);
     }
@@ -235,6 +235,7 @@ impl<S: Store> Engine<S> {
             return;
         };
         if session.backlog == Backlog::Behind
+            && !faulty(Fault::BehindForgotten)
             && !std::mem::replace(&mut session.is_catching_up, true)
         {
             self.catching_up.push_back(key);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-use postroom_model::SessionKey;
+use postroom_model::{Fault, SessionKey, faulty};
 use postroom_protocol::Timer;
 
 use crate::key::ConnectionKey;
@@ -59,6 +59,9 @@ impl Timers {
         let at = at.map(|at| self.number(at));
         if let Some(earlier) = std::mem::replace(&mut slot.0, at) {
             self.pending.remove(&(earlier, deadline));
+            if faulty(Fault::TimerLost) {
+                return;
+            }
         }
         if let Some(at) = at {
             self.pending.insert((at, deadline));

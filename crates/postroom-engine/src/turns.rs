@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 
-use postroom_model::Request;
+use postroom_model::{Fault, Request, faulty};
 
 use crate::key::ConnectionKey;
 
@@ -150,7 +150,8 @@ impl Turns {
         if self.is_over() {
             return None;
         }
-        let takes_rest = self.left.rest_requests > 0 && !self.rest.is_empty();
+        let is_starved = faulty(Fault::RestStarved);
+        let takes_rest = self.left.rest_requests > 0 && !self.rest.is_empty() && !is_starved;
         let goes_first = !self.fresh.is_empty() && self.left.is_more_than(REST_SHARE);
         self.serves_rest = takes_rest && !goes_first;
         if self.serves_rest {

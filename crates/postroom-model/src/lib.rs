@@ -6,6 +6,7 @@
 mod channel;
 mod committed;
 mod event;
+mod fault;
 mod name;
 mod password;
 mod peer;
@@ -17,6 +18,9 @@ mod text;
 pub use channel::{Author, CHANNEL_BYTES_MAX, Channel, Entry, HASHTAGS_MAX, Page, Position, Post};
 pub use committed::{Batch, Committed, CommittedBatch};
 pub use event::{Announcement, Attendee, Event, Mark, NameList, Posted, SessionKey, Told};
+#[cfg(feature = "faults")]
+pub use fault::set_fault;
+pub use fault::{Fault, faulty};
 pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
 pub use peer::{Network, Peer, SITE_NETWORKS, Site};

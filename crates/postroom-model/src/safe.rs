@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::fault::{Fault, faulty};
+
 /// Shows text without anything that a terminal would execute.
 ///
 /// C0 controls other than tab, and DEL, appear in caret notation (`^[`), C1 controls in
@@ -25,7 +27,8 @@ impl fmt::Display for Safe<'_> {
 /// Appends `text` made safe, as [`Safe`] shows it, to an output line.
 pub fn push_safe(output: &mut Vec<u8>, text: &str) {
     // Plain ASCII, the common case, takes one copy.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+    if is_plain || faulty(Fault::ControlCharactersShown) {
         output.extend_from_slice(text.as_bytes());
     } else {
         each_piece(text, |piece| output.extend_from_slice(piece.as_bytes()));

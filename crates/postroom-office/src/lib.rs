@@ -31,7 +31,9 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use postroom_model::{LogInRefusal, Name, Peer, Reply, Request, SessionKey, Text, Unknown};
+use postroom_model::{
+    Fault, LogInRefusal, Name, Peer, Reply, Request, SessionKey, Text, Unknown, faulty,
+};
 use postroom_store::{AccountId, Call, Completion, Job, Store, StoreFailure, Timestamp};
 use slab::Slab;
 
@@ -223,7 +225,8 @@ impl<S: Store> Office<S> {
         };
         record.has_ended = true;
         let leases = record.work().map(|work| std::mem::take(&mut work.leases));
-        if let Some(leases) = leases.filter(|leases| !leases.is_empty()) {
+        let is_returned = |leases: &Vec<_>| !leases.is_empty() && !faulty(Fault::LeaseDropped);
+        if let Some(leases) = leases.filter(is_returned) {
             self.submit(Origin::HandBack, Call::Return { leases });
         }
         self.advance(session);
@@ -400,11 +403,11 @@ impl<S: Store> Office<S> {
         }
         let release = record.rest(&mut self.spare);
         let uses = record.uses.filter(|_| record.has_ended);
-        if record.has_ended {
+        if record.has_ended && !faulty(Fault::SessionLeaked) {
             let ended = self.sessions.remove(session.index());
             self.creations.close(&ended.purse);
         }
-        if let Some(presence) = release {
+        if let Some(presence) = release.filter(|_| !faulty(Fault::PresenceKept)) {
             self.submit(Origin::Release, Call::Release { presence });
         }
         if let Some(account) = uses {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Attendee, ComposeRefusal, LogInRefusal, Name, Password, Reply, SessionKey, Terms,
+    Attendee, ComposeRefusal, Fault, LogInRefusal, Name, Password, Reply, SessionKey, Terms, faulty,
 };
 use postroom_store::{Call, Key, PasswordHash, Presence, Store};
 
@@ -184,8 +184,11 @@ impl<S: Store> Office<S> {
         let Some(record) = find(&mut self.sessions, session) else {
             return;
         };
-        let work = record.work_or(&mut self.spare);
-        work.release = Some(present.presence);
+        if faulty(Fault::LeavesFirst) {
+            self.submit(Origin::Release, Call::Release { presence: present.presence });
+        } else {
+            record.work_or(&mut self.spare).release = Some(present.presence);
+        }
         if let Some(awaited) = present.awaited {
             let key = RequestKey { session, number: awaited.number };
             match awaited.stage {

@@ -13,7 +13,7 @@
 
 use std::collections::VecDeque;
 
-use postroom_model::{Reply, Request};
+use postroom_model::{Fault, Reply, Request, faulty};
 
 use crate::calls::CALL_BYTES;
 
@@ -143,7 +143,7 @@ impl Requests {
     pub(crate) fn settle(&mut self, number: u32, reply: Reply) -> Option<Reply> {
         let place = number.wrapping_sub(self.first) as usize;
         let pending = self.pending.get_mut(place)?;
-        if place == 0 {
+        if place == 0 || faulty(Fault::RepliesSwapped) {
             self.pop();
             return Some(reply);
         }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use postroom_model::{
-    Channel, Committed, Event, Mark, Name, NotTold, Notice, Post, Posted, Reply, SessionKey, Text,
-    Told,
+    Channel, Committed, Event, Fault, Mark, Name, NotTold, Notice, Post, Posted, Reply, SessionKey,
+    Text, Told, faulty,
 };
 use postroom_store::{AccountId, Call, Store};
 
@@ -49,7 +49,7 @@ impl<S: Store> Office<S> {
         if let Some(place) = place {
             work.channels.swap_remove(place);
             self.push_posts();
-            if self.live.leave_channel(key.session, channel) {
+            if !faulty(Fault::ToldAfterLeaving) && self.live.leave_channel(key.session, channel) {
                 self.store.set_members(channel, false);
             }
             self.outputs.push_back(Output::Left(key.session, channel.clone()));
@@ -130,7 +130,9 @@ impl<S: Store> Office<S> {
             let posts = self.posts.get_or_insert_default();
             posts.channels.push((posted.channel.clone(), members));
         }
-        self.posts.get_or_insert_default().posts.push((author, posted));
+        let posts = &mut self.posts.get_or_insert_default().posts;
+        let place = if faulty(Fault::PostsReordered) { 0 } else { posts.len() };
+        posts.insert(place, (author, posted));
     }
 
     /// Makes an output of the gathered posts. Of the later outputs only replies may
@@ -188,8 +190,10 @@ impl<S: Store> Office<S> {
         // Before the reply: a session that sends a line to itself and quits still
         // receives it.
         let told = Event::Told(Told { sender, text, mark });
-        self.push_event(sessions.clone(), told);
-        match mark {
+        if mark.is_some() || !faulty(Fault::LiveLineLost) {
+            self.push_event(sessions.clone(), told);
+        }
+        match mark.filter(|_| !faulty(Fault::ReceiptForged)) {
             Some(mark) => self.wait(key, mark, Stage::Told { recipient: account, sessions }),
             None => self.resolve(key, Reply::Told),
         }
@@ -197,7 +201,7 @@ impl<S: Store> Office<S> {
 
     pub(crate) fn tell_of_mail(&mut self, recipient: AccountId) {
         let sessions = self.live.mail(recipient).to_vec();
-        if !sessions.is_empty() {
+        if !sessions.is_empty() && !faulty(Fault::MailNotPushed) {
             self.push_event(sessions, Event::Mail);
         }
     }
@@ -211,9 +215,9 @@ impl<S: Store> Office<S> {
                     Stage::Storing { .. } => false,
                     Stage::Posted { missing, .. } => {
                         missing.remove(&session);
-                        missing.is_empty()
+                        missing.is_empty() || faulty(Fault::OneReceiptForAll)
                     }
-                    Stage::Told { .. } => true,
+                    Stage::Told { .. } => !faulty(Fault::ReceiptLost),
                 });
             }
             Notice::Refused(mark) => self.refused_by(session, mark),

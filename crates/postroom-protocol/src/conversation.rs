@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use postroom_model::{Notice, Reply, Request};
+use postroom_model::{Fault, Notice, Reply, Request, faulty};
 
 use crate::dialogue::{Dialogue, Next, PauseRule, Step};
 use crate::line::{Line, LineDecoder};
@@ -154,6 +154,7 @@ impl<D: Dialogue> Conversation<D> {
             return;
         }
         if self.proof != Proof::NotDue {
+            let proof = proof || faulty(Fault::ConfirmedTooEarly);
             let is_proof = proof && self.pending.is_empty();
             self.proof = if is_proof { Proof::InNextLine } else { Proof::Due };
         }
@@ -165,6 +166,9 @@ impl<D: Dialogue> Conversation<D> {
     fn end(&mut self, proof: bool, outputs: &mut Outputs) {
         let is_proved = proof && self.pending.is_empty() && self.proof != Proof::NotDue;
         if self.is_open() && !self.is_ending {
+            if faulty(Fault::HalfCloseHangsUp) {
+                return self.close(Close::Asked, outputs);
+            }
             self.is_ending = true;
             if self.pending.awaits_delivery() {
                 outputs.timers.push((DELIVERY, Some(DELIVERY_LIMIT_AT_END)));
@@ -199,6 +203,7 @@ impl<D: Dialogue> Conversation<D> {
         }
         match (entry, reply) {
             (Entry::Asked(asked, kind), reply) => self.answer(asked, kind, reply, outputs),
+            (Entry::Confirm, _) if faulty(Fault::RemovalFailureIgnored) => {}
             (Entry::Confirm, Reply::Confirmed(_)) | (Entry::Aside | Entry::Dial, _) => {}
             (Entry::Confirm, Reply::Unknown) => {
                 self.drop_client(DropReason::OutcomeUnknown, outputs);
@@ -325,12 +330,13 @@ impl<D: Dialogue> Conversation<D> {
     /// Whether the unsent bytes and the answers to requests under way leave room for
     /// another answer.
     fn has_room_for_an_answer(&self, outputs: &Outputs) -> bool {
-        outputs.front.len() + self.pending.answer_bytes_max() <= self.output_bytes_max
+        let bytes = outputs.front.len() + self.pending.answer_bytes_max();
+        bytes <= self.output_bytes_max || faulty(Fault::OutputUnlimited)
     }
 
     /// Carries out the step of a line.
     fn step(&mut self, step: Step<D::Asked>, outputs: &mut Outputs) {
-        if self.proof == Proof::InNextLine {
+        if self.proof == Proof::InNextLine && !faulty(Fault::ConfirmForgotten) {
             self.confirm(outputs);
         }
         match step {

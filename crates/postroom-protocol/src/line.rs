@@ -1,5 +1,7 @@
 //! Cutting a stream of bytes into lines.
 
+use postroom_model::{Fault, faulty};
+
 /// Received bytes that are not yet taken as lines.
 ///
 /// Holds at most one line and the bytes received with its end. It does not keep the
@@ -75,7 +77,8 @@ impl LineDecoder {
 
     /// Adds received bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        let is_cut = !self.bytes.is_empty() && faulty(Fault::ByteLost);
+        self.bytes.extend_from_slice(bytes.get(usize::from(is_cut)..).unwrap_or_default());
     }
 
     /// Takes the next line, if it is complete or known to be too long; otherwise frees

@@ -1,6 +1,6 @@
 //! A group of calls and what it writes and reads.
 
-use postroom_model::Name;
+use postroom_model::{Fault, Name, faulty};
 use postroom_store::{Call, Ticket, Timestamp};
 
 use crate::allowed::Allowed;
@@ -33,7 +33,9 @@ impl Group {
     pub(crate) fn clear(&mut self) {
         self.calls.clear();
         self.operations.clear();
-        self.allowed = Allowed::Everything;
+        if !faulty(Fault::FullDiskRemembered) {
+            self.allowed = Allowed::Everything;
+        }
     }
 
     /// The account that a call opens, writes to or gives a password.
@@ -68,6 +70,14 @@ impl Group {
             Call::Post { post, .. } => post.channels[place as usize].as_str(),
             call => unreachable!("{call:?} is said in no channel"),
         }
+    }
+
+    /// Whether it reads nothing.
+    pub(crate) fn stores_only(&self) -> bool {
+        let is_read = |call: &Call| {
+            matches!(call, Call::Read { .. } | Call::Latest { .. } | Call::Timeline { .. })
+        };
+        !self.calls.iter().any(|(_, call)| is_read(call))
     }
 
     /// Bytes that the rows of the messages and posts take.

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
-use postroom_model::{Channel, Name};
+use postroom_model::{Channel, Fault, Name, faulty};
 use postroom_store::{AccountId, AccountSummary, Key, Outcome, PasswordHash};
 
 use crate::channels::{Channels, Said};
@@ -56,7 +56,10 @@ impl Account {
 
     /// Whether nobody would miss it. What is unread names its account.
     fn is_unused(&self) -> bool {
-        self.password.is_none() && self.sessions == 0 && !self.is_named && !self.is_pending
+        self.password.is_none()
+            && self.sessions == 0
+            && (!self.is_named || faulty(Fault::UnreadEvicted))
+            && !self.is_pending
     }
 }
 

@@ -1,5 +1,6 @@
 //! A group's work that may wait for the disk: all of it, and nothing else.
 
+use postroom_model::{Fault, faulty};
 use std::time::{Duration, Instant};
 
 use postroom_store::{Job, JobDone, StoreFailure};
@@ -103,8 +104,12 @@ impl Work {
                 let begun = Instant::now();
                 match transaction.commit() {
                     Ok(()) => return Ok(begun),
+                    Err(_) if faulty(Fault::SyncFailureIgnored) => return Ok(begun),
                     Err(error) => setback(disk, group, found, error),
                 }
+            }
+            Ok(()) if faulty(Fault::DamageStopsServer) => {
+                failed(rusqlite::Error::QueryReturnedNoRows)
             }
             Ok(()) => Setback::Damaged,
             Err(error) => setback(disk, group, found, error),

@@ -1,5 +1,6 @@
 //! The tables, and how older files are brought to them.
 
+use postroom_model::{Fault, faulty};
 use std::path::Path;
 use std::time::Duration;
 
@@ -102,7 +103,8 @@ pub(crate) fn connect(platform: &Platform, path: &Path) -> Result<Connection, Op
         // Someone may be looking at the file with sqlite3 or backing it up.
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
+        let synchronous = if faulty(Fault::SyncForgotten) { "OFF" } else { "FULL" };
+        connection.pragma_update(None, "synchronous", synchronous)?;
         // Checkpoints are this crate's own business, see `checkpoint`.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;

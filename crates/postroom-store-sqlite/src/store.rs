@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use postroom_model::{Batch, Channel};
+use postroom_model::{Batch, Channel, Fault, faulty};
 use postroom_store::{
     AccountId, Call, Completion, Damaged, End, Limits, Outcome, Store, StoreFailure, Ticket,
     Timestamp,
@@ -139,6 +139,9 @@ impl Store for SqliteStore {
         work.group.now = now;
         let Self { index, plan, sweep, limits, .. } = self;
         planner::plan(&mut work.group, index, plan, sweep, *limits);
+        if faulty(Fault::AcknowledgedTooEarly) && work.group.stores_only() {
+            let _ = self.complete_group(&mut work, Ok(()));
+        }
         Some(CommitJob(work))
     }
 
@@ -150,6 +153,7 @@ impl Store for SqliteStore {
         match self.complete_group(&mut work, result) {
             Ok(()) => {
                 let (through, kept) = (work.found.sweeps_through, self.limits.channel_posts);
+                let kept = kept - u32::from(faulty(Fault::ChannelTrimmed));
                 self.plan.committed(&mut self.index, &mut self.sweep, through, kept);
                 self.passwords.completed();
                 work.group.clear();
@@ -157,7 +161,9 @@ impl Store for SqliteStore {
             Err(Setback::DiskFull) => {
                 self.sweep.hurry();
                 work.group.allowed = work.group.allowed.less();
-                self.plan.undo(&mut self.index);
+                if !faulty(Fault::UndoSkipped) {
+                    self.plan.undo(&mut self.index);
+                }
             }
             Err(Setback::Damaged) => self.plan.undo(&mut self.index),
             // Without its work the store plans nothing more.

@@ -8,6 +8,7 @@
 
 use crate::damage::{self, Damages};
 use crate::operation::{Operation, Operations, place};
+use postroom_model::{Fault, faulty};
 
 /// Removals noted before a round begins.
 pub(crate) const ROUND_REMOVALS: usize = 8_192;
@@ -125,6 +126,8 @@ impl Sweep {
 /// Deletes the last `rows` of `rest`, but not those that are damaged.
 fn delete(rest: &[u64], rows: usize, damages: &Damages, operations: &mut Operations) {
     let sequences = rest[rest.len() - rows..].iter().copied();
+    let beyond = sequences.clone().last().filter(|_| faulty(Fault::SweepTakesUnread));
+    let sequences = sequences.chain(beyond.map(|last| last + 1));
     let sound = sequences.filter(|sequence| !damages.contains("message", damage::key(*sequence)));
     operations.push_numbers(sound, Operation::DeleteMessages);
 }

@@ -1,6 +1,6 @@
 //! What is committed, as calls see it that wait for no other.
 
-use postroom_model::Name;
+use postroom_model::{Fault, Name, faulty};
 use postroom_store::{AccountId, Call, Key, Outcome, Presence};
 
 use crate::index::Index;
@@ -54,7 +54,7 @@ impl View<'_> {
     }
 
     fn claim(&mut self, account: AccountId, alone: bool) -> Outcome {
-        if alone && self.presences.is_present(account) {
+        if alone && self.presences.is_present(account) && !faulty(Fault::PresentTwice) {
             return Outcome::PresentAlready;
         }
         self.presences.claim(account);

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use postroom_model::{Channel, Entry, Name, Page, Position, Post, PostRefusal, Text, Unknown};
+use postroom_model::{
+    Channel, Entry, Fault, Name, Page, Position, Post, PostRefusal, Text, Unknown, faulty,
+};
 
 /// An account within its store. That of an evicted account may become another's.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -104,6 +106,18 @@ pub enum Call {
     ListAccounts,
 }
 
+impl Call {
+    /// The same message once more.
+    pub(crate) fn again(&self) -> Option<Self> {
+        let Self::Compose { sender, recipient, text, unknown, may_create } = self else {
+            return None;
+        };
+        let (sender, unknown, may_create) = (*sender, *unknown, *may_create);
+        let (recipient, text) = (recipient.clone(), text.clone());
+        Some(Self::Compose { sender, recipient, text, unknown, may_create })
+    }
+}
+
 /// What has been proved about the password of an account.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Key {
@@ -120,7 +134,7 @@ impl Key {
     #[must_use]
     pub fn fits(&self, password: &PasswordHash) -> bool {
         match self {
-            Self::None => false,
+            Self::None => faulty(Fault::PasswordIgnored),
             Self::Verified(verified) => verified == password,
             Self::Trusted => true,
         }

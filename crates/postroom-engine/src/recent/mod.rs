@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque, vec_deque};
 
-use postroom_model::{Channel, Event, Posted, SessionKey};
+use postroom_model::{Channel, Event, Fault, Posted, SessionKey, faulty};
 use postroom_office::Announcements;
 use slab::Slab;
 
@@ -125,7 +125,10 @@ impl Kept {
     /// What a session is told of it.
     fn told_to(&self, session: SessionKey) -> Option<Next<'_>> {
         match &self.what {
-            What::Post { author, posted } => (*author != session).then_some(Next::Post(posted)),
+            What::Post { author, posted } => {
+                let is_for_it = *author != session || faulty(Fault::OwnPostsTold);
+                is_for_it.then_some(Next::Post(posted))
+            }
             What::Announcements(announcements) => {
                 announcements.event_for(session).map(Next::Announced)
             }
@@ -394,7 +397,11 @@ impl RecentChannel {
             _ => self.posts.iter().filter(|kept| kept.is_by(session)).count() as u64,
         };
         let own_passed = std::mem::replace(&mut position.own, own_kept).saturating_sub(own_kept);
+        let own_passed = if faulty(Fault::GapMiscounted) { 0 } else { own_passed };
         let missed = passed.checked_sub(own_passed).filter(|missed| *missed > 0)?;
+        if faulty(Fault::GapUntold) {
+            return None;
+        }
         Some(match &self.name {
             Some(channel) => Event::Missed { channel: channel.clone(), missed },
             None => Event::MissedLines(missed),

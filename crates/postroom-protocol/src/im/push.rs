@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use postroom_model::{Delivery, Mark, Notice, Reply, Request, Safe};
+use postroom_model::{Delivery, Fault, Mark, Notice, Reply, Request, Safe, faulty};
 
 use crate::session::{Outputs, Timer};
 
@@ -231,7 +231,8 @@ impl Pushes {
 
     /// Sends the next push, unless one is in flight.
     fn proceed(&mut self, outputs: &mut Outputs) {
-        if !self.is_open || self.in_flight.is_some() {
+        let waits = self.in_flight.is_some() && !faulty(Fault::PushesOverlap);
+        if !self.is_open || waits {
             return;
         }
         if let Some(mut push) = self.waiting.pop_front() {

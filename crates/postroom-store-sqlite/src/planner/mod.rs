@@ -3,7 +3,7 @@
 
 mod posts;
 
-use postroom_model::{Name, Unknown};
+use postroom_model::{Fault, Name, Unknown, faulty};
 use postroom_store::{
     AccountId, Call, Key, Lease, Limits, Outcome, PasswordHash, Ticket, Timestamp,
 };
@@ -148,9 +148,10 @@ impl Planner<'_> {
             Err(refusal) => return refusal,
         };
         let capacity = self.limits.mailbox_capacity;
+        let most = capacity + u32::from(faulty(Fault::CapacityExceeded));
         let found = self.index.account_mut(account);
         let name = found.name.clone();
-        if found.mailbox.unread() >= capacity || self.has_used_share(account, sender) {
+        if found.mailbox.unread() >= most || self.has_used_share(account, sender) {
             return Outcome::MailboxFull { recipient: name, capacity };
         }
         let sequence = self.index.next_sequence();
@@ -177,6 +178,7 @@ impl Planner<'_> {
     fn has_used_share(&self, recipient: AccountId, sender: AccountId) -> bool {
         let of_sender = self.index.senders.as_ref().map(|senders| senders.count(recipient, sender));
         of_sender.zip(self.limits.mailbox_share()).is_some_and(|(count, share)| count >= share)
+            && !faulty(Fault::ShareIgnored)
     }
 
     /// A message has left its mailbox.
@@ -215,7 +217,9 @@ impl Planner<'_> {
             self.index.account_mut(account).mailbox.confirm();
             self.plan.undo.push(Undo::Confirm(account));
             self.uncount(account, message);
-            self.operations.push(Operation::InsertRemoval { message });
+            if !faulty(Fault::RemovalNotStored) {
+                self.operations.push(Operation::InsertRemoval { message });
+            }
             self.plan.removed.push(message);
         }
         Outcome::Confirmed
@@ -263,7 +267,8 @@ impl Planner<'_> {
         if may_create == 0 {
             return Err(Outcome::MayNotCreate);
         }
-        if self.index.accounts() >= self.limits.accounts_max {
+        let is_full = self.index.accounts() >= self.limits.accounts_max;
+        if is_full && !faulty(Fault::AccountsUnlimited) {
             return self.replace_unused(name).ok_or(Outcome::TooManyAccounts);
         }
         self.index.skip_reserved();

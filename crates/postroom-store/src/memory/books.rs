@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use postroom_model::{
-    Author, Channel, Entry, Name, Page, Position, Post, PostRefusal, Text, Unknown,
+    Author, Channel, Entry, Fault, Name, Page, Position, Post, PostRefusal, Text, Unknown, faulty,
 };
 
 use crate::{
@@ -100,7 +100,7 @@ impl Session {
     }
 
     fn claim(&mut self, account: AccountId, alone: bool) -> Outcome {
-        if alone && self.is_present(account) {
+        if alone && self.is_present(account) && !faulty(Fault::PresentTwice) {
             return Outcome::PresentAlready;
         }
         match self.present.iter_mut().find(|(present, _)| *present == account) {
@@ -183,10 +183,14 @@ impl Books {
                 let creator = Creator { session, may_create, limits };
                 self.append(&recipient, message, unknown, creator)
             }
+            Call::Read { .. } if is_full && faulty(Fault::FullDiskStopsReads) => {
+                Outcome::NothingUnread
+            }
             Call::Read { account } => self.lease(session, account),
             Call::Confirm { leases } if is_full => give_back(session, &leases),
             Call::Confirm { leases } => {
-                for lease in &leases {
+                let removed = if faulty(Fault::RemovalNotStored) { &[][..] } else { &leases };
+                for lease in removed {
                     self.account_mut(lease.account()).mailbox.remove(&lease.sequence());
                 }
                 give_back(session, &leases);
@@ -198,7 +202,9 @@ impl Books {
                 self.post(session, &post, may_create, limits, now)
             }
             Call::Latest { channel } => {
-                Outcome::Latest(self.said(&channel).back().map(|said| entry(&said.post)))
+                let said = self.said(&channel);
+                let stale = said.front().filter(|_| faulty(Fault::LatestStale));
+                Outcome::Latest(stale.or(said.back()).map(|said| entry(&said.post)))
             }
             Call::Timeline { channel, from } => Outcome::Timeline(self.page(&channel, from)),
             Call::SetPassword { name, password } => {
@@ -206,6 +212,20 @@ impl Books {
                 self.set_password(&name, password, creator)
             }
             Call::ListAccounts => Outcome::Accounts(self.summaries()),
+        }
+    }
+
+    /// The outcome that a message or post is about to have, where that is told too early.
+    pub(super) fn promised(&self, call: &Call) -> Option<Outcome> {
+        match call {
+            Call::Compose { recipient: name, .. } if faulty(Fault::AcknowledgedTooEarly) => {
+                let (recipient, name) = (self.find(name)?, name.clone());
+                Some(Outcome::Composed { recipient, name, registered: false })
+            }
+            Call::Post { post, .. } if faulty(Fault::ShownTooEarly) => {
+                Some(Outcome::Posted { post: Arc::clone(post), created: 0 })
+            }
+            _ => None,
         }
     }
 
@@ -239,7 +259,8 @@ impl Books {
             return Err(Outcome::MayNotCreate);
         }
         let account = Account { name: name.clone(), password: None, mailbox: BTreeMap::new() };
-        if self.accounts.len() < limits.accounts_max as usize {
+        let is_free = self.accounts.len() < limits.accounts_max as usize;
+        if is_free || faulty(Fault::AccountsUnlimited) {
             self.accounts.push(account);
         } else {
             let mut ids = (0..).map(AccountId).take(self.accounts.len());
@@ -261,7 +282,7 @@ impl Books {
             Author::Board => false,
         };
         password.is_none()
-            && mailbox.is_empty()
+            && (mailbox.is_empty() || faulty(Fault::UnreadEvicted))
             && !is_used
             && !messages.any(|message| message.sender == id)
             && !posts.any(author)
@@ -312,15 +333,21 @@ impl Books {
         let name = self.name(id).clone();
         let limits = creator.limits;
         let capacity = limits.mailbox_capacity;
+        let most = capacity + u32::from(faulty(Fault::CapacityExceeded));
         let of_sender = |other: &&Message| other.sender == message.sender;
         let share = limits.mailbox_share().map_or(usize::MAX, |share| share as usize);
         let is_share_used = self.account(id).mailbox.values().filter(of_sender).count() >= share;
-        if self.unread(id) >= capacity || is_share_used {
+        let is_share_used = is_share_used && !faulty(Fault::ShareIgnored);
+        let is_full = self.unread(id) >= most || is_share_used;
+        if is_full && !faulty(Fault::RefusedAndStored) {
             return Outcome::MailboxFull { recipient: name, capacity };
         }
         self.last_sequence += 1;
         let sequence = self.last_sequence;
         self.account_mut(id).mailbox.insert(sequence, message);
+        if is_full {
+            return Outcome::MailboxFull { recipient: name, capacity };
+        }
         Outcome::Composed { recipient: id, name, registered }
     }
 
@@ -330,11 +357,14 @@ impl Books {
             .mailbox
             .iter()
             .filter(|(sequence, _)| !session.leased.contains(&(id, **sequence)));
-        let Some((sequence, Message { sender, text, .. })) = waiting.next() else {
+        let last = if faulty(Fault::ReadOutOfOrder) { waiting.next_back() } else { None };
+        let Some((sequence, Message { sender, text, .. })) = last.or_else(|| waiting.next()) else {
             return Outcome::NothingUnread;
         };
         let remaining = u32::try_from(waiting.count()).unwrap_or(u32::MAX);
-        session.leased.insert((id, *sequence));
+        if !faulty(Fault::LeasedTwice) {
+            session.leased.insert((id, *sequence));
+        }
         let (sender, text) = (self.name(*sender).clone(), text.clone());
         Outcome::Read { lease: Lease::new(id, *sequence), sender, text, remaining }
     }
@@ -399,7 +429,8 @@ impl Books {
             });
             let kept = &mut self.channels[place].1;
             kept.push_back(said);
-            if kept.len() > limits.channel_posts as usize {
+            let most = limits.channel_posts - u32::from(faulty(Fault::ChannelTrimmed));
+            if kept.len() > most as usize {
                 kept.pop_front();
             }
         }

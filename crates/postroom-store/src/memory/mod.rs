@@ -10,11 +10,12 @@
 mod books;
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use postroom_model::{Batch, Channel, Committed, Name};
+use postroom_model::{Batch, Channel, Committed, Fault, Name, faulty};
 
 use crate::{
     AccountId, Call, Completion, Damaged, End, Job, JobDone, Lease, Limits, Outcome, Store,
@@ -78,6 +79,7 @@ impl MemoryDisk {
             under_way: Vec::new(),
             last_job: 0,
             completions: Vec::new(),
+            promised: HashSet::new(),
         }
     }
 
@@ -120,6 +122,8 @@ pub struct MemoryStore {
     under_way: Vec<UnderWay>,
     last_job: u64,
     completions: Vec<Completion>,
+    /// Calls that are completed and not carried out.
+    promised: HashSet<Ticket>,
 }
 
 #[derive(Debug)]
@@ -192,10 +196,8 @@ impl MemoryStore {
     /// Whether a call stores something, reads the disk, or depends on one that does.
     fn needs_a_job(&self, call: &Call, books: &Books) -> bool {
         match call {
-            Call::Claim { .. }
-            | Call::Release { .. }
-            | Call::ListPresent
-            | Call::CountUnread { .. } => false,
+            Call::Claim { .. } | Call::Release { .. } | Call::ListPresent => false,
+            Call::CountUnread { .. } => faulty(Fault::MemoryWaits),
             Call::Open { name, .. } => !books.is_known(name) || self.sets_password(name),
             _ => true,
         }
@@ -210,6 +212,17 @@ impl MemoryStore {
             .any(|call| matches!(call, Call::SetPassword { name, .. } if name == account))
     }
 
+    /// Completes calls before they are carried out, where a fault says so.
+    fn promise(&mut self, calls: &[(Waiting, Fate)], books: &Books) {
+        for (waiting, _) in calls.iter().filter(|(_, fate)| *fate == Fate::CarriedOut) {
+            if let Some(outcome) = books.promised(&waiting.call) {
+                let (ticket, end) = (waiting.ticket, End::Done(committed(outcome)));
+                self.completions.push(Completion { ticket, end });
+                self.promised.insert(ticket);
+            }
+        }
+    }
+
     fn end(&mut self, disk: &mut Disk, waiting: Waiting, fate: Fate, now: Timestamp) {
         let Waiting { ticket, call } = waiting;
         let (session, limits) = (&mut self.session, self.limits);
@@ -220,6 +233,9 @@ impl MemoryStore {
                 if fate == Fate::Unavailable { End::Unavailable } else { End::Unknown }
             }
             Fate::Unknown { carried_out: true } => {
+                if let Some(again) = call.again().filter(|_| faulty(Fault::StoredTwice)) {
+                    act(again);
+                }
                 act(call);
                 End::Unknown
             }
@@ -283,6 +299,7 @@ impl Store for MemoryStore {
         if calls.is_empty() {
             return None;
         }
+        self.promise(&calls, &disk.0.borrow().books);
         self.last_job += 1;
         let job = self.last_job;
         self.under_way.push(UnderWay { job, now, calls });
@@ -296,6 +313,10 @@ impl Store for MemoryStore {
         let UnderWay { now, calls, .. } =
             self.under_way.swap_remove(place.expect("a job finishes once"));
         for (waiting, fate) in calls {
+            if self.promised.contains(&waiting.ticket) {
+                disk.books.act(&mut self.session, waiting.call, self.limits, now, disk.is_full);
+                continue;
+            }
             self.end(disk, waiting, fate, now);
         }
         Ok(())

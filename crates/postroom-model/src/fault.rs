@@ -1,0 +1,208 @@
+//! Faults that can be put into the server on purpose, to prove that the simulator finds
+//! them.
+//!
+//! Each stands for a plausible mistake. Without the feature `faults`, which no program that
+//! ships has, [`faulty`] is the constant `false`, and the compiler removes all of it.
+
+/// Makes the enum of the faults and the table of them.
+macro_rules! faults {
+    ($($(#[doc = $doc:literal])+ $fault:ident, $name:literal, $breaks:literal;)+) => {
+        /// A mistake that the server can be made to make.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        #[repr(u8)]
+        pub enum Fault {
+            $($(#[doc = $doc])+ $fault,)+
+        }
+
+        impl Fault {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$fault,)+];
+
+            /// Its name on a command line.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$fault => $name,)+ }
+            }
+
+            /// The promise or rule that it breaks.
+            #[must_use]
+            pub const fn breaks(self) -> &'static str {
+                match self { $(Self::$fault => $breaks,)+ }
+            }
+        }
+    };
+}
+
+faults! {
+    /// A message is acknowledged when its group is planned.
+    AcknowledgedTooEarly, "acknowledged-too-early", "an acknowledgement follows the commit";
+    /// A post is shown when its group is planned.
+    ShownTooEarly, "shown-too-early", "posts are stored before they are shown";
+    /// The database does not sync.
+    SyncForgotten, "sync-forgotten", "an acknowledgement follows the sync";
+    /// A failed sync counts as done.
+    SyncFailureIgnored, "sync-failure-ignored", "after a failed sync nothing is acknowledged";
+    /// What a group planned stays in memory when the disk is full.
+    UndoSkipped, "undo-skipped", "what is not stored leaves no trace";
+    /// After the first full disk the store takes no more messages.
+    FullDiskRemembered, "full-disk-remembered", "writing resumes when there is room";
+    /// Nothing is read while the disk is full.
+    FullDiskStopsReads, "full-disk-stops-reads", "reading goes on while the disk is full";
+    /// The deletion of what was read takes one more message.
+    SweepTakesUnread, "sweep-takes-unread", "only confirmed messages are deleted";
+    /// A damaged record ends the process.
+    DamageStopsServer, "damage-stops-server", "a damaged record costs that record";
+    /// A message whose outcome is unknown is stored twice.
+    StoredTwice, "stored-twice", "no answer means zero or one copy";
+    /// A message for a full mailbox is refused, and stored.
+    RefusedAndStored, "refused-and-stored", "what is refused is not stored";
+    /// A mailbox takes one message more.
+    CapacityExceeded, "capacity-exceeded", "a mailbox holds no more than its capacity";
+    /// One sender may fill a mailbox.
+    ShareIgnored, "share-ignored", "one sender fills a share of a mailbox";
+    /// The latest message is read first.
+    ReadOutOfOrder, "read-out-of-order", "messages are read in the order of their commits";
+    /// A message that one session has is handed to another.
+    LeasedTwice, "leased-twice", "a message is handed to one session at a time";
+    /// The messages that a session had are not returned when it ends.
+    LeaseDropped, "lease-dropped", "what is not confirmed is unread again";
+    /// What a client has sent proves the receipt of all earlier answers.
+    ConfirmedTooEarly, "confirmed-too-early", "only a proof of receipt removes a message";
+    /// The line after an answer confirms nothing.
+    ConfirmForgotten, "confirm-forgotten", "a proof of receipt removes the message";
+    /// A confirmed message is not removed.
+    RemovalNotStored, "removal-not-stored", "a confirmed message never comes back";
+    /// The next line is answered though the removal has failed.
+    RemovalFailureIgnored, "removal-failure-ignored", "the removal is stored before the next answer";
+    /// An account with unread messages is evicted for a new one.
+    UnreadEvicted, "unread-evicted", "an account with unread messages stays";
+    /// There may be more accounts than the limit says.
+    AccountsUnlimited, "accounts-unlimited", "the number of accounts has a limit";
+    /// A peer may create as many accounts as it likes.
+    CreationUnlimited, "creation-unlimited", "a peer creates so many accounts an hour";
+    /// A channel keeps one post less.
+    ChannelTrimmed, "channel-trimmed", "a channel keeps its latest posts";
+    /// The board's oldest text counts as its latest.
+    LatestStale, "latest-stale", "the board shows its latest text";
+    /// The posts of a group are told in another order than they are stored.
+    PostsReordered, "posts-reordered", "a channel has one order for all";
+    /// A member that fell behind is not told that it missed posts.
+    GapUntold, "gap-untold", "a member is told how many posts it missed";
+    /// A member's own posts count as missed.
+    GapMiscounted, "gap-miscounted", "a member is told how many posts it missed";
+    /// A member that fell behind is never told the rest.
+    BehindForgotten, "behind-forgotten", "a slow member goes on where it was";
+    /// A member is told its own posts.
+    OwnPostsTold, "own-posts-told", "posts go to the other members";
+    /// A member that has left a channel is told its posts.
+    ToldAfterLeaving, "told-after-leaving", "posts go to members";
+    /// An account may be present twice.
+    PresentTwice, "present-twice", "an account is present once on chat and im";
+    /// An account stays present when its session ends.
+    PresenceKept, "presence-kept", "presence ends with the session";
+    /// An account leaves before its last requests are completed.
+    LeavesFirst, "leaves-first", "nobody is seen to leave before what they said";
+    /// No password is needed.
+    PasswordIgnored, "password-ignored", "an account with a password is opened by it alone";
+    /// `/to` is answered when the line was passed on.
+    ReceiptForged, "receipt-forged", "303 follows the 302 of the recipient";
+    /// The receipt of a live line is dropped.
+    ReceiptLost, "receipt-lost", "a 302 in time makes a 303";
+    /// `/toall` is answered with the first receipt.
+    OneReceiptForAll, "one-receipt-for-all", "303 follows the 302s of all";
+    /// Pushes do not wait for the 302 before.
+    PushesOverlap, "pushes-overlap", "one push at a time is in flight";
+    /// A client of im is not told of new messages.
+    MailNotPushed, "mail-not-pushed", "messages for a client of im are pushed";
+    /// A line of `/private` is dropped.
+    LiveLineLost, "live-line-lost", "a live line reaches an account that is present";
+    /// Ports below 1,024 are dialled.
+    LowPortDialled, "low-port-dialled", "no port below 1,024 is dialled";
+    /// Of several replies to a session only the first is passed on.
+    RepliesCut, "replies-cut", "every request is answered";
+    /// A reply that comes early is taken for the earliest request's.
+    RepliesSwapped, "replies-swapped", "answers come in the order of the lines";
+    /// A half-close ends the session at once.
+    HalfCloseHangsUp, "half-close-hangs-up", "a half-close is no hang-up";
+    /// A byte is lost where a line is received in pieces.
+    ByteLost, "byte-lost", "any split of the input gives the same result";
+    /// Texts are shown as they came.
+    ControlCharactersShown, "control-characters-shown", "texts are safe to show";
+    /// A timer that is set again never elapses.
+    TimerLost, "timer-lost", "every deadline elapses";
+    /// Connections with input left over are not served again.
+    RestStarved, "rest-starved", "everyone is served within a bounded number of turns";
+    /// There is always work.
+    BusyLoop, "busy-loop", "an idle server waits";
+    /// Counts and lists wait for the commit under way.
+    MemoryWaits, "memory-waits", "a slow disk delays what is stored and nothing else";
+    /// The record of a session stays when it ends.
+    SessionLeaked, "session-leaked", "nothing grows without bound";
+    /// A connection whose peer is dead is kept.
+    DeadPeerKept, "dead-peer-kept", "a dead peer's connection ends";
+    /// There may be one connection more.
+    ConnectionsExceeded, "connections-exceeded", "the number of connections has a limit";
+    /// Any number of connections may wait for their login.
+    WaitingUnlimited, "waiting-unlimited", "a quarter of the connections may wait for their login";
+    /// A connection whose login is under way may be evicted.
+    LoginEvicted, "login-evicted", "no login that has arrived is lost to an eviction";
+    /// Any number of bytes may wait for a connection.
+    OutputUnlimited, "output-unlimited", "the bytes that wait for a connection have a limit";
+    /// Any number of bytes may wait for all connections.
+    OutputInAllUnlimited, "output-in-all-unlimited", "the bytes that wait in all have a limit";
+    /// A session may say as much as it likes.
+    RateIgnored, "rate-ignored", "a session posts at a limited rate";
+}
+
+impl Fault {
+    /// The fault of this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|fault| fault.name() == name)
+    }
+}
+
+/// Whether the server is to make this mistake: never, without the feature `faults`.
+#[cfg(not(feature = "faults"))]
+#[inline]
+#[must_use]
+pub const fn faulty(_: Fault) -> bool {
+    false
+}
+
+#[cfg(feature = "faults")]
+pub use set::{faulty, set_fault};
+
+#[cfg(feature = "faults")]
+mod set {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::Fault;
+
+    const NONE: u8 = u8::MAX;
+
+    static SET: AtomicU8 = AtomicU8::new(NONE);
+
+    /// Whether the server is to make this mistake.
+    #[must_use]
+    pub fn faulty(fault: Fault) -> bool {
+        SET.load(Ordering::Relaxed) == fault as u8
+    }
+
+    /// From now on all threads of the process make this mistake and no other.
+    pub fn set_fault(fault: Option<Fault>) {
+        SET.store(fault.map_or(NONE, |fault| fault as u8), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_is_found_by_its_own_name() {
+        for fault in Fault::ALL {
+            assert_eq!(Fault::find(fault.name()), Some(*fault));
+        }
+    }
+}
