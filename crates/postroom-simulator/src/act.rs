@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::clients::Talk;
+use crate::clients::{Talk, What};
 use crate::judge::Visit;
 use crate::link::{Link, Segment};
 use crate::peer::PeerKey;
@@ -51,13 +51,18 @@ impl<D: TroubledDisk> World<D> {
         let port = u16::try_from(10_000 + self.visits % 50_000).unwrap_or(1);
         let address = SocketAddr::from((client.person.address, port));
         let front = self.driver.open(listener, address);
-        self.links.insert(front, Link::new(number, visit, false, self.driver.now));
+        let mut link = Link::new(number, visit, false, self.driver.now);
+        link.opened = self.turns;
+        self.links.insert(front, link);
+        self.judge.usage.connected(visit, client.person.address, self.driver.now - self.began);
+        let talk = Talk::new(visit, front, &client.person, &mut client.random, &mut self.judge);
         let window = match client.person.manners {
-            Manners::Deaf | Manners::Slow => 2_000,
+            Manners::Deaf | Manners::Slow if !talk.is_mute => {
+                client.random.pick(&[100, 500, 2_000])
+            }
             _ => usize::MAX,
         };
         self.driver.set_window(front, window);
-        let talk = Talk::new(visit, front, &client.person, &mut client.random, &mut self.judge);
         client.talk = Some(talk);
         let name = client.person.name;
         let speaks = client.person.speaks;
@@ -74,8 +79,9 @@ impl<D: TroubledDisk> World<D> {
         if matches!(manners, Manners::Rude) && self.clients[number].random.chance(network.resets) {
             return self.reset(number);
         }
-        if manners == Manners::Slow {
-            let bytes = self.clients[number].random.between(1, 400);
+        if manners == Manners::Slow && self.clients[number].random.chance(400) {
+            let most = self.clients[number].random.pick(&[20, 400]);
+            let bytes = self.clients[number].random.between(1, most);
             self.read_all(number, bytes);
         }
         let client = &mut self.clients[number];
@@ -86,7 +92,7 @@ impl<D: TroubledDisk> World<D> {
                 talk.say(&mut client.random, &mut self.judge);
             }
             if manners != Manners::Deaf {
-                talk.im_receipt();
+                talk.im_receipt(&mut self.judge);
             }
         }
         self.flush(number);
@@ -152,6 +158,7 @@ impl<D: TroubledDisk> World<D> {
             self.note(|| format!("{visit:?} {stream}< {:?}", String::from_utf8_lossy(&bytes)));
         }
         let is_calm = self.is_calm();
+        self.judge.now = self.driver.now - self.began;
         let client = &mut self.clients[number];
         let Some(talk) = client.talk.as_mut().filter(|talk| talk.visit == visit) else {
             return;
@@ -161,8 +168,8 @@ impl<D: TroubledDisk> World<D> {
         } else {
             talk.receive(&bytes, &mut self.judge);
         }
-        while talk.pushes > 0 && (is_calm || client.person.manners != Manners::Deaf) {
-            talk.im_receipt();
+        while !talk.pushes.is_empty() && (is_calm || client.person.manners != Manners::Deaf) {
+            talk.im_receipt(&mut self.judge);
         }
         if is_over {
             self.over(peer);
@@ -181,6 +188,13 @@ impl<D: TroubledDisk> World<D> {
             && !is_back
         {
             talk.check_end(&mut self.judge);
+            // On im a message may be on its way to be removed, for which the store waits.
+            let is_certain =
+                talk.speaks() != Speaks::Im || self.scenario.store.job_micros.is_none();
+            if is_certain && talk.asked.is_empty() {
+                let at = self.judge.tick();
+                self.judge.presences.gone(talk.visit, at);
+            }
         }
         self.check_served(number, is_back);
         self.send(peer, Segment::End);
@@ -202,16 +216,26 @@ impl<D: TroubledDisk> World<D> {
         let is_in_time = self.scenario.process.sleeps == 0 && self.scenario.network.silences == 0;
         // A request on the board that is not complete counts as a connection before its
         // login, which may be evicted.
+        let rates = self.scenario.settings.rates != postroom_engine::RateLimits::default();
+        let link = self.links.get(&talk.front);
+        let turns = link.and_then(|link| Some((link.arrived?, link.ended?)));
+        let has_arrived = turns.is_some_and(|(arrived, ended)| arrived + 2 <= ended);
+        let logs_in = talk.asked.iter().any(|asked| asked.what == What::LogIn);
         let may_be_evicted = match talk.speaks() {
             Speaks::Board => self.scenario.settings.connections_max < 100,
-            _ => !talk.is_in,
+            // A login that has arrived is answered, unless the rates of its network delay it, or
+            // it may be refused.
+            _ if rates || self.scenario.limits_accounts() => !talk.is_in,
+            _ => !talk.is_in && !(has_arrived && logs_in),
         };
         let is_excused = !is_store_sound
             || !is_process_sound
             || !is_in_time
             || may_be_evicted
+            // Pushes that wait until a client is connected back count, too.
+            || self.scenario.settings.output_bytes_in_all < 64 << 10
             || talk.is_at_fault;
-        let waits = talk.asked.iter().any(|asked| asked.what != crate::clients::What::Posts);
+        let waits = talk.asked.iter().any(|asked| asked.what != What::Posts);
         let is_polite = client.person.manners == Manners::Polite;
         assert!(
             is_excused || !is_polite || !waits,
@@ -276,7 +300,7 @@ impl<D: TroubledDisk> World<D> {
         talk.lines += 1;
         let (front, visit) = (talk.front, talk.visit);
         self.judge.tick();
-        self.judge.presences.leaves(visit);
+        self.judge.leaves(visit);
         let rest = talk.take_outbox(usize::MAX);
         self.send(front, Segment::Bytes(rest));
         self.send(front, Segment::End);

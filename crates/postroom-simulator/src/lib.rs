@@ -20,6 +20,8 @@ mod network;
 mod passwords;
 mod peer;
 mod person;
+#[cfg(feature = "faults")]
+mod prove;
 mod random;
 mod running;
 mod scenario;
@@ -34,6 +36,8 @@ pub use disk::Disk;
 pub use driver::{Driver, PORT};
 pub use passwords::set_password;
 pub use peer::{HeldDial, PeerKey, Taken};
+#[cfg(feature = "faults")]
+pub use prove::prove;
 pub use running::Running;
 pub use simulate::{Case, Cut, Failure, On, replay, shrink, simulate};
 pub use tally::Tally;

@@ -38,6 +38,12 @@ pub(crate) struct Link {
     pub(crate) is_dead: bool,
     /// The client has closed or reset it: what arrives is answered by a reset.
     pub(crate) is_left: bool,
+    /// The number of the turn in which it was opened.
+    pub(crate) opened: usize,
+    /// The turn in which all that its client had said had arrived, for the first time.
+    pub(crate) arrived: Option<usize>,
+    /// The turn in which the server ended it.
+    pub(crate) ended: Option<usize>,
 }
 
 impl Link {
@@ -56,6 +62,14 @@ impl Link {
             is_over: false,
             is_dead: false,
             is_left: false,
+            opened: 0,
+            arrived: None,
+            ended: None,
         }
+    }
+
+    /// Whether nothing is on its way, and more may come.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.up.is_empty() && self.down.is_empty() && !self.is_dead && !self.has_end
     }
 }

@@ -11,6 +11,10 @@ use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
+#[cfg(feature = "faults")]
+use postroom_model::{Fault, set_fault};
+#[cfg(feature = "faults")]
+use postroom_simulator::prove;
 use postroom_simulator::{Case, Cut, Failure, On, Tally, replay, shrink, simulate};
 
 /// Simulates the server with clients, network, clock and disk that misbehave, and checks
@@ -33,6 +37,14 @@ struct Arguments {
     /// Clients that do nothing, by their numbers
     #[arg(long, value_name = "CLIENT", value_delimiter = ',')]
     without: Vec<usize>,
+    /// Makes the server make this mistake (docs/simulation.md lists them)
+    #[cfg(feature = "faults")]
+    #[arg(long, value_name = "NAME", value_parser = fault)]
+    fault: Option<Fault>,
+    /// Looks for each mistake in N seeds at most, or for that of --fault alone
+    #[cfg(feature = "faults")]
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10000")]
+    prove: Option<u64>,
     /// Show what happens, of one seed
     #[arg(long)]
     trace: bool,
@@ -49,6 +61,12 @@ fn main() -> ExitCode {
     let began = Instant::now();
     // A panic is a finding, which is shown once.
     std::panic::set_hook(Box::new(|_| {}));
+    #[cfg(feature = "faults")]
+    if let Some(seeds) = arguments.prove {
+        return prove_judges(arguments.fault, seeds);
+    }
+    #[cfg(feature = "faults")]
+    set_fault(arguments.fault);
     let (seed, failure) = match simulate_all(on, first, seeds, &cut) {
         Ok(tally) => {
             let seconds = began.elapsed().as_secs_f64();
@@ -68,6 +86,24 @@ fn main() -> ExitCode {
         println!("cut short: {}", failure.what);
     }
     println!("again: {}", command(Case { seed, on }, &cut));
+    ExitCode::FAILURE
+}
+
+#[cfg(feature = "faults")]
+fn fault(name: &str) -> Result<Fault, String> {
+    Fault::find(name).ok_or_else(|| "there is no such fault".to_owned())
+}
+
+/// Looks for each fault, or for one.
+#[cfg(feature = "faults")]
+fn prove_judges(fault: Option<Fault>, seeds: u64) -> ExitCode {
+    let faults = fault.map_or(Fault::ALL.to_vec(), |fault| vec![fault]);
+    let first_failure = |on, seeds| simulate_all(on, 0, seeds, &Cut::default()).err();
+    let not_found = prove(&faults, seeds, first_failure, |line| println!("{line}"));
+    if not_found.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!("not found: {not_found:?}");
     ExitCode::FAILURE
 }
 

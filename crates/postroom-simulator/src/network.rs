@@ -65,7 +65,12 @@ impl<D: TroubledDisk> World<D> {
                 continue;
             }
             match segment {
-                Segment::Bytes(bytes) => self.driver.put(peer, &bytes),
+                Segment::Bytes(bytes) => {
+                    if link.up.is_empty() {
+                        link.arrived.get_or_insert(self.turns);
+                    }
+                    self.driver.put(peer, &bytes);
+                }
                 Segment::End => self.driver.put_end(peer),
                 Segment::Reset => self.driver.broken(peer, Broken::Reset),
             }
@@ -92,6 +97,7 @@ impl<D: TroubledDisk> World<D> {
             }
             let ends = has_end && !std::mem::replace(&mut link.has_end, has_end);
             if ends {
+                link.ended = Some(self.turns);
                 self.judge.closed(link.visit);
             }
             if bytes.is_empty() && !ends {
@@ -128,11 +134,14 @@ impl<D: TroubledDisk> World<D> {
             link.inbox.extend_from_slice(&bytes);
         }
         link.is_over = link.has_end && link.down.is_empty();
-        let (client, visit) = (link.client, link.visit);
+        let (client, visit, is_back) = (link.client, link.visit, link.is_back);
         for id in &found {
             self.judge.mailboxes.arrived(*id, visit);
         }
-        self.judge.arrived.extend(found);
+        // A push has arrived once its client says so.
+        if !is_back {
+            self.judge.arrived.extend(found);
+        }
         let manners = self.clients[client].person.manners;
         if !matches!(manners, Manners::Slow | Manners::Deaf) || self.is_calm() {
             self.read(peer, usize::MAX);

@@ -7,9 +7,11 @@ use crate::random::Random;
 /// Accounts without a password.
 pub(crate) const OPEN: [&str; 4] = ["ann", "bob", "cat", "dan"];
 /// Accounts with the password [`PASSWORD`]: im asks for one.
-pub(crate) const LOCKED: [&str; 2] = ["ian", "ida"];
+pub(crate) const LOCKED: [&str; 3] = ["ian", "ida", "ike"];
 /// Their password.
 pub(crate) const PASSWORD: &str = "1";
+/// Not their password.
+pub(crate) const WRONG_PASSWORD: &str = "2";
 /// Names that nobody has at first.
 pub(crate) const NEW: [&str; 6] = ["new1", "new2", "new3", "new4", "new5", "new6"];
 /// Hashtags.
@@ -102,6 +104,11 @@ impl Person {
 
     pub(crate) fn is_locked(&self) -> bool {
         LOCKED.contains(&self.name)
+    }
+
+    /// Whether its next client says nothing.
+    pub(crate) fn is_mute(&self, random: &mut Random) -> bool {
+        matches!(self.manners, Manners::Rude | Manners::Deaf) && random.chance(200)
     }
 
     /// Lines that it has said and that are not answered, at most.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use postroom_engine::{EngineSettings, Rate, RateLimits, RecentLimits};
+use postroom_engine::{
+    CreationLimits, CreationRates, EngineSettings, Rate, RateLimits, RecentLimits,
+};
 use postroom_protocol::Settings;
 use postroom_store::Limits;
 
@@ -93,6 +95,18 @@ impl Scenario {
             && store.power_cuts == 0
     }
 
+    /// Whether nothing is late or lost on the network, and the process runs without a break.
+    pub(crate) fn is_punctual(&self) -> bool {
+        let Network { silences, deaths, .. } = self.network;
+        self.is_process_sound() && self.process.sleeps + silences + deaths == 0
+    }
+
+    /// Whether a new account may be refused.
+    pub(crate) fn limits_accounts(&self) -> bool {
+        let creation = CreationLimits::default();
+        self.limits.accounts_max < 12 || self.settings.creation != creation
+    }
+
     /// What a seed decides.
     pub(crate) fn new(seed: u64) -> Self {
         let random = &mut Random::new(seed, 0);
@@ -114,7 +128,7 @@ impl Scenario {
 }
 
 fn settings(random: &mut Random) -> EngineSettings {
-    let output_bytes_max = random.pick(&[2 << 10, 8 << 10, 96 << 10]);
+    let output_bytes_max = random.pick(&[512, 2 << 10, 8 << 10, 96 << 10]);
     let recent = RecentLimits {
         posts: random.pick(&[3, 20, 1_000]),
         bytes: random.pick(&[4 << 10, 1 << 20]),
@@ -123,11 +137,14 @@ fn settings(random: &mut Random) -> EngineSettings {
     let mut settings = EngineSettings {
         session: Settings { output_bytes_max, ..Settings::default() },
         connections_max: random.pick(&[6, 20, 100]),
-        output_bytes_in_all: random.pick(&[64 << 10, 1 << 20, 256 << 20]),
+        output_bytes_in_all: random.pick(&[3 << 10, 64 << 10, 1 << 20, 256 << 20]),
         recent,
         logs_requests: random.chance(100),
         ..EngineSettings::default()
     };
+    if random.chance(100) {
+        settings.creation.accounts = CreationRates { per_hour: 2, per_hour_local: 2 };
+    }
     if random.chance(300) {
         settings.rates = RateLimits {
             words: Rate { per_second: 5, burst: 3 },
@@ -144,6 +161,7 @@ fn limits(random: &mut Random) -> Limits {
     Limits {
         mailbox_capacity: random.pick(&[3, 8, 100]),
         mailbox_percent_of_sender: random.pick(&[100, 100, 50]),
+        accounts_max: if random.chance(100) { random.pick(&[4, 7]) } else { 2_000_000 },
         channels_max: random.pick(&[2, 10_000]),
         channel_posts: random.pick(&[4, 1_000]),
         ..Limits::default()
@@ -203,6 +221,18 @@ impl StoreTroubles {
     /// Whether every call is carried out, sooner or later.
     pub(crate) fn is_sound(self) -> bool {
         self.unknown == 0 && self.unavailable == 0 && self.full == 0
+    }
+}
+
+impl StoreTroubles {
+    /// Whether what is there can be read, though nothing be stored.
+    pub(crate) fn always_reads(self) -> bool {
+        self.unknown == 0 && self.unavailable == 0
+    }
+
+    /// Whether what needs no commit is answered at once.
+    pub(crate) fn is_prompt(self) -> bool {
+        self.late == 0
     }
 }
 

@@ -125,6 +125,8 @@ pub(crate) struct World<D: Disk> {
     pub(crate) is_woken: bool,
     pub(crate) is_full: bool,
     pub(crate) turns: usize,
+    /// Bytes that waited for each connection at the end of the last turn.
+    pub(crate) waited: BTreeMap<PeerKey, usize>,
     /// When the wall clock was set, by so many milliseconds.
     pub(crate) wall_offset: u64,
     pub(crate) began: Instant,
@@ -151,7 +153,10 @@ impl<D: TroubledDisk> World<D> {
             })
             .collect();
         let mut judge = Judge::default();
-        judge.mailboxes.set_limits(scenario.limits, !scenario.store.is_sound());
+        judge.mailboxes.set_limits(scenario.limits, scenario.store);
+        judge.usage.set_limits(&scenario.settings);
+        judge.presences.set_certain(scenario.store);
+        judge.is_punctual = scenario.is_punctual();
         let now = driver.now;
         let mut world = Self {
             network: scenario.network,
@@ -174,6 +179,7 @@ impl<D: TroubledDisk> World<D> {
             is_woken: false,
             is_full: false,
             turns: 0,
+            waited: BTreeMap::new(),
             wall_offset: 1_700_000_000_000,
             began: now,
             tally: Tally::default(),

@@ -1,7 +1,7 @@
 //! A client of `board`: one request a connection.
 
 use super::{Talk, What};
-use crate::judge::{BOARD, BOARD_CHANNEL, Judge};
+use crate::judge::{BOARD, BOARD_CHANNEL, Judge, Posts};
 use crate::person::{HASHTAGS, LOBBY, Manners};
 use crate::random::Random;
 use crate::texts::{Place, marks, text_of};
@@ -24,7 +24,7 @@ impl Talk {
                 let channel = random.pick(&HASHTAGS);
                 self.ask(&format!("t\n{channel}\n"), What::Posts, judge);
             }
-            7 => self.ask("d\n\n", What::Line, judge),
+            7 => self.ask("d\n\n", What::Latest, judge),
             8 => {
                 let channel = random.pick(&HASHTAGS);
                 self.ask(&format!("s\n{channel}\n"), What::Posts, judge);
@@ -58,11 +58,13 @@ impl Talk {
                 let (author, shown) = line.split_once(": ").expect("a post has an author");
                 judge.check_shown(text_of(shown), author, shown);
             }
-            Some(What::Line) => {
-                self.answered(line, judge);
-                if let Some(id) = marks(line).next() {
+            Some(What::Latest) => {
+                let asked = self.answered(line, judge).at;
+                let shown = marks(line).next();
+                if let Some(id) = shown {
                     judge.check_shown(id, BOARD, line);
                 }
+                Posts::check_latest(&judge.texts, BOARD_CHANNEL, shown, asked);
             }
             what => panic!("{line:?} answers {what:?} on the board"),
         }

@@ -4,7 +4,7 @@ use super::board::{channel, missed_posts};
 use super::mailbox::{bytes_max, recipient};
 use super::{Talk, What};
 use crate::judge::Judge;
-use crate::person::{HASHTAGS, LOBBY, LOCKED, NEW, OPEN, PASSWORD};
+use crate::person::{HASHTAGS, LOBBY, LOCKED, NEW, OPEN};
 use crate::random::Random;
 use crate::texts::{Place, text_of};
 
@@ -14,9 +14,9 @@ const TEXT_BYTES: usize = 400;
 impl Talk {
     pub(super) fn chat_log_in(&mut self, judge: &mut Judge) {
         let name = self.person.name;
-        judge.presences.tries(name);
+        judge.presences.tries(name, self.visit);
         if self.person.is_locked() {
-            self.ask(&format!("/pass {PASSWORD}\n"), What::Line, judge);
+            self.ask(&format!("/pass {}\n", self.password()), What::Line, judge);
         }
         self.ask(&format!("/setname {name}\n"), What::LogIn, judge);
     }
@@ -87,6 +87,7 @@ impl Talk {
             return;
         }
         if line.ends_with(" active)") {
+            self.chat_announced(line);
             return self.chat_list_ends(judge);
         }
         if let Some(missed) = line.strip_prefix('(')
@@ -97,6 +98,9 @@ impl Talk {
             if let Some((_, of)) = missed.rsplit_once(" missed in ") {
                 let channel = channel(of.trim_end_matches(')'));
                 judge.posts.missed(self.observer(channel), missed_posts(missed));
+            } else {
+                self.has_missed = true;
+                self.absent.clear();
             }
             return;
         }
@@ -109,13 +113,32 @@ impl Talk {
         self.chat_answer(line, judge);
     }
 
+    /// Accounts have joined or left.
+    fn chat_announced(&mut self, line: &str) {
+        let mut names = Vec::new();
+        for word in line.split([' ', ',']) {
+            match word {
+                "joined" => names.drain(..).for_each(|name: &str| {
+                    self.absent.remove(name);
+                }),
+                "left" => self.absent.extend(names.drain(..).map(str::to_owned)),
+                word if is_name(word) => names.push(word),
+                _ => {}
+            }
+        }
+    }
+
     /// Another client has said something.
     fn chat_heard(&mut self, head: &str, shown: &str, judge: &mut Judge) {
+        let name = head.split('(').next().unwrap_or_default();
+        let has_left = self.absent.contains(name);
+        assert!(!has_left, "{} hears {shown:?} of {name}, who has left", self.person.name);
         match head.split_once('(') {
             None => self.saw_post(LOBBY, head, shown, judge),
             Some((author, "private)")) => {
                 let id = text_of(shown);
                 judge.check_shown(id, author, shown);
+                judge.lives.heard(id);
                 assert_eq!(judge.texts[id.0].place, Place::Live(self.person.name));
             }
             Some((author, of)) => {
@@ -144,15 +167,17 @@ impl Talk {
         }
         while let Some(What::Say(id)) = self.asked.front().map(|asked| asked.what.clone()) {
             // Replies come in order: this was said, unless the line refuses it.
-            self.answered(line, judge);
+            let asked = self.answered(line, judge).at;
+            self.has_said(id, judge);
             if line.starts_with("Nothing was said") {
                 return judge.refused(id);
             }
-            if line == "User not found" {
-                return;
-            }
-            if matches!(judge.texts[id.0].place, Place::Channels(_)) {
-                judge.acknowledged(id);
+            match judge.texts[id.0].place {
+                Place::Live(recipient) if line == "User not found" => {
+                    return judge.presences.check_absent(recipient, asked);
+                }
+                Place::Live(_) => judge.lives.passed_on(id),
+                _ => judge.acknowledged(id),
             }
         }
         let asked = self.answered(line, judge);
@@ -160,11 +185,16 @@ impl Talk {
         match asked.what {
             What::LogIn if line.starts_with("Username accepted") => {
                 judge.presences.entered(self.person.name, self.visit, at);
-                self.is_in = true;
+                self.let_in(judge);
                 let observer = self.follow(LOBBY, asked.at, false, judge);
                 judge.posts.follows(observer, at);
             }
-            What::LogIn => self.leave(judge),
+            What::LogIn => {
+                if line == "That username is taken. Choose another: /setname NAME." {
+                    judge.presences.check_taken(self.person.name, self.visit, asked.at);
+                }
+                self.leave(judge);
+            }
             What::Compose(id, _) if line.starts_with("Message left for ") => judge.acknowledged(id),
             What::Compose(id, to) => {
                 assert!(line.starts_with("No message was left"), "{line:?} answers /send");
@@ -173,7 +203,10 @@ impl Talk {
                     judge.mailboxes.check_full(&judge.texts, id, to, asked.at);
                 }
             }
-            What::Post(id) if line.starts_with("Said in ") => judge.acknowledged(id),
+            What::Post(id) if line.starts_with("Said in ") => {
+                self.has_said(id, judge);
+                judge.acknowledged(id);
+            }
             What::Post(id) => {
                 assert!(line.starts_with("Nothing was said"), "{line:?} answers /say");
                 judge.refused(id);
@@ -181,6 +214,10 @@ impl Talk {
             What::Read if line.starts_with("from ") => {
                 let (sender, text) = line["from ".len()..].split_once(": ").expect("a sender");
                 self.saw_message(asked.line, sender, text, judge);
+            }
+            What::Read if line == "You have no unread messages." => {
+                let (name, visit) = (self.person.name, self.visit);
+                judge.mailboxes.check_empty(&judge.texts, name, visit, asked.at);
             }
             What::Count => self.chat_counted(line, asked.at, judge),
             What::Join(channel) if line.starts_with("You are in #") => {

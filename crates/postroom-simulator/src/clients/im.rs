@@ -3,7 +3,7 @@
 use super::{Talk, What};
 use crate::driver::PORT;
 use crate::judge::Judge;
-use crate::person::{LOBBY, LOCKED, OPEN, PASSWORD};
+use crate::person::{LOBBY, LOCKED, Manners, OPEN};
 use crate::random::Random;
 use crate::texts::{Place, text_of};
 
@@ -13,8 +13,8 @@ const TEXT_BYTES: usize = 200;
 impl Talk {
     pub(super) fn im_log_in(&mut self, judge: &mut Judge) {
         let name = self.person.name;
-        judge.presences.tries(name);
-        self.ask(&format!("/login {name} {PASSWORD}\n"), What::LogIn, judge);
+        judge.presences.tries(name, self.visit);
+        self.ask(&format!("/login {name} {}\n", self.password()), What::LogIn, judge);
     }
 
     pub(super) fn im_say(&mut self, random: &mut Random, judge: &mut Judge) {
@@ -45,21 +45,40 @@ impl Talk {
             (What::LogIn, "101") => {
                 let at = judge.clock;
                 judge.presences.entered(self.person.name, self.visit, at);
-                self.is_in = true;
+                self.let_in(judge);
+                if self.person.manners == Manners::Rude {
+                    self.ask("/port 25\n", What::Line, judge);
+                }
                 self.ask(&format!("/port {PORT}\n"), What::Port, judge);
                 let observer = self.follow(LOBBY, asked.at, true, judge);
                 judge.posts.follows(observer, at);
             }
-            (What::LogIn, "102" | "103") => self.leave(judge),
-            (What::Post(id) | What::Tell(id), "303") => judge.acknowledged(id),
+            (What::LogIn, code @ ("102" | "103")) => {
+                if code == "103" {
+                    judge.presences.check_taken(self.person.name, self.visit, asked.at);
+                }
+                self.leave(judge);
+            }
+            (What::Post(id) | What::Tell(id), "303") => {
+                self.has_said(id, judge);
+                judge.acknowledged(id);
+                if matches!(judge.texts[id.0].place, Place::Channels(_)) {
+                    judge.lives.check_answered_by_all(&judge.texts, id, self.visit);
+                }
+            }
+            (What::Tell(id), "304") => {
+                self.has_said(id, judge);
+                if judge.is_punctual {
+                    judge.lives.check_unanswered(id, judge.now);
+                }
+            }
+            (What::Port, "201") => judge.lives.connected_back(self.visit, judge.clock),
             (What::List(_), "301") => {
                 let listed: Vec<&str> = line.split(' ').skip(1).collect();
                 judge.presences.check_list(&listed, asked.at);
             }
             // With 304 it is perhaps delivered, perhaps stored.
-            (What::Port, "201" | "202")
-            | (What::Post(_) | What::Tell(_) | What::List(_), "304")
-            | (What::Line, _) => {}
+            (What::Port, "202") | (What::Post(_) | What::List(_), "304") | (What::Line, _) => {}
             (what, _) => panic!("{line:?} answers {what:?} on im"),
         }
     }
@@ -73,7 +92,8 @@ impl Talk {
         let (verb, author) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let shown = words.next().unwrap_or_default();
         let id = text_of(shown);
-        self.pushes += 1;
+        assert!(self.pushes.is_empty(), "{id:?} is pushed to {:?} before a 302", self.visit);
+        self.pushes.push_back(id);
         match (&judge.texts[id.0].place, verb) {
             (Place::Mailbox(_), "/from") => {
                 judge.check_shown(id, author, shown);
@@ -87,9 +107,11 @@ impl Talk {
     }
 
     /// Answers the next push.
-    pub(crate) fn im_receipt(&mut self) {
-        if self.pushes > 0 {
-            self.pushes -= 1;
+    pub(crate) fn im_receipt(&mut self, judge: &mut Judge) {
+        if let Some(id) = self.pushes.pop_front() {
+            let is_polite = self.person.manners == Manners::Polite;
+            judge.lives.answers(id, self.visit, is_polite.then_some(judge.now));
+            judge.arrived.insert(id);
             self.lines += 1;
             self.back_outbox.extend_from_slice(b"302 Message receipt successful\n");
         }

@@ -2,7 +2,7 @@
 
 use super::{Talk, What};
 use crate::judge::Judge;
-use crate::person::{LOCKED, NEW, OPEN, PASSWORD};
+use crate::person::{LOCKED, NEW, OPEN};
 use crate::random::Random;
 use crate::texts::Place;
 
@@ -28,7 +28,7 @@ pub(super) fn bytes_max(recipient: &str) -> usize {
 impl Talk {
     pub(super) fn mailbox_log_in(&mut self, judge: &mut Judge) {
         if self.person.is_locked() {
-            self.say_unanswered(&format!("PASS {PASSWORD}\n"));
+            self.say_unanswered(&format!("PASS {}\n", self.password()));
         }
         self.ask(&format!("LOGIN {}\n", self.person.name), What::LogIn, judge);
     }
@@ -53,12 +53,15 @@ impl Talk {
                 let count = line.parse().unwrap_or_else(|_| panic!("{line:?} answers LOGIN"));
                 let name = self.person.name;
                 judge.mailboxes.check_count(&judge.texts, name, asked.at, count);
-                self.is_in = true;
+                self.let_in(judge);
             }
             (What::Compose(id, _), "MESSAGE SENT") => judge.acknowledged(id),
             // Full, or for another reason that it does not tell.
             (What::Compose(id, _), "MESSAGE FAILED") => judge.refused(id),
-            (What::Read, "READ ERROR") => {}
+            (What::Read, "READ ERROR") => {
+                let (name, visit) = (self.person.name, self.visit);
+                judge.mailboxes.check_empty(&judge.texts, name, visit, asked.at);
+            }
             (What::Read, sender) => {
                 let what = What::ReadText(sender.to_owned());
                 self.asked.push_front(super::Asked { what, ..asked });

@@ -2,15 +2,14 @@
 
 use super::mailbox::{bytes_max, recipient};
 use super::{Talk, What};
-use crate::judge::Judge;
-use crate::person::PASSWORD;
+use crate::judge::{Act, Judge};
 use crate::random::Random;
 use crate::texts::Place;
 
 impl Talk {
     pub(super) fn verbose_log_in(&mut self, judge: &mut Judge) {
         if self.person.is_locked() {
-            self.say_unanswered(&format!("PASS {PASSWORD}\n"));
+            self.say_unanswered(&format!("PASS {}\n", self.password()));
         }
         self.ask(&format!("LOGIN {}\n", self.person.name), What::LogIn, judge);
     }
@@ -39,7 +38,10 @@ impl Talk {
                     let name = self.person.name;
                     judge.mailboxes.check_count(&judge.texts, name, asked.at, count);
                 }
-                self.is_in = true;
+                self.let_in(judge);
+                if line.contains(" with new username") {
+                    self.has_created(judge);
+                }
             }
             What::LogIn => {
                 assert!(line.starts_with("LOGIN ERROR") || line.starts_with("MESSAGE FAILED"));
@@ -47,6 +49,9 @@ impl Talk {
             }
             What::Compose(id, _) if line.starts_with("MESSAGE SENT SUCCESSFULLY") => {
                 judge.acknowledged(id);
+                if line.ends_with(" TO NEW USER.") {
+                    self.has_created(judge);
+                }
             }
             What::Compose(id, to) => {
                 assert!(line.starts_with("MESSAGE FAILED."), "{line:?} answers COMPOSE");
@@ -55,7 +60,10 @@ impl Talk {
                     judge.mailboxes.check_full(&judge.texts, id, to, asked.at);
                 }
             }
-            What::Read if line == "No More Unread Messages." => {}
+            What::Read if line == "No More Unread Messages." => {
+                let (name, visit) = (self.person.name, self.visit);
+                judge.mailboxes.check_empty(&judge.texts, name, visit, asked.at);
+            }
             What::Read if line.starts_with("MESSAGE FAILED") => {}
             What::Read => {
                 let mut words = line.splitn(3, ' ');
@@ -71,6 +79,13 @@ impl Talk {
             }
             What::Line => {}
             what => panic!("{line:?} answers {what:?} on mailbox-verbose"),
+        }
+    }
+    /// The client has registered an account, for which its address pays.
+    fn has_created(&self, judge: &mut Judge) {
+        // An account with a password pays itself.
+        if !self.person.is_locked() {
+            judge.usage.done(self.visit, Act::Account, judge.now);
         }
     }
 }

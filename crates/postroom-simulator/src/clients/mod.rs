@@ -9,13 +9,13 @@ mod im;
 mod mailbox;
 mod mailbox_verbose;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use crate::judge::{Judge, Observer, Visit};
+use crate::judge::{Act, Judge, Observer, Visit};
 use crate::peer::PeerKey;
-use crate::person::{Manners, Person, Speaks};
+use crate::person::{Manners, PASSWORD, Person, Speaks, WRONG_PASSWORD};
 use crate::random::Random;
-use crate::texts::TextId;
+use crate::texts::{Place, TextId};
 
 /// A line that waits for its answer.
 #[derive(Clone, Debug)]
@@ -52,6 +52,8 @@ pub(crate) enum What {
     Leave(&'static str),
     /// Posts of a channel, until the connection ends.
     Posts,
+    /// The latest text of the board.
+    Latest,
     /// Anything in one line.
     Line,
 }
@@ -92,7 +94,17 @@ pub(crate) struct Talk {
     /// It has broken a rule for which the server may end the connection.
     pub(crate) is_at_fault: bool,
     /// Pushes that it has not answered.
-    pub(crate) pushes: u32,
+    pub(crate) pushes: VecDeque<TextId>,
+    /// It says nothing at all.
+    pub(crate) is_mute: bool,
+    /// It gives a wrong password.
+    is_wrong: bool,
+    /// It has read a message: what it says next may wait for the removal.
+    pub(crate) has_read: bool,
+    /// It was told that it has missed lines.
+    pub(crate) has_missed: bool,
+    /// Those it was told to have left.
+    absent: BTreeSet<String>,
     /// Turns of the server since it could have answered.
     pub(crate) turns_waited: u32,
 }
@@ -120,9 +132,19 @@ impl Talk {
             is_in: false,
             has_ended: false,
             is_at_fault: false,
-            pushes: 0,
+            pushes: VecDeque::new(),
+            is_mute: person.is_mute(random),
+            is_wrong: person.manners == Manners::Rude && random.chance(300),
+            has_read: false,
+            has_missed: false,
+            absent: BTreeSet::new(),
             turns_waited: 0,
         };
+        judge.mailboxes.visits(person.name, visit);
+        if talk.is_mute {
+            talk.is_at_fault = true;
+            return talk;
+        }
         match person.speaks {
             Speaks::Mailbox => talk.mailbox_log_in(judge),
             Speaks::MailboxVerbose => talk.verbose_log_in(judge),
@@ -133,8 +155,33 @@ impl Talk {
         talk
     }
 
+    pub(crate) fn name(&self) -> &'static str {
+        self.person.name
+    }
+
     pub(crate) fn speaks(&self) -> Speaks {
         self.person.speaks
+    }
+
+    /// The password that it gives.
+    fn password(&self) -> &'static str {
+        if self.is_wrong { WRONG_PASSWORD } else { PASSWORD }
+    }
+
+    /// The client is let in.
+    fn let_in(&mut self, judge: &mut Judge) {
+        let is_forged = self.is_wrong && self.person.is_locked();
+        assert!(!is_forged, "{} is opened by a wrong password", self.person.name);
+        judge.usage.done(self.visit, Act::Login, judge.now);
+        self.is_in = true;
+    }
+
+    /// A post or a live line of the client is answered.
+    fn has_said(&self, id: TextId, judge: &mut Judge) {
+        // What is said to oneself on im goes nowhere.
+        if judge.texts[id.0].place != Place::Live(self.person.name) {
+            judge.usage.done(self.visit, Act::Word, judge.now);
+        }
     }
 
     /// Says a line, whose answer is this.
@@ -200,7 +247,7 @@ impl Talk {
         }
         self.has_ended = true;
         judge.tick();
-        judge.presences.leaves(self.visit);
+        judge.leaves(self.visit);
         match self.person.speaks {
             Speaks::Mailbox | Speaks::MailboxVerbose => self.say_unanswered("EXIT\n"),
             Speaks::Im => self.ask("/exit\n", What::Line, judge),
@@ -253,7 +300,7 @@ impl Talk {
         judge.tick();
         judge.mailboxes.ended(self.visit, self.lines);
         judge.posts.ended(self.visit);
-        judge.presences.leaves(self.visit);
+        judge.leaves(self.visit);
     }
 
     /// Takes the line that an answer is for: it was the next one.
@@ -272,6 +319,7 @@ impl Talk {
     fn saw_message(&mut self, asked: u32, sender: &str, shown: &str, judge: &mut Judge) {
         let id = crate::texts::text_of(shown);
         judge.check_shown(id, sender, shown);
+        self.has_read = true;
         judge.mailboxes.seen(self.person.name, id, self.visit, asked);
     }
 
@@ -283,8 +331,8 @@ impl Talk {
         is_lossy: bool,
         judge: &mut Judge,
     ) -> Observer {
-        let name = self.person.name;
-        let observer = judge.posts.follow(self.visit, name, channel, asked, is_lossy);
+        let who = (self.visit, self.person.name);
+        let observer = judge.posts.follow(who, channel, asked, is_lossy);
         self.followed.push(Followed { channel, observer });
         observer
     }
@@ -301,6 +349,8 @@ impl Talk {
     fn saw_post(&mut self, channel: &str, author: &str, shown: &str, judge: &mut Judge) {
         let id = crate::texts::text_of(shown);
         judge.check_shown(id, author, shown);
+        let is_own = author == self.person.name && self.person.speaks != Speaks::Board;
+        assert!(!is_own, "{:?} is told of its own {id:?}", self.visit);
         judge.posts.seen(&judge.texts, self.observer(channel), id);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use postroom_store::Limits;
 
 use super::Visit;
+use crate::scenario::StoreTroubles;
 use crate::texts::{TextId, Written};
 
 /// What clients know of a message.
@@ -40,6 +41,10 @@ pub(crate) struct Mailboxes {
     limits: Option<Limits>,
     /// The store may refuse what it is asked for.
     may_refuse: bool,
+    /// The store may not read what it is asked for.
+    may_not_read: bool,
+    /// The clients that each account has had.
+    visits: BTreeMap<&'static str, Vec<Visit>>,
 }
 
 /// How many messages may be in a mailbox.
@@ -50,8 +55,9 @@ struct Bounds {
 }
 
 impl Mailboxes {
-    pub(crate) fn set_limits(&mut self, limits: Limits, may_refuse: bool) {
-        (self.limits, self.may_refuse) = (Some(limits), may_refuse);
+    pub(crate) fn set_limits(&mut self, limits: Limits, store: StoreTroubles) {
+        self.limits = Some(limits);
+        (self.may_refuse, self.may_not_read) = (!store.is_sound(), !store.always_reads());
     }
 
     pub(super) fn add(&mut self, recipient: &'static str, id: TextId) {
@@ -183,13 +189,50 @@ impl Mailboxes {
         let Some(limits) = self.limits else {
             return;
         };
-        let mut certain = 0;
-        for (id, state) in self.of.get(account).into_iter().flatten() {
-            let is_in = texts[id.0].acknowledged_at().is_some();
-            certain += u32::from(is_in && *state == State::Waiting);
+        let mut of_authors: BTreeMap<&str, u32> = BTreeMap::new();
+        for id in self.certain(texts, account) {
+            *of_authors.entry(texts[id.0].author).or_default() += 1;
         }
-        let capacity = limits.mailbox_capacity;
+        let (certain, capacity) = (of_authors.values().sum::<u32>(), limits.mailbox_capacity);
         assert!(certain <= capacity, "{account} has {certain} messages of {capacity}");
+        let share = limits.mailbox_share().unwrap_or(capacity);
+        for (author, count) in of_authors {
+            assert!(count <= share, "{account} has {count} messages of {author}, not {share}");
+        }
+    }
+
+    /// There are no more accounts than there may be, as far as unread messages show it.
+    /// `others` are there without a message.
+    pub(super) fn check_accounts(&self, texts: &[Written], others: &[&str]) {
+        let Some(limits) = self.limits else {
+            return;
+        };
+        let has_mail = |account: &&&str| !self.certain(texts, account).is_empty();
+        let with_mail = self.of.keys().filter(has_mail).filter(|name| !others.contains(name));
+        let accounts = with_mail.count() + others.len();
+        let most = limits.accounts_max as usize;
+        assert!(accounts <= most, "there are {accounts} accounts of {most}");
+    }
+
+    /// A client of an account connects.
+    pub(crate) fn visits(&mut self, account: &'static str, visit: Visit) {
+        self.visits.entry(account).or_default().push(visit);
+    }
+
+    /// A client that asked at this moment is told that nothing is unread.
+    pub(crate) fn check_empty(&self, texts: &[Written], account: &str, visit: Visit, asked: u64) {
+        // Another client of the account may have what waits.
+        let is_alone = self.visits.get(account).is_some_and(|visits| *visits == [visit]);
+        if is_alone && !self.may_not_read {
+            let Bounds { least, .. } = self.bounds(texts, account, asked, |_| true);
+            assert_eq!(least, 0, "{account} is told that nothing is unread");
+        }
+    }
+
+    /// Everything is quiet: a client of im that is connected back has been pushed all.
+    pub(crate) fn check_pushed(&self, texts: &[Written], account: &str) {
+        let untold = self.certain(texts, account);
+        assert!(untold.is_empty(), "{account} is not pushed {untold:?}");
     }
 
     /// A message that was asked for at this moment is refused since the mailbox is full.

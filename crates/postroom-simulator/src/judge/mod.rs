@@ -1,20 +1,26 @@
 //! What must be true, whatever happens: each promise as a model that the clients feed with
 //! what they do and see. A broken promise panics.
 
+mod lives;
 mod mailboxes;
 mod posts;
 mod presence;
+mod usage;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use postroom_model::Safe;
 
+use crate::person::LOCKED;
 use crate::random::Random;
 use crate::texts::{Answer, Place, TextId, Written, mark};
 
+pub(crate) use lives::Lives;
 pub(crate) use mailboxes::Mailboxes;
 pub(crate) use posts::{Observer, Posts};
 pub(crate) use presence::Presences;
+pub(crate) use usage::{Act, Usage};
 
 /// One connection of one client, from its connecting to its end.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -30,8 +36,14 @@ pub(crate) struct Judge {
     pub(crate) mailboxes: Mailboxes,
     pub(crate) posts: Posts,
     pub(crate) presences: Presences,
-    /// Texts that have reached a client's machine.
+    pub(crate) lives: Lives,
+    pub(crate) usage: Usage,
+    /// Texts that have reached a client's machine, or on im were answered by 302.
     pub(crate) arrived: BTreeSet<TextId>,
+    /// Nothing is late or lost on the network, and the process runs without a break.
+    pub(crate) is_punctual: bool,
+    /// The time since the beginning.
+    pub(crate) now: Duration,
 }
 
 impl Judge {
@@ -91,7 +103,10 @@ impl Judge {
         assert!(!written.is_refused(), "{id:?} is refused and acknowledged");
         written.answer = Answer::Acknowledged { at };
         match written.place {
-            Place::Mailbox(recipient) => self.mailboxes.check_capacity(&self.texts, recipient),
+            Place::Mailbox(recipient) => {
+                self.mailboxes.check_capacity(&self.texts, recipient);
+                self.mailboxes.check_accounts(&self.texts, &LOCKED);
+            }
             Place::Channels(_) => {}
             Place::Live(recipient) => {
                 let has_arrived = self.arrived.contains(&id);
@@ -113,7 +128,13 @@ impl Judge {
     pub(crate) fn closed(&mut self, visit: Visit) {
         self.tick();
         self.mailboxes.closed(visit);
+        self.leaves(visit);
+    }
+
+    /// A client begins to leave, or its connection is over.
+    pub(crate) fn leaves(&mut self, visit: Visit) {
         self.presences.leaves(visit);
+        self.lives.leaves(visit);
     }
 
     /// Some line shows this text: it must be whole, and its author's.

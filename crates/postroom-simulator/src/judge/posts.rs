@@ -39,8 +39,7 @@ impl Posts {
     /// posts alone.
     pub(crate) fn follow(
         &mut self,
-        visit: Visit,
-        name: &'static str,
+        (visit, name): (Visit, &'static str),
         channel: &'static str,
         asked: u64,
         is_lossy: bool,
@@ -126,6 +125,27 @@ impl Posts {
         self.timelines.push((channel, kept));
     }
 
+    /// A client that asked at this moment is shown the latest text of a channel, or that
+    /// there is none.
+    pub(crate) fn check_latest(
+        texts: &[Written],
+        channel: &str,
+        shown: Option<TextId>,
+        asked: u64,
+    ) {
+        let is_in = |written: &&Written| matches!(&written.place, Place::Channels(of) if of.contains(&channel));
+        let before = |written: &&Written| written.acknowledged_at().is_some_and(|at| at <= asked);
+        let shown_at = shown.map(|id| texts[id.0].acknowledged_at().unwrap_or(u64::MAX));
+        for later in texts.iter().filter(is_in).filter(before) {
+            let is_stale = shown_at.is_none_or(|at| at < later.begun);
+            assert!(
+                !is_stale,
+                "{shown:?} is the latest of {channel}, and {} came later",
+                later.shown
+            );
+        }
+    }
+
     /// Everyone has been told all that there is to be told.
     pub(crate) fn check(&self, texts: &[Written]) {
         let channels: BTreeSet<_> = self.watches.iter().map(|watch| watch.channel).collect();
@@ -182,7 +202,7 @@ impl Posts {
 
 /// A client that follows a channel is told of each post, or of how many it has missed.
 fn check_told(texts: &[Written], watch: &Watch) {
-    let Watch { name, channel, since, posts, missed, .. } = watch;
+    let Watch { name, channel, asked, since, posts, missed, .. } = watch;
     let Some(since) = *since else {
         return;
     };
@@ -195,7 +215,7 @@ fn check_told(texts: &[Written], watch: &Watch) {
             continue;
         }
         let acknowledged = written.acknowledged_at();
-        may_be_untold += usize::from(acknowledged.is_none_or(|at| at >= watch.asked));
+        may_be_untold += usize::from(acknowledged.is_none_or(|at| at >= *asked));
         // What came last may have been lost with the connection.
         let is_due =
             acknowledged.is_some_and(|at| !watch.has_ended || last.is_some_and(|last| at < last));

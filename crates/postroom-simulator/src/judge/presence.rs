@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Visit;
+use crate::scenario::StoreTroubles;
 
 /// Which accounts clients know to be present.
 #[derive(Debug, Default)]
@@ -11,14 +12,60 @@ pub(crate) struct Presences {
     present: BTreeMap<&'static str, (Visit, u64)>,
     /// Clients that have begun to leave, or whose connections are over.
     left: BTreeSet<Visit>,
-    /// Accounts that someone has tried to enter as.
-    tried: BTreeSet<&'static str>,
+    /// Who has tried to enter as an account, and since when they are gone for certain.
+    tried: BTreeMap<&'static str, BTreeMap<Visit, Option<u64>>>,
+    /// It is not certain when a session that has ended is gone.
+    is_vague: bool,
 }
 
 impl Presences {
     /// A client asks to be present.
-    pub(crate) fn tries(&mut self, name: &'static str) {
-        self.tried.insert(name);
+    pub(crate) fn tries(&mut self, name: &'static str, visit: Visit) {
+        self.tried.entry(name).or_default().insert(visit, None);
+    }
+
+    /// How the store is: what is not prompt may keep a presence for longer.
+    pub(crate) fn set_certain(&mut self, store: StoreTroubles) {
+        self.is_vague = !store.is_prompt();
+    }
+
+    /// The server has ended the session of a client in order.
+    pub(crate) fn gone(&mut self, visit: Visit, at: u64) {
+        for visits in self.tried.values_mut() {
+            visits.entry(visit).and_modify(|gone| *gone = Some(at));
+        }
+    }
+
+    /// The process has ended.
+    pub(crate) fn all_gone(&mut self, at: u64) {
+        for gone in self.tried.values_mut().flat_map(BTreeMap::values_mut) {
+            gone.get_or_insert(at);
+        }
+    }
+
+    /// By which client, and since when, an account is present for certain.
+    pub(crate) fn since(&self, name: &str) -> Option<(Visit, u64)> {
+        self.present.get(name).copied()
+    }
+
+    /// Whether an account may be present since this moment by another client.
+    fn may_be_present(&self, name: &str, but: Option<Visit>, since: u64) -> bool {
+        let mut tried = self.tried.get(name).into_iter().flatten();
+        tried.any(|(visit, gone)| {
+            Some(*visit) != but && (self.is_vague || gone.is_none_or(|at| at > since))
+        })
+    }
+
+    /// A client that asked at this moment is told that its account is present.
+    pub(crate) fn check_taken(&self, name: &str, visit: Visit, asked: u64) {
+        let is_possible = self.may_be_present(name, Some(visit), asked);
+        assert!(is_possible, "{visit:?} is told that {name} is present, which has left");
+    }
+
+    /// A client that asked at this moment is told that an account is not present.
+    pub(crate) fn check_absent(&self, name: &str, asked: u64) {
+        let since = self.since(name).filter(|(_, at)| *at < asked);
+        assert!(since.is_none(), "{name} is present, by {since:?}, and is not found");
     }
 
     /// A client is let in.
@@ -45,7 +92,8 @@ impl Presences {
         }
         for (number, name) in listed.iter().enumerate() {
             assert!(!listed[..number].contains(name), "{name} is listed twice");
-            assert!(self.tried.contains(name), "{name} never came and is listed");
+            let is_possible = self.may_be_present(name, None, asked);
+            assert!(is_possible, "{name} never came, or has left, and is listed");
         }
     }
 }
