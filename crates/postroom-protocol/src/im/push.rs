@@ -39,6 +39,9 @@ pub(super) struct Pushes {
     unanswered_limit: Duration,
     in_flight: Option<Box<Push>>,
     mail: Mail,
+    /// A message has arrived since the mailbox was read last. The reply to that may say that
+    /// nothing waited: it comes after the replies to earlier requests, and so perhaps late.
+    has_arrived: bool,
     receipts: DeliveryReceipts,
 }
 
@@ -82,6 +85,7 @@ impl Pushes {
             unanswered_limit,
             in_flight: None,
             mail: Mail::None,
+            has_arrived: false,
             receipts: DeliveryReceipts::default(),
         }
     }
@@ -153,8 +157,10 @@ impl Pushes {
 
     /// Notes that a message waits in the mailbox.
     pub(super) fn mail(&mut self) {
-        if self.mail == Mail::None {
-            self.mail = Mail::Some;
+        match self.mail {
+            Mail::None => self.mail = Mail::Some,
+            Mail::UnderWay => self.has_arrived = true,
+            Mail::Some | Mail::Received => {}
         }
     }
 
@@ -163,7 +169,10 @@ impl Pushes {
         let request = match self.mail {
             Mail::Received => Request::Confirm,
             // Live lines go first.
-            Mail::Some if self.is_open && self.in_flight.is_none() => Request::Read,
+            Mail::Some if self.is_open && self.in_flight.is_none() => {
+                self.has_arrived = false;
+                Request::Read
+            }
             _ => return None,
         };
         self.mail = Mail::UnderWay;
@@ -180,6 +189,7 @@ impl Pushes {
                 self.waiting.push_back(push);
             }
             Reply::Confirmed(_) => self.mail = Mail::Some,
+            Reply::NothingUnread if self.has_arrived => self.mail = Mail::Some,
             // If the disk has no room for a removal, or the store is unavailable,
             // retrying would push the same message again and again.
             _ => self.mail = Mail::None,
@@ -302,6 +312,18 @@ mod tests {
         outputs.back.clear();
         pushes.bytes(b"302\n", &mut outputs);
         assert!(matches!(pushes.take_request(), Some(Request::Confirm)));
+    }
+
+    #[test]
+    fn a_message_that_arrives_while_the_mailbox_is_read_is_read_then() {
+        let (mut outputs, mut pushes) = (Outputs::default(), pushes(10_000));
+        pushes.open(&mut outputs);
+        assert!(matches!(pushes.take_request(), Some(Request::Read)));
+        pushes.mail();
+        pushes.reply(Reply::NothingUnread, &mut outputs);
+        assert!(matches!(pushes.take_request(), Some(Request::Read)));
+        pushes.reply(Reply::NothingUnread, &mut outputs);
+        assert!(pushes.take_request().is_none(), "no message has arrived since");
     }
 
     #[test]
