@@ -35,6 +35,9 @@ impl BeforeLogin {
     /// The session has just begun, or its login has failed: then it waits in its old
     /// place.
     pub(crate) fn await_login(&mut self, session: SessionKey, network: Network) {
+        if self.waiting.contains_key(&session) {
+            return;
+        }
         let (network, arrival) = self.logging_in.remove(&session).unwrap_or_else(|| {
             self.last_arrival += 1;
             (network, self.last_arrival)

@@ -119,6 +119,9 @@ impl<D: TroubledDisk> World<D> {
         let ends = client.person.speaks == Speaks::Board && talk.has_ended;
         let said = talk.take_outbox(bytes);
         let receipts = std::mem::take(&mut talk.back_outbox);
+        if !receipts.is_empty() {
+            self.note(|| format!("{visit:?} b> {:?}", String::from_utf8_lossy(&receipts)));
+        }
         let is_first = !said.is_empty();
         if is_first {
             let shown = String::from_utf8_lossy(&said).into_owned();
@@ -302,6 +305,7 @@ impl<D: TroubledDisk> World<D> {
         self.judge.tick();
         self.judge.leaves(visit);
         let rest = talk.take_outbox(usize::MAX);
+        self.note(|| format!("{visit:?} half-closes after {:?}", String::from_utf8_lossy(&rest)));
         self.send(front, Segment::Bytes(rest));
         self.send(front, Segment::End);
     }

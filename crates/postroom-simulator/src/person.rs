@@ -115,7 +115,8 @@ impl Person {
     pub(crate) fn lines_at_once(&self) -> usize {
         match self.manners {
             Manners::Polite => 1,
-            Manners::Slow | Manners::Rude => 3,
+            Manners::Rude => 3,
+            Manners::Slow => 12,
             Manners::Pipelining => 6,
             Manners::Flooding | Manners::Deaf => 40,
         }

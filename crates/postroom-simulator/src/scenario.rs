@@ -130,7 +130,7 @@ impl Scenario {
 fn settings(random: &mut Random) -> EngineSettings {
     let output_bytes_max = random.pick(&[512, 2 << 10, 8 << 10, 96 << 10]);
     let recent = RecentLimits {
-        posts: random.pick(&[3, 20, 1_000]),
+        posts: random.pick(&[3, 3, 20, 1_000]),
         bytes: random.pick(&[4 << 10, 1 << 20]),
         ..RecentLimits::default()
     };

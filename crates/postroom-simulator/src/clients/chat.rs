@@ -4,7 +4,7 @@ use super::board::{channel, missed_posts};
 use super::mailbox::{bytes_max, recipient};
 use super::{Talk, What};
 use crate::judge::Judge;
-use crate::person::{HASHTAGS, LOBBY, LOCKED, NEW, OPEN};
+use crate::person::{HASHTAGS, LOBBY, LOCKED, Manners, NEW, OPEN};
 use crate::random::Random;
 use crate::texts::{Place, text_of};
 
@@ -131,7 +131,10 @@ impl Talk {
     /// Another client has said something.
     fn chat_heard(&mut self, head: &str, shown: &str, judge: &mut Judge) {
         let name = head.split('(').next().unwrap_or_default();
-        let has_left = self.absent.contains(name);
+        // A live line goes before the posts that a slow client has not read, and all
+        // announcements with it.
+        let reads_all = !matches!(self.person.manners, Manners::Slow | Manners::Deaf);
+        let has_left = reads_all && self.absent.contains(name);
         assert!(!has_left, "{} hears {shown:?} of {name}, who has left", self.person.name);
         match head.split_once('(') {
             None => self.saw_post(LOBBY, head, shown, judge),

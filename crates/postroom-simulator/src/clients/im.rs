@@ -62,7 +62,7 @@ impl Talk {
             (What::Post(id) | What::Tell(id), "303") => {
                 self.has_said(id, judge);
                 judge.acknowledged(id);
-                if matches!(judge.texts[id.0].place, Place::Channels(_)) {
+                if judge.is_punctual && matches!(judge.texts[id.0].place, Place::Channels(_)) {
                     judge.lives.check_answered_by_all(&judge.texts, id, self.visit);
                 }
             }

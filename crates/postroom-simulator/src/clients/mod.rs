@@ -141,6 +141,9 @@ impl Talk {
             turns_waited: 0,
         };
         judge.mailboxes.visits(person.name, visit);
+        if matches!(person.manners, Manners::Slow | Manners::Deaf) {
+            judge.presences.is_behind(visit);
+        }
         if talk.is_mute {
             talk.is_at_fault = true;
             return talk;

@@ -14,6 +14,8 @@ pub(crate) struct Presences {
     left: BTreeSet<Visit>,
     /// Who has tried to enter as an account, and since when they are gone for certain.
     tried: BTreeMap<&'static str, BTreeMap<Visit, Option<u64>>>,
+    /// Clients that read slowly.
+    behind: BTreeSet<Visit>,
     /// It is not certain when a session that has ended is gone.
     is_vague: bool,
 }
@@ -45,7 +47,7 @@ impl Presences {
 
     /// By which client, and since when, an account is present for certain.
     pub(crate) fn since(&self, name: &str) -> Option<(Visit, u64)> {
-        self.present.get(name).copied()
+        self.present.get(name).filter(|(visit, _)| !self.behind.contains(visit)).copied()
     }
 
     /// Whether an account may be present since this moment by another client.
@@ -79,6 +81,11 @@ impl Presences {
         }
     }
 
+    /// A client reads slowly: the server may have ended its session long before it knows.
+    pub(crate) fn is_behind(&mut self, visit: Visit) {
+        self.behind.insert(visit);
+    }
+
     /// A client begins to leave, or its connection is over.
     pub(crate) fn leaves(&mut self, visit: Visit) {
         self.present.retain(|_, (of, _)| *of != visit);
@@ -87,8 +94,9 @@ impl Presences {
 
     /// Whom a client that asked at this moment is told to be present.
     pub(crate) fn check_list(&self, listed: &[&str], asked: u64) {
-        for (name, (_, at)) in &self.present {
-            assert!(*at >= asked || listed.contains(name), "{name} is not among {listed:?}");
+        for name in self.present.keys().filter(|name| !listed.contains(name)) {
+            let since = self.since(name).filter(|(_, at)| *at < asked);
+            assert!(since.is_none(), "{name} is not among {listed:?}");
         }
         for (number, name) in listed.iter().enumerate() {
             assert!(!listed[..number].contains(name), "{name} is listed twice");
