@@ -57,6 +57,7 @@ pub(crate) fn check(root: &Path) -> Result<(), String> {
     for name in BELOW_SERVER {
         crate::purity::check(root, name)?;
     }
+    check_faults(root)?;
     check_protocols(root)?;
     check_transport(root)?;
     check_threads(root)
@@ -80,6 +81,23 @@ fn check_dependencies(root: &Path, name: &str, allowed: &[&str]) -> Result<(), S
         if BELOW_SERVER.contains(&name) && RUNTIMES.contains(&found) {
             return Err(format!("{name} is below the server and must not know {found}"));
         }
+    }
+    Ok(())
+}
+
+/// The program cannot be made to make mistakes: see `Fault` of the model.
+fn check_faults(root: &Path) -> Result<(), String> {
+    let output = Command::new("cargo")
+        .args(["tree", "--locked", "--edges", "features", "--package", "postroom"])
+        .current_dir(root)
+        .output()
+        .map_err(|error| format!("cannot run cargo tree: {error}"))?;
+    let tree = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() || !tree.contains("postroom-model feature \"default\"") {
+        return Err(format!("cargo tree: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    if tree.contains("postroom-model feature \"faults\"") {
+        return Err("postroom must not have the feature faults of postroom-model".to_owned());
     }
     Ok(())
 }

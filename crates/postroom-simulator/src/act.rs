@@ -229,7 +229,7 @@ impl<D: TroubledDisk> World<D> {
             // A login that has arrived is answered, unless the rates of its network delay it, or
             // it may be refused.
             _ if rates || self.scenario.limits_accounts() => !talk.is_in,
-            _ => !talk.is_in && !(has_arrived && logs_in),
+            _ => !(talk.is_in || has_arrived && logs_in),
         };
         let is_excused = !is_store_sound
             || !is_process_sound

@@ -74,6 +74,7 @@ struct Followed {
 
 /// What a client says and hears on one connection.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is for itself")]
 pub(crate) struct Talk {
     pub(crate) visit: Visit,
     pub(crate) front: PeerKey,
