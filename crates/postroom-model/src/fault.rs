@@ -4,6 +4,9 @@
 //! Each stands for a plausible mistake. Without the feature `faults`, which no program that
 //! ships has, [`faulty`] is the constant `false`, and the compiler removes all of it.
 
+#[cfg(feature = "faults")]
+use std::sync::atomic::{AtomicU8, Ordering};
+
 /// Makes the enum of the faults and the table of them.
 macro_rules! faults {
     ($($(#[doc = $doc:literal])+ $fault:ident, $name:literal, $breaks:literal;)+) => {
@@ -169,28 +172,22 @@ pub const fn faulty(_: Fault) -> bool {
 }
 
 #[cfg(feature = "faults")]
-pub use set::{faulty, set_fault};
+const NONE: u8 = u8::MAX;
 
 #[cfg(feature = "faults")]
-mod set {
-    use std::sync::atomic::{AtomicU8, Ordering};
+static SET: AtomicU8 = AtomicU8::new(NONE);
 
-    use super::Fault;
+/// Whether the server is to make this mistake.
+#[cfg(feature = "faults")]
+#[must_use]
+pub fn faulty(fault: Fault) -> bool {
+    SET.load(Ordering::Relaxed) == fault as u8
+}
 
-    const NONE: u8 = u8::MAX;
-
-    static SET: AtomicU8 = AtomicU8::new(NONE);
-
-    /// Whether the server is to make this mistake.
-    #[must_use]
-    pub fn faulty(fault: Fault) -> bool {
-        SET.load(Ordering::Relaxed) == fault as u8
-    }
-
-    /// From now on all threads of the process make this mistake and no other.
-    pub fn set_fault(fault: Option<Fault>) {
-        SET.store(fault.map_or(NONE, |fault| fault as u8), Ordering::Relaxed);
-    }
+/// From now on all threads of the process make this mistake and no other.
+#[cfg(feature = "faults")]
+pub fn set_fault(fault: Option<Fault>) {
+    SET.store(fault.map_or(NONE, |fault| fault as u8), Ordering::Relaxed);
 }
 
 #[cfg(test)]

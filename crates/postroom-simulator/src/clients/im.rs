@@ -72,6 +72,9 @@ impl Talk {
                     judge.lives.check_unanswered(id, judge.now);
                 }
             }
+            // The server may have ended the session of a slow client before it knows.
+            (What::Port, "201") if matches!(self.person.manners, Manners::Slow | Manners::Deaf) => {
+            }
             (What::Port, "201") => judge.lives.connected_back(self.visit, judge.clock),
             (What::List(_), "301") => {
                 let listed: Vec<&str> = line.split(' ').skip(1).collect();
