@@ -1,5 +1,7 @@
 //! The simulator itself, and some of its seeds.
 
+#![expect(clippy::unwrap_used, reason = "in a test it is the failure")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
