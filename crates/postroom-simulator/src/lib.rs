@@ -1,7 +1,7 @@
 //! The engine with simulated clients, network, clock and disk.
 //!
 //! A [`Driver`] does for an [`Engine`](postroom_engine::Engine) what the server does with
-//! sockets, threads and a disk, and its owner decides when. [`simulate`] is an owner that a
+//! sockets, threads and a disk, and its owner decides when. [`simulate()`] is an owner that a
 //! seed decides: clients of all protocols behave well and badly, the network, the store,
 //! the process and the clock fail, and judges that know only what clients do and see check
 //! each promise.

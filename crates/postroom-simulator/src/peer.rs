@@ -33,7 +33,7 @@ pub(crate) struct Peer {
     pub(crate) connection: Option<ConnectionKey>,
     /// The connection whose peer was dialled, where the engine opened this one.
     pub(crate) front: Option<PeerKey>,
-    /// The client listens on [`PORT`].
+    /// The client listens on [`PORT`](crate::PORT).
     pub(crate) listens: bool,
     pub(crate) is_connected: bool,
     /// What waits in the socket for the engine.
