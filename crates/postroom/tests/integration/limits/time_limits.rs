@@ -124,10 +124,13 @@ fn a_login_that_has_come_is_taken_before_any_connection_is_ended() {
 #[test]
 fn a_complete_request_to_the_board_is_a_login() {
     let server = server_for_two();
-    let mut streams: Vec<_> = (0..3).map(|_| server.connect("board")).collect();
-    for stream in &mut streams {
+    // One that has not sent its request yet would be evicted for the third.
+    let stream = |_| {
+        let mut stream = server.connect("board");
         stream.send("s\n#rust\n");
-    }
+        stream
+    };
+    let mut streams: Vec<_> = (0..3).map(stream).collect();
     let silent = server.connect("board");
     let mut upload = server.connect("board");
     upload.send("u\nhi #rust");
