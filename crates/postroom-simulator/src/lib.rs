@@ -9,6 +9,8 @@
 #![expect(clippy::missing_panics_doc, reason = "a panic is how a defect shows")]
 
 mod act;
+mod campaign;
+mod checks;
 mod clients;
 mod disk;
 mod driver;
@@ -32,6 +34,7 @@ mod tally;
 mod texts;
 mod world;
 
+pub use campaign::{Found, simulate_all};
 pub use disk::Disk;
 pub use driver::{Driver, PORT};
 pub use passwords::set_password;

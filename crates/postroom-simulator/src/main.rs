@@ -3,11 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "its findings are what this program is for")]
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
@@ -15,17 +11,17 @@ use clap::Parser;
 use postroom_model::{Fault, set_fault};
 #[cfg(feature = "faults")]
 use postroom_simulator::prove;
-use postroom_simulator::{Case, Cut, Failure, On, Tally, replay, shrink, simulate};
+use postroom_simulator::{Cut, Found, On, replay, shrink, simulate_all};
 
 /// Simulates the server with clients, network, clock and disk that misbehave, and checks
 /// what it promises.
 #[derive(Debug, Parser)]
 #[command(max_term_width = 100)]
 struct Arguments {
-    /// How many seeds to simulate
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
-    seeds: u64,
-    /// The first of them; one alone unless --seeds says otherwise
+    /// How many seeds to simulate [default: 1000, or 1 with --seed]
+    #[arg(long, value_name = "N")]
+    seeds: Option<u64>,
+    /// The first of them [default: 0]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// Use the store on one machine, on a disk that fails and loses power
@@ -52,11 +48,9 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let is_one =
-        arguments.seed.is_some() && !std::env::args().any(|word| word.starts_with("--seeds"));
     let first = arguments.seed.unwrap_or(0);
-    let seeds = if is_one { 1 } else { arguments.seeds };
-    let cut = Cut { actions: arguments.actions, without: arguments.without.clone() };
+    let count = arguments.seeds.unwrap_or(if arguments.seed.is_some() { 1 } else { 1_000 });
+    let cut = Cut { actions: arguments.actions, without: arguments.without };
     let on = if arguments.disk { On::Disk } else { On::Memory };
     let began = Instant::now();
     // A panic is a finding, which is shown once.
@@ -67,26 +61,32 @@ fn main() -> ExitCode {
     }
     #[cfg(feature = "faults")]
     set_fault(arguments.fault);
-    let (seed, failure) = match simulate_all(on, first, seeds, &cut) {
+    match simulate_all(on, first..first.saturating_add(count), &cut) {
         Ok(tally) => {
             let seconds = began.elapsed().as_secs_f64();
-            println!("{seeds} seeds from {first}: no promise was broken ({seconds:.1} s)");
+            println!("{count} seeds from {first}: no promise was broken ({seconds:.1} s)");
             println!("{tally}");
-            return ExitCode::SUCCESS;
+            ExitCode::SUCCESS
         }
-        Err(first) => first,
-    };
-    println!("seed {seed}: {}", failure.what);
-    let cut = if cut == Cut::default() { shrink(Case { seed, on }, &failure) } else { cut };
-    let (again, trace) = replay(Case { seed, on }, &cut);
-    if arguments.trace {
+        Err(found) => {
+            show(found, arguments.trace);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Shows a failure, cut short unless it was before.
+fn show(found: Found, is_traced: bool) {
+    println!("{found}");
+    let Found { case, cut, failure } = found;
+    let cut = if cut == Cut::default() { shrink(case, &failure) } else { cut };
+    let (again, trace) = replay(case, &cut);
+    if is_traced {
         println!("{}", trace.join("\n"));
     }
     if let Err(failure) = again {
-        println!("cut short: {}", failure.what);
+        println!("cut short, {}", Found { case, cut, failure });
     }
-    println!("again: {}", command(Case { seed, on }, &cut));
-    ExitCode::FAILURE
 }
 
 #[cfg(feature = "faults")]
@@ -98,58 +98,10 @@ fn fault(name: &str) -> Result<Fault, String> {
 #[cfg(feature = "faults")]
 fn prove_judges(fault: Option<Fault>, seeds: u64) -> ExitCode {
     let faults = fault.map_or(Fault::ALL.to_vec(), |fault| vec![fault]);
-    let first_failure = |on, seeds| simulate_all(on, 0, seeds, &Cut::default()).err();
-    let not_found = prove(&faults, seeds, first_failure, |line| println!("{line}"));
+    let not_found = prove(&faults, seeds, |line| println!("{line}"));
     if not_found.is_empty() {
         return ExitCode::SUCCESS;
     }
     println!("not found: {not_found:?}");
     ExitCode::FAILURE
-}
-
-/// Simulates on all processors; what happened, or the failing seed with the lowest number.
-fn simulate_all(on: On, first: u64, seeds: u64, cut: &Cut) -> Result<Tally, (u64, Failure)> {
-    let next = AtomicU64::new(first);
-    let found: Mutex<Result<Tally, (u64, Failure)>> = Mutex::new(Ok(Tally::default()));
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + seeds {
-                        return;
-                    }
-                    let simulated = simulate(Case { seed, on }, cut);
-                    let mut found = found.lock().expect("nobody panics with it");
-                    match (&mut *found, simulated) {
-                        (Ok(all), Ok(tally)) => *all += tally,
-                        (Err((other, _)), Err(_)) if *other < seed => {}
-                        (_, Err(failure)) => {
-                            *found = Err((seed, failure));
-                            next.store(first + seeds, Ordering::Relaxed);
-                        }
-                        (Err(_), Ok(_)) => {}
-                    }
-                }
-            });
-        }
-    });
-    found.into_inner().expect("nobody panics with it")
-}
-
-/// The command that simulates a seed again.
-fn command(Case { seed, on }: Case, cut: &Cut) -> String {
-    let mut command = format!("cargo run --release -p postroom-simulator -- --seed {seed} --trace");
-    if on == On::Disk {
-        command.push_str(" --disk");
-    }
-    if let Some(actions) = cut.actions {
-        let _ = write!(command, " --actions {actions}");
-    }
-    if !cut.without.is_empty() {
-        let without: Vec<String> = cut.without.iter().map(ToString::to_string).collect();
-        let _ = write!(command, " --without {}", without.join(","));
-    }
-    command
 }

@@ -2,7 +2,8 @@
 
 use postroom_model::{Fault, set_fault};
 
-use crate::{Failure, On};
+use crate::campaign::simulate_all;
+use crate::simulate::{Cut, On};
 
 /// Faults that need the store on one machine.
 const OF_DISK: &[Fault] = &[
@@ -17,15 +18,10 @@ const OF_DISK: &[Fault] = &[
 /// The longest text of a judge in the table, in characters.
 const SAID_MAX: usize = 90;
 
-/// Puts each fault into the server, one after the other, and prints by `line` a row of a
-/// table for it. `first_failure` simulates so many seeds from the first on; returns the
-/// faults that it has not found.
-pub fn prove(
-    faults: &[Fault],
-    seeds: u64,
-    first_failure: impl Fn(On, u64) -> Option<(u64, Failure)>,
-    mut line: impl FnMut(String),
-) -> Vec<Fault> {
+/// Puts each fault into the server, one after the other, simulates so many seeds at most
+/// with it, and prints by `line` a row of a table for it. Returns the faults that no seed
+/// has found.
+pub fn prove(faults: &[Fault], seeds: u64, mut line: impl FnMut(String)) -> Vec<Fault> {
     line("| fault | what it breaks | store | seeds | what the judge says |".to_owned());
     line("|---|---|---|---|---|".to_owned());
     let mut not_found = Vec::new();
@@ -33,15 +29,15 @@ pub fn prove(
         let is_of_disk = OF_DISK.contains(fault);
         let (on, store) = if is_of_disk { (On::Disk, "disk") } else { (On::Memory, "memory") };
         set_fault(Some(*fault));
-        let found = first_failure(on, seeds);
+        let simulated = simulate_all(on, 0..seeds, &Cut::default());
         set_fault(None);
-        let (needed, said) = match found {
-            Some((seed, failure)) => ((seed + 1).to_string(), said(&failure.what)),
-            None => {
-                not_found.push(*fault);
-                (format!("not within {seeds}"), String::new())
-            }
+        let (needed, said) = match &simulated {
+            Err(found) => ((found.case.seed + 1).to_string(), said(&found.failure.what)),
+            Ok(_) => (format!("not within {seeds}"), String::new()),
         };
+        if simulated.is_ok() {
+            not_found.push(*fault);
+        }
         line(format!("| `{}` | {} | {store} | {needed} | {said} |", fault.name(), fault.breaks()));
     }
     not_found

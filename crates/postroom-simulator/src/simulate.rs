@@ -58,29 +58,35 @@ pub fn replay(case: Case, cut: &Cut) -> (Result<Tally, Failure>, Vec<String>) {
 }
 
 fn run(case: Case, cut: &Cut, is_traced: bool) -> (Result<Tally, Failure>, Vec<String>) {
-    let seed = case.seed;
     match case.on {
-        On::Memory => run_on(seed, Scenario::new(seed), MemoryDisk::default(), cut, is_traced),
+        On::Memory => run_on(case, MemoryDisk::default(), cut, is_traced),
         On::Disk => {
-            let disk = SqliteDisk::new(seed).expect("a folder can be made");
-            run_on(seed, Scenario::on_disk(seed), disk, cut, is_traced)
+            let disk = SqliteDisk::new(case.seed).expect("a folder can be made");
+            run_on(case, disk, cut, is_traced)
         }
     }
 }
 
+fn scenario(Case { seed, on }: Case) -> Scenario {
+    match on {
+        On::Memory => Scenario::new(seed),
+        On::Disk => Scenario::on_disk(seed),
+    }
+}
+
 fn run_on<D: TroubledDisk>(
-    seed: u64,
-    mut scenario: Scenario,
+    case: Case,
     disk: D,
     cut: &Cut,
     is_traced: bool,
 ) -> (Result<Tally, Failure>, Vec<String>) {
+    let mut scenario = scenario(case);
     if let Some(actions) = cut.actions {
         scenario.actions = scenario.actions.min(actions);
     }
     scenario.settings.logs_requests |= is_traced;
     let actions = scenario.actions;
-    let mut world = World::new(seed, scenario, disk, is_traced);
+    let mut world = World::new(case.seed, scenario, disk, is_traced);
     world.leave_out(&cut.without);
     let ran = panic::catch_unwind(AssertUnwindSafe(|| world.run()));
     let ran = ran.map(|()| world.tally()).map_err(|panic| Failure {
@@ -104,7 +110,7 @@ pub fn shrink(case: Case, failure: &Failure) -> Cut {
     if !fails(&cut) {
         cut.actions = None;
     }
-    let scenario = Scenario::new(case.seed);
+    let scenario = scenario(case);
     // Fewer clients, one after the other.
     for client in 0..scenario.people.len() {
         let fewer = Cut { without: [&cut.without[..], &[client]].concat(), ..cut.clone() };

@@ -50,7 +50,7 @@ impl Talk {
         }
         match self.asked.front().map(|asked| asked.what.clone()) {
             Some(What::Post(id)) => {
-                assert_eq!(line, "operation success");
+                assert!(line == "operation success", "a post is answered with {line:?}");
                 self.answered(line, judge);
                 judge.acknowledged(id);
             }

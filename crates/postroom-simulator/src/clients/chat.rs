@@ -142,7 +142,8 @@ impl Talk {
                 let id = text_of(shown);
                 judge.check_shown(id, author, shown);
                 judge.lives.heard(id);
-                assert_eq!(judge.texts[id.0].place, Place::Live(self.person.name));
+                let place = &judge.texts[id.0].place;
+                assert!(*place == Place::Live(self.person.name), "{id:?} is for {place:?}");
             }
             Some((author, of)) => {
                 let channel = channel(of.trim_end_matches(')'));

@@ -142,8 +142,8 @@ impl Judge {
         let Some(written) = self.texts.get(id.0) else {
             panic!("nobody has written {shown:?}");
         };
-        assert_eq!(written.shown, shown, "{id:?} is shown otherwise than it was written");
-        assert_eq!(written.author, author, "the author of {id:?}");
+        assert!(written.shown == shown, "{id:?} is {:?}, and shown as {shown:?}", written.shown);
+        assert!(written.author == author, "{id:?} is by {}, not {author}", written.author);
         assert!(!written.is_refused(), "{id:?} is refused and shown");
     }
 }

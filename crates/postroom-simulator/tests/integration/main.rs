@@ -2,30 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test it is the failure")]
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use postroom_simulator::{Case, Cut, On, replay, simulate, simulate_all};
 
-use postroom_simulator::{Case, Cut, On, replay, simulate};
-
-/// Simulates seeds on all processors, none of which may fail: so many, unless
-/// `POSTROOM_SEEDS` says otherwise.
+/// Simulates seeds, none of which may fail: so many, unless `POSTROOM_SEEDS` says otherwise.
 fn run(on: On, seeds: u64) {
     let seeds = std::env::var("POSTROOM_SEEDS").map_or(seeds, |seeds| seeds.parse().unwrap());
-    let next = AtomicU64::new(0);
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let seed = next.fetch_add(1, Ordering::Relaxed)
-                    && seed < seeds
-                {
-                    if let Err(failure) = simulate(Case { seed, on }, &Cut::default()) {
-                        panic!("seed {seed} on {on:?}: {}", failure.what);
-                    }
-                }
-            });
-        }
-    });
+    if let Err(found) = simulate_all(on, 0..seeds, &Cut::default()) {
+        panic!("{found}");
+    }
 }
 
 #[test]

@@ -1,0 +1,135 @@
+//! What holds at the end of each turn of the server, seen from outside.
+
+use crate::clients::What;
+use crate::link::Link;
+use crate::person::{Manners, Speaks};
+use crate::world::{TroubledDisk, World};
+
+/// Turns in which a polite client is served, where nothing is in its way.
+const TURNS_MAX: u32 = 400;
+
+/// Bytes of the longest answer, but for the pages of a timeline.
+const ANSWER_BYTES_MAX: usize = 4 << 10;
+
+impl<D: TroubledDisk> World<D> {
+    /// Checks a turn that has ended.
+    pub(crate) fn check_turn(&mut self) {
+        self.check_limits();
+        self.check_waiting();
+        self.check_before_login();
+        self.check_prompt();
+        self.count_turn();
+    }
+
+    /// Limits of the engine that can be seen from outside.
+    fn check_limits(&mut self) {
+        let settings = &self.scenario.settings;
+        let connections = self.driver.engine.connections();
+        let backs = self.links.values().filter(|link| link.is_back).count() + self.dials.len();
+        assert!(
+            connections <= settings.connections_max + backs,
+            "{connections} connections of {}",
+            settings.connections_max
+        );
+    }
+
+    /// The bytes that wait are no more than may wait.
+    fn check_waiting(&mut self) {
+        let settings = &self.scenario.settings;
+        let most = settings.session.output_bytes_max + ANSWER_BYTES_MAX;
+        let mut before = std::mem::take(&mut self.waited);
+        let mut in_all = 0;
+        for peer in self.driver.live() {
+            let waiting = self.driver.waiting(peer);
+            // Pages of a timeline are longer.
+            let link = self.links.get(&peer);
+            let has_pages =
+                link.is_none_or(|link| self.clients[link.client].person.speaks == Speaks::Board);
+            assert!(has_pages || waiting <= most, "{waiting} bytes of {most} wait for {peer:?}");
+            // The limit in all holds when a turn begins.
+            in_all += waiting.min(before.remove(&peer).unwrap_or(0));
+            self.waited.insert(peer, waiting);
+        }
+        let most = settings.output_bytes_in_all;
+        assert!(in_all <= most, "{in_all} bytes of {most} wait in all");
+    }
+
+    /// No more connections that say nothing than may wait for their login.
+    fn check_before_login(&self) {
+        let turns = self.turns;
+        let is_mute = |link: &&Link| {
+            let talk = self.clients[link.client].talk.as_ref();
+            talk.is_some_and(|talk| talk.visit == link.visit && talk.is_mute)
+        };
+        // One that has just come is looked at in the next turn, and ended after it.
+        let waits = |link: &&Link| !link.has_end && !link.is_dead && link.opened + 2 < turns;
+        let waiting = self.links.values().filter(is_mute).filter(waits).count();
+        let most = (self.scenario.settings.connections_max / 4).max(1);
+        assert!(waiting <= most, "{waiting} connections wait for their login, of {most}");
+    }
+
+    /// What waits for nothing but the server is answered when that has nothing to do, though
+    /// a commit is under way.
+    fn check_prompt(&self) {
+        let is_idle = !self.is_woken && !self.driver.engine.has_work();
+        let rates = self.scenario.settings.rates != postroom_engine::RateLimits::default();
+        if !is_idle || rates || !self.scenario.store.is_prompt() || self.is_stopping {
+            return;
+        }
+        for client in &self.clients {
+            let is_polite = client.person.manners == Manners::Polite;
+            let talk = client.talk.as_ref().filter(|talk| is_polite && !talk.has_ended);
+            // What was read may have to be removed first.
+            let Some(talk) = talk.filter(|talk| talk.speaks() == Speaks::Chat && !talk.has_read)
+            else {
+                continue;
+            };
+            let waits = talk.outbox.is_empty()
+                && !talk.asked.is_empty()
+                && talk.asked.iter().all(|asked| asked.what.is_live());
+            let is_quiet = self.links.get(&talk.front).is_some_and(Link::is_quiet);
+            assert!(!waits || !is_quiet, "{} waits for {:?}", client.person.name, talk.asked);
+        }
+    }
+
+    /// A polite client whose lines have all arrived is served within a number of turns.
+    fn count_turn(&mut self) {
+        let store_waits =
+            !self.jobs.is_empty() || (self.scenario.store.late > 0 && !self.is_calm());
+        for client in &mut self.clients {
+            let is_polite = client.person.manners == Manners::Polite;
+            // A request on the board may end with a pause.
+            let pauses = client.person.speaks == Speaks::Board;
+            let Some(talk) =
+                client.talk.as_mut().filter(|talk| is_polite && talk.has_ended == pauses)
+            else {
+                continue;
+            };
+            let link = self.links.get(&talk.front);
+            let is_quiet = link.is_some_and(Link::is_quiet);
+            // On im some wait for others, or a message that is being pushed is read or removed
+            // first; on the board all wait for the store.
+            let speaks = client.person.speaks;
+            let may_wait = speaks == Speaks::Im || store_waits;
+            let own_waits = speaks == Speaks::Board || speaks == Speaks::Im && store_waits;
+            let waits_for_server = |what: &What| {
+                what.is_live() && !own_waits || !may_wait && !matches!(what, What::Posts)
+            };
+            let rates = self.scenario.settings.rates != postroom_engine::RateLimits::default();
+            if is_quiet
+                && !rates
+                && talk.outbox.is_empty()
+                && !talk.asked.is_empty()
+                && talk.asked.iter().all(|asked| waits_for_server(&asked.what))
+            {
+                talk.turns_waited += 1;
+                assert!(
+                    talk.turns_waited <= TURNS_MAX,
+                    "{} waits for {:?} since {TURNS_MAX} turns",
+                    client.person.name,
+                    talk.asked
+                );
+            }
+        }
+    }
+}
