@@ -9,7 +9,7 @@ mod board;
 mod chat;
 mod conversation;
 mod dialogue;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod im;
 mod line;

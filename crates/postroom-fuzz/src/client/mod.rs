@@ -22,10 +22,10 @@ use postroom_client::{
     BoardArguments, ChatArguments, ClientError, ImArguments, MailArguments, ReadArguments,
     SendArguments, board_with, chat_with, im_with, mail_with, read_to, send_from,
 };
+use postroom_testing::terminal::check_safe;
 use tempfile::NamedTempFile;
 
 use self::server::Server;
-use crate::safety::check_safe;
 
 /// How long a client waits for the server: the server ends its side before.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -151,16 +151,16 @@ fn run(input: &[u8], client: impl FnOnce(u16, &mut Vec<u8>) -> Result<(), Client
 
 /// What is typed, all at once, through a pipe.
 fn typed(lines: &str) -> PipeReader {
-    let (reader, mut writer) = io::pipe().unwrap();
-    writer.write_all(lines.as_bytes()).unwrap();
+    let (reader, mut writer) = io::pipe().expect("the process may open a pipe");
+    writer.write_all(lines.as_bytes()).expect("a pipe takes a few lines");
     reader
 }
 
 fn password_file() -> PathBuf {
     static FILE: OnceLock<NamedTempFile> = OnceLock::new();
     let file = FILE.get_or_init(|| {
-        let file = NamedTempFile::new().unwrap();
-        file.as_file().write_all(b"12345\n").unwrap();
+        let file = NamedTempFile::new().expect("a file can be made");
+        file.as_file().write_all(b"12345\n").expect("the disk has room");
         file
     });
     file.path().to_owned()

@@ -29,13 +29,13 @@ thread_local! {
 
 impl Server {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let port = listener.local_addr().expect("a listener has an address").port();
         let (scripts, received) = channel::<Vec<Step>>();
         let (ended, ends) = channel();
         std::thread::spawn(move || {
             while let Ok(script) = received.recv() {
-                let (front, _) = listener.accept().unwrap();
+                let (front, _) = listener.accept().expect("a client connects");
                 Peer::new(front).play(&script);
                 if ended.send(()).is_err() {
                     return;
@@ -48,9 +48,9 @@ impl Server {
     /// Runs a client against a server that plays this script.
     pub(super) fn serve<T>(script: &[u8], client: impl FnOnce(u16) -> T) -> T {
         SERVER.with(|server| {
-            server.scripts.send(steps(script)).unwrap();
+            server.scripts.send(steps(script)).expect("the server runs");
             let outcome = client(server.port);
-            server.ends.recv().unwrap();
+            server.ends.recv().expect("the server plays the script");
             outcome
         })
     }
@@ -67,8 +67,8 @@ struct Peer {
 
 impl Peer {
     fn new(front: TcpStream) -> Self {
-        front.set_nodelay(true).unwrap();
-        front.set_read_timeout(Some(PATIENCE)).unwrap();
+        front.set_nodelay(true).expect("TCP has the option");
+        wait_for(&front, PATIENCE);
         Self { front, back: None, heard: Vec::new(), speaks_back: false }
     }
 
@@ -113,7 +113,7 @@ impl Peer {
         if let (None, Some(port)) = (&self.back, port)
             && let Ok(back) = TcpStream::connect(("127.0.0.1", port))
         {
-            back.set_read_timeout(Some(PATIENCE)).unwrap();
+            wait_for(&back, PATIENCE);
             self.back = Some(back);
         }
     }
@@ -124,10 +124,15 @@ impl Peer {
             // The client may be gone already.
             let _ = stream.shutdown(Shutdown::Write);
         }
-        self.front.set_read_timeout(Some(END_WAIT_MAX)).unwrap();
+        wait_for(&self.front, END_WAIT_MAX);
         let mut rest = [0; 4_096];
         while matches!(self.front.read(&mut rest), Ok(1..)) {}
         // Thousands of connections a second would leave as many waiting for stray segments.
         let _ = SockRef::from(&self.front).set_linger(Some(Duration::ZERO));
     }
+}
+
+/// A read of this stream waits so long at most.
+fn wait_for(stream: &TcpStream, time: Duration) {
+    stream.set_read_timeout(Some(time)).expect("the time is not zero");
 }

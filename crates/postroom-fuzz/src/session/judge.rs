@@ -16,8 +16,7 @@ use std::collections::BTreeSet;
 
 use postroom_model::{Mark, Notice};
 use postroom_protocol::{Close, Input, Outputs, Stream};
-
-use crate::safety::check_safe;
+use postroom_testing::terminal::{check_safe, without_refusals};
 
 const LINE_BYTES_MAX: usize = 32_768;
 const PUSH_BYTES_MAX: usize = 1_024;
@@ -135,18 +134,7 @@ impl Judge {
 
     /// What the client has been told on its connection, without telnet's refusals.
     pub(super) fn front(&self) -> String {
-        let mut bytes = &self.front[..];
-        let mut text = Vec::new();
-        while let [first, rest @ ..] = bytes {
-            bytes = match (first, rest) {
-                (255, [252 | 254, _, rest @ ..]) => rest,
-                (byte, rest) => {
-                    text.push(*byte);
-                    rest
-                }
-            };
-        }
-        check_safe("the front stream", &text)
+        check_safe("the front stream", &without_refusals(&self.front))
     }
 
     pub(super) fn back(&self) -> String {

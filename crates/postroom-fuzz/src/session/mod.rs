@@ -54,7 +54,7 @@ pub(crate) fn chat(input: &[u8]) {
 /// Plays the script, and once more with its bytes one at a time and one request a turn:
 /// the client is told the same.
 fn run(protocol: &str, input: &[u8]) {
-    let protocol = Protocol::find(protocol).unwrap();
+    let protocol = Protocol::find(protocol).expect("a protocol has this name");
     let steps = steps(input);
     let whole = Bench::play(protocol, &steps, Cut::Whole);
     // Which message is confirmed may depend on which bytes proved receipt.

@@ -8,9 +8,9 @@ use postroom_model::{
     Event, LogInRefusal, Mark, Name, NameList, NotTold, Page, Position, Post, PostRefusal, Posted,
     Reply, Request, SessionKey, Text, Told,
 };
+use postroom_testing::terminal::HOSTILE;
 
 use super::judge::Judge;
-use crate::safety::HOSTILE;
 
 /// The requests of the session, and the numbers of what it was told.
 #[derive(Default)]
@@ -26,13 +26,13 @@ pub(super) struct Office {
 }
 
 fn name(name: &str) -> Name {
-    Name::new(name).unwrap()
+    Name::new(name).expect("the office has valid names")
 }
 
 fn committed<T>(outcome: T) -> Committed<T> {
     let mut batch = Batch::new();
     batch.push(outcome);
-    batch.commit(|| Ok::<_, ()>(())).unwrap().next().unwrap()
+    batch.commit(|| Ok::<_, ()>(())).ok().and_then(|mut ended| ended.next()).expect("it was one")
 }
 
 impl Office {
@@ -138,7 +138,7 @@ impl Office {
         let (text, mark) = self.line(false, is_marked);
         let author = Author::Account(name("eve"));
         let post = Post { author, channels: vec![Channel::lobby()], text };
-        Posted::in_each(&committed(Arc::new(post)), mark).next().unwrap()
+        Posted::in_each(&committed(Arc::new(post)), mark).next().expect("it is in a channel")
     }
 
     /// The event of an action.
@@ -168,7 +168,8 @@ impl Office {
 
 fn text(number: &str, is_long: bool) -> Text {
     let repeats = if is_long { 60 } else { 1 };
-    Text::from_bytes(format!("{number}{}", HOSTILE.repeat(repeats)).as_bytes()).unwrap()
+    Text::from_bytes(format!("{number}{}", HOSTILE.repeat(repeats)).as_bytes())
+        .expect("it is short enough")
 }
 
 /// Present accounts: more of the longest names than an answer may list, and few.
