@@ -37,9 +37,9 @@ macro_rules! faults {
 }
 
 faults! {
-    /// A message is acknowledged when its group is planned.
+    /// A group is committed when the next one begins.
     AcknowledgedTooEarly, "acknowledged-too-early", "an acknowledgement follows the commit";
-    /// A post is shown when its group is planned.
+    /// A post is shown when the store is asked to keep it.
     ShownTooEarly, "shown-too-early", "posts are stored before they are shown";
     /// The database does not sync.
     SyncForgotten, "sync-forgotten", "an acknowledgement follows the sync";

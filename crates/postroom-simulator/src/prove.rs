@@ -13,6 +13,15 @@ const OF_DISK: &[Fault] = &[
     Fault::FullDiskRemembered,
     Fault::SweepTakesUnread,
     Fault::DamageStopsServer,
+    Fault::AcknowledgedTooEarly,
+    Fault::CapacityExceeded,
+    Fault::ShareIgnored,
+    Fault::RemovalNotStored,
+    Fault::AccountsUnlimited,
+    Fault::ChannelTrimmed,
+    Fault::UnreadEvicted,
+    Fault::PresentTwice,
+    Fault::PasswordIgnored,
 ];
 
 /// The longest text of a judge in the table, in characters.

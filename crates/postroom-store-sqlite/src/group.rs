@@ -72,14 +72,6 @@ impl Group {
         }
     }
 
-    /// Whether it reads nothing.
-    pub(crate) fn stores_only(&self) -> bool {
-        let is_read = |call: &Call| {
-            matches!(call, Call::Read { .. } | Call::Latest { .. } | Call::Timeline { .. })
-        };
-        !self.calls.iter().any(|(_, call)| is_read(call))
-    }
-
     /// Bytes that the rows of the messages and posts take.
     pub(crate) fn stored_bytes(&self) -> u64 {
         self.calls.iter().filter_map(|(_, call)| stored_bytes(call)).sum()

@@ -1,7 +1,7 @@
 //! What a store in memory holds, and what each call does to it: as plainly as it can
 //! be written.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,8 +11,10 @@ use postroom_model::{
 
 use crate::{
     AccountId, AccountSummary, Call, Key, Lease, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX,
-    PROTECTED_MS, PasswordHash, Presence, Timestamp,
+    PROTECTED_MS, PasswordHash, Timestamp,
 };
+
+use super::session::Session;
 
 /// What is kept when the store is dropped.
 #[derive(Debug, Default)]
@@ -45,79 +47,6 @@ struct Said {
     number: u64,
     stored: Timestamp,
     post: Arc<Post>,
-}
-
-/// What is forgotten when the store is dropped.
-#[derive(Debug, Default)]
-pub(super) struct Session {
-    leased: HashSet<(AccountId, u64)>,
-    /// Accounts that are present with the number of their claims, in the order of
-    /// their first claims.
-    present: Vec<(AccountId, u32)>,
-    /// Channels with members.
-    held: HashSet<Channel>,
-    /// The account of each session.
-    sessions: Vec<AccountId>,
-    /// Accounts that were opened by calls whose completions are not taken yet.
-    opened: Vec<AccountId>,
-}
-
-impl Session {
-    pub(super) fn session_began(&mut self, account: AccountId) {
-        self.sessions.push(account);
-    }
-
-    pub(super) fn completed(&mut self, outcome: &Outcome) {
-        if let Outcome::Opened { account, .. } = outcome {
-            self.opened.push(*account);
-        }
-    }
-
-    pub(super) fn completions_taken(&mut self) {
-        self.opened.clear();
-    }
-
-    pub(super) fn session_ended(&mut self, account: AccountId) {
-        if let Some(place) = self.sessions.iter().position(|other| *other == account) {
-            self.sessions.swap_remove(place);
-        }
-    }
-
-    pub(super) fn set_members(&mut self, channel: &Channel, has_members: bool) {
-        if has_members {
-            self.held.insert(channel.clone());
-        } else {
-            self.held.remove(channel);
-        }
-    }
-
-    fn is_present(&self, account: AccountId) -> bool {
-        self.present.iter().any(|(present, _)| *present == account)
-    }
-
-    fn active(&self) -> u32 {
-        u32::try_from(self.present.len()).unwrap_or(u32::MAX)
-    }
-
-    fn claim(&mut self, account: AccountId, alone: bool) -> Outcome {
-        if alone && self.is_present(account) && !faulty(Fault::PresentTwice) {
-            return Outcome::PresentAlready;
-        }
-        match self.present.iter_mut().find(|(present, _)| *present == account) {
-            Some((_, claims)) => *claims += 1,
-            None => self.present.push((account, 1)),
-        }
-        Outcome::Claimed { presence: Presence::new(account), active: self.active() }
-    }
-
-    fn release(&mut self, account: AccountId, name: Name) -> Outcome {
-        if let Some((_, claims)) = self.present.iter_mut().find(|(present, _)| *present == account)
-        {
-            *claims -= 1;
-        }
-        self.present.retain(|(_, claims)| *claims > 0);
-        Outcome::Released { name, remains: self.is_present(account), active: self.active() }
-    }
 }
 
 /// What a call may create, and for whom.
@@ -189,8 +118,7 @@ impl Books {
             Call::Read { account } => self.lease(session, account),
             Call::Confirm { leases } if is_full => give_back(session, &leases),
             Call::Confirm { leases } => {
-                let removed = if faulty(Fault::RemovalNotStored) { &[][..] } else { &leases };
-                for lease in removed {
+                for lease in &leases {
                     self.account_mut(lease.account()).mailbox.remove(&lease.sequence());
                 }
                 give_back(session, &leases);
@@ -212,20 +140,6 @@ impl Books {
                 self.set_password(&name, password, creator)
             }
             Call::ListAccounts => Outcome::Accounts(self.summaries()),
-        }
-    }
-
-    /// The outcome that a message or post is about to have, where that is told too early.
-    pub(super) fn promised(&self, call: &Call) -> Option<Outcome> {
-        match call {
-            Call::Compose { recipient: name, .. } if faulty(Fault::AcknowledgedTooEarly) => {
-                let (recipient, name) = (self.find(name)?, name.clone());
-                Some(Outcome::Composed { recipient, name, registered: false })
-            }
-            Call::Post { post, .. } if faulty(Fault::ShownTooEarly) => {
-                Some(Outcome::Posted { post: Arc::clone(post), created: 0 })
-            }
-            _ => None,
         }
     }
 
@@ -260,7 +174,7 @@ impl Books {
         }
         let account = Account { name: name.clone(), password: None, mailbox: BTreeMap::new() };
         let is_free = self.accounts.len() < limits.accounts_max as usize;
-        if is_free || faulty(Fault::AccountsUnlimited) {
+        if is_free {
             self.accounts.push(account);
         } else {
             let mut ids = (0..).map(AccountId).take(self.accounts.len());
@@ -282,7 +196,7 @@ impl Books {
             Author::Board => false,
         };
         password.is_none()
-            && (mailbox.is_empty() || faulty(Fault::UnreadEvicted))
+            && mailbox.is_empty()
             && !is_used
             && !messages.any(|message| message.sender == id)
             && !posts.any(author)
@@ -333,12 +247,10 @@ impl Books {
         let name = self.name(id).clone();
         let limits = creator.limits;
         let capacity = limits.mailbox_capacity;
-        let most = capacity + u32::from(faulty(Fault::CapacityExceeded));
         let of_sender = |other: &&Message| other.sender == message.sender;
         let share = limits.mailbox_share().map_or(usize::MAX, |share| share as usize);
         let is_share_used = self.account(id).mailbox.values().filter(of_sender).count() >= share;
-        let is_share_used = is_share_used && !faulty(Fault::ShareIgnored);
-        let is_full = self.unread(id) >= most || is_share_used;
+        let is_full = self.unread(id) >= capacity || is_share_used;
         if is_full && !faulty(Fault::RefusedAndStored) {
             return Outcome::MailboxFull { recipient: name, capacity };
         }
@@ -429,7 +341,7 @@ impl Books {
             });
             let kept = &mut self.channels[place].1;
             kept.push_back(said);
-            let most = limits.channel_posts - u32::from(faulty(Fault::ChannelTrimmed));
+            let most = limits.channel_posts;
             if kept.len() > most as usize {
                 kept.pop_front();
             }

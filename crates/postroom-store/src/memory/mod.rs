@@ -8,11 +8,13 @@
 //! account or channel keep theirs. A test can also make the disk full.
 
 mod books;
+mod session;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_model::{Batch, Channel, Committed, Fault, Name, faulty};
@@ -22,7 +24,8 @@ use crate::{
     StoreFailure, Ticket, Timestamp,
 };
 
-use books::{Books, Session};
+use books::Books;
+use session::Session;
 
 /// What a store in memory keeps when it is dropped, and how its test controls it.
 #[derive(Clone, Debug, Default)]
@@ -212,13 +215,17 @@ impl MemoryStore {
             .any(|call| matches!(call, Call::SetPassword { name, .. } if name == account))
     }
 
-    /// Completes calls before they are carried out, where a fault says so.
-    fn promise(&mut self, calls: &[(Waiting, Fate)], books: &Books) {
-        for (waiting, _) in calls.iter().filter(|(_, fate)| *fate == Fate::CarriedOut) {
-            if let Some(outcome) = books.promised(&waiting.call) {
-                let (ticket, end) = (waiting.ticket, End::Done(committed(outcome)));
-                self.completions.push(Completion { ticket, end });
-                self.promised.insert(ticket);
+    /// Completes posts before they are kept, where a fault says so.
+    fn promise(&mut self, calls: &[(Waiting, Fate)]) {
+        for (Waiting { ticket, call }, fate) in calls {
+            if let Call::Post { post, .. } = call
+                && *fate == Fate::CarriedOut
+                && faulty(Fault::ShownTooEarly)
+            {
+                let outcome = Outcome::Posted { post: Arc::clone(post), created: 0 };
+                let end = End::Done(committed(outcome));
+                self.completions.push(Completion { ticket: *ticket, end });
+                self.promised.insert(*ticket);
             }
         }
     }
@@ -299,7 +306,7 @@ impl Store for MemoryStore {
         if calls.is_empty() {
             return None;
         }
-        self.promise(&calls, &disk.0.borrow().books);
+        self.promise(&calls);
         self.last_job += 1;
         let job = self.last_job;
         self.under_way.push(UnderWay { job, now, calls });
