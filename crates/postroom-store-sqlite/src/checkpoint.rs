@@ -1,11 +1,13 @@
 //! Moving the write-ahead log into the table file without stalling commits.
 //!
-//! The checkpointer copies most of the log while commits go on, on its own thread; or
-//! between two jobs, where one thread does everything.
-//! What they add meanwhile would keep the log growing for ever, so the store
-//! copies that short rest itself, between two commits, after which SQLite begins
-//! the log anew at its start: there its blocks are already allocated, and a sync
-//! costs less than half.
+//! The checkpointer copies the log while commits go on, on its own thread; or between two
+//! jobs, where one thread does everything. It copies a little at a time: a commit whose
+//! sync meets that of the table file waits for it.
+//!
+//! What commits add meanwhile would keep the log growing for ever. So once the log has its
+//! usual length, the store copies the short rest itself, between two commits, after which
+//! SQLite begins the log anew at its start: there its blocks are already allocated, and a
+//! sync costs less than half.
 
 use std::error::Error;
 use std::fs::{File, OpenOptions};
@@ -24,9 +26,11 @@ use crate::file;
 use crate::platform::Platform;
 use crate::schema;
 
-/// Pages in the log at which the checkpointer begins: 8 MiB.
-const BEGIN_PAGES: u32 = 2_048;
-/// Pages that the store copies itself: about a millisecond.
+/// Pages that the checkpointer copies at a time: 2 MiB.
+const STEP_PAGES: u32 = 512;
+/// Pages in the log at which it is to begin anew: 8 MiB.
+const USUAL_PAGES: u32 = 2_048;
+/// Pages that the store copies itself, at most: about a millisecond.
 const REST_PAGES: u32 = 256;
 /// Pages in the log at which commits wait for the checkpointer's thread: 64 MiB.
 const WAIT_PAGES: u32 = 16_384;
@@ -151,30 +155,30 @@ impl Checkpoints {
     /// Does after a commit what the length of the log asks for.
     pub(crate) fn tend(&self, connection: &Connection, pages: u32) -> Result<(), StoreFailure> {
         let mut state = self.shared.lock();
-        if pages < BEGIN_PAGES {
-            if let State::Copied(_) = *state {
-                *state = State::Idle;
-            }
-            return Ok(());
-        }
         let has_thread = self.shared.has_thread.load(Ordering::Relaxed);
         while has_thread && pages >= WAIT_PAGES && matches!(*state, State::Wanted) {
             state = self.shared.wait(state);
         }
-        match *state {
-            State::Copied(copied) if pages.saturating_sub(copied) <= REST_PAGES => {
-                *state = State::Idle;
-                drop(state);
-                copy(connection).map(drop).map_err(|error| checkpoint_failed(error.to_string()))
-            }
-            State::Idle | State::Copied(_) => {
-                *state = State::Wanted;
-                self.shared.changed.notify_all();
-                Ok(())
-            }
-            State::Failed(ref cause) => Err(checkpoint_failed(cause.clone())),
-            State::Wanted | State::Closed => Ok(()),
+        let copied = match *state {
+            State::Copied(copied) if copied <= pages => copied,
+            // Nothing of a log that has begun anew.
+            State::Copied(_) | State::Idle => 0,
+            State::Failed(ref cause) => return Err(checkpoint_failed(cause.clone())),
+            State::Wanted | State::Closed => return Ok(()),
+        };
+        let rest = pages - copied;
+        if pages >= USUAL_PAGES && rest <= REST_PAGES {
+            *state = State::Idle;
+            drop(state);
+            return copy(connection)
+                .map(drop)
+                .map_err(|error| checkpoint_failed(error.to_string()));
         }
+        if pages >= USUAL_PAGES || rest >= STEP_PAGES {
+            *state = State::Wanted;
+            self.shared.changed.notify_all();
+        }
+        Ok(())
     }
 }
 
@@ -298,7 +302,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 /// commits need not wait for the file system's journal either.
 pub(crate) fn preallocate(database: &Path, space: &DiskSpace) -> Result<(), OpenError> {
     const CHUNK: &[u8] = &[0; 64 << 10];
-    const LENGTH: u64 = BEGIN_PAGES as u64 * (4_096 + 24);
+    const LENGTH: u64 = USUAL_PAGES as u64 * (4_096 + 24);
     if !space.has_beyond_reserve(LENGTH) {
         return Ok(());
     }
@@ -342,7 +346,7 @@ mod tests {
         let (checkpoints, mut checkpointer) = pair(PathBuf::new(), Platform::default());
         assert!(!checkpointer.step().unwrap());
         let connection = Connection::open_in_memory().unwrap();
-        checkpoints.tend(&connection, BEGIN_PAGES).unwrap();
+        checkpoints.tend(&connection, STEP_PAGES).unwrap();
         checkpoints.tend(&connection, WAIT_PAGES).unwrap();
         checkpointer.step().unwrap_err();
         checkpoints.check().unwrap_err();
