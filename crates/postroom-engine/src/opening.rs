@@ -94,9 +94,6 @@ impl<S: Store> Engine<S> {
                 self.remove(key, Ending::AsItsPhase);
             }
         }
-        if self.has_place() {
-            self.evicted.clear();
-        }
     }
 
     fn is_being_evicted(&self, key: ConnectionKey) -> bool {

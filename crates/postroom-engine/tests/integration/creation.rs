@@ -7,8 +7,7 @@ use std::time::Duration;
 use postroom_engine::{CreationLimits, CreationRates, EngineSettings, ListenerOptions, Proof};
 use postroom_store::{Limits, MemoryDisk};
 
-use postroom_simulator::Driver;
-use postroom_simulator::set_password;
+use postroom_simulator::{Driver, set_password};
 
 /// A peer may create ten accounts and ten hashtags an hour; all local programs twenty.
 fn driver() -> Driver {

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use postroom_engine::EngineSettings;
+use postroom_engine::{EngineSettings, What};
 use postroom_protocol::Settings;
 use postroom_store::{Limits, MemoryDisk};
 
-use postroom_simulator::set_password;
-use postroom_simulator::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey, set_password};
 
 /// An account with the password that im asks for.
 fn with_account_on_im(settings: EngineSettings) -> Driver {
@@ -271,4 +270,68 @@ fn what_a_client_of_im_does_not_confirm_counts_in_what_waits_in_all() {
     let ended = silent.iter().filter(|key| driver.is_gone(**key)).count();
     assert!(ended > 0 && ended < SESSIONS, "{ended} ended");
     assert!(!driver.is_gone(poster));
+}
+
+#[test]
+fn an_upload_without_an_end_is_refused_beyond_a_line() {
+    let session = Settings { line_bytes_max: 1_000, ..Settings::default() };
+    let settings = EngineSettings { session, ..EngineSettings::default() };
+    let mut driver = Driver::new(settings, Limits::default());
+    let eve = driver.connect("board");
+    driver.send(eve, &[b"u\n", &[b'x'; 1_002][..]].concat());
+    driver.settle();
+    assert!(driver.lines(eve).is_empty());
+    driver.send(eve, b"x");
+    driver.settle();
+    assert_eq!(driver.lines(eve), ["error: message length illegal"]);
+}
+
+#[test]
+fn an_evicted_connection_gives_up_its_place_once_another_needs_it() {
+    let settings = EngineSettings { connections_max: 4, ..EngineSettings::default() };
+    let mut driver = Driver::new(settings, Limits::default());
+    // One may wait for its login; the other is told why it ends, and has not closed yet.
+    let silent: Vec<PeerKey> = (0..2).map(|_| driver.connect("chat")).collect();
+    driver.settle();
+    let evicted = silent.into_iter().find(|key| driver.is_closed(*key)).unwrap();
+    driver.engine.make_places(driver.now, true);
+    driver.settle();
+    assert!(!driver.is_gone(evicted), "there is a place");
+    for name in ["ann", "bob"] {
+        let key = driver.connect("chat");
+        driver.send(key, format!("/setname {name}\n").as_bytes());
+        driver.settle();
+    }
+    assert!(!driver.engine.has_place());
+    driver.engine.make_places(driver.now, true);
+    driver.settle();
+    assert!(driver.is_gone(evicted));
+    assert!(driver.engine.has_place());
+}
+
+#[test]
+fn an_engine_without_connections_waits_for_nothing() {
+    for protocol in ["mailbox", "mailbox-verbose", "im", "board", "chat"] {
+        let mut driver = with_account_on_im(EngineSettings::default());
+        let silent = driver.connect(protocol);
+        driver.settle();
+        assert!(driver.engine.next_deadline().is_some(), "{protocol} has a limit for the login");
+        driver.reset(silent);
+        assert_eq!(driver.engine.next_deadline(), None, "{protocol}");
+    }
+}
+
+#[test]
+fn a_full_mailbox_is_logged_with_its_recipient_and_capacity() {
+    let limits = Limits { mailbox_capacity: 1, ..Limits::default() };
+    let mut driver = Driver::new(EngineSettings::default(), limits);
+    let bob = driver.connect("mailbox");
+    driver.send(bob, b"LOGIN bob\nCOMPOSE ann\none\nCOMPOSE ann\ntwo\n");
+    driver.settle();
+    assert_eq!(driver.lines(bob), ["0", "MESSAGE SENT", "MESSAGE FAILED"]);
+    let full = driver.log.iter().filter_map(|what| match what {
+        What::MailboxFull { recipient, capacity, .. } => Some((recipient.as_str(), *capacity)),
+        _ => None,
+    });
+    assert_eq!(full.collect::<Vec<_>>(), [("ann", 1)]);
 }

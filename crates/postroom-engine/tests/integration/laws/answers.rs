@@ -4,8 +4,7 @@ use proptest::prelude::*;
 
 use super::client::{Client, LOCKED, PROTOCOLS};
 use postroom_engine::EngineSettings;
-use postroom_simulator::Driver;
-use postroom_simulator::set_password;
+use postroom_simulator::{Driver, set_password};
 use postroom_store::{Fate, Job as _, Limits, MemoryDisk};
 
 /// What happens to what a client says.

@@ -7,8 +7,7 @@ use postroom_protocol::{ChatSettings, Settings};
 use postroom_store::{Job as _, Limits, MemoryDisk};
 use proptest::prelude::*;
 
-use postroom_simulator::set_password;
-use postroom_simulator::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey, set_password};
 
 /// Bytes that may wait before nothing more is taken from the reader.
 const OUTPUT_BYTES_MAX: usize = 4 << 10;

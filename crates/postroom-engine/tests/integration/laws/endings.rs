@@ -6,8 +6,7 @@ use postroom_engine::{EngineSettings, What};
 use postroom_protocol::{Category, ImSettings, Settings};
 use postroom_store::{Call, Fate, Limits};
 
-use postroom_simulator::set_password;
-use postroom_simulator::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey, set_password};
 
 const OUTCOME_UNKNOWN: &str = "the store cannot say whether a request was carried out";
 
