@@ -187,10 +187,13 @@ impl<D: TroubledDisk> World<D> {
             return;
         };
         let (number, is_back) = (link.client, link.is_back);
+        let is_cut_off = self.driver.is_cut_off(peer);
         if let Some(talk) = &mut self.clients[number].talk
             && !is_back
         {
-            talk.check_end(&mut self.judge);
+            if !is_cut_off {
+                talk.check_end(&mut self.judge);
+            }
             // On im a message may be on its way to be removed, for which the store waits.
             let is_certain =
                 talk.speaks() != Speaks::Im || self.scenario.store.job_micros.is_none();

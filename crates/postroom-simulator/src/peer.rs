@@ -49,6 +49,7 @@ pub(crate) struct Peer {
     /// How many bytes the client has looked at: those are acknowledged.
     pub(crate) acknowledged: u64,
     pub(crate) is_half_closed: bool,
+    pub(crate) is_cut_off: bool,
 }
 
 #[derive(Debug)]
@@ -71,6 +72,7 @@ impl Peer {
             received: VecDeque::new(),
             acknowledged: 0,
             is_half_closed: false,
+            is_cut_off: false,
         }
     }
 

@@ -132,6 +132,12 @@ impl<D: Disk> Driver<D> {
         self.peers[key.0].is_half_closed || self.is_gone(key)
     }
 
+    /// Whether the process ended before it half-closed the connection: of a line that it
+    /// transmitted then, the client may have only the beginning.
+    pub fn is_cut_off(&self, key: PeerKey) -> bool {
+        self.peers[key.0].is_cut_off
+    }
+
     /// Whether the engine has forgotten the connection.
     pub fn is_gone(&self, key: PeerKey) -> bool {
         self.peers[key.0].connection.is_none()

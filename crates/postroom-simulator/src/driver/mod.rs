@@ -99,7 +99,8 @@ impl<D: Disk> Driver<D> {
     pub fn stop_abruptly(&mut self) {
         self.live.clear();
         for peer in &mut self.peers {
-            peer.connection = None;
+            let had_connection = peer.connection.take().is_some();
+            peer.is_cut_off = had_connection && !peer.is_half_closed;
         }
         // A store on the disk must be dropped before another one is opened there.
         self.engine.end();
