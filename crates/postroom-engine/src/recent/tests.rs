@@ -170,6 +170,15 @@ fn channels_without_members_take_nothing() {
     assert!(recent.places.is_empty());
 }
 
+#[test]
+fn a_channel_whose_members_ended_before_they_were_listed_takes_nothing() {
+    let mut recent = RecentPosts::new(NONE);
+    let position = recent.end_of(channel(0), false);
+    recent.add(session(0), posted(&channel(0), 0));
+    recent.forget_if_nobody_reads(position);
+    assert_eq!((recent.bytes, recent.channels.len(), recent.oldest.len()), (0, 0, 0));
+}
+
 /// All posts there ever were, and what has become of each.
 struct Model {
     limits: RecentLimits,
