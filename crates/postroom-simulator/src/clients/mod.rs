@@ -335,7 +335,9 @@ impl Talk {
         is_lossy: bool,
         judge: &mut Judge,
     ) -> Observer {
-        let who = (self.visit, self.person.name);
+        // Nobody has a name on the board.
+        let account = (self.person.speaks != Speaks::Board).then_some(self.person.name);
+        let who = (self.visit, account);
         let observer = judge.posts.follow(who, channel, asked, is_lossy);
         self.followed.push(Followed { channel, observer });
         observer
