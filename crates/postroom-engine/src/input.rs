@@ -136,7 +136,7 @@ impl<S: Store> Engine<S> {
         if faulty(Fault::OutputUnlimited) {
             return usize::MAX;
         }
-        if self.held_bytes > output_bytes_in_all / 4 * 3 {
+        if self.held_bytes > output_bytes_in_all / 4 * 3 && !faulty(Fault::OutputUnlimitedInAll) {
             of_one.min(output_bytes_in_all / 4 / connections_max)
         } else {
             of_one

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BinaryHeap};
 
-use postroom_model::Network;
+use postroom_model::{Fault, Network, faulty};
 use postroom_protocol::Stream;
 use postroom_store::Store;
 
@@ -15,7 +15,8 @@ impl<S: Store> Engine<S> {
     /// of it, of the network with most, and then the next: a peer with many connections
     /// loses its own.
     pub(crate) fn end_those_with_most_waiting(&mut self) {
-        if self.held_bytes <= self.settings.output_bytes_in_all {
+        let is_within = self.held_bytes <= self.settings.output_bytes_in_all;
+        if is_within || faulty(Fault::OutputUnlimitedInAll) {
             return;
         }
         let mut networks = BTreeMap::<Network, (usize, BinaryHeap<(usize, usize)>)>::new();

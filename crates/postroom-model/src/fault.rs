@@ -151,6 +151,8 @@ faults! {
     LoginEvicted, "login-evicted", "no login that has arrived is lost to an eviction";
     /// Any number of bytes may wait for a connection.
     OutputUnlimited, "output-unlimited", "the bytes that wait for a connection have a limit";
+    /// Any number of bytes may wait for all connections together.
+    OutputUnlimitedInAll, "output-unlimited-in-all", "the bytes that wait in all have a limit";
     /// A session may say as much as it likes.
     RateIgnored, "rate-ignored", "a session posts at a limited rate";
 }

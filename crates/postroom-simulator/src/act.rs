@@ -86,8 +86,11 @@ impl<D: TroubledDisk> World<D> {
         }
         let client = &mut self.clients[number];
         if let Some(talk) = &mut client.talk {
-            let lines =
-                if manners == Manners::Flooding || manners == Manners::Deaf { 10 } else { 1 };
+            let lines = match manners {
+                Manners::Flooding => 10,
+                Manners::Deaf => 40,
+                _ => 1,
+            };
             for _ in 0..lines {
                 talk.say(&mut client.random, &mut self.judge);
             }

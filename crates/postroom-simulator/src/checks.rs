@@ -8,8 +8,9 @@ use crate::world::{TroubledDisk, World};
 /// Turns in which a polite client is served, where nothing is in its way.
 const TURNS_MAX: u32 = 400;
 
-/// Bytes of the longest answer, but for the pages of a timeline.
-const ANSWER_BYTES_MAX: usize = 4 << 10;
+/// Bytes of the longest answer, but for the pages of a timeline: one of the longest texts,
+/// and what is said around it.
+const ANSWER_BYTES_MAX: usize = 2_200;
 
 impl<D: TroubledDisk> World<D> {
     /// Checks a turn that has ended.

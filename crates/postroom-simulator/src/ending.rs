@@ -139,7 +139,8 @@ impl<D: TroubledDisk> World<D> {
         }
         for talk in self.clients.iter().filter_map(|client| client.talk.as_ref()) {
             let is_connected_back = self.judge.lives.is_connected_back(talk.visit);
-            if is_connected_back && !self.driver.is_closed(talk.front) {
+            // Those at fault were not waited for.
+            if is_connected_back && !talk.is_at_fault && !self.driver.is_closed(talk.front) {
                 self.judge.mailboxes.check_pushed(&self.judge.texts, talk.name());
             }
         }

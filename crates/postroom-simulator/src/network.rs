@@ -9,7 +9,7 @@ use crate::judge::Visit;
 use crate::link::Segment;
 use crate::peer::PeerKey;
 use crate::person::Manners;
-use crate::world::{Event, TroubledDisk, World};
+use crate::world::{Client, Event, TroubledDisk, World};
 
 /// How long the kernel waits for a peer that says nothing.
 const DEAD_AFTER: Duration = Duration::from_secs(90);
@@ -142,8 +142,13 @@ impl<D: TroubledDisk> World<D> {
         if !is_back {
             self.judge.arrived.extend(found);
         }
-        let manners = self.clients[client].person.manners;
-        if !matches!(manners, Manners::Slow | Manners::Deaf) || self.is_calm() {
+        let Client { person, talk, .. } = &self.clients[client];
+        let reads = match person.manners {
+            Manners::Slow => false,
+            Manners::Deaf => talk.as_ref().is_some_and(|talk| !talk.is_in),
+            _ => true,
+        };
+        if reads || self.is_calm() {
             self.read(peer, usize::MAX);
         }
     }

@@ -63,7 +63,7 @@ pub(crate) enum Manners {
     Flooding,
     /// It resets, half-closes, sends nonsense, and leaves without a word.
     Rude,
-    /// It reads nothing.
+    /// It reads nothing once it is let in.
     Deaf,
 }
 
@@ -118,7 +118,9 @@ impl Person {
             Manners::Rude => 3,
             Manners::Slow => 12,
             Manners::Pipelining => 6,
-            Manners::Flooding | Manners::Deaf => 40,
+            Manners::Flooding => 40,
+            // More than may wait for it.
+            Manners::Deaf => 400,
         }
     }
 }

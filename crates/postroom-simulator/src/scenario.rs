@@ -137,7 +137,7 @@ fn settings(random: &mut Random) -> EngineSettings {
     let mut settings = EngineSettings {
         session: Settings { output_bytes_max, ..Settings::default() },
         connections_max: random.pick(&[6, 20, 100]),
-        output_bytes_in_all: random.pick(&[3 << 10, 64 << 10, 1 << 20, 256 << 20]),
+        output_bytes_in_all: random.pick(&[2 << 10, 64 << 10, 1 << 20, 256 << 20]),
         recent,
         logs_requests: random.chance(100),
         ..EngineSettings::default()
