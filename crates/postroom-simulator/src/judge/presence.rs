@@ -76,7 +76,8 @@ impl Presences {
             // The answer was on its way when the server ended the connection.
             return;
         }
-        if let Some((other, _)) = self.present.insert(name, (visit, at)) {
+        let before = self.present.insert(name, (visit, at));
+        if let Some((other, _)) = before.filter(|(other, _)| !self.behind.contains(other)) {
             panic!("{name} is present twice, by {other:?} and {visit:?}");
         }
     }
