@@ -73,10 +73,12 @@ impl<D: TroubledDisk> World<D> {
     fn go_on(&mut self, number: usize) {
         let manners = self.clients[number].person.manners;
         let network = self.network;
-        if self.clients[number].random.chance(network.deaths) {
+        let breaks_off = self.may_break_off(number);
+        if self.clients[number].random.chance(network.deaths) && breaks_off {
             return self.lose(number);
         }
-        if matches!(manners, Manners::Rude) && self.clients[number].random.chance(network.resets) {
+        let is_rude = manners == Manners::Rude;
+        if is_rude && self.clients[number].random.chance(network.resets) && breaks_off {
             return self.reset(number);
         }
         if manners == Manners::Slow && self.clients[number].random.chance(400) {
@@ -102,6 +104,16 @@ impl<D: TroubledDisk> World<D> {
         if manners == Manners::Rude && self.clients[number].random.chance(network.resets) {
             self.half_close(number);
         }
+    }
+
+    /// Whether what a client has sent is all there or not sent at all, where the beginning
+    /// of a line would be one once a pause follows it.
+    fn may_break_off(&self, number: usize) -> bool {
+        let Some(talk) = &self.clients[number].talk else {
+            return true;
+        };
+        let has_arrived = self.links.get(&talk.front).is_none_or(|link| link.up.is_empty());
+        has_arrived || !talk.speaks().has_pauses()
     }
 
     /// Sends what a client has said.
