@@ -261,7 +261,12 @@ impl<S: Store> Engine<S> {
 
     /// Whether there is something to be done before the driver waits.
     pub fn has_work(&self) -> bool {
-        self.office.has_work()
+        self.office.has_work() || self.has_work_in_memory()
+    }
+
+    /// Whether there is something to be done that needs no job of the store.
+    pub fn has_work_in_memory(&self) -> bool {
+        self.office.has_work_in_memory()
             || self.turns.has_any()
             || self.can_ask_queued()
             || !self.overdue.is_empty()
@@ -282,6 +287,11 @@ impl<S: Store> Engine<S> {
     /// sync, one more look at the sockets costs less than one more group.
     pub fn asks_the_store(&self) -> bool {
         self.office.asks_the_store()
+    }
+
+    /// Calls to the store that have not completed. Between two jobs these are the next group.
+    pub fn calls_under_way(&self) -> usize {
+        self.office.calls_under_way()
     }
 
     /// When [`time_passed`](Self::time_passed) is to be called at the latest.

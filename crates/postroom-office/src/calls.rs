@@ -64,6 +64,10 @@ impl Calls {
         Ticket(u64::from(number) << 32 | place as u64)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.under_way.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.under_way.is_empty()
     }

@@ -278,16 +278,25 @@ impl<S: Store> Office<S> {
 
     /// Whether [`next_job`](Self::next_job) has work to do.
     pub fn has_work(&self) -> bool {
-        let has_newcomers = self.file.as_ref().is_some_and(PasswordFile::has_newcomers);
-        let has_outputs = !self.outputs.is_empty() || self.posts.is_some();
         let asks = self.has_submitted || !self.claims.is_empty() || self.locks.can_begin();
-        asks || has_outputs || has_newcomers
+        asks || self.has_work_in_memory()
+    }
+
+    /// Whether there is work that needs no job of the store.
+    pub fn has_work_in_memory(&self) -> bool {
+        let has_newcomers = self.file.as_ref().is_some_and(PasswordFile::has_newcomers);
+        !self.outputs.is_empty() || self.posts.is_some() || has_newcomers
     }
 
     /// Sessions that there are, with those that have ended and still have a request under
     /// way.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// Calls to the store that have not completed.
+    pub fn calls_under_way(&self) -> usize {
+        self.calls.len()
     }
 
     /// Whether calls that take as much memory as may be wait for the store. More requests

@@ -9,6 +9,12 @@ use std::time::{Duration, Instant};
 /// So long no sync has been slow when the disk counts as fast again.
 const FAST_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// A group of so many calls does not wait for more: enough of them share its sync.
+const LARGE_GROUP: usize = 64;
+
+/// So long a small group waits for more at most.
+pub(crate) const GATHERING: Duration = Duration::from_millis(1);
+
 /// Where the store's jobs run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CommitPath {
@@ -41,6 +47,10 @@ pub(crate) struct Commits {
     settings: CommitSettings,
     /// When a sync was slow, while the disk counts as slow.
     slow_at: Option<Instant>,
+    /// Clients have been sent something since the loop last slept.
+    has_sent: bool,
+    /// The next group waits for more calls.
+    gathers: bool,
 }
 
 /// Another place for the jobs, and why.
@@ -54,7 +64,7 @@ pub(crate) enum Change {
 
 impl Commits {
     pub(crate) fn new(settings: CommitSettings) -> Self {
-        Self { settings, slow_at: None }
+        Self { settings, slow_at: None, has_sent: false, gathers: false }
     }
 
     /// Whether the next job runs on the thread.
@@ -64,6 +74,34 @@ impl Commits {
             CommitPath::Inline => false,
             CommitPath::Thread => true,
         }
+    }
+
+    /// Clients are sent something: they may have more to ask once they have read it.
+    pub(crate) fn sent(&mut self) {
+        self.has_sent = true;
+    }
+
+    /// The loop has slept: what clients asked in answer has arrived.
+    pub(crate) fn slept(&mut self) {
+        self.has_sent = false;
+    }
+
+    /// Whether a group of so many calls waits until the loop has polled once more, for
+    /// [`GATHERING`] at most. To be asked once before each group.
+    ///
+    /// A group on the thread begins while clients still read the answers to the group before
+    /// it. What they ask next would miss it, and so on: half of the clients would wait for
+    /// the sync of the other half, in turns.
+    pub(crate) fn gathers(&mut self, calls: usize) -> bool {
+        let is_small = (1..LARGE_GROUP).contains(&calls);
+        let has_waited = self.gathers;
+        self.gathers = self.use_thread() && self.has_sent && is_small && !has_waited;
+        self.gathers
+    }
+
+    /// Whether the next group waits for more calls.
+    pub(crate) fn is_gathering(&self) -> bool {
+        self.gathers
     }
 
     /// Takes how long a sync took that has just ended.
@@ -126,6 +164,31 @@ mod tests {
         assert!(commits.use_thread());
         assert_eq!(commits.synced(at(1_950), FAST), Some(Change::ToLoop));
         assert!(!commits.use_thread());
+    }
+
+    #[test]
+    fn a_small_group_waits_once_for_clients_that_read_their_answers() {
+        let settings = CommitSettings { path: CommitPath::Thread, ..CommitSettings::default() };
+        let mut commits = Commits::new(settings);
+        assert!(!commits.gathers(1), "no client has an answer to read");
+        commits.sent();
+        assert!(!commits.gathers(0), "there is no group");
+        assert!(commits.gathers(1));
+        assert!(commits.is_gathering());
+        assert!(!commits.gathers(1), "it has waited");
+        assert!(!commits.gathers(LARGE_GROUP));
+        assert!(commits.gathers(LARGE_GROUP - 1));
+        commits.slept();
+        assert!(!commits.gathers(1));
+        assert!(!commits.gathers(1), "the loop has slept since");
+        assert!(!commits.is_gathering());
+    }
+
+    #[test]
+    fn in_the_loop_no_group_waits() {
+        let mut commits = Commits::new(CommitSettings::default());
+        commits.sent();
+        assert!(!commits.gathers(1));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use postroom_protocol::{Category, Report};
 use postroom_store::{Job, JobDone as _, Store, StoreFailure, Timestamp};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
-use crate::commits::Commits;
+use crate::commits::{Commits, GATHERING};
 use crate::connection::{Connections, Peer};
 use crate::listener::{BoundListener, KeepAlive};
 use crate::log_line;
@@ -192,10 +192,13 @@ impl<S: Store> Server<S> {
 
     /// Waits until there is work.
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
-        let busy = self.engine.has_work() || self.may_accept();
-        let timeout = if busy {
+        let timeout = if self.engine.has_work_in_memory() || self.may_accept() {
             Some(Duration::ZERO)
+        } else if self.engine.has_work() {
+            let gathers = self.commits.is_gathering();
+            Some(if gathers { GATHERING } else { Duration::ZERO })
         } else {
+            self.commits.slept();
             let stop = match self.stop {
                 Stop::No => None,
                 Stop::Asked(_) => Some(self.now),
@@ -314,7 +317,10 @@ impl<S: Store> Server<S> {
     pub(crate) fn perform(&mut self) {
         while let Some(output) = self.engine.next_output(self.now) {
             match output {
-                Output::Transmit(key) => self.transmit(key),
+                Output::Transmit(key) => {
+                    self.commits.sent();
+                    self.transmit(key);
+                }
                 Output::HalfClose(key) => {
                     if let Some(connection) = self.connections.get_mut(key) {
                         connection.transport.half_close();
@@ -365,8 +371,10 @@ impl<S: Store> Server<S> {
     /// Runs the store's next job, if there is one: commits the requests of all sessions
     /// as one group.
     fn commit(&mut self) -> Result<(), StoreFailure> {
-        // A slow sync is for as many as there are.
-        if self.commits.use_thread() && self.engine.can_ask_queued() {
+        // A group for which another thread waits had better be large.
+        let calls = self.engine.calls_under_way();
+        let gathers = !self.threads.commits() && self.commits.gathers(calls);
+        if gathers || self.commits.use_thread() && self.engine.can_ask_queued() {
             return Ok(());
         }
         match self.engine.next_job(timestamp()) {
@@ -459,7 +467,10 @@ impl<S: Store> Server<S> {
     fn take_from_threads(&mut self) -> Result<(), ServerError> {
         while let Some(told) = self.threads.take_told() {
             match told {
-                Told::Committed(done) => self.finish(self.now, done)?,
+                Told::Committed(done) => {
+                    self.commits.sent();
+                    self.finish(self.now, done)?;
+                }
                 Told::Checked(checked) => self.engine.checked(checked),
                 Told::PasswordsRead(read) => self.engine.passwords_read(read),
                 Told::Failed(failure) => return Err(failure.into()),
