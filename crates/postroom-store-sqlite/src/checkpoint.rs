@@ -13,8 +13,9 @@ use std::error::Error;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use postroom_store::StoreFailure;
 use rusqlite::Connection;
@@ -26,8 +27,13 @@ use crate::file;
 use crate::platform::Platform;
 use crate::schema;
 
-/// Pages that the checkpointer copies at a time: 2 MiB.
+/// Pages of the log that the checkpointer copies at a time, at least: 2 MiB.
 const STEP_PAGES: u32 = 512;
+/// A step that takes less time may be larger: where commits change the same pages again and
+/// again, few are left to copy, and each step has its own syncs.
+const STEP_AT_LEAST: Duration = Duration::from_millis(1);
+/// A step that takes more time is to be smaller.
+const STEP_AT_MOST: Duration = Duration::from_millis(2);
 /// Pages in the log at which it is to begin anew: 8 MiB.
 const USUAL_PAGES: u32 = 2_048;
 /// Pages that the store copies itself, at most: about a millisecond.
@@ -55,6 +61,8 @@ struct Shared {
     changed: Condvar,
     /// Whether a thread waits for what the store wants.
     has_thread: AtomicBool,
+    /// Pages of the log at which it is to copy them.
+    step_pages: AtomicU32,
 }
 
 impl Shared {
@@ -102,6 +110,12 @@ impl Shared {
         }
     }
 
+    /// A step took so long.
+    fn pace(&self, took: Duration) {
+        let pages = next_step(self.step_pages.load(Ordering::Relaxed), took);
+        self.step_pages.store(pages, Ordering::Relaxed);
+    }
+
     fn wait<'a>(&self, guard: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
@@ -138,6 +152,7 @@ pub(crate) fn pair(path: PathBuf, platform: Platform) -> (Checkpoints, Checkpoin
         state: Mutex::new(State::Idle),
         changed: Condvar::new(),
         has_thread: AtomicBool::new(false),
+        step_pages: AtomicU32::new(STEP_PAGES),
     });
     let checkpoints = Checkpoints { shared: Arc::clone(&shared) };
     (checkpoints, Checkpointer { path, platform, shared, files: None })
@@ -174,7 +189,7 @@ impl Checkpoints {
                 .map(drop)
                 .map_err(|error| checkpoint_failed(error.to_string()));
         }
-        if pages >= USUAL_PAGES || rest >= STEP_PAGES {
+        if pages >= USUAL_PAGES || rest >= self.shared.step_pages.load(Ordering::Relaxed) {
             *state = State::Wanted;
             self.shared.changed.notify_all();
         }
@@ -198,7 +213,9 @@ impl Checkpointer {
         self.guarded(|checkpointer| {
             checkpointer.open()?;
             while checkpointer.shared.wait_until_wanted() {
+                let begun = Instant::now();
                 checkpointer.copy_log()?;
+                checkpointer.shared.pace(begun.elapsed());
             }
             Ok(())
         })
@@ -251,6 +268,16 @@ impl Checkpointer {
         self.shared.copied(copied);
         Ok(())
     }
+}
+
+/// Pages of the next step, after one of so many that took so long.
+fn next_step(pages: u32, took: Duration) -> u32 {
+    let next = match took {
+        took if took < STEP_AT_LEAST => pages * 2,
+        took if took > STEP_AT_MOST => pages / 2,
+        _ => pages,
+    };
+    next.clamp(STEP_PAGES, USUAL_PAGES)
 }
 
 /// What the checkpointer's work comes to.
@@ -339,6 +366,24 @@ mod tests {
         checkpoints.check().unwrap_err();
         // A commit that waits for it, at the limit of the log, waits no longer.
         checkpoints.tend(&connection, WAIT_PAGES).unwrap_err();
+    }
+
+    #[test]
+    fn steps_grow_while_they_are_quick_and_shrink_once_they_are_slow() {
+        let (quick, fair, slow) = (1, 1_500, 2_001);
+        let mut pages = STEP_PAGES;
+        for (took, expected) in [
+            (slow, 512),
+            (quick, 1_024),
+            (fair, 1_024),
+            (quick, 2_048),
+            (quick, 2_048),
+            (slow, 1_024),
+            (slow, 512),
+        ] {
+            pages = next_step(pages, Duration::from_micros(took));
+            assert_eq!(pages, expected, "after {took} us");
+        }
     }
 
     #[test]
