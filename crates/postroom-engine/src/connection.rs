@@ -82,15 +82,15 @@ impl Ending {
     /// The reason for the log, and whether it is a limit.
     pub(crate) fn reason(self, phase: Phase) -> (&'static str, bool) {
         match (phase, self) {
+            (_, Self::TooMuchWaits) => {
+                ("most waits for it of too much in all (connection.output_bytes_in_all)", true)
+            }
             (
                 Phase::Closing(Close::Dropped(reason)) | Phase::Draining(Close::Dropped(reason)),
                 _,
             ) => (reason.as_str(), reason.is_a_limit()),
             (Phase::Closing(Close::Asked) | Phase::Draining(Close::Asked), _)
             | (_, Self::AsItsPhase) => ("the client left", false),
-            (_, Self::TooMuchWaits) => {
-                ("most waits for it of too much in all (connection.output_bytes_in_all)", true)
-            }
             (_, Self::Broken(Broken::TimedOut)) => ("the peer answers no more", false),
             (_, Self::Broken(Broken::Reset)) => ("the connection was reset", false),
             (_, Self::Broken(Broken::Unwatched)) => {
@@ -134,5 +134,18 @@ impl Connection {
     /// How many bytes will have been transmitted with the last one that waits now.
     pub(crate) fn position(&self) -> u64 {
         self.transmitted + self.waiting() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_the_reason_even_where_the_client_has_left() {
+        for phase in [Phase::Open, Phase::Closing(Close::Asked)] {
+            let (reason, is_a_limit) = Ending::TooMuchWaits.reason(phase);
+            assert!(is_a_limit && reason.contains("output_bytes_in_all"), "{reason}");
+        }
     }
 }

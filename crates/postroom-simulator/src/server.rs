@@ -175,7 +175,7 @@ impl<D: TroubledDisk> World<D> {
         // Clients learn of it once what was sent before has arrived.
         self.collect();
         let at = self.judge.tick();
-        self.judge.presences.all_gone(at);
+        self.judge.all_gone(at);
         let wait = self.random.micros(2_000_000);
         self.plan(wait, Event::Start);
     }

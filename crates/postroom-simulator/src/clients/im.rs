@@ -72,6 +72,8 @@ impl Talk {
                     judge.lives.check_unanswered(id, judge.now);
                 }
             }
+            // It has said /exit already.
+            (What::Port, "201") if self.has_ended => {}
             // The server may have ended the session of a slow client before it knows.
             (What::Port, "201") if matches!(self.person.manners, Manners::Slow | Manners::Deaf) => {
             }

@@ -132,8 +132,8 @@ impl<D: Disk> Driver<D> {
         self.peers[key.0].is_half_closed || self.is_gone(key)
     }
 
-    /// Whether the process ended before it half-closed the connection: of a line that it
-    /// transmitted then, the client may have only the beginning.
+    /// Whether the process or the connection ended before all was transmitted: of the last
+    /// line the client may have only the beginning.
     pub fn is_cut_off(&self, key: PeerKey) -> bool {
         self.peers[key.0].is_cut_off
     }

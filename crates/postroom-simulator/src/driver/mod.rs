@@ -100,7 +100,8 @@ impl<D: Disk> Driver<D> {
         self.live.clear();
         for peer in &mut self.peers {
             let had_connection = peer.connection.take().is_some();
-            peer.is_cut_off = had_connection && !peer.is_half_closed;
+            // A client that reads late may live through several ends.
+            peer.is_cut_off |= had_connection && !peer.is_half_closed;
         }
         // A store on the disk must be dropped before another one is opened there.
         self.engine.end();
@@ -271,8 +272,11 @@ impl<D: Disk> Driver<D> {
                 }
                 Output::Close(connection) => {
                     let key = self.live.remove(&connection).expect("a connection is closed once");
-                    self.peers[key.0].connection = None;
-                    self.peers[key.0].waiting.clear();
+                    let peer = &mut self.peers[key.0];
+                    peer.connection = None;
+                    peer.waiting.clear();
+                    // The socket had no room: more may have waited for it.
+                    peer.is_cut_off |= !peer.is_half_closed && peer.window == 0;
                 }
                 Output::Dial { connection, front, port } => {
                     let front = self.live[&front];

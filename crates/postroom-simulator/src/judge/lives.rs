@@ -39,6 +39,10 @@ impl Lives {
         self.backs.remove(&visit);
     }
 
+    pub(super) fn all_gone(&mut self) {
+        self.backs.clear();
+    }
+
     /// A client of im answers a push.
     pub(crate) fn answers(&mut self, id: TextId, visit: Visit, polite_at: Option<Duration>) {
         self.answered.insert((id, visit));

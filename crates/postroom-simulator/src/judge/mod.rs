@@ -135,6 +135,14 @@ impl Judge {
     pub(crate) fn leaves(&mut self, visit: Visit) {
         self.presences.leaves(visit);
         self.lives.leaves(visit);
+        self.posts.ended(visit);
+    }
+
+    /// The process has ended.
+    pub(crate) fn all_gone(&mut self, at: u64) {
+        self.presences.all_gone(at);
+        self.posts.all_gone();
+        self.lives.all_gone();
     }
 
     /// Some line shows this text: it must be whole, and its author's.

@@ -84,9 +84,16 @@ impl Posts {
         self.watches[observer.0].has_ended = true;
     }
 
-    /// A client has lost its connection.
+    /// A client has left, or lost its connection.
     pub(crate) fn ended(&mut self, visit: Visit) {
         for watch in self.watches.iter_mut().filter(|watch| watch.visit == visit) {
+            watch.has_ended = true;
+        }
+    }
+
+    /// The process has ended; a client may learn of it much later.
+    pub(super) fn all_gone(&mut self) {
+        for watch in &mut self.watches {
             watch.has_ended = true;
         }
     }
