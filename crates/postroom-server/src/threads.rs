@@ -2,9 +2,8 @@
 //!
 //! Two threads check passwords, which is slow by design, below the priority of the event
 //! loop; one reads the password file, which may be on a slow disk; one runs the store's
-//! jobs while the store's disk is slow; one does the store's housekeeping, below the
-//! priority of the loop too. The server joins all of them when it ends, except a read that
-//! hangs.
+//! jobs while the store's disk is slow; one does the store's housekeeping. The server joins
+//! all of them when it ends, except a read that hangs.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,9 +22,9 @@ use crate::parts::PasswordSource;
 /// Concurrent password checks; each takes 19 MiB.
 const CHECKERS: usize = 2;
 
-/// How much nicer than the event loop the threads are that check passwords and keep house:
-/// on a busy machine each gets about a tenth of the loop's share.
-const NICER_BY: i32 = 10;
+/// How much nicer than the event loop the threads are that check passwords: on a busy
+/// machine each gets about a tenth of the loop's share.
+const CHECKERS_NICER_BY: i32 = 10;
 
 /// A message from a thread to the event loop.
 #[derive(Debug)]
@@ -138,7 +137,6 @@ impl<J: Job> Threads<J> {
         })?;
         let reader = passwords.map(|source| Reader::start(source, &notifier)).transpose()?;
         handles.push(spawn("housekeeping", &notifier, move |notifier| {
-            lower_priority("housekeeping runs");
             if let Err(failure) = housekeeping() {
                 notifier.tell(Told::Failed(failure));
             }
@@ -254,20 +252,15 @@ impl Reader {
     }
 }
 
-/// Lets the event loop go before this thread.
-fn lower_priority(what: &'static str) {
-    // On Linux this is the priority of the calling thread alone.
-    if let Err(error) = nice(NICER_BY) {
-        tracing::warn!(%error, "{what} at the priority of the server");
-    }
-}
-
 fn check_passwords<D>(
     queue: &Mutex<Receiver<Check>>,
     stopping: &AtomicBool,
     notifier: &Notifier<D>,
 ) {
-    lower_priority("password checks run");
+    // On Linux this is the priority of the calling thread alone.
+    if let Err(error) = nice(CHECKERS_NICER_BY) {
+        tracing::warn!(%error, "password checks run at the priority of the server");
+    }
     // The memory of a check is reused for the next one.
     let mut checker = Checker::default();
     loop {
