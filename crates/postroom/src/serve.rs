@@ -1,15 +1,12 @@
 //! `postroom serve`.
 
 use std::io::{self, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use postroom_engine::Listener;
 use postroom_model::{Author, Channel, Post, Text};
-use postroom_protocol::{PROTOCOLS, Protocol};
 use postroom_server::{
     BoundListener, CaughtSignals, ListenError, ListenerSettings, Parts, Passwords, Server,
     ServerError, ServerSettings, bind, raise_descriptor_limit,
@@ -18,7 +15,7 @@ use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
 use thiserror::Error;
 
-use crate::config::{Config, ConfigError, LogFormat, Overrides};
+use crate::config::{Config, ConfigError, ListenerError, LogFormat, Overrides};
 use crate::log;
 use crate::passwords::{self, PasswordFileError};
 use crate::report::ReportFile;
@@ -39,7 +36,8 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// A protocol and its address, such as mailbox=127.0.0.1:4401; port 0 takes a free
-    /// one [default: all protocols on loopback addresses]
+    /// one. Options follow in the same word: 'mailbox=127.0.0.1:4401 proof=command'
+    /// [default: all protocols on loopback addresses]
     #[arg(long, value_name = "PROTOCOL=ADDRESS")]
     listen: Vec<String>,
     /// Unread messages that a mailbox holds [default: 100]
@@ -63,18 +61,8 @@ pub(crate) struct ServeArguments {
 pub(crate) enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error(
-        "there is no protocol \"{name}\" (in \"{listener}\"); the protocols are: {}",
-        protocol_names()
-    )]
-    UnknownProtocol { name: String, listener: String },
-    #[error(
-        "\"{listener}\" is not a listener; write it as PROTOCOL=HOST:PORT, for example \
-         mailbox=127.0.0.1:4401, with a port from 0 to 65535"
-    )]
-    Listener { listener: String },
-    #[error("cannot find the address in \"{listener}\": {cause}")]
-    Address { listener: String, cause: io::Error },
+    #[error(transparent)]
+    Listener(#[from] ListenerError),
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error(transparent)]
@@ -89,10 +77,6 @@ pub(crate) enum ServeError {
     Board(StoreFailure),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
-}
-
-fn protocol_names() -> String {
-    PROTOCOLS.iter().map(|protocol| protocol.name).collect::<Vec<_>>().join(", ")
 }
 
 /// Runs the server until a signal stops it.
@@ -123,15 +107,15 @@ struct Prepared {
 }
 
 fn prepare(config: &Config) -> Result<Prepared, ServeError> {
-    let addresses = addresses(config)?;
+    let listeners = config.listeners()?;
     let signals = CaughtSignals::catch().map_err(ServeError::Signals)?;
     let passwords = passwords::open(&config.passwords)?;
     // The lock before the ports: a second server in one folder gets that error.
     let folder = DataFolder::open(&config.data)?;
-    let mut settings = config.server_settings();
-    let listeners = addresses
+    let mut settings = config.server_settings(&listeners);
+    let listeners = listeners
         .into_iter()
-        .map(|address| bind(address, settings.keep_alive))
+        .map(|listener| bind(listener, settings.keep_alive))
         .collect::<Result<Vec<_>, _>>()?;
     let most = &mut settings.engine.connections_max;
     *most = (*most).min(affordable_connections());
@@ -203,39 +187,6 @@ fn affordable_connections() -> usize {
             usize::MAX
         }
     }
-}
-
-/// The configured listeners, or else all protocols at their default addresses.
-fn addresses(config: &Config) -> Result<Vec<ListenerSettings>, ServeError> {
-    if config.listen.is_empty() {
-        let standard = |protocol: &'static Protocol| ListenerSettings {
-            listener: Listener { protocol, options: config.listener_options() },
-            address: protocol.default_address(),
-        };
-        return Ok(PROTOCOLS.iter().map(standard).collect());
-    }
-    config.listen.iter().map(|listener| address(config, listener)).collect()
-}
-
-fn address(config: &Config, listener: &str) -> Result<ListenerSettings, ServeError> {
-    let malformed = || ServeError::Listener { listener: listener.to_owned() };
-    let (name, address) = listener.split_once('=').ok_or_else(malformed)?;
-    let protocol = Protocol::find(name).ok_or_else(|| ServeError::UnknownProtocol {
-        name: name.to_owned(),
-        listener: listener.to_owned(),
-    })?;
-    let address = resolve(address)
-        .map_err(|cause| match cause.kind() {
-            io::ErrorKind::InvalidInput => malformed(),
-            _ => ServeError::Address { listener: listener.to_owned(), cause },
-        })?
-        .ok_or_else(malformed)?;
-    let listener = Listener { protocol, options: config.listener_options() };
-    Ok(ListenerSettings { listener, address })
-}
-
-fn resolve(address: &str) -> io::Result<Option<SocketAddr>> {
-    Ok(address.to_socket_addrs()?.next())
 }
 
 fn announcement(listeners: &[BoundListener]) -> String {

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use postroom_engine::{
-    CreationLimits, CreationRates, EngineSettings, ListenerOptions, Proof, Rate, RateLimits,
-    RecentLimits,
+    CreationLimits, CreationRates, EngineSettings, Proof, Rate, RateLimits, RecentLimits,
 };
 use postroom_protocol::{ChatSettings, ImSettings, Settings};
-use postroom_server::{CommitPath, CommitSettings, KeepAlive, ServerSettings};
+use postroom_server::{CommitPath, CommitSettings, KeepAlive, ListenerSettings, ServerSettings};
 use postroom_store::Limits;
 
-use super::{Commit, Config, DialBack, Offline, ProofSetting};
+use super::{Commit, Config, Offline};
 
 impl Config {
     /// The limits of the store.
@@ -25,23 +24,7 @@ impl Config {
         }
     }
 
-    /// The options of a listener without its own.
-    pub(crate) fn listener_options(&self) -> ListenerOptions {
-        ListenerOptions {
-            proof: match self.proof {
-                ProofSetting::Tcp => Proof::Tcp,
-                ProofSetting::Command => Proof::Command,
-            },
-            dials_back: match self.im.dial_back {
-                // Behind a proxy the peer's address is the proxy's.
-                DialBack::Auto => matches!(self.proof, ProofSetting::Tcp),
-                DialBack::On => true,
-                DialBack::Off => false,
-            },
-        }
-    }
-
-    fn rate_limits(&self) -> RateLimits {
+    fn rate_limits(&self, listeners: &[ListenerSettings]) -> RateLimits {
         let rate = |per_second, burst| Rate { per_second, burst };
         let rates = &self.rates;
         RateLimits {
@@ -53,7 +36,7 @@ impl Config {
                 rates.logins_burst_of_network,
             ),
             // Behind a proxy all clients seem to be on its address.
-            loopback: rates.loopback || matches!(self.proof, ProofSetting::Command),
+            loopback: rates.loopback || listeners.iter().any(is_behind_proxy),
         }
     }
 
@@ -71,8 +54,8 @@ impl Config {
         }
     }
 
-    /// The settings of the server.
-    pub(crate) fn server_settings(&self) -> ServerSettings {
+    /// The settings of a server with these listeners.
+    pub(crate) fn server_settings(&self, listeners: &[ListenerSettings]) -> ServerSettings {
         let connection = &self.connection;
         let engine = EngineSettings {
             session: Settings {
@@ -95,7 +78,7 @@ impl Config {
             logins: self.accounts.login_limits(),
             creation: self.creation_limits(),
             dial_limit: Duration::from_millis(self.im.dial_limit_ms),
-            rates: self.rate_limits(),
+            rates: self.rate_limits(listeners),
             recent: RecentLimits {
                 posts: self.channels.recent_posts,
                 bytes: self.channels.recent_bytes,
@@ -119,4 +102,8 @@ impl Config {
             },
         }
     }
+}
+
+fn is_behind_proxy(listener: &ListenerSettings) -> bool {
+    listener.listener.options.proof == Proof::Command
 }

@@ -9,6 +9,7 @@ mod accounts;
 mod checks;
 mod defaults;
 mod layers;
+mod listeners;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 use accounts::Accounts;
+pub(crate) use listeners::ListenerError;
 use sources::{Keys, one_line, read_file, utf8_pair};
 
 const ENVIRONMENT_PREFIX: &str = "POSTROOM_";
@@ -31,7 +33,7 @@ const ENVIRONMENT_PREFIX: &str = "POSTROOM_";
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) data: PathBuf,
-    pub(crate) listen: Vec<String>,
+    listen: Vec<String>,
     pub(crate) passwords: PathBuf,
     pub(crate) report: PathBuf,
     pub(crate) report_bytes_max: u64,
