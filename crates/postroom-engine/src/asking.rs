@@ -78,11 +78,16 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Whether requests are queued that are asked in the next turn. A group that is
-    /// committed on another thread had better wait for them.
-    pub fn can_ask_queued(&self) -> bool {
-        !self.queued.long_answers.is_empty()
-            || !self.queued.ready.is_empty() && !self.office.is_busy()
+    /// Whether requests are queued that are asked in the next turn.
+    pub(crate) fn can_ask_queued(&self) -> bool {
+        !self.queued.long_answers.is_empty() || self.can_ask_store()
+    }
+
+    /// Whether requests for the store are queued that are asked in the next turn. A group
+    /// that is committed on another thread had better wait for them; not so for long
+    /// answers, of which each turn has its share.
+    pub fn can_ask_store(&self) -> bool {
+        !self.queued.ready.is_empty() && !self.office.is_busy()
     }
 
     /// Whether the next request of a session waits for the store, or for the members of a

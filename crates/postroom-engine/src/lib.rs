@@ -245,6 +245,13 @@ impl<S: Store> Engine<S> {
         self.office.checked(self.now, checked);
     }
 
+    /// Takes what the store answers from memory. To be called when all input of a turn has
+    /// been taken, unless a group is [taken](Self::next_job): else answers of several turns
+    /// would come in one.
+    pub fn take_answers(&mut self) {
+        self.office.take_answers();
+    }
+
     /// The next group for the store to commit, if there is one to run now. To be asked
     /// when all input of a turn has been taken; `wall` is kept with messages and decides
     /// nothing.

@@ -232,12 +232,17 @@ impl<S: Store> Office<S> {
         self.advance(session);
     }
 
-    /// Carries out the work deferred to the end of a turn, handles the store's
-    /// completions, and returns the next group to commit, if there is one to run now.
-    pub fn next_job(&mut self, now: Timestamp) -> Option<S::Job> {
+    /// Carries out the work deferred to the end of a turn, and handles what the store has
+    /// answered from memory.
+    pub fn take_answers(&mut self) {
         self.submit_claims();
         self.submit_locks();
         self.take_completions();
+    }
+
+    /// Does the same, and returns the next group to commit, if there is one to run now.
+    pub fn next_job(&mut self, now: Timestamp) -> Option<S::Job> {
+        self.take_answers();
         let job = self.store.next_job(now);
         self.is_held |= std::mem::take(&mut self.has_submitted) && job.is_none();
         self.jobs_under_way += usize::from(job.is_some());

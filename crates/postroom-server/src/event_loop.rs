@@ -374,7 +374,8 @@ impl<S: Store> Server<S> {
         // A group for which another thread waits had better be large.
         let calls = self.engine.calls_under_way();
         let gathers = !self.threads.commits() && self.commits.gathers(calls);
-        if gathers || self.commits.use_thread() && self.engine.can_ask_queued() {
+        if gathers || self.commits.use_thread() && self.engine.can_ask_store() {
+            self.engine.take_answers();
             return Ok(());
         }
         match self.engine.next_job(timestamp()) {

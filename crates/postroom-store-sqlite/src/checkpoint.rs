@@ -36,7 +36,9 @@ const STEP_AT_LEAST: Duration = Duration::from_millis(1);
 const STEP_AT_MOST: Duration = Duration::from_millis(2);
 /// Pages in the log at which it is to begin anew: 8 MiB.
 const USUAL_PAGES: u32 = 2_048;
-/// Pages that the store copies itself, at most: about a millisecond.
+/// Pages that the store copies itself, at most: about a millisecond. Where a group is
+/// larger, as many as it has: there are never fewer that the checkpointer has not copied,
+/// and the log would never begin anew.
 const REST_PAGES: u32 = 256;
 /// Pages in the log at which commits wait for the checkpointer's thread: 64 MiB.
 const WAIT_PAGES: u32 = 16_384;
@@ -125,6 +127,8 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Checkpoints {
     shared: Arc<Shared>,
+    /// Pages of the log after the commit before.
+    pages_before: u32,
 }
 
 /// Copies the log whenever the store wants it: [runs](Self::run) on a thread of its
@@ -154,7 +158,7 @@ pub(crate) fn pair(path: PathBuf, platform: Platform) -> (Checkpoints, Checkpoin
         has_thread: AtomicBool::new(false),
         step_pages: AtomicU32::new(STEP_PAGES),
     });
-    let checkpoints = Checkpoints { shared: Arc::clone(&shared) };
+    let checkpoints = Checkpoints { shared: Arc::clone(&shared), pages_before: 0 };
     (checkpoints, Checkpointer { path, platform, shared, files: None })
 }
 
@@ -168,32 +172,49 @@ impl Checkpoints {
     }
 
     /// Does after a commit what the length of the log asks for.
-    pub(crate) fn tend(&self, connection: &Connection, pages: u32) -> Result<(), StoreFailure> {
-        let mut state = self.shared.lock();
-        let has_thread = self.shared.has_thread.load(Ordering::Relaxed);
-        while has_thread && pages >= WAIT_PAGES && matches!(*state, State::Wanted) {
-            state = self.shared.wait(state);
-        }
-        let copied = match *state {
-            State::Copied(copied) if copied <= pages => copied,
-            // Nothing of a log that has begun anew.
-            State::Copied(_) | State::Idle => 0,
-            State::Failed(ref cause) => return Err(checkpoint_failed(cause.clone())),
-            State::Wanted | State::Closed => return Ok(()),
-        };
-        let rest = pages - copied;
-        if pages >= USUAL_PAGES && rest <= REST_PAGES {
-            *state = State::Idle;
-            drop(state);
-            return copy(connection)
-                .map(drop)
-                .map_err(|error| checkpoint_failed(error.to_string()));
-        }
-        if pages >= USUAL_PAGES || rest >= self.shared.step_pages.load(Ordering::Relaxed) {
-            *state = State::Wanted;
-            self.shared.changed.notify_all();
+    pub(crate) fn tend(&mut self, connection: &Connection, pages: u32) -> Result<(), StoreFailure> {
+        let before = std::mem::replace(&mut self.pages_before, pages);
+        let added = pages.checked_sub(before).unwrap_or(pages);
+        if self.wants_last_copy(pages, added.max(REST_PAGES))? {
+            copy(connection).map_err(|error| checkpoint_failed(error.to_string()))?;
         }
         Ok(())
+    }
+
+    /// Has the checkpointer copy what there is, if that is enough. Returns whether the
+    /// store is to copy the rest itself, `rest_max` pages at most, so that the log begins
+    /// anew.
+    fn wants_last_copy(&self, pages: u32, rest_max: u32) -> Result<bool, StoreFailure> {
+        let mut state = self.shared.lock();
+        let waits = pages >= WAIT_PAGES && self.shared.has_thread.load(Ordering::Relaxed);
+        let mut has_asked = false;
+        loop {
+            while waits && matches!(*state, State::Wanted) {
+                state = self.shared.wait(state);
+            }
+            let copied = match *state {
+                State::Copied(copied) if copied <= pages => copied,
+                // Nothing of a log that has begun anew.
+                State::Copied(_) | State::Idle => 0,
+                State::Failed(ref cause) => return Err(checkpoint_failed(cause.clone())),
+                State::Wanted | State::Closed => return Ok(false),
+            };
+            let rest = pages - copied;
+            if pages >= USUAL_PAGES && rest <= rest_max {
+                *state = State::Idle;
+                return Ok(true);
+            }
+            let step = self.shared.step_pages.load(Ordering::Relaxed);
+            if pages < USUAL_PAGES && rest < step {
+                return Ok(false);
+            }
+            *state = State::Wanted;
+            self.shared.changed.notify_all();
+            // Now it copies everything, unless another program reads the file.
+            if !waits || std::mem::replace(&mut has_asked, true) {
+                return Ok(false);
+            }
+        }
     }
 }
 
@@ -358,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_panic_of_the_checkpointer_fails_the_store() {
-        let (checkpoints, checkpointer) = pair(PathBuf::new(), Platform::default());
+        let (mut checkpoints, checkpointer) = pair(PathBuf::new(), Platform::default());
         checkpoints.check().unwrap();
         let work = || checkpointer.guarded(|_| panic!("a defect"));
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_err();
@@ -388,7 +409,7 @@ mod tests {
 
     #[test]
     fn commits_wait_for_no_thread_where_there_is_none() {
-        let (checkpoints, mut checkpointer) = pair(PathBuf::new(), Platform::default());
+        let (mut checkpoints, mut checkpointer) = pair(PathBuf::new(), Platform::default());
         assert!(!checkpointer.step().unwrap());
         let connection = Connection::open_in_memory().unwrap();
         checkpoints.tend(&connection, STEP_PAGES).unwrap();

@@ -62,7 +62,7 @@ impl Disk {
     }
 
     /// Does after a commit what the length of the log asks for.
-    pub(crate) fn tend_log(&self) -> Result<(), StoreFailure> {
+    pub(crate) fn tend_log(&mut self) -> Result<(), StoreFailure> {
         self.checkpoints.tend(&self.connection, self.log_pages())
     }
 

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use postroom_engine::EngineSettings;
 use postroom_protocol::Settings;
-use postroom_store::Limits;
+use postroom_store::{Limits, MemoryJob};
 
 use postroom_simulator::{Driver, PeerKey};
+
+use crate::clients::client;
 
 /// Requests of all clients that a turn takes.
 const REQUESTS_MAX: usize = 1_024;
@@ -195,14 +197,23 @@ fn what_is_asked_after_a_list_is_answered_after_it() {
 
 #[test]
 fn long_lists_are_shared_out_over_turns_and_no_one_else_waits_for_them() {
+    share_out_lists(None);
+    // Where jobs run on a thread, groups wait for what is asked in the next turn.
+    share_out_lists(Some(Vec::new()));
+}
+
+fn share_out_lists(held: Option<Vec<MemoryJob>>) {
     const USERS: usize = 1_000;
     /// A list costs as much as a request for 64 names. The last one may begin with what is
     /// left.
     const LISTS_MAX: usize = LONG_ANSWERS_MAX / (USERS / 64) + 1;
     let mut driver = Driver::new(EngineSettings::default(), Limits::default());
     let users = users(&mut driver, USERS);
+    let honest = client(&mut driver, "mailbox", "LOGIN bob\nEXIT\n");
+    driver.look(honest);
     let honest = driver.connect("mailbox");
     driver.settle();
+    driver.held = held;
     for key in &users {
         driver.look(*key);
         driver.put(*key, b"/allusers\n");

@@ -185,8 +185,9 @@ impl<D: Disk> Driver<D> {
         self.read();
         self.engine.time_passed(self.now);
         self.engine.next_password_read(self.now);
+        self.engine.take_answers();
         while self.failure.is_none()
-            && !(self.held.is_some() && self.engine.can_ask_queued())
+            && !(self.held.is_some() && self.engine.can_ask_store())
             && let Some(job) = self.engine.next_job(self.wall)
         {
             match &mut self.held {

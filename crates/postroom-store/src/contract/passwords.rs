@@ -1,0 +1,42 @@
+//! Who is let in without a password, and how accounts get theirs.
+
+use super::{Desk, Fixture, limits, name};
+use crate::{Admits, Call, Key, Outcome, PasswordHash};
+
+pub(super) fn unknown_names_and_accounts_without_a_password_are_admitted_apart<F: Fixture>(
+    fixture: &mut F,
+) {
+    let mut desk = Desk::open(fixture, limits(9));
+    desk.log_in("bob");
+    let password = || PasswordHash("$argon2id$new".into());
+    let open = |spelling: &str, key: Key, unknown: bool| Call::Open {
+        name: name(spelling),
+        key,
+        admits: Admits { unknown, without_password: !unknown },
+        may_create: 1,
+    };
+    let outcome = desk.call(open("bob", Key::None, true));
+    assert!(matches!(outcome, Outcome::NotAdmitted { is_known: true }), "{outcome:?}");
+    let outcome = desk.call(open("carol", Key::None, false));
+    assert!(matches!(outcome, Outcome::NotAdmitted { is_known: false }), "{outcome:?}");
+    let outcome = desk.call(open("bob", Key::New(password()), true));
+    assert!(matches!(outcome, Outcome::NotAdmitted { is_known: true }), "{outcome:?}");
+    let outcome = desk.call(open("bob", Key::New(password()), false));
+    assert!(matches!(outcome, Outcome::Opened { registered: false, .. }), "{outcome:?}");
+    let outcome = desk.call(open("Carol", Key::New(password()), true));
+    assert!(
+        matches!(&outcome, Outcome::Opened { name, registered: true, .. }
+        if name.as_str() == "Carol"),
+        "{outcome:?}"
+    );
+    drop(desk);
+    let mut desk = Desk::open(fixture, limits(9));
+    let outcome = desk.call(open("bob", Key::None, false));
+    assert!(matches!(outcome, Outcome::Opened { .. }), "no password was given to it: {outcome:?}");
+    for key in [Key::None, Key::New(password()), Key::Verified(PasswordHash("$x".into()))] {
+        let outcome = desk.call(open("carol", key, true));
+        assert!(matches!(&outcome, Outcome::Locked { password: it } if *it == password()));
+    }
+    let outcome = desk.call(open("carol", Key::Verified(password()), true));
+    assert!(matches!(outcome, Outcome::Opened { registered: false, .. }), "{outcome:?}");
+}
