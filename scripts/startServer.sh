@@ -1,7 +1,8 @@
 #!/bin/sh
 # Starts the server with the protocol mailbox-verbose at PORT of ADDRESS, which is
 # 127.0.0.1 unless given: only this machine reaches it there. 0.0.0.0 or :: opens it
-# to every machine that can reach this one.
+# to every machine that can reach this one, unencrypted and without passwords
+# (--allow-open): for a network whose users you trust.
 #
 # Further arguments go to `postroom serve` as they are. The program is
 # $POSTROOM, or the first of: postroom on the PATH, the checkout's release
@@ -26,10 +27,12 @@ case ${1:-} in
         address=${1#[}
         address="[${address%]}]"
         shift
+        set -- --allow-open "$@"
         ;;
     *)
         address=$1
         shift
+        set -- --allow-open "$@"
         ;;
 esac
 set -- serve --listen "mailbox-verbose=$address:$port" "$@"

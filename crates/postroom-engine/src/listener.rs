@@ -1,5 +1,6 @@
 //! Listeners, as far as the engine knows them.
 
+use postroom_model::Access;
 use postroom_protocol::Protocol;
 
 /// What connections inherit from the listener that accepted them.
@@ -18,6 +19,8 @@ pub struct ListenerOptions {
     pub proof: Proof,
     /// Whether clients that ask for it are dialled back.
     pub dials_back: bool,
+    /// What clients may do.
+    pub access: Access,
 }
 
 /// What proves that a message handed out has arrived.
@@ -34,7 +37,7 @@ pub enum Proof {
 
 impl Default for ListenerOptions {
     fn default() -> Self {
-        Self { proof: Proof::default(), dials_back: true }
+        Self { proof: Proof::default(), dials_back: true, access: Access::OPEN }
     }
 }
 

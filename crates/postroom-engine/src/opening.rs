@@ -27,9 +27,9 @@ impl<S: Store> Engine<S> {
     pub fn open(&mut self, now: Instant, listener: ListenerKey, peer: SocketAddr) -> ConnectionKey {
         self.now = now;
         let Listener { protocol, options } = *self.listeners.get(listener);
-        let key = self.office.enter(origin(peer, options.proof));
+        let key = self.office.enter(origin(peer, options.proof), options.access);
         let mut outputs = Outputs::default();
-        let state = (protocol.begin)(&self.settings.session, &mut outputs);
+        let state = (protocol.begin)(&self.settings.session, options.access, &mut outputs);
         let connection = Connection::new(key, Stream::Front, Phase::Open);
         let front = ConnectionKey::from_index(self.connections.insert(connection));
         self.sessions.insert(Session {

@@ -3,6 +3,7 @@
 //! All types are values: valid by construction, without I/O, clock or randomness. All
 //! other layers depend on this one; it depends on none of them.
 
+mod access;
 mod channel;
 mod committed;
 mod event;
@@ -15,6 +16,7 @@ mod request;
 mod safe;
 mod text;
 
+pub use access::{Access, Anonymous, Passwords, Registration};
 pub use channel::{Author, CHANNEL_BYTES_MAX, Channel, Entry, HASHTAGS_MAX, Page, Position, Post};
 pub use committed::{Batch, Committed, CommittedBatch};
 pub use event::{Announcement, Attendee, Event, Mark, NameList, Posted, SessionKey, Told};

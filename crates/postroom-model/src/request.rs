@@ -123,8 +123,9 @@ pub enum Notice {
 /// The terms on which a session logs in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Terms {
-    /// Whether a login registers an unknown name and needs no password for an account
-    /// without one. Otherwise the office refuses both like a wrong password.
+    /// Whether the protocol leaves it to the [`Access`](crate::Access) of the listener if a
+    /// login registers an unknown name, and if it opens an account without a password.
+    /// Otherwise the office refuses both like a wrong password.
     pub admits_strangers: bool,
     /// Set if the account is present until the session ends.
     pub presence: Option<PresenceTerms>,

@@ -4,7 +4,7 @@ use postroom_model::{Name, Password, Peer};
 use postroom_store::PasswordHash;
 
 use crate::calls::RequestKey;
-use crate::password::{self, Checker};
+use crate::password::{self, Checker, SALT_BYTES};
 
 /// A password to compare with a secret. That takes long: the driver runs the check on
 /// another thread and passes the result to [`Office::checked`](crate::Office::checked).
@@ -28,6 +28,8 @@ pub(crate) enum Against {
     File(Password),
     /// No secret: no password matches, but the check must take as long.
     Nothing,
+    /// No secret either: the name is new, and the password is hashed for it.
+    NewName,
 }
 
 /// A completed check.
@@ -47,6 +49,10 @@ pub(crate) enum Verdict {
     FitsStored(PasswordHash),
     /// The password matches the password file.
     FitsFile,
+    /// The password of a new name.
+    Hashed(PasswordHash),
+    /// It could not be hashed.
+    NotHashed,
 }
 
 impl Check {
@@ -62,13 +68,19 @@ impl Check {
 
     /// Runs the check, which takes some ten milliseconds and 19 MiB of memory. Every
     /// check computes one hash, for any secret and any result, so that the time of the
-    /// answer reveals nothing.
+    /// answer reveals nothing. A new password is hashed with this salt, which must be
+    /// random.
     #[must_use]
-    pub fn run(self, checker: &mut Checker) -> Checked {
+    pub fn run(self, checker: &mut Checker, salt: [u8; SALT_BYTES]) -> Checked {
         let given = self.given.as_ref();
+        if let Against::NewName = self.against {
+            let hashed = given.and_then(|given| password::hash(given, salt).ok());
+            let verdict = hashed.map_or(Verdict::NotHashed, Verdict::Hashed);
+            return Checked { login: self.login, name: self.name, peer: self.peer, verdict };
+        }
         let hash = match &self.against {
             Against::Stored(hash) => Some(hash),
-            Against::File(_) | Against::Nothing => None,
+            Against::File(_) | Against::Nothing | Against::NewName => None,
         };
         let fits_hash = checker.verify(given, hash);
         let verdict = match self.against {
@@ -78,7 +90,9 @@ impl Check {
             {
                 Verdict::FitsFile
             }
-            Against::Stored(_) | Against::File(_) | Against::Nothing => Verdict::Wrong,
+            Against::Stored(_) | Against::File(_) | Against::Nothing | Against::NewName => {
+                Verdict::Wrong
+            }
         };
         Checked { login: self.login, name: self.name, peer: self.peer, verdict }
     }

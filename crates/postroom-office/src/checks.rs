@@ -98,6 +98,7 @@ impl Checks {
             Verdict::FitsStored(_) | Verdict::FitsFile => {
                 self.failed.succeeded(checked.name.clone(), checked.peer);
             }
+            Verdict::Hashed(_) | Verdict::NotHashed => {}
         }
     }
 

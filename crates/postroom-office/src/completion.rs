@@ -103,7 +103,7 @@ impl<S: Store> Office<S> {
                 self.opened(key, Opened { account, name, registered, unread })
             }
             Outcome::Locked { password } => self.locked(key, password),
-            Outcome::NotAdmitted => self.not_admitted(key),
+            Outcome::NotAdmitted { is_known } => self.not_admitted(key, is_known),
             Outcome::Claimed { presence, active } => self.claimed(key, presence, active),
             Outcome::PresentAlready => self.refused(key.session, LogInRefusal::Present),
             Outcome::Read { lease, sender, text, remaining } => {

@@ -32,7 +32,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use postroom_model::{
-    Fault, LogInRefusal, Name, Peer, Reply, Request, SessionKey, Text, Unknown, faulty,
+    Access, Fault, LogInRefusal, Name, Peer, Reply, Request, SessionKey, Text, Unknown, faulty,
 };
 use postroom_store::{AccountId, Call, Completion, Job, Store, StoreFailure, Timestamp};
 use slab::Slab;
@@ -126,12 +126,13 @@ impl<S: Store> Office<S> {
         self.creations.set_time(now);
     }
 
-    /// Begins a session of a client from `peer`. It is not logged in yet.
-    pub fn enter(&mut self, peer: Peer) -> SessionKey {
+    /// Begins a session of a client from `peer`, at a listener that gives it this access.
+    /// It is not logged in yet.
+    pub fn enter(&mut self, peer: Peer, access: Access) -> SessionKey {
         let generation = self.next_generation;
         self.next_generation = generation.wrapping_add(1);
         let purse = self.creations.open(peer);
-        let index = self.sessions.insert(Session::new(generation, peer, purse));
+        let index = self.sessions.insert(Session::new(generation, peer, access, purse));
         // There are never 2^32 sessions at a time.
         SessionKey::new(u32::try_from(index).unwrap_or(u32::MAX), generation)
     }
@@ -336,9 +337,12 @@ impl<S: Store> Office<S> {
         text: Text,
         unknown: Unknown,
     ) {
-        let reservation = match unknown {
-            Unknown::Register => self.reserve(key.session, Kind::Account, 1),
-            Unknown::Refuse => None,
+        let access = self.session(key.session).map(|record| record.access);
+        let (unknown, reservation) = match unknown {
+            Unknown::Register if access.is_some_and(Access::registers_without_password) => {
+                (unknown, self.reserve(key.session, Kind::Account, 1))
+            }
+            Unknown::Register | Unknown::Refuse => (Unknown::Refuse, None),
         };
         let may_create = reservation.map_or(0, |reserved| reserved.count());
         let call = Call::Compose { sender, recipient, text, unknown, may_create };

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Attendee, ComposeRefusal, Fault, LogInRefusal, Name, Password, Reply, SessionKey, Terms, faulty,
+    Attendee, ComposeRefusal, Fault, LogInRefusal, Name, Password, Passwords, Registration, Reply,
+    SessionKey, Terms, faulty,
 };
-use postroom_store::{Call, Key, PasswordHash, Presence, Store};
+use postroom_store::{Admits, Call, Key, PasswordHash, Presence, Store};
 
 use crate::calls::{Origin, RequestKey};
 use crate::check::{Against, Check, Checked, Verdict};
@@ -43,12 +44,12 @@ impl<S: Store> Office<S> {
             return;
         };
         login.waits_since = None;
-        let (number, name, terms) = (login.number, login.name.clone(), login.terms);
+        let (number, name) = (login.number, login.name.clone());
         let key = RequestKey { session, number };
         match self.checks.secret(&name).cloned() {
             Some(secret) => self.check(key, Against::File(secret)),
             None if self.locks.is_missing(&name) => self.check(key, Against::Nothing),
-            None => self.open(key, name, Key::None, terms),
+            None => self.open(key, name, Key::None),
         }
     }
 
@@ -67,16 +68,45 @@ impl<S: Store> Office<S> {
         }
     }
 
-    fn open(&mut self, key: RequestKey, name: Name, password: Key, terms: Terms) {
-        let admits_strangers = terms.admits_strangers;
+    fn open(&mut self, key: RequestKey, name: Name, password: Key) {
+        let admits = self.admits(key.session, &password);
         // The operator decides on the accounts of the password file.
         let reservation = match password {
             Key::Trusted => None,
-            Key::None | Key::Verified(_) => self.reserve(key.session, Kind::Account, 1),
+            Key::None | Key::New(_) | Key::Verified(_) => {
+                self.reserve(key.session, Kind::Account, 1)
+            }
         };
         let may_create = reservation.map_or(1, |reserved| reserved.count());
-        let call = Call::Open { name, key: password, admits_strangers, may_create };
+        let call = Call::Open { name, key: password, admits, may_create };
         self.submit_reserved(Origin::Request(key), call, reservation);
+    }
+
+    /// Whom a login lets in that has proved no password. A new name whose client gave a
+    /// password is not registered without it: it must be hashed first.
+    fn admits(&mut self, session: SessionKey, password: &Key) -> Admits {
+        let access = self.session(session).map(|record| record.access);
+        let (Some(access), Some(login)) = (access, self.login(session)) else {
+            return Admits::NONE;
+        };
+        let admits = login.terms.admits_strangers;
+        let unknown = match password {
+            Key::New(_) => access.registration == Registration::Open,
+            _ => access.registers_without_password() && login.password.is_none(),
+        };
+        Admits {
+            unknown: admits && unknown,
+            without_password: admits && access.passwords == Passwords::Optional,
+        }
+    }
+
+    /// Whether a login registers its name, if that is unknown, with the password that its
+    /// client gave.
+    fn registers_with_password(&mut self, session: SessionKey) -> bool {
+        let access = self.session(session).map(|record| record.access);
+        let is_open = access.is_some_and(|access| access.registration == Registration::Open);
+        let login = self.login(session);
+        is_open && login.is_some_and(|of| of.terms.admits_strangers && of.password.is_some())
     }
 
     /// The login of a session, if one is under way.
@@ -94,7 +124,8 @@ impl<S: Store> Office<S> {
         let Identity::LoggingIn(login) = &mut record.identity else {
             return None;
         };
-        if login.has_proved {
+        // Where anyone may register, accounts with a password are not scarce.
+        if login.has_proved && record.access.registration == Registration::Closed {
             self.creations.belong_to(&mut record.purse, account);
         }
         self.store.session_began(account);
@@ -206,8 +237,19 @@ impl<S: Store> Office<S> {
         None
     }
 
-    pub(crate) fn not_admitted(&mut self, key: RequestKey) -> Option<Reply> {
-        self.check(key, Against::Nothing);
+    pub(crate) fn not_admitted(&mut self, key: RequestKey, is_known: bool) -> Option<Reply> {
+        if is_known || !self.registers_with_password(key.session) {
+            self.check(key, Against::Nothing);
+            return None;
+        }
+        // A peer that may create nothing has no password hashed for it.
+        let reserved = self.reserve(key.session, Kind::Account, 1)?;
+        let may_create = reserved.count() > 0;
+        self.creations.settle(reserved, 0);
+        if !may_create {
+            return self.may_not_create(key);
+        }
+        self.check(key, Against::NewName);
         None
     }
 
@@ -235,7 +277,7 @@ impl<S: Store> Office<S> {
         let Some(login) = self.login(key.session) else {
             return;
         };
-        let (name, given) = (login.name.clone(), login.password.take());
+        let (name, given) = (login.name.clone(), login.password.clone());
         let evicted = self.checks.add(Check::new(key, name, given, against, peer));
         if let Some(Check { login: key, .. }) = evicted
             && let Some(reply) = self.refused(key.session, LogInRefusal::Busy)
@@ -264,20 +306,22 @@ impl<S: Store> Office<S> {
         self.checks.note(&checked, now);
         let Checked { login: key, name, verdict, .. } = checked;
         let password = match verdict {
-            Verdict::Wrong => None,
-            Verdict::FitsStored(hash) => Some(Key::Verified(hash)),
-            Verdict::FitsFile => Some(Key::Trusted),
+            Verdict::Wrong => Err(Reply::LogInRefused(LogInRefusal::Password)),
+            Verdict::NotHashed => Err(Reply::Unavailable),
+            Verdict::FitsStored(hash) => Ok(Key::Verified(hash)),
+            Verdict::FitsFile => Ok(Key::Trusted),
+            Verdict::Hashed(hash) => Ok(Key::New(hash)),
         };
         let login = self.login(key.session).filter(|login| login.number == key.number);
         let Some(login) = login else {
             return;
         };
-        login.has_proved = password.is_some();
-        let terms = login.terms;
+        login.has_proved = password.is_ok();
         match password {
-            Some(password) => self.open(key, name, password, terms),
-            None => {
-                if let Some(reply) = self.refused(key.session, LogInRefusal::Password) {
+            Ok(password) => self.open(key, name, password),
+            Err(reply) => {
+                if let Some(record) = self.session(key.session) {
+                    record.identity = Identity::Anonymous;
                     self.resolve(key, reply);
                 }
             }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Author, Channel, Committed, Mark, Name, Password, Peer, Post, PresenceTerms, SessionKey, Terms,
-    Text,
+    Access, Author, Channel, Committed, Mark, Name, Password, Peer, Post, PresenceTerms,
+    SessionKey, Terms, Text,
 };
 use postroom_store::{AccountId, Lease, Presence};
 
@@ -24,6 +24,8 @@ use crate::requests::Requests;
 pub(crate) struct Session {
     pub(crate) generation: u32,
     pub(crate) peer: Peer,
+    /// What its listener lets it do.
+    pub(crate) access: Access,
     /// The number of its next request while none is under way. Numbers are never
     /// reused.
     next_request: u32,
@@ -66,6 +68,7 @@ pub(crate) struct LogIn {
     /// The number of its request.
     pub(crate) number: u32,
     pub(crate) name: Name,
+    /// The password that the client gave, if any.
     pub(crate) password: Option<Password>,
     /// The client has proved that it knows the password of the account.
     pub(crate) has_proved: bool,
@@ -130,10 +133,11 @@ pub(crate) enum Stage {
 }
 
 impl Session {
-    pub(crate) fn new(generation: u32, peer: Peer, purse: Purse) -> Self {
+    pub(crate) fn new(generation: u32, peer: Peer, access: Access, purse: Purse) -> Self {
         let identity = Identity::Anonymous;
         let (next_request, uses, work) = (0, None, None);
-        Self { generation, peer, next_request, has_ended: false, identity, uses, purse, work }
+        let has_ended = false;
+        Self { generation, peer, access, next_request, has_ended, identity, uses, purse, work }
     }
 
     /// The account that the session is logged in to.

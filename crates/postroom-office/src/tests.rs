@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use postroom_model::{Name, Password, Peer, PresenceTerms, Reply, Request, SessionKey, Terms};
+use postroom_model::{
+    Access, Name, Password, Peer, PresenceTerms, Reply, Request, SessionKey, Terms,
+};
 use postroom_store::{Call, Fate, Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 
-use crate::password::Checker;
+use crate::password::{Checker, SALT_BYTES};
 use crate::{CreationLimits, FilePasswords, LoginLimits, Office, Output, PasswordTables};
 
 /// An office, its store's disk and its outputs.
@@ -56,7 +58,7 @@ impl Bench {
     pub(crate) fn settle(&mut self) {
         loop {
             while let Some(check) = self.office.take_check(self.now) {
-                let checked = check.run(&mut Checker::default());
+                let checked = check.run(&mut Checker::default(), [7; SALT_BYTES]);
                 self.office.checked(self.now, checked);
             }
             if !self.office.has_work() {
@@ -87,7 +89,7 @@ impl Bench {
         name: &str,
         given: Option<&str>,
     ) -> SessionKey {
-        let session = self.office.enter(peer(1));
+        let session = self.office.enter(peer(1), Access::OPEN);
         let presence = Some(PresenceTerms { alone: true, ..presence });
         let terms = Terms { admits_strangers: true, presence };
         let (name, password) = (Name::new(name).unwrap(), given.map(password));

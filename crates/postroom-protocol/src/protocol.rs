@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use postroom_model::Posted;
+use postroom_model::{Access, Posted};
 
 use crate::session::{Outputs, Session};
 use crate::settings::Settings;
@@ -14,12 +14,15 @@ pub struct Protocol {
     pub name: &'static str,
     /// Its port on the loopback address unless configured otherwise.
     pub default_port: u16,
+    /// Whether its clients log in.
+    pub has_accounts: bool,
     /// Whether the operator's report has a line when a client disconnects.
     pub reports: bool,
     /// What its sessions have to do with posts.
     pub posts: PostHandling,
-    /// Begins a session for a connection just accepted.
-    pub begin: fn(&Settings, &mut Outputs) -> Box<dyn Session>,
+    /// Begins a session for a connection just accepted, at a listener that gives it this
+    /// access.
+    pub begin: fn(&Settings, Access, &mut Outputs) -> Box<dyn Session>,
 }
 
 /// What the sessions of a protocol have to do with posts.

@@ -1,7 +1,7 @@
 //! Tests of the properties of one session on which its driver relies. The engine has
 //! the tests of sessions within a server.
 
-use postroom_model::{Announcement, Event, LogInRefusal, Name, NameList, Reply};
+use postroom_model::{Access, Announcement, Event, LogInRefusal, Name, NameList, Reply};
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn logged_in() -> Reply {
 fn a_session_says_how_far_its_login_is() {
     for protocol in PROTOCOLS.iter().filter(|protocol| protocol.name != "board") {
         let mut outputs = outputs();
-        let mut session = (protocol.begin)(&Settings::default(), &mut outputs);
+        let mut session = (protocol.begin)(&Settings::default(), Access::OPEN, &mut outputs);
         assert_eq!(outputs.login.take(), Some(Login::Awaited), "{}", protocol.name);
         let line = log_in(protocol);
         let log_in = Input::Bytes { stream: Stream::Front, bytes: line, proof: false };
@@ -50,7 +50,7 @@ fn a_session_says_how_far_its_login_is() {
 fn a_complete_request_to_the_board_counts_as_a_login() {
     let board = Protocol::find("board").unwrap();
     let mut outputs = outputs();
-    let mut session = (board.begin)(&Settings::default(), &mut outputs);
+    let mut session = (board.begin)(&Settings::default(), Access::OPEN, &mut outputs);
     assert_eq!(outputs.login.take(), Some(Login::Awaited));
     for (bytes, login) in [(&b"t\n"[..], None), (b"#rust\n", Some(Login::Done))] {
         let input = Input::Bytes { stream: Stream::Front, bytes, proof: false };
@@ -63,7 +63,7 @@ fn a_complete_request_to_the_board_counts_as_a_login() {
 #[test]
 fn an_idle_session_is_small() {
     for protocol in PROTOCOLS {
-        let session = (protocol.begin)(&Settings::default(), &mut outputs());
+        let session = (protocol.begin)(&Settings::default(), Access::OPEN, &mut outputs());
         let bytes_max = if protocol.name == "im" { 336 } else { 176 };
         let bytes = size_of_val(&*session);
         assert!(bytes <= bytes_max, "a session of {} has {bytes} bytes", protocol.name);
@@ -76,7 +76,7 @@ fn an_idle_session_is_small() {
 fn nothing_of_others_is_shown_before_the_answer_to_the_login() {
     let chat = Protocol::find("chat").unwrap();
     let mut outputs = outputs();
-    let mut session = (chat.begin)(&Settings::default(), &mut outputs);
+    let mut session = (chat.begin)(&Settings::default(), Access::OPEN, &mut outputs);
     let bytes = b"/setname bob\n";
     session.input(Input::Bytes { stream: Stream::Front, bytes, proof: false }, &mut outputs);
     outputs.front.clear();
@@ -95,7 +95,7 @@ fn nothing_of_others_is_shown_before_the_answer_to_the_login() {
 fn answer(protocol: &str, line: &[u8], reply: Reply) -> (String, Option<Close>) {
     let protocol = Protocol::find(protocol).unwrap();
     let mut outputs = outputs();
-    let mut session = (protocol.begin)(&Settings::default(), &mut outputs);
+    let mut session = (protocol.begin)(&Settings::default(), Access::OPEN, &mut outputs);
     let mut say = |bytes, reply, outputs: &mut Outputs| {
         session.input(Input::Bytes { stream: Stream::Front, bytes, proof: false }, outputs);
         outputs.front.clear();
@@ -139,7 +139,7 @@ fn lines_before_a_negotiation_that_is_too_long_are_taken() {
     let lines = b"/setname bob\n/all one\n\xff\xfa";
     let bytes = &[&lines[..], &[b'x'; 70], b"/all two\n"].concat();
     let mut outputs = outputs();
-    let mut session = (chat.begin)(&Settings::default(), &mut outputs);
+    let mut session = (chat.begin)(&Settings::default(), Access::OPEN, &mut outputs);
     session.input(Input::Bytes { stream: Stream::Front, bytes, proof: false }, &mut outputs);
     assert_eq!((outputs.requests.len(), outputs.close), (1, None));
     session.input(Input::Reply(logged_in()), &mut outputs);

@@ -474,6 +474,7 @@ impl<S: Store> Server<S> {
                 }
                 Told::Checked(checked) => self.engine.checked(checked),
                 Told::PasswordsRead(read) => self.engine.passwords_read(read),
+                Told::NoSalt(cause) => return Err(refused("get random bytes")(cause)),
                 Told::Failed(failure) => return Err(failure.into()),
                 Told::Panicked(thread) => return Err(ServerError::Panicked { thread }),
             }

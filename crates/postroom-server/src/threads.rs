@@ -12,10 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, JoinHandle};
 
 use mio::Waker;
-use postroom_office::password::Checker;
+use postroom_office::password::{Checker, SALT_BYTES};
 use postroom_office::{Check, Checked, PasswordRead, PasswordsRead};
 use postroom_store::{Job, StoreFailure};
 use rustix::process::nice;
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::parts::PasswordSource;
 
@@ -33,6 +34,8 @@ pub(crate) enum Told<D> {
     Committed(D),
     Checked(Checked),
     PasswordsRead(PasswordsRead),
+    /// The operating system gives no random bytes.
+    NoSalt(io::Error),
     Failed(StoreFailure),
     /// The thread of this name has panicked.
     Panicked(String),
@@ -252,6 +255,13 @@ impl Reader {
     }
 }
 
+fn salt() -> io::Result<[u8; SALT_BYTES]> {
+    let mut salt = [0; SALT_BYTES];
+    // A request of 16 bytes succeeds in full or fails.
+    getrandom(&mut salt, GetRandomFlags::empty())?;
+    Ok(salt)
+}
+
 fn check_passwords<D>(
     queue: &Mutex<Receiver<Check>>,
     stopping: &AtomicBool,
@@ -266,9 +276,10 @@ fn check_passwords<D>(
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
-            Ok(check) if !stopping.load(Ordering::Relaxed) => {
-                notifier.tell(Told::Checked(check.run(&mut checker)));
-            }
+            Ok(check) if !stopping.load(Ordering::Relaxed) => match salt() {
+                Ok(salt) => notifier.tell(Told::Checked(check.run(&mut checker, salt))),
+                Err(cause) => notifier.tell(Told::NoSalt(cause)),
+            },
             _ => return,
         }
     }

@@ -1,7 +1,7 @@
 //! A group of calls and what it writes and reads.
 
 use postroom_model::{Fault, Name, faulty};
-use postroom_store::{Call, Ticket, Timestamp};
+use postroom_store::{Call, Key, Ticket, Timestamp};
 
 use crate::allowed::Allowed;
 use crate::operation::Operations;
@@ -59,7 +59,9 @@ impl Group {
     /// The password that a call sets.
     pub(crate) fn password(&self, call: u32) -> &str {
         match &self.calls[call as usize].1 {
-            Call::SetPassword { password, .. } => &password.0,
+            Call::SetPassword { password, .. } | Call::Open { key: Key::New(password), .. } => {
+                &password.0
+            }
             call => unreachable!("{call:?} sets no password"),
         }
     }

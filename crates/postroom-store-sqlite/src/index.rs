@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 use postroom_model::{Channel, Fault, Name, faulty};
-use postroom_store::{AccountId, AccountSummary, Key, Outcome, PasswordHash};
+use postroom_store::{AccountId, AccountSummary, Admits, Key, Outcome, PasswordHash};
 
 use crate::channels::{Channels, Said};
 use crate::damage::Damages;
@@ -165,11 +165,13 @@ impl Index {
         &mut self.accounts[id.0 as usize]
     }
 
-    /// Whether an account, or a name that is not `known`, may be opened at all where
-    /// strangers may not be admitted: those who have no password are strangers.
-    pub(crate) fn admits(&self, known: Option<AccountId>, key: &Key, strangers: bool) -> bool {
-        let has_password = |id: AccountId| self.account(id).password.is_some();
-        strangers || *key == Key::Trusted || known.is_some_and(has_password)
+    /// Whether an account, or a name that is not `known`, may be opened at all.
+    pub(crate) fn admits(&self, known: Option<AccountId>, key: &Key, admits: Admits) -> bool {
+        let admits = match known {
+            Some(id) => admits.without_password || self.account(id).password.is_some(),
+            None => admits.unknown,
+        };
+        admits || *key == Key::Trusted
     }
 
     /// What it comes to that an account is opened with this key.

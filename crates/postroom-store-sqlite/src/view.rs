@@ -1,7 +1,7 @@
 //! What is committed, as calls see it that wait for no other.
 
 use postroom_model::{Fault, Name, faulty};
-use postroom_store::{AccountId, Call, Key, Outcome, Presence};
+use postroom_store::{AccountId, Admits, Call, Key, Outcome, Presence};
 
 use crate::index::Index;
 use crate::passwords::Passwords;
@@ -23,9 +23,7 @@ impl View<'_> {
     #[inline]
     pub(crate) fn answer(&mut self, call: &Call) -> Option<Outcome> {
         match call {
-            Call::Open { name, key, admits_strangers, .. } => {
-                self.open(name, key, *admits_strangers)
-            }
+            Call::Open { name, key, admits, .. } => self.open(name, key, *admits),
             Call::Claim { account, alone } => Some(self.claim(*account, *alone)),
             Call::Release { presence } => Some(self.release(presence)),
             Call::ListPresent => Some(self.present()),
@@ -38,15 +36,15 @@ impl View<'_> {
 
     /// Opens an account that is known; one that may get another password meanwhile
     /// must wait for it.
-    fn open(&mut self, name: &Name, key: &Key, admits_strangers: bool) -> Option<Outcome> {
+    fn open(&mut self, name: &Name, key: &Key, admits: Admits) -> Option<Outcome> {
         if self.passwords.may_change(name) {
             return None;
         }
         let known = self.index.find(name).filter(|id| !self.index.account(*id).is_pending);
-        if !self.index.admits(known, key, admits_strangers) {
-            // Whatever may register it gives it no password. Such a login must not
-            // take longer than one with a wrong password.
-            return Some(Outcome::NotAdmitted);
+        if !self.index.admits(known, key, admits) {
+            // It may be registered by a call under way. Such a login must not take longer
+            // than one with a wrong password.
+            return Some(Outcome::NotAdmitted { is_known: known.is_some() });
         }
         let account = known?;
         let unread = self.plan.committed_unread(self.index, account);

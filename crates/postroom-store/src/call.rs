@@ -20,9 +20,8 @@ pub enum Call {
         name: Name,
         /// What has been proved about its password.
         key: Key,
-        /// Whether an unknown name is registered and an account without a
-        /// password opened.
-        admits_strangers: bool,
+        /// Who is let in without a password.
+        admits: Admits,
         /// Accounts that it may register: if there is none left, an unknown name is
         /// refused.
         may_create: u32,
@@ -118,11 +117,29 @@ impl Call {
     }
 }
 
-/// What has been proved about the password of an account.
+/// Whom a [`Call::Open`] lets in who has proved no password.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Admits {
+    /// Unknown names: they are registered.
+    pub unknown: bool,
+    /// Accounts without a password.
+    pub without_password: bool,
+}
+
+impl Admits {
+    /// Anyone.
+    pub const ALL: Self = Self { unknown: true, without_password: true };
+    /// Accounts with a password alone, which must be proved.
+    pub const NONE: Self = Self { unknown: false, without_password: false };
+}
+
+/// What is known about the password of an account that is to be opened.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Key {
     /// Nothing.
     None,
+    /// An unknown name gets this password. Of a known one it proves nothing.
+    New(PasswordHash),
     /// Knowledge of the password behind this hash.
     Verified(PasswordHash),
     /// Knowledge of a password that another place than the store decides on.
@@ -134,7 +151,7 @@ impl Key {
     #[must_use]
     pub fn fits(&self, password: &PasswordHash) -> bool {
         match self {
-            Self::None => faulty(Fault::PasswordIgnored),
+            Self::None | Self::New(_) => faulty(Fault::PasswordIgnored),
             Self::Verified(verified) => verified == password,
             Self::Trusted => true,
         }
@@ -180,9 +197,11 @@ pub enum Outcome {
         /// The account's password.
         password: PasswordHash,
     },
-    /// `Open`: strangers are not admitted, and the name is unknown or its account
-    /// has no password.
-    NotAdmitted,
+    /// `Open`: the call does not admit this name.
+    NotAdmitted {
+        /// Whether there is an account of this name, which has no password.
+        is_known: bool,
+    },
     /// `Claim`: the account is present.
     Claimed {
         /// To be released.

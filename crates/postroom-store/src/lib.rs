@@ -21,7 +21,9 @@ use thiserror::Error;
 
 pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
 
-pub use call::{AccountId, AccountSummary, Call, Key, Lease, Outcome, PasswordHash, Presence};
+pub use call::{
+    AccountId, AccountSummary, Admits, Call, Key, Lease, Outcome, PasswordHash, Presence,
+};
 
 /// Entries of a page of a timeline, at most.
 pub const PAGE_ENTRIES_MAX: usize = 64;

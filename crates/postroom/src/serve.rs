@@ -40,6 +40,10 @@ pub(crate) struct ServeArguments {
     /// [default: all protocols on loopback addresses]
     #[arg(long, value_name = "PROTOCOL=ADDRESS")]
     listen: Vec<String>,
+    /// Serve listeners that are open to the network: without TLS, with accounts that
+    /// need no password, or without a login
+    #[arg(long)]
+    allow_open: bool,
     /// Unread messages that a mailbox holds [default: 100]
     #[arg(long, value_name = "N")]
     capacity: Option<u32>,
@@ -171,6 +175,7 @@ impl ServeArguments {
             set: self.set.clone(),
             data: self.data.clone(),
             listen: self.listen.clone(),
+            allow_open: self.allow_open,
             capacity: self.capacity,
             log_format: self.log_format,
             passwords: self.passwords.clone(),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use postroom_engine::{CreationLimits, CreationRates, EngineSettings, ListenerOptions, Proof};
+use postroom_model::{Access, Registration};
 use postroom_store::{Limits, MemoryDisk};
 
 use postroom_simulator::{Driver, set_password};
@@ -72,15 +73,35 @@ fn networks_of_ipv6_and_local_programs_have_an_allowance_together() {
     assert_eq!(sent("127.0.0.1", Proof::Command), 10, "a proxy's clients");
 }
 
+/// How many of thirty new hashtags are made from an address, by a client of chat that has
+/// said `login`.
+fn hashtags(driver: &mut Driver, address: &str, login: &str, registration: Registration) -> usize {
+    static BATCH: AtomicU32 = AtomicU32::new(0);
+    let batch = BATCH.fetch_add(1, Ordering::Relaxed);
+    let access = Access { registration, ..Access::OPEN };
+    let options = ListenerOptions { access, ..ListenerOptions::default() };
+    let address: IpAddr = address.parse().unwrap();
+    let client = driver.connect_with(address, "chat", options);
+    let new = (0..30).map(|tag| format!("/say #new{batch}_{tag} hi\n"));
+    driver.send(client, format!("{login}\n{}/quit\n", new.collect::<String>()).as_bytes());
+    driver.settle();
+    let answers = driver.lines(client);
+    driver.settle();
+    assert!(answers.iter().any(|answer| answer.starts_with("Username accepted")), "{answers:?}");
+    answers.iter().filter(|answer| answer.starts_with("Said in")).count()
+}
+
 #[test]
-fn an_account_with_a_password_pays_for_itself() {
+fn an_account_with_a_password_pays_for_itself_where_nobody_can_register() {
     let mut driver = driver();
-    assert_eq!(sent_from(&mut driver, "192.0.2.1", "LOGIN ann", Proof::Tcp), 9);
-    let mut sent = |address, login| sent_from(&mut driver, address, login, Proof::Tcp);
-    assert_eq!(sent("192.0.2.1", "PASS 1\nLOGIN ada"), 10);
-    assert_eq!(sent("192.0.2.1", "PASS 1\nLOGIN ben"), 10, "each of them");
-    assert_eq!(sent("192.0.2.7", "PASS 1\nLOGIN ada"), 0, "wherever it is");
-    assert_eq!(sent("192.0.2.7", "LOGIN ann"), 10, "and not its address");
+    let mut made = |address, login| hashtags(&mut driver, address, login, Registration::Open);
+    assert_eq!(made("192.0.2.1", "/setname ann"), 10);
+    assert_eq!(made("192.0.2.1", "/pass 1\n/setname ada"), 0, "anyone may get a password there");
+    let mut made = |address, login| hashtags(&mut driver, address, login, Registration::Closed);
+    assert_eq!(made("192.0.2.1", "/pass 1\n/setname ada"), 10);
+    assert_eq!(made("192.0.2.1", "/pass 1\n/setname ben"), 10, "each of them");
+    assert_eq!(made("192.0.2.7", "/pass 1\n/setname ada"), 0, "wherever it is");
+    assert_eq!(made("192.0.2.7", "/setname ann"), 10, "and not its address");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use postroom_model::Request;
+use postroom_model::{Access, Request};
 use postroom_protocol::{
     Close, Input, Login, Outputs, PostHandling, Protocol, Reading, Session, Settings, Stream, Timer,
 };
@@ -75,7 +75,7 @@ impl Bench {
     /// Plays a script to its end, and then until nothing is under way any more.
     pub(super) fn play(protocol: &'static Protocol, steps: &[Step], cut: Cut) -> Told {
         let mut outputs = Outputs { requests_max: u32::MAX, ..Outputs::default() };
-        let session = (protocol.begin)(&settings(), &mut outputs);
+        let session = (protocol.begin)(&settings(), Access::OPEN, &mut outputs);
         let mut bench = Self {
             protocol,
             session,

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use postroom_model::{ComposeRefusal, Name, Reply, Request, SessionKey, Terms, Text, Unknown};
+use postroom_model::{
+    Access, ComposeRefusal, Name, Reply, Request, SessionKey, Terms, Text, Unknown,
+};
 use postroom_office::{CreationLimits, LoginLimits, Office, Output};
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 use postroom_testing::mailboxes::{Answer, Mailboxes, NAMES, Person, Visitor};
@@ -202,7 +204,7 @@ impl Trial {
 
     fn log_in(&mut self, seat: usize, person: Person, spelling: usize) {
         self.leave(seat);
-        let session = self.office.enter(peer());
+        let session = self.office.enter(peer(), Access::OPEN);
         self.visitors += 1;
         let visitor = self.visitors;
         let name = Name::new(NAMES[person][spelling]).unwrap();

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use postroom_model::{
-    Author, Channel, Mark, Name, Notice, Peer, Posted, PresenceTerms, Reply, Request, SessionKey,
-    Terms, Text,
+    Access, Author, Channel, Mark, Name, Notice, Peer, Posted, PresenceTerms, Reply, Request,
+    SessionKey, Terms, Text,
 };
 use postroom_office::{CreationLimits, LoginLimits, Office, Output, Posts};
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
@@ -42,7 +42,7 @@ fn enter_confirming(office: &mut Office<MemoryStore>, name: &str) -> SessionKey 
 }
 
 fn enter_on(office: &mut Office<MemoryStore>, name: &str, presence: PresenceTerms) -> SessionKey {
-    let session = office.enter(peer());
+    let session = office.enter(peer(), Access::OPEN);
     let presence = Some(presence);
     let terms = Terms { admits_strangers: true, presence };
     let name = Name::new(name).unwrap();

@@ -19,8 +19,8 @@
 use std::time::Duration;
 
 use postroom_model::{
-    Author, BOARD_TEXT_CHARACTERS_MAX, Channel, Entry, Event, Page, Position, PostRefusal, Posted,
-    Reply, Request, Safe, Text, push_safe,
+    Access, Anonymous, Author, BOARD_TEXT_CHARACTERS_MAX, Channel, Entry, Event, Page, Position,
+    PostRefusal, Posted, Reply, Request, Safe, Text, push_safe,
 };
 
 use crate::line::{Line, LineDecoder};
@@ -45,12 +45,13 @@ const SUCCESS: &str = "operation success\n";
 pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "board",
     default_port: 4404,
+    has_accounts: false,
     reports: true,
     posts: PostHandling::Rendered(push_posted),
     begin,
 };
 
-fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+fn begin(settings: &Settings, access: Access, outputs: &mut Outputs) -> Box<dyn Session> {
     outputs.timers.push((LOG_IN, Some(settings.login_limit)));
     outputs.login = Some(Login::Awaited);
     Box::new(Board {
@@ -58,6 +59,7 @@ fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
         lines: LineDecoder::new(settings.line_bytes_max),
         text_bytes_max: settings.line_bytes_max + "\r\n".len(),
         pause: settings.pause,
+        may_upload: access.anonymous == Anonymous::Post,
     })
 }
 
@@ -68,6 +70,8 @@ struct Board {
     /// Maximum bytes of a text and its line end.
     text_bytes_max: usize,
     pause: Duration,
+    /// Whether the listener lets its clients post.
+    may_upload: bool,
 }
 
 #[derive(Debug)]
@@ -121,6 +125,7 @@ enum Asked {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Refusal {
     Operation,
+    ReadOnly,
     Length,
     SeveralLines,
     Text,
@@ -135,6 +140,7 @@ impl Refusal {
     fn as_str(self) -> &'static str {
         match self {
             Self::Operation => "operation illegal",
+            Self::ReadOnly => "this board is read only",
             Self::Length => "message length illegal",
             Self::SeveralLines => "message illegal",
             Self::Text => "message text illegal",
@@ -266,6 +272,7 @@ impl Board {
     fn begin_operation(&mut self, operation: Option<Operation>, outputs: &mut Outputs) {
         match operation {
             Some(Operation::Query(query)) => self.state = State::Operand { query },
+            Some(Operation::Upload) if !self.may_upload => self.refuse(Refusal::ReadOnly, outputs),
             Some(Operation::Upload) => self.state = State::Upload { text: Vec::new() },
             None => self.refuse(Refusal::Operation, outputs),
         }

@@ -128,7 +128,10 @@ fn write_send_refusal(
         ComposeRefusal::DiskFull => {
             writeln!(answer, "No message was left for {name}: the server's disk is full.")
         }
-        ComposeRefusal::TooManyAccounts | ComposeRefusal::Unknown => {
+        ComposeRefusal::Unknown => {
+            writeln!(answer, "No message was left: there is no user {name}.")
+        }
+        ComposeRefusal::TooManyAccounts => {
             writeln!(answer, "No message was left: {name} is new, and the server takes no more.")
         }
         ComposeRefusal::MayNotCreate => writeln!(

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use postroom_model::{
-    Channel, Event, Name, Password, PresenceTerms, Reply, Request, Terms, Text, Unknown,
+    Access, Channel, Event, Name, Password, PresenceTerms, Reply, Request, Terms, Text, Unknown,
 };
 
 use crate::conversation::Conversation;
@@ -50,12 +50,13 @@ const EVICTED: &str =
 pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "chat",
     default_port: 4405,
+    has_accounts: true,
     reports: false,
     posts: PostHandling::Rendered(push_post),
     begin,
 };
 
-fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+fn begin(settings: &Settings, _: Access, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Chat {
         state: State::Stranger { password: None },
         terms: Terms {

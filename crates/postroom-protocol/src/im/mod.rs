@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_model::{
-    Channel, Event, LogInRefusal, Name, NotTold, Notice, Password, Posted, PresenceTerms, Reply,
-    Request, Safe, Terms, Text, Unknown,
+    Access, Channel, Event, LogInRefusal, Name, NotTold, Notice, Password, Posted, PresenceTerms,
+    Reply, Request, Safe, Terms, Text, Unknown,
 };
 
 use crate::conversation::Conversation;
@@ -58,10 +58,16 @@ const TERMS: Terms = Terms {
 };
 
 /// The protocol's entry in `PROTOCOLS`.
-pub(crate) const PROTOCOL: Protocol =
-    Protocol { name: "im", default_port: 4403, reports: false, posts: PostHandling::Queued, begin };
+pub(crate) const PROTOCOL: Protocol = Protocol {
+    name: "im",
+    default_port: 4403,
+    has_accounts: true,
+    reports: false,
+    posts: PostHandling::Queued,
+    begin,
+};
 
-fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+fn begin(settings: &Settings, _: Access, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Im {
         state: State::Stranger,
         delivery_limit: settings.im.delivery_limit,

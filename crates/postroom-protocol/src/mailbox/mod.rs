@@ -13,7 +13,9 @@ mod command;
 
 use std::io::Write as _;
 
-use postroom_model::{Name, NameError, Password, Reply, Request, Terms, Text, Unknown, push_safe};
+use postroom_model::{
+    Access, Name, NameError, Password, Reply, Request, Terms, Text, Unknown, push_safe,
+};
 
 use crate::conversation::Conversation;
 use crate::dialogue::{Dialogue, Next, Step};
@@ -31,12 +33,13 @@ const FAILED: &str = "MESSAGE FAILED\n";
 pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "mailbox",
     default_port: 4401,
+    has_accounts: true,
     reports: false,
     posts: PostHandling::None,
     begin,
 };
 
-fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+fn begin(settings: &Settings, _: Access, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Mailbox { state: State::Stranger { password: None } };
     Box::new(Conversation::begin(dialogue, settings, outputs))
 }

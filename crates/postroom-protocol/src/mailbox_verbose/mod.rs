@@ -13,7 +13,8 @@ mod command;
 use std::io::Write as _;
 
 use postroom_model::{
-    ComposeRefusal, Delivery, Name, Password, Reply, Request, Terms, Text, Unknown, push_safe,
+    Access, ComposeRefusal, Delivery, Name, Password, PasswordError, Reply, Request, Terms, Text,
+    Unknown, push_safe,
 };
 
 use crate::conversation::Conversation;
@@ -35,12 +36,13 @@ const NOT_READ: &str = "MESSAGE FAILED. The server cannot read messages at prese
 pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "mailbox-verbose",
     default_port: 4402,
+    has_accounts: true,
     reports: false,
     posts: PostHandling::None,
     begin,
 };
 
-fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
+fn begin(settings: &Settings, _: Access, outputs: &mut Outputs) -> Box<dyn Session> {
     let pause = PauseRule { after: settings.pause, bytes_max: settings.paused_bytes_max };
     let dialogue = MailboxVerbose { state: State::Stranger { password: None }, pause };
     Box::new(Conversation::begin(dialogue, settings, outputs))
@@ -54,7 +56,7 @@ struct MailboxVerbose {
 
 #[derive(Debug)]
 enum State {
-    Stranger { password: Option<Password> },
+    Stranger { password: Option<Result<Password, PasswordError>> },
     Member { name: Name },
 }
 
@@ -81,7 +83,7 @@ impl MailboxVerbose {
     fn pass(&mut self, given: &[u8]) -> Step<Asked> {
         match &mut self.state {
             State::Stranger { password } => {
-                *password = Password::from_bytes(given).ok();
+                *password = Some(Password::from_bytes(given));
                 Step::Silence
             }
             State::Member { .. } => Step::Answer(UNKNOWN.into()),
@@ -89,14 +91,15 @@ impl MailboxVerbose {
     }
 
     fn log_in(&mut self, name: &[u8]) -> Step<Asked> {
-        match (&mut self.state, Name::from_bytes(name)) {
-            (State::Stranger { password }, Ok(name)) => {
-                let password = password.take();
-                Step::AskAlone(
-                    Asked::LogIn,
-                    Request::LogIn { name, password, terms: Terms::WITHOUT_PRESENCE },
-                )
-            }
+        let State::Stranger { password } = &mut self.state else {
+            return Step::Answer(LOGIN_ERROR.into());
+        };
+        // A new name must not be registered without the password that was meant for it.
+        match (password.take().transpose(), Name::from_bytes(name)) {
+            (Ok(password), Ok(name)) => Step::AskAlone(
+                Asked::LogIn,
+                Request::LogIn { name, password, terms: Terms::WITHOUT_PRESENCE },
+            ),
             _ => Step::Answer(LOGIN_ERROR.into()),
         }
     }
@@ -192,8 +195,11 @@ fn write_refusal(answer: &mut Vec<u8>, refusal: &ComposeRefusal) -> std::io::Res
             "MESSAGE FAILED. UNREAD MESSAGE IS MORE THAN {capacity} FOR THE USERNAME <{recipient}>."
         ),
         ComposeRefusal::DiskFull => writeln!(answer, "MESSAGE FAILED. The server's disk is full."),
-        ComposeRefusal::TooManyAccounts | ComposeRefusal::Unknown => {
+        ComposeRefusal::TooManyAccounts => {
             writeln!(answer, "MESSAGE FAILED. The server takes no more new users.")
+        }
+        ComposeRefusal::Unknown => {
+            writeln!(answer, "MESSAGE FAILED. There is no user of this name.")
         }
         ComposeRefusal::MayNotCreate => {
             writeln!(answer, "MESSAGE FAILED. You have created too many new users lately.")

@@ -9,7 +9,8 @@ use postroom_engine::{
     ConnectionKey, Dialled, Engine, EngineSettings, Listener, ListenerKey, ListenerOptions, Output,
     Read, What,
 };
-use postroom_office::password::Checker;
+use postroom_office::Check;
+use postroom_office::password::{Checker, SALT_BYTES};
 use postroom_protocol::{Protocol, Report};
 use postroom_store::{Job, Limits, MemoryDisk, Store, StoreFailure, Timestamp};
 
@@ -202,7 +203,7 @@ impl<D: Disk> Driver<D> {
             let Some(check) = self.engine.next_check() else {
                 break;
             };
-            self.engine.checked(check.run(&mut self.checker));
+            self.check(check);
         }
         self.perform();
         self.transmit_more();
@@ -212,6 +213,11 @@ impl<D: Disk> Driver<D> {
             live.get(&key).map_or(0, |key| peers[key.0].acknowledged)
         });
         self.engine.evict_before_login(self.now);
+    }
+
+    /// Checks a password at once.
+    pub fn check(&mut self, check: Check) {
+        self.engine.checked(check.run(&mut self.checker, [0; SALT_BYTES]));
     }
 
     /// The engine takes the result of a job. After a failure it does nothing more.

@@ -5,7 +5,7 @@ mod posts;
 
 use postroom_model::{Fault, Name, Unknown, faulty};
 use postroom_store::{
-    AccountId, Call, Key, Lease, Limits, Outcome, PasswordHash, Ticket, Timestamp,
+    AccountId, Admits, Call, Key, Lease, Limits, Outcome, PasswordHash, Ticket, Timestamp,
 };
 
 use crate::allowed::Allowed;
@@ -90,8 +90,8 @@ impl Planner<'_> {
 
     fn call(&mut self, call: &Call, known: Option<AccountId>) -> Draft {
         Draft::Complete(match call {
-            Call::Open { name, key, admits_strangers, may_create } => {
-                self.open(name, key, *admits_strangers, *may_create)
+            Call::Open { name, key, admits, may_create } => {
+                self.open(name, key, *admits, *may_create)
             }
             Call::Post { author, post, may_create } => self.post(*author, post, *may_create),
             Call::Latest { channel } => return self.latest(channel),
@@ -120,17 +120,31 @@ impl Planner<'_> {
         })
     }
 
-    fn open(&mut self, name: &Name, key: &Key, admits_strangers: bool, may_create: u32) -> Outcome {
+    fn open(&mut self, name: &Name, key: &Key, admits: Admits, may_create: u32) -> Outcome {
         let known = self.index.find(name);
-        if !self.index.admits(known, key, admits_strangers) {
-            return Outcome::NotAdmitted;
+        if !self.index.admits(known, key, admits) {
+            return Outcome::NotAdmitted { is_known: known.is_some() };
         }
         let (account, registered) = match self.known_or_registered(known, name, may_create) {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
         let unread = self.index.account(account).mailbox.unread();
-        self.index.open(account, key, registered, unread)
+        match key {
+            Key::New(password) if registered => {
+                self.give_password(account, password);
+                let name = self.index.account(account).name.clone();
+                Outcome::Opened { account, name, registered, unread }
+            }
+            key => self.index.open(account, key, registered, unread),
+        }
+    }
+
+    fn give_password(&mut self, account: AccountId, password: &PasswordHash) {
+        self.operations.push(Operation::SetPassword { account, call: self.call });
+        let earlier = self.index.account(account).password.clone();
+        self.index.set_password(account, Some(password.clone()));
+        self.plan.undo.push(Undo::SetPassword(account, earlier));
     }
 
     fn compose(
@@ -243,10 +257,7 @@ impl Planner<'_> {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
-        self.operations.push(Operation::SetPassword { account, call: self.call });
-        let earlier = self.index.account(account).password.clone();
-        self.index.set_password(account, Some(password.clone()));
-        self.plan.undo.push(Undo::SetPassword(account, earlier));
+        self.give_password(account, password);
         Outcome::PasswordSet { registered }
     }
 

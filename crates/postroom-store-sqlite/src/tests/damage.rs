@@ -107,7 +107,7 @@ fn a_damaged_name_locks_its_account_and_costs_nothing_else() {
         let locked = Call::Open {
             name: Name::new(&format!("damaged-account-{lost}")).unwrap(),
             key: Key::None,
-            admits_strangers: true,
+            admits: Admits::ALL,
             may_create: 1,
         };
         assert!(matches!(settle(&mut store, [locked])[..], [Outcome::Locked { .. }]));
@@ -130,12 +130,8 @@ fn a_damaged_password_locks_its_account() {
         let mut store = open(&folder, Limits::default());
         assert_eq!(damaged(&mut store), [("account", 1)], "{password}");
         let name = Name::new("alice").unwrap();
-        let open = Call::Open {
-            name: name.clone(),
-            key: Key::None,
-            admits_strangers: true,
-            may_create: 1,
-        };
+        let open =
+            Call::Open { name: name.clone(), key: Key::None, admits: Admits::ALL, may_create: 1 };
         assert!(matches!(settle(&mut store, [open])[..], [Outcome::Locked { .. }]));
         // A new password mends it.
         let password = PasswordHash("$argon2id$new".into());
@@ -146,7 +142,7 @@ fn a_damaged_password_locks_its_account() {
         let open = Call::Open {
             name: Name::new("alice").unwrap(),
             key: Key::Verified(password),
-            admits_strangers: true,
+            admits: Admits::ALL,
             may_create: 1,
         };
         assert!(matches!(settle(&mut store, [open])[..], [Outcome::Opened { unread: 3, .. }]));
@@ -164,7 +160,7 @@ fn an_account_with_a_damaged_name_can_be_given_a_password() {
     drop(store);
     let mut store = open(&folder, Limits::default());
     let open =
-        Call::Open { name, key: Key::Verified(password), admits_strangers: true, may_create: 1 };
+        Call::Open { name, key: Key::Verified(password), admits: Admits::ALL, may_create: 1 };
     assert!(matches!(settle(&mut store, [open])[..], [Outcome::Opened { unread: 3, .. }]));
 }
 
@@ -370,7 +366,7 @@ fn large() -> TempDir {
     let known = |number| Call::Open {
         name: Name::new(&format!("account{number}")).unwrap(),
         key: Key::None,
-        admits_strangers: true,
+        admits: Admits::ALL,
         may_create: 1,
     };
     settle(&mut store, (0..2_000).map(known));

@@ -68,7 +68,7 @@ fn gaps_do_not_count_as_accounts() {
     let known = |name| Call::Open {
         name: Name::new(name).unwrap(),
         key: Key::None,
-        admits_strangers: true,
+        admits: Admits::ALL,
         may_create: 1,
     };
     let outcomes = settle(&mut store, [known("dora"), known("emil")]);
@@ -101,7 +101,7 @@ fn what_a_record_names_in_a_gap_is_lost() {
     assert_eq!(entries(&mut store, "#rust"), ["damaged-account-7: first"]);
     for id in [2, 6, 7] {
         let name = Name::new(&format!("damaged-account-{id}")).unwrap();
-        let open = Call::Open { name, key: Key::None, admits_strangers: true, may_create: 1 };
+        let open = Call::Open { name, key: Key::None, admits: Admits::ALL, may_create: 1 };
         assert!(matches!(settle(&mut store, [open])[..], [Outcome::Locked { .. }]));
     }
     assert_eq!(names(&mut store).len(), 6);

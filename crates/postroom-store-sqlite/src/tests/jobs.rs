@@ -175,7 +175,7 @@ fn a_stranger_is_refused_without_a_job() {
     let open = |name| Call::Open {
         name: Name::new(name).unwrap(),
         key: Key::None,
-        admits_strangers: false,
+        admits: Admits::NONE,
         may_create: 1,
     };
     submit(&mut store, 1, append(bob, "new", "registers"));
@@ -184,7 +184,7 @@ fn a_stranger_is_refused_without_a_job() {
         submit(&mut store, ticket, open(name));
     }
     let refused = completed(&mut store);
-    let is_refused = |(_, outcome): &(u64, Outcome)| matches!(outcome, Outcome::NotAdmitted);
+    let is_refused = |(_, outcome): &(u64, Outcome)| matches!(outcome, Outcome::NotAdmitted { .. });
     assert!(refused.len() == 3 && refused.iter().all(is_refused), "{refused:?}");
     store.finish(first.run()).unwrap();
 }

@@ -7,7 +7,8 @@ use std::thread;
 use postroom_model::{Author, Channel, Name, Position, Post, PostRefusal, Text, Unknown};
 use postroom_store::contract::{self, Fixture};
 use postroom_store::{
-    AccountId, Call, Completion, Job, Key, Limits, Outcome, PasswordHash, Store, Ticket, Timestamp,
+    AccountId, Admits, Call, Completion, Job, Key, Limits, Outcome, PasswordHash, Store, Ticket,
+    Timestamp,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -73,7 +74,7 @@ fn account(store: &mut SqliteStore, name: &str) -> AccountId {
     let call = Call::Open {
         name: Name::new(name).unwrap(),
         key: Key::None,
-        admits_strangers: true,
+        admits: Admits::ALL,
         may_create: 1,
     };
     match settle(store, [call]).pop() {
@@ -455,7 +456,7 @@ fn holds_the_mail_of_the_fixtures(store: &mut SqliteStore) {
     let locked = Call::Open {
         name: Name::new("carol").unwrap(),
         key: Key::None,
-        admits_strangers: true,
+        admits: Admits::ALL,
         may_create: 1,
     };
     assert!(matches!(settle(store, [locked])[..], [Outcome::Locked { .. }]));

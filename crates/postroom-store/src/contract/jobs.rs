@@ -6,7 +6,9 @@ use postroom_model::Position;
 
 use super::live::{channel, post};
 use super::{Desk, Fixture, JobOf, append, limits, name, open};
-use crate::{AccountId, Call, Completion, Key, Outcome, PasswordHash, Store, Ticket, Timestamp};
+use crate::{
+    AccountId, Admits, Call, Completion, Key, Outcome, PasswordHash, Store, Ticket, Timestamp,
+};
 
 impl<F: Fixture> Desk<'_, F> {
     /// The next job. A store across a network may have none at first.
@@ -166,7 +168,7 @@ pub(super) fn a_login_waits_for_the_password_that_is_being_set<F: Fixture>(fixtu
     let opened = desk.call(Call::Open {
         name: name("bob"),
         key: Key::Verified(password),
-        admits_strangers: true,
+        admits: Admits::ALL,
         may_create: 1,
     });
     assert!(matches!(opened, Outcome::Locked { .. }), "{opened:?}");

@@ -6,7 +6,8 @@ use postroom_model::{Author, Channel, Entry, Page, Position, Post, Text, Unknown
 
 use super::{Desk, Fixture, append, limits, name};
 use crate::{
-    AccountId, Call, Key, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX, PasswordHash, Presence,
+    AccountId, Admits, Call, Key, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX, PasswordHash,
+    Presence,
 };
 
 pub(super) fn channel(tag: &str) -> Channel {
@@ -188,12 +189,13 @@ pub(super) fn strangers_are_admitted_where_they_are<F: Fixture>(fixture: &mut F)
     let open = |spelling: &str, key: Key| Call::Open {
         name: name(spelling),
         key,
-        admits_strangers: false,
+        admits: Admits::NONE,
         may_create: 1,
     };
-    for unknown in ["bob", "carol"] {
-        let outcome = desk.call(open(unknown, Key::None));
-        assert!(matches!(outcome, Outcome::NotAdmitted), "{outcome:?}");
+    for (refused, exists) in [("bob", true), ("carol", false)] {
+        let outcome = desk.call(open(refused, Key::None));
+        let is_right = matches!(outcome, Outcome::NotAdmitted { is_known } if is_known == exists);
+        assert!(is_right, "{outcome:?}");
     }
     let password = PasswordHash("$argon2id$x".into());
     desk.call(Call::SetPassword { name: name("bob"), password });

@@ -13,12 +13,13 @@ mod eviction;
 mod jobs;
 mod live;
 mod model;
+mod passwords;
 
 use postroom_model::{Name, Text, Unknown};
 
 use crate::{
-    AccountId, Call, Completion, Job, Key, Lease, Limits, Outcome, PasswordHash, Store, Ticket,
-    Timestamp,
+    AccountId, Admits, Call, Completion, Job, Key, Lease, Limits, Outcome, PasswordHash, Store,
+    Ticket, Timestamp,
 };
 
 /// A place where stores of one implementation are kept.
@@ -70,6 +71,7 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         live::who_claims_alone_is_present_once,
         live::who_shares_is_present_until_the_last_leaves,
         live::strangers_are_admitted_where_they_are,
+        passwords::unknown_names_and_accounts_without_a_password_are_admitted_apart,
         jobs::completions_keep_the_order_of_an_account_and_of_a_channel,
         jobs::what_comes_while_a_job_is_out_follows_it,
         jobs::counts_logins_and_presence_wait_for_no_job,
@@ -187,7 +189,7 @@ fn name(spelling: &str) -> Name {
 }
 
 fn open(spelling: &str) -> Call {
-    Call::Open { name: name(spelling), key: Key::None, admits_strangers: true, may_create: 1 }
+    Call::Open { name: name(spelling), key: Key::None, admits: Admits::ALL, may_create: 1 }
 }
 
 fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
@@ -234,7 +236,7 @@ fn a_name_is_one_account_however_it_is_spelt<F: Fixture>(fixture: &mut F) {
     match desk.call(Call::Open {
         name: name("bOB"),
         key: Key::None,
-        admits_strangers: true,
+        admits: Admits::ALL,
         may_create: 1,
     }) {
         Outcome::Opened { account, name, registered, .. } => {
@@ -259,7 +261,7 @@ fn an_unknown_recipient_is_registered<F: Fixture>(fixture: &mut F) {
     match desk.call(Call::Open {
         name: name("CAROL"),
         key: Key::None,
-        admits_strangers: true,
+        admits: Admits::ALL,
         may_create: 1,
     }) {
         Outcome::Opened { name, registered: false, unread: 2, .. } => {
@@ -383,7 +385,7 @@ fn a_group_sees_its_own_changes<F: Fixture>(fixture: &mut F) {
         append(bob, "bob", "two"),
         Call::Read { account: bob },
         append(bob, "new", "three"),
-        Call::Open { name: name("new"), key: Key::None, admits_strangers: true, may_create: 1 },
+        Call::Open { name: name("new"), key: Key::None, admits: Admits::ALL, may_create: 1 },
         Call::Read { account: bob },
     ]);
     match &outcomes[4] {
@@ -413,19 +415,14 @@ fn a_password_locks_its_account<F: Fixture>(fixture: &mut F) {
     drop(desk);
     let mut desk = Desk::open(fixture, limits(9));
     for key in [Key::None, Key::Verified(other)] {
-        match desk.call(Call::Open {
-            name: name("Bob"),
-            key,
-            admits_strangers: true,
-            may_create: 1,
-        }) {
+        match desk.call(Call::Open { name: name("Bob"), key, admits: Admits::ALL, may_create: 1 }) {
             Outcome::Locked { password } => assert_eq!(password, hash),
             other => panic!("{other:?}"),
         }
     }
     let key = Key::Verified(hash);
     let outcome =
-        desk.call(Call::Open { name: name("Bob"), key, admits_strangers: true, may_create: 1 });
+        desk.call(Call::Open { name: name("Bob"), key, admits: Admits::ALL, may_create: 1 });
     assert!(matches!(outcome, Outcome::Opened { registered: false, .. }), "{outcome:?}");
 }
 

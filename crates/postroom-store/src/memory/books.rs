@@ -10,8 +10,8 @@ use postroom_model::{
 };
 
 use crate::{
-    AccountId, AccountSummary, Call, Key, Lease, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX,
-    PROTECTED_MS, PasswordHash, Timestamp,
+    AccountId, AccountSummary, Admits, Call, Key, Lease, Limits, Outcome, PAGE_BYTES,
+    PAGE_ENTRIES_MAX, PROTECTED_MS, PasswordHash, Timestamp,
 };
 
 use super::session::Session;
@@ -93,9 +93,9 @@ impl Books {
         is_full: bool,
     ) -> Outcome {
         match call {
-            Call::Open { name, key, admits_strangers, may_create } => {
+            Call::Open { name, key, admits, may_create } => {
                 let creator = Creator { session, may_create, limits };
-                self.open(&name, &key, admits_strangers, creator, is_full)
+                self.open(&name, key, admits, creator, is_full)
             }
             Call::Claim { account, alone } => session.claim(account, alone),
             Call::Release { presence } => {
@@ -205,29 +205,32 @@ impl Books {
     fn open(
         &mut self,
         name: &Name,
-        key: &Key,
-        admits_strangers: bool,
+        key: Key,
+        admits: Admits,
         creator: Creator<'_>,
         is_full: bool,
     ) -> Outcome {
-        if !admits_strangers && *key != Key::Trusted && !self.is_locked(name) {
-            return Outcome::NotAdmitted;
+        let is_known = self.is_known(name);
+        let admits = if is_known { admits.without_password } else { admits.unknown };
+        if !admits && key != Key::Trusted && !self.is_locked(name) {
+            return Outcome::NotAdmitted { is_known };
         }
-        if is_full && self.find(name).is_none() {
+        if is_full && !is_known {
             return Outcome::DiskFull;
         }
         let (id, registered) = match self.find_or_register(name, creator) {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };
-        let account = self.account(id);
-        match &account.password {
-            Some(password) if !key.fits(password) => Outcome::Locked { password: password.clone() },
-            _ => {
-                let (name, unread) = (account.name.clone(), self.unread(id));
-                Outcome::Opened { account: id, name, registered, unread }
+        let (name, unread) = (self.name(id).clone(), self.unread(id));
+        match (&mut self.account_mut(id).password, key) {
+            (new, Key::New(password)) if registered => *new = Some(password),
+            (Some(password), key) if !key.fits(password) => {
+                return Outcome::Locked { password: password.clone() };
             }
+            _ => {}
         }
+        Outcome::Opened { account: id, name, registered, unread }
     }
 
     fn append(

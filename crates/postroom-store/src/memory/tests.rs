@@ -6,7 +6,7 @@ use postroom_model::{Text, Unknown};
 
 use super::*;
 use crate::contract::{self, Fixture};
-use crate::{AccountId, Key, Outcome};
+use crate::{AccountId, Admits, Key, Outcome};
 
 /// A disk whose calls are late when a seed says so, if one does.
 struct Place {
@@ -64,7 +64,7 @@ fn open(name: &str) -> Call {
     Call::Open {
         name: Name::new(name).unwrap(),
         key: Key::None,
-        admits_strangers: true,
+        admits: Admits::ALL,
         may_create: 1,
     }
 }

@@ -7,10 +7,13 @@ use postroom_store::Limits;
 use serde::{Deserialize, Serialize};
 
 use super::defaults::millis;
+use super::listeners::{PasswordSetting, RegistrationSetting};
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Accounts {
+    pub(super) registration: RegistrationSetting,
+    pub(super) passwords: PasswordSetting,
     pub(super) max: u32,
     pub(super) new_per_hour: u32,
     pub(super) new_per_hour_loopback: u32,
@@ -24,6 +27,8 @@ impl Default for Accounts {
     fn default() -> Self {
         let EngineSettings { logins, creation, .. } = EngineSettings::default();
         Self {
+            registration: RegistrationSetting::Auto,
+            passwords: PasswordSetting::Auto,
             max: Limits::default().accounts_max,
             new_per_hour: creation.accounts.per_hour,
             new_per_hour_loopback: creation.accounts.per_hour_local,

@@ -8,8 +8,8 @@ use postroom_server::{KeepAlive, ServerSettings};
 use postroom_store::Limits;
 
 use super::{
-    Accounts, Board, Channels, Chat, Commit, Config, Connection, DialBack, Disk, Im, Log,
-    LogFormat, Mailbox, Offline, ProofSetting, Rates, Stop, Store,
+    Accounts, AnonymousSetting, Board, Channels, Chat, Commit, Config, Connection, DialBack, Disk,
+    Im, Log, LogFormat, Mailbox, Offline, ProofSetting, Rates, Stop, Store,
 };
 
 impl Default for Config {
@@ -17,6 +17,7 @@ impl Default for Config {
         Self {
             data: "./postroom-data".into(),
             listen: Vec::new(),
+            allow_open: false,
             passwords: PathBuf::new(),
             report: PathBuf::new(),
             report_bytes_max: 64 << 20,
@@ -94,7 +95,7 @@ impl Default for Im {
 
 impl Default for Board {
     fn default() -> Self {
-        Self { persist: true }
+        Self { persist: true, anonymous: AnonymousSetting::Auto }
     }
 }
 

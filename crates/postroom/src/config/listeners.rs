@@ -4,9 +4,10 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use postroom_engine::{Listener, ListenerOptions, Proof};
+use postroom_model::{Access, Anonymous, Passwords, Registration};
 use postroom_protocol::{PROTOCOLS, Protocol};
 use postroom_server::ListenerSettings;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::{Table, Value};
 
@@ -30,10 +31,52 @@ pub(crate) enum ListenerError {
     Address { listener: String, cause: io::Error },
     #[error("cannot understand the options in \"{listener}\": {cause}")]
     Options { listener: String, cause: String },
+    #[error(
+        "the listener \"{listener}\" would be open to the network: {risk}; {remedy}, or accept it \
+         with --allow-open"
+    )]
+    Open { listener: String, risk: &'static str, remedy: &'static str },
+    #[error(
+        "the listener \"{listener}\" would let nobody in: the protocol board has no login, and \
+         board.anonymous is \"none\" there; to let anyone read, or post, set it to \"read\" or \
+         \"post\" and start with --allow-open"
+    )]
+    NobodyMay { listener: String },
 }
 
 fn protocol_names() -> String {
     PROTOCOLS.iter().map(|protocol| protocol.name).collect::<Vec<_>>().join(", ")
+}
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RegistrationSetting {
+    /// Open where only this machine reaches the listener.
+    Auto,
+    Open,
+    Closed,
+}
+
+/// Who needs a password.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PasswordSetting {
+    /// Optional where only this machine reaches the listener.
+    Auto,
+    Optional,
+    Required,
+}
+
+/// What clients of the board may do.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum AnonymousSetting {
+    /// Post where only this machine reaches the listener, and nothing elsewhere.
+    Auto,
+    Post,
+    Read,
+    None,
 }
 
 /// The options of a listener, each in place of the setting of the same name.
@@ -42,16 +85,31 @@ fn protocol_names() -> String {
 struct Options {
     proof: Option<ProofSetting>,
     dial_back: Option<DialBack>,
+    registration: Option<RegistrationSetting>,
+    passwords: Option<PasswordSetting>,
+    anonymous: Option<AnonymousSetting>,
 }
 
 impl Options {
-    /// Parses words such as `proof=command`.
-    fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+    /// Parses words such as `proof=command`, for a listener of this protocol.
+    fn parse<'a>(
+        protocol: &Protocol,
+        words: impl Iterator<Item = &'a str>,
+    ) -> Result<Self, String> {
         let mut table = Table::new();
         for word in words {
             let (key, value) = word
                 .split_once('=')
                 .ok_or_else(|| format!("\"{word}\" is no option; write it as OPTION=VALUE"))?;
+            let applies = match key {
+                "dial_back" => protocol.name == "im",
+                "registration" | "passwords" => protocol.has_accounts,
+                "anonymous" => !protocol.has_accounts,
+                _ => true,
+            };
+            if !applies {
+                return Err(format!("the option {key} is not for {}", protocol.name));
+            }
             if table.insert(key.to_owned(), Value::String(value.to_owned())).is_some() {
                 return Err(format!("the option {key} is given twice"));
             }
@@ -62,45 +120,30 @@ impl Options {
     }
 }
 
+/// A listener whose settings are being put together.
+struct Draft<'a> {
+    /// As it is configured.
+    text: &'a str,
+    protocol: &'static Protocol,
+    address: SocketAddr,
+    options: Options,
+}
+
 impl Config {
     /// The configured listeners, or else all protocols at their default addresses.
     pub(crate) fn listeners(&self) -> Result<Vec<ListenerSettings>, ListenerError> {
         if self.listen.is_empty() {
             let standard = |protocol: &'static Protocol| {
-                self.listener(protocol, protocol.default_address(), Options::default())
+                let (address, options) = (protocol.default_address(), Options::default());
+                self.listener(&Draft { text: protocol.name, protocol, address, options })
             };
-            return Ok(PROTOCOLS.iter().map(standard).collect());
+            return PROTOCOLS.iter().map(standard).collect();
         }
-        self.listen.iter().map(|listener| self.parse(listener)).collect()
+        self.listen.iter().map(|listener| self.listener(&parse(listener)?)).collect()
     }
 
-    /// Parses `PROTOCOL=HOST:PORT`, with options after it.
-    fn parse(&self, listener: &str) -> Result<ListenerSettings, ListenerError> {
-        let malformed = || ListenerError::Form { listener: listener.to_owned() };
-        let mut words = listener.split_ascii_whitespace();
-        let place = words.next().ok_or_else(malformed)?;
-        let (name, address) = place.split_once('=').ok_or_else(malformed)?;
-        let protocol = Protocol::find(name).ok_or_else(|| ListenerError::Protocol {
-            name: name.to_owned(),
-            listener: listener.to_owned(),
-        })?;
-        let options = Options::parse(words)
-            .map_err(|cause| ListenerError::Options { listener: listener.to_owned(), cause })?;
-        let address = resolve(address)
-            .map_err(|cause| match cause.kind() {
-                io::ErrorKind::InvalidInput => malformed(),
-                _ => ListenerError::Address { listener: listener.to_owned(), cause },
-            })?
-            .ok_or_else(malformed)?;
-        Ok(self.listener(protocol, address, options))
-    }
-
-    fn listener(
-        &self,
-        protocol: &'static Protocol,
-        address: SocketAddr,
-        options: Options,
-    ) -> ListenerSettings {
+    fn listener(&self, draft: &Draft<'_>) -> Result<ListenerSettings, ListenerError> {
+        let Draft { protocol, address, options, .. } = *draft;
         let proof = match options.proof.unwrap_or(self.proof) {
             ProofSetting::Tcp => Proof::Tcp,
             ProofSetting::Command => Proof::Command,
@@ -111,9 +154,93 @@ impl Config {
             DialBack::On => true,
             DialBack::Off => false,
         };
-        let options = ListenerOptions { proof, dials_back };
-        ListenerSettings { listener: Listener { protocol, options }, address }
+        let access = self.access(draft, proof)?;
+        let options = ListenerOptions { proof, dials_back, access };
+        Ok(ListenerSettings { listener: Listener { protocol, options }, address })
     }
+
+    /// What clients may do. Beyond this machine nothing is open unless the operator says so.
+    fn access(&self, draft: &Draft<'_>, proof: Proof) -> Result<Access, ListenerError> {
+        let options = draft.options;
+        let is_loopback = draft.address.ip().to_canonical().is_loopback();
+        let is_reached_from_afar = !is_loopback || proof == Proof::Command;
+        let is_open = !is_reached_from_afar || self.allow_open;
+        let registration = match options.registration.unwrap_or(self.accounts.registration) {
+            RegistrationSetting::Auto if is_open => Registration::Open,
+            RegistrationSetting::Open => Registration::Open,
+            RegistrationSetting::Auto | RegistrationSetting::Closed => Registration::Closed,
+        };
+        let passwords = match options.passwords.unwrap_or(self.accounts.passwords) {
+            PasswordSetting::Auto if is_open => Passwords::Optional,
+            PasswordSetting::Optional => Passwords::Optional,
+            PasswordSetting::Auto | PasswordSetting::Required => Passwords::Required,
+        };
+        let anonymous = match options.anonymous.unwrap_or(self.board.anonymous) {
+            AnonymousSetting::Auto if is_open => Some(Anonymous::Post),
+            AnonymousSetting::Post => Some(Anonymous::Post),
+            AnonymousSetting::Read => Some(Anonymous::Read),
+            AnonymousSetting::Auto | AnonymousSetting::None => None,
+        };
+        let listener = || draft.text.to_owned();
+        let anonymous = match anonymous {
+            Some(anonymous) => anonymous,
+            // It concerns no other protocol.
+            None if draft.protocol.has_accounts => Anonymous::Read,
+            None => return Err(ListenerError::NobodyMay { listener: listener() }),
+        };
+        let access = Access { registration, passwords, anonymous };
+        match risk(draft.protocol, access, !is_loopback) {
+            Some((risk, remedy)) if !is_open => {
+                Err(ListenerError::Open { listener: listener(), risk, remedy })
+            }
+            _ => Ok(access),
+        }
+    }
+}
+
+/// Why a listener that other machines reach is open, and what to do instead.
+fn risk(
+    protocol: &Protocol,
+    access: Access,
+    is_on_network: bool,
+) -> Option<(&'static str, &'static str)> {
+    if !protocol.has_accounts {
+        return Some((
+            "anyone may use it without a login",
+            "listen on 127.0.0.1 and let people come over ssh",
+        ));
+    }
+    if is_on_network {
+        return Some((
+            "nothing on it is encrypted, passwords included",
+            "listen on 127.0.0.1 and let people come over ssh or through a TLS proxy",
+        ));
+    }
+    (access.passwords == Passwords::Optional).then_some((
+        "anyone may log in to an account that has no password",
+        "set accounts.passwords to \"required\"",
+    ))
+}
+
+/// Parses `PROTOCOL=HOST:PORT`, with options after it.
+fn parse(listener: &str) -> Result<Draft<'_>, ListenerError> {
+    let malformed = || ListenerError::Form { listener: listener.to_owned() };
+    let mut words = listener.split_ascii_whitespace();
+    let place = words.next().ok_or_else(malformed)?;
+    let (name, address) = place.split_once('=').ok_or_else(malformed)?;
+    let protocol = Protocol::find(name).ok_or_else(|| ListenerError::Protocol {
+        name: name.to_owned(),
+        listener: listener.to_owned(),
+    })?;
+    let options = Options::parse(protocol, words)
+        .map_err(|cause| ListenerError::Options { listener: listener.to_owned(), cause })?;
+    let address = resolve(address)
+        .map_err(|cause| match cause.kind() {
+            io::ErrorKind::InvalidInput => malformed(),
+            _ => ListenerError::Address { listener: listener.to_owned(), cause },
+        })?
+        .ok_or_else(malformed)?;
+    Ok(Draft { text: listener, protocol, address, options })
 }
 
 fn resolve(address: &str) -> io::Result<Option<SocketAddr>> {
@@ -125,25 +252,50 @@ mod tests {
     use super::super::Overrides;
     use super::*;
 
-    fn listeners(listen: &[&str], set: &[&str]) -> Result<Vec<ListenerSettings>, String> {
+    fn overrides(listen: &[&str], set: &[&str]) -> Overrides {
         let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-        let overrides =
-            Overrides { listen: owned(listen), set: owned(set), ..Overrides::default() };
-        let config = Config::from_sources(None, std::iter::empty(), &overrides).unwrap();
-        config.listeners().map_err(|error| error.to_string())
+        Overrides { listen: owned(listen), set: owned(set), ..Overrides::default() }
     }
+
+    fn listeners(overrides: &Overrides) -> Result<Vec<ListenerSettings>, String> {
+        let config = Config::from_sources(None, std::iter::empty(), overrides).unwrap();
+        config.listeners().map_err(|error| {
+            let error = error.to_string();
+            assert!(!error.contains('\n'), "one sentence: {error}");
+            error
+        })
+    }
+
+    /// What clients may do at one listener.
+    fn access(listener: &str, set: &[&str], allow_open: bool) -> Result<Access, String> {
+        let overrides = Overrides { allow_open, ..overrides(&[listener], set) };
+        listeners(&overrides).map(|listeners| listeners[0].listener.options.access)
+    }
+
+    const CLOSED: Access = Access {
+        registration: Registration::Closed,
+        passwords: Passwords::Required,
+        anonymous: Anonymous::Read,
+    };
 
     #[test]
     fn an_option_of_a_listener_stands_in_place_of_the_setting_for_all() {
-        let listeners = listeners(
-            &["im=127.0.0.1:1", "im=127.0.0.1:2 proof=command", "im=[::1]:3  dial_back=off"],
-            &["proof=tcp"],
+        let listen =
+            ["im=127.0.0.1:1", "im=127.0.0.1:2 proof=command", "im=[::1]:3  dial_back=off"];
+        let listeners = listeners(&overrides(&listen, &["proof=tcp"])).unwrap();
+        let options = |of: &ListenerSettings| {
+            let ListenerOptions { proof, dials_back, .. } = of.listener.options;
+            (proof, dials_back)
+        };
+        let expected = [(Proof::Tcp, true), (Proof::Command, false), (Proof::Tcp, false)];
+        assert_eq!(listeners.iter().map(options).collect::<Vec<_>>(), expected);
+        let set = ["accounts.registration=closed", "accounts.passwords=required"];
+        let listener = "mailbox=127.0.0.1:1 registration=open passwords=optional";
+        assert_eq!(access(listener, &set, false), Ok(Access::OPEN));
+        assert_eq!(
+            access("mailbox=127.0.0.1:1", &set, false),
+            Ok(Access { anonymous: Anonymous::Post, ..CLOSED })
         );
-        let options = |proof, dials_back| ListenerOptions { proof, dials_back };
-        let expected =
-            [options(Proof::Tcp, true), options(Proof::Command, false), options(Proof::Tcp, false)];
-        let listeners = listeners.unwrap();
-        assert_eq!(listeners.iter().map(|of| of.listener.options).collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -153,12 +305,55 @@ mod tests {
             ("im=127.0.0.1:1 proof=hope", "`hope`"),
             ("im=127.0.0.1:1 prof=tcp", "`prof`"),
             ("im=127.0.0.1:1 proof=tcp proof=tcp", "the option proof is given twice"),
+            ("im=127.0.0.1:1 anonymous=read", "the option anonymous is not for im"),
+            ("chat=127.0.0.1:1 dial_back=off", "the option dial_back is not for chat"),
+            ("board=127.0.0.1:1 passwords=required", "the option passwords is not for board"),
         ] {
-            let error = listeners(&[listener], &[]).unwrap_err();
+            let error = listeners(&overrides(&[listener], &[])).unwrap_err();
             let begin = format!("cannot understand the options in \"{listener}\": ");
             assert!(error.starts_with(&begin) && error.contains(part), "{error}");
-            assert!(!error.contains('\n'), "{error}");
         }
-        assert!(listeners(&[" "], &[]).unwrap_err().contains("is not a listener"));
+        assert!(listeners(&overrides(&[" "], &[])).unwrap_err().contains("is not a listener"));
+    }
+
+    #[test]
+    fn loopback_is_open_unless_it_is_behind_a_proxy() {
+        for address in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            for protocol in ["mailbox", "mailbox-verbose", "im", "chat", "board"] {
+                let listener = format!("{protocol}={address}");
+                assert_eq!(access(&listener, &[], false), Ok(Access::OPEN), "{listener}");
+                let proxied = format!("{listener} proof=command");
+                assert_eq!(access(&proxied, &[], true), Ok(Access::OPEN), "{proxied}");
+                let closed = access(&proxied, &[], false);
+                match protocol {
+                    "board" => assert!(closed.unwrap_err().contains("would let nobody in")),
+                    _ => assert_eq!(closed, Ok(CLOSED), "{proxied}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_open_to_the_network_is_refused_unless_it_is_allowed() {
+        let wide = "[::]:1";
+        for (listener, risk) in [
+            (format!("mailbox={wide}"), "not"),
+            ("mailbox=0.0.0.0:1".to_owned(), "nothing on it is encrypted"),
+            ("im=192.0.2.1:1 passwords=required".to_owned(), "nothing on it is encrypted"),
+            ("chat=127.0.0.1:1 proof=command passwords=optional".to_owned(), "has no password"),
+            (format!("board={wide}"), "would let nobody in"),
+            (format!("board={wide} anonymous=none"), "would let nobody in"),
+            (format!("board={wide} anonymous=read"), "without a login"),
+            ("board=127.0.0.1:1 proof=command anonymous=read".to_owned(), "without a login"),
+        ] {
+            let error = access(&listener, &[], false).unwrap_err();
+            assert!(error.contains(risk) && error.contains("--allow-open"), "{error}");
+            let allowed = access(&listener, &[], true);
+            assert_eq!(allowed.is_err(), listener.contains("none"), "{listener}: {allowed:?}");
+        }
+        let set = ["allow_open=true", "accounts.passwords=required"];
+        let allowed = access("mailbox=0.0.0.0:1", &set, false).unwrap();
+        assert_eq!(allowed.passwords, Passwords::Required, "what is set stays so");
+        assert_eq!(allowed.registration, Registration::Open);
     }
 }

@@ -23,6 +23,7 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 use accounts::Accounts;
+use listeners::AnonymousSetting;
 pub(crate) use listeners::ListenerError;
 use sources::{Keys, one_line, read_file, utf8_pair};
 
@@ -34,6 +35,7 @@ const ENVIRONMENT_PREFIX: &str = "POSTROOM_";
 pub(crate) struct Config {
     pub(crate) data: PathBuf,
     listen: Vec<String>,
+    allow_open: bool,
     pub(crate) passwords: PathBuf,
     pub(crate) report: PathBuf,
     pub(crate) report_bytes_max: u64,
@@ -124,6 +126,7 @@ enum DialBack {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Board {
     pub(crate) persist: bool,
+    anonymous: AnonymousSetting,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -193,6 +196,7 @@ pub(crate) struct Overrides {
     pub(crate) set: Vec<String>,
     pub(crate) data: Option<PathBuf>,
     pub(crate) listen: Vec<String>,
+    pub(crate) allow_open: bool,
     pub(crate) capacity: Option<u32>,
     pub(crate) log_format: Option<LogFormat>,
     pub(crate) passwords: Option<PathBuf>,
@@ -262,6 +266,7 @@ impl Config {
         if !overrides.listen.is_empty() {
             self.listen.clone_from(&overrides.listen);
         }
+        self.allow_open |= overrides.allow_open;
         if let Some(passwords) = &overrides.passwords {
             self.passwords.clone_from(passwords);
         }

@@ -305,8 +305,8 @@ fn a_dial_that_is_tried_again_counts_once() {
 fn behind_a_proxy_no_one_is_dialled_unless_configured() {
     let behind_a_proxy = "--set=proof=command";
     for (arguments, answer) in [
-        (&[behind_a_proxy, SHORT_LIMIT][..], NOT_CONNECTED),
-        (&[behind_a_proxy, "--set=im.dial_back=on", SHORT_LIMIT], CONNECTED),
+        (&[behind_a_proxy, "--allow-open", SHORT_LIMIT][..], NOT_CONNECTED),
+        (&[behind_a_proxy, "--allow-open", "--set=im.dial_back=on", SHORT_LIMIT], CONNECTED),
         (&["--set=im.dial_back=off", SHORT_LIMIT], NOT_CONNECTED),
     ] {
         let server = LoggedServer::start(&["bob"], arguments);
@@ -324,7 +324,10 @@ fn a_client_with_a_link_local_address_is_dialled() {
     in_its_own_network(LINK_LOCAL, || {
         let scope = add_link_local_address("fe80::1");
         let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
-        let server = LoggedServer::start(&["bob"], &[&format!("--listen=im={any}"), SHORT_LIMIT]);
+        let server = LoggedServer::start(
+            &["bob"],
+            &[&format!("--listen=im={any}"), "--allow-open", SHORT_LIMIT],
+        );
         let here = |port| SocketAddrV6::new("fe80::1".parse().unwrap(), port, 0, scope);
         let listener = TcpListener::bind(here(0)).unwrap();
         let mut bob = Client::connect(here(server.address("im").port()).into());

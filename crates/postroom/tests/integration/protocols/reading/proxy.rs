@@ -6,7 +6,7 @@ use super::{carols, leave, read_when_put_back, server_with, stored};
 
 #[test]
 fn behind_a_proxy_an_end_of_input_proves_nothing() {
-    let server = server_with(&["one"], &["--set=proof=command"]);
+    let server = server_with(&["one"], &["--set=proof=command", "--allow-open"]);
     let mut bob = server.log_in("bob");
     assert_eq!(bob.read(), carols("one"));
     bob.end();
@@ -16,7 +16,7 @@ fn behind_a_proxy_an_end_of_input_proves_nothing() {
 
 #[test]
 fn behind_a_proxy_the_end_after_a_pipelined_exit_proves_nothing() {
-    let server = server_with(&["one"], &["--set=proof=command"]);
+    let server = server_with(&["one"], &["--set=proof=command", "--allow-open"]);
     let mut bob = server.log_in("bob");
     bob.send("READ\nEXIT\n");
     assert_eq!(bob.rest(), "carol\none\n");
@@ -27,7 +27,7 @@ fn behind_a_proxy_the_end_after_a_pipelined_exit_proves_nothing() {
 
 #[test]
 fn behind_a_proxy_commands_prove() {
-    let server = server_with(&["one", "two"], &["--set=proof=command"]);
+    let server = server_with(&["one", "two"], &["--set=proof=command", "--allow-open"]);
     let mut bob = server.log_in("bob");
     assert_eq!(bob.read(), carols("one"));
     assert_eq!(bob.read(), carols("two"));
