@@ -236,6 +236,11 @@ fn has_long_answer(request: &Request) -> bool {
 fn is_stored(request: &Request) -> bool {
     matches!(
         request,
-        Request::Compose { .. } | Request::Read | Request::Post { .. } | Request::Latest(_)
+        Request::Compose { .. }
+            | Request::Read
+            | Request::Post { .. }
+            | Request::Latest(_)
+            | Request::ChangePassword { .. }
+            | Request::Block { .. }
     )
 }

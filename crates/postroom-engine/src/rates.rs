@@ -63,7 +63,7 @@ impl Charge {
                 Some((Self::Words, u32::try_from(channels.len()).unwrap_or(u32::MAX)))
             }
             Request::Tell { .. } => Some((Self::Words, 1)),
-            Request::LogIn { .. } => Some((Self::Login, 1)),
+            Request::LogIn { .. } | Request::ChangePassword { .. } => Some((Self::Login, 1)),
             _ => None,
         }
     }

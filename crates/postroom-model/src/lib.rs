@@ -26,7 +26,10 @@ pub use fault::{Fault, faulty};
 pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
 pub use peer::{Network, Peer, SITE_NETWORKS, Site};
-pub use reply::{ComposeRefusal, Composed, Delivery, LogInRefusal, NotTold, PostRefusal, Reply};
+pub use reply::{
+    BlockRefusal, ComposeRefusal, Composed, Delivery, LogInRefusal, NotTold, PasswordRefusal,
+    PostRefusal, Reply,
+};
 pub use request::{Notice, PresenceTerms, Request, Terms, Unknown};
 pub use safe::{Safe, push_safe};
 pub use text::{Text, TextError};

@@ -33,6 +33,16 @@ pub enum Reply {
     NotConfirmed,
     /// The number of messages in the mailbox, including those leased to other sessions.
     Unread(u32),
+    /// The account has the new password.
+    PasswordChanged(Committed<()>),
+    /// The account has the password that it had.
+    PasswordNotChanged(PasswordRefusal),
+    /// The sender is blocked, or no longer; `true` if it was not so before.
+    BlockSet(Committed<bool>),
+    /// Nobody was blocked, nor unblocked.
+    NotBlocked(BlockRefusal),
+    /// Whom the account has blocked, in the order in which it did.
+    Blocked(Vec<Name>),
     /// The present accounts, in the order in which they became present. Replies share
     /// the list while nobody comes or goes.
     Present(Arc<[Name]>),
@@ -100,6 +110,28 @@ pub enum LogInRefusal {
     Present,
     /// The name is new, and the peer has created as many accounts as it may for now.
     MayNotCreate,
+}
+
+/// Why a password was not changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PasswordRefusal {
+    /// The old password is wrong.
+    Wrong,
+    /// The account has no password; only the operator can give it one.
+    HasNone,
+    /// The password file decides on the password.
+    InFile,
+    /// The queue of password checks is full.
+    Busy,
+}
+
+/// Why a sender was not blocked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BlockRefusal {
+    /// The account has no password.
+    HasNoPassword,
+    /// The account has blocked as many as it may, or all accounts together have.
+    TooMany,
 }
 
 /// Why a message was not stored.

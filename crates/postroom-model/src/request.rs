@@ -35,6 +35,22 @@ pub enum Request {
     Confirm,
     /// Count the unread messages of the session's account.
     CountUnread,
+    /// Give the session's account another password.
+    ChangePassword {
+        /// The one that it has.
+        old: Password,
+        /// The new one.
+        new: Password,
+    },
+    /// Refuse the messages and live lines of a sender from now on, or no longer.
+    Block {
+        /// Whose.
+        sender: Name,
+        /// Whether they are refused.
+        is_blocked: bool,
+    },
+    /// List whom the session's account has blocked.
+    ListBlocked,
     /// List the present accounts.
     ListPresent,
     /// Post in channels. The author is the session's account; without a login, the

@@ -1,7 +1,7 @@
 //! Password checks: what they compare.
 
 use postroom_model::{Name, Password, Peer};
-use postroom_store::PasswordHash;
+use postroom_store::{AccountId, PasswordHash};
 
 use crate::calls::RequestKey;
 use crate::password::{self, Checker, SALT_BYTES};
@@ -17,6 +17,16 @@ pub struct Check {
     pub(crate) peer: Peer,
     /// The account has logged in from there before.
     pub(crate) is_known: bool,
+    /// Set if the password is to be changed once it fits.
+    pub(crate) change: Option<Change>,
+}
+
+/// A change of a password.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) account: AccountId,
+    /// The new password.
+    pub(crate) to: Password,
 }
 
 /// The secret that a password is compared with.
@@ -39,6 +49,9 @@ pub struct Checked {
     pub(crate) name: Name,
     pub(crate) peer: Peer,
     pub(crate) verdict: Verdict,
+    /// Set if the password is to be changed: of which account, and the hash of the new one
+    /// if the old one fits.
+    pub(crate) change: Option<(AccountId, Option<PasswordHash>)>,
 }
 
 /// The result of a check.
@@ -63,7 +76,7 @@ impl Check {
         against: Against,
         peer: Peer,
     ) -> Self {
-        Self { login, name, given, against, peer, is_known: false }
+        Self { login, name, given, against, peer, is_known: false, change: None }
     }
 
     /// Runs the check, which takes some ten milliseconds and 19 MiB of memory. Every
@@ -76,17 +89,17 @@ impl Check {
         if let Against::NewName = self.against {
             let hashed = given.and_then(|given| password::hash(given, salt).ok());
             let verdict = hashed.map_or(Verdict::NotHashed, Verdict::Hashed);
-            return Checked { login: self.login, name: self.name, peer: self.peer, verdict };
+            return self.end(verdict, None);
         }
         let hash = match &self.against {
             Against::Stored(hash) => Some(hash),
             Against::File(_) | Against::Nothing | Against::NewName => None,
         };
         let fits_hash = checker.verify(given, hash);
-        let verdict = match self.against {
-            Against::Stored(hash) if fits_hash => Verdict::FitsStored(hash),
+        let verdict = match &self.against {
+            Against::Stored(hash) if fits_hash => Verdict::FitsStored(hash.clone()),
             Against::File(password)
-                if given.is_some_and(|given| password::are_same(given, &password)) =>
+                if given.is_some_and(|given| password::are_same(given, password)) =>
             {
                 Verdict::FitsFile
             }
@@ -94,6 +107,15 @@ impl Check {
                 Verdict::Wrong
             }
         };
-        Checked { login: self.login, name: self.name, peer: self.peer, verdict }
+        let fits = matches!(verdict, Verdict::FitsStored(_));
+        let change = self.change.as_ref().filter(|_| fits);
+        let hash = change.and_then(|change| password::hash(&change.to, salt).ok());
+        self.end(verdict, hash)
+    }
+
+    fn end(self, verdict: Verdict, changed: Option<PasswordHash>) -> Checked {
+        let Self { login, name, peer, change, .. } = self;
+        let change = change.map(|change| (change.account, changed));
+        Checked { login, name, peer, verdict, change }
     }
 }

@@ -87,9 +87,12 @@ impl<S: Store> Office<S> {
                 Reply::Composed(outcome.map(|_| composed))
             }
             Outcome::Confirmed => Reply::Confirmed(outcome.map(drop)),
-            _ => match self.reply_to(key, outcome.into_inner()) {
-                Some(reply) => reply,
-                None => return,
+            _ => match Self::own_reply(outcome) {
+                Ok(reply) => reply,
+                Err(outcome) => match self.reply_to(key, outcome.into_inner()) {
+                    Some(reply) => reply,
+                    None => return,
+                },
             },
         };
         self.resolve(key, reply);
@@ -103,6 +106,7 @@ impl<S: Store> Office<S> {
                 self.opened(key, Opened { account, name, registered, unread })
             }
             Outcome::Locked { password } => self.locked(key, password),
+            Outcome::Password { name, password } => self.has_password(key, name, password),
             Outcome::NotAdmitted { is_known } => self.not_admitted(key, is_known),
             Outcome::Claimed { presence, active } => self.claimed(key, presence, active),
             Outcome::PresentAlready => self.refused(key.session, LogInRefusal::Present),
@@ -146,6 +150,11 @@ impl<S: Store> Office<S> {
             | Outcome::Posted { .. }
             | Outcome::Released { .. }
             | Outcome::PasswordSet { .. }
+            | Outcome::PasswordDiffers
+            | Outcome::BlockSet { .. }
+            | Outcome::HasNoPassword
+            | Outcome::TooManyBlocked
+            | Outcome::Blocked(_)
             | Outcome::Accounts(_) => None,
         }
     }

@@ -20,6 +20,7 @@ mod live;
 mod locks;
 mod login;
 mod output;
+mod own_account;
 pub mod password;
 mod password_file;
 mod requests;
@@ -170,6 +171,15 @@ impl<S: Store> Office<S> {
             }
             (Request::CountUnread, Some(account)) => {
                 self.submit_request(key, Call::CountUnread { account });
+            }
+            (Request::ChangePassword { old, new }, Some(account)) => {
+                self.change_password(key, account, old, new);
+            }
+            (Request::Block { sender, is_blocked }, Some(account)) => {
+                self.submit_request(key, Call::Block { account, sender, is_blocked });
+            }
+            (Request::ListBlocked, Some(account)) => {
+                self.submit_request(key, Call::ListBlocked { account });
             }
             (Request::ListPresent, Some(_)) => self.submit_request(key, Call::ListPresent),
             (Request::Post { channels, text, awaits_delivery }, _) => {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Attendee, ComposeRefusal, Fault, LogInRefusal, Name, Password, Passwords, Registration, Reply,
-    SessionKey, Terms, faulty,
+    Attendee, ComposeRefusal, Fault, LogInRefusal, Name, Password, PasswordRefusal, Passwords,
+    Registration, Reply, SessionKey, Terms, faulty,
 };
 use postroom_store::{Admits, Call, Key, PasswordHash, Presence, Store};
 
@@ -278,11 +278,21 @@ impl<S: Store> Office<S> {
             return;
         };
         let (name, given) = (login.name.clone(), login.password.clone());
-        let evicted = self.checks.add(Check::new(key, name, given, against, peer));
-        if let Some(Check { login: key, .. }) = evicted
-            && let Some(reply) = self.refused(key.session, LogInRefusal::Busy)
-        {
-            self.resolve(key, reply);
+        self.add_check(Check::new(key, name, given, against, peer));
+    }
+
+    /// Adds a check to the queue. At its limit one is evicted.
+    pub(crate) fn add_check(&mut self, check: Check) {
+        match self.checks.add(check) {
+            Some(Check { login: key, change: Some(_), .. }) => {
+                self.not_changed(key, PasswordRefusal::Busy);
+            }
+            Some(Check { login: key, .. }) => {
+                if let Some(reply) = self.refused(key.session, LogInRefusal::Busy) {
+                    self.resolve(key, reply);
+                }
+            }
+            None => {}
         }
     }
 
@@ -304,7 +314,10 @@ impl<S: Store> Office<S> {
     /// Handles the result of a check.
     pub fn checked(&mut self, now: Instant, checked: Checked) {
         self.checks.note(&checked, now);
-        let Checked { login: key, name, verdict, .. } = checked;
+        let Checked { login: key, name, verdict, change, .. } = checked;
+        if let Some((account, hash)) = change {
+            return self.checked_for_change(key, account, verdict, hash);
+        }
         let password = match verdict {
             Verdict::Wrong => Err(Reply::LogInRefused(LogInRefusal::Password)),
             Verdict::NotHashed => Err(Reply::Unavailable),

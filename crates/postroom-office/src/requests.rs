@@ -67,10 +67,12 @@ enum Needs {
 impl Needs {
     fn of(request: &Request) -> Self {
         match request {
-            Request::CountUnread | Request::ListPresent => Self::Memory,
+            Request::CountUnread | Request::ListPresent | Request::ListBlocked => Self::Memory,
             Request::Tell { .. } | Request::Join(_) | Request::Leave(_) => Self::Others,
             Request::LogIn { .. }
             | Request::Compose { .. }
+            | Request::ChangePassword { .. }
+            | Request::Block { .. }
             | Request::Read
             | Request::Confirm
             | Request::Post { .. }

@@ -17,6 +17,7 @@ use postroom_model::{
 use postroom_store::{AccountId, Lease, Presence};
 
 use crate::creations::Purse;
+use crate::own_account::PasswordChange;
 use crate::requests::Requests;
 
 /// The state of a session.
@@ -51,6 +52,8 @@ pub(crate) struct Work {
     /// The presence to release when the requests are completed, so that no session sees
     /// the account leave before its last post.
     pub(crate) release: Option<Presence>,
+    /// The change of its password that it has asked for.
+    pub(crate) change: Option<Box<PasswordChange>>,
 }
 
 /// The account of a session.

@@ -179,11 +179,14 @@ impl<S: Store> Office<S> {
             self.resolve(key, Reply::NotTold(NotTold::Absent));
             return;
         };
-        let Some(account) = found else {
+        let sender = present.name.clone();
+        let Some(account) = found.filter(|account| !self.refuses(*account, &sender)) else {
             self.resolve(key, Reply::NotTold(NotTold::Absent));
             return;
         };
-        let sender = present.name.clone();
+        let Some(present) = self.session(key.session).and_then(|record| record.present()) else {
+            return;
+        };
         let mark = awaits_delivery.then(|| present.next_mark(key.session));
         let sessions = self.live.sessions(account).to_vec();
         self.announce_first(key.session);

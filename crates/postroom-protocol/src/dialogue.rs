@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use postroom_model::{Event, Reply, Request};
+use postroom_model::{Event, PasswordRefusal, Reply, Request};
 
 use crate::line::Line;
 use crate::session::{Close, Dial, DropReason, Outputs};
@@ -88,4 +88,14 @@ pub(crate) struct PauseRule {
     pub(crate) after: Duration,
     /// Maximum bytes of a command that ends by a pause.
     pub(crate) bytes_max: usize,
+}
+
+/// Why a password was not changed, in words.
+pub(crate) fn password_refusal(refusal: PasswordRefusal) -> &'static str {
+    match refusal {
+        PasswordRefusal::Wrong => "the old password is wrong",
+        PasswordRefusal::HasNone => "the account has no password; ask the operator for one",
+        PasswordRefusal::InFile => "the operator has set it in a file; ask the operator",
+        PasswordRefusal::Busy => "too many passwords wait to be checked; try again in a moment",
+    }
 }

@@ -53,6 +53,8 @@ pub struct Checked {
     pub channels: u64,
     /// Posts, one for each of their channels.
     pub posts: u64,
+    /// Senders whom accounts have blocked.
+    pub blocks: u64,
     /// Whether the structure of the file was read, too. That takes one long look,
     /// which would keep the log of a running server from beginning anew.
     pub structure: bool,
@@ -86,6 +88,9 @@ pub fn check(
     if version > 1 {
         checked.channels = reader.channels().map_err(database)?;
         checked.posts = reader.posts().map_err(database)?;
+    }
+    if version > 3 {
+        checked.blocks = reader.blocks().map_err(database)?;
     }
     Ok(checked)
 }
@@ -218,6 +223,17 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
         read_table(self.connection, &mut self.tell, table, |_, _, row| {
             let message = record::integer(row?, 0, "message")?;
             u64::try_from(message).map(drop).map_err(|_| record::out_of_range("message"))
+        })
+    }
+
+    fn blocks(&mut self) -> rusqlite::Result<u64> {
+        let table = Table { name: "block", key: "number", columns: "account, sender" };
+        let accounts = &self.accounts;
+        read_table(self.connection, &mut self.tell, table, |connection, _, row| {
+            let row = row?;
+            let account = record::account(row, 0, "account")?;
+            record::name(row, 1)?;
+            exists(connection, "account", accounts, account.0, "account")
         })
     }
 

@@ -38,12 +38,13 @@ impl Group {
         }
     }
 
-    /// The account that a call opens, writes to or gives a password.
+    /// The account that a call opens, writes to, gives a password or blocks.
     pub(crate) fn name(&self, call: u32) -> &Name {
         match &self.calls[call as usize].1 {
             Call::Open { name, .. } | Call::SetPassword { name, .. } => name,
             Call::Compose { recipient, .. } => recipient,
-            call => unreachable!("{call:?} registers no account"),
+            Call::Block { sender, .. } => sender,
+            call => unreachable!("{call:?} names no account"),
         }
     }
 
@@ -59,9 +60,9 @@ impl Group {
     /// The password that a call sets.
     pub(crate) fn password(&self, call: u32) -> &str {
         match &self.calls[call as usize].1 {
-            Call::SetPassword { password, .. } | Call::Open { key: Key::New(password), .. } => {
-                &password.0
-            }
+            Call::SetPassword { password, .. }
+            | Call::Open { key: Key::New(password), .. }
+            | Call::ChangePassword { to: password, .. } => &password.0,
             call => unreachable!("{call:?} sets no password"),
         }
     }

@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 use postroom_model::{Channel, Fault, Name, faulty};
 use postroom_store::{AccountId, AccountSummary, Admits, Key, Outcome, PasswordHash};
 
+use crate::blocks::Blocks;
 use crate::channels::{Channels, Said};
 use crate::damage::Damages;
 use crate::idle::ChannelId;
@@ -29,6 +30,7 @@ pub(crate) struct Index {
     gaps: HashSet<AccountId>,
     unused: Unused,
     pub(crate) channels: Channels,
+    pub(crate) blocks: Blocks,
     /// Set if a sender may not fill a mailbox.
     pub(crate) senders: Option<Senders>,
     pub(crate) damages: Damages,
@@ -83,6 +85,9 @@ pub(crate) enum Undo {
         sender: AccountId,
     },
     SetPassword(AccountId, Option<PasswordHash>),
+    Block(AccountId, Name),
+    /// The block had a row of this number.
+    Unblock(AccountId, Name, u64),
     Channel(Channel),
     ReuseChannel(ChannelId),
     EvictChannel(ChannelId, Channel),
@@ -113,6 +118,7 @@ impl Index {
             gaps: HashSet::new(),
             unused: Unused::default(),
             channels: Channels::default(),
+            blocks: Blocks::default(),
             senders: None,
             damages: Damages::default(),
         }
@@ -363,6 +369,12 @@ impl Index {
                 }
                 Undo::Confirm(id) => self.account_mut(id).mailbox.undo_confirm(),
                 Undo::SetPassword(id, password) => self.set_password(id, password),
+                Undo::Block(id, sender) => {
+                    self.blocks.remove(id, &sender);
+                }
+                Undo::Unblock(id, sender, number) => {
+                    self.blocks.add(id, sender, number);
+                }
                 Undo::Channel(channel) => self.channels.undo_add(&channel),
                 Undo::ReuseChannel(id) => self.channels.undo_reuse(id),
                 Undo::EvictChannel(id, channel) => self.channels.undo_evict(id, channel),

@@ -27,6 +27,7 @@
 //! records that were set aside, and [`check()`] finds all of them.
 
 mod allowed;
+mod blocks;
 mod channels;
 mod check;
 mod checkpoint;

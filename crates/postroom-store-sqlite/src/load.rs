@@ -28,6 +28,7 @@ const ACCOUNTS: Table = Table { name: "account", key: "id", columns: "name, pass
 const MESSAGES: Table = Table { name: "message", key: "sequence", columns: "recipient, sender" };
 const REMOVALS: Table = Table { name: "removal", key: "position", columns: "message" };
 const CHANNELS: Table = Table { name: "channel", key: "id", columns: "name" };
+const BLOCKS: Table = Table { name: "block", key: "number", columns: "account, sender" };
 const POSTS: Table = Table { name: "post", key: "number", columns: "channel, author, stored_ms" };
 
 /// Reads the whole file once: accounts, removals, of each message whose it is,
@@ -54,6 +55,7 @@ pub(crate) fn load(
         }
         let unswept = load_mailboxes(connection, &mut index, &removed)?;
         forget_swept(connection, removed.len(), &unswept)?;
+        load_blocks(connection, &mut index)?;
         load_channels(connection, &mut index)?;
         load_posts(connection, &mut index, limits.channel_posts)?;
         index.loaded();
@@ -220,6 +222,26 @@ fn load_mailboxes(
     })?;
     index.damages = damages;
     Ok(unswept)
+}
+
+/// Takes up whom accounts have blocked.
+fn load_blocks(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
+    let mut damages = std::mem::take(&mut index.damages);
+    scan(connection, BLOCKS, &mut damages, |key, row, damages| {
+        let number = record::sequence(key, index.blocks.next_number(), "number")?;
+        index.blocks.given_out(number);
+        let row = row?;
+        let (account, sender) = (record::account(row, 0, "account")?, record::name(row, 1)?);
+        if !is_account(account, index, damages) {
+            return Err("its account is missing".to_owned());
+        }
+        if index.blocks.add(account, sender, number) {
+            return Ok(());
+        }
+        Err("its account has blocked this sender in an earlier row".to_owned())
+    })?;
+    index.damages = damages;
+    Ok(())
 }
 
 /// Takes up the channels. One that is damaged keeps its number.

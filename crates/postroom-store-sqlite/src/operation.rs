@@ -21,6 +21,14 @@ pub(crate) enum Operation {
         account: AccountId,
         call: u32,
     },
+    InsertBlock {
+        number: u64,
+        account: AccountId,
+        call: u32,
+    },
+    DeleteBlock {
+        number: u64,
+    },
     InsertMessage {
         sequence: u64,
         recipient: AccountId,

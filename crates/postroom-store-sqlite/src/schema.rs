@@ -89,11 +89,19 @@ const MIGRATIONS: &[&str] = &[
         JOIN channel ON channel.id = post.channel AND channel.name <> ''
         LEFT JOIN account ON account.id = post.author;
 ",
+    "
+    -- Whose messages an account refuses. The sender need not be an account.
+    CREATE TABLE block (
+        number INTEGER PRIMARY KEY,
+        account INTEGER NOT NULL,
+        sender TEXT NOT NULL
+    ) STRICT;
+",
 ];
 
 /// The tables that each version has beside those of the one before.
 const TABLES: &[&[&str]] =
-    &[&["account", "message", "removal", "counter"], &["channel", "post"], &[]];
+    &[&["account", "message", "removal", "counter"], &["channel", "post"], &[], &["block"]];
 
 /// Opens the file as a log that syncs each commit.
 pub(crate) fn connect(platform: &Platform, path: &Path) -> Result<Connection, OpenError> {

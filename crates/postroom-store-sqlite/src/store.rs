@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use postroom_model::{Batch, Channel, Fault, faulty};
+use postroom_model::{Batch, Channel, Fault, Name, faulty};
 use postroom_store::{
     AccountId, Call, Completion, Damaged, End, Limits, Outcome, Store, StoreFailure, Ticket,
     Timestamp,
@@ -108,8 +108,12 @@ impl Store for SqliteStore {
             self.complete(ticket, outcome);
             return;
         }
-        if let Call::SetPassword { name, .. } = &call {
-            self.passwords.wait(name.clone());
+        match &call {
+            Call::SetPassword { name, .. } => self.passwords.wait(name.clone()),
+            Call::ChangePassword { account, .. } => {
+                self.passwords.wait(self.index.account(*account).name.clone());
+            }
+            _ => {}
         }
         self.waiting.push((ticket, call));
     }
@@ -120,6 +124,10 @@ impl Store for SqliteStore {
 
     fn session_ended(&mut self, account: AccountId) {
         self.index.session_ended(account);
+    }
+
+    fn has_blocked(&self, account: AccountId, sender: &Name) -> bool {
+        self.index.blocks.contains(account, sender)
     }
 
     fn set_members(&mut self, channel: &Channel, has_members: bool) {

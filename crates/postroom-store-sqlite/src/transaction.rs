@@ -91,6 +91,11 @@ impl Worker<'_> {
             Operation::SetPassword { account, call } => {
                 self.execute(Statement::SetPassword, params![account.0, group.password(call)])
             }
+            Operation::InsertBlock { number, account, call } => self.execute(
+                Statement::InsertBlock,
+                params![number, account.0, group.name(call).as_str()],
+            ),
+            Operation::DeleteBlock { number } => self.execute(Statement::DeleteBlock, [number]),
             Operation::InsertChannel { channel, call, place } => {
                 let row = params![channel.0, group.channel(call, place)];
                 self.execute(Statement::InsertChannel, row)

@@ -3,7 +3,7 @@
 use postroom_model::{Fault, Name, faulty};
 use postroom_store::{AccountId, Admits, Call, Key, Outcome, Presence};
 
-use crate::index::Index;
+use crate::index::{Account, Index};
 use crate::passwords::Passwords;
 use crate::plan::Plan;
 use crate::presences::Presences;
@@ -27,6 +27,10 @@ impl View<'_> {
             Call::Claim { account, alone } => Some(self.claim(*account, *alone)),
             Call::Release { presence } => Some(self.release(presence)),
             Call::ListPresent => Some(self.present()),
+            Call::Password { account } => self.password(*account),
+            Call::ListBlocked { account } => {
+                Some(Outcome::Blocked(self.index.blocks.list(*account)))
+            }
             Call::CountUnread { account } => {
                 Some(Outcome::Unread(self.plan.committed_unread(self.index, *account)))
             }
@@ -49,6 +53,12 @@ impl View<'_> {
         let account = known?;
         let unread = self.plan.committed_unread(self.index, account);
         Some(self.index.open(account, key, false, unread))
+    }
+
+    fn password(&self, account: AccountId) -> Option<Outcome> {
+        let Account { name, password, .. } = self.index.account(account);
+        let (name, password) = (name.clone(), password.clone());
+        (!self.passwords.may_change(&name)).then_some(Outcome::Password { name, password })
     }
 
     fn claim(&mut self, account: AccountId, alone: bool) -> Outcome {

@@ -94,6 +94,35 @@ pub enum Call {
         /// Where to begin.
         from: Position,
     },
+    /// Tells the password of an account.
+    Password {
+        /// Which.
+        account: AccountId,
+    },
+    /// Replaces the password of an account, if it is still the one that was proved.
+    ChangePassword {
+        /// Which.
+        account: AccountId,
+        /// The one that was proved.
+        from: PasswordHash,
+        /// The new one.
+        to: PasswordHash,
+    },
+    /// Blocks a sender, or no longer: its messages are refused as if the mailbox were full.
+    /// The name need not be known.
+    Block {
+        /// Whose mailbox. The account must have a password.
+        account: AccountId,
+        /// Whose messages.
+        sender: Name,
+        /// Whether they are refused.
+        is_blocked: bool,
+    },
+    /// Tells whom an account has blocked, in the order in which it did.
+    ListBlocked {
+        /// Which.
+        account: AccountId,
+    },
     /// Sets or replaces the password of an account, registering an unknown name.
     SetPassword {
         /// Whose.
@@ -276,7 +305,27 @@ pub enum Outcome {
         /// Whose they are, if there were any.
         account: Option<AccountId>,
     },
-    /// `SetPassword`: done.
+    /// `Password`: here it is.
+    Password {
+        /// The name of the account.
+        name: Name,
+        /// The password, if it has one.
+        password: Option<PasswordHash>,
+    },
+    /// `ChangePassword`: the password is not the one that was proved.
+    PasswordDiffers,
+    /// `Block`: it is so now.
+    BlockSet {
+        /// Whether it was not so before.
+        is_new: bool,
+    },
+    /// `Block`: the account has no password. Anyone could say who is blocked.
+    HasNoPassword,
+    /// `Block`: the account, or the store, has as many as it may.
+    TooManyBlocked,
+    /// `ListBlocked`: these.
+    Blocked(Vec<Name>),
+    /// `SetPassword`, `ChangePassword`: done.
     PasswordSet {
         /// Whether the account was registered by it.
         registered: bool,

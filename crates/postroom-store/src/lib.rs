@@ -16,7 +16,7 @@ mod memory;
 
 use std::time::Duration;
 
-use postroom_model::{Channel, Committed, MAILBOX_CAPACITY_DEFAULT};
+use postroom_model::{Channel, Committed, MAILBOX_CAPACITY_DEFAULT, Name};
 use thiserror::Error;
 
 pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
@@ -31,6 +31,12 @@ pub const PAGE_ENTRIES_MAX: usize = 64;
 /// Bytes of text after which a page of a timeline ends.
 pub const PAGE_BYTES: usize = 64 << 10;
 
+/// Senders that an account may block.
+pub const BLOCKED_MAX: u32 = 256;
+
+/// Senders that all accounts together may block: about 40 MB of memory.
+pub const BLOCKED_IN_ALL_MAX: u32 = 262_144;
+
 /// Milliseconds since its latest post in which a channel with several authors is not
 /// evicted: 30 days.
 pub const PROTECTED_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
@@ -40,9 +46,10 @@ pub const PROTECTED_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// Calls that store or read messages of one account take effect, and complete, in the
 /// order of their submission; so do those of one channel. Others complete in any
 /// order. [`Call::Claim`], [`Call::Release`], [`Call::ListPresent`],
-/// [`Call::CountUnread`] and [`Call::Open`] of a known account are answered from what
-/// is committed and wait for no other call; but an `Open` waits for calls submitted
-/// before it that set the password of its account.
+/// [`Call::CountUnread`], [`Call::ListBlocked`], [`Call::Password`] and [`Call::Open`] of a
+/// known account are answered from what is committed and wait for no other call; but an
+/// `Open` or `Password` waits for calls submitted before it that set the password of its
+/// account.
 pub trait Store {
     /// A group of calls to be committed.
     type Job: Job;
@@ -56,6 +63,9 @@ pub trait Store {
 
     /// A session that [began](Self::session_began) has ended, and its calls are completed.
     fn session_ended(&mut self, account: AccountId);
+
+    /// Whether an account has blocked a sender, for what is not stored.
+    fn has_blocked(&self, account: AccountId, sender: &Name) -> bool;
 
     /// Whether a channel has members on this server: such a channel is not evicted. At
     /// first none has any. Takes effect before calls submitted later, and on none that

@@ -9,7 +9,8 @@ use postroom_client::{ClientError, password_from_file};
 use postroom_model::{Name, NameError, Password, PasswordError};
 use postroom_office::password::{self, HashError, SALT_BYTES};
 use postroom_store::{
-    AccountSummary, Call, Completion, Outcome, PasswordHash, Store, StoreFailure, Ticket, Timestamp,
+    AccountId, AccountSummary, Admits, Call, Completion, Key, Outcome, PasswordHash, Store,
+    StoreFailure, Ticket, Timestamp,
 };
 use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
 use thiserror::Error;
@@ -36,8 +37,25 @@ enum AccountCommand {
     Add(PasswordArguments),
     /// Set or change the password of an account
     Passwd(PasswordArguments),
+    /// Refuse the messages of a sender to an account with a password
+    Block(BlockArguments),
+    /// Accept the messages of a blocked sender again
+    Unblock(BlockArguments),
+    /// List the senders whom an account has blocked
+    Blocked {
+        /// The account
+        name: String,
+    },
     /// List all accounts: name, unread messages, whether a password is needed
     List,
+}
+
+#[derive(Debug, Args)]
+struct BlockArguments {
+    /// The account
+    name: String,
+    /// The sender
+    sender: String,
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +95,10 @@ pub(crate) enum AccountError {
     Hash(#[from] HashError),
     #[error("there are as many accounts as there may be (accounts.max)")]
     TooMany,
+    #[error("the account {0} has no password, and only an account with one can block senders")]
+    HasNoPassword(Name),
+    #[error("too many senders are blocked; unblock one first")]
+    TooManyBlocked,
     #[error("the disk is full; nothing was changed")]
     DiskFull,
     #[error("cannot write to standard output: {0}")]
@@ -96,6 +118,9 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> 
             .and_then(|(name, done)| tell(&name, &done, &config.passwords)),
         AccountCommand::Passwd(known) => change(&mut store, arguments, known)
             .and_then(|(name, done)| tell(&name, &done, &config.passwords)),
+        AccountCommand::Block(block) => set_blocked(&mut store, arguments, block, true),
+        AccountCommand::Unblock(block) => set_blocked(&mut store, arguments, block, false),
+        AccountCommand::Blocked { name } => blocked(&mut store, arguments, name),
         AccountCommand::List => list(&mut store),
     }
 }
@@ -139,7 +164,7 @@ fn add(
     arguments: &AccountArguments,
     new: &PasswordArguments,
 ) -> Result<(Name, String), AccountError> {
-    let name = new.name()?;
+    let name = parse_name(&new.name)?;
     if let Some(known) = find(store, &name)? {
         let hint = arguments.hint(&format!("account passwd {}", known.name));
         return Err(AccountError::Exists { name: known.name, hint });
@@ -156,11 +181,7 @@ fn change(
     arguments: &AccountArguments,
     known: &PasswordArguments,
 ) -> Result<(Name, String), AccountError> {
-    let name = known.name()?;
-    let Some(AccountSummary { name, has_password, .. }) = find(store, &name)? else {
-        let hint = arguments.hint(&format!("account add {name}"));
-        return Err(AccountError::Unknown { name, hint });
-    };
+    let AccountSummary { name, has_password, .. } = known_account(store, arguments, &known.name)?;
     set_password(store, &name, known)?;
     let done = if has_password {
         format!("changed the password of the account {name}")
@@ -187,10 +208,72 @@ fn set_password(
     }
 }
 
-impl PasswordArguments {
-    fn name(&self) -> Result<Name, AccountError> {
-        Name::new(&self.name).map_err(|cause| AccountError::Name { name: self.name.clone(), cause })
+fn parse_name(word: &str) -> Result<Name, AccountError> {
+    Name::new(word).map_err(|cause| AccountError::Name { name: word.to_owned(), cause })
+}
+
+fn known_account(
+    store: &mut SqliteStore,
+    arguments: &AccountArguments,
+    word: &str,
+) -> Result<AccountSummary, AccountError> {
+    let name = parse_name(word)?;
+    find(store, &name)?.ok_or_else(|| {
+        let hint = arguments.hint(&format!("account add {name}"));
+        AccountError::Unknown { name, hint }
+    })
+}
+
+/// Opens an account that is known, whatever its password.
+fn open(
+    store: &mut SqliteStore,
+    arguments: &AccountArguments,
+    word: &str,
+) -> Result<(AccountId, Name), AccountError> {
+    let name = known_account(store, arguments, word)?.name;
+    let call = Call::Open { name, key: Key::Trusted, admits: Admits::NONE, may_create: 0 };
+    match self::call(store, call)? {
+        Outcome::Opened { account, name, .. } => Ok((account, name)),
+        outcome => unreachable!("a known account is opened: {outcome:?}"),
     }
+}
+
+/// Blocks a sender, or no longer, and prints the change in one line.
+fn set_blocked(
+    store: &mut SqliteStore,
+    arguments: &AccountArguments,
+    BlockArguments { name, sender }: &BlockArguments,
+    is_blocked: bool,
+) -> Result<(), AccountError> {
+    let (sender, (account, name)) = (parse_name(sender)?, open(store, arguments, name)?);
+    let done = match call(store, Call::Block { account, sender: sender.clone(), is_blocked })? {
+        Outcome::HasNoPassword => return Err(AccountError::HasNoPassword(name)),
+        Outcome::TooManyBlocked => return Err(AccountError::TooManyBlocked),
+        Outcome::DiskFull => return Err(AccountError::DiskFull),
+        Outcome::BlockSet { is_new: false } if is_blocked => {
+            format!("{sender} was blocked by {name} already")
+        }
+        Outcome::BlockSet { is_new: false } => format!("{sender} was not blocked by {name}"),
+        _ if is_blocked => format!("{sender} can no longer write to {name}"),
+        _ => format!("{sender} can write to {name} again"),
+    };
+    writeln!(io::stdout(), "{done}").map_err(AccountError::Output)
+}
+
+/// Prints the senders whom an account has blocked, one a line.
+fn blocked(
+    store: &mut SqliteStore,
+    arguments: &AccountArguments,
+    word: &str,
+) -> Result<(), AccountError> {
+    let (account, _) = open(store, arguments, word)?;
+    let mut output = io::stdout().lock();
+    if let Outcome::Blocked(names) = call(store, Call::ListBlocked { account })? {
+        for name in names {
+            writeln!(output, "{name}").map_err(AccountError::Output)?;
+        }
+    }
+    output.flush().map_err(AccountError::Output)
 }
 
 /// Prints the change in one line, and whether the password file overrides it.

@@ -65,7 +65,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CheckError> {
     if findings > 0 {
         return Err(CheckError::Damaged { findings, data: config.data });
     }
-    let Checked { accounts, messages, removals, channels, posts, structure } = checked;
+    let Checked { accounts, messages, removals, channels, posts, blocks, structure } = checked;
     let data = config.data.display();
     let left_out = if structure {
         ""
@@ -75,7 +75,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CheckError> {
     writeln!(
         output,
         "nothing is damaged in {data}: accounts {accounts}, messages {messages}, \
-         removals {removals}, channels {channels}, posts {posts}{left_out}"
+         removals {removals}, channels {channels}, posts {posts}, blocks {blocks}{left_out}"
     )
     .map_err(CheckError::Output)
 }

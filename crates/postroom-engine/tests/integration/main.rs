@@ -11,6 +11,7 @@ mod late;
 mod laws;
 mod limits;
 mod logins;
+mod own_account;
 mod posts;
 mod rates;
 mod slow_readers;

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 
 use postroom_model::{
-    Announcement, Author, Batch, Channel, Committed, ComposeRefusal, Composed, Delivery, Entry,
-    Event, LogInRefusal, Mark, Name, NameList, NotTold, Page, Position, Post, PostRefusal, Posted,
-    Reply, Request, SessionKey, Text, Told,
+    Announcement, Author, Batch, BlockRefusal, Channel, Committed, ComposeRefusal, Composed,
+    Delivery, Entry, Event, LogInRefusal, Mark, Name, NameList, NotTold, Page, PasswordRefusal,
+    Position, Post, PostRefusal, Posted, Reply, Request, SessionKey, Text, Told,
 };
 use postroom_testing::terminal::HOSTILE;
 
@@ -63,6 +63,9 @@ impl Office {
             }
             Request::Confirm => Reply::Confirmed(committed(())),
             Request::CountUnread => Reply::Unread(u32::from(other)),
+            Request::ChangePassword { .. } => Reply::PasswordChanged(committed(())),
+            Request::Block { .. } => Reply::BlockSet(committed(other)),
+            Request::ListBlocked => Reply::Blocked(vec![name("al"); usize::from(other)]),
             Request::ListPresent => Reply::Present(Arc::clone(if other { &MANY } else { &FEW })),
             Request::Post { .. } if other => Reply::Undelivered(committed(())),
             Request::Post { .. } => Reply::Posted(committed(())),
@@ -102,7 +105,17 @@ impl Office {
             }
             Request::Read => Reply::NothingUnread,
             Request::Confirm => Reply::NotConfirmed,
-            Request::CountUnread | Request::ListPresent => Reply::Unavailable,
+            Request::ChangePassword { .. } => {
+                use PasswordRefusal::{Busy, HasNone, InFile, Wrong};
+                Reply::PasswordNotChanged([Wrong, HasNone, InFile, Busy][self.refusals % 4])
+            }
+            Request::Block { .. } => {
+                use BlockRefusal::{HasNoPassword, TooMany};
+                Reply::NotBlocked([HasNoPassword, TooMany][self.refusals % 2])
+            }
+            Request::CountUnread | Request::ListPresent | Request::ListBlocked => {
+                Reply::Unavailable
+            }
             Request::Post { .. } => {
                 use PostRefusal::{DiskFull, MayNotCreate, TooManyChannels};
                 let refusals = [DiskFull, TooManyChannels, MayNotCreate];

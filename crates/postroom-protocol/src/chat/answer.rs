@@ -2,9 +2,10 @@
 
 use std::io::Write as _;
 
+use crate::dialogue::password_refusal;
 use postroom_model::{
-    Author, Channel, ComposeRefusal, Delivery, LogInRefusal, Name, NotTold, PostRefusal, Posted,
-    Reply, Told, push_safe,
+    Author, BlockRefusal, Channel, ComposeRefusal, Delivery, LogInRefusal, Name, NotTold,
+    PostRefusal, Posted, Reply, Told, push_safe,
 };
 
 pub(super) const NOT_FOUND: &str = "User not found\n";
@@ -26,6 +27,9 @@ pub(super) enum Asked {
     Inbox,
     Read,
     Send(Box<Name>),
+    Passwd,
+    Block { name: Box<Name>, is_blocked: bool },
+    Blocked,
 }
 
 /// Appends the answer to a request.
@@ -62,6 +66,17 @@ pub(super) fn write_answer(
         (Asked::Send(name), Reply::NotComposed(refusal)) => {
             write_send_refusal(answer, name, &refusal)
         }
+        (Asked::Passwd, Reply::PasswordChanged(_)) => {
+            writeln!(answer, "Your password is changed.")
+        }
+        (Asked::Passwd, Reply::PasswordNotChanged(refusal)) => {
+            writeln!(answer, "Your password was not changed: {}.", password_refusal(refusal))
+        }
+        (Asked::Block { name, is_blocked }, Reply::BlockSet(set)) => {
+            answer.write_all(block_answer(name, *is_blocked, *set.get()).as_bytes())
+        }
+        (Asked::Block { .. }, Reply::NotBlocked(refusal)) => write_block_refusal(answer, refusal),
+        (Asked::Blocked, Reply::Blocked(names)) => write_blocked(answer, &names),
         // No answer: the sender knows its own line.
         (Asked::All | Asked::Private, Reply::Posted(_) | Reply::Told) => Ok(()),
         (asked, _) => write_unavailable(answer, asked),
@@ -77,11 +92,46 @@ fn write_unavailable(answer: &mut Vec<u8>, asked: &Asked) -> std::io::Result<()>
         Asked::Send(name) => {
             write!(answer, "No message was left for {name}: the server cannot store it at present.")
         }
-        Asked::AllUsers | Asked::Join(_) | Asked::Leave(_) | Asked::Inbox | Asked::Read => {
+        Asked::Passwd => {
+            write!(answer, "Your password was not changed: the server cannot store it at present.")
+        }
+        Asked::AllUsers
+        | Asked::Join(_)
+        | Asked::Leave(_)
+        | Asked::Inbox
+        | Asked::Read
+        | Asked::Block { .. }
+        | Asked::Blocked => {
             write!(answer, "The server cannot do that at present.")
         }
     }?;
     answer.write_all(b" Try again in a moment.\n")
+}
+
+fn block_answer(name: &Name, is_blocked: bool, is_new: bool) -> String {
+    match (is_blocked, is_new) {
+        (true, true) => format!("{name} can no longer write to you.\n"),
+        (true, false) => format!("You have blocked {name} already.\n"),
+        (false, true) => format!("{name} can write to you again.\n"),
+        (false, false) => format!("You have not blocked {name}.\n"),
+    }
+}
+
+fn write_block_refusal(answer: &mut Vec<u8>, refusal: BlockRefusal) -> std::io::Result<()> {
+    answer.write_all(match refusal {
+        BlockRefusal::HasNoPassword => {
+            b"Only an account with a password can block others; ask the operator for one.\n"
+        }
+        BlockRefusal::TooMany => b"Too many users are blocked; /unblock one first.\n",
+    })
+}
+
+fn write_blocked(answer: &mut Vec<u8>, names: &[Name]) -> std::io::Result<()> {
+    if names.is_empty() {
+        return writeln!(answer, "You have blocked nobody.");
+    }
+    writeln!(answer, "Blocked users:")?;
+    names.iter().try_for_each(|name| writeln!(answer, "{name}"))
 }
 
 fn write_log_in_refusal(answer: &mut Vec<u8>, refusal: LogInRefusal) -> std::io::Result<()> {

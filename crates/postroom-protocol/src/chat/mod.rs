@@ -135,6 +135,10 @@ static COMMANDS: &[Command<Chat>] = {
         Command { name: "/inbox", stage: Named, arguments: None(Chat::inbox) },
         Command { name: "/read", stage: Named, arguments: None(Chat::read) },
         Command { name: "/send", stage: Named, arguments: Two("NAME", "TEXT", Chat::send) },
+        Command { name: "/passwd", stage: Named, arguments: Two("OLD", "NEW", Chat::passwd) },
+        Command { name: "/block", stage: Named, arguments: One("NAME", Chat::block) },
+        Command { name: "/unblock", stage: Named, arguments: One("NAME", Chat::unblock) },
+        Command { name: "/blocked", stage: Named, arguments: None(Chat::blocked) },
         Command { name: "/cmd", stage: Named, arguments: None(Chat::list_commands) },
         Command { name: "/quit", stage: Always, arguments: None(Chat::quit) },
     ]
@@ -244,6 +248,29 @@ impl Chat {
         }
     }
 
+    fn passwd(_: &mut Self, old: &[u8], new: &[u8]) -> Step {
+        match (Password::from_bytes(old), Password::from_bytes(new)) {
+            (Ok(old), Ok(new)) => {
+                Step::AskAlone(Asked::Passwd, Request::ChangePassword { old, new })
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                answer(format!("Your password was not changed: {error}.\n"))
+            }
+        }
+    }
+
+    fn block(_: &mut Self, name: &[u8]) -> Step {
+        set_blocked(name, true)
+    }
+
+    fn unblock(_: &mut Self, name: &[u8]) -> Step {
+        set_blocked(name, false)
+    }
+
+    fn blocked(_: &mut Self) -> Step {
+        Step::Ask(Asked::Blocked, Request::ListBlocked)
+    }
+
     fn list_commands(_: &mut Self) -> Step {
         answer(LIST.as_str())
     }
@@ -259,6 +286,16 @@ fn answer(answer: impl Into<Cow<'static, str>>) -> Step {
 
 fn post(channel: Channel, text: Text) -> Request {
     Request::Post { channels: vec![channel], text, awaits_delivery: false }
+}
+
+fn set_blocked(name: &[u8], is_blocked: bool) -> Step {
+    match Name::from_bytes(name) {
+        Ok(sender) => {
+            let asked = Asked::Block { name: sender.clone().into(), is_blocked };
+            Step::Ask(asked, Request::Block { sender, is_blocked })
+        }
+        Err(error) => answer(format!("That is no username: {error}.\n")),
+    }
 }
 
 fn with_text(text: &[u8], step: impl FnOnce(Text) -> Step) -> Step {
@@ -344,7 +381,8 @@ mod tests {
     fn cmd_lists_the_usage_of_every_command_that_a_name_can_use() {
         let listed = answer_to(&mut chat(State::Member), "/cmd");
         let expected = "Commands: /allusers, /all TEXT, /private NAME TEXT, /join #TAG, \
-            /leave #TAG, /say #TAG TEXT, /inbox, /read, /send NAME TEXT, /cmd, /quit\n";
+            /leave #TAG, /say #TAG TEXT, /inbox, /read, /send NAME TEXT, /passwd OLD NEW, \
+            /block NAME, /unblock NAME, /blocked, /cmd, /quit\n";
         assert_eq!(listed, expected);
     }
 

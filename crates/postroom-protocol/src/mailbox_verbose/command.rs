@@ -14,6 +14,10 @@ pub(super) enum Command<'a> {
     Read {
         name: &'a [u8],
     },
+    Passwd {
+        old: &'a [u8],
+        new: &'a [u8],
+    },
     Exit,
 }
 
@@ -25,6 +29,10 @@ impl<'a> Command<'a> {
             (b"LOGIN", name) => Some(Self::LogIn(name.unwrap_or_default())),
             (b"PASS", Some(password)) => Some(Self::Pass(password)),
             (b"READ", Some(name)) if !name.contains(&b' ') => Some(Self::Read { name }),
+            (b"PASSWD", Some(rest)) => {
+                let (old, new) = split(rest);
+                Some(Self::Passwd { old, new: new? })
+            }
             (b"COMPOSE", Some(rest)) => {
                 let (name, rest) = split(rest);
                 // The original client sends an empty text as nothing after the

@@ -18,7 +18,7 @@ use postroom_model::{
 };
 
 use crate::conversation::Conversation;
-use crate::dialogue::{Dialogue, Next, PauseRule, Step};
+use crate::dialogue::{Dialogue, Next, PauseRule, Step, password_refusal};
 use crate::line::Line;
 use crate::protocol::{PostHandling, Protocol};
 use crate::session::{Close, Outputs, Session};
@@ -30,6 +30,7 @@ const LOGIN_ERROR: &str = "LOGIN ERROR\n";
 const UNKNOWN: &str = "UNKNOWN COMMAND\n";
 
 const NOT_STORED: &str = "MESSAGE FAILED. The server cannot store messages at present.\n";
+const NOT_CHANGED: &str = "PASSWORD FAILED. The server cannot store it at present.\n";
 const NOT_READ: &str = "MESSAGE FAILED. The server cannot read messages at present.\n";
 
 /// The protocol's entry in `PROTOCOLS`.
@@ -66,6 +67,7 @@ enum Asked {
     LogIn,
     Compose,
     Read,
+    Passwd,
 }
 
 impl MailboxVerbose {
@@ -76,6 +78,7 @@ impl MailboxVerbose {
             Command::Compose { name, recipient, text } if self.is(name) => compose(recipient, text),
             Command::Read { name } if self.is(name) => Step::Ask(Asked::Read, Request::Read),
             Command::Compose { .. } | Command::Read { .. } => Step::Answer(LOGIN_ERROR.into()),
+            Command::Passwd { old, new } => self.passwd(old, new),
             Command::Exit => Step::Close(Close::Asked),
         }
     }
@@ -101,6 +104,21 @@ impl MailboxVerbose {
                 Request::LogIn { name, password, terms: Terms::WITHOUT_PRESENCE },
             ),
             _ => Step::Answer(LOGIN_ERROR.into()),
+        }
+    }
+
+    fn passwd(&self, old: &[u8], new: &[u8]) -> Step<Asked> {
+        if let State::Stranger { .. } = self.state {
+            return Step::Answer(UNKNOWN.into());
+        }
+        match (Password::from_bytes(old), Password::from_bytes(new)) {
+            (Ok(old), Ok(new)) => {
+                Step::AskAlone(Asked::Passwd, Request::ChangePassword { old, new })
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                let error = capitalised(&error.to_string());
+                Step::Answer(format!("PASSWORD FAILED. {error}.\n").into())
+            }
         }
     }
 
@@ -166,6 +184,14 @@ impl Dialogue for MailboxVerbose {
             (Asked::Read, Reply::Read(delivery)) => write_delivery(answer, &delivery),
             (Asked::Read, Reply::NothingUnread) => answer.write_all(b"No More Unread Messages.\n"),
             (Asked::Read, _) => answer.write_all(NOT_READ.as_bytes()),
+            (Asked::Passwd, Reply::PasswordChanged(_)) => {
+                answer.write_all(b"PASSWORD CHANGED SUCCESSFULLY.\n")
+            }
+            (Asked::Passwd, Reply::PasswordNotChanged(refusal)) => {
+                let reason = capitalised(password_refusal(refusal));
+                writeln!(answer, "PASSWORD FAILED. {reason}.")
+            }
+            (Asked::Passwd, _) => answer.write_all(NOT_CHANGED.as_bytes()),
         };
         Next::Continue
     }

@@ -5,7 +5,8 @@ mod posts;
 
 use postroom_model::{Fault, Name, Unknown, faulty};
 use postroom_store::{
-    AccountId, Admits, Call, Key, Lease, Limits, Outcome, PasswordHash, Ticket, Timestamp,
+    AccountId, Admits, BLOCKED_IN_ALL_MAX, BLOCKED_MAX, Call, Key, Lease, Limits, Outcome,
+    PasswordHash, Ticket, Timestamp,
 };
 
 use crate::allowed::Allowed;
@@ -112,10 +113,19 @@ impl Planner<'_> {
             Call::Confirm { leases } => self.confirm(leases),
             Call::Return { leases } => self.give_back(leases),
             Call::SetPassword { name, password } => self.set_password(name, password),
+            Call::Password { account } => {
+                let known = self.index.account(*account);
+                let (name, password) = (known.name.clone(), known.password.clone());
+                Outcome::Password { name, password }
+            }
+            Call::ChangePassword { account, from, to } => self.change_password(*account, from, to),
+            Call::Block { account, sender, is_blocked: true } => self.block(*account, sender),
+            Call::Block { account, sender, is_blocked: false } => self.unblock(*account, sender),
             Call::ListAccounts => Outcome::Accounts(self.index.summaries()),
             Call::Claim { .. }
             | Call::Release { .. }
             | Call::ListPresent
+            | Call::ListBlocked { .. }
             | Call::CountUnread { .. } => unreachable!("{call:?} is answered from memory"),
         })
     }
@@ -165,7 +175,8 @@ impl Planner<'_> {
         let most = capacity + u32::from(faulty(Fault::CapacityExceeded));
         let found = self.index.account_mut(account);
         let name = found.name.clone();
-        if found.mailbox.unread() >= most || self.has_used_share(account, sender) {
+        let is_full = found.mailbox.unread() >= most;
+        if is_full || self.has_used_share(account, sender) || self.is_blocked(account, sender) {
             return Outcome::MailboxFull { recipient: name, capacity };
         }
         let sequence = self.index.next_sequence();
@@ -193,6 +204,11 @@ impl Planner<'_> {
         let of_sender = self.index.senders.as_ref().map(|senders| senders.count(recipient, sender));
         of_sender.zip(self.limits.mailbox_share()).is_some_and(|(count, share)| count >= share)
             && !faulty(Fault::ShareIgnored)
+    }
+
+    /// Whether a recipient refuses the messages of a sender.
+    fn is_blocked(&self, recipient: AccountId, sender: AccountId) -> bool {
+        self.index.blocks.contains(recipient, &self.index.account(sender).name)
     }
 
     /// A message has left its mailbox.
@@ -259,6 +275,58 @@ impl Planner<'_> {
         };
         self.give_password(account, password);
         Outcome::PasswordSet { registered }
+    }
+
+    fn change_password(
+        &mut self,
+        account: AccountId,
+        from: &PasswordHash,
+        to: &PasswordHash,
+    ) -> Outcome {
+        if self.allowed == Allowed::Nothing {
+            return Outcome::DiskFull;
+        }
+        if self.index.account(account).password.as_ref() != Some(from) {
+            return Outcome::PasswordDiffers;
+        }
+        self.give_password(account, to);
+        Outcome::PasswordSet { registered: false }
+    }
+
+    fn block(&mut self, account: AccountId, sender: &Name) -> Outcome {
+        if self.allowed == Allowed::Nothing {
+            return Outcome::DiskFull;
+        }
+        if self.index.account(account).password.is_none() {
+            return Outcome::HasNoPassword;
+        }
+        let blocks = &mut self.index.blocks;
+        if blocks.contains(account, sender) {
+            return Outcome::BlockSet { is_new: false };
+        }
+        if blocks.count_of(account) >= BLOCKED_MAX || blocks.count() >= BLOCKED_IN_ALL_MAX {
+            return Outcome::TooManyBlocked;
+        }
+        let number = blocks.next_number();
+        blocks.add(account, sender.clone(), number);
+        self.plan.undo.push(Undo::Block(account, sender.clone()));
+        self.operations.push(Operation::InsertBlock { number, account, call: self.call });
+        Outcome::BlockSet { is_new: true }
+    }
+
+    fn unblock(&mut self, account: AccountId, sender: &Name) -> Outcome {
+        if self.allowed == Allowed::Nothing {
+            return Outcome::DiskFull;
+        }
+        if self.index.account(account).password.is_none() {
+            return Outcome::HasNoPassword;
+        }
+        let Some(number) = self.index.blocks.remove(account, sender) else {
+            return Outcome::BlockSet { is_new: false };
+        };
+        self.plan.undo.push(Undo::Unblock(account, sender.clone(), number));
+        self.operations.push(Operation::DeleteBlock { number });
+        Outcome::BlockSet { is_new: true }
     }
 
     /// The account that is known for a name, or else one that this call registers, and

@@ -8,6 +8,7 @@
 //! it again. A failed test panics with what it expected.
 
 mod accounts;
+mod blocks;
 mod creation;
 mod eviction;
 mod jobs;
@@ -71,6 +72,9 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         live::who_claims_alone_is_present_once,
         live::who_shares_is_present_until_the_last_leaves,
         live::strangers_are_admitted_where_they_are,
+        passwords::a_password_is_changed_by_those_who_know_it,
+        blocks::messages_of_a_blocked_sender_are_refused,
+        blocks::an_account_blocks_no_more_senders_than_it_may,
         passwords::unknown_names_and_accounts_without_a_password_are_admitted_apart,
         jobs::completions_keep_the_order_of_an_account_and_of_a_channel,
         jobs::what_comes_while_a_job_is_out_follows_it,

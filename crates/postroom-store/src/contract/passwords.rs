@@ -40,3 +40,37 @@ pub(super) fn unknown_names_and_accounts_without_a_password_are_admitted_apart<F
     let outcome = desk.call(open("carol", Key::Verified(password()), true));
     assert!(matches!(outcome, Outcome::Opened { registered: false, .. }), "{outcome:?}");
 }
+
+pub(super) fn a_password_is_changed_by_those_who_know_it<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("Bob");
+    let [one, two, three] = ["$one", "$two", "$three"].map(|hash| PasswordHash(hash.into()));
+    let change = |from: &PasswordHash, to: &PasswordHash| Call::ChangePassword {
+        account: bob,
+        from: from.clone(),
+        to: to.clone(),
+    };
+    let told = |outcome: Outcome| match outcome {
+        Outcome::Password { name, password } => (name.to_string(), password),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(told(desk.call(Call::Password { account: bob })), ("Bob".to_owned(), None));
+    let outcome = desk.call(change(&one, &two));
+    assert!(matches!(outcome, Outcome::PasswordDiffers), "it has none: {outcome:?}");
+    desk.call(Call::SetPassword { name: name("bob"), password: one.clone() });
+    let outcomes = desk.group([
+        change(&two, &three),
+        change(&one, &two),
+        change(&one, &three),
+        Call::Password { account: bob },
+    ]);
+    let set = |outcome: &Outcome| matches!(outcome, Outcome::PasswordSet { registered: false });
+    let differs = |outcome: &Outcome| matches!(outcome, Outcome::PasswordDiffers);
+    let [first, second, third, last] = outcomes.try_into().expect("four");
+    assert!(differs(&first) && set(&second) && differs(&third), "{first:?} {second:?} {third:?}");
+    assert_eq!(told(last), ("Bob".to_owned(), Some(two.clone())));
+    drop(desk);
+    let mut desk = Desk::open(fixture, limits(9));
+    let password = told(desk.call(Call::Password { account: bob })).1;
+    assert_eq!(password, Some(two));
+}

@@ -10,7 +10,7 @@ use postroom_model::{
 };
 
 use crate::{
-    AccountId, AccountSummary, Admits, Call, Key, Lease, Limits, Outcome, PAGE_BYTES,
+    AccountId, AccountSummary, Admits, BLOCKED_MAX, Call, Key, Lease, Limits, Outcome, PAGE_BYTES,
     PAGE_ENTRIES_MAX, PROTECTED_MS, PasswordHash, Timestamp,
 };
 
@@ -21,6 +21,8 @@ use super::session::Session;
 pub(super) struct Books {
     accounts: Vec<Account>,
     channels: Vec<(Channel, VecDeque<Said>)>,
+    /// Whom accounts have blocked.
+    blocked: Vec<(AccountId, Name)>,
     last_sequence: u64,
     last_post: u64,
 }
@@ -106,7 +108,14 @@ impl Books {
                 Outcome::Present(present.map(|(account, _)| self.name(*account).clone()).collect())
             }
             Call::CountUnread { account } => Outcome::Unread(self.unread(account)),
-            Call::Compose { .. } | Call::SetPassword { .. } if is_full => Outcome::DiskFull,
+            Call::Compose { .. }
+            | Call::SetPassword { .. }
+            | Call::ChangePassword { .. }
+            | Call::Block { .. }
+                if is_full =>
+            {
+                Outcome::DiskFull
+            }
             Call::Compose { sender, recipient, text, unknown, may_create } => {
                 let message = Message { sender, text, stored: now };
                 let creator = Creator { session, may_create, limits };
@@ -140,7 +149,44 @@ impl Books {
                 self.set_password(&name, password, creator)
             }
             Call::ListAccounts => Outcome::Accounts(self.summaries()),
+            Call::Password { account } => {
+                let Account { name, password, .. } = self.account(account);
+                Outcome::Password { name: name.clone(), password: password.clone() }
+            }
+            Call::ChangePassword { account, from, to } => {
+                let password = &mut self.account_mut(account).password;
+                if *password != Some(from) {
+                    return Outcome::PasswordDiffers;
+                }
+                *password = Some(to);
+                Outcome::PasswordSet { registered: false }
+            }
+            Call::Block { account, sender, is_blocked } => self.block(account, sender, is_blocked),
+            Call::ListBlocked { account } => {
+                let of = self.blocked.iter().filter(|(of, _)| *of == account);
+                Outcome::Blocked(of.map(|(_, sender)| sender.clone()).collect())
+            }
         }
+    }
+
+    pub(super) fn has_blocked(&self, account: AccountId, sender: &Name) -> bool {
+        self.blocked.iter().any(|(of, blocked)| *of == account && blocked == sender)
+    }
+
+    fn block(&mut self, account: AccountId, sender: Name, is_blocked: bool) -> Outcome {
+        if self.account(account).password.is_none() {
+            return Outcome::HasNoPassword;
+        }
+        let is_new = self.has_blocked(account, &sender) != is_blocked;
+        let count = self.blocked.iter().filter(|(of, _)| *of == account).count();
+        if is_new && is_blocked && count >= BLOCKED_MAX as usize {
+            return Outcome::TooManyBlocked;
+        }
+        self.blocked.retain(|of| *of != (account, sender.clone()) || is_blocked);
+        if is_new && is_blocked {
+            self.blocked.push((account, sender));
+        }
+        Outcome::BlockSet { is_new }
     }
 
     fn find(&self, name: &Name) -> Option<AccountId> {
@@ -253,7 +299,8 @@ impl Books {
         let of_sender = |other: &&Message| other.sender == message.sender;
         let share = limits.mailbox_share().map_or(usize::MAX, |share| share as usize);
         let is_share_used = self.account(id).mailbox.values().filter(of_sender).count() >= share;
-        let is_full = self.unread(id) >= capacity || is_share_used;
+        let is_blocked = self.has_blocked(id, self.name(message.sender));
+        let is_full = self.unread(id) >= capacity || is_share_used || is_blocked;
         if is_full && !faulty(Fault::RefusedAndStored) {
             return Outcome::MailboxFull { recipient: name, capacity };
         }

@@ -199,20 +199,26 @@ impl MemoryStore {
     /// Whether a call stores something, reads the disk, or depends on one that does.
     fn needs_a_job(&self, call: &Call, books: &Books) -> bool {
         match call {
-            Call::Claim { .. } | Call::Release { .. } | Call::ListPresent => false,
+            Call::Claim { .. }
+            | Call::Release { .. }
+            | Call::ListPresent
+            | Call::ListBlocked { .. } => false,
             Call::CountUnread { .. } => faulty(Fault::MemoryWaits),
-            Call::Open { name, .. } => !books.is_known(name) || self.sets_password(name),
+            Call::Open { name, .. } => !books.is_known(name) || self.sets_password(name, books),
+            Call::Password { account } => self.sets_password(books.name(*account), books),
             _ => true,
         }
     }
 
     /// Whether a call that is not completed sets the password of an account.
-    fn sets_password(&self, account: &Name) -> bool {
+    fn sets_password(&self, account: &Name, books: &Books) -> bool {
         let under_way = self.under_way.iter().flat_map(|group| &group.calls);
         let waiting = self.waiting.iter().chain(under_way.map(|(waiting, _)| waiting));
-        waiting
-            .map(|waiting| &waiting.call)
-            .any(|call| matches!(call, Call::SetPassword { name, .. } if name == account))
+        waiting.map(|waiting| &waiting.call).any(|call| match call {
+            Call::SetPassword { name, .. } => name == account,
+            Call::ChangePassword { account: id, .. } => books.name(*id) == account,
+            _ => false,
+        })
     }
 
     /// Completes posts before they are kept, where a fault says so.
@@ -296,6 +302,10 @@ impl Store for MemoryStore {
         self.session.session_ended(account);
     }
 
+    fn has_blocked(&self, account: AccountId, sender: &Name) -> bool {
+        self.disk.0.borrow().books.has_blocked(account, sender)
+    }
+
     fn set_members(&mut self, channel: &Channel, has_members: bool) {
         self.session.set_members(channel, has_members);
     }
@@ -348,7 +358,10 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
             vec![Subject::Account(name.clone())]
         }
         Call::Compose { recipient, .. } => vec![Subject::Account(recipient.clone())],
-        Call::Read { account: id } => account(*id),
+        Call::Read { account: id }
+        | Call::Password { account: id }
+        | Call::ChangePassword { account: id, .. }
+        | Call::Block { account: id, .. } => account(*id),
         Call::Confirm { leases } | Call::Return { leases } => of_leases(leases),
         Call::Post { post, .. } => {
             post.channels.iter().map(|channel| Subject::Channel(channel.clone())).collect()
@@ -360,6 +373,7 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
         | Call::Release { .. }
         | Call::ListPresent
         | Call::CountUnread { .. }
+        | Call::ListBlocked { .. }
         | Call::ListAccounts => Vec::new(),
     }
 }
