@@ -228,6 +228,7 @@ fn reason(refusal: LogInRefusal) -> &'static str {
         LogInRefusal::DiskFull => "the disk has no room for a new account (disk.reserve_bytes)",
         LogInRefusal::Present => "the account is present already",
         LogInRefusal::MayNotCreate => "the peer has created too many accounts",
+        LogInRefusal::LooksAlike => "the new name looks like that of another account",
     }
 }
 

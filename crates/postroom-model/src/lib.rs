@@ -14,6 +14,7 @@ mod peer;
 mod reply;
 mod request;
 mod safe;
+mod skeleton;
 mod text;
 
 pub use access::{Access, Anonymous, Passwords, Registration};
@@ -32,6 +33,7 @@ pub use reply::{
 };
 pub use request::{Notice, PresenceTerms, Request, Terms, Unknown};
 pub use safe::{Safe, push_safe};
+pub use skeleton::Skeleton;
 pub use text::{Text, TextError};
 
 /// Names are shown as first registered and take at most this many bytes.

@@ -11,7 +11,7 @@ use precis_profiles::{UsernameCaseMapped, UsernameCasePreserved};
 use smol_str::{SmolStr, StrExt};
 use thiserror::Error;
 
-use crate::NAME_BYTES_MAX;
+use crate::{NAME_BYTES_MAX, Skeleton};
 
 /// A name that can be registered, shown in a terminal and put into a command.
 ///
@@ -86,6 +86,18 @@ impl Name {
     #[must_use]
     pub fn folded(&self) -> &str {
         self.folded.as_deref().unwrap_or(&self.shown)
+    }
+
+    /// What the name looks like.
+    #[must_use]
+    pub fn skeleton(&self) -> Skeleton {
+        Skeleton::of(self.folded())
+    }
+
+    /// Whether the name has other characters than ASCII.
+    #[must_use]
+    pub fn has_non_ascii(&self) -> bool {
+        !self.shown.is_ascii()
     }
 
     /// A fast path without the Unicode tables: all printable ASCII is in the identifier

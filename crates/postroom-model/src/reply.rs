@@ -110,6 +110,8 @@ pub enum LogInRefusal {
     Present,
     /// The name is new, and the peer has created as many accounts as it may for now.
     MayNotCreate,
+    /// The name is new, and looks like another one.
+    LooksAlike,
 }
 
 /// Why a password was not changed.
@@ -153,6 +155,8 @@ pub enum ComposeRefusal {
     /// The recipient is new, and the sender has created as many accounts as it may for
     /// now.
     MayNotCreate,
+    /// The recipient is new, and its name looks like another one.
+    LooksAlike,
 }
 
 /// Why a post was not stored.

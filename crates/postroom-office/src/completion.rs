@@ -131,6 +131,7 @@ impl<S: Store> Office<S> {
             Outcome::DiskFull => self.no_room(key, ComposeRefusal::DiskFull),
             Outcome::TooManyAccounts => self.no_room(key, ComposeRefusal::TooManyAccounts),
             Outcome::MayNotCreate => self.may_not_create(key),
+            Outcome::LooksAlike => self.looks_alike(key),
             Outcome::NotPosted(refusal) => {
                 self.stored(key);
                 Some(Reply::NotPosted(refusal))

@@ -270,6 +270,13 @@ impl<S: Store> Office<S> {
         }
     }
 
+    pub(crate) fn looks_alike(&mut self, key: RequestKey) -> Option<Reply> {
+        match self.login(key.session) {
+            Some(_) => self.refused(key.session, LogInRefusal::LooksAlike),
+            None => Some(Reply::NotComposed(ComposeRefusal::LooksAlike)),
+        }
+    }
+
     fn check(&mut self, key: RequestKey, against: Against) {
         let Some(peer) = self.session(key.session).map(|record| record.peer) else {
             return;

@@ -17,6 +17,7 @@ use crate::idle::ChannelId;
 use crate::mailbox::Mailbox;
 use crate::reserved::Reserved;
 use crate::senders::Senders;
+use crate::skeletons::Skeletons;
 use crate::unused::Unused;
 
 /// All accounts, the messages that wait in their mailboxes, and the channels.
@@ -24,6 +25,7 @@ use crate::unused::Unused;
 pub(crate) struct Index {
     accounts: Vec<Account>,
     by_name: HashTable<AccountId>,
+    skeletons: Skeletons,
     hasher: RandomState,
     last_sequence: u64,
     reserved: Reserved,
@@ -112,6 +114,7 @@ impl Index {
         Self {
             accounts: Vec::with_capacity(accounts),
             by_name: HashTable::with_capacity(accounts),
+            skeletons: Skeletons::with_capacity(accounts),
             hasher: RandomState::new(),
             last_sequence: 0,
             reserved: Reserved::default(),
@@ -155,6 +158,12 @@ impl Index {
         self.by_name
             .find(self.hasher.hash_one(name), |id| self.accounts[id.0 as usize].name == *name)
             .copied()
+    }
+
+    /// Whether an unknown name would be taken for that of an account. Of names in ASCII
+    /// nobody expects more than their letters.
+    pub(crate) fn looks_alike(&self, name: &Name) -> bool {
+        name.has_non_ascii() && self.skeletons.contains(name)
     }
 
     /// The account that a record names, if there is one.
@@ -208,6 +217,7 @@ impl Index {
         let (accounts, hasher) = (&self.accounts, &self.hasher);
         let hash = hasher.hash_one(&name);
         self.by_name.insert_unique(hash, id, |id| hasher.hash_one(&accounts[id.0 as usize].name));
+        self.skeletons.add(&name);
         self.accounts.push(Account::new(name, None));
         id
     }
@@ -227,7 +237,9 @@ impl Index {
         if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == id) {
             entry.remove();
         }
+        self.skeletons.add(&name);
         let earlier = std::mem::replace(&mut self.account_mut(id).name, name);
+        self.skeletons.remove(&earlier);
         let (accounts, hasher) = (&self.accounts, &self.hasher);
         let hash = |id: &AccountId| hasher.hash_one(&accounts[id.0 as usize].name);
         self.by_name.insert_unique(hash(&id), id, hash);
@@ -320,6 +332,7 @@ impl Index {
         let id = AccountId(self.len().saturating_sub(1));
         self.unused.remove(id);
         if let Some(account) = self.accounts.pop() {
+            self.skeletons.remove(&account.name);
             let hash = self.hasher.hash_one(&account.name);
             if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == id) {
                 entry.remove();

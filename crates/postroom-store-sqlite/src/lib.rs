@@ -56,6 +56,7 @@ mod reserved;
 mod scan;
 mod schema;
 mod senders;
+mod skeletons;
 mod statements;
 mod store;
 mod sweep;

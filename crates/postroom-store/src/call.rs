@@ -339,6 +339,9 @@ pub enum Outcome {
     /// `Open`, `Compose`: the name is unknown, and the call may not register it;
     /// nothing was stored.
     MayNotCreate,
+    /// `Open`, `Compose`: the name is unknown, has other characters than ASCII, and looks
+    /// like that of another account; nothing was stored.
+    LooksAlike,
 }
 
 impl Outcome {

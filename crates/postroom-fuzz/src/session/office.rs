@@ -84,7 +84,7 @@ impl Office {
     fn refusal(&self, request: Request) -> Reply {
         match request {
             Request::LogIn { .. } => {
-                use LogInRefusal::{Busy, DiskFull, MayNotCreate, Password, Present};
+                use LogInRefusal::{Busy, DiskFull, LooksAlike, MayNotCreate, Password, Present};
                 let refusals = [
                     Password,
                     Busy,
@@ -92,15 +92,16 @@ impl Office {
                     DiskFull,
                     Present,
                     MayNotCreate,
+                    LooksAlike,
                 ];
                 Reply::LogInRefused(refusals[self.refusals % refusals.len()])
             }
             Request::Compose { recipient, .. } => {
                 use ComposeRefusal::{
-                    DiskFull, MailboxFull, MayNotCreate, TooManyAccounts, Unknown,
+                    DiskFull, LooksAlike, MailboxFull, MayNotCreate, TooManyAccounts, Unknown,
                 };
                 let full = MailboxFull { recipient, capacity: 100 };
-                let refusals = [full, DiskFull, TooManyAccounts, Unknown, MayNotCreate];
+                let refusals = [full, DiskFull, TooManyAccounts, Unknown, MayNotCreate, LooksAlike];
                 Reply::NotComposed(refusals[self.refusals % refusals.len()].clone())
             }
             Request::Read => Reply::NothingUnread,

@@ -141,6 +141,9 @@ fn write_log_in_refusal(answer: &mut Vec<u8>, refusal: LogInRefusal) -> std::io:
             b"That username is taken. Choose another, or give its password with /pass PASSWORD \
               before /setname NAME.\n"
         }
+        LogInRefusal::LooksAlike => {
+            b"That username is taken: it looks like another one. Choose another: /setname NAME.\n"
+        }
         LogInRefusal::Busy => b"Too many logins at the same time. Try again in a moment.\n",
         LogInRefusal::TooManyAccounts => {
             b"The server takes no more new users. Choose a name that it knows.\n"
@@ -180,6 +183,9 @@ fn write_send_refusal(
         }
         ComposeRefusal::Unknown => {
             writeln!(answer, "No message was left: there is no user {name}.")
+        }
+        ComposeRefusal::LooksAlike => {
+            writeln!(answer, "No message was left: {name} is new, and looks like another user.")
         }
         ComposeRefusal::TooManyAccounts => {
             writeln!(answer, "No message was left: {name} is new, and the server takes no more.")

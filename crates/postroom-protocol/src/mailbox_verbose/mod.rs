@@ -224,6 +224,9 @@ fn write_refusal(answer: &mut Vec<u8>, refusal: &ComposeRefusal) -> std::io::Res
         ComposeRefusal::TooManyAccounts => {
             writeln!(answer, "MESSAGE FAILED. The server takes no more new users.")
         }
+        ComposeRefusal::LooksAlike => {
+            writeln!(answer, "MESSAGE FAILED. The new name looks like that of another user.")
+        }
         ComposeRefusal::Unknown => {
             writeln!(answer, "MESSAGE FAILED. There is no user of this name.")
         }

@@ -135,6 +135,9 @@ impl Planner<'_> {
         if !self.index.admits(known, key, admits) {
             return Outcome::NotAdmitted { is_known: known.is_some() };
         }
+        if known.is_none() && *key != Key::Trusted && self.index.looks_alike(name) {
+            return Outcome::LooksAlike;
+        }
         let (account, registered) = match self.known_or_registered(known, name, may_create) {
             Ok(found) => found,
             Err(refusal) => return refusal,
@@ -166,6 +169,9 @@ impl Planner<'_> {
     ) -> Outcome {
         if self.allowed != Allowed::Everything {
             return Outcome::DiskFull;
+        }
+        if known.is_none() && self.index.looks_alike(recipient) {
+            return Outcome::LooksAlike;
         }
         let (account, registered) = match self.known_or_registered(known, recipient, may_create) {
             Ok(found) => found,

@@ -119,3 +119,36 @@ pub(super) fn an_eviction_that_is_not_committed_leaves_the_account<F: Fixture>(f
     let mut desk = Desk::open(fixture, accounts(2));
     assert_eq!(desk.names(), ["bob", "old"]);
 }
+
+pub(super) fn a_name_that_looks_like_another_is_not_registered<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, accounts(3));
+    let cyrillic = "p\u{430}yp\u{430}l";
+    let is_refused = |outcome: &Outcome| matches!(outcome, Outcome::LooksAlike);
+    let (bob, _) = desk.log_in("bob");
+    let (first, _) = desk.log_in("paypal");
+    desk.append(first, "paypal", "named, so that it stays");
+    assert!(is_refused(&desk.call(open(cyrillic))));
+    assert!(is_refused(&desk.append(bob, cyrillic, "hi")));
+    drop(desk);
+    let mut desk = Desk::open(fixture, accounts(3));
+    assert!(is_refused(&desk.call(open(cyrillic))), "after a restart too");
+    // The operator knows what the name is.
+    let password = PasswordHash("$x".into());
+    let set = Call::SetPassword { name: name(cyrillic), password };
+    assert!(matches!(desk.call(set), Outcome::PasswordSet { registered: true }));
+    assert!(!is_refused(&desk.call(open(cyrillic))), "what exists stays");
+    // Within one group, and once a name has gone.
+    let mut desk = Desk::open(
+        {
+            drop(desk);
+            fixture.clear();
+            fixture
+        },
+        accounts(2),
+    );
+    let outcomes = desk.group([open("eve"), open("\u{435}ve"), open("\u{65e5}")]);
+    assert_eq!(outcomes.iter().map(is_refused).collect::<Vec<_>>(), [false, true, false]);
+    assert!(!is_refused(&desk.call(open("ann"))), "in the place of eve");
+    let outcome = desk.call(open("\u{435}ve"));
+    assert!(matches!(outcome, Outcome::Opened { registered: true, .. }), "{outcome:?}");
+}

@@ -63,6 +63,7 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         accounts::only_one_that_nobody_would_miss_is_evicted,
         accounts::nothing_of_an_evicted_one_comes_to_its_successor,
         accounts::an_eviction_that_is_not_committed_leaves_the_account,
+        accounts::a_name_that_looks_like_another_is_not_registered,
         eviction::there_are_no_more_channels_than_allowed,
         eviction::the_channel_of_one_author_with_the_fewest_posts_goes_first,
         eviction::a_channel_with_members_or_several_authors_stays,

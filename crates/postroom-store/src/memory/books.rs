@@ -169,6 +169,12 @@ impl Books {
         }
     }
 
+    /// Whether an unknown name looks like that of an account.
+    fn looks_alike(&self, name: &Name) -> bool {
+        let mut accounts = self.accounts.iter();
+        name.has_non_ascii() && accounts.any(|other| other.name.skeleton() == name.skeleton())
+    }
+
     pub(super) fn has_blocked(&self, account: AccountId, sender: &Name) -> bool {
         self.blocked.iter().any(|(of, blocked)| *of == account && blocked == sender)
     }
@@ -264,6 +270,9 @@ impl Books {
         if is_full && !is_known {
             return Outcome::DiskFull;
         }
+        if !is_known && key != Key::Trusted && self.looks_alike(name) {
+            return Outcome::LooksAlike;
+        }
         let (id, registered) = match self.find_or_register(name, creator) {
             Ok(found) => found,
             Err(refusal) => return refusal,
@@ -288,6 +297,9 @@ impl Books {
     ) -> Outcome {
         if unknown == Unknown::Refuse && self.find(recipient).is_none() {
             return Outcome::UnknownRecipient;
+        }
+        if !self.is_known(recipient) && self.looks_alike(recipient) {
+            return Outcome::LooksAlike;
         }
         let (id, registered) = match self.find_or_register(recipient, creator) {
             Ok(found) => found,

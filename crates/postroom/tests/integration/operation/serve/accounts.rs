@@ -72,6 +72,42 @@ fn accounts_are_added_changed_and_listed() {
 }
 
 #[test]
+fn senders_are_blocked_and_listed() {
+    let (_folder, data) = store();
+    assert!(account_typing(&data, &["add", "Dora"], "secret\n").0);
+    let done = |arguments: &[&str]| {
+        let (is_done, said, error) = account(&data, arguments);
+        assert!(is_done && error.is_empty(), "{arguments:?}: {error}");
+        said
+    };
+    assert_eq!(done(&["blocked", "dora"]), "");
+    assert_eq!(done(&["block", "dora", "Bob"]), "Bob can no longer write to Dora\n");
+    assert_eq!(done(&["block", "dora", "bob"]), "bob was blocked by Dora already\n");
+    assert_eq!(done(&["blocked", "dora"]), "Bob\n");
+    let mut server = Server::in_folder(&data, &[]);
+    assert_eq!(server.log_in("bob").compose("dora", "hello"), "MESSAGE FAILED");
+    assert_eq!(server.log_in("ann").compose("dora", "hello"), "MESSAGE SENT");
+    server.stop();
+    assert_eq!(done(&["unblock", "dora", "bob"]), "bob can write to Dora again\n");
+    assert_eq!(done(&["unblock", "dora", "bob"]), "bob was not blocked by Dora\n");
+    server.restart();
+    assert_eq!(server.log_in("bob").compose("dora", "hello"), "MESSAGE SENT");
+    server.stop();
+    for (arguments, part) in [
+        (&["block", "bob", "dora"], "the account bob has no password, and only an account with"),
+        (
+            &["block", "nobody", "bob"],
+            "there is no account nobody; add it with: postroom account add",
+        ),
+        (&["block", "dora", "a b"], "\"a b\" is not a name"),
+    ] {
+        let (is_done, said, error) = account(&data, arguments);
+        assert!(!is_done && said.is_empty() && error.contains(part), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
 fn what_cannot_be_done_with_an_account_is_reported_in_one_sentence() {
     let (folder, data) = store();
     assert!(account_typing(&data, &["add", "dora"], "secret\n").0);
