@@ -12,7 +12,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use postroom_model::{
-    Attendee, ComposeRefusal, LogInRefusal, Name, PostRefusal, Reply, Request, SessionKey,
+    Attendee, Blocked, ComposeRefusal, LogInRefusal, Name, PasswordRefusal, PostRefusal, Reply,
+    Request, SessionKey,
 };
 use postroom_office::Operator;
 use postroom_protocol::{Category, Report};
@@ -60,6 +61,19 @@ pub enum What {
     Connected,
     /// A session has logged in.
     LoggedIn,
+    /// A session has registered an account, by its login or by a message to a new name.
+    Registered(Name),
+    /// The account of a session has another password.
+    PasswordChanged,
+    /// The account of a session has the password that it had, for this reason.
+    PasswordNotChanged(&'static str),
+    /// The account of a session has blocked a sender, or no longer.
+    BlockSet {
+        /// The sender.
+        sender: Name,
+        /// Whether it is blocked now.
+        is_blocked: bool,
+    },
     /// A login was refused, for this reason.
     LoginFailed(&'static str),
     /// A request has met this limit.
@@ -232,6 +246,16 @@ fn reason(refusal: LogInRefusal) -> &'static str {
     }
 }
 
+/// A password that was not changed, in words.
+fn why_not_changed(refusal: PasswordRefusal) -> &'static str {
+    match refusal {
+        PasswordRefusal::Wrong => "the old password is wrong",
+        PasswordRefusal::HasNone => "the account has no password",
+        PasswordRefusal::InFile => "the password file decides on it",
+        PasswordRefusal::Busy => "too many passwords wait to be checked",
+    }
+}
+
 fn request_name(request: &Request) -> &'static str {
     match request {
         Request::LogIn { .. } => "log in",
@@ -285,12 +309,35 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// A session's reply is a login or a refusal.
+    /// A session's reply is a line of the audit trail: a login, a change of an account, or a
+    /// refusal.
     pub(crate) fn log_reply(&mut self, session: SessionKey, reply: &Reply) {
         match reply {
-            Reply::LoggedIn { .. } => {
+            Reply::LoggedIn { name, registered, .. } => {
                 let origin = self.origin(session);
+                if *registered {
+                    self.log(Level::Info, origin.clone(), What::Registered(name.clone()));
+                }
                 self.log(Level::Info, origin, What::LoggedIn);
+            }
+            Reply::Composed(composed) if composed.get().registered => {
+                let origin = self.origin(session);
+                let name = composed.get().recipient.clone();
+                self.log(Level::Info, origin, What::Registered(name));
+            }
+            Reply::PasswordChanged(_) => {
+                let origin = self.origin(session);
+                self.log(Level::Info, origin, What::PasswordChanged);
+            }
+            Reply::PasswordNotChanged(refusal) => {
+                let origin = self.origin(session);
+                let what = What::PasswordNotChanged(why_not_changed(*refusal));
+                self.log(Level::Info, origin, what);
+            }
+            Reply::BlockSet(set) if set.get().is_new => {
+                let origin = self.origin(session);
+                let Blocked { sender, is_blocked, .. } = set.get().clone();
+                self.log(Level::Info, origin, What::BlockSet { sender, is_blocked });
             }
             Reply::LogInRefused(refusal) => {
                 let origin = self.origin(session);

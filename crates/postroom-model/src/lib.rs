@@ -28,8 +28,8 @@ pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
 pub use peer::{Network, Peer, SITE_NETWORKS, Site};
 pub use reply::{
-    BlockRefusal, ComposeRefusal, Composed, Delivery, LogInRefusal, NotTold, PasswordRefusal,
-    PostRefusal, Reply,
+    BlockRefusal, Blocked, ComposeRefusal, Composed, Delivery, LogInRefusal, NotTold,
+    PasswordRefusal, PostRefusal, Reply,
 };
 pub use request::{Notice, PresenceTerms, Request, Terms, Unknown};
 pub use safe::{Safe, push_safe};

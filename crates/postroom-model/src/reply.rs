@@ -37,12 +37,12 @@ pub enum Reply {
     PasswordChanged(Committed<()>),
     /// The account has the password that it had.
     PasswordNotChanged(PasswordRefusal),
-    /// The sender is blocked, or no longer; `true` if it was not so before.
-    BlockSet(Committed<bool>),
+    /// The sender is blocked, or no longer.
+    BlockSet(Committed<Blocked>),
     /// Nobody was blocked, nor unblocked.
     NotBlocked(BlockRefusal),
     /// Whom the account has blocked, in the order in which it did.
-    Blocked(Vec<Name>),
+    BlockedNames(Vec<Name>),
     /// The present accounts, in the order in which they became present. Replies share
     /// the list while nobody comes or goes.
     Present(Arc<[Name]>),
@@ -112,6 +112,17 @@ pub enum LogInRefusal {
     MayNotCreate,
     /// The name is new, and looks like another one.
     LooksAlike,
+}
+
+/// A sender that was blocked, or is no longer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Blocked {
+    /// The sender.
+    pub sender: Name,
+    /// Whether it is blocked now.
+    pub is_blocked: bool,
+    /// Whether it was not so before.
+    pub is_new: bool,
 }
 
 /// Why a password was not changed.

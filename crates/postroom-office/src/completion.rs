@@ -152,10 +152,10 @@ impl<S: Store> Office<S> {
             | Outcome::Released { .. }
             | Outcome::PasswordSet { .. }
             | Outcome::PasswordDiffers
-            | Outcome::BlockSet { .. }
+            | Outcome::BlockSet(_)
             | Outcome::HasNoPassword
             | Outcome::TooManyBlocked
-            | Outcome::Blocked(_)
+            | Outcome::BlockedNames(_)
             | Outcome::Accounts(_) => None,
         }
     }

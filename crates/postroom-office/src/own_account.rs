@@ -84,13 +84,13 @@ impl<S: Store> Office<S> {
         Ok(match outcome.get() {
             Outcome::PasswordSet { .. } => Reply::PasswordChanged(outcome.map(drop)),
             Outcome::PasswordDiffers => Reply::PasswordNotChanged(PasswordRefusal::Wrong),
-            Outcome::BlockSet { is_new } => {
-                let is_new = *is_new;
-                Reply::BlockSet(outcome.map(|_| is_new))
+            Outcome::BlockSet(set) => {
+                let set = set.clone();
+                Reply::BlockSet(outcome.map(|_| set))
             }
             Outcome::HasNoPassword => Reply::NotBlocked(BlockRefusal::HasNoPassword),
             Outcome::TooManyBlocked => Reply::NotBlocked(BlockRefusal::TooMany),
-            Outcome::Blocked(names) => Reply::Blocked(names.clone()),
+            Outcome::BlockedNames(names) => Reply::BlockedNames(names.clone()),
             _ => return Err(outcome),
         })
     }

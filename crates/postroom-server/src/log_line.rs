@@ -1,4 +1,8 @@
 //! Writing the engine's lines to the log.
+//!
+//! The lines of the audit trail have the field `audit`, which says what they are: a login, a
+//! failed login, a registration, a change of a password or of a block, or a limit that was
+//! met. docs/operating.md names all values.
 
 use std::fmt::Display;
 
@@ -35,11 +39,28 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
     let account = account.as_ref().map(display);
     match what {
         What::Connected => log!(level, %peer, %listener, "connected"),
-        What::LoggedIn => log!(level, %peer, %listener, account, "logged in"),
-        What::LoginFailed(reason) => log!(level, %peer, %listener, account, reason, "login failed"),
-        What::Limit(what) => log!(level, %peer, %listener, account, "{what}"),
+        What::LoggedIn => log!(level, %peer, %listener, account, audit = "login", "logged in"),
+        What::LoginFailed(reason) => {
+            log!(level, %peer, %listener, account, reason, audit = "login_failed", "login failed");
+        }
+        What::Registered(name) => {
+            log!(level, %peer, %listener, account, %name, audit = "registration", "registered");
+        }
+        What::PasswordChanged => {
+            log!(level, %peer, %listener, account, audit = "password", "password changed");
+        }
+        What::PasswordNotChanged(reason) => {
+            let audit = "password_failed";
+            log!(level, %peer, %listener, account, reason, audit, "password not changed");
+        }
+        What::BlockSet { sender, is_blocked } => {
+            let audit = if is_blocked { "block" } else { "unblock" };
+            log!(level, %peer, %listener, account, %sender, audit, "{audit}ed a sender");
+        }
+        What::Limit(what) => log!(level, %peer, %listener, account, audit = "limit", "{what}"),
         What::MailboxFull { what, recipient, capacity } => {
-            log!(level, %peer, %listener, account, %recipient, capacity, "{what}");
+            let audit = "limit";
+            log!(level, %peer, %listener, account, %recipient, capacity, audit, "{what}");
         }
         What::Refused(reason) => log!(level, %peer, %listener, reason, "refused"),
         What::Reported { what, characters } => {
@@ -47,7 +68,8 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
         }
         What::Request(what) => log!(level, %peer, %listener, account, what, "request"),
         What::DialRefused { port, reason } => {
-            log!(level, %peer, %listener, account, port, reason, "dialling back refused");
+            let audit = "limit";
+            log!(level, %peer, %listener, account, port, reason, audit, "dialling back refused");
         }
         What::DialFailed { port, reason: Some(reason) } => {
             log!(level, %peer, %listener, account, port, %reason, "dialling back failed");
@@ -56,7 +78,9 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
             log!(level, %peer, %listener, account, port, reason = "no answer", "dialling back failed");
         }
         What::Disconnected(reason) => {
-            log!(level, %peer, %listener, account, reason, "disconnected");
+            // A connection that a limit has ended is told at a higher level.
+            let audit = (level == Level::Warn).then_some("limit");
+            log!(level, %peer, %listener, account, reason, audit, "disconnected");
         }
         What::Full { .. }
         | What::LeftOut { .. }
@@ -69,7 +93,13 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
 fn write_of_server(level: Level, what: What) {
     match what {
         What::Full { connections } => {
-            log!(level, connections, "the server is full (connection.max): new connections wait");
+            let audit = "limit";
+            log!(
+                level,
+                connections,
+                audit,
+                "the server is full (connection.max): new connections wait"
+            );
         }
         What::LeftOut { peer, kind, left_out } => {
             let peer = peer.map(display);

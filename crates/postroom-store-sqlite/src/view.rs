@@ -29,7 +29,7 @@ impl View<'_> {
             Call::ListPresent => Some(self.present()),
             Call::Password { account } => self.password(*account),
             Call::ListBlocked { account } => {
-                Some(Outcome::Blocked(self.index.blocks.list(*account)))
+                Some(Outcome::BlockedNames(self.index.blocks.list(*account)))
             }
             Call::CountUnread { account } => {
                 Some(Outcome::Unread(self.plan.committed_unread(self.index, *account)))

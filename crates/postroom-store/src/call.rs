@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use postroom_model::{
-    Channel, Entry, Fault, Name, Page, Position, Post, PostRefusal, Text, Unknown, faulty,
+    Blocked, Channel, Entry, Fault, Name, Page, Position, Post, PostRefusal, Text, Unknown, faulty,
 };
 
 /// An account within its store. That of an evicted account may become another's.
@@ -315,16 +315,13 @@ pub enum Outcome {
     /// `ChangePassword`: the password is not the one that was proved.
     PasswordDiffers,
     /// `Block`: it is so now.
-    BlockSet {
-        /// Whether it was not so before.
-        is_new: bool,
-    },
+    BlockSet(Blocked),
     /// `Block`: the account has no password. Anyone could say who is blocked.
     HasNoPassword,
     /// `Block`: the account, or the store, has as many as it may.
     TooManyBlocked,
     /// `ListBlocked`: these.
-    Blocked(Vec<Name>),
+    BlockedNames(Vec<Name>),
     /// `SetPassword`, `ChangePassword`: done.
     PasswordSet {
         /// Whether the account was registered by it.

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use postroom_client::{ClientError, password_from_file};
-use postroom_model::{Name, NameError, Password, PasswordError};
+use postroom_model::{Blocked, Name, NameError, Password, PasswordError};
 use postroom_office::password::{self, HashError, SALT_BYTES};
 use postroom_store::{
     AccountId, AccountSummary, Admits, Call, Completion, Key, Outcome, PasswordHash, Store,
@@ -250,10 +250,12 @@ fn set_blocked(
         Outcome::HasNoPassword => return Err(AccountError::HasNoPassword(name)),
         Outcome::TooManyBlocked => return Err(AccountError::TooManyBlocked),
         Outcome::DiskFull => return Err(AccountError::DiskFull),
-        Outcome::BlockSet { is_new: false } if is_blocked => {
+        Outcome::BlockSet(Blocked { is_new: false, .. }) if is_blocked => {
             format!("{sender} was blocked by {name} already")
         }
-        Outcome::BlockSet { is_new: false } => format!("{sender} was not blocked by {name}"),
+        Outcome::BlockSet(Blocked { is_new: false, .. }) => {
+            format!("{sender} was not blocked by {name}")
+        }
         _ if is_blocked => format!("{sender} can no longer write to {name}"),
         _ => format!("{sender} can write to {name} again"),
     };
@@ -268,7 +270,7 @@ fn blocked(
 ) -> Result<(), AccountError> {
     let (account, _) = open(store, arguments, word)?;
     let mut output = io::stdout().lock();
-    if let Outcome::Blocked(names) = call(store, Call::ListBlocked { account })? {
+    if let Outcome::BlockedNames(names) = call(store, Call::ListBlocked { account })? {
         for name in names {
             writeln!(output, "{name}").map_err(AccountError::Output)?;
         }

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 
 use postroom_model::{
-    Announcement, Author, Batch, BlockRefusal, Channel, Committed, ComposeRefusal, Composed,
-    Delivery, Entry, Event, LogInRefusal, Mark, Name, NameList, NotTold, Page, PasswordRefusal,
-    Position, Post, PostRefusal, Posted, Reply, Request, SessionKey, Text, Told,
+    Announcement, Author, Batch, BlockRefusal, Blocked, Channel, Committed, ComposeRefusal,
+    Composed, Delivery, Entry, Event, LogInRefusal, Mark, Name, NameList, NotTold, Page,
+    PasswordRefusal, Position, Post, PostRefusal, Posted, Reply, Request, SessionKey, Text, Told,
 };
 use postroom_testing::terminal::HOSTILE;
 
@@ -64,8 +64,10 @@ impl Office {
             Request::Confirm => Reply::Confirmed(committed(())),
             Request::CountUnread => Reply::Unread(u32::from(other)),
             Request::ChangePassword { .. } => Reply::PasswordChanged(committed(())),
-            Request::Block { .. } => Reply::BlockSet(committed(other)),
-            Request::ListBlocked => Reply::Blocked(vec![name("al"); usize::from(other)]),
+            Request::Block { sender, is_blocked } => {
+                Reply::BlockSet(committed(Blocked { sender, is_blocked, is_new: other }))
+            }
+            Request::ListBlocked => Reply::BlockedNames(vec![name("al"); usize::from(other)]),
             Request::ListPresent => Reply::Present(Arc::clone(if other { &MANY } else { &FEW })),
             Request::Post { .. } if other => Reply::Undelivered(committed(())),
             Request::Post { .. } => Reply::Posted(committed(())),

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use crate::dialogue::password_refusal;
 use postroom_model::{
-    Author, BlockRefusal, Channel, ComposeRefusal, Delivery, LogInRefusal, Name, NotTold,
+    Author, BlockRefusal, Blocked, Channel, ComposeRefusal, Delivery, LogInRefusal, Name, NotTold,
     PostRefusal, Posted, Reply, Told, push_safe,
 };
 
@@ -28,7 +28,7 @@ pub(super) enum Asked {
     Read,
     Send(Box<Name>),
     Passwd,
-    Block { name: Box<Name>, is_blocked: bool },
+    Block,
     Blocked,
 }
 
@@ -72,11 +72,9 @@ pub(super) fn write_answer(
         (Asked::Passwd, Reply::PasswordNotChanged(refusal)) => {
             writeln!(answer, "Your password was not changed: {}.", password_refusal(refusal))
         }
-        (Asked::Block { name, is_blocked }, Reply::BlockSet(set)) => {
-            answer.write_all(block_answer(name, *is_blocked, *set.get()).as_bytes())
-        }
-        (Asked::Block { .. }, Reply::NotBlocked(refusal)) => write_block_refusal(answer, refusal),
-        (Asked::Blocked, Reply::Blocked(names)) => write_blocked(answer, &names),
+        (Asked::Block, Reply::BlockSet(set)) => write_block(answer, set.get()),
+        (Asked::Block, Reply::NotBlocked(refusal)) => write_block_refusal(answer, refusal),
+        (Asked::Blocked, Reply::BlockedNames(names)) => write_blocked(answer, &names),
         // No answer: the sender knows its own line.
         (Asked::All | Asked::Private, Reply::Posted(_) | Reply::Told) => Ok(()),
         (asked, _) => write_unavailable(answer, asked),
@@ -100,7 +98,7 @@ fn write_unavailable(answer: &mut Vec<u8>, asked: &Asked) -> std::io::Result<()>
         | Asked::Leave(_)
         | Asked::Inbox
         | Asked::Read
-        | Asked::Block { .. }
+        | Asked::Block
         | Asked::Blocked => {
             write!(answer, "The server cannot do that at present.")
         }
@@ -108,12 +106,13 @@ fn write_unavailable(answer: &mut Vec<u8>, asked: &Asked) -> std::io::Result<()>
     answer.write_all(b" Try again in a moment.\n")
 }
 
-fn block_answer(name: &Name, is_blocked: bool, is_new: bool) -> String {
+fn write_block(answer: &mut Vec<u8>, set: &Blocked) -> std::io::Result<()> {
+    let Blocked { sender, is_blocked, is_new } = set;
     match (is_blocked, is_new) {
-        (true, true) => format!("{name} can no longer write to you.\n"),
-        (true, false) => format!("You have blocked {name} already.\n"),
-        (false, true) => format!("{name} can write to you again.\n"),
-        (false, false) => format!("You have not blocked {name}.\n"),
+        (true, true) => writeln!(answer, "{sender} can no longer write to you."),
+        (true, false) => writeln!(answer, "You have blocked {sender} already."),
+        (false, true) => writeln!(answer, "{sender} can write to you again."),
+        (false, false) => writeln!(answer, "You have not blocked {sender}."),
     }
 }
 

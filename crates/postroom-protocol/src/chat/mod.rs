@@ -290,10 +290,7 @@ fn post(channel: Channel, text: Text) -> Request {
 
 fn set_blocked(name: &[u8], is_blocked: bool) -> Step {
     match Name::from_bytes(name) {
-        Ok(sender) => {
-            let asked = Asked::Block { name: sender.clone().into(), is_blocked };
-            Step::Ask(asked, Request::Block { sender, is_blocked })
-        }
+        Ok(sender) => Step::Ask(Asked::Block, Request::Block { sender, is_blocked }),
         Err(error) => answer(format!("That is no username: {error}.\n")),
     }
 }

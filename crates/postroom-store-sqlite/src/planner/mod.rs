@@ -3,7 +3,7 @@
 
 mod posts;
 
-use postroom_model::{Fault, Name, Unknown, faulty};
+use postroom_model::{Blocked, Fault, Name, Unknown, faulty};
 use postroom_store::{
     AccountId, Admits, BLOCKED_IN_ALL_MAX, BLOCKED_MAX, Call, Key, Lease, Limits, Outcome,
     PasswordHash, Ticket, Timestamp,
@@ -119,8 +119,15 @@ impl Planner<'_> {
                 Outcome::Password { name, password }
             }
             Call::ChangePassword { account, from, to } => self.change_password(*account, from, to),
-            Call::Block { account, sender, is_blocked: true } => self.block(*account, sender),
-            Call::Block { account, sender, is_blocked: false } => self.unblock(*account, sender),
+            Call::Block { account, sender, is_blocked } => {
+                match self.block(*account, sender, *is_blocked) {
+                    Ok(is_new) => {
+                        let (sender, is_blocked) = (sender.clone(), *is_blocked);
+                        Outcome::BlockSet(Blocked { sender, is_blocked, is_new })
+                    }
+                    Err(refusal) => refusal,
+                }
+            }
             Call::ListAccounts => Outcome::Accounts(self.index.summaries()),
             Call::Claim { .. }
             | Call::Release { .. }
@@ -299,40 +306,45 @@ impl Planner<'_> {
         Outcome::PasswordSet { registered: false }
     }
 
-    fn block(&mut self, account: AccountId, sender: &Name) -> Outcome {
+    /// Blocks a sender, or no longer; returns whether it was not so before.
+    fn block(
+        &mut self,
+        account: AccountId,
+        sender: &Name,
+        is_blocked: bool,
+    ) -> Result<bool, Outcome> {
         if self.allowed == Allowed::Nothing {
-            return Outcome::DiskFull;
+            return Err(Outcome::DiskFull);
         }
         if self.index.account(account).password.is_none() {
-            return Outcome::HasNoPassword;
+            return Err(Outcome::HasNoPassword);
         }
+        match (self.index.blocks.contains(account, sender), is_blocked) {
+            (false, true) => self.add_block(account, sender),
+            (true, false) => Ok(self.remove_block(account, sender)),
+            _ => Ok(false),
+        }
+    }
+
+    fn add_block(&mut self, account: AccountId, sender: &Name) -> Result<bool, Outcome> {
         let blocks = &mut self.index.blocks;
-        if blocks.contains(account, sender) {
-            return Outcome::BlockSet { is_new: false };
-        }
         if blocks.count_of(account) >= BLOCKED_MAX || blocks.count() >= BLOCKED_IN_ALL_MAX {
-            return Outcome::TooManyBlocked;
+            return Err(Outcome::TooManyBlocked);
         }
         let number = blocks.next_number();
         blocks.add(account, sender.clone(), number);
         self.plan.undo.push(Undo::Block(account, sender.clone()));
         self.operations.push(Operation::InsertBlock { number, account, call: self.call });
-        Outcome::BlockSet { is_new: true }
+        Ok(true)
     }
 
-    fn unblock(&mut self, account: AccountId, sender: &Name) -> Outcome {
-        if self.allowed == Allowed::Nothing {
-            return Outcome::DiskFull;
+    fn remove_block(&mut self, account: AccountId, sender: &Name) -> bool {
+        let removed = self.index.blocks.remove(account, sender);
+        if let Some(number) = removed {
+            self.plan.undo.push(Undo::Unblock(account, sender.clone(), number));
+            self.operations.push(Operation::DeleteBlock { number });
         }
-        if self.index.account(account).password.is_none() {
-            return Outcome::HasNoPassword;
-        }
-        let Some(number) = self.index.blocks.remove(account, sender) else {
-            return Outcome::BlockSet { is_new: false };
-        };
-        self.plan.undo.push(Undo::Unblock(account, sender.clone(), number));
-        self.operations.push(Operation::DeleteBlock { number });
-        Outcome::BlockSet { is_new: true }
+        removed.is_some()
     }
 
     /// The account that is known for a name, or else one that this call registers, and

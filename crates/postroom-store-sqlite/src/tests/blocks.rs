@@ -33,7 +33,7 @@ fn a_damaged_block_costs_itself() {
         // A number is not given out twice.
         settle(&mut store, [block("eve4")]);
         match settle(&mut store, [Call::ListBlocked { account: ann }]).pop() {
-            Some(Outcome::Blocked(names)) => {
+            Some(Outcome::BlockedNames(names)) => {
                 assert_eq!(
                     names.iter().map(Name::as_str).collect::<Vec<_>>(),
                     [left[0], left[1], "eve4"]

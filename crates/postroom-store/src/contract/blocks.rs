@@ -1,5 +1,7 @@
 //! Whose messages an account refuses.
 
+use postroom_model::Blocked;
+
 use super::{Desk, Fixture, append, limits, name};
 use crate::{AccountId, BLOCKED_MAX, Call, Outcome, PasswordHash, Store as _};
 
@@ -18,7 +20,7 @@ impl<F: Fixture> Desk<'_, F> {
 
     fn blocked(&mut self, account: AccountId) -> Vec<String> {
         match self.call(Call::ListBlocked { account }) {
-            Outcome::Blocked(names) => names.iter().map(ToString::to_string).collect(),
+            Outcome::BlockedNames(names) => names.iter().map(ToString::to_string).collect(),
             other => panic!("{other:?}"),
         }
     }
@@ -32,7 +34,10 @@ pub(super) fn messages_of_a_blocked_sender_are_refused<F: Fixture>(fixture: &mut
     assert!(matches!(outcome, Outcome::HasNoPassword), "{outcome:?}");
     for (sender, is_new) in [("eve", true), ("EVE", false), ("nobody", true)] {
         let outcome = desk.call(block(ann, sender, true));
-        assert!(matches!(outcome, Outcome::BlockSet { is_new: it } if it == is_new), "{outcome:?}");
+        assert!(
+            matches!(outcome, Outcome::BlockSet(Blocked { is_new: it, .. }) if it == is_new),
+            "{outcome:?}"
+        );
     }
     let check = |desk: &mut Desk<'_, F>, refused: &[bool]| {
         let outcomes = desk.group([append(eve, "ann", "hi"), append(bob, "ann", "hi")]);
@@ -54,7 +59,10 @@ pub(super) fn messages_of_a_blocked_sender_are_refused<F: Fixture>(fixture: &mut
     assert_eq!(desk.blocked(bob), [""; 0]);
     for is_new in [true, false] {
         let outcome = desk.call(block(ann, "Eve", false));
-        assert!(matches!(outcome, Outcome::BlockSet { is_new: it } if it == is_new), "{outcome:?}");
+        assert!(
+            matches!(outcome, Outcome::BlockSet(Blocked { is_new: it, .. }) if it == is_new),
+            "{outcome:?}"
+        );
     }
     check(&mut desk, &[false, false]);
     drop(desk);
@@ -67,13 +75,17 @@ pub(super) fn an_account_blocks_no_more_senders_than_it_may<F: Fixture>(fixture:
     let mut desk = Desk::open(fixture, limits(9));
     let (ann, bob) = (desk.with_password("ann"), desk.with_password("bob"));
     let all = (0..BLOCKED_MAX).map(|number| block(ann, &format!("eve{number}"), true));
-    assert!(desk.group(all).iter().all(|of| matches!(of, Outcome::BlockSet { is_new: true })));
+    assert!(
+        desk.group(all)
+            .iter()
+            .all(|of| matches!(of, Outcome::BlockSet(Blocked { is_new: true, .. })))
+    );
     let outcome = desk.call(block(ann, "one-more", true));
     assert!(matches!(outcome, Outcome::TooManyBlocked), "{outcome:?}");
     let outcome = desk.call(block(bob, "one-more", true));
-    assert!(matches!(outcome, Outcome::BlockSet { .. }), "another account: {outcome:?}");
+    assert!(matches!(outcome, Outcome::BlockSet(_)), "another account: {outcome:?}");
     desk.call(block(ann, "eve7", false));
     let outcome = desk.call(block(ann, "one-more", true));
-    assert!(matches!(outcome, Outcome::BlockSet { is_new: true }), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::BlockSet(Blocked { is_new: true, .. })), "{outcome:?}");
     assert_eq!(desk.blocked(ann).len(), BLOCKED_MAX as usize);
 }

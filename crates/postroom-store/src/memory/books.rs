@@ -6,7 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use postroom_model::{
-    Author, Channel, Entry, Fault, Name, Page, Position, Post, PostRefusal, Text, Unknown, faulty,
+    Author, Blocked, Channel, Entry, Fault, Name, Page, Position, Post, PostRefusal, Text, Unknown,
+    faulty,
 };
 
 use crate::{
@@ -164,7 +165,7 @@ impl Books {
             Call::Block { account, sender, is_blocked } => self.block(account, sender, is_blocked),
             Call::ListBlocked { account } => {
                 let of = self.blocked.iter().filter(|(of, _)| *of == account);
-                Outcome::Blocked(of.map(|(_, sender)| sender.clone()).collect())
+                Outcome::BlockedNames(of.map(|(_, sender)| sender.clone()).collect())
             }
         }
     }
@@ -190,9 +191,9 @@ impl Books {
         }
         self.blocked.retain(|of| *of != (account, sender.clone()) || is_blocked);
         if is_new && is_blocked {
-            self.blocked.push((account, sender));
+            self.blocked.push((account, sender.clone()));
         }
-        Outcome::BlockSet { is_new }
+        Outcome::BlockSet(Blocked { sender, is_blocked, is_new })
     }
 
     fn find(&self, name: &Name) -> Option<AccountId> {
