@@ -74,6 +74,9 @@ impl<S: Store> Engine<S> {
             return;
         };
         self.held_bytes -= session.queued_bytes;
+        if session.is_counted {
+            self.peers.leave(session.peer.ip.into());
+        }
         self.stop_timers(&mut session);
         self.recent.leave_all(std::mem::take(&mut session.positions));
         self.office.leave(key);

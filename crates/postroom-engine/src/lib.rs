@@ -34,6 +34,7 @@ mod log;
 mod opening;
 mod origin;
 mod output_limit;
+mod peers;
 mod rates;
 mod recent;
 mod rendered;
@@ -64,6 +65,7 @@ use due::DueChannels;
 use input::Overdue;
 use listener::Listeners;
 use log::Counts;
+use peers::Peers;
 use rates::Rates;
 use recent::RecentPosts;
 use rendered::RenderedPosts;
@@ -79,9 +81,10 @@ pub use input::Read;
 pub use key::ConnectionKey;
 pub use listener::{Listener, ListenerKey, ListenerOptions, Proof};
 pub use log::{Level, LogLine, What};
+pub use opening::Refused;
 pub use origin::Origin;
 pub use postroom_office::{CreationLimits, CreationRates, LoginLimits};
-pub use settings::{EngineSettings, Rate, RateLimits, RecentLimits};
+pub use settings::{EngineSettings, PeerLimits, Rate, RateLimits, RecentLimits};
 
 /// A server without input or output, over the store `S`.
 pub struct Engine<S> {
@@ -93,6 +96,7 @@ pub struct Engine<S> {
     connections: Slab<Connection>,
     sessions: Sessions,
     before_login: BeforeLogin,
+    peers: Peers,
     /// Connections that were evicted before their login and may still be drained.
     evicted: VecDeque<ConnectionKey>,
     /// It was said that there are as many connections as there may be.
@@ -164,6 +168,7 @@ pub enum Output {
 impl<S: Store> Engine<S> {
     /// An engine over `store`, without a connection.
     pub fn new(now: Instant, settings: EngineSettings, store: S) -> Self {
+        let peers = Peers::new(settings.peers.clone());
         Self {
             office: Office::new(store, settings.logins, settings.creation),
             rates: Rates::new(settings.rates),
@@ -176,6 +181,7 @@ impl<S: Store> Engine<S> {
             connections: Slab::new(),
             sessions: Sessions::default(),
             before_login: BeforeLogin::default(),
+            peers,
             evicted: VecDeque::new(),
             is_full: false,
             watches: Vec::new(),

@@ -13,10 +13,18 @@ use crate::backlog::Backlog;
 use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::{Listener, ListenerKey, Proof};
+use crate::peers::LimitMet;
 use crate::session::Session;
 use crate::timers::{Deadline, Slot};
 
 const EVICTED: Close = Close::Dropped(DropReason::Evicted);
+
+/// A connection is to be closed at once: its peer has met a limit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// What it is told before, if anything.
+    pub farewell: &'static str,
+}
 
 /// Connections that have not logged in may be this share of all: a quarter.
 const BEFORE_LOGIN_SHARE: usize = 4;
@@ -24,8 +32,41 @@ const BEFORE_LOGIN_SHARE: usize = 4;
 impl<S: Store> Engine<S> {
     /// A connection was accepted by a listener. All outputs must have been
     /// taken before, or the key may be one that is still to be closed.
-    pub fn open(&mut self, now: Instant, listener: ListenerKey, peer: SocketAddr) -> ConnectionKey {
+    ///
+    /// # Errors
+    ///
+    /// Its peer has met a limit: the driver closes it, and nothing is kept of it.
+    pub fn open(
+        &mut self,
+        now: Instant,
+        listener: ListenerKey,
+        peer: SocketAddr,
+    ) -> Result<ConnectionKey, Refused> {
         self.now = now;
+        let is_counted = self.admit(listener, peer)?;
+        Ok(self.begin(listener, peer, is_counted))
+    }
+
+    /// Whether a connection counts for the limits of its peer, if it has met none. The address
+    /// of a proxy stands for many clients, which have no limit together.
+    fn admit(&mut self, listener: ListenerKey, peer: SocketAddr) -> Result<bool, Refused> {
+        let Listener { protocol, options } = *self.listeners.get(listener);
+        if options.proof == Proof::Command || !self.peers.counts(peer.ip()) {
+            return Ok(false);
+        }
+        self.peers.enter(peer.ip().into(), self.now).map_err(|LimitMet(limit)| {
+            self.log_refused(listener, peer, limit);
+            Refused { farewell: protocol.refusal }
+        })?;
+        Ok(true)
+    }
+
+    fn begin(
+        &mut self,
+        listener: ListenerKey,
+        peer: SocketAddr,
+        is_counted: bool,
+    ) -> ConnectionKey {
         let Listener { protocol, options } = *self.listeners.get(listener);
         let key = self.office.enter(origin(peer, options.proof));
         let mut outputs = Outputs::default();
@@ -38,6 +79,7 @@ impl<S: Store> Engine<S> {
             state,
             key,
             peer: peer.into(),
+            is_counted,
             account: None,
             front,
             back: None,
@@ -57,7 +99,7 @@ impl<S: Store> Engine<S> {
         self.held_bytes += self.connections[front.index()].held();
         self.apply(key, front, &mut outputs);
         self.will_transmit(front);
-        let until = self.rates.wait_of_newcomer(peer.ip().into(), protocol.has_posts(), now);
+        let until = self.rates.wait_of_newcomer(peer.ip().into(), protocol.has_posts(), self.now);
         if let Some(until) = until {
             let waits = &mut self.connections[front.index()].waits;
             self.timers.set(waits, Deadline::Rate(front), Some(until));
@@ -172,7 +214,7 @@ mod tests {
         let listener = Listener { protocol, options: ListenerOptions::default() };
         let (listener, peer) = (engine.add_listener(listener), ([192, 0, 2, 1], 1).into());
         for _ in 0..1_000 {
-            engine.open(now, listener, peer);
+            assert!(engine.open(now, listener, peer).is_ok());
             engine.evict_before_login(now);
             while engine.next_output(now).is_some() {}
             now += Duration::from_secs(2);

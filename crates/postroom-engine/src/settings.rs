@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use postroom_office::{CreationLimits, LoginLimits};
 use postroom_protocol::Settings;
 
@@ -14,6 +15,8 @@ pub struct EngineSettings {
     pub output_bytes_in_all: usize,
     /// Connections at one time.
     pub connections_max: usize,
+    /// Those of each peer.
+    pub peers: PeerLimits,
     /// How long a connection that the server ends is kept for its reader.
     pub drain_limit: Duration,
     /// Those of logins with a password.
@@ -36,6 +39,7 @@ impl Default for EngineSettings {
             session: Settings::default(),
             output_bytes_in_all: 256 << 20,
             connections_max: 16_384,
+            peers: PeerLimits::default(),
             drain_limit: Duration::from_secs(1),
             logins: LoginLimits::default(),
             creation: CreationLimits::default(),
@@ -44,6 +48,28 @@ impl Default for EngineSettings {
             recent: RecentLimits::default(),
             logs_requests: false,
         }
+    }
+}
+
+/// How many connections a peer may have: an address of IPv4, or a /64 of IPv6. A /48 may
+/// have as many as four of its /64.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PeerLimits {
+    /// Connections at one time.
+    pub connections: u32,
+    /// New connections a minute in the long run, and so many at once after a rest.
+    pub new_per_minute: u32,
+    /// Whether the limits apply to clients on the loopback address, too.
+    pub loopback: bool,
+    /// Addresses to which they do not apply.
+    pub trusted: Vec<IpNet>,
+}
+
+impl Default for PeerLimits {
+    /// For a class of 500 people behind one address, with three connections each, who come
+    /// at once and send a request to the board every five seconds.
+    fn default() -> Self {
+        Self { connections: 2_000, new_per_minute: 6_000, loopback: false, trusted: Vec::new() }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Accepting connections.
 
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, Write as _};
+use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use postroom_engine::{Broken, ListenerKey};
+use postroom_engine::{Broken, ListenerKey, Refused};
 use postroom_store::Store;
 
 use crate::connection::{Connection, Peer};
@@ -86,7 +86,10 @@ impl<S: Store> Server<S> {
     }
 
     fn begin(&mut self, socket: TcpStream, peer: SocketAddr, listener: ListenerKey) {
-        let key = self.engine.open(self.now, listener, peer);
+        let key = match self.engine.open(self.now, listener, peer) {
+            Ok(key) => key,
+            Err(refused) => return turn_away(socket, refused),
+        };
         self.connections.insert(key, Connection::new(Plain::new(socket), Peer::Open));
         if let Err(error) = self.watch(key) {
             tracing::error!(%error, "cannot watch a connection");
@@ -96,6 +99,16 @@ impl<S: Store> Server<S> {
         }
         // A client that sends first has often sent already.
         self.engine.readable(key);
+    }
+}
+
+/// Closes a connection at once. Bytes of the client that were not read turn the close into
+/// a reset; a line that it is told arrives before that.
+pub(crate) fn turn_away(mut socket: TcpStream, Refused { farewell }: Refused) {
+    if !farewell.is_empty() {
+        // A new socket has room. A peer that is gone needs no line.
+        let _ = socket.write(farewell.as_bytes());
+        let _ = socket.shutdown(Shutdown::Write);
     }
 }
 

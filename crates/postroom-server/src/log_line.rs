@@ -35,6 +35,9 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
     let account = account.as_ref().map(display);
     match what {
         What::Connected => log!(level, %peer, %listener, "connected"),
+        What::ConnectionRefused(reason) => {
+            log!(level, %peer, %listener, reason, "connection refused");
+        }
         What::LoggedIn => log!(level, %peer, %listener, account, "logged in"),
         What::LoginFailed(reason) => log!(level, %peer, %listener, account, reason, "login failed"),
         What::Limit(what) => log!(level, %peer, %listener, account, "{what}"),

@@ -50,7 +50,7 @@ impl<D: TroubledDisk> World<D> {
         let listener = self.listeners[place.unwrap_or(0)];
         let port = u16::try_from(10_000 + self.visits % 50_000).unwrap_or(1);
         let address = SocketAddr::from((client.person.address, port));
-        let front = self.driver.open(listener, address);
+        let front = self.driver.open(listener, address).expect("no limit");
         let mut link = Link::new(number, visit, false, self.driver.now);
         link.opened = self.turns;
         self.links.insert(front, link);

@@ -10,6 +10,7 @@ mod late;
 mod laws;
 mod limits;
 mod logins;
+mod peers;
 mod posts;
 mod rates;
 mod slow_readers;

@@ -47,6 +47,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     default_port: 4404,
     reports: true,
     posts: PostHandling::Rendered(push_posted),
+    refusal: "",
     begin,
 };
 

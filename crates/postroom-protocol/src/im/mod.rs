@@ -58,8 +58,14 @@ const TERMS: Terms = Terms {
 };
 
 /// The protocol's entry in `PROTOCOLS`.
-pub(crate) const PROTOCOL: Protocol =
-    Protocol { name: "im", default_port: 4403, reports: false, posts: PostHandling::Queued, begin };
+pub(crate) const PROTOCOL: Protocol = Protocol {
+    name: "im",
+    default_port: 4403,
+    reports: false,
+    posts: PostHandling::Queued,
+    refusal: "",
+    begin,
+};
 
 fn begin(settings: &Settings, outputs: &mut Outputs) -> Box<dyn Session> {
     let dialogue = Im {

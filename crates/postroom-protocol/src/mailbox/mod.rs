@@ -33,6 +33,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     default_port: 4401,
     reports: false,
     posts: PostHandling::None,
+    refusal: "",
     begin,
 };
 

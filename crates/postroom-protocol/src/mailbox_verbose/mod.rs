@@ -37,6 +37,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     default_port: 4402,
     reports: false,
     posts: PostHandling::None,
+    refusal: "",
     begin,
 };
 
