@@ -10,6 +10,7 @@ mod checks;
 mod defaults;
 mod layers;
 mod listeners;
+mod prefix;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use toml::{Table, Value};
 
 use accounts::Accounts;
 pub(crate) use listeners::ListenerError;
+use prefix::Prefix;
 use sources::{Keys, one_line, read_file, utf8_pair};
 
 const ENVIRONMENT_PREFIX: &str = "POSTROOM_";
@@ -157,6 +159,10 @@ enum Commit {
 #[serde(default, deny_unknown_fields)]
 struct Connection {
     max: usize,
+    per_address_max: u32,
+    new_per_minute: u32,
+    loopback: bool,
+    trusted: Vec<Prefix>,
     line_bytes_max: usize,
     output_bytes_max: usize,
     output_bytes_in_all: usize,

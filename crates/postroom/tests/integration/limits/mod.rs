@@ -5,4 +5,5 @@ mod crowd;
 mod cut;
 mod full_tables;
 mod logins;
+mod peers;
 mod time_limits;
