@@ -5,7 +5,7 @@
 //! engine owns no socket, clock, thread or source of randomness. Its driver
 //!
 //! - says what happened, with the time: a connection was [opened](Engine::open), has
-//!   something to be [read](Engine::readable) or is [broken](Engine::broken), a dial
+//!   shown a proxy's [header](Engine::header), has something to be [read](Engine::readable) or is [broken](Engine::broken), a dial
 //!   [ended](Engine::dialled), a password was [checked](Engine::checked), a deadline
 //!   has [passed](Engine::time_passed);
 //! - reads from the connections that the engine [names](Engine::next_read), in that
@@ -35,6 +35,7 @@ mod opening;
 mod origin;
 mod output_limit;
 mod peers;
+mod proxied;
 mod rates;
 mod recent;
 mod rendered;
@@ -66,6 +67,7 @@ use input::Overdue;
 use listener::Listeners;
 use log::Counts;
 use peers::Peers;
+use proxied::AwaitedHeaders;
 use rates::Rates;
 use recent::RecentPosts;
 use rendered::RenderedPosts;
@@ -84,7 +86,8 @@ pub use log::{Level, LogLine, What};
 pub use opening::Refused;
 pub use origin::Origin;
 pub use postroom_office::{CreationLimits, CreationRates, LoginLimits};
-pub use settings::{EngineSettings, PeerLimits, Rate, RateLimits, RecentLimits};
+pub use proxied::HeaderRead;
+pub use settings::{EngineSettings, PeerLimits, ProxySettings, Rate, RateLimits, RecentLimits};
 
 /// A server without input or output, over the store `S`.
 pub struct Engine<S> {
@@ -97,6 +100,8 @@ pub struct Engine<S> {
     sessions: Sessions,
     before_login: BeforeLogin,
     peers: Peers,
+    /// Connections of proxies that have not said whose they are.
+    headers: AwaitedHeaders,
     /// Connections that were evicted before their login and may still be drained.
     evicted: VecDeque<ConnectionKey>,
     /// It was said that there are as many connections as there may be.
@@ -182,6 +187,7 @@ impl<S: Store> Engine<S> {
             sessions: Sessions::default(),
             before_login: BeforeLogin::default(),
             peers,
+            headers: AwaitedHeaders::default(),
             evicted: VecDeque::new(),
             is_full: false,
             watches: Vec::new(),

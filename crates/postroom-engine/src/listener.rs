@@ -18,6 +18,9 @@ pub struct ListenerOptions {
     pub proof: Proof,
     /// Whether clients that ask for it are dialled back.
     pub dials_back: bool,
+    /// Whether a connection begins with a header of the PROXY protocol, which tells whose it
+    /// is.
+    pub proxy_header: bool,
 }
 
 /// What proves that a message handed out has arrived.
@@ -34,7 +37,7 @@ pub enum Proof {
 
 impl Default for ListenerOptions {
     fn default() -> Self {
-        Self { proof: Proof::default(), dials_back: true }
+        Self { proof: Proof::default(), dials_back: true, proxy_header: false }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::Engine;
 use crate::backlog::Backlog;
 use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
-use crate::listener::{Listener, ListenerKey, Proof};
+use crate::listener::{ListenerKey, Proof};
 use crate::peers::LimitMet;
 use crate::session::Session;
 use crate::timers::{Deadline, Slot};
@@ -24,6 +24,34 @@ const EVICTED: Close = Close::Dropped(DropReason::Evicted);
 pub struct Refused {
     /// What it is told before, if anything.
     pub farewell: &'static str,
+}
+
+/// Whose address a new connection has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum AddressOf {
+    /// The client's, as the socket has it.
+    Socket,
+    /// The client's, as a proxy has told.
+    Client,
+    /// A proxy's, behind which are any number of clients.
+    Proxy,
+}
+
+/// A connection that is to have a session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) listener: ListenerKey,
+    pub(crate) peer: SocketAddr,
+    pub(crate) address_of: AddressOf,
+}
+
+impl Newcomer {
+    fn origin(&self) -> Peer {
+        let address = self.peer.ip().to_canonical();
+        let is_shared = address.is_loopback() || self.address_of == AddressOf::Proxy;
+        let is_local = address.is_loopback() && self.address_of == AddressOf::Socket;
+        Peer { network: address.into(), is_shared, is_local }
+    }
 }
 
 /// Connections that have not logged in may be this share of all: a quarter.
@@ -43,36 +71,45 @@ impl<S: Store> Engine<S> {
         peer: SocketAddr,
     ) -> Result<ConnectionKey, Refused> {
         self.now = now;
-        let is_counted = self.admit(listener, peer)?;
-        Ok(self.begin(listener, peer, is_counted))
+        let options = self.listeners.get(listener).options;
+        if options.proxy_header {
+            return self.await_header(listener, peer);
+        }
+        let address_of = match options.proof {
+            Proof::Tcp => AddressOf::Socket,
+            Proof::Command => AddressOf::Proxy,
+        };
+        let newcomer = Newcomer { listener, peer, address_of };
+        let is_counted = self.admit(newcomer)?;
+        let connection = Connection::new(None, Stream::Front, Phase::Open);
+        let front = ConnectionKey::from_index(self.connections.insert(connection));
+        self.begin(front, newcomer, is_counted);
+        Ok(front)
     }
 
     /// Whether a connection counts for the limits of its peer, if it has met none. The address
     /// of a proxy stands for many clients, which have no limit together.
-    fn admit(&mut self, listener: ListenerKey, peer: SocketAddr) -> Result<bool, Refused> {
-        let Listener { protocol, options } = *self.listeners.get(listener);
-        if options.proof == Proof::Command || !self.peers.counts(peer.ip()) {
+    pub(crate) fn admit(&mut self, newcomer: Newcomer) -> Result<bool, Refused> {
+        let Newcomer { listener, peer, address_of } = newcomer;
+        if address_of == AddressOf::Proxy || !self.peers.counts(peer.ip()) {
             return Ok(false);
         }
         self.peers.enter(peer.ip().into(), self.now).map_err(|LimitMet(limit)| {
             self.log_refused(listener, peer, limit);
-            Refused { farewell: protocol.refusal }
+            Refused { farewell: self.listeners.get(listener).protocol.refusal }
         })?;
         Ok(true)
     }
 
-    fn begin(
-        &mut self,
-        listener: ListenerKey,
-        peer: SocketAddr,
-        is_counted: bool,
-    ) -> ConnectionKey {
-        let Listener { protocol, options } = *self.listeners.get(listener);
-        let key = self.office.enter(origin(peer, options.proof));
+    /// Begins the session of a connection.
+    pub(crate) fn begin(&mut self, front: ConnectionKey, newcomer: Newcomer, is_counted: bool) {
+        let Newcomer { listener, peer, .. } = newcomer;
+        let protocol = self.listeners.get(listener).protocol;
+        let key = self.office.enter(newcomer.origin());
         let mut outputs = Outputs::default();
         let state = (protocol.begin)(&self.settings.session, &mut outputs);
-        let connection = Connection::new(key, Stream::Front, Phase::Open);
-        let front = ConnectionKey::from_index(self.connections.insert(connection));
+        let connection = &mut self.connections[front.index()];
+        (connection.session, connection.phase) = (Some(key), Phase::Open);
         self.sessions.insert(Session {
             protocol,
             listener,
@@ -104,7 +141,6 @@ impl<S: Store> Engine<S> {
             let waits = &mut self.connections[front.index()].waits;
             self.timers.set(waits, Deadline::Rate(front), Some(until));
         }
-        front
     }
 
     /// Whether there may be one more connection.
@@ -149,6 +185,7 @@ impl<S: Store> Engine<S> {
     pub fn evict_before_login(&mut self, now: Instant) {
         self.now = now;
         let most = (self.settings.connections_max / BEFORE_LOGIN_SHARE).max(1);
+        self.evict_before_header(most);
         while self.before_login.len() > most
             && !faulty(Fault::WaitingUnlimited)
             && let Some(session) = self.before_login.longest_of_most()
@@ -186,14 +223,6 @@ impl<S: Store> Engine<S> {
     }
 }
 
-/// Where a client comes from. Behind a proxy all clients have its address.
-fn origin(peer: SocketAddr, proof: Proof) -> Peer {
-    let address = peer.ip().to_canonical();
-    let is_shared = address.is_loopback() || proof == Proof::Command;
-    let is_local = address.is_loopback() && proof == Proof::Tcp;
-    Peer { network: address.into(), is_shared, is_local }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -202,7 +231,7 @@ mod tests {
     use postroom_store::{Limits, MemoryDisk};
 
     use super::*;
-    use crate::{EngineSettings, ListenerOptions};
+    use crate::{EngineSettings, Listener, ListenerOptions};
 
     #[test]
     fn connections_evicted_long_ago_are_forgotten() {

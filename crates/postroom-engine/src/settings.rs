@@ -1,5 +1,6 @@
 //! The limits of the engine.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -17,6 +18,8 @@ pub struct EngineSettings {
     pub connections_max: usize,
     /// Those of each peer.
     pub peers: PeerLimits,
+    /// Those of proxies that tell whose connections they pass on.
+    pub proxies: ProxySettings,
     /// How long a connection that the server ends is kept for its reader.
     pub drain_limit: Duration,
     /// Those of logins with a password.
@@ -40,6 +43,7 @@ impl Default for EngineSettings {
             output_bytes_in_all: 256 << 20,
             connections_max: 16_384,
             peers: PeerLimits::default(),
+            proxies: ProxySettings::default(),
             drain_limit: Duration::from_secs(1),
             logins: LoginLimits::default(),
             creation: CreationLimits::default(),
@@ -70,6 +74,28 @@ impl Default for PeerLimits {
     /// at once and send a request to the board every five seconds.
     fn default() -> Self {
         Self { connections: 2_000, new_per_minute: 6_000, loopback: false, trusted: Vec::new() }
+    }
+}
+
+/// The proxies that tell by the PROXY protocol whose connections they pass on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProxySettings {
+    /// Their addresses: from others no header is taken.
+    pub addresses: Vec<IpNet>,
+    /// How long a header may take.
+    pub header_limit: Duration,
+}
+
+impl Default for ProxySettings {
+    fn default() -> Self {
+        let prefix = |address: IpAddr, bits| {
+            IpNet::new(address, bits).expect("no address has fewer bits than this")
+        };
+        let loopback = [
+            prefix(Ipv4Addr::new(127, 0, 0, 0).into(), 8),
+            prefix(Ipv6Addr::LOCALHOST.into(), 128),
+        ];
+        Self { addresses: loopback.to_vec(), header_limit: Duration::from_secs(5) }
     }
 }
 

@@ -68,8 +68,10 @@ impl<S: Store> Server<S> {
         let listening = &mut self.listeners[number];
         match listening.bound.listener.accept() {
             Ok((stream, peer)) => {
+                let options = listening.bound.settings.listener.options;
+                let begins = if options.proxy_header { Peer::Header } else { Peer::Open };
                 let listener = listening.key;
-                self.begin(stream, peer, listener);
+                self.begin(stream, peer, listener, begins);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => listening.waiting = false,
             Err(error) if is_of_the_connection(&error) => {}
@@ -85,12 +87,18 @@ impl<S: Store> Server<S> {
         }
     }
 
-    fn begin(&mut self, socket: TcpStream, peer: SocketAddr, listener: ListenerKey) {
-        let key = match self.engine.open(self.now, listener, peer) {
+    fn begin(
+        &mut self,
+        mut socket: TcpStream,
+        address: SocketAddr,
+        listener: ListenerKey,
+        peer: Peer,
+    ) {
+        let key = match self.engine.open(self.now, listener, address) {
             Ok(key) => key,
-            Err(refused) => return turn_away(socket, refused),
+            Err(refused) => return turn_away(&mut socket, refused),
         };
-        self.connections.insert(key, Connection::new(Plain::new(socket), Peer::Open));
+        self.connections.insert(key, Connection::new(Plain::new(socket), peer));
         if let Err(error) = self.watch(key) {
             tracing::error!(%error, "cannot watch a connection");
             self.engine.broken(self.now, key, Broken::Unwatched);
@@ -98,13 +106,16 @@ impl<S: Store> Server<S> {
             return;
         }
         // A client that sends first has often sent already.
-        self.engine.readable(key);
+        match peer {
+            Peer::Header => self.read_header(key, false),
+            _ => self.engine.readable(key),
+        }
     }
 }
 
-/// Closes a connection at once. Bytes of the client that were not read turn the close into
-/// a reset; a line that it is told arrives before that.
-pub(crate) fn turn_away(mut socket: TcpStream, Refused { farewell }: Refused) {
+/// Tells a connection that is to be closed at once. Bytes of the client that were not read
+/// turn the close into a reset; the line arrives before that.
+pub(crate) fn turn_away(socket: &mut TcpStream, Refused { farewell }: Refused) {
     if !farewell.is_empty() {
         // A new socket has room. A peer that is gone needs no line.
         let _ = socket.write(farewell.as_bytes());

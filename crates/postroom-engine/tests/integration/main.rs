@@ -12,6 +12,7 @@ mod limits;
 mod logins;
 mod peers;
 mod posts;
+mod proxied;
 mod rates;
 mod slow_readers;
 mod slow_store;

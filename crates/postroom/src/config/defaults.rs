@@ -119,6 +119,8 @@ impl Default for Connection {
             new_per_minute: engine.peers.new_per_minute,
             loopback: engine.peers.loopback,
             trusted: engine.peers.trusted.into_iter().map(Prefix).collect(),
+            proxies: engine.proxies.addresses.into_iter().map(Prefix).collect(),
+            proxy_limit_ms: millis(engine.proxies.header_limit),
             line_bytes_max: engine.session.line_bytes_max,
             output_bytes_max: engine.session.output_bytes_max,
             output_bytes_in_all: engine.output_bytes_in_all,

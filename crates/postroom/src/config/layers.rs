@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use postroom_engine::{
-    CreationLimits, CreationRates, EngineSettings, PeerLimits, Proof, Rate, RateLimits,
-    RecentLimits,
+    CreationLimits, CreationRates, EngineSettings, PeerLimits, Proof, ProxySettings, Rate,
+    RateLimits, RecentLimits,
 };
 use postroom_protocol::{ChatSettings, ImSettings, Settings};
 use postroom_server::{CommitPath, CommitSettings, KeepAlive, ListenerSettings, ServerSettings};
@@ -51,6 +51,13 @@ impl Config {
         }
     }
 
+    fn proxies(&self) -> ProxySettings {
+        ProxySettings {
+            addresses: self.connection.proxies.iter().map(|proxy| proxy.0).collect(),
+            header_limit: Duration::from_millis(self.connection.proxy_limit_ms),
+        }
+    }
+
     fn creation_limits(&self) -> CreationLimits {
         let (accounts, channels) = (&self.accounts, &self.channels);
         CreationLimits {
@@ -86,6 +93,7 @@ impl Config {
             output_bytes_in_all: connection.output_bytes_in_all,
             connections_max: connection.max,
             peers: self.peer_limits(),
+            proxies: self.proxies(),
             drain_limit: Duration::from_millis(connection.drain_limit_ms),
             logins: self.accounts.login_limits(),
             creation: self.creation_limits(),
@@ -116,6 +124,8 @@ impl Config {
     }
 }
 
+/// Whether the address of each client seems to be a proxy's.
 fn is_behind_proxy(listener: &ListenerSettings) -> bool {
-    listener.listener.options.proof == Proof::Command
+    let options = listener.listener.options;
+    options.proof == Proof::Command && !options.proxy_header
 }

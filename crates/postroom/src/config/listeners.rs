@@ -42,6 +42,15 @@ fn protocol_names() -> String {
 struct Options {
     proof: Option<ProofSetting>,
     dial_back: Option<DialBack>,
+    /// Whether connections begin with a header of the PROXY protocol.
+    proxy: Option<Switch>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Switch {
+    On,
+    Off,
 }
 
 impl Options {
@@ -59,6 +68,22 @@ impl Options {
         Value::Table(table)
             .try_into()
             .map_err(|error: toml::de::Error| one_line(&error.to_string()))
+            .and_then(Self::checked)
+    }
+
+    /// Refuses what cannot be behind a proxy.
+    fn checked(self) -> Result<Self, String> {
+        if self.proxy == Some(Switch::On) && self.proof == Some(ProofSetting::Tcp) {
+            return Err("proxy=on goes with proof=command alone, since a proxy's TCP \
+                        acknowledges what its client has not received"
+                .to_owned());
+        }
+        if self.proxy == Some(Switch::On) && self.dial_back == Some(DialBack::On) {
+            return Err("proxy=on goes with dial_back=off alone, since the server cannot dial \
+                        a client behind a proxy"
+                .to_owned());
+        }
+        Ok(self)
     }
 }
 
@@ -101,17 +126,18 @@ impl Config {
         address: SocketAddr,
         options: Options,
     ) -> ListenerSettings {
+        let proxy_header = options.proxy == Some(Switch::On);
         let proof = match options.proof.unwrap_or(self.proof) {
-            ProofSetting::Tcp => Proof::Tcp,
-            ProofSetting::Command => Proof::Command,
+            ProofSetting::Tcp if !proxy_header => Proof::Tcp,
+            ProofSetting::Tcp | ProofSetting::Command => Proof::Command,
         };
         let dials_back = match options.dial_back.unwrap_or(self.im.dial_back) {
             // Behind a proxy the peer's address is the proxy's.
             DialBack::Auto => proof == Proof::Tcp,
-            DialBack::On => true,
+            DialBack::On => !proxy_header,
             DialBack::Off => false,
         };
-        let options = ListenerOptions { proof, dials_back };
+        let options = ListenerOptions { proof, dials_back, proxy_header };
         ListenerSettings { listener: Listener { protocol, options }, address }
     }
 }
@@ -136,12 +162,24 @@ mod tests {
     #[test]
     fn an_option_of_a_listener_stands_in_place_of_the_setting_for_all() {
         let listeners = listeners(
-            &["im=127.0.0.1:1", "im=127.0.0.1:2 proof=command", "im=[::1]:3  dial_back=off"],
+            &[
+                "im=127.0.0.1:1",
+                "im=127.0.0.1:2 proof=command",
+                "im=[::1]:3  dial_back=off",
+                "im=127.0.0.1:4 proxy=on",
+                "im=127.0.0.1:5 proxy=off",
+            ],
             &["proof=tcp"],
         );
-        let options = |proof, dials_back| ListenerOptions { proof, dials_back };
-        let expected =
-            [options(Proof::Tcp, true), options(Proof::Command, false), options(Proof::Tcp, false)];
+        let options =
+            |proof, dials_back, proxy_header| ListenerOptions { proof, dials_back, proxy_header };
+        let expected = [
+            options(Proof::Tcp, true, false),
+            options(Proof::Command, false, false),
+            options(Proof::Tcp, false, false),
+            options(Proof::Command, false, true),
+            options(Proof::Tcp, true, false),
+        ];
         let listeners = listeners.unwrap();
         assert_eq!(listeners.iter().map(|of| of.listener.options).collect::<Vec<_>>(), expected);
     }
@@ -153,6 +191,9 @@ mod tests {
             ("im=127.0.0.1:1 proof=hope", "`hope`"),
             ("im=127.0.0.1:1 prof=tcp", "`prof`"),
             ("im=127.0.0.1:1 proof=tcp proof=tcp", "the option proof is given twice"),
+            ("im=127.0.0.1:1 proxy=yes", "`yes`"),
+            ("im=127.0.0.1:1 proxy=on proof=tcp", "proxy=on goes with proof=command alone"),
+            ("im=127.0.0.1:1 proxy=on dial_back=on", "proxy=on goes with dial_back=off alone"),
         ] {
             let error = listeners(&[listener], &[]).unwrap_err();
             let begin = format!("cannot understand the options in \"{listener}\": ");

@@ -163,6 +163,8 @@ struct Connection {
     new_per_minute: u32,
     loopback: bool,
     trusted: Vec<Prefix>,
+    proxies: Vec<Prefix>,
+    proxy_limit_ms: u64,
     line_bytes_max: usize,
     output_bytes_max: usize,
     output_bytes_in_all: usize,
