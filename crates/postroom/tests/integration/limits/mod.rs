@@ -6,4 +6,5 @@ mod cut;
 mod full_tables;
 mod logins;
 mod peers;
+mod proxied;
 mod time_limits;
