@@ -37,6 +37,7 @@ impl<S: Store> Server<S> {
                 }
             }
             self.perform();
+            self.note_end_of_shortage();
         }
         self.engine.make_places(self.now, self.connections_wait());
     }
@@ -64,6 +65,15 @@ impl<S: Store> Server<S> {
         }
     }
 
+    /// A shortage is over when no connection waits, not when one was accepted: its
+    /// descriptor may have been the last.
+    fn note_end_of_shortage(&mut self) {
+        let is_over = self.accept_again_at.is_none() && !self.connections_wait();
+        if is_over && std::mem::take(&mut self.is_short) {
+            tracing::info!("connections are accepted again");
+        }
+    }
+
     fn accept_one(&mut self, number: usize) {
         let listening = &mut self.listeners[number];
         match listening.bound.listener.accept() {
@@ -79,8 +89,8 @@ impl<S: Store> Server<S> {
                 // Descriptors or memory are short. No event reports that they are free
                 // again, so the loop retries after a while.
                 listening.waiting = false;
-                if self.accept_again_at.is_none() {
-                    tracing::warn!(%error, "cannot accept a connection; trying again");
+                if !std::mem::replace(&mut self.is_short, true) {
+                    tracing::warn!(%error, "cannot accept connections; trying again until no more wait");
                 }
                 self.accept_again_at = Some(self.now + ACCEPT_AGAIN_AFTER);
             }

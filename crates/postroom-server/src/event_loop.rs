@@ -44,6 +44,8 @@ pub struct Server<S: Store> {
     pub(crate) listeners: Vec<Listening>,
     /// When connections are accepted again after a shortage.
     pub(crate) accept_again_at: Option<Instant>,
+    /// It was said that there is one.
+    pub(crate) is_short: bool,
     /// The listener that a connection was last accepted from.
     pub(crate) next_listener: usize,
     pub(crate) connections: Connections,
@@ -113,6 +115,7 @@ impl<S: Store> Server<S> {
             threads,
             listeners: listening,
             accept_again_at: None,
+            is_short: false,
             next_listener: 0,
             connections: Connections::default(),
             reporter,

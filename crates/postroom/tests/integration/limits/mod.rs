@@ -3,6 +3,7 @@
 mod bad_input;
 mod crowd;
 mod cut;
+mod descriptors;
 mod full_tables;
 mod logins;
 mod peers;
