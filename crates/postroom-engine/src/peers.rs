@@ -10,7 +10,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use postroom_model::{Network, SITE_NETWORKS, Site};
+use postroom_model::{Fault, Network, SITE_NETWORKS, Site, faulty};
 
 use crate::rates::site;
 use crate::settings::PeerLimits;
@@ -110,7 +110,7 @@ impl<K: Copy + Eq + Hash + Ord> Table<K> {
     /// at first again.
     fn check(&self, key: K, now: Instant) -> Result<Instant, LimitMet> {
         let connections = self.connections.get(&key).copied().unwrap_or_default();
-        if connections >= self.limits.connections {
+        if connections >= self.limits.connections && !faulty(Fault::PeersUnlimited) {
             return Err(LimitMet(self.limits.too_many));
         }
         let full_at = self.full_at.get(&key).copied().map_or(now, |at| at.max(now));
