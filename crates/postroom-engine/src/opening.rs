@@ -233,6 +233,27 @@ mod tests {
     use super::*;
     use crate::{EngineSettings, Listener, ListenerOptions};
 
+    /// Delays after failed logins and what may be created depend on it.
+    #[test]
+    fn an_address_that_a_proxy_tells_is_one_client_unless_it_is_loopback() {
+        let of = |peer: &str, address_of| {
+            let listener = crate::ListenerKey(0);
+            let Peer { is_shared, is_local, .. } =
+                Newcomer { listener, peer: peer.parse().unwrap(), address_of }.origin();
+            (is_shared, is_local)
+        };
+        for (address_of, remote, loopback) in [
+            (AddressOf::Socket, (false, false), (true, true)),
+            (AddressOf::Client, (false, false), (true, false)),
+            (AddressOf::Proxy, (true, false), (true, false)),
+        ] {
+            assert_eq!(of("192.0.2.1:1", address_of), remote, "{address_of:?}");
+            assert_eq!(of("[2001:db8::1]:1", address_of), remote, "{address_of:?}");
+            assert_eq!(of("127.0.0.1:1", address_of), loopback, "{address_of:?}");
+            assert_eq!(of("[::1]:1", address_of), loopback, "{address_of:?}");
+        }
+    }
+
     #[test]
     fn connections_evicted_long_ago_are_forgotten() {
         let mut now = crate::tests::any_time();
