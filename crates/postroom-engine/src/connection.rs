@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  Dialling ──connected──▶ Open
+//!  Header ──whole──▶ Open
 //!  Open ──the session closes──▶ Closing ──all transmitted──▶ Draining ──▶ gone
 //!  any ──broken, or a limit──▶ gone
 //! ```
@@ -14,7 +15,7 @@ use crate::turns::Listed;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is for itself")]
 pub(crate) struct Connection {
-    /// Its session, unless that has ended before it.
+    /// Its session, unless that has not begun, or has ended before it.
     pub(crate) session: Option<SessionKey>,
     /// Which of the session's streams it is.
     pub(crate) stream: Stream,
@@ -50,6 +51,8 @@ pub(crate) struct Connection {
 pub(crate) enum Phase {
     /// The server has dialled, and the peer has not answered.
     Dialling,
+    /// A proxy has opened it and not said for whom.
+    Header,
     Open,
     /// The session is closed; its last bytes are being transmitted.
     Closing(Close),
@@ -101,9 +104,9 @@ impl Ending {
 }
 
 impl Connection {
-    pub(crate) fn new(session: SessionKey, stream: Stream, phase: Phase) -> Self {
+    pub(crate) fn new(session: Option<SessionKey>, stream: Stream, phase: Phase) -> Self {
         Self {
-            session: Some(session),
+            session,
             stream,
             phase,
             reading: Reading::Bytes,

@@ -188,7 +188,7 @@ impl<S: Store> Engine<S> {
         let Some(port) = session.dialling.as_ref().map(|dialling| dialling.port) else {
             return;
         };
-        let connection = Connection::new(key, Stream::Back, Phase::Dialling);
+        let connection = Connection::new(Some(key), Stream::Back, Phase::Dialling);
         let connection = ConnectionKey::from_index(self.connections.insert(connection));
         session.back = Some(connection);
         let front = session.front;

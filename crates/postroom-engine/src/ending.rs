@@ -4,7 +4,7 @@ use postroom_model::SessionKey;
 use postroom_protocol::{Category, Close, Input, Report, Stream, Timer};
 use postroom_store::Store;
 
-use crate::connection::{Ending, Phase};
+use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::session::Session;
 use crate::timers::Deadline;
@@ -52,10 +52,7 @@ impl<S: Store> Engine<S> {
     /// Forgets a connection, and its session if that was the client's own: what it
     /// was handed and did not confirm is unread again.
     pub(crate) fn remove(&mut self, key: ConnectionKey, ending: Ending) {
-        let mut connection = self.connections.remove(key.index());
-        self.held_bytes -= connection.held();
-        self.timers.set(&mut connection.drain, Deadline::Drain(key), None);
-        self.timers.set(&mut connection.waits, Deadline::Rate(key), None);
+        let connection = self.forget(key);
         self.outputs.push_back(Output::Close(key));
         if let Some(session) = connection.session {
             match connection.stream {
@@ -66,6 +63,18 @@ impl<S: Store> Engine<S> {
         debug_assert!(!self.connections.is_empty() || self.held_bytes == 0, "nobody is left");
     }
 
+    /// Forgets a connection, without a word to the driver or its session.
+    pub(crate) fn forget(&mut self, key: ConnectionKey) -> Connection {
+        let mut connection = self.connections.remove(key.index());
+        self.held_bytes -= connection.held();
+        self.timers.set(&mut connection.drain, Deadline::Drain(key), None);
+        self.timers.set(&mut connection.waits, Deadline::Rate(key), None);
+        if connection.phase == Phase::Header {
+            self.headers.remove(key);
+        }
+        connection
+    }
+
     fn remove_session(&mut self, key: SessionKey, (reason, is_a_limit): (&'static str, bool)) {
         self.give_up_dial(key);
         self.before_login.remove(key);
@@ -74,6 +83,9 @@ impl<S: Store> Engine<S> {
             return;
         };
         self.held_bytes -= session.queued_bytes;
+        if session.is_counted {
+            self.peers.leave(session.peer.ip.into());
+        }
         self.stop_timers(&mut session);
         self.recent.leave_all(std::mem::take(&mut session.positions));
         self.office.leave(key);

@@ -121,7 +121,7 @@ impl<S: Store> Engine<S> {
             Phase::Open if connection.waits.is_set() => Reading::Nothing,
             Phase::Open if connection.waiting() <= self.output_bytes_max() => connection.reading,
             // Nothing more is answered; the socket is emptied once all is written.
-            Phase::Open | Phase::Dialling | Phase::Closing(_) => Reading::Nothing,
+            Phase::Open | Phase::Dialling | Phase::Header | Phase::Closing(_) => Reading::Nothing,
             // The end that the client asked for may be a proof.
             Phase::Draining(_) if connection.reading == Reading::Proof => Reading::Proof,
             Phase::Draining(_) => Reading::Bytes,
@@ -266,6 +266,7 @@ impl<S: Store> Engine<S> {
                 Deadline::Drain(key) => {
                     if let Some(connection) = self.connections.get_mut(key.index()) {
                         connection.drain = Slot::default();
+                        self.log_late_header(key);
                         self.remove(key, Ending::AsItsPhase);
                     }
                 }
@@ -320,6 +321,7 @@ impl<S: Store> Engine<S> {
                 self.feed(key, Input::Stop);
             }
         }
+        self.close_before_header();
     }
 
     /// Whether no client is left, and the store has nothing to do: all names of the

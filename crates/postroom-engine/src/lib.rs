@@ -5,7 +5,7 @@
 //! engine owns no socket, clock, thread or source of randomness. Its driver
 //!
 //! - says what happened, with the time: a connection was [opened](Engine::open), has
-//!   something to be [read](Engine::readable) or is [broken](Engine::broken), a dial
+//!   shown a proxy's [header](Engine::header), has something to be [read](Engine::readable) or is [broken](Engine::broken), a dial
 //!   [ended](Engine::dialled), a password was [checked](Engine::checked), a deadline
 //!   has [passed](Engine::time_passed);
 //! - reads from the connections that the engine [names](Engine::next_read), in that
@@ -34,6 +34,8 @@ mod log;
 mod opening;
 mod origin;
 mod output_limit;
+mod peers;
+mod proxied;
 mod rates;
 mod recent;
 mod rendered;
@@ -64,6 +66,8 @@ use due::DueChannels;
 use input::Overdue;
 use listener::Listeners;
 use log::Counts;
+use peers::Peers;
+use proxied::AwaitedHeaders;
 use rates::Rates;
 use recent::RecentPosts;
 use rendered::RenderedPosts;
@@ -79,9 +83,11 @@ pub use input::Read;
 pub use key::ConnectionKey;
 pub use listener::{Listener, ListenerKey, ListenerOptions, Proof};
 pub use log::{Level, LogLine, What};
+pub use opening::Refused;
 pub use origin::Origin;
 pub use postroom_office::{CreationLimits, CreationRates, LoginLimits};
-pub use settings::{EngineSettings, Rate, RateLimits, RecentLimits};
+pub use proxied::HeaderRead;
+pub use settings::{EngineSettings, PeerLimits, ProxySettings, Rate, RateLimits, RecentLimits};
 
 /// A server without input or output, over the store `S`.
 pub struct Engine<S> {
@@ -93,6 +99,9 @@ pub struct Engine<S> {
     connections: Slab<Connection>,
     sessions: Sessions,
     before_login: BeforeLogin,
+    peers: Peers,
+    /// Connections of proxies that have not said whose they are.
+    headers: AwaitedHeaders,
     /// Connections that were evicted before their login and may still be drained.
     evicted: VecDeque<ConnectionKey>,
     /// It was said that there are as many connections as there may be.
@@ -164,6 +173,7 @@ pub enum Output {
 impl<S: Store> Engine<S> {
     /// An engine over `store`, without a connection.
     pub fn new(now: Instant, settings: EngineSettings, store: S) -> Self {
+        let peers = Peers::new(settings.peers.clone());
         Self {
             office: Office::new(store, settings.logins, settings.creation),
             rates: Rates::new(settings.rates),
@@ -176,6 +186,8 @@ impl<S: Store> Engine<S> {
             connections: Slab::new(),
             sessions: Sessions::default(),
             before_login: BeforeLogin::default(),
+            peers,
+            headers: AwaitedHeaders::default(),
             evicted: VecDeque::new(),
             is_full: false,
             watches: Vec::new(),

@@ -21,6 +21,9 @@ pub struct ListenerOptions {
     pub dials_back: bool,
     /// What clients may do.
     pub access: Access,
+    /// Whether a connection begins with a header of the PROXY protocol, which tells whose it
+    /// is.
+    pub proxy_header: bool,
 }
 
 /// What proves that a message handed out has arrived.
@@ -37,7 +40,8 @@ pub enum Proof {
 
 impl Default for ListenerOptions {
     fn default() -> Self {
-        Self { proof: Proof::default(), dials_back: true, access: Access::OPEN }
+        let (proof, dials_back) = (Proof::default(), true);
+        Self { proof, dials_back, proxy_header: false, access: Access::OPEN }
     }
 }
 

@@ -8,12 +8,12 @@
 //! ones included.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use postroom_model::{
-    Attendee, Blocked, ComposeRefusal, LogInRefusal, Name, PasswordRefusal, PostRefusal, Reply,
-    Request, SessionKey,
+    Attendee, Blocked, ComposeRefusal, LogInRefusal, Name, Network, PasswordRefusal, PostRefusal,
+    Reply, Request, SessionKey,
 };
 use postroom_office::Operator;
 use postroom_protocol::{Category, Report};
@@ -21,6 +21,7 @@ use postroom_store::Store;
 
 use crate::Engine;
 use crate::dial::DialFailure;
+use crate::listener::ListenerKey;
 use crate::origin::Origin;
 use crate::session::Session;
 
@@ -59,6 +60,8 @@ pub struct LogLine {
 pub enum What {
     /// A connection was accepted.
     Connected,
+    /// A connection was closed at once, for this reason.
+    ConnectionRefused(&'static str),
     /// A session has logged in.
     LoggedIn,
     /// A session has registered an account, by its login or by a message to a new name.
@@ -306,6 +309,22 @@ impl<S: Store> Engine<S> {
             self.log(Level::Info, Some(origin), What::Connected);
         } else {
             self.log_limited(Level::Debug, "connected", origin, What::Connected);
+        }
+    }
+
+    /// A connection is closed before it has a session. What floods easily has many addresses
+    /// of one network, so their lines count together.
+    pub(crate) fn log_refused(
+        &mut self,
+        listener: ListenerKey,
+        peer: SocketAddr,
+        reason: &'static str,
+    ) {
+        let counted = Network::from(peer.ip()).first_address();
+        if self.line_counts.admit(Level::Warn, reason, Some(counted), self.now) {
+            let listener = self.listeners.get(listener).protocol.name;
+            let origin = Origin { peer, listener, account: None };
+            self.log(Level::Warn, Some(origin), What::ConnectionRefused(reason));
         }
     }
 

@@ -13,10 +13,46 @@ use crate::backlog::Backlog;
 use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::{Listener, ListenerKey, Proof};
+use crate::peers::LimitMet;
 use crate::session::Session;
 use crate::timers::{Deadline, Slot};
 
 const EVICTED: Close = Close::Dropped(DropReason::Evicted);
+
+/// A connection is to be closed at once: its peer has met a limit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// What it is told before, if anything.
+    pub farewell: &'static str,
+}
+
+/// Whose address a new connection has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum AddressOf {
+    /// The client's, as the socket has it.
+    Socket,
+    /// The client's, as a proxy has told.
+    Client,
+    /// A proxy's, behind which are any number of clients.
+    Proxy,
+}
+
+/// A connection that is to have a session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) listener: ListenerKey,
+    pub(crate) peer: SocketAddr,
+    pub(crate) address_of: AddressOf,
+}
+
+impl Newcomer {
+    fn origin(&self) -> Peer {
+        let address = self.peer.ip().to_canonical();
+        let is_shared = address.is_loopback() || self.address_of == AddressOf::Proxy;
+        let is_local = address.is_loopback() && self.address_of == AddressOf::Socket;
+        Peer { network: address.into(), is_shared, is_local }
+    }
+}
 
 /// Connections that have not logged in may be this share of all: a quarter.
 const BEFORE_LOGIN_SHARE: usize = 4;
@@ -24,20 +60,63 @@ const BEFORE_LOGIN_SHARE: usize = 4;
 impl<S: Store> Engine<S> {
     /// A connection was accepted by a listener. All outputs must have been
     /// taken before, or the key may be one that is still to be closed.
-    pub fn open(&mut self, now: Instant, listener: ListenerKey, peer: SocketAddr) -> ConnectionKey {
+    ///
+    /// # Errors
+    ///
+    /// Its peer has met a limit: the driver closes it, and nothing is kept of it.
+    pub fn open(
+        &mut self,
+        now: Instant,
+        listener: ListenerKey,
+        peer: SocketAddr,
+    ) -> Result<ConnectionKey, Refused> {
         self.now = now;
+        let options = self.listeners.get(listener).options;
+        if options.proxy_header {
+            return self.await_header(listener, peer);
+        }
+        let address_of = match options.proof {
+            Proof::Tcp => AddressOf::Socket,
+            Proof::Command => AddressOf::Proxy,
+        };
+        let newcomer = Newcomer { listener, peer, address_of };
+        let is_counted = self.admit(newcomer)?;
+        let connection = Connection::new(None, Stream::Front, Phase::Open);
+        let front = ConnectionKey::from_index(self.connections.insert(connection));
+        self.begin(front, newcomer, is_counted);
+        Ok(front)
+    }
+
+    /// Whether a connection counts for the limits of its peer, if it has met none. The address
+    /// of a proxy stands for many clients, which have no limit together.
+    pub(crate) fn admit(&mut self, newcomer: Newcomer) -> Result<bool, Refused> {
+        let Newcomer { listener, peer, address_of } = newcomer;
+        if address_of == AddressOf::Proxy || !self.peers.counts(peer.ip()) {
+            return Ok(false);
+        }
+        self.peers.enter(peer.ip().into(), self.now).map_err(|LimitMet(limit)| {
+            self.log_refused(listener, peer, limit);
+            Refused { farewell: self.listeners.get(listener).protocol.refusal }
+        })?;
+        Ok(true)
+    }
+
+    /// Begins the session of a connection.
+    pub(crate) fn begin(&mut self, front: ConnectionKey, newcomer: Newcomer, is_counted: bool) {
+        let Newcomer { listener, peer, .. } = newcomer;
         let Listener { protocol, options } = *self.listeners.get(listener);
-        let key = self.office.enter(origin(peer, options.proof), options.access);
+        let key = self.office.enter(newcomer.origin(), options.access);
         let mut outputs = Outputs::default();
         let state = (protocol.begin)(&self.settings.session, options.access, &mut outputs);
-        let connection = Connection::new(key, Stream::Front, Phase::Open);
-        let front = ConnectionKey::from_index(self.connections.insert(connection));
+        let connection = &mut self.connections[front.index()];
+        (connection.session, connection.phase) = (Some(key), Phase::Open);
         self.sessions.insert(Session {
             protocol,
             listener,
             state,
             key,
             peer: peer.into(),
+            is_counted,
             account: None,
             front,
             back: None,
@@ -57,12 +136,11 @@ impl<S: Store> Engine<S> {
         self.held_bytes += self.connections[front.index()].held();
         self.apply(key, front, &mut outputs);
         self.will_transmit(front);
-        let until = self.rates.wait_of_newcomer(peer.ip().into(), protocol.has_posts(), now);
+        let until = self.rates.wait_of_newcomer(peer.ip().into(), protocol.has_posts(), self.now);
         if let Some(until) = until {
             let waits = &mut self.connections[front.index()].waits;
             self.timers.set(waits, Deadline::Rate(front), Some(until));
         }
-        front
     }
 
     /// Whether there may be one more connection.
@@ -107,6 +185,7 @@ impl<S: Store> Engine<S> {
     pub fn evict_before_login(&mut self, now: Instant) {
         self.now = now;
         let most = (self.settings.connections_max / BEFORE_LOGIN_SHARE).max(1);
+        self.evict_before_header(most);
         while self.before_login.len() > most
             && !faulty(Fault::WaitingUnlimited)
             && let Some(session) = self.before_login.longest_of_most()
@@ -144,14 +223,6 @@ impl<S: Store> Engine<S> {
     }
 }
 
-/// Where a client comes from. Behind a proxy all clients have its address.
-fn origin(peer: SocketAddr, proof: Proof) -> Peer {
-    let address = peer.ip().to_canonical();
-    let is_shared = address.is_loopback() || proof == Proof::Command;
-    let is_local = address.is_loopback() && proof == Proof::Tcp;
-    Peer { network: address.into(), is_shared, is_local }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -160,7 +231,28 @@ mod tests {
     use postroom_store::{Limits, MemoryDisk};
 
     use super::*;
-    use crate::{EngineSettings, ListenerOptions};
+    use crate::{EngineSettings, Listener, ListenerOptions};
+
+    /// Delays after failed logins and what may be created depend on it.
+    #[test]
+    fn an_address_that_a_proxy_tells_is_one_client_unless_it_is_loopback() {
+        let of = |peer: &str, address_of| {
+            let listener = crate::ListenerKey(0);
+            let Peer { is_shared, is_local, .. } =
+                Newcomer { listener, peer: peer.parse().unwrap(), address_of }.origin();
+            (is_shared, is_local)
+        };
+        for (address_of, remote, loopback) in [
+            (AddressOf::Socket, (false, false), (true, true)),
+            (AddressOf::Client, (false, false), (true, false)),
+            (AddressOf::Proxy, (true, false), (true, false)),
+        ] {
+            assert_eq!(of("192.0.2.1:1", address_of), remote, "{address_of:?}");
+            assert_eq!(of("[2001:db8::1]:1", address_of), remote, "{address_of:?}");
+            assert_eq!(of("127.0.0.1:1", address_of), loopback, "{address_of:?}");
+            assert_eq!(of("[::1]:1", address_of), loopback, "{address_of:?}");
+        }
+    }
 
     #[test]
     fn connections_evicted_long_ago_are_forgotten() {
@@ -172,7 +264,7 @@ mod tests {
         let listener = Listener { protocol, options: ListenerOptions::default() };
         let (listener, peer) = (engine.add_listener(listener), ([192, 0, 2, 1], 1).into());
         for _ in 0..1_000 {
-            engine.open(now, listener, peer);
+            assert!(engine.open(now, listener, peer).is_ok());
             engine.evict_before_login(now);
             while engine.next_output(now).is_some() {}
             now += Duration::from_secs(2);

@@ -191,7 +191,7 @@ impl Rates {
 }
 
 /// The site of a network of IPv6. A peer easily has many networks of one.
-fn site(network: Network) -> Option<Site> {
+pub(crate) fn site(network: Network) -> Option<Site> {
     match network.site() {
         Site::V4(_) => None,
         site @ Site::V6(_) => Some(site),

@@ -24,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) state: Box<dyn postroom_protocol::Session>,
     pub(crate) key: SessionKey,
     pub(crate) peer: PeerAddress,
+    /// Whether it counts for the limits of its peer.
+    pub(crate) is_counted: bool,
     /// The account that it has logged in as, or else tried last; for the log.
     pub(crate) account: Option<SmolStr>,
     /// The connection that the client opened.

@@ -1,7 +1,9 @@
 //! The limits of the engine.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use postroom_office::{CreationLimits, LoginLimits};
 use postroom_protocol::Settings;
 
@@ -14,6 +16,10 @@ pub struct EngineSettings {
     pub output_bytes_in_all: usize,
     /// Connections at one time.
     pub connections_max: usize,
+    /// Those of each peer.
+    pub peers: PeerLimits,
+    /// Those of proxies that tell whose connections they pass on.
+    pub proxies: ProxySettings,
     /// How long a connection that the server ends is kept for its reader.
     pub drain_limit: Duration,
     /// Those of logins with a password.
@@ -36,6 +42,8 @@ impl Default for EngineSettings {
             session: Settings::default(),
             output_bytes_in_all: 256 << 20,
             connections_max: 16_384,
+            peers: PeerLimits::default(),
+            proxies: ProxySettings::default(),
             drain_limit: Duration::from_secs(1),
             logins: LoginLimits::default(),
             creation: CreationLimits::default(),
@@ -44,6 +52,50 @@ impl Default for EngineSettings {
             recent: RecentLimits::default(),
             logs_requests: false,
         }
+    }
+}
+
+/// How many connections a peer may have: an address of IPv4, or a /64 of IPv6. A /48 may
+/// have as many as four of its /64.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PeerLimits {
+    /// Connections at one time.
+    pub connections: u32,
+    /// New connections a minute in the long run, and so many at once after a rest.
+    pub new_per_minute: u32,
+    /// Whether the limits apply to clients on the loopback address, too.
+    pub loopback: bool,
+    /// Addresses to which they do not apply.
+    pub trusted: Vec<IpNet>,
+}
+
+impl Default for PeerLimits {
+    /// For a class of 500 people behind one address, with three connections each, who come
+    /// at once and send a request to the board every five seconds.
+    fn default() -> Self {
+        Self { connections: 2_000, new_per_minute: 6_000, loopback: false, trusted: Vec::new() }
+    }
+}
+
+/// The proxies that tell by the PROXY protocol whose connections they pass on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProxySettings {
+    /// Their addresses: from others no header is taken.
+    pub addresses: Vec<IpNet>,
+    /// How long a header may take.
+    pub header_limit: Duration,
+}
+
+impl Default for ProxySettings {
+    fn default() -> Self {
+        let prefix = |address: IpAddr, bits| {
+            IpNet::new(address, bits).expect("no address has fewer bits than this")
+        };
+        let loopback = [
+            prefix(Ipv4Addr::new(127, 0, 0, 0).into(), 8),
+            prefix(Ipv6Addr::LOCALHOST.into(), 128),
+        ];
+        Self { addresses: loopback.to_vec(), header_limit: Duration::from_secs(5) }
     }
 }
 

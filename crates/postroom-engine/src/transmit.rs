@@ -87,7 +87,8 @@ impl<S: Store> Engine<S> {
                 self.catch_up(session);
                 self.list_rest(key);
             }
-            (Phase::Open, Stream::Back) | (Phase::Draining(_) | Phase::Dialling, _) => {}
+            (Phase::Open, Stream::Back)
+            | (Phase::Draining(_) | Phase::Dialling | Phase::Header, _) => {}
             (Phase::Closing(close), Stream::Front) => self.end_session(key, close),
             (Phase::Closing(close), Stream::Back) => self.end(key, close),
         }

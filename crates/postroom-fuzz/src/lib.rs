@@ -33,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "lines", run: parsers::lines },
     Target { name: "telnet", run: parsers::telnet },
     Target { name: "receipts", run: parsers::receipts },
+    Target { name: "proxy-header", run: parsers::proxy_header },
     Target { name: "client-mail", run: client::mail },
     Target { name: "client-mail-strict", run: client::mail_strict },
     Target { name: "client-read", run: client::read },

@@ -1,6 +1,6 @@
 //! The parsers below the sessions, against their definitions in a few lines.
 
-use postroom_protocol::fuzzing;
+use postroom_protocol::{PROXY_HEADER_BYTES_MAX, ProxyHeader, fuzzing};
 
 /// The longest line in these tests.
 const LINE_BYTES_MAX: usize = 16;
@@ -51,4 +51,21 @@ pub(crate) fn receipts(input: &[u8]) {
     }
     let codes = input.windows(3).filter(|window| *window == b"302").count();
     assert!(count <= codes, "{count} receipts of {codes} codes");
+}
+
+/// A header of the PROXY protocol is found as soon as it is whole and no earlier; what was
+/// refused stays refused; and whether it is one is known within its longest length.
+pub(crate) fn proxy_header(input: &[u8]) {
+    let parsed: Vec<_> =
+        (0..=input.len()).map(|length| ProxyHeader::parse(&input[..length])).collect();
+    let decided = parsed.iter().position(|parsed| *parsed != Ok(None));
+    let Some(decided) = decided else {
+        assert!(input.len() < PROXY_HEADER_BYTES_MAX, "no end of {} bytes", input.len());
+        return;
+    };
+    assert!(decided <= PROXY_HEADER_BYTES_MAX, "{decided} bytes are read");
+    assert!(parsed[decided..].iter().all(|later| *later == parsed[decided]), "it changes");
+    if let Ok(Some(header)) = parsed[decided] {
+        assert_eq!(header.length, decided, "its length is that of all that it needs");
+    }
 }

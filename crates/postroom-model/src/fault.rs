@@ -145,6 +145,8 @@ faults! {
     DeadPeerKept, "dead-peer-kept", "a dead peer's connection ends";
     /// There may be one connection more.
     ConnectionsExceeded, "connections-exceeded", "the number of connections has a limit";
+    /// An address may have any number of connections.
+    PeersUnlimited, "peers-unlimited", "the connections of an address have a limit";
     /// Any number of connections may wait for their login.
     WaitingUnlimited, "waiting-unlimited", "a quarter of the connections may wait for their login";
     /// A connection whose login is under way may be evicted.

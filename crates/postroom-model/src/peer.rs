@@ -22,6 +22,15 @@ impl Network {
         }
     }
 
+    /// Its first address, which stands for all of them in a line of the log.
+    #[must_use]
+    pub fn first_address(self) -> IpAddr {
+        match self {
+            Self::V4(address) => address.into(),
+            Self::V6([a, b, c, d]) => [a, b, c, d, 0, 0, 0, 0].into(),
+        }
+    }
+
     /// What it belongs to.
     #[must_use]
     pub fn site(self) -> Site {
@@ -83,5 +92,8 @@ mod tests {
         assert_eq!(of("2001:db8:1:2::1").site(), of("2001:db8:1:3::1").site());
         assert_ne!(of("2001:db8:1:2::1").site(), of("2001:db8:2:2::1").site());
         assert_ne!(of("192.0.2.1").site(), of("192.0.2.2").site());
+        for address in ["192.0.2.1", "2001:db8:1:2::"] {
+            assert_eq!(of(address).first_address().to_string(), address);
+        }
     }
 }

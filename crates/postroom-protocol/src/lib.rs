@@ -17,6 +17,7 @@ mod mailbox;
 mod mailbox_verbose;
 mod pending;
 mod protocol;
+mod proxy_header;
 mod session;
 mod settings;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use chat::LISTED_MAX;
 pub use chat::settings::ChatSettings;
 pub use im::settings::ImSettings;
 pub use protocol::{PostHandling, Protocol, RenderPost};
+pub use proxy_header::{PROXY_HEADER_BYTES_MAX, ProxyHeader, ProxyHeaderError};
 pub use session::{
     Category, Close, Dial, DropReason, Input, Login, Outputs, Reading, Report, Session, Stream,
     Timer,

@@ -20,6 +20,9 @@ pub struct Protocol {
     pub reports: bool,
     /// What its sessions have to do with posts.
     pub posts: PostHandling,
+    /// What a connection is told for which no session begins, because its address has too
+    /// many: a line, or nothing.
+    pub refusal: &'static str,
     /// Begins a session for a connection just accepted, at a listener that gives it this
     /// access.
     pub begin: fn(&Settings, Access, &mut Outputs) -> Box<dyn Session>,

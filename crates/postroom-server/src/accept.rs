@@ -1,11 +1,11 @@
 //! Accepting connections.
 
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, Write as _};
+use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use postroom_engine::{Broken, ListenerKey};
+use postroom_engine::{Broken, ListenerKey, Refused};
 use postroom_store::Store;
 
 use crate::connection::{Connection, Peer};
@@ -37,6 +37,7 @@ impl<S: Store> Server<S> {
                 }
             }
             self.perform();
+            self.note_end_of_shortage();
         }
         self.engine.make_places(self.now, self.connections_wait());
     }
@@ -64,12 +65,23 @@ impl<S: Store> Server<S> {
         }
     }
 
+    /// A shortage is over when no connection waits, not when one was accepted: its
+    /// descriptor may have been the last.
+    fn note_end_of_shortage(&mut self) {
+        let is_over = self.accept_again_at.is_none() && !self.connections_wait();
+        if is_over && std::mem::take(&mut self.is_short) {
+            tracing::info!("connections are accepted again");
+        }
+    }
+
     fn accept_one(&mut self, number: usize) {
         let listening = &mut self.listeners[number];
         match listening.bound.listener.accept() {
             Ok((stream, peer)) => {
+                let options = listening.bound.settings.listener.options;
+                let begins = if options.proxy_header { Peer::Header } else { Peer::Open };
                 let listener = listening.key;
-                self.begin(stream, peer, listener);
+                self.begin(stream, peer, listener, begins);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => listening.waiting = false,
             Err(error) if is_of_the_connection(&error) => {}
@@ -77,17 +89,26 @@ impl<S: Store> Server<S> {
                 // Descriptors or memory are short. No event reports that they are free
                 // again, so the loop retries after a while.
                 listening.waiting = false;
-                if self.accept_again_at.is_none() {
-                    tracing::warn!(%error, "cannot accept a connection; trying again");
+                if !std::mem::replace(&mut self.is_short, true) {
+                    tracing::warn!(%error, "cannot accept connections; trying again until no more wait");
                 }
                 self.accept_again_at = Some(self.now + ACCEPT_AGAIN_AFTER);
             }
         }
     }
 
-    fn begin(&mut self, socket: TcpStream, peer: SocketAddr, listener: ListenerKey) {
-        let key = self.engine.open(self.now, listener, peer);
-        self.connections.insert(key, Connection::new(Plain::new(socket), Peer::Open));
+    fn begin(
+        &mut self,
+        mut socket: TcpStream,
+        address: SocketAddr,
+        listener: ListenerKey,
+        peer: Peer,
+    ) {
+        let key = match self.engine.open(self.now, listener, address) {
+            Ok(key) => key,
+            Err(refused) => return turn_away(&mut socket, refused),
+        };
+        self.connections.insert(key, Connection::new(Plain::new(socket), peer));
         if let Err(error) = self.watch(key) {
             tracing::error!(%error, "cannot watch a connection");
             self.engine.broken(self.now, key, Broken::Unwatched);
@@ -95,7 +116,20 @@ impl<S: Store> Server<S> {
             return;
         }
         // A client that sends first has often sent already.
-        self.engine.readable(key);
+        match peer {
+            Peer::Header => self.read_header(key, false),
+            _ => self.engine.readable(key),
+        }
+    }
+}
+
+/// Tells a connection that is to be closed at once. Bytes of the client that were not read
+/// turn the close into a reset; the line arrives before that.
+pub(crate) fn turn_away(socket: &mut TcpStream, Refused { farewell }: Refused) {
+    if !farewell.is_empty() {
+        // A new socket has room. A peer that is gone needs no line.
+        let _ = socket.write(farewell.as_bytes());
+        let _ = socket.shutdown(Shutdown::Write);
     }
 }
 

@@ -4,7 +4,9 @@
 //! The loop is faster: no job is handed from one thread to another. But whoever is in the
 //! loop waits for the disk.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use postroom_store::Timestamp;
 
 /// So long no sync has been slow when the disk counts as fast again.
 const FAST_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -141,6 +143,12 @@ impl Commits {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The time that is kept with what is stored.
+pub(crate) fn timestamp() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub(crate) struct Connection {
 pub(crate) enum Peer {
     /// The dial has not completed.
     Dialled,
+    /// It is a proxy, whose header has not come.
+    Header,
     Open,
     /// The peer has half-closed; bytes before its FIN may be unread.
     Ending,

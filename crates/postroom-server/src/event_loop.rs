@@ -2,15 +2,15 @@
 //! out the engine's outputs.
 
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use postroom_engine::{Broken, ConnectionKey, Engine, ListenerKey, Output, Read};
 use postroom_protocol::{Category, Report};
-use postroom_store::{Job, JobDone as _, Store, StoreFailure, Timestamp};
+use postroom_store::{Job, JobDone as _, Store, StoreFailure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
-use crate::commits::{Commits, GATHERING};
+use crate::commits::{Commits, GATHERING, timestamp};
 use crate::connection::{Connections, Peer};
 use crate::listener::{BoundListener, KeepAlive};
 use crate::log_line;
@@ -44,6 +44,8 @@ pub struct Server<S: Store> {
     pub(crate) listeners: Vec<Listening>,
     /// When connections are accepted again after a shortage.
     pub(crate) accept_again_at: Option<Instant>,
+    /// It was said that there is one.
+    pub(crate) is_short: bool,
     /// The listener that a connection was last accepted from.
     pub(crate) next_listener: usize,
     pub(crate) connections: Connections,
@@ -113,6 +115,7 @@ impl<S: Store> Server<S> {
             threads,
             listeners: listening,
             accept_again_at: None,
+            is_short: false,
             next_listener: 0,
             connections: Connections::default(),
             reporter,
@@ -247,9 +250,10 @@ impl<S: Store> Server<S> {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        if connection.peer == Peer::Dialled {
-            self.dial_event(key, event.is_read_closed());
-            return;
+        match connection.peer {
+            Peer::Dialled => return self.dial_event(key, event.is_read_closed()),
+            Peer::Header => return self.read_header(key, event.is_read_closed()),
+            Peer::Open | Peer::Ending | Peer::Ended => {}
         }
         if event.is_read_closed() && connection.peer == Peer::Open {
             connection.peer = Peer::Ending;
@@ -360,7 +364,7 @@ impl<S: Store> Server<S> {
         }
     }
 
-    fn break_off(&mut self, key: ConnectionKey, error: ErrorKind) {
+    pub(crate) fn break_off(&mut self, key: ConnectionKey, error: ErrorKind) {
         let broken = match error {
             ErrorKind::TimedOut => Broken::TimedOut,
             _ => Broken::Reset,
@@ -493,9 +497,4 @@ impl<S: Store> Server<S> {
             }
         }
     }
-}
-
-fn timestamp() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -15,6 +15,7 @@ mod event_loop;
 mod listener;
 mod log_line;
 mod parts;
+mod proxied;
 mod settings;
 mod signals;
 mod socket;

@@ -39,6 +39,9 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
     let account = account.as_ref().map(display);
     match what {
         What::Connected => log!(level, %peer, %listener, "connected"),
+        What::ConnectionRefused(reason) => {
+            log!(level, %peer, %listener, reason, audit = "limit", "connection refused");
+        }
         What::LoggedIn => log!(level, %peer, %listener, account, audit = "login", "logged in"),
         What::LoginFailed(reason) => {
             log!(level, %peer, %listener, account, reason, audit = "login_failed", "login failed");

@@ -1,9 +1,10 @@
 //! What clients do.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::clients::{Talk, What};
-use crate::judge::Visit;
+use crate::judge::{Group, Visit, groups};
 use crate::link::{Link, Segment};
 use crate::peer::PeerKey;
 use crate::person::{Manners, Speaks};
@@ -44,13 +45,11 @@ impl<D: TroubledDisk> World<D> {
     pub(crate) fn connected(&mut self, number: usize) {
         let visit = Visit(self.visits);
         self.visits += 1;
+        let Some(front) = self.open(number) else {
+            self.note(|| format!("{visit:?} is refused"));
+            return;
+        };
         let client = &mut self.clients[number];
-        client.is_connecting = false;
-        let place = Speaks::ALL.iter().position(|speaks| *speaks == client.person.speaks);
-        let listener = self.listeners[place.unwrap_or(0)];
-        let port = u16::try_from(10_000 + self.visits % 50_000).unwrap_or(1);
-        let address = SocketAddr::from((client.person.address, port));
-        let front = self.driver.open(listener, address);
         let mut link = Link::new(number, visit, false, self.driver.now);
         link.opened = self.turns;
         self.links.insert(front, link);
@@ -68,6 +67,36 @@ impl<D: TroubledDisk> World<D> {
         let speaks = client.person.speaks;
         self.note(|| format!("{visit:?} of {name} on {speaks:?}"));
         self.flush(number);
+    }
+
+    /// Opens the connection of a client, unless its address has met a limit.
+    fn open(&mut self, number: usize) -> Option<PeerKey> {
+        let person = &self.clients[number].person;
+        let (address, speaks) = (person.address, person.speaks);
+        let place = Speaks::ALL.iter().position(|other| *other == speaks);
+        let listener = self.listeners[place.unwrap_or(0)];
+        let port = u16::try_from(10_000 + self.visits % 50_000).unwrap_or(1);
+        let open = self.open_connections();
+        let open = |group| open.get(&group).copied().unwrap_or_default();
+        let now = self.driver.now - self.began;
+        let opened = self.driver.open(listener, SocketAddr::from((address, port)));
+        match opened {
+            Ok(_) => self.judge.peers.let_in(address, now, open),
+            Err(_) => self.judge.peers.refused(address, now, open),
+        }
+        opened.ok()
+    }
+
+    /// How many connections clients have opened and the server has not closed.
+    fn open_connections(&self) -> BTreeMap<Group, u32> {
+        let mut open = BTreeMap::new();
+        let links = self.driver.live().filter_map(|peer| self.links.get(&peer));
+        for link in links.filter(|link| !link.is_back) {
+            for (group, _) in groups(self.clients[link.client].person.address) {
+                *open.entry(group).or_default() += 1;
+            }
+        }
+        open
     }
 
     fn go_on(&mut self, number: usize) {

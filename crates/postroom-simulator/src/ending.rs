@@ -7,7 +7,7 @@ use crate::judge::Judge;
 use crate::link::Segment;
 use crate::peer::PeerKey;
 use crate::person::{HASHTAGS, LOCKED, Manners, OPEN, PASSWORD, Speaks};
-use crate::scenario::Scenario;
+use crate::scenario::{OPERATOR, Scenario};
 use crate::tally::Tally;
 use crate::texts::{TextId, text_of};
 use crate::world::{Client, Event, Phase, TroubledDisk, World};
@@ -305,7 +305,7 @@ impl<D: TroubledDisk> World<D> {
 
     /// All lines that a client receives that says these and half-closes.
     fn lines(&mut self, protocol: &str, said: &str) -> Vec<String> {
-        let key = self.driver.connect(protocol);
+        let key = self.driver.connect_from(OPERATOR, protocol);
         self.driver.send(key, said.as_bytes());
         self.driver.half_close(key);
         for _ in 0..600 {

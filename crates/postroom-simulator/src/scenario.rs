@@ -1,5 +1,6 @@
 //! What a seed decides: limits, people, and how bad network, store and clock are.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use postroom_engine::{
@@ -10,6 +11,9 @@ use postroom_store::Limits;
 
 use crate::person::Person;
 use crate::random::Random;
+
+/// The address from which it is looked at what is left in the end. It has no limit.
+pub(crate) const OPERATOR: [u8; 4] = [127, 0, 0, 9];
 
 /// Everything that is decided before the clients begin.
 #[derive(Clone, Debug)]
@@ -115,7 +119,7 @@ impl Scenario {
         // While a machine sleeps, the pause within a line that arrives in pieces may end it.
         let mut network = network(random);
         network.splits = if process.sleeps > 0 { 0 } else { network.splits };
-        Self {
+        let mut scenario = Self {
             settings: settings(random),
             limits: limits(random),
             people: (0..people).map(|_| Person::new(random)).collect(),
@@ -123,6 +127,29 @@ impl Scenario {
             store: store(random),
             process,
             actions: random.between(10, 300),
+        };
+        scenario.limit_peers(&mut Random::new(seed, 5));
+        scenario
+    }
+
+    /// Decides what an address may have, and who comes by IPv6.
+    fn limit_peers(&mut self, random: &mut Random) {
+        let peers = &mut self.settings.peers;
+        peers.trusted = vec![IpAddr::from(OPERATOR).into()];
+        if random.chance(300) {
+            peers.connections = random.pick(&[1, 2, 5]);
+            peers.new_per_minute = random.pick(&[5, 100, 6_000]);
+            peers.loopback = random.chance(500);
+        }
+        for person in &mut self.people {
+            if let IpAddr::V4(address) = person.address
+                && !address.is_loopback()
+                && random.chance(300)
+            {
+                let [.., network] = address.octets();
+                let host = random.pick(&[1, 2]);
+                person.address = [0x2001, 0xdb8, 1, network.into(), 0, 0, 0, host].into();
+            }
         }
     }
 }

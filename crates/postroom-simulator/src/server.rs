@@ -73,6 +73,7 @@ impl<D: TroubledDisk> World<D> {
             self.driver.perform();
             while !self.backlog.is_empty() && self.driver.engine.has_place() {
                 let client = self.backlog.remove(0);
+                self.clients[client].is_connecting = false;
                 self.connected(client);
             }
             self.driver.perform();
@@ -186,6 +187,7 @@ impl<D: TroubledDisk> World<D> {
             self.note(|| "the process starts".to_owned());
             self.driver.start();
             self.judge.usage.started(self.driver.now - self.began);
+            self.judge.peers.started();
             self.add_listeners();
             self.is_woken = true;
         }

@@ -155,6 +155,7 @@ impl<D: TroubledDisk> World<D> {
         let mut judge = Judge::default();
         judge.mailboxes.set_limits(scenario.limits, scenario.store);
         judge.usage.set_limits(&scenario.settings);
+        judge.peers.set_limits(&scenario.settings.peers);
         judge.presences.set_certain(scenario.store);
         judge.is_punctual = scenario.is_punctual();
         let now = driver.now;

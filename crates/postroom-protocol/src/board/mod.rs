@@ -48,6 +48,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     has_accounts: false,
     reports: true,
     posts: PostHandling::Rendered(push_posted),
+    refusal: "",
     begin,
 };
 

@@ -45,6 +45,8 @@ const CLOSED: &str = "Server has been closed by host\n";
 const TOO_LATE: &str = "Disconnected: you chose no name in time. Connect again.\n";
 const EVICTED: &str =
     "Disconnected: too many connections wait to choose a name. Connect again later.\n";
+const REFUSED: &str =
+    "Disconnected: too many connections come from your address. Connect again later.\n";
 
 /// The protocol's entry in `PROTOCOLS`.
 pub(crate) const PROTOCOL: Protocol = Protocol {
@@ -53,6 +55,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     has_accounts: true,
     reports: false,
     posts: PostHandling::Rendered(push_post),
+    refusal: REFUSED,
     begin,
 };
 

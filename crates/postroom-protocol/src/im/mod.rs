@@ -64,6 +64,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     has_accounts: true,
     reports: false,
     posts: PostHandling::Queued,
+    refusal: "",
     begin,
 };
 

@@ -36,6 +36,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     has_accounts: true,
     reports: false,
     posts: PostHandling::None,
+    refusal: "",
     begin,
 };
 

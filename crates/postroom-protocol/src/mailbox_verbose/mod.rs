@@ -40,6 +40,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     has_accounts: true,
     reports: false,
     posts: PostHandling::None,
+    refusal: "",
     begin,
 };
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
-use postroom_engine::{Broken, ListenerKey, ListenerOptions};
+use postroom_engine::{Broken, ListenerKey, ListenerOptions, Refused};
 
 use super::Driver;
 use crate::disk::Disk;
@@ -35,15 +35,19 @@ impl<D: Disk> Driver<D> {
         let peer = SocketAddr::from((address, 40_000));
         self.perform();
         let listener = self.add_listener(protocol, options);
-        self.open(listener, peer)
+        self.open(listener, peer).expect("the address has met no limit")
     }
 
     /// A client connects to a listener of the engine.
-    pub fn open(&mut self, listener: ListenerKey, peer: SocketAddr) -> PeerKey {
-        let connection = self.engine.open(self.now, listener, peer);
+    ///
+    /// # Errors
+    ///
+    /// Its address has met a limit.
+    pub fn open(&mut self, listener: ListenerKey, peer: SocketAddr) -> Result<PeerKey, Refused> {
+        let connection = self.engine.open(self.now, listener, peer)?;
         let key = self.add(connection, None);
         self.peers[key.0].is_connected = true;
-        key
+        Ok(key)
     }
 
     /// The client sends bytes, which the engine may take when it likes.

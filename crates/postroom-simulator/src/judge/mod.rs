@@ -3,6 +3,7 @@
 
 mod lives;
 mod mailboxes;
+mod peers;
 mod posts;
 mod presence;
 mod usage;
@@ -18,6 +19,7 @@ use crate::texts::{Answer, Place, TextId, Written, mark};
 
 pub(crate) use lives::Lives;
 pub(crate) use mailboxes::Mailboxes;
+pub(crate) use peers::{Group, Peers, groups};
 pub(crate) use posts::{Observer, Posts};
 pub(crate) use presence::Presences;
 pub(crate) use usage::{Act, Usage};
@@ -38,6 +40,7 @@ pub(crate) struct Judge {
     pub(crate) presences: Presences,
     pub(crate) lives: Lives,
     pub(crate) usage: Usage,
+    pub(crate) peers: Peers,
     /// Texts that have reached a client's machine, or on im were answered by 302.
     pub(crate) arrived: BTreeSet<TextId>,
     /// Nothing is late or lost on the network, and the process runs without a break.

@@ -9,7 +9,7 @@ use postroom_store::Limits;
 
 use super::{
     Accounts, AnonymousSetting, Board, Channels, Chat, Commit, Config, Connection, DialBack, Disk,
-    Im, Log, LogFormat, Mailbox, Offline, ProofSetting, Rates, Stop, Store,
+    Im, Log, LogFormat, Mailbox, Offline, Prefix, ProofSetting, Rates, Stop, Store,
 };
 
 impl Default for Config {
@@ -116,6 +116,12 @@ impl Default for Connection {
         let engine = EngineSettings::default();
         Self {
             max: engine.connections_max,
+            per_address_max: engine.peers.connections,
+            new_per_minute: engine.peers.new_per_minute,
+            loopback: engine.peers.loopback,
+            trusted: engine.peers.trusted.into_iter().map(Prefix).collect(),
+            proxies: engine.proxies.addresses.into_iter().map(Prefix).collect(),
+            proxy_limit_ms: millis(engine.proxies.header_limit),
             line_bytes_max: engine.session.line_bytes_max,
             output_bytes_max: engine.session.output_bytes_max,
             output_bytes_in_all: engine.output_bytes_in_all,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use postroom_engine::{
-    CreationLimits, CreationRates, EngineSettings, Proof, Rate, RateLimits, RecentLimits,
+    CreationLimits, CreationRates, EngineSettings, PeerLimits, Proof, ProxySettings, Rate,
+    RateLimits, RecentLimits,
 };
 use postroom_protocol::{ChatSettings, ImSettings, Settings};
 use postroom_server::{CommitPath, CommitSettings, KeepAlive, ListenerSettings, ServerSettings};
@@ -37,6 +38,23 @@ impl Config {
             ),
             // Behind a proxy all clients seem to be on its address.
             loopback: rates.loopback || listeners.iter().any(is_behind_proxy),
+        }
+    }
+
+    fn peer_limits(&self) -> PeerLimits {
+        let connection = &self.connection;
+        PeerLimits {
+            connections: connection.per_address_max,
+            new_per_minute: connection.new_per_minute,
+            loopback: connection.loopback,
+            trusted: connection.trusted.iter().map(|trusted| trusted.0).collect(),
+        }
+    }
+
+    fn proxies(&self) -> ProxySettings {
+        ProxySettings {
+            addresses: self.connection.proxies.iter().map(|proxy| proxy.0).collect(),
+            header_limit: Duration::from_millis(self.connection.proxy_limit_ms),
         }
     }
 
@@ -74,6 +92,8 @@ impl Config {
             },
             output_bytes_in_all: connection.output_bytes_in_all,
             connections_max: connection.max,
+            peers: self.peer_limits(),
+            proxies: self.proxies(),
             drain_limit: Duration::from_millis(connection.drain_limit_ms),
             logins: self.accounts.login_limits(),
             creation: self.creation_limits(),
@@ -104,6 +124,8 @@ impl Config {
     }
 }
 
+/// Whether the address of each client seems to be a proxy's.
 fn is_behind_proxy(listener: &ListenerSettings) -> bool {
-    listener.listener.options.proof == Proof::Command
+    let options = listener.listener.options;
+    options.proof == Proof::Command && !options.proxy_header
 }

@@ -88,6 +88,15 @@ struct Options {
     registration: Option<RegistrationSetting>,
     passwords: Option<PasswordSetting>,
     anonymous: Option<AnonymousSetting>,
+    /// Whether connections begin with a header of the PROXY protocol.
+    proxy: Option<Switch>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Switch {
+    On,
+    Off,
 }
 
 impl Options {
@@ -117,6 +126,22 @@ impl Options {
         Value::Table(table)
             .try_into()
             .map_err(|error: toml::de::Error| one_line(&error.to_string()))
+            .and_then(Self::checked)
+    }
+
+    /// Refuses what cannot be behind a proxy.
+    fn checked(self) -> Result<Self, String> {
+        if self.proxy == Some(Switch::On) && self.proof == Some(ProofSetting::Tcp) {
+            return Err("proxy=on goes with proof=command alone, since a proxy's TCP \
+                        acknowledges what its client has not received"
+                .to_owned());
+        }
+        if self.proxy == Some(Switch::On) && self.dial_back == Some(DialBack::On) {
+            return Err("proxy=on goes with dial_back=off alone, since the server cannot dial \
+                        a client behind a proxy"
+                .to_owned());
+        }
+        Ok(self)
     }
 }
 
@@ -144,18 +169,19 @@ impl Config {
 
     fn listener(&self, draft: &Draft<'_>) -> Result<ListenerSettings, ListenerError> {
         let Draft { protocol, address, options, .. } = *draft;
+        let proxy_header = options.proxy == Some(Switch::On);
         let proof = match options.proof.unwrap_or(self.proof) {
-            ProofSetting::Tcp => Proof::Tcp,
-            ProofSetting::Command => Proof::Command,
+            ProofSetting::Tcp if !proxy_header => Proof::Tcp,
+            ProofSetting::Tcp | ProofSetting::Command => Proof::Command,
         };
         let dials_back = match options.dial_back.unwrap_or(self.im.dial_back) {
             // Behind a proxy the peer's address is the proxy's.
             DialBack::Auto => proof == Proof::Tcp,
-            DialBack::On => true,
+            DialBack::On => !proxy_header,
             DialBack::Off => false,
         };
         let access = self.access(draft, proof)?;
-        let options = ListenerOptions { proof, dials_back, access };
+        let options = ListenerOptions { proof, dials_back, proxy_header, access };
         Ok(ListenerSettings { listener: Listener { protocol, options }, address })
     }
 
@@ -280,14 +306,25 @@ mod tests {
 
     #[test]
     fn an_option_of_a_listener_stands_in_place_of_the_setting_for_all() {
-        let listen =
-            ["im=127.0.0.1:1", "im=127.0.0.1:2 proof=command", "im=[::1]:3  dial_back=off"];
+        let listen = [
+            "im=127.0.0.1:1",
+            "im=127.0.0.1:2 proof=command",
+            "im=[::1]:3  dial_back=off",
+            "im=127.0.0.1:4 proxy=on",
+            "im=127.0.0.1:5 proxy=off",
+        ];
         let listeners = listeners(&overrides(&listen, &["proof=tcp"])).unwrap();
         let options = |of: &ListenerSettings| {
-            let ListenerOptions { proof, dials_back, .. } = of.listener.options;
-            (proof, dials_back)
+            let ListenerOptions { proof, dials_back, proxy_header, .. } = of.listener.options;
+            (proof, dials_back, proxy_header)
         };
-        let expected = [(Proof::Tcp, true), (Proof::Command, false), (Proof::Tcp, false)];
+        let expected = [
+            (Proof::Tcp, true, false),
+            (Proof::Command, false, false),
+            (Proof::Tcp, false, false),
+            (Proof::Command, false, true),
+            (Proof::Tcp, true, false),
+        ];
         assert_eq!(listeners.iter().map(options).collect::<Vec<_>>(), expected);
         let set = ["accounts.registration=closed", "accounts.passwords=required"];
         let listener = "mailbox=127.0.0.1:1 registration=open passwords=optional";
@@ -308,6 +345,9 @@ mod tests {
             ("im=127.0.0.1:1 anonymous=read", "the option anonymous is not for im"),
             ("chat=127.0.0.1:1 dial_back=off", "the option dial_back is not for chat"),
             ("board=127.0.0.1:1 passwords=required", "the option passwords is not for board"),
+            ("im=127.0.0.1:1 proxy=yes", "`yes`"),
+            ("im=127.0.0.1:1 proxy=on proof=tcp", "proxy=on goes with proof=command alone"),
+            ("im=127.0.0.1:1 proxy=on dial_back=on", "proxy=on goes with dial_back=off alone"),
         ] {
             let error = listeners(&overrides(&[listener], &[])).unwrap_err();
             let begin = format!("cannot understand the options in \"{listener}\": ");

@@ -10,6 +10,7 @@ mod checks;
 mod defaults;
 mod layers;
 mod listeners;
+mod prefix;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use toml::{Table, Value};
 use accounts::Accounts;
 use listeners::AnonymousSetting;
 pub(crate) use listeners::ListenerError;
+use prefix::Prefix;
 use sources::{Keys, one_line, read_file, utf8_pair};
 
 const ENVIRONMENT_PREFIX: &str = "POSTROOM_";
@@ -160,6 +162,12 @@ enum Commit {
 #[serde(default, deny_unknown_fields)]
 struct Connection {
     max: usize,
+    per_address_max: u32,
+    new_per_minute: u32,
+    loopback: bool,
+    trusted: Vec<Prefix>,
+    proxies: Vec<Prefix>,
+    proxy_limit_ms: u64,
     line_bytes_max: usize,
     output_bytes_max: usize,
     output_bytes_in_all: usize,

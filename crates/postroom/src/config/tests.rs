@@ -71,6 +71,19 @@ fn what_an_orchestrator_says_of_a_service_is_no_setting() {
 }
 
 #[test]
+fn an_address_is_the_prefix_of_itself() {
+    let trusted = ["192.0.2.1", "198.51.100.0/24", "2001:db8::/32", "::ffff:192.0.2.2", "::1"];
+    let config = load(None, &[], &set(&[&format!("connection.trusted={}", trusted.join(", "))]));
+    let prefixes = config.unwrap().connection.trusted.into_iter().map(String::from);
+    let expected = ["192.0.2.1/32", "198.51.100.0/24", "2001:db8::/32", "192.0.2.2/32", "::1/128"];
+    assert_eq!(prefixes.collect::<Vec<_>>(), expected);
+    for wrong in ["example.org", "192.0.2.0/33", "192.0.2"] {
+        let error = complaint(load(None, &[], &set(&[&format!("connection.trusted={wrong}")])));
+        assert!(error.contains(&format!("\"{wrong}\" is no address and no prefix")), "{error}");
+    }
+}
+
+#[test]
 fn what_sets_nothing_is_told_with_its_place() {
     assert_eq!(
         complaint(load(None, &[("POSTROOM_MALBOX", "1")], &Overrides::default())),

@@ -3,6 +3,9 @@
 mod bad_input;
 mod crowd;
 mod cut;
+mod descriptors;
 mod full_tables;
 mod logins;
+mod peers;
+mod proxied;
 mod time_limits;
