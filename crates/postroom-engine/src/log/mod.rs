@@ -3,18 +3,16 @@
 //!
 //! `info` is for sessions, `warn` for a limit that was reached, `debug` for requests.
 //! One peer can cause lines at `warn` and `debug` without end, so beyond
-//! [`LINES_A_SECOND_MAX`] of one kind and peer they are counted, and the count is
+//! [`LINES_A_SECOND_MAX`](counts::LINES_A_SECOND_MAX) of one kind and peer they are counted, and the count is
 //! logged once the second is over. That never concerns joins, leaves and logins, failed
 //! ones included.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+mod counts;
+mod words;
 
-use postroom_model::{
-    Attendee, Blocked, ComposeRefusal, LogInRefusal, Name, Network, PasswordRefusal, PostRefusal,
-    Reply, Request, SessionKey,
-};
+use std::net::{IpAddr, SocketAddr};
+
+use postroom_model::{Attendee, Blocked, Name, Network, Reply, Request, SessionKey};
 use postroom_office::Operator;
 use postroom_protocol::{Category, Report};
 use postroom_store::Store;
@@ -25,11 +23,10 @@ use crate::listener::ListenerKey;
 use crate::origin::Origin;
 use crate::session::Session;
 
-/// Lines at `warn` or `debug` of one kind and peer that are written in a second.
-const LINES_A_SECOND_MAX: u32 = 20;
-/// Kinds and peers that are told apart in a second; further peers count as one.
-const PEERS_MAX: usize = 4_096;
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) use counts::Counts;
+
+use counts::SECOND;
+use words::{Limit, reason, request_name, why_not_changed};
 
 /// How important a line is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -137,147 +134,6 @@ pub enum What {
     Left(Attendee),
     /// What the office tells the operator.
     Operator(Operator),
-}
-
-/// A limit that a request met.
-#[derive(Debug)]
-enum Limit {
-    MailboxFull { recipient: Name, capacity: u32 },
-    DiskFull,
-    TooManyAccounts,
-    TooManyHashtags,
-    NewAccounts,
-    NewHashtags,
-    TooManyPasswordChecks,
-}
-
-impl Limit {
-    /// The limit that a reply tells of, if any.
-    fn of(reply: &Reply) -> Option<Self> {
-        Some(match reply {
-            Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity }) => {
-                Self::MailboxFull { recipient: recipient.clone(), capacity: *capacity }
-            }
-            Reply::NotComposed(ComposeRefusal::DiskFull)
-            | Reply::NotPosted(PostRefusal::DiskFull)
-            | Reply::LogInRefused(LogInRefusal::DiskFull) => Self::DiskFull,
-            Reply::NotComposed(ComposeRefusal::TooManyAccounts)
-            | Reply::LogInRefused(LogInRefusal::TooManyAccounts) => Self::TooManyAccounts,
-            Reply::NotPosted(PostRefusal::TooManyChannels) => Self::TooManyHashtags,
-            Reply::NotComposed(ComposeRefusal::MayNotCreate)
-            | Reply::LogInRefused(LogInRefusal::MayNotCreate) => Self::NewAccounts,
-            Reply::NotPosted(PostRefusal::MayNotCreate) => Self::NewHashtags,
-            Reply::LogInRefused(LogInRefusal::Busy) => Self::TooManyPasswordChecks,
-            _ => return None,
-        })
-    }
-
-    fn as_str(&self) -> &'static str {
-        match self {
-            Self::MailboxFull { .. } => "refused: the mailbox is full",
-            Self::DiskFull => "refused: the disk is full (disk.reserve_bytes)",
-            Self::TooManyAccounts => "refused: the server is full (accounts.max)",
-            Self::TooManyHashtags => "refused: the server is full (channels.max)",
-            Self::TooManyPasswordChecks => {
-                "refused: too many logins wait (accounts.password_checks_max)"
-            }
-            Self::NewAccounts => {
-                "refused: the peer has created too many accounts (accounts.new_per_hour)"
-            }
-            Self::NewHashtags => {
-                "refused: the peer has created too many hashtags (channels.new_per_hour)"
-            }
-        }
-    }
-}
-
-/// How many lines of each kind and peer came in this second.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    /// Ordered, so that what was left out is logged in the same order in each run.
-    lines: BTreeMap<(Level, &'static str, Option<IpAddr>), u32>,
-    /// When the second is over.
-    over: Option<Instant>,
-}
-
-impl Counts {
-    /// Counts a line; whether it is to be written.
-    pub(crate) fn admit(
-        &mut self,
-        level: Level,
-        kind: &'static str,
-        peer: Option<IpAddr>,
-        now: Instant,
-    ) -> bool {
-        self.over.get_or_insert(now + SECOND);
-        let is_full = self.lines.len() >= PEERS_MAX;
-        let known = peer.filter(|_| !is_full || self.lines.contains_key(&(level, kind, peer)));
-        let count = self.lines.entry((level, kind, known)).or_default();
-        *count = count.saturating_add(1);
-        *count <= LINES_A_SECOND_MAX
-    }
-
-    /// When what was left out is to be logged.
-    pub(crate) fn over_at(&self) -> Option<Instant> {
-        self.over
-    }
-
-    /// Takes what was left out, once the second is over.
-    fn take_left_out(
-        &mut self,
-        now: Instant,
-    ) -> impl Iterator<Item = (Level, &'static str, Option<IpAddr>, u32)> + use<> {
-        let is_over = self.over.take_if(|over| *over <= now).is_some();
-        let lines = if is_over { std::mem::take(&mut self.lines) } else { BTreeMap::new() };
-        lines.into_iter().filter_map(|((level, kind, peer), count)| {
-            let left_out = count.checked_sub(LINES_A_SECOND_MAX).filter(|count| *count > 0)?;
-            Some((level, kind, peer, left_out))
-        })
-    }
-}
-
-/// A refused login in words.
-fn reason(refusal: LogInRefusal) -> &'static str {
-    match refusal {
-        LogInRefusal::Password => "the password is wrong or missing",
-        LogInRefusal::Busy => "too many passwords wait to be checked",
-        LogInRefusal::TooManyAccounts => "there are as many accounts as may be (accounts.max)",
-        LogInRefusal::DiskFull => "the disk has no room for a new account (disk.reserve_bytes)",
-        LogInRefusal::Present => "the account is present already",
-        LogInRefusal::MayNotCreate => "the peer has created too many accounts",
-        LogInRefusal::LooksAlike => "the new name looks like that of another account",
-    }
-}
-
-/// A password that was not changed, in words.
-fn why_not_changed(refusal: PasswordRefusal) -> &'static str {
-    match refusal {
-        PasswordRefusal::Wrong => "the old password is wrong",
-        PasswordRefusal::HasNone => "the account has no password",
-        PasswordRefusal::InFile => "the password file decides on it",
-        PasswordRefusal::Busy => "too many passwords wait to be checked",
-    }
-}
-
-fn request_name(request: &Request) -> &'static str {
-    match request {
-        Request::LogIn { .. } => "log in",
-        Request::Compose { .. } => "compose",
-        Request::Read => "read",
-        Request::Confirm => "confirm",
-        Request::CountUnread => "count unread",
-        Request::ChangePassword { .. } => "change password",
-        Request::Block { is_blocked: true, .. } => "block",
-        Request::Block { is_blocked: false, .. } => "unblock",
-        Request::ListBlocked => "list blocked",
-        Request::ListPresent => "list present",
-        Request::Post { .. } => "post",
-        Request::Tell { .. } => "tell",
-        Request::Join(_) => "join",
-        Request::Leave(_) => "leave",
-        Request::Latest(_) => "latest",
-        Request::Timeline { .. } => "timeline",
-    }
 }
 
 impl<S: Store> Engine<S> {
@@ -492,53 +348,5 @@ impl<S: Store> Engine<S> {
         for (level, kind, peer, left_out) in self.line_counts.take_left_out(self.now) {
             self.log(level, None, What::LeftOut { peer, kind, left_out });
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tests::any_time as now;
-
-    #[test]
-    fn beyond_twenty_a_second_lines_of_one_kind_and_peer_are_counted() {
-        let (mut counts, now) = (Counts::default(), now());
-        let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
-        let admitted = |counts: &mut Counts, kind, peer, lines| {
-            (0..lines).filter(|_| counts.admit(Level::Warn, kind, Some(peer), now)).count()
-        };
-        assert_eq!(admitted(&mut counts, "full", one, 50), 20);
-        assert_eq!(admitted(&mut counts, "busy", one, 20), 20);
-        assert_eq!(admitted(&mut counts, "full", other, 5), 5);
-        assert_eq!(counts.over_at(), Some(now + SECOND));
-        assert_eq!(counts.take_left_out(now).count(), 0, "the second is not over");
-        let left_out: Vec<_> = counts.take_left_out(now + SECOND).collect();
-        assert_eq!(left_out, [(Level::Warn, "full", Some(one), 30)]);
-        assert_eq!(counts.over_at(), None);
-        assert_eq!(admitted(&mut counts, "full", one, 1), 1, "a new second");
-    }
-
-    #[test]
-    fn what_was_left_out_is_logged_in_the_same_order_in_each_run() {
-        let (mut counts, now) = (Counts::default(), now());
-        let peers: Vec<IpAddr> = (1..9_u8).map(|last| [192, 0, 2, last].into()).collect();
-        for _ in 0..=LINES_A_SECOND_MAX {
-            for peer in peers.iter().rev() {
-                counts.admit(Level::Warn, "full", Some(*peer), now);
-            }
-        }
-        let left_out = counts.take_left_out(now + SECOND);
-        assert_eq!(left_out.filter_map(|(_, _, peer, _)| peer).collect::<Vec<_>>(), peers);
-    }
-
-    #[test]
-    fn the_number_of_peers_is_bounded() {
-        let (mut counts, now) = (Counts::default(), now());
-        for peer in 0..20_000_u32 {
-            counts.admit(Level::Warn, "full", Some(IpAddr::from(peer.to_be_bytes())), now);
-        }
-        assert!(counts.lines.len() <= PEERS_MAX + 1);
-        let left_out: u32 = counts.take_left_out(now + SECOND).map(|(.., count)| count).sum();
-        assert_eq!(left_out as usize, 20_000 - PEERS_MAX - LINES_A_SECOND_MAX as usize);
     }
 }

@@ -1,0 +1,101 @@
+//! Replies and requests in words of the log.
+
+use postroom_model::{
+    ComposeRefusal, LogInRefusal, Name, PasswordRefusal, PostRefusal, Reply, Request,
+};
+
+/// A limit that a request met.
+#[derive(Debug)]
+pub(super) enum Limit {
+    MailboxFull { recipient: Name, capacity: u32 },
+    DiskFull,
+    TooManyAccounts,
+    TooManyHashtags,
+    NewAccounts,
+    NewHashtags,
+    TooManyPasswordChecks,
+}
+
+impl Limit {
+    /// The limit that a reply tells of, if any.
+    pub(super) fn of(reply: &Reply) -> Option<Self> {
+        Some(match reply {
+            Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity }) => {
+                Self::MailboxFull { recipient: recipient.clone(), capacity: *capacity }
+            }
+            Reply::NotComposed(ComposeRefusal::DiskFull)
+            | Reply::NotPosted(PostRefusal::DiskFull)
+            | Reply::LogInRefused(LogInRefusal::DiskFull) => Self::DiskFull,
+            Reply::NotComposed(ComposeRefusal::TooManyAccounts)
+            | Reply::LogInRefused(LogInRefusal::TooManyAccounts) => Self::TooManyAccounts,
+            Reply::NotPosted(PostRefusal::TooManyChannels) => Self::TooManyHashtags,
+            Reply::NotComposed(ComposeRefusal::MayNotCreate)
+            | Reply::LogInRefused(LogInRefusal::MayNotCreate) => Self::NewAccounts,
+            Reply::NotPosted(PostRefusal::MayNotCreate) => Self::NewHashtags,
+            Reply::LogInRefused(LogInRefusal::Busy) => Self::TooManyPasswordChecks,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::MailboxFull { .. } => "refused: the mailbox is full",
+            Self::DiskFull => "refused: the disk is full (disk.reserve_bytes)",
+            Self::TooManyAccounts => "refused: the server is full (accounts.max)",
+            Self::TooManyHashtags => "refused: the server is full (channels.max)",
+            Self::TooManyPasswordChecks => {
+                "refused: too many logins wait (accounts.password_checks_max)"
+            }
+            Self::NewAccounts => {
+                "refused: the peer has created too many accounts (accounts.new_per_hour)"
+            }
+            Self::NewHashtags => {
+                "refused: the peer has created too many hashtags (channels.new_per_hour)"
+            }
+        }
+    }
+}
+
+/// A refused login in words.
+pub(super) fn reason(refusal: LogInRefusal) -> &'static str {
+    match refusal {
+        LogInRefusal::Password => "the password is wrong or missing",
+        LogInRefusal::Busy => "too many passwords wait to be checked",
+        LogInRefusal::TooManyAccounts => "there are as many accounts as may be (accounts.max)",
+        LogInRefusal::DiskFull => "the disk has no room for a new account (disk.reserve_bytes)",
+        LogInRefusal::Present => "the account is present already",
+        LogInRefusal::MayNotCreate => "the peer has created too many accounts",
+        LogInRefusal::LooksAlike => "the new name looks like that of another account",
+    }
+}
+
+/// A password that was not changed, in words.
+pub(super) fn why_not_changed(refusal: PasswordRefusal) -> &'static str {
+    match refusal {
+        PasswordRefusal::Wrong => "the old password is wrong",
+        PasswordRefusal::HasNone => "the account has no password",
+        PasswordRefusal::InFile => "the password file decides on it",
+        PasswordRefusal::Busy => "too many passwords wait to be checked",
+    }
+}
+
+pub(super) fn request_name(request: &Request) -> &'static str {
+    match request {
+        Request::LogIn { .. } => "log in",
+        Request::Compose { .. } => "compose",
+        Request::Read => "read",
+        Request::Confirm => "confirm",
+        Request::CountUnread => "count unread",
+        Request::ChangePassword { .. } => "change password",
+        Request::Block { is_blocked: true, .. } => "block",
+        Request::Block { is_blocked: false, .. } => "unblock",
+        Request::ListBlocked => "list blocked",
+        Request::ListPresent => "list present",
+        Request::Post { .. } => "post",
+        Request::Tell { .. } => "tell",
+        Request::Join(_) => "join",
+        Request::Leave(_) => "leave",
+        Request::Latest(_) => "latest",
+        Request::Timeline { .. } => "timeline",
+    }
+}
