@@ -5,13 +5,13 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use postroom_engine::{Broken, ConnectionKey, Engine, ListenerKey, Output, Read};
+use postroom_engine::{ConnectionKey, Engine, ListenerKey, Output};
 use postroom_protocol::{Category, Report};
 use postroom_store::{Job, JobDone as _, Store, StoreFailure, Timestamp};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use crate::commits::{Commits, GATHERING};
-use crate::connection::{Connections, Peer};
+use crate::connection::Connections;
 use crate::listener::{BoundListener, KeepAlive};
 use crate::log_line;
 use crate::parts::{Parts, Passwords, Reporter};
@@ -23,10 +23,10 @@ use crate::{ServerError, ServerSettings};
 const THREADS: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const FIRST_LISTENER: usize = 2;
-const FIRST_CONNECTION: usize = 1 << 16;
+pub(crate) const FIRST_CONNECTION: usize = 1 << 16;
 
 /// Maximum bytes of a read; the engine asks for no more.
-const READ_BYTES: usize = 8 << 10;
+pub(crate) const READ_BYTES: usize = 8 << 10;
 /// Turns in which what has arrived is taken once a stop was asked for.
 const LAST_TURNS: u32 = 64;
 /// Maximum events of a poll; a turn has two. Each may be the end of a session.
@@ -37,7 +37,7 @@ pub struct Server<S: Store> {
     pub(crate) engine: Engine<S>,
     stop_limit: Duration,
     pub(crate) keep_alive: KeepAlive,
-    poll: Poll,
+    pub(crate) poll: Poll,
     signals: CaughtSignals,
     commits: Commits,
     threads: Threads<S::Job>,
@@ -50,7 +50,7 @@ pub struct Server<S: Store> {
     reporter: Box<dyn Reporter>,
     /// The start of this turn.
     pub(crate) now: Instant,
-    buffer: Box<[u8]>,
+    pub(crate) buffer: Box<[u8]>,
     stop: Stop,
 }
 
@@ -243,76 +243,6 @@ impl<S: Store> Server<S> {
         }
     }
 
-    fn connection_event(&mut self, key: ConnectionKey, event: &mio::event::Event) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        if connection.peer == Peer::Dialled {
-            self.dial_event(key, event.is_read_closed());
-            return;
-        }
-        if event.is_read_closed() && connection.peer == Peer::Open {
-            connection.peer = Peer::Ending;
-        }
-        if event.is_error() && !self.engine.takes_bytes(key) {
-            // A reset: no read would report it.
-            let error = connection.transport.take_error();
-            self.break_off(key, error.map_or(ErrorKind::ConnectionReset, |error| error.kind()));
-            return;
-        }
-        let waits_for_room = event.is_writable() && connection.transport.regain_room();
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            self.engine.readable(key);
-        }
-        if waits_for_room {
-            self.transmit(key);
-        }
-    }
-
-    pub(crate) fn watch(&mut self, key: ConnectionKey) -> io::Result<()> {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return Ok(());
-        };
-        self.poll.registry().register(
-            connection.transport.socket(),
-            Token(FIRST_CONNECTION + key.index()),
-            Interest::READABLE | Interest::WRITABLE,
-        )
-    }
-
-    /// Reads what the engine wants read in this turn.
-    fn read(&mut self) {
-        while let Some(read) = self.engine.next_read(self.now) {
-            self.read_from(read);
-        }
-    }
-
-    fn read_from(&mut self, Read { connection: key, bytes_max, proves }: Read) {
-        let (engine, now) = (&mut self.engine, self.now);
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        // Sampled before the bytes are read, see `Engine::received`.
-        let acknowledged = proves.then(|| connection.transport.acknowledged());
-        let buffer = &mut self.buffer[..bytes_max.min(READ_BYTES)];
-        match connection.transport.read(buffer) {
-            Ok(0) => {
-                connection.peer = Peer::Ended;
-                engine.half_closed(now, key, acknowledged);
-            }
-            Ok(length) => {
-                // Bytes that arrive after a short read cause a new event, a half-close
-                // already reported does not.
-                if length < buffer.len() && connection.peer != Peer::Ending {
-                    engine.drained(key);
-                }
-                engine.received(now, key, &self.buffer[..length], acknowledged);
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => engine.drained(key),
-            Err(error) => self.break_off(key, error.kind()),
-        }
-    }
-
     /// Carries out the engine's outputs.
     pub(crate) fn perform(&mut self) {
         while let Some(output) = self.engine.next_output(self.now) {
@@ -336,36 +266,6 @@ impl<S: Store> Server<S> {
                 Output::Report(report) => self.reporter.report(&report),
             }
         }
-    }
-
-    /// Writes unsent bytes of a connection, as far as its socket has room.
-    fn transmit(&mut self, key: ConnectionKey) {
-        while let Some(connection) = self.connections.get_mut(key) {
-            let bytes = self.engine.transmit(key, connection.transport.room());
-            if bytes.is_empty() {
-                return;
-            }
-            let is_all = |written| written == bytes.len();
-            match connection.transport.write(bytes) {
-                Ok(written) if is_all(written) => {
-                    self.engine.transmitted(self.now, key, written);
-                    return;
-                }
-                Ok(written) => self.engine.transmitted(self.now, key, written),
-                Err(error) => {
-                    self.break_off(key, error.kind());
-                    return;
-                }
-            }
-        }
-    }
-
-    fn break_off(&mut self, key: ConnectionKey, error: ErrorKind) {
-        let broken = match error {
-            ErrorKind::TimedOut => Broken::TimedOut,
-            _ => Broken::Reset,
-        };
-        self.engine.broken(self.now, key, broken);
     }
 
     /// Runs the store's next job, if there is one: commits the requests of all sessions
@@ -407,13 +307,6 @@ impl<S: Store> Server<S> {
         {
             self.threads.check(check);
         }
-    }
-
-    fn ask_for_acknowledgements(&mut self) {
-        let connections = &self.connections;
-        self.engine.ask_for_acknowledgements(self.now, |key| {
-            connections.get(key).map_or(0, |connection| connection.transport.acknowledged())
-        });
     }
 
     /// Handles signals: the first stop signal requests an orderly stop, the second an

@@ -18,6 +18,7 @@ mod parts;
 mod settings;
 mod signals;
 mod socket;
+mod sockets;
 mod threads;
 mod transport;
 
