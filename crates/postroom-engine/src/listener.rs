@@ -1,5 +1,7 @@
 //! Listeners, as far as the engine knows them.
 
+use std::fmt;
+
 use postroom_protocol::Protocol;
 
 /// What connections inherit from the listener that accepted them.
@@ -18,6 +20,36 @@ pub struct ListenerOptions {
     pub proof: Proof,
     /// Whether clients that ask for it are dialled back.
     pub dials_back: bool,
+    /// Whether its connections are TLS: to the engine that is a part of its name.
+    pub tls: bool,
+}
+
+/// The name of a listener, for the log: `mailbox`, or `mailbox+tls`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ListenerName {
+    protocol: &'static str,
+    tls: bool,
+}
+
+impl Listener {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> ListenerName {
+        ListenerName::new(self.protocol, self.options.tls)
+    }
+}
+
+impl ListenerName {
+    pub(crate) fn new(protocol: &Protocol, tls: bool) -> Self {
+        Self { protocol: protocol.name, tls }
+    }
+}
+
+impl fmt::Display for ListenerName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.protocol)?;
+        if self.tls { formatter.write_str("+tls") } else { Ok(()) }
+    }
 }
 
 /// What proves that a message handed out has arrived.
@@ -34,7 +66,7 @@ pub enum Proof {
 
 impl Default for ListenerOptions {
     fn default() -> Self {
-        Self { proof: Proof::default(), dials_back: true }
+        Self { proof: Proof::default(), dials_back: true, tls: false }
     }
 }
 

@@ -35,6 +35,7 @@ impl<S: Store> Engine<S> {
         self.sessions.insert(Session {
             protocol,
             listener,
+            tls: options.tls,
             state,
             key,
             peer: peer.into(),

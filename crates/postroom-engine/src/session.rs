@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use crate::backlog::Backlog;
 use crate::dial::Dialling;
 use crate::key::ConnectionKey;
-use crate::listener::ListenerKey;
+use crate::listener::{ListenerKey, ListenerName};
 use crate::origin::Origin;
 use crate::rates::Buckets;
 use crate::recent::Position;
@@ -20,6 +20,8 @@ use crate::timers::Slot;
 pub(crate) struct Session {
     pub(crate) protocol: &'static Protocol,
     pub(crate) listener: ListenerKey,
+    /// Whether its connections are TLS.
+    pub(crate) tls: bool,
     /// What the protocol makes of the client's bytes.
     pub(crate) state: Box<dyn postroom_protocol::Session>,
     pub(crate) key: SessionKey,
@@ -69,7 +71,7 @@ impl Session {
     pub(crate) fn origin(&self) -> Origin {
         Origin {
             peer: SocketAddr::new(self.peer.ip, self.peer.port),
-            listener: self.protocol.name,
+            listener: ListenerName::new(self.protocol, self.tls),
             account: self.account.clone(),
         }
     }

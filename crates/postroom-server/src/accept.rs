@@ -2,15 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
 use postroom_engine::{Broken, ListenerKey};
 use postroom_store::Store;
+use rustls::ServerConfig;
 
 use crate::connection::{Connection, Peer};
 use crate::event_loop::Server;
-use crate::transport::Plain;
+use crate::transport::Transport;
 
 /// Connections accepted in a turn: about a millisecond.
 const ACCEPTS_MAX: u32 = 64;
@@ -85,9 +87,25 @@ impl<S: Store> Server<S> {
         }
     }
 
+    /// What a new connection of a listener gets, if the listener has TLS.
+    fn tls_of(&self, listener: ListenerKey) -> Option<Arc<ServerConfig>> {
+        let listening = self.listeners.iter().find(|listening| listening.key == listener)?;
+        let has_tls = listening.bound.settings.listener.options.tls;
+        self.tls.as_ref().filter(|_| has_tls).map(|tls| Arc::clone(&tls.0))
+    }
+
     fn begin(&mut self, socket: TcpStream, peer: SocketAddr, listener: ListenerKey) {
         let key = self.engine.open(self.now, listener, peer);
-        self.connections.insert(key, Connection::new(Plain::new(socket), Peer::Open));
+        let transport = match self.tls_of(listener) {
+            Some(tls) => Transport::tls(socket, tls),
+            None => Ok(Transport::plain(socket)),
+        };
+        match transport {
+            Ok(transport) => {
+                self.connections.insert(key, Connection::new(transport, Peer::Open));
+            }
+            Err(broken) => return self.break_off(key, broken),
+        }
         if let Err(error) = self.watch(key) {
             tracing::error!(%error, "cannot watch a connection");
             self.engine.broken(self.now, key, Broken::Unwatched);
@@ -95,7 +113,7 @@ impl<S: Store> Server<S> {
             return;
         }
         // A client that sends first has often sent already.
-        self.engine.readable(key);
+        self.take_input(key);
     }
 }
 

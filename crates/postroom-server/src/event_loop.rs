@@ -10,14 +10,15 @@ use postroom_protocol::{Category, Report};
 use postroom_store::{Job, JobDone as _, Store, StoreFailure, Timestamp};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
+use crate::certificate::{Certificate, CertificateError, TlsSettings};
 use crate::commits::{Commits, GATHERING};
 use crate::connection::Connections;
+use crate::handshakes::Handshakes;
 use crate::listener::{BoundListener, KeepAlive};
 use crate::log_line;
 use crate::parts::{Parts, Passwords, Reporter};
 use crate::signals::CaughtSignals;
-use crate::threads::{Threads, Told};
-use crate::transport::Transport as _;
+use crate::threads::{Sources, Threads, Told};
 use crate::{ServerError, ServerSettings};
 
 const THREADS: Token = Token(0);
@@ -47,6 +48,9 @@ pub struct Server<S: Store> {
     /// The listener that a connection was last accepted from.
     pub(crate) next_listener: usize,
     pub(crate) connections: Connections,
+    pub(crate) handshakes: Handshakes,
+    /// What new connections of TLS get, if a listener has it.
+    pub(crate) tls: Option<TlsSettings>,
     reporter: Box<dyn Reporter>,
     /// The start of this turn.
     pub(crate) now: Instant,
@@ -81,7 +85,8 @@ impl<S: Store> Server<S> {
         parts: Parts<S>,
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> Result<Self, ServerError> {
-        let Parts { settings, store, listeners, mut signals, passwords, reporter } = parts;
+        let Parts { settings, store, listeners, mut signals, passwords, certificate, reporter } =
+            parts;
         let ServerSettings { engine: settings, commits, stop_limit, keep_alive } = settings;
         let now = Instant::now();
         let mut engine = Engine::new(now, settings, store);
@@ -101,8 +106,10 @@ impl<S: Store> Server<S> {
             engine.use_password_file(first);
             source
         });
+        let (tls, files) = certificate.map(|Certificate { first, files }| (first, files)).unzip();
         let threads =
-            Threads::start(waker, source, housekeeping).map_err(refused("start a thread"))?;
+            Threads::start(waker, Sources { passwords: source, certificate: files }, housekeeping)
+                .map_err(refused("start a thread"))?;
         let mut server = Self {
             engine,
             stop_limit,
@@ -115,6 +122,8 @@ impl<S: Store> Server<S> {
             accept_again_at: None,
             next_listener: 0,
             connections: Connections::default(),
+            handshakes: Handshakes::default(),
+            tls,
             reporter,
             now,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
@@ -177,6 +186,7 @@ impl<S: Store> Server<S> {
         for event in events {
             self.event(event);
         }
+        self.shake_hands();
         self.read();
     }
 
@@ -192,7 +202,8 @@ impl<S: Store> Server<S> {
 
     /// Waits until there is work.
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
-        let timeout = if self.engine.has_work_in_memory() || self.may_accept() {
+        let waits_for_turn = self.handshakes.has_any() || self.engine.has_work_in_memory();
+        let timeout = if waits_for_turn || self.may_accept() {
             Some(Duration::ZERO)
         } else if self.engine.has_work() {
             let gathers = self.commits.is_gathering();
@@ -210,6 +221,7 @@ impl<S: Store> Server<S> {
         };
         self.poll_for(events, timeout)?;
         self.now = Instant::now();
+        self.handshakes.begin_turn();
         self.engine.begin_turn(self.now);
         Ok(())
     }
@@ -251,13 +263,9 @@ impl<S: Store> Server<S> {
                     self.commits.sent();
                     self.transmit(key);
                 }
-                Output::HalfClose(key) => {
-                    if let Some(connection) = self.connections.get_mut(key) {
-                        connection.transport.half_close();
-                    }
-                }
+                Output::HalfClose(key) => self.half_close(key),
                 Output::Close(key) => {
-                    self.connections.remove(key);
+                    self.close(key);
                     // A waiting connection can now be accepted.
                     self.connections_may_wait();
                 }
@@ -310,11 +318,14 @@ impl<S: Store> Server<S> {
     }
 
     /// Handles signals: the first stop signal requests an orderly stop, the second an
-    /// immediate one; SIGHUP rereads the passwords.
+    /// immediate one; SIGHUP rereads the passwords and the certificate.
     fn signal(&mut self) {
         for signal in self.signals.pending() {
             match (signal, self.stop) {
-                (SIGHUP, _) => self.engine.ask_for_passwords(),
+                (SIGHUP, _) => {
+                    self.engine.ask_for_passwords();
+                    self.threads.read_certificate();
+                }
                 // Some tools send it to ask for a state report; its default action
                 // would end the server.
                 (SIGUSR1, _) => {}
@@ -325,6 +336,17 @@ impl<S: Store> Server<S> {
                 }
                 _ => self.stop = Stop::Until(self.now),
             }
+        }
+    }
+
+    /// Gives new connections the certificate that was read, if it can be used.
+    fn use_certificate(&mut self, read: Result<TlsSettings, CertificateError>) {
+        match read {
+            Ok(tls) => {
+                self.tls = Some(tls);
+                tracing::info!("the certificate was read; new connections get it");
+            }
+            Err(error) => tracing::error!("the certificate in use is kept: {error}"),
         }
     }
 
@@ -366,6 +388,7 @@ impl<S: Store> Server<S> {
                 }
                 Told::Checked(checked) => self.engine.checked(checked),
                 Told::PasswordsRead(read) => self.engine.passwords_read(read),
+                Told::CertificateRead(read) => self.use_certificate(read),
                 Told::Failed(failure) => return Err(failure.into()),
                 Told::Panicked(thread) => return Err(ServerError::Panicked { thread }),
             }

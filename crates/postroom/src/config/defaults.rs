@@ -9,7 +9,7 @@ use postroom_store::Limits;
 
 use super::{
     Accounts, Board, Channels, Chat, Commit, Config, Connection, DialBack, Disk, Im, Log,
-    LogFormat, Mailbox, Offline, ProofSetting, Rates, Stop, Store,
+    LogFormat, Mailbox, Offline, ProofSetting, Rates, Stop, Store, Tls,
 };
 
 impl Default for Config {
@@ -31,6 +31,7 @@ impl Default for Config {
             disk: Disk::default(),
             store: Store::default(),
             rates: Rates::default(),
+            tls: Tls::default(),
             connection: Connection::default(),
             stop: Stop::default(),
         }

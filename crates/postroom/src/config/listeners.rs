@@ -17,7 +17,8 @@ use super::{Config, DialBack, ProofSetting};
 #[derive(Debug, Error)]
 pub(crate) enum ListenerError {
     #[error(
-        "there is no protocol \"{name}\" (in \"{listener}\"); the protocols are: {}",
+        "there is no protocol \"{name}\" (in \"{listener}\"); the protocols are: {}, \
+         each also with TLS, as in mailbox+tls",
         protocol_names()
     )]
     Protocol { name: String, listener: String },
@@ -31,6 +32,9 @@ pub(crate) enum ListenerError {
     #[error("cannot understand the options in \"{listener}\": {cause}")]
     Options { listener: String, cause: String },
 }
+
+/// What follows the name of a protocol whose listener has TLS.
+const TLS: &str = "+tls";
 
 fn protocol_names() -> String {
     PROTOCOLS.iter().map(|protocol| protocol.name).collect::<Vec<_>>().join(", ")
@@ -67,20 +71,24 @@ impl Config {
     pub(crate) fn listeners(&self) -> Result<Vec<ListenerSettings>, ListenerError> {
         if self.listen.is_empty() {
             let standard = |protocol: &'static Protocol| {
-                self.listener(protocol, protocol.default_address(), Options::default())
+                self.listener(protocol, false, protocol.default_address(), Options::default())
             };
             return Ok(PROTOCOLS.iter().map(standard).collect());
         }
         self.listen.iter().map(|listener| self.parse(listener)).collect()
     }
 
-    /// Parses `PROTOCOL=HOST:PORT`, with options after it.
+    /// Parses `PROTOCOL=HOST:PORT` or `PROTOCOL+tls=HOST:PORT`, with options after it.
     fn parse(&self, listener: &str) -> Result<ListenerSettings, ListenerError> {
         let malformed = || ListenerError::Form { listener: listener.to_owned() };
         let mut words = listener.split_ascii_whitespace();
         let place = words.next().ok_or_else(malformed)?;
         let (name, address) = place.split_once('=').ok_or_else(malformed)?;
-        let protocol = Protocol::find(name).ok_or_else(|| ListenerError::Protocol {
+        let (protocol, tls) = match name.strip_suffix(TLS) {
+            Some(protocol) => (protocol, true),
+            None => (name, false),
+        };
+        let protocol = Protocol::find(protocol).ok_or_else(|| ListenerError::Protocol {
             name: name.to_owned(),
             listener: listener.to_owned(),
         })?;
@@ -92,12 +100,13 @@ impl Config {
                 _ => ListenerError::Address { listener: listener.to_owned(), cause },
             })?
             .ok_or_else(malformed)?;
-        Ok(self.listener(protocol, address, options))
+        Ok(self.listener(protocol, tls, address, options))
     }
 
     fn listener(
         &self,
         protocol: &'static Protocol,
+        tls: bool,
         address: SocketAddr,
         options: Options,
     ) -> ListenerSettings {
@@ -106,12 +115,13 @@ impl Config {
             ProofSetting::Command => Proof::Command,
         };
         let dials_back = match options.dial_back.unwrap_or(self.im.dial_back) {
-            // Behind a proxy the peer's address is the proxy's.
-            DialBack::Auto => proof == Proof::Tcp,
+            // Behind a proxy the peer's address is the proxy's. The connection back is
+            // plain TCP, so what TLS would hide would be open.
+            DialBack::Auto => proof == Proof::Tcp && !tls,
             DialBack::On => true,
             DialBack::Off => false,
         };
-        let options = ListenerOptions { proof, dials_back };
+        let options = ListenerOptions { proof, dials_back, tls };
         ListenerSettings { listener: Listener { protocol, options }, address }
     }
 }
@@ -139,11 +149,24 @@ mod tests {
             &["im=127.0.0.1:1", "im=127.0.0.1:2 proof=command", "im=[::1]:3  dial_back=off"],
             &["proof=tcp"],
         );
-        let options = |proof, dials_back| ListenerOptions { proof, dials_back };
+        let options = |proof, dials_back| ListenerOptions { proof, dials_back, tls: false };
         let expected =
             [options(Proof::Tcp, true), options(Proof::Command, false), options(Proof::Tcp, false)];
         let listeners = listeners.unwrap();
         assert_eq!(listeners.iter().map(|of| of.listener.options).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn clients_of_tls_are_dialled_back_only_where_that_is_wanted() {
+        let listeners = listeners(
+            &["im+tls=127.0.0.1:1", "im+tls=127.0.0.1:2 dial_back=on", "im=127.0.0.1:3"],
+            &[],
+        );
+        let listeners = listeners.unwrap();
+        let told: Vec<_> = listeners.iter().map(|of| of.listener.options.dials_back).collect();
+        assert_eq!(told, [false, true, true]);
+        let names: Vec<_> = listeners.iter().map(|of| of.listener.name().to_string()).collect();
+        assert_eq!(names, ["im+tls", "im+tls", "im"]);
     }
 
     #[test]

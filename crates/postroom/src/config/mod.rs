@@ -13,6 +13,7 @@ mod listeners;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ use toml::{Table, Value};
 use accounts::Accounts;
 pub(crate) use listeners::ListenerError;
 use sources::{Keys, one_line, read_file, utf8_pair};
+use tls::Tls;
+pub(crate) use tls::TlsError;
 
 const ENVIRONMENT_PREFIX: &str = "POSTROOM_";
 
@@ -48,6 +51,7 @@ pub(crate) struct Config {
     disk: Disk,
     store: Store,
     rates: Rates,
+    tls: Tls,
     connection: Connection,
     stop: Stop,
 }
