@@ -29,6 +29,7 @@ mod console;
 mod echo;
 mod error;
 mod exchange;
+mod fingerprint;
 mod im;
 mod input;
 mod line_splitter;
@@ -52,6 +53,7 @@ pub use arguments::{
 pub use board::{board, board_with};
 pub use chat::{chat, chat_with};
 pub use error::{ClientError, Deviation};
+pub use fingerprint::{Fingerprint, FingerprintError};
 pub use im::{im, im_with};
 pub use mail::{mail, mail_with};
 pub use password::password_from_file;
