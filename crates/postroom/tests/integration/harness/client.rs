@@ -2,11 +2,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::ClientConfig;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::support::PATIENCE;
+use super::tls::{self, TlsStream};
 
 /// Long enough for what was sent on loopback to have come.
 const SILENCE: Duration = Duration::from_millis(100);
@@ -14,9 +17,32 @@ const SILENCE: Duration = Duration::from_millis(100);
 const STUCK: Duration = Duration::from_millis(300);
 const RECEIVE_BUFFER_BYTES: usize = 4_096;
 
-/// One connection.
+/// One connection, over TCP or over TLS.
 pub(crate) struct Client {
-    input: BufReader<TcpStream>,
+    input: BufReader<Stream>,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream>),
+}
+
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => &tls.sock,
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buffer),
+            Self::Tls(tls) => tls.read(buffer),
+        }
+    }
 }
 
 impl Client {
@@ -41,10 +67,34 @@ impl Client {
     }
 
     pub(crate) fn over(stream: TcpStream) -> Self {
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self { input: BufReader::new(stream) }
+        prepare(&stream);
+        Self { input: BufReader::new(Stream::Plain(stream)) }
+    }
+
+    /// Connects and shakes hands.
+    pub(crate) fn connect_tls(address: SocketAddr, settings: &Arc<ClientConfig>) -> Self {
+        Self::try_connect_tls(TcpStream::connect(address).unwrap(), settings).unwrap()
+    }
+
+    /// Shakes hands, or says why not.
+    pub(crate) fn try_connect_tls(
+        stream: TcpStream,
+        settings: &Arc<ClientConfig>,
+    ) -> std::io::Result<Self> {
+        prepare(&stream);
+        let mut tls = tls::over(stream, settings);
+        while tls.conn.is_handshaking() {
+            tls.conn.complete_io(&mut tls.sock)?;
+        }
+        Ok(Self { input: BufReader::new(Stream::Tls(Box::new(tls))) })
+    }
+
+    /// TLS and the socket below it; what was received before is dropped.
+    pub(crate) fn into_tls(self) -> TlsStream {
+        match self.input.into_inner() {
+            Stream::Tls(tls) => *tls,
+            Stream::Plain(_) => panic!("this is a client without TLS"),
+        }
     }
 
     /// Accepts a connection that the server opens.
@@ -66,11 +116,14 @@ impl Client {
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
-        self.input.get_ref()
+        self.input.get_ref().socket()
     }
 
     pub(crate) fn into_stream(self) -> TcpStream {
-        self.input.into_inner()
+        match self.input.into_inner() {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(_) => panic!("this is a client of TLS"),
+        }
     }
 
     pub(crate) fn send(&mut self, text: &str) {
@@ -78,7 +131,14 @@ impl Client {
     }
 
     pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
-        self.input.get_mut().write_all(bytes).unwrap();
+        self.try_send_bytes(bytes).unwrap();
+    }
+
+    pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self.input.get_mut() {
+            Stream::Plain(socket) => socket.write_all(bytes),
+            Stream::Tls(tls) => tls.write_all(bytes),
+        }
     }
 
     /// The next line, without its line feed.
@@ -95,6 +155,13 @@ impl Client {
         } else {
             Err(format!("the connection ended after {line:?}"))
         }
+    }
+
+    /// The next byte, which may be of a line that is not UTF-8; `None` at the end.
+    pub(crate) fn byte(&mut self) -> std::io::Result<Option<u8>> {
+        let mut byte = [0];
+        let length = self.input.read(&mut byte)?;
+        Ok((length > 0).then_some(byte[0]))
     }
 
     /// What one receive call returns, as text.
@@ -153,14 +220,27 @@ impl Client {
 
     /// Everything until the server ends the connection in order.
     pub(crate) fn rest(&mut self) -> String {
-        let mut rest = String::new();
-        self.input.read_to_string(&mut rest).unwrap();
+        String::from_utf8(self.rest_bytes()).unwrap()
+    }
+
+    pub(crate) fn rest_bytes(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.input.read_to_end(&mut rest).unwrap();
         rest
     }
 
     /// Half-closes: ends this side and keeps reading.
     pub(crate) fn end(&mut self) {
+        self.say_end();
         self.stream().shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Sends the end of TLS, over TLS; the server may have closed.
+    fn say_end(&mut self) {
+        if let Stream::Tls(tls) = self.input.get_mut() {
+            tls.conn.send_close_notify();
+            let _ = tls.conn.complete_io(&mut tls.sock);
+        }
     }
 
     /// Resets the connection.
@@ -177,7 +257,8 @@ impl Client {
 
     /// Closes the connection; returns once the close has arrived at the server's
     /// socket, as [`reset`](Self::reset) does.
-    pub(crate) fn close(self) {
+    pub(crate) fn close(mut self) {
+        self.say_end();
         let ends = (self.stream().local_addr(), self.stream().peer_addr());
         drop(self);
         // There is no address where the server has reset the connection.
@@ -185,6 +266,12 @@ impl Client {
             wait_for_end(theirs.port(), ours.port());
         }
     }
+}
+
+fn prepare(stream: &TcpStream) {
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
 }
 
 /// Waits until the socket at port `here` knows that the one at `there` has ended.

@@ -14,3 +14,4 @@ pub(crate) mod strace;
 pub(crate) mod support;
 pub(crate) mod tcp_stage;
 pub(crate) mod terminal;
+pub(crate) mod tls;

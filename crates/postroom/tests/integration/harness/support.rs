@@ -5,10 +5,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postroom_protocol::PROTOCOLS;
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::ClientConfig;
 use tempfile::{NamedTempFile, TempDir};
 
 pub(crate) use super::client::Client;
@@ -78,6 +80,8 @@ pub(crate) struct Server {
     launcher: Vec<String>,
     arguments: Vec<String>,
     data: PathBuf,
+    /// Set where clients connect over TLS.
+    tls: Option<Arc<ClientConfig>>,
     /// Kept while the server may be restarted.
     _folder: Option<TempDir>,
 }
@@ -115,7 +119,15 @@ impl Server {
         let launcher = launcher.to_vec();
         let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let (child, listeners) = launch(&mut command_through(&launcher, data, &arguments));
-        Self { child, listeners, launcher, arguments, data: data.to_path_buf(), _folder: folder }
+        Self {
+            child,
+            listeners,
+            launcher,
+            arguments,
+            data: data.to_path_buf(),
+            tls: None,
+            _folder: folder,
+        }
     }
 
     /// Starts it again, after [`kill`](Self::kill) or [`stop`](Self::stop), on
@@ -145,7 +157,15 @@ impl Server {
     }
 
     pub(crate) fn connect(&self, protocol: &str) -> Client {
-        Client::connect(self.address(protocol))
+        match &self.tls {
+            Some(tls) => Client::connect_tls(self.address(&format!("{protocol}+tls")), tls),
+            None => Client::connect(self.address(protocol)),
+        }
+    }
+
+    /// From now on clients connect over TLS.
+    pub(crate) fn use_tls(&mut self, settings: Arc<ClientConfig>) {
+        self.tls = Some(settings);
     }
 
     /// A client of `mailbox`, logged in.
