@@ -156,6 +156,12 @@ impl Server {
         found.unwrap_or_else(|| panic!("no listener for {protocol}")).1
     }
 
+    /// The addresses of all listeners of this name.
+    pub(crate) fn addresses(&self, listener: &str) -> Vec<SocketAddr> {
+        let found = self.listeners.iter().filter(|(name, _)| name == listener);
+        found.map(|(_, address)| *address).collect()
+    }
+
     pub(crate) fn connect(&self, protocol: &str) -> Client {
         match &self.tls {
             Some(tls) => Client::connect_tls(self.address(&format!("{protocol}+tls")), tls),

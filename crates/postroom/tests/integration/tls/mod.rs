@@ -1,6 +1,7 @@
 //! Listeners with TLS: who may connect, what proves receipt, and the certificate.
 
 mod certificate;
+mod clients;
 mod handshake;
 mod proof;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 
 use crate::harness::logged::LoggedServer;
+use crate::harness::support::Server;
 use crate::harness::tls::{Authority, Pair, Valid};
 use tempfile::TempDir;
 
@@ -32,6 +34,13 @@ impl Secured {
         let client = authority.client();
         server.use_tls(Arc::clone(&client));
         Self { server, authority, client, pair, folder }
+    }
+
+    /// A server with this certificate; clients that are not under test connect without TLS.
+    fn with(pair: &Pair) -> Server {
+        let arguments = pair.arguments();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        Server::with(&arguments)
     }
 
     /// A port of a listener with TLS, in words.
