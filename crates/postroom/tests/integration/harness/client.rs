@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use rustls::ClientConfig;
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::stream::{Stream, prepare};
 use super::support::PATIENCE;
-use super::tls::{self, TlsStream};
+use super::tls::TlsStream;
 
 /// Long enough for what was sent on loopback to have come.
 const SILENCE: Duration = Duration::from_millis(100);
@@ -20,29 +21,6 @@ const RECEIVE_BUFFER_BYTES: usize = 4_096;
 /// One connection, over TCP or over TLS.
 pub(crate) struct Client {
     input: BufReader<Stream>,
-}
-
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream>),
-}
-
-impl Stream {
-    fn socket(&self) -> &TcpStream {
-        match self {
-            Self::Plain(socket) => socket,
-            Self::Tls(tls) => &tls.sock,
-        }
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.read(buffer),
-            Self::Tls(tls) => tls.read(buffer),
-        }
-    }
 }
 
 impl Client {
@@ -81,12 +59,7 @@ impl Client {
         stream: TcpStream,
         settings: &Arc<ClientConfig>,
     ) -> std::io::Result<Self> {
-        prepare(&stream);
-        let mut tls = tls::over(stream, settings);
-        while tls.conn.is_handshaking() {
-            tls.conn.complete_io(&mut tls.sock)?;
-        }
-        Ok(Self { input: BufReader::new(Stream::Tls(Box::new(tls))) })
+        Ok(Self { input: BufReader::new(Stream::shake_hands(stream, settings)?) })
     }
 
     /// TLS and the socket below it; what was received before is dropped.
@@ -135,10 +108,7 @@ impl Client {
     }
 
     pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        match self.input.get_mut() {
-            Stream::Plain(socket) => socket.write_all(bytes),
-            Stream::Tls(tls) => tls.write_all(bytes),
-        }
+        self.input.get_mut().write_all(bytes)
     }
 
     /// The next line, without its line feed.
@@ -231,16 +201,8 @@ impl Client {
 
     /// Half-closes: ends this side and keeps reading.
     pub(crate) fn end(&mut self) {
-        self.say_end();
+        self.input.get_mut().say_end();
         self.stream().shutdown(Shutdown::Write).unwrap();
-    }
-
-    /// Sends the end of TLS, over TLS; the server may have closed.
-    fn say_end(&mut self) {
-        if let Stream::Tls(tls) = self.input.get_mut() {
-            tls.conn.send_close_notify();
-            let _ = tls.conn.complete_io(&mut tls.sock);
-        }
     }
 
     /// Resets the connection.
@@ -258,7 +220,7 @@ impl Client {
     /// Closes the connection; returns once the close has arrived at the server's
     /// socket, as [`reset`](Self::reset) does.
     pub(crate) fn close(mut self) {
-        self.say_end();
+        self.input.get_mut().say_end();
         let ends = (self.stream().local_addr(), self.stream().peer_addr());
         drop(self);
         // There is no address where the server has reset the connection.
@@ -266,12 +228,6 @@ impl Client {
             wait_for_end(theirs.port(), ours.port());
         }
     }
-}
-
-fn prepare(stream: &TcpStream) {
-    stream.set_nodelay(true).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
 }
 
 /// Waits until the socket at port `here` knows that the one at `there` has ended.

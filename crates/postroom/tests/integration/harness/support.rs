@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use postroom_protocol::PROTOCOLS;
@@ -73,6 +74,14 @@ pub(crate) fn add_account(data: &Path, name: &str, password: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Which clients connect over TLS.
+struct UsesTls {
+    settings: Arc<ClientConfig>,
+    /// One in so many.
+    every: usize,
+    connections: AtomicUsize,
+}
+
 /// A running server with a data folder of its own, killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -81,7 +90,7 @@ pub(crate) struct Server {
     arguments: Vec<String>,
     data: PathBuf,
     /// Set where clients connect over TLS.
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<UsesTls>,
     /// Kept while the server may be restarted.
     _folder: Option<TempDir>,
 }
@@ -163,15 +172,31 @@ impl Server {
     }
 
     pub(crate) fn connect(&self, protocol: &str) -> Client {
-        match &self.tls {
-            Some(tls) => Client::connect_tls(self.address(&format!("{protocol}+tls")), tls),
-            None => Client::connect(self.address(protocol)),
+        match self.next_place(protocol) {
+            (address, Some(tls)) => Client::connect_tls(address, tls),
+            (address, None) => Client::connect(address),
+        }
+    }
+
+    /// Where the next client of a protocol connects, and with what, if over TLS.
+    pub(crate) fn next_place(&self, protocol: &str) -> (SocketAddr, Option<&Arc<ClientConfig>>) {
+        let tls = self.tls.as_ref().filter(|tls| {
+            tls.connections.fetch_add(1, Ordering::Relaxed).is_multiple_of(tls.every)
+        });
+        match tls {
+            Some(tls) => (self.address(&format!("{protocol}+tls")), Some(&tls.settings)),
+            None => (self.address(protocol), None),
         }
     }
 
     /// From now on clients connect over TLS.
     pub(crate) fn use_tls(&mut self, settings: Arc<ClientConfig>) {
-        self.tls = Some(settings);
+        self.share_tls(settings, 1);
+    }
+
+    /// From now on one client in so many connects over TLS.
+    pub(crate) fn share_tls(&mut self, settings: Arc<ClientConfig>, every: usize) {
+        self.tls = Some(UsesTls { settings, every, connections: AtomicUsize::new(0) });
     }
 
     /// A client of `mailbox`, logged in.
