@@ -121,10 +121,10 @@ impl<S: Store> Server<S> {
 
     /// Writes unsent bytes of a connection, as far as its socket has room.
     pub(crate) fn transmit(&mut self, key: ConnectionKey) {
-        if self.ends_in_handshake(key) {
-            return self.break_off(key, Broken::Tls(LEFT_ALONE));
-        }
         while let Some(connection) = self.connections.get_mut(key) {
+            if connection.transport.is_shaking_hands() {
+                return self.end_in_handshake(key);
+            }
             let bytes = self.engine.transmit(key, connection.transport.room());
             if bytes.is_empty() {
                 return;
@@ -150,10 +150,12 @@ impl<S: Store> Server<S> {
     }
 
     pub(crate) fn half_close(&mut self, key: ConnectionKey) {
-        if self.ends_in_handshake(key) {
-            self.break_off(key, Broken::Tls(LEFT_ALONE));
-        } else if let Some(connection) = self.connections.get_mut(key) {
-            connection.transport.half_close();
+        match self.connections.get_mut(key) {
+            Some(connection) if connection.transport.is_shaking_hands() => {
+                self.end_in_handshake(key);
+            }
+            Some(connection) => connection.transport.half_close(),
+            None => {}
         }
     }
 
@@ -163,12 +165,12 @@ impl<S: Store> Server<S> {
         }
     }
 
-    /// Whether a session is closed before its client has finished the handshake: nothing
-    /// can be told to it, so nothing is waited for.
-    fn ends_in_handshake(&mut self, key: ConnectionKey) -> bool {
-        let connection = self.connections.get_mut(key);
-        connection.is_some_and(|connection| connection.transport.is_shaking_hands())
-            && self.engine.is_closing(key)
+    /// Breaks a connection off whose session is closed before its client has finished the
+    /// handshake: nothing can be told to it, so nothing is waited for.
+    fn end_in_handshake(&mut self, key: ConnectionKey) {
+        if self.engine.is_closing(key) {
+            self.break_off(key, Broken::Tls(LEFT_ALONE));
+        }
     }
 
     pub(crate) fn break_off(&mut self, key: ConnectionKey, broken: Broken) {

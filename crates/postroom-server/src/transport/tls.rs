@@ -32,6 +32,7 @@ const HANDSHAKE: u8 = 22;
 
 const NOT_TLS: &str = "the client does not speak TLS";
 const LEFT: &str = "the client left during the TLS handshake";
+const FAILED: &str = "TLS with the client failed";
 
 /// TLS over TCP, at the server's side.
 pub(crate) struct Tls {
@@ -222,6 +223,9 @@ impl Tls {
             let part = &bytes[..bytes.len().min(WRITE_BYTES_MAX)];
             // Its buffer is empty, and longer than a record.
             self.encrypted = self.connection.writer().write(part).unwrap_or(0);
+            if self.encrypted == 0 {
+                return Err(self.fail(Broken::Tls(FAILED)));
+            }
             self.flush()?;
         }
         if self.connection.wants_write() {
@@ -300,7 +304,7 @@ fn reason(error: &rustls::Error) -> Broken {
         | Error::InappropriateHandshakeMessage { .. }
         | Error::PeerMisbehaved(_)
         | Error::PeerSentOversizedRecord => "the client violates the rules of TLS",
-        _ => "TLS with the client failed",
+        _ => FAILED,
     })
 }
 

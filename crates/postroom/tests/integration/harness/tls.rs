@@ -10,9 +10,11 @@ use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
 };
 use rustls::crypto::ring;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion, version,
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned,
+    SupportedProtocolVersion, version,
 };
 
 /// What `Client` uses over TLS.
@@ -99,6 +101,15 @@ impl Pair {
             format!("--set=tls.certificate={}", self.certificate.display()),
             format!("--set=tls.key={}", self.key.display()),
         ]
+    }
+
+    /// What a server in a test needs.
+    pub(crate) fn server(&self) -> Arc<ServerConfig> {
+        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let certificate = CertificateDer::from_pem_file(&self.certificate).unwrap();
+        let key = PrivateKeyDer::from_pem_file(&self.key).unwrap();
+        Arc::new(builder.with_single_cert(vec![certificate], key).unwrap())
     }
 
     /// The arguments of a server with this certificate that listens for each protocol,

@@ -1,15 +1,17 @@
 //! The clients of Postroom over TLS: whom they trust, and what they say otherwise.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Output;
 
+use rustls::{ServerConnection, StreamOwned};
 use tempfile::TempDir;
 
 use super::Secured;
 use crate::harness::logged::password;
 use crate::harness::support::run_program;
-use crate::harness::tls::{Authority, Valid};
+use crate::harness::tls::{Authority, Pair, Valid};
 
 /// Runs `postroom send` to a listener, for carol.
 fn send(host: &str, port: &str, options: &[&str]) -> Output {
@@ -196,6 +198,40 @@ fn every_client_works_over_tls() {
     // Nobody left without the end of TLS.
     let logged = secured.server.log();
     assert!(!logged.contains("close_notify"), "{logged}");
+}
+
+/// A server that answers a request of the board with these bytes, and ends TLS in order or
+/// only TCP; returns its port.
+fn answers_once(pair: &Pair, answer: &'static str, in_order: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let settings = pair.server();
+    std::thread::spawn(move || {
+        let connection = ServerConnection::new(settings).unwrap();
+        let mut tls = StreamOwned::new(connection, listener.accept().unwrap().0);
+        let mut request = Vec::new();
+        tls.read_to_end(&mut request).unwrap();
+        tls.write_all(answer.as_bytes()).unwrap();
+        if in_order {
+            tls.conn.send_close_notify();
+            tls.flush().unwrap();
+        }
+    });
+    port
+}
+
+#[test]
+fn an_answer_that_was_cut_is_no_answer() {
+    let (folder, authority) = (TempDir::new().unwrap(), Authority::new());
+    let pair = authority.issue(folder.path(), &["localhost"], Valid::Now);
+    for in_order in [true, false] {
+        let port = answers_once(&pair, "half a text", in_order);
+        let words = ["board", "-d", "localhost", &port, &ca(&pair.authority)];
+        let output = run_program(words, b"");
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(shown.contains("half a text"), in_order, "{output:?}");
+        assert_eq!(output.status.success(), in_order, "{output:?}");
+    }
 }
 
 #[test]

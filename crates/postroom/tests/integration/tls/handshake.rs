@@ -164,6 +164,20 @@ fn a_client_that_stalls_in_the_handshake_is_ended_by_the_login_limit() {
     }
 }
 
+#[test]
+fn a_stop_waits_for_no_handshake() {
+    let mut secured = Secured::start(&["--set=stop.limit_ms=600000"]);
+    let stalled = ["mailbox", "chat", "board"].map(|protocol| {
+        let address = secured.server.address(&format!("{protocol}+tls"));
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(&[22, 3, 1]).unwrap();
+        client
+    });
+    leave(secured.server.log_in("bob"));
+    assert!(secured.server.stop().success());
+    drop(stalled);
+}
+
 /// The first message of a handshake, from a client that never goes on.
 fn client_hello(secured: &Secured) -> Vec<u8> {
     let socket = TcpStream::connect(secured.server.address("mailbox")).unwrap();
