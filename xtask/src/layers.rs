@@ -39,7 +39,7 @@ const BELOW_SERVER: &[&str] = &[
     "postroom-engine",
 ];
 const RUNTIMES: &[&str] =
-    &["mio", "rand", "rusqlite", "rustix", "signal-hook", "socket2", "tokio", "tracing"];
+    &["mio", "rand", "rusqlite", "rustix", "rustls", "signal-hook", "socket2", "tokio", "tracing"];
 
 /// The one file of the server that may start threads.
 const THREADS: &str = "crates/postroom-server/src/threads.rs";

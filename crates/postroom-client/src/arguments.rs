@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 
+use crate::fingerprint::Fingerprint;
 use crate::server_address::{ServerAddress, parse_port};
 use crate::status;
 
@@ -35,6 +36,10 @@ pub struct MailArguments {
     /// Seconds to wait for the connection and for each answer
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
+
+    /// Whether and how to use TLS
+    #[command(flatten)]
+    pub tls: TlsArguments,
 }
 
 /// Leave one message; succeeds only once the server has stored it
@@ -74,6 +79,10 @@ pub struct SendArguments {
     /// Seconds to wait for the connection and for each answer
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
+
+    /// Whether and how to use TLS
+    #[command(flatten)]
+    pub tls: TlsArguments,
 }
 
 /// Print the earliest unread message, or all of them, and remove the printed
@@ -109,6 +118,10 @@ pub struct ReadArguments {
     /// Seconds to wait for the connection and for each answer
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
+
+    /// Whether and how to use TLS
+    #[command(flatten)]
+    pub tls: TlsArguments,
 }
 
 /// Talk with users who are logged in at the same time
@@ -137,6 +150,10 @@ pub struct ImArguments {
     /// take a minute more
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
+
+    /// Whether and how to use TLS
+    #[command(flatten)]
+    pub tls: TlsArguments,
 }
 
 /// Chat with everyone who is logged in
@@ -163,6 +180,10 @@ pub struct ChatArguments {
     /// Seconds to wait for the connection, for the login and for the end
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
+
+    /// Whether and how to use TLS
+    #[command(flatten)]
+    pub tls: TlsArguments,
 }
 
 /// Post a text to the board, or fetch the latest
@@ -208,6 +229,29 @@ pub struct BoardArguments {
     /// Seconds to wait for the connection and for the answer
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
+
+    /// Whether and how to use TLS
+    #[command(flatten)]
+    pub tls: TlsArguments,
+}
+
+/// Whether and how to use TLS
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "TLS")]
+pub struct TlsArguments {
+    /// Connect with TLS; the certificate must be for the host that is given, by an
+    /// authority that this computer knows
+    #[arg(long)]
+    pub tls: bool,
+
+    /// PEM file of the authorities to trust instead of this computer's; implies --tls
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+
+    /// SHA-256 fingerprint of the server's certificate, which is then trusted whatever
+    /// its name, authority and dates are, and no other; implies --tls
+    #[arg(long, value_name = "SHA256", conflicts_with = "ca")]
+    pub pin: Option<Fingerprint>,
 }
 
 /// Seconds of the longest time-out, so that a deadline never overflows.

@@ -99,6 +99,7 @@ pub fn chat_with<R: Read + AsFd>(
 fn options(arguments: &ChatArguments) -> Result<Options, ClientError> {
     Ok(Options {
         server: ServerAddress::new(&arguments.host, arguments.port),
+        tls: arguments.tls.clone(),
         timeout: arguments.timeout,
         name: arguments.name.clone(),
         password: password::from_file(arguments.password_file.as_deref())?,

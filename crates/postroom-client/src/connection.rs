@@ -15,25 +15,29 @@ use rustix::event::PollFlags;
 use crate::line_splitter::{LineSplitter, NextLine};
 use crate::signals::Signals;
 use crate::transport::{Received, Transport};
-use crate::{ANSWER_BYTES_MAX, ClientError, Deviation, ServerAddress};
+use crate::trust::Trust;
+use crate::{ANSWER_BYTES_MAX, ClientError, Deviation, ServerAddress, TlsArguments};
 
 /// Bytes that the server may leave unread before the client gives up.
 const OUTPUT_BYTES_MAX: usize = 65_536;
 
-/// A server and the addresses of its host name.
+/// A server, the addresses of its host name, and how it is trusted.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolved {
     server: ServerAddress,
     addresses: Vec<SocketAddr>,
+    /// Set where the connection is to be TLS.
+    trust: Option<Trust>,
 }
 
 impl Resolved {
     /// Looks the addresses up, which takes as long as the system's resolver
     /// allows.
-    pub(crate) fn new(server: ServerAddress) -> Result<Self, ClientError> {
+    pub(crate) fn new(server: ServerAddress, tls: &TlsArguments) -> Result<Self, ClientError> {
+        let trust = Trust::new(tls, server.host())?;
         let found = (server.host(), server.port()).to_socket_addrs().map(Vec::from_iter);
         match found {
-            Ok(addresses) => Ok(Self { server, addresses }),
+            Ok(addresses) => Ok(Self { server, addresses, trust }),
             Err(source) => Err(ClientError::HostUnknown { host: server.host().to_owned(), source }),
         }
     }
@@ -59,8 +63,8 @@ impl Connection {
         timeout: Duration,
         signals: &Signals,
     ) -> Result<Self, ClientError> {
-        let Resolved { server, addresses } = resolved;
-        match Transport::connect(&addresses, timeout, signals) {
+        let Resolved { server, addresses, trust } = resolved;
+        match Transport::connect(&addresses, trust.as_ref(), timeout, signals) {
             Ok(transport) => Ok(Self::over(transport, server, protocol, timeout)),
             Err(error) => Err(ClientError::connection(&server, timeout, error)),
         }

@@ -9,6 +9,7 @@ use postroom_model::{Name, NameError, PasswordError, Safe, TextError};
 use thiserror::Error;
 
 use crate::listener::{client_for, protocol_of};
+use crate::tls_failure::TlsFailure;
 use crate::{ANSWER_BYTES_MAX, LINE_BYTES_MAX, ServerAddress};
 
 /// Why a client gave up.
@@ -140,11 +141,14 @@ pub enum ClientError {
     },
     /// The server cannot reach the client's port.
     #[error(
-        "{server} could not connect back to this computer, so messages could not arrive; a firewall or NAT is in the way: use postroom chat, or allow connections from the server"
+        "{server} could not connect back to this computer, so messages could not arrive; {}",
+        dial_back_advice(*.tls)
     )]
     NotDialledBack {
         /// The server's address.
         server: ServerAddress,
+        /// Whether the connection that asked for it is TLS.
+        tls: bool,
     },
     /// The port for the server to connect back to cannot be opened.
     #[error("cannot open a port for {server} to connect back to: {source}")]
@@ -280,6 +284,36 @@ pub enum ClientError {
     /// in order then and do not return it.
     #[error("interrupted while waiting for the server")]
     Interrupted,
+    /// TLS with the server failed.
+    #[error("{server} {failure}")]
+    Tls {
+        /// The server's address.
+        server: ServerAddress,
+        /// Why.
+        failure: TlsFailure,
+    },
+    /// The file of authorities cannot be used.
+    #[error("cannot use the authorities in {} (--ca): {source}", path.display())]
+    AuthorityFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// This computer knows no authorities.
+    #[error(
+        "this computer knows no authorities that sign certificates; install them (the package ca-certificates), or use --ca or --pin"
+    )]
+    NoAuthorities,
+    /// No certificate can be for this host.
+    #[error("no certificate can be for the host {host}: use its name, or --pin")]
+    HostForTls {
+        /// The host as it was given.
+        host: String,
+    },
+    /// TLS cannot be used at all.
+    #[error("cannot use TLS: {0}")]
+    TlsUnusable(#[source] rustls::Error),
     /// Any other failure of the connection.
     #[error("the connection to {server} failed: {source}")]
     Connection {
@@ -343,6 +377,10 @@ impl ClientError {
     /// the client waited where it timed out.
     pub(crate) fn connection(server: &ServerAddress, timeout: Duration, source: io::Error) -> Self {
         let server = server.clone();
+        let source = match source.downcast() {
+            Ok(failure) => return Self::Tls { server, failure },
+            Err(source) => source,
+        };
         match source.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused { server },
             io::ErrorKind::TimedOut => Self::TimedOut { server, timeout },
@@ -360,6 +398,14 @@ pub(crate) fn refusal_causes(recipient: &Name) -> String {
     format!(
         "the mailbox of {recipient} may be full, the server's disk may be full, or {recipient} is new and the server takes no new users"
     )
+}
+
+fn dial_back_advice(tls: bool) -> &'static str {
+    if tls {
+        "over TLS a server does not, unless its listener has dial_back=on, since that connection is plain text: use postroom chat"
+    } else {
+        "a firewall or NAT is in the way: use postroom chat, or allow connections from the server"
+    }
 }
 
 fn login_advice(with_password: bool) -> &'static str {

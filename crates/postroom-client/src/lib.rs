@@ -7,7 +7,8 @@
 //! and a connection that ends in any other way than by `Exchange::leave` is
 //! reset, which confirms nothing.
 //!
-//! `transport` carries bytes and alone knows sockets. `connection` makes lines of
+//! `transport` carries bytes, over TLS where `trust` says whom to trust, and alone knows
+//! sockets. `connection` makes lines of
 //! them, and `exchange` waits for the answers to requests.
 //!
 //! A `mailbox` speaks one of two protocols over an `exchange`; its `answers` are
@@ -29,6 +30,7 @@ mod console;
 mod echo;
 mod error;
 mod exchange;
+mod fingerprint;
 mod im;
 mod input;
 mod line_splitter;
@@ -43,15 +45,19 @@ mod send;
 mod server_address;
 mod signals;
 mod status;
+mod tls_failure;
 mod transport;
+mod trust;
 mod typed;
 
 pub use arguments::{
     BoardArguments, ChatArguments, ImArguments, MailArguments, ReadArguments, SendArguments,
+    TlsArguments,
 };
 pub use board::{board, board_with};
 pub use chat::{chat, chat_with};
 pub use error::{ClientError, Deviation};
+pub use fingerprint::{Fingerprint, FingerprintError};
 pub use im::{im, im_with};
 pub use mail::{mail, mail_with};
 pub use password::password_from_file;
@@ -59,6 +65,7 @@ pub use read::{read, read_to};
 pub use send::{send, send_from};
 pub use server_address::{ServerAddress, ServerAddressError};
 pub use status::ExitStatus;
+pub use tls_failure::TlsFailure;
 
 /// Bytes of the longest line that a server accepts by default, without its line
 /// end.

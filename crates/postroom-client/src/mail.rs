@@ -61,7 +61,8 @@ fn converse<I: Input>(
     output: &mut dyn Write,
 ) -> Result<(), ClientError> {
     let password = password::from_file(arguments.password_file.as_deref())?;
-    let server = Resolved::new(ServerAddress::new(&arguments.host, arguments.port))?;
+    let server =
+        Resolved::new(ServerAddress::new(&arguments.host, arguments.port), &arguments.tls)?;
     // Not before: the resolver cannot be interrupted.
     let signals = listen().map_err(ClientError::Input)?;
     let mut input = input(signals.clone())?;

@@ -24,7 +24,7 @@ pub fn read(arguments: &ReadArguments) -> Result<(), ClientError> {
 pub fn read_to(arguments: &ReadArguments, output: &mut dyn Write) -> Result<(), ClientError> {
     let name = parse_name(&arguments.name)?;
     let password = password::from_file(arguments.password_file.as_deref())?;
-    let server = Resolved::new(arguments.server.clone())?;
+    let server = Resolved::new(arguments.server.clone(), &arguments.tls)?;
     let mut mailbox = StrictMailbox::open(server, arguments.timeout, Signals::default())?;
     mailbox.log_in(&name, password.as_ref())?;
     let mut is_empty = true;

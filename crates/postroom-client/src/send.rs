@@ -29,7 +29,7 @@ pub fn send_from(arguments: &SendArguments, input: &mut dyn Read) -> Result<(), 
         }
         other => other,
     })?;
-    let server = Resolved::new(arguments.server.clone())?;
+    let server = Resolved::new(arguments.server.clone(), &arguments.tls)?;
     let mut mailbox = StrictMailbox::open(server, arguments.timeout, Signals::default())?;
     mailbox.log_in(&name, password.as_ref())?;
     let composed = mailbox.send(&recipient, &text)?;

@@ -17,7 +17,7 @@ pub enum ExitStatus {
     Usage = 64,
     /// The message cannot be sent as it is (`EX_DATAERR`).
     Data = 65,
-    /// The password file cannot be read (`EX_NOINPUT`).
+    /// The password file, or that of `--ca`, cannot be read (`EX_NOINPUT`).
     NoInput = 66,
     /// The host name has no address (`EX_NOHOST`).
     NoHost = 68,
@@ -29,7 +29,8 @@ pub enum ExitStatus {
     InputOutput = 74,
     /// It may work later, and nothing was stored (`EX_TEMPFAIL`).
     Temporary = 75,
-    /// The port is not the listener that the client needs (`EX_PROTOCOL`).
+    /// The port is not the listener that the client needs, or the server's certificate is
+    /// not trusted (`EX_PROTOCOL`).
     Protocol = 76,
     /// The server did not let the name in (`EX_NOPERM`).
     NoPermission = 77,
@@ -50,15 +51,16 @@ Exit status, as in sysexits(3):
    1  read --fail-empty: nothing was unread
   64  the command line is wrong
   65  the message cannot be sent as it is, or the password cannot be used
-  66  the password file cannot be read
-  68  the host name has no address
+  66  the password file, or that of --ca, cannot be read
+  68  the host name has no address, or none that a certificate can be for
   69  the server has no way to connect back (im)
   71  the operating system refused something
   74  reading or writing failed; or the connection broke before the answer, so
       that the message may or may not be stored
   75  temporary failure, nothing was stored: no connection, no answer in time,
       a full mailbox, a full disk, a server that stops; try again later
-  76  the port is not the listener that the client needs
+  76  the port is not the listener that the client needs, or the server's
+      certificate is not trusted
   77  no permission: the server did not let the name in";
 
 impl ClientError {
@@ -79,10 +81,13 @@ impl ClientError {
             | Self::SeveralLines
             | Self::SeveralMessages { .. }
             | Self::Text(_) => ExitStatus::Data,
-            Self::PasswordFile { .. } => ExitStatus::NoInput,
-            Self::HostUnknown { .. } => ExitStatus::NoHost,
+            Self::PasswordFile { .. } | Self::AuthorityFile { .. } => ExitStatus::NoInput,
+            Self::HostUnknown { .. } | Self::HostForTls { .. } => ExitStatus::NoHost,
             Self::NotDialledBack { .. } => ExitStatus::Unavailable,
-            Self::Listen { .. } | Self::Terminal(_) => ExitStatus::System,
+            Self::Listen { .. }
+            | Self::Terminal(_)
+            | Self::NoAuthorities
+            | Self::TlsUnusable(_) => ExitStatus::System,
             Self::Output(_) | Self::Show(_) if self.is_quiet() => ExitStatus::Success,
             Self::Input(_) | Self::Output(_) | Self::Show(_) | Self::Unacknowledged(_) => {
                 ExitStatus::InputOutput
@@ -97,9 +102,10 @@ impl ClientError {
             | Self::Refused { .. }
             | Self::Stopped { .. }
             | Self::TimedOut { .. } => ExitStatus::Temporary,
-            Self::Deviation { .. } | Self::OtherListener { .. } | Self::Unanswered { .. } => {
-                ExitStatus::Protocol
-            }
+            Self::Deviation { .. }
+            | Self::OtherListener { .. }
+            | Self::Unanswered { .. }
+            | Self::Tls { .. } => ExitStatus::Protocol,
             Self::LoginClosed { .. }
             | Self::LoginRefused { .. }
             | Self::ImLoginRefused { .. }

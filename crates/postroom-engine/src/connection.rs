@@ -69,6 +69,10 @@ pub enum Broken {
     TimedOut,
     /// The operating system cannot watch it.
     Unwatched,
+    /// The bytes end without the end that TLS has for them: the peer may have sent more.
+    Truncated,
+    /// The peer violates the rules of TLS, in these words.
+    Tls(&'static str),
 }
 
 /// How a connection came to its end.
@@ -99,6 +103,11 @@ impl Ending {
             (_, Self::Broken(Broken::Unwatched)) => {
                 ("the system cannot watch the connection", true)
             }
+            (_, Self::Broken(Broken::Truncated)) => {
+                ("the connection ended without the end of TLS (close_notify)", false)
+            }
+            // Anyone can cause such lines without an account, so they are limited.
+            (_, Self::Broken(Broken::Tls(reason))) => (reason, true),
         }
     }
 }

@@ -81,7 +81,7 @@ pub use connection::Broken;
 pub use dial::Dialled;
 pub use input::Read;
 pub use key::ConnectionKey;
-pub use listener::{Listener, ListenerKey, ListenerOptions, Proof};
+pub use listener::{Listener, ListenerKey, ListenerName, ListenerOptions, Proof};
 pub use log::{Level, LogLine, What};
 pub use opening::Refused;
 pub use origin::Origin;

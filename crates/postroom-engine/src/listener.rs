@@ -1,5 +1,7 @@
 //! Listeners, as far as the engine knows them.
 
+use std::fmt;
+
 use postroom_model::Access;
 use postroom_protocol::Protocol;
 
@@ -24,6 +26,30 @@ pub struct ListenerOptions {
     /// Whether a connection begins with a header of the PROXY protocol, which tells whose it
     /// is.
     pub proxy_header: bool,
+    /// Whether its connections are TLS: to the engine that is a part of its name.
+    pub tls: bool,
+}
+
+/// The name of a listener, for the log: `mailbox`, or `mailbox+tls`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ListenerName {
+    protocol: &'static str,
+    tls: bool,
+}
+
+impl Listener {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> ListenerName {
+        ListenerName { protocol: self.protocol.name, tls: self.options.tls }
+    }
+}
+
+impl fmt::Display for ListenerName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.protocol)?;
+        if self.tls { formatter.write_str("+tls") } else { Ok(()) }
+    }
 }
 
 /// What proves that a message handed out has arrived.
@@ -40,8 +66,13 @@ pub enum Proof {
 
 impl Default for ListenerOptions {
     fn default() -> Self {
-        let (proof, dials_back) = (Proof::default(), true);
-        Self { proof, dials_back, proxy_header: false, access: Access::OPEN }
+        Self {
+            proof: Proof::default(),
+            dials_back: true,
+            access: Access::OPEN,
+            proxy_header: false,
+            tls: false,
+        }
     }
 }
 

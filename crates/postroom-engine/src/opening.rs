@@ -96,7 +96,9 @@ impl<S: Store> Engine<S> {
         }
         self.peers.enter(peer.ip().into(), self.now).map_err(|LimitMet(limit)| {
             self.log_refused(listener, peer, limit);
-            Refused { farewell: self.listeners.get(listener).protocol.refusal }
+            let Listener { protocol, options } = self.listeners.get(listener);
+            // It would need a handshake first.
+            Refused { farewell: if options.tls { "" } else { protocol.refusal } }
         })?;
         Ok(true)
     }
@@ -104,7 +106,8 @@ impl<S: Store> Engine<S> {
     /// Begins the session of a connection.
     pub(crate) fn begin(&mut self, front: ConnectionKey, newcomer: Newcomer, is_counted: bool) {
         let Newcomer { listener, peer, .. } = newcomer;
-        let Listener { protocol, options } = *self.listeners.get(listener);
+        let of = *self.listeners.get(listener);
+        let (Listener { protocol, options }, listener_name) = (of, of.name());
         let key = self.office.enter(newcomer.origin(), options.access);
         let mut outputs = Outputs::default();
         let state = (protocol.begin)(&self.settings.session, options.access, &mut outputs);
@@ -113,6 +116,7 @@ impl<S: Store> Engine<S> {
         self.sessions.insert(Session {
             protocol,
             listener,
+            listener_name,
             state,
             key,
             peer: peer.into(),

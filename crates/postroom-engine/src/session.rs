@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use crate::backlog::Backlog;
 use crate::dial::Dialling;
 use crate::key::ConnectionKey;
-use crate::listener::ListenerKey;
+use crate::listener::{ListenerKey, ListenerName};
 use crate::origin::Origin;
 use crate::rates::Buckets;
 use crate::recent::Position;
@@ -20,6 +20,8 @@ use crate::timers::Slot;
 pub(crate) struct Session {
     pub(crate) protocol: &'static Protocol,
     pub(crate) listener: ListenerKey,
+    /// The name of the listener, for the log.
+    pub(crate) listener_name: ListenerName,
     /// What the protocol makes of the client's bytes.
     pub(crate) state: Box<dyn postroom_protocol::Session>,
     pub(crate) key: SessionKey,
@@ -71,7 +73,7 @@ impl Session {
     pub(crate) fn origin(&self) -> Origin {
         Origin {
             peer: SocketAddr::new(self.peer.ip, self.peer.port),
-            listener: self.protocol.name,
+            listener: self.listener_name,
             account: self.account.clone(),
         }
     }

@@ -48,6 +48,14 @@ impl<S: Store> Engine<S> {
         &bytes[..room.min(bytes.len())]
     }
 
+    /// Whether the session of a connection is closed, so that nothing but what waits is
+    /// transmitted any more.
+    #[must_use]
+    pub fn is_closing(&self, key: ConnectionKey) -> bool {
+        let phase = self.connections.get(key.index()).map(|connection| connection.phase);
+        matches!(phase, Some(Phase::Closing(_) | Phase::Draining(_)))
+    }
+
     /// The socket has taken so many of the bytes.
     pub fn transmitted(&mut self, now: Instant, key: ConnectionKey, bytes: usize) {
         self.now = now;

@@ -2,15 +2,17 @@
 
 use std::io::{self, Write as _};
 use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
 use postroom_engine::{Broken, ListenerKey, Refused};
 use postroom_store::Store;
+use rustls::ServerConfig;
 
 use crate::connection::{Connection, Peer};
 use crate::event_loop::Server;
-use crate::transport::Plain;
+use crate::transport::Transport;
 
 /// Connections accepted in a turn: about a millisecond.
 const ACCEPTS_MAX: u32 = 64;
@@ -97,6 +99,13 @@ impl<S: Store> Server<S> {
         }
     }
 
+    /// What a new connection of a listener gets, if the listener has TLS.
+    fn tls_of(&self, listener: ListenerKey) -> Option<Arc<ServerConfig>> {
+        let listening = self.listeners.iter().find(|listening| listening.key == listener)?;
+        let has_tls = listening.bound.settings.listener.options.tls;
+        self.tls.as_ref().filter(|_| has_tls).map(|tls| Arc::clone(&tls.0))
+    }
+
     fn begin(
         &mut self,
         mut socket: TcpStream,
@@ -108,7 +117,16 @@ impl<S: Store> Server<S> {
             Ok(key) => key,
             Err(refused) => return turn_away(&mut socket, refused),
         };
-        self.connections.insert(key, Connection::new(Plain::new(socket), peer));
+        let transport = match self.tls_of(listener) {
+            Some(tls) => Transport::tls(socket, tls),
+            None => Ok(Transport::plain(socket)),
+        };
+        match transport {
+            Ok(transport) => {
+                self.connections.insert(key, Connection::new(transport, peer));
+            }
+            Err(broken) => return self.break_off(key, broken),
+        }
         if let Err(error) = self.watch(key) {
             tracing::error!(%error, "cannot watch a connection");
             self.engine.broken(self.now, key, Broken::Unwatched);
@@ -118,7 +136,7 @@ impl<S: Store> Server<S> {
         // A client that sends first has often sent already.
         match peer {
             Peer::Header => self.read_header(key, false),
-            _ => self.engine.readable(key),
+            _ => self.take_input(key),
         }
     }
 }

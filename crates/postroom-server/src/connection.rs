@@ -2,12 +2,14 @@
 
 use postroom_engine::ConnectionKey;
 
-use crate::transport::Plain;
+use crate::transport::Transport;
 
 /// A connection and the state of its socket.
 pub(crate) struct Connection {
-    pub(crate) transport: Plain,
+    pub(crate) transport: Transport,
     pub(crate) peer: Peer,
+    /// Listed among the connections whose handshake goes on.
+    pub(crate) in_handshakes: bool,
 }
 
 /// The state of the peer's side of the connection.
@@ -25,8 +27,8 @@ pub(crate) enum Peer {
 }
 
 impl Connection {
-    pub(crate) fn new(transport: Plain, peer: Peer) -> Self {
-        Self { transport, peer }
+    pub(crate) fn new(transport: Transport, peer: Peer) -> Self {
+        Self { transport, peer, in_handshakes: false }
     }
 }
 
@@ -40,10 +42,6 @@ impl Connections {
             self.0.resize_with(key.index() + 1, || None);
         }
         self.0[key.index()] = Some(connection);
-    }
-
-    pub(crate) fn get(&self, key: ConnectionKey) -> Option<&Connection> {
-        self.0.get(key.index())?.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, key: ConnectionKey) -> Option<&mut Connection> {

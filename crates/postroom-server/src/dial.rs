@@ -10,7 +10,7 @@ use postroom_store::Store;
 use crate::connection::{Connection, Peer};
 use crate::event_loop::Server;
 use crate::listener::KeepAlive;
-use crate::transport::{Plain, Transport};
+use crate::transport::Transport;
 
 impl<S: Store> Server<S> {
     /// Begins to connect to the peer of `front`, at another port.
@@ -22,13 +22,13 @@ impl<S: Store> Server<S> {
     }
 
     fn connect(&mut self, key: ConnectionKey, front: ConnectionKey, port: u16) -> io::Result<()> {
-        let front = self.connections.get(front).ok_or(io::ErrorKind::NotConnected)?;
+        let front = self.connections.get_mut(front).ok_or(io::ErrorKind::NotConnected)?;
         // The addresses keep their scope: a link-local IPv6 address needs it.
         let (mut from, mut to) = front.transport.addresses()?;
         from.set_port(0);
         to.set_port(port);
         let socket = open(from, to, self.keep_alive)?;
-        self.connections.insert(key, Connection::new(Plain::new(socket), Peer::Dialled));
+        self.connections.insert(key, Connection::new(Transport::plain(socket), Peer::Dialled));
         self.watch(key)
     }
 

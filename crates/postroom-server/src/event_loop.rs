@@ -5,28 +5,29 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use postroom_engine::{Broken, ConnectionKey, Engine, ListenerKey, Output, Read};
+use postroom_engine::{ConnectionKey, Engine, ListenerKey, Output};
 use postroom_protocol::{Category, Report};
 use postroom_store::{Job, JobDone as _, Store, StoreFailure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
+use crate::certificate::{Certificate, CertificateError, TlsSettings};
 use crate::commits::{Commits, GATHERING, timestamp};
-use crate::connection::{Connections, Peer};
+use crate::connection::Connections;
+use crate::handshakes::Handshakes;
 use crate::listener::{BoundListener, KeepAlive};
 use crate::log_line;
 use crate::parts::{Parts, Passwords, Reporter};
 use crate::signals::CaughtSignals;
-use crate::threads::{Threads, Told};
-use crate::transport::Transport as _;
+use crate::threads::{Sources, Threads, Told};
 use crate::{ServerError, ServerSettings};
 
 const THREADS: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const FIRST_LISTENER: usize = 2;
-const FIRST_CONNECTION: usize = 1 << 16;
+pub(crate) const FIRST_CONNECTION: usize = 1 << 16;
 
 /// Maximum bytes of a read; the engine asks for no more.
-const READ_BYTES: usize = 8 << 10;
+pub(crate) const READ_BYTES: usize = 8 << 10;
 /// Turns in which what has arrived is taken once a stop was asked for.
 const LAST_TURNS: u32 = 64;
 /// Maximum events of a poll; a turn has two. Each may be the end of a session.
@@ -37,7 +38,7 @@ pub struct Server<S: Store> {
     pub(crate) engine: Engine<S>,
     stop_limit: Duration,
     pub(crate) keep_alive: KeepAlive,
-    poll: Poll,
+    pub(crate) poll: Poll,
     signals: CaughtSignals,
     commits: Commits,
     threads: Threads<S::Job>,
@@ -49,10 +50,13 @@ pub struct Server<S: Store> {
     /// The listener that a connection was last accepted from.
     pub(crate) next_listener: usize,
     pub(crate) connections: Connections,
+    pub(crate) handshakes: Handshakes,
+    /// What new connections of TLS get, if a listener has it.
+    pub(crate) tls: Option<TlsSettings>,
     reporter: Box<dyn Reporter>,
     /// The start of this turn.
     pub(crate) now: Instant,
-    buffer: Box<[u8]>,
+    pub(crate) buffer: Box<[u8]>,
     stop: Stop,
 }
 
@@ -83,7 +87,8 @@ impl<S: Store> Server<S> {
         parts: Parts<S>,
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> Result<Self, ServerError> {
-        let Parts { settings, store, listeners, mut signals, passwords, reporter } = parts;
+        let Parts { settings, store, listeners, mut signals, passwords, certificate, reporter } =
+            parts;
         let ServerSettings { engine: settings, commits, stop_limit, keep_alive } = settings;
         let now = Instant::now();
         let mut engine = Engine::new(now, settings, store);
@@ -103,8 +108,10 @@ impl<S: Store> Server<S> {
             engine.use_password_file(first);
             source
         });
+        let (tls, files) = certificate.map(|Certificate { first, files }| (first, files)).unzip();
         let threads =
-            Threads::start(waker, source, housekeeping).map_err(refused("start a thread"))?;
+            Threads::start(waker, Sources { passwords: source, certificate: files }, housekeeping)
+                .map_err(refused("start a thread"))?;
         let mut server = Self {
             engine,
             stop_limit,
@@ -118,6 +125,8 @@ impl<S: Store> Server<S> {
             is_short: false,
             next_listener: 0,
             connections: Connections::default(),
+            handshakes: Handshakes::default(),
+            tls,
             reporter,
             now,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
@@ -180,6 +189,7 @@ impl<S: Store> Server<S> {
         for event in events {
             self.event(event);
         }
+        self.shake_hands();
         self.read();
     }
 
@@ -195,7 +205,8 @@ impl<S: Store> Server<S> {
 
     /// Waits until there is work.
     fn wait(&mut self, events: &mut Events) -> Result<(), ServerError> {
-        let timeout = if self.engine.has_work_in_memory() || self.may_accept() {
+        let waits_for_turn = self.handshakes.has_any() || self.engine.has_work_in_memory();
+        let timeout = if waits_for_turn || self.may_accept() {
             Some(Duration::ZERO)
         } else if self.engine.has_work() {
             let gathers = self.commits.is_gathering();
@@ -213,6 +224,7 @@ impl<S: Store> Server<S> {
         };
         self.poll_for(events, timeout)?;
         self.now = Instant::now();
+        self.handshakes.begin_turn();
         self.engine.begin_turn(self.now);
         Ok(())
     }
@@ -246,77 +258,6 @@ impl<S: Store> Server<S> {
         }
     }
 
-    fn connection_event(&mut self, key: ConnectionKey, event: &mio::event::Event) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        match connection.peer {
-            Peer::Dialled => return self.dial_event(key, event.is_read_closed()),
-            Peer::Header => return self.read_header(key, event.is_read_closed()),
-            Peer::Open | Peer::Ending | Peer::Ended => {}
-        }
-        if event.is_read_closed() && connection.peer == Peer::Open {
-            connection.peer = Peer::Ending;
-        }
-        if event.is_error() && !self.engine.takes_bytes(key) {
-            // A reset: no read would report it.
-            let error = connection.transport.take_error();
-            self.break_off(key, error.map_or(ErrorKind::ConnectionReset, |error| error.kind()));
-            return;
-        }
-        let waits_for_room = event.is_writable() && connection.transport.regain_room();
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            self.engine.readable(key);
-        }
-        if waits_for_room {
-            self.transmit(key);
-        }
-    }
-
-    pub(crate) fn watch(&mut self, key: ConnectionKey) -> io::Result<()> {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return Ok(());
-        };
-        self.poll.registry().register(
-            connection.transport.socket(),
-            Token(FIRST_CONNECTION + key.index()),
-            Interest::READABLE | Interest::WRITABLE,
-        )
-    }
-
-    /// Reads what the engine wants read in this turn.
-    fn read(&mut self) {
-        while let Some(read) = self.engine.next_read(self.now) {
-            self.read_from(read);
-        }
-    }
-
-    fn read_from(&mut self, Read { connection: key, bytes_max, proves }: Read) {
-        let (engine, now) = (&mut self.engine, self.now);
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        // Sampled before the bytes are read, see `Engine::received`.
-        let acknowledged = proves.then(|| connection.transport.acknowledged());
-        let buffer = &mut self.buffer[..bytes_max.min(READ_BYTES)];
-        match connection.transport.read(buffer) {
-            Ok(0) => {
-                connection.peer = Peer::Ended;
-                engine.half_closed(now, key, acknowledged);
-            }
-            Ok(length) => {
-                // Bytes that arrive after a short read cause a new event, a half-close
-                // already reported does not.
-                if length < buffer.len() && connection.peer != Peer::Ending {
-                    engine.drained(key);
-                }
-                engine.received(now, key, &self.buffer[..length], acknowledged);
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => engine.drained(key),
-            Err(error) => self.break_off(key, error.kind()),
-        }
-    }
-
     /// Carries out the engine's outputs.
     pub(crate) fn perform(&mut self) {
         while let Some(output) = self.engine.next_output(self.now) {
@@ -325,13 +266,9 @@ impl<S: Store> Server<S> {
                     self.commits.sent();
                     self.transmit(key);
                 }
-                Output::HalfClose(key) => {
-                    if let Some(connection) = self.connections.get_mut(key) {
-                        connection.transport.half_close();
-                    }
-                }
+                Output::HalfClose(key) => self.half_close(key),
                 Output::Close(key) => {
-                    self.connections.remove(key);
+                    self.close(key);
                     // A waiting connection can now be accepted.
                     self.connections_may_wait();
                 }
@@ -340,36 +277,6 @@ impl<S: Store> Server<S> {
                 Output::Report(report) => self.reporter.report(&report),
             }
         }
-    }
-
-    /// Writes unsent bytes of a connection, as far as its socket has room.
-    fn transmit(&mut self, key: ConnectionKey) {
-        while let Some(connection) = self.connections.get_mut(key) {
-            let bytes = self.engine.transmit(key, connection.transport.room());
-            if bytes.is_empty() {
-                return;
-            }
-            let is_all = |written| written == bytes.len();
-            match connection.transport.write(bytes) {
-                Ok(written) if is_all(written) => {
-                    self.engine.transmitted(self.now, key, written);
-                    return;
-                }
-                Ok(written) => self.engine.transmitted(self.now, key, written),
-                Err(error) => {
-                    self.break_off(key, error.kind());
-                    return;
-                }
-            }
-        }
-    }
-
-    pub(crate) fn break_off(&mut self, key: ConnectionKey, error: ErrorKind) {
-        let broken = match error {
-            ErrorKind::TimedOut => Broken::TimedOut,
-            _ => Broken::Reset,
-        };
-        self.engine.broken(self.now, key, broken);
     }
 
     /// Runs the store's next job, if there is one: commits the requests of all sessions
@@ -414,19 +321,15 @@ impl<S: Store> Server<S> {
         }
     }
 
-    fn ask_for_acknowledgements(&mut self) {
-        let connections = &self.connections;
-        self.engine.ask_for_acknowledgements(self.now, |key| {
-            connections.get(key).map_or(0, |connection| connection.transport.acknowledged())
-        });
-    }
-
     /// Handles signals: the first stop signal requests an orderly stop, the second an
-    /// immediate one; SIGHUP rereads the passwords.
+    /// immediate one; SIGHUP rereads the passwords and the certificate.
     fn signal(&mut self) {
         for signal in self.signals.pending() {
             match (signal, self.stop) {
-                (SIGHUP, _) => self.engine.ask_for_passwords(),
+                (SIGHUP, _) => {
+                    self.engine.ask_for_passwords();
+                    self.threads.read_certificate();
+                }
                 // Some tools send it to ask for a state report; its default action
                 // would end the server.
                 (SIGUSR1, _) => {}
@@ -437,6 +340,17 @@ impl<S: Store> Server<S> {
                 }
                 _ => self.stop = Stop::Until(self.now),
             }
+        }
+    }
+
+    /// Gives new connections the certificate that was read, if it can be used.
+    fn use_certificate(&mut self, read: Result<TlsSettings, CertificateError>) {
+        match read {
+            Ok(tls) => {
+                self.tls = Some(tls);
+                tracing::info!("the certificate was read; new connections get it");
+            }
+            Err(error) => tracing::error!("the certificate in use is kept: {error}"),
         }
     }
 
@@ -479,6 +393,7 @@ impl<S: Store> Server<S> {
                 Told::Checked(checked) => self.engine.checked(checked),
                 Told::PasswordsRead(read) => self.engine.passwords_read(read),
                 Told::NoSalt(cause) => return Err(refused("get random bytes")(cause)),
+                Told::CertificateRead(read) => self.use_certificate(read),
                 Told::Failed(failure) => return Err(failure.into()),
                 Told::Panicked(thread) => return Err(ServerError::Panicked { thread }),
             }

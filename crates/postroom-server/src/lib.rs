@@ -8,10 +8,12 @@
 //! thread too (`commits.rs`): then the loop waits for no sync.
 
 mod accept;
+mod certificate;
 mod commits;
 mod connection;
 mod dial;
 mod event_loop;
+mod handshakes;
 mod listener;
 mod log_line;
 mod parts;
@@ -19,6 +21,7 @@ mod proxied;
 mod settings;
 mod signals;
 mod socket;
+mod sockets;
 mod threads;
 mod transport;
 
@@ -29,6 +32,7 @@ use postroom_engine::Listener;
 use postroom_store::StoreFailure;
 use thiserror::Error;
 
+pub use certificate::{Certificate, CertificateError, CertificateFiles, TlsSettings};
 pub use commits::{CommitPath, CommitSettings};
 pub use event_loop::Server;
 pub use listener::{BoundListener, KeepAlive, ListenError, bind};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::net::TcpListener;
-use postroom_engine::Listener;
+use postroom_engine::ListenerName;
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 use thiserror::Error;
 
@@ -57,10 +57,10 @@ pub struct BoundListener {
 
 /// The server cannot listen on an address.
 #[derive(Debug, Error)]
-#[error("cannot listen for {protocol} on {address}: {cause}{}", advice(cause))]
+#[error("cannot listen for {listener} on {address}: {cause}{}", advice(cause))]
 pub struct ListenError {
-    /// The protocol.
-    pub protocol: &'static str,
+    /// Its name.
+    pub listener: ListenerName,
     /// The address.
     pub address: SocketAddr,
     /// The operating system's error.
@@ -81,13 +81,13 @@ pub fn bind(
     settings: ListenerSettings,
     keep_alive: KeepAlive,
 ) -> Result<BoundListener, ListenError> {
-    let ListenerSettings { listener: Listener { protocol, .. }, address } = settings;
+    let ListenerSettings { listener, address } = settings;
     open(address, keep_alive)
         .and_then(|listener| {
             let settings = ListenerSettings { address: listener.local_addr()?, ..settings };
             Ok(BoundListener { listener, settings })
         })
-        .map_err(|cause| ListenError { protocol: protocol.name, address, cause })
+        .map_err(|cause| ListenError { listener: listener.name(), address, cause })
 }
 
 /// Connections inherit the options of their listener, which saves four system calls per

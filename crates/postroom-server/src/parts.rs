@@ -3,6 +3,7 @@
 use postroom_office::{FilePasswords, PasswordRead, PasswordsRead};
 use postroom_protocol::Report;
 
+use crate::certificate::Certificate;
 use crate::listener::BoundListener;
 use crate::settings::ServerSettings;
 use crate::signals::CaughtSignals;
@@ -19,6 +20,8 @@ pub struct Parts<S> {
     pub signals: CaughtSignals,
     /// The password file, if there is one.
     pub passwords: Option<Passwords>,
+    /// The certificate and its key, if a listener has TLS.
+    pub certificate: Option<Certificate>,
     /// The operator's report.
     pub reporter: Box<dyn Reporter>,
 }

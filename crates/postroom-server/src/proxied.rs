@@ -13,7 +13,7 @@ use postroom_store::Store;
 use crate::accept::turn_away;
 use crate::connection::Peer;
 use crate::event_loop::Server;
-use crate::transport::Transport as _;
+use crate::transport::broken;
 
 impl<S: Store> Server<S> {
     /// Looks at what has come of a header. The peer may have half-closed.
@@ -26,16 +26,16 @@ impl<S: Store> Server<S> {
         let (length, is_over) = match peek(socket, &mut bytes) {
             Ok(length) => (length, is_read_closed || length == 0),
             Err(error) if error.kind() == ErrorKind::WouldBlock => (0, is_read_closed),
-            Err(error) => return self.break_off(key, error.kind()),
+            Err(error) => return self.break_off(key, broken(&error)),
         };
         match self.engine.header(self.now, key, &bytes[..length], is_over) {
             HeaderRead::More => {}
             HeaderRead::Whole(length) => {
                 if let Err(error) = socket.read_exact(&mut bytes[..length]) {
-                    return self.break_off(key, error.kind());
+                    return self.break_off(key, broken(&error));
                 }
                 connection.peer = if is_read_closed { Peer::Ending } else { Peer::Open };
-                self.engine.readable(key);
+                self.take_input(key);
             }
             HeaderRead::Refused(refused) => {
                 turn_away(socket, refused);

@@ -1,8 +1,8 @@
 //! The threads beside the event loop. Only this module starts threads.
 //!
 //! Two threads check passwords, which is slow by design, below the priority of the event
-//! loop; one reads the password file, which may be on a slow disk; one runs the store's
-//! jobs while the store's disk is slow; one does the store's housekeeping. The server joins
+//! loop; one reads the password file, which may be on a slow disk, and one the certificate;
+//! one runs the store's jobs while the store's disk is slow; one does the store's housekeeping. The server joins
 //! all of them when it ends, except a read that hangs.
 
 use std::io;
@@ -18,6 +18,7 @@ use postroom_store::{Job, StoreFailure};
 use rustix::process::nice;
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use crate::certificate::{CertificateError, CertificateFiles, TlsSettings};
 use crate::parts::PasswordSource;
 
 /// Concurrent password checks; each takes 19 MiB.
@@ -36,6 +37,7 @@ pub(crate) enum Told<D> {
     PasswordsRead(PasswordsRead),
     /// The operating system gives no random bytes.
     NoSalt(io::Error),
+    CertificateRead(Result<TlsSettings, CertificateError>),
     Failed(StoreFailure),
     /// The thread of this name has panicked.
     Panicked(String),
@@ -54,16 +56,24 @@ pub(crate) struct Threads<J: Job> {
     idle_checkers: usize,
     /// Set at a stop: checks that have not begun are skipped.
     stopping: Arc<AtomicBool>,
-    reader: Option<Reader>,
+    passwords: Option<Reader<PasswordRead>>,
+    certificate: Option<Reader<()>>,
     told: Receiver<Told<J::Done>>,
     handles: Vec<JoinHandle<()>>,
 }
 
-/// The thread that reads the password file.
+/// The files that threads read.
+pub(crate) struct Sources {
+    pub(crate) passwords: Option<Box<dyn PasswordSource>>,
+    pub(crate) certificate: Option<CertificateFiles>,
+}
+
+/// A thread that reads a file.
 #[derive(Debug)]
-struct Reader {
-    reads: Sender<PasswordRead>,
-    is_reading: bool,
+struct Reader<T> {
+    reads: Sender<T>,
+    /// Reads that have not come back.
+    under_way: usize,
     handle: JoinHandle<()>,
 }
 
@@ -117,7 +127,7 @@ fn spawn<D: Send + 'static>(
 impl<J: Job> Threads<J> {
     pub(crate) fn start(
         waker: Waker,
-        passwords: Option<Box<dyn PasswordSource>>,
+        sources: Sources,
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> io::Result<Self> {
         let (told_in, told) = channel();
@@ -138,7 +148,17 @@ impl<J: Job> Threads<J> {
                 notifier.tell(Told::Committed(job.run()));
             }
         })?;
-        let reader = passwords.map(|source| Reader::start(source, &notifier)).transpose()?;
+        let Sources { passwords, certificate } = sources;
+        let read_passwords = |mut source: Box<dyn PasswordSource>| {
+            Reader::start("password-file", &notifier, move |read| {
+                Told::PasswordsRead(source.read(read))
+            })
+        };
+        let read_certificate = |files: CertificateFiles| {
+            Reader::start("certificate", &notifier, move |()| Told::CertificateRead(files.read()))
+        };
+        let passwords = passwords.map(read_passwords).transpose()?;
+        let certificate = certificate.map(read_certificate).transpose()?;
         handles.push(spawn("housekeeping", &notifier, move |notifier| {
             if let Err(failure) = housekeeping() {
                 notifier.tell(Told::Failed(failure));
@@ -151,7 +171,8 @@ impl<J: Job> Threads<J> {
             checks: Some(checks),
             idle_checkers: CHECKERS,
             stopping,
-            reader,
+            passwords,
+            certificate,
             told,
             handles,
         })
@@ -194,21 +215,27 @@ impl<J: Job> Threads<J> {
 
     /// Starts a read of the password file; the previous read has ended.
     pub(crate) fn read_passwords(&mut self, read: PasswordRead) {
-        if let Some(reader) = &mut self.reader {
-            reader.is_reading = true;
-            // The receiver lives until `reads` is dropped.
-            let _ = reader.reads.send(read);
+        if let Some(reader) = &mut self.passwords {
+            reader.read(read);
+        }
+    }
+
+    /// Starts a read of the certificate, if there is one.
+    pub(crate) fn read_certificate(&mut self) {
+        if let Some(reader) = &mut self.certificate {
+            reader.read(());
         }
     }
 
     /// Takes a message from a thread.
     pub(crate) fn take_told(&mut self) -> Option<Told<J::Done>> {
         let told = self.told.try_recv().ok()?;
-        match (&told, &mut self.reader) {
-            (Told::Committed(_), _) => self.jobs_under_way -= 1,
-            (Told::Checked(_), _) => self.idle_checkers += 1,
-            (Told::PasswordsRead(_), Some(reader)) => reader.is_reading = false,
-            _ => {}
+        match &told {
+            Told::Committed(_) => self.jobs_under_way -= 1,
+            Told::Checked(_) => self.idle_checkers += 1,
+            Told::PasswordsRead(_) => self.passwords.iter_mut().for_each(Reader::came_back),
+            Told::CertificateRead(_) => self.certificate.iter_mut().for_each(Reader::came_back),
+            Told::NoSalt(_) | Told::Failed(_) | Told::Panicked(_) => {}
         }
         Some(told)
     }
@@ -221,14 +248,8 @@ impl<J: Job> Threads<J> {
         // With what has come back and was not taken: as long as a job keeps the store's
         // files, its housekeeping does not end.
         drop(self.told);
-        if let Some(Reader { reads, is_reading, handle }) = self.reader {
-            drop(reads);
-            // A read that hangs must not block the stop: its thread is not joined and
-            // ends with the process.
-            if !is_reading || handle.is_finished() {
-                self.handles.push(handle);
-            }
-        }
+        let readers = [self.passwords.map(Reader::end), self.certificate.map(Reader::end)];
+        self.handles.extend(readers.into_iter().flatten().flatten());
         self.handles.into_iter().for_each(join);
     }
 }
@@ -240,18 +261,36 @@ fn join(handle: JoinHandle<()>) {
     }
 }
 
-impl Reader {
+impl<T: Send + 'static> Reader<T> {
     fn start<D: Send + 'static>(
-        mut source: Box<dyn PasswordSource>,
+        name: &str,
         notifier: &Notifier<D>,
+        mut read: impl FnMut(T) -> Told<D> + Send + 'static,
     ) -> io::Result<Self> {
         let (reads, queue) = channel();
-        let handle = spawn("password-file", notifier, move |notifier| {
-            for read in queue {
-                notifier.tell(Told::PasswordsRead(source.read(read)));
+        let handle = spawn(name, notifier, move |notifier| {
+            for asked in queue {
+                notifier.tell(read(asked));
             }
         })?;
-        Ok(Self { reads, is_reading: false, handle })
+        Ok(Self { reads, under_way: 0, handle })
+    }
+
+    fn read(&mut self, asked: T) {
+        self.under_way += 1;
+        // The receiver lives until `reads` is dropped.
+        let _ = self.reads.send(asked);
+    }
+
+    fn came_back(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// Ends the thread; returns it to be joined. A read that hangs must not block the stop:
+    /// its thread is not joined and ends with the process.
+    fn end(self) -> Option<JoinHandle<()>> {
+        drop(self.reads);
+        (self.under_way == 0 || self.handle.is_finished()).then_some(self.handle)
     }
 }
 
@@ -295,8 +334,9 @@ mod tests {
     fn a_panic_of_a_thread_is_told_to_the_event_loop() {
         let mut poll = Poll::new().unwrap();
         let waker = Waker::new(poll.registry(), Token(0)).unwrap();
+        let sources = Sources { passwords: None, certificate: None };
         let mut threads =
-            Threads::<postroom_store::MemoryJob>::start(waker, None, || panic!("a defect"))
+            Threads::<postroom_store::MemoryJob>::start(waker, sources, || panic!("a defect"))
                 .unwrap();
         let mut events = Events::with_capacity(1);
         let told = loop {

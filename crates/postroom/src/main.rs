@@ -1,6 +1,7 @@
 //! The program `postroom`: the server, its accounts and its clients.
 
 mod account;
+mod cert;
 mod check;
 mod command_line;
 mod config;
@@ -36,6 +37,8 @@ enum Command {
     Account(account::AccountArguments),
     /// Read the whole store and print the damaged records
     Check(check::CheckArguments),
+    /// Make a self-signed certificate and its key, to try TLS
+    Cert(cert::CertArguments),
     #[command(flatten)]
     Client(Client),
 }
@@ -97,6 +100,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::serve(&arguments)?,
         Command::Account(arguments) => account::account(&arguments)?,
         Command::Check(arguments) => check::check(&arguments)?,
+        Command::Cert(arguments) => cert::cert(&arguments)?,
         Command::Client(client) => run_client(client).map_err(Failure::Client)?,
     }
     Ok(())

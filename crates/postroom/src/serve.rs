@@ -8,14 +8,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_server::{
-    BoundListener, CaughtSignals, ListenError, ListenerSettings, Parts, Passwords, Server,
-    ServerError, ServerSettings, bind, raise_descriptor_limit,
+    BoundListener, CaughtSignals, Certificate, ListenError, ListenerSettings, Parts, Passwords,
+    Server, ServerError, ServerSettings, bind, raise_descriptor_limit,
 };
 use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket, Timestamp};
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
 use thiserror::Error;
 
-use crate::config::{Config, ConfigError, ListenerError, LogFormat, Overrides};
+use crate::config::{Config, ConfigError, ListenerError, LogFormat, Overrides, TlsError};
 use crate::log;
 use crate::passwords::{self, PasswordFileError};
 use crate::report::ReportFile;
@@ -35,8 +35,8 @@ pub(crate) struct ServeArguments {
     /// The data folder [default: ./postroom-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// A protocol and its address, such as mailbox=127.0.0.1:4401; port 0 takes a free
-    /// one. Options follow in the same word: 'mailbox=127.0.0.1:4401 proof=command'
+    /// A protocol and its address, such as mailbox=127.0.0.1:4401 or, with TLS,
+    /// mailbox+tls=0.0.0.0:5401; port 0 takes a free one. Options follow in the same word: 'mailbox=127.0.0.1:4401 proof=command'
     /// [default: all protocols on loopback addresses]
     #[arg(long, value_name = "PROTOCOL=ADDRESS")]
     listen: Vec<String>,
@@ -67,6 +67,8 @@ pub(crate) enum ServeError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Listener(#[from] ListenerError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error(transparent)]
@@ -108,12 +110,14 @@ struct Prepared {
     listeners: Vec<BoundListener>,
     signals: CaughtSignals,
     passwords: Option<Passwords>,
+    certificate: Option<Certificate>,
 }
 
 fn prepare(config: &Config) -> Result<Prepared, ServeError> {
     let listeners = config.listeners()?;
     let signals = CaughtSignals::catch().map_err(ServeError::Signals)?;
     let passwords = passwords::open(&config.passwords)?;
+    let certificate = config.certificate(&listeners)?;
     // The lock before the ports: a second server in one folder gets that error.
     let folder = DataFolder::open(&config.data)?;
     let mut settings = config.server_settings(&listeners);
@@ -127,15 +131,16 @@ fn prepare(config: &Config) -> Result<Prepared, ServeError> {
     if !config.board.persist {
         empty_board(&mut store).map_err(ServeError::Board)?;
     }
-    Ok(Prepared { settings, store, checkpointer, listeners, signals, passwords })
+    Ok(Prepared { settings, store, checkpointer, listeners, signals, passwords, certificate })
 }
 
 impl Prepared {
     fn run(self, config: &Config, report: ReportFile) -> Result<(), ServeError> {
-        let Self { settings, store, checkpointer, listeners, signals, passwords } = self;
+        let Self { settings, store, checkpointer, listeners, signals, passwords, certificate } =
+            self;
         let announcement = announcement(&listeners);
         let reporter = Box::new(report);
-        let parts = Parts { settings, store, listeners, signals, passwords, reporter };
+        let parts = Parts { settings, store, listeners, signals, passwords, certificate, reporter };
         let server = Server::new(parts, move || checkpointer.run())?;
         announce(&announcement).map_err(ServeError::Output)?;
         tracing::info!(data = %config.data.display(), "ready");
@@ -199,7 +204,7 @@ fn announcement(listeners: &[BoundListener]) -> String {
         .iter()
         .map(|listener| {
             let ListenerSettings { listener, address } = listener.settings;
-            format!("{} {address}\n", listener.protocol.name)
+            format!("{} {address}\n", listener.name())
         })
         .chain(["ready\n".to_owned()])
         .collect()

@@ -1,6 +1,6 @@
 //! Opens connections and logs them in. It blocks: nothing here is measured.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const OTHER_FILES: u64 = 32;
 const BUFFER_BYTES: usize = 512;
 
 /// A connection during login, read line by line.
-pub(crate) type Lines = BufReader<TcpStream>;
+pub(crate) type Lines<S = TcpStream> = BufReader<S>;
 
 /// Opens `count` connections to `address` without a login.
 pub(crate) fn open(address: SocketAddr, count: u32) -> anyhow::Result<Vec<TcpStream>> {
@@ -40,11 +40,22 @@ pub(crate) fn log_in(
     login: Login,
     name: &dyn Fn(u32) -> String,
 ) -> anyhow::Result<Vec<Lines>> {
+    log_in_with(address, connect, count, login, name)
+}
+
+/// The same over connections that `connect` opens.
+pub(crate) fn log_in_with<S: Read + Write>(
+    address: SocketAddr,
+    connect: impl Fn(SocketAddr) -> anyhow::Result<S>,
+    count: u32,
+    login: Login,
+    name: &dyn Fn(u32) -> String,
+) -> anyhow::Result<Vec<Lines<S>>> {
     allow_open_files(count)?;
     let mut all = Vec::with_capacity(count as usize);
     for first in (0..count).step_by(BATCH as usize) {
         let names: Vec<String> = (first..count).take(BATCH as usize).map(name).collect();
-        let mut batch: Vec<Lines> = names
+        let mut batch: Vec<Lines<S>> = names
             .iter()
             .map(|_| Ok(BufReader::with_capacity(BUFFER_BYTES, connect(address)?)))
             .collect::<anyhow::Result<_>>()?;
@@ -63,7 +74,7 @@ pub(crate) fn log_in(
 }
 
 /// The next line, with its line end.
-pub(crate) fn next_line(lines: &mut Lines) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn next_line<S: Read>(lines: &mut Lines<S>) -> anyhow::Result<Vec<u8>> {
     let mut line = Vec::new();
     lines.read_until(b'\n', &mut line).context("waiting for a line of the server")?;
     if !line.ends_with(b"\n") {
@@ -72,11 +83,12 @@ pub(crate) fn next_line(lines: &mut Lines) -> anyhow::Result<Vec<u8>> {
     Ok(line)
 }
 
-pub(crate) fn say(lines: &mut Lines, text: &[u8]) -> anyhow::Result<()> {
-    lines.get_mut().write_all(text).context("sending to the server")
+pub(crate) fn say<S: Write>(lines: &mut Lines<S>, text: &[u8]) -> anyhow::Result<()> {
+    let stream = lines.get_mut();
+    stream.write_all(text).and_then(|()| stream.flush()).context("sending to the server")
 }
 
-fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
+pub(crate) fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
     let stream = TcpStream::connect(address)
         .with_context(|| format!("connecting to {address}; is the server running?"))?;
     stream.set_nodelay(true).context("setting TCP_NODELAY")?;
@@ -96,7 +108,11 @@ pub(crate) fn connect_from(from: IpAddr, address: SocketAddr) -> anyhow::Result<
     connect().with_context(|| format!("connecting from {from} to {address}"))
 }
 
-fn await_step(lines: &mut Lines, login: Login, step: usize) -> anyhow::Result<()> {
+fn await_step<S: Read + Write>(
+    lines: &mut Lines<S>,
+    login: Login,
+    step: usize,
+) -> anyhow::Result<()> {
     // For the error: it may say what the server expected.
     let mut last = Vec::new();
     loop {

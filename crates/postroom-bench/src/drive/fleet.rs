@@ -10,6 +10,7 @@ use crate::drive::answer::Expected;
 use crate::drive::connection::Connection;
 use crate::drive::request::Requests;
 use crate::drive::socket::{EVENTS, READ_BUFFER_BYTES, Socket};
+use crate::drive::tls::Wire;
 use crate::measure::tally::Tally;
 
 /// A run fails when the server has answered nothing for this long.
@@ -60,12 +61,12 @@ impl Fleet {
     /// Takes over connections, each of which keeps up to `in_flight` requests
     /// unanswered.
     pub(crate) fn new(
-        streams: Vec<std::net::TcpStream>,
+        streams: impl IntoIterator<Item = impl Into<Wire>>,
         in_flight: u32,
         expected: Expected,
     ) -> anyhow::Result<Self> {
         let poll = Poll::new().context("creating the poll")?;
-        let mut connections = Vec::with_capacity(streams.len());
+        let mut connections = Vec::new();
         for (number, stream) in (0..).zip(streams) {
             connections.push(Connection::new(Socket::new(stream, number, &poll)?, in_flight));
         }

@@ -12,4 +12,5 @@ pub(crate) mod program;
 pub(crate) mod request;
 pub(crate) mod side;
 pub(crate) mod socket;
+pub(crate) mod tls;
 pub(crate) mod xorshift;

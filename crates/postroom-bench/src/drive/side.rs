@@ -11,6 +11,7 @@ use crate::drive::digits;
 use crate::drive::fleet::Fleet;
 use crate::drive::login::Login;
 use crate::drive::request::Template;
+use crate::drive::tls;
 use crate::measure::process;
 use crate::options::{address, redis};
 use crate::report;
@@ -93,6 +94,9 @@ pub(crate) struct SideOptions {
     /// Do the same work against this server too, rounds in ABBA order
     #[arg(long, value_name = "redis=HOST:PORT", value_parser = redis)]
     pub(crate) against: Option<SocketAddr>,
+    /// The server's listener has TLS; its certificate is not checked
+    #[arg(long)]
+    pub(crate) tls: bool,
     /// Print the medians as a Markdown table
     #[arg(long)]
     pub(crate) markdown: bool,
@@ -105,6 +109,8 @@ pub(crate) struct Side<D = Dialect> {
     pub(crate) address: SocketAddr,
     /// `None` if this user cannot see the server's process.
     pub(crate) process: Option<u32>,
+    /// Whether connections are TLS.
+    pub(crate) tls: bool,
 }
 
 impl<D> Side<D> {
@@ -116,7 +122,7 @@ impl<D> Side<D> {
                 "found no process that listens at {address}; its CPU time is unknown"
             ));
         }
-        Self { dialect, address, process }
+        Self { dialect, address, process, tls: false }
     }
 }
 
@@ -124,6 +130,7 @@ impl Side {
     /// The server and, if given, the rival to compare it with.
     pub(crate) fn all(options: &SideOptions) -> Vec<Self> {
         let own = Self::new(Dialect::Mailbox, options.server, options.server_pid);
+        let own = Self { tls: options.tls, ..own };
         let rival = options.against.map(|address| Self::new(Dialect::Redis, address, None));
         std::iter::once(own).chain(rival).collect()
     }
@@ -139,10 +146,19 @@ impl Side {
         let width = digits::width(connections);
         let name = |number: u32| format!("{prefix}{number:0width$}");
         let streams = match self.dialect.login() {
+            Some(login) if self.tls => {
+                let opened =
+                    dial::log_in_with(self.address, tls::connect, connections, login, &name)?;
+                return Fleet::new(
+                    opened.into_iter().map(BufReader::into_inner),
+                    in_flight,
+                    expected,
+                );
+            }
             Some(login) => dial::log_in(self.address, connections, login, &name)?
                 .into_iter()
                 .map(BufReader::into_inner)
-                .collect(),
+                .collect::<Vec<_>>(),
             None => dial::open(self.address, connections)?,
         };
         Fleet::new(streams, in_flight, expected)

@@ -1,5 +1,6 @@
 //! What idle connections that are logged in cost.
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use clap::Args;
 use crate::drive::dial::{self, Lines};
 use crate::drive::login::Login;
 use crate::drive::side::Side;
+use crate::drive::tls;
 use crate::measure::measurement::float;
 use crate::measure::memory::Memory;
 use crate::measure::table::Table;
@@ -36,6 +38,9 @@ pub(crate) struct IdleOptions {
     /// Protocol of the listener
     #[arg(long, value_enum, default_value_t = Login::Mailbox)]
     pub(crate) protocol: Login,
+    /// The listener has TLS; its certificate is not checked
+    #[arg(long)]
+    pub(crate) tls: bool,
     /// Process id of the server [default: the owner of the listening socket]
     #[arg(long, value_name = "PID")]
     pub(crate) server_pid: Option<u32>,
@@ -53,19 +58,32 @@ pub(crate) fn run(options: &IdleOptions) -> anyhow::Result<Outcome> {
     let side = Side::new(options.protocol, options.server, options.server_pid);
     let process = side.process.context("the server's process is unknown; give --server-pid")?;
     let before = settled(process)?;
-    let mut streams = open(options)?;
-    let after = settled(process)?;
-    print(&before, &after, options.connections);
-    let farewell = options.protocol.farewell();
-    streams.iter_mut().try_for_each(|lines| dial::say(lines, farewell))?;
+    let measure = || {
+        let after = settled(process)?;
+        print(&before, &after, options.connections);
+        anyhow::Ok(options.protocol.farewell())
+    };
+    if options.tls {
+        let mut streams = open(options, tls::connect)?;
+        let farewell = measure()?;
+        streams.iter_mut().try_for_each(|lines| dial::say(lines, farewell))?;
+    } else {
+        let mut streams = open(options, dial::connect)?;
+        let farewell = measure()?;
+        streams.iter_mut().try_for_each(|lines| dial::say(lines, farewell))?;
+    }
     Ok(Outcome::Clean)
 }
 
-fn open(options: &IdleOptions) -> anyhow::Result<Vec<Lines>> {
+fn open<S: Read + Write>(
+    options: &IdleOptions,
+    connect: impl Fn(SocketAddr) -> anyhow::Result<S>,
+) -> anyhow::Result<Vec<Lines<S>>> {
     let accounts = options.accounts.unwrap_or(options.connections);
     let begin = Instant::now();
     let name = |number: u32| format!("idle{}", number % accounts);
-    let streams = dial::log_in(options.server, options.connections, options.protocol, &name)?;
+    let IdleOptions { server, connections, protocol, .. } = *options;
+    let streams = dial::log_in_with(server, connect, connections, protocol, &name)?;
     report::line(&format!(
         "{} connections logged in as {accounts} accounts within {:.1} s",
         streams.len(),

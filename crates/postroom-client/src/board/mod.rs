@@ -67,7 +67,7 @@ fn carry_out(
 ) -> Result<Vec<String>, ClientError> {
     let done = "Transmission Successfull...".to_owned();
     let request = request(arguments, input)?;
-    let server = Resolved::new(server)?;
+    let server = Resolved::new(server, &arguments.tls)?;
     let signals = Signals::default();
     let connection = Exchange::open(server, PROTOCOL, arguments.timeout, signals)?;
     let at = connection.server().clone();
@@ -165,6 +165,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::TlsArguments;
 
     fn asked(upload: bool, text: Option<&str>) -> Result<String, ClientError> {
         let arguments = BoardArguments {
@@ -176,6 +177,7 @@ mod tests {
             text_from_input: upload && text.is_none(),
             report: None,
             timeout: Duration::from_secs(1),
+            tls: TlsArguments::default(),
         };
         request(&arguments, &mut &b"from the input\n"[..])
     }

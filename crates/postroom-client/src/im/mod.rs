@@ -53,6 +53,7 @@ pub fn im_with<R: Read + AsFd>(
 fn options(arguments: &ImArguments) -> Result<Options, ClientError> {
     Ok(Options {
         server: ServerAddress::new(&arguments.host, arguments.port),
+        tls: arguments.tls.clone(),
         timeout: arguments.timeout,
         name: arguments.name.clone(),
         password: password::from_file(arguments.password_file.as_deref())?,
@@ -184,7 +185,8 @@ impl Session<'_, Im> {
             (State::Awaiting(Awaited::DialBack(_)), 201) => self.dialled_back(),
             (State::Awaiting(Awaited::DialBack(_)), 202) => {
                 let server = self.live.connection.server().clone();
-                return Err(ClientError::NotDialledBack { server });
+                let tls = self.live.connection.transport.has_tls();
+                return Err(ClientError::NotDialledBack { server, tls });
             }
             (State::Awaiting(Awaited::Answer(asked)), _) => {
                 self.take_command_answer(&asked.clone(), &answer, line)?;

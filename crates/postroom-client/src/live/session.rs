@@ -13,7 +13,7 @@ use crate::connection::{Connection, Resolved};
 use crate::console::{self, CommandHelp, Console, PlainConsole, Prompt};
 use crate::signals::Signals;
 use crate::typed::Typed;
-use crate::{ClientError, ServerAddress};
+use crate::{ClientError, ServerAddress, TlsArguments};
 
 /// What one protocol adds to a [`Session`], and the state that it needs.
 pub(crate) trait Protocol: Default {
@@ -79,6 +79,7 @@ pub(crate) trait Protocol: Default {
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) server: ServerAddress,
+    pub(crate) tls: TlsArguments,
     /// How long the server may take to answer.
     pub(crate) timeout: Duration,
     pub(crate) name: Option<String>,
@@ -131,7 +132,7 @@ pub(crate) struct Login {
 /// that ask the process to end leave in order, and stay taken over: call this in
 /// a process that ends with it.
 pub(crate) fn run<P: Protocol>(options: Options) -> Result<(), ClientError> {
-    let server = Resolved::new(options.server.clone())?;
+    let server = Resolved::new(options.server.clone(), &options.tls)?;
     // Not before: the resolver cannot be interrupted.
     let signals = Signals::listen_to_all().map_err(ClientError::Input)?;
     let connection = match open::<P>(server, &options, &signals) {
@@ -150,7 +151,7 @@ pub(crate) fn run_with<P: Protocol>(
     output: &mut dyn Write,
 ) -> Result<(), ClientError> {
     let signals = Signals::default();
-    let server = Resolved::new(options.server.clone())?;
+    let server = Resolved::new(options.server.clone(), &options.tls)?;
     let connection = open::<P>(server, &options, &signals)?;
     let mut console = PlainConsole::new(input, output);
     Session::<P>::new(&mut console, connection, signals, options).run()

@@ -7,6 +7,7 @@
 
 mod connect;
 mod dial_back;
+mod tls;
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -17,6 +18,9 @@ use rustix::event::PollFlags;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::signals::{Signals, is_transient};
+use crate::tls_failure::TlsFailure;
+use crate::trust::Trust;
+use tls::Tls;
 
 pub(crate) use dial_back::DialBack;
 
@@ -37,9 +41,18 @@ const DEAD_AFTER: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Transport {
     stream: TcpStream,
-    /// Bytes that the socket has not yet taken.
+    /// Set where the connection is TLS.
+    tls: Option<Box<Tls>>,
+    /// Bytes that the socket, or TLS, has not yet taken.
     unsent: Vec<u8>,
+    /// Something has arrived.
+    has_received: bool,
+    /// Dropping it is an orderly end.
+    ends_in_order: bool,
 }
+
+/// How an alert of TLS begins: what a server answers that expects TLS.
+const ALERT: [u8; 2] = [21, 3];
 
 /// The outcome of one read.
 #[derive(Debug)]
@@ -59,15 +72,40 @@ impl Transport {
     /// [`close_in_order`](Self::close_in_order) is called.
     pub(crate) fn connect(
         addresses: &[SocketAddr],
+        trust: Option<&Trust>,
         timeout: Duration,
         signals: &Signals,
     ) -> io::Result<Self> {
-        connect::connect(addresses, timeout, signals).map(Self::over)
+        let deadline = Instant::now() + timeout;
+        let mut transport = connect::connect(addresses, timeout, signals).map(Self::over)?;
+        if let Some(trust) = trust {
+            transport.tls = Some(Box::new(Tls::new(trust)?));
+            transport.shake_hands(deadline, signals)?;
+        }
+        Ok(transport)
+    }
+
+    fn shake_hands(&mut self, deadline: Instant, signals: &Signals) -> io::Result<()> {
+        loop {
+            self.flush()?;
+            if !self.tls.as_ref().is_some_and(|tls| tls.is_shaking_hands()) {
+                return Ok(());
+            }
+            self.wait(true, deadline, signals)?;
+            if let Some(tls) = &mut self.tls {
+                tls.shake_hands(&mut self.stream)?;
+            }
+        }
+    }
+
+    /// Whether the connection is TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Takes over a connected stream that does not block.
     fn over(stream: TcpStream) -> Self {
-        Self { stream, unsent: Vec::new() }
+        Self { stream, tls: None, unsent: Vec::new(), has_received: false, ends_in_order: false }
     }
 
     /// Queues bytes, and sends as many as the socket takes. Where that fails,
@@ -80,6 +118,10 @@ impl Transport {
     /// Sends as many queued bytes as the socket takes. Where that fails, nothing
     /// stays queued.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            let flushed = tls.flush(&mut self.stream, &mut self.unsent);
+            return flushed.inspect_err(|_| self.unsent.clear());
+        }
         while !self.unsent.is_empty() {
             match self.stream.write(&self.unsent) {
                 Ok(written) => drop(self.unsent.drain(..written)),
@@ -93,18 +135,30 @@ impl Transport {
         Ok(())
     }
 
-    /// How many queued bytes the socket has not yet taken.
+    /// How many queued bytes the socket has not yet taken; over TLS at least one while it
+    /// has not taken all.
     pub(crate) fn unsent_bytes(&self) -> usize {
-        self.unsent.len()
+        self.unsent.len().max(usize::from(self.has_unsent()))
+    }
+
+    fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty() || self.tls.as_ref().is_some_and(|tls| tls.has_unsent())
     }
 
     /// Reads once.
     pub(crate) fn receive(&mut self) -> io::Result<Received> {
+        if let Some(tls) = &mut self.tls {
+            return tls.receive(&mut self.stream);
+        }
         let mut bytes = vec![0; READ_BYTES];
         match self.stream.read(&mut bytes) {
             Ok(0) => Ok(Received::End),
             Ok(count) => {
                 bytes.truncate(count);
+                let is_first = !std::mem::replace(&mut self.has_received, true);
+                if is_first && bytes.starts_with(&ALERT) {
+                    return Err(TlsFailure::Wanted.into());
+                }
                 Ok(Received::Bytes(bytes))
             }
             Err(error) if is_transient(&error) => Ok(Received::Nothing),
@@ -114,6 +168,9 @@ impl Transport {
 
     /// Ends this side once all queued bytes are sent; the server may go on.
     pub(crate) fn half_close(&mut self) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            return tls.half_close(&mut self.stream);
+        }
         self.stream.shutdown(Shutdown::Write)
     }
 
@@ -121,7 +178,7 @@ impl Transport {
     /// arrive where the caller is `receiving`.
     pub(crate) fn watched(&self, receiving: bool) -> (BorrowedFd<'_>, PollFlags) {
         let reading = if receiving { PollFlags::IN } else { PollFlags::empty() };
-        let writing = if self.unsent.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
+        let writing = if self.has_unsent() { PollFlags::OUT } else { PollFlags::empty() };
         (self.stream.as_fd(), reading | writing)
     }
 
@@ -142,7 +199,8 @@ impl Transport {
     }
 
     /// From now on dropping the transport ends the connection with a FIN.
-    pub(crate) fn close_in_order(&self) -> io::Result<()> {
+    pub(crate) fn close_in_order(&mut self) -> io::Result<()> {
+        self.ends_in_order = true;
         SockRef::from(&self.stream).set_linger(None)
     }
 
@@ -154,5 +212,13 @@ impl Transport {
         socket.set_tcp_keepalive(&probes)?;
         socket.set_tcp_user_timeout(Some(DEAD_AFTER))?;
         Ok(DEAD_AFTER)
+    }
+}
+
+impl Drop for Transport {
+    fn drop(&mut self) {
+        if let (true, Some(tls)) = (self.ends_in_order, &mut self.tls) {
+            tls.close(&mut self.stream);
+        }
     }
 }

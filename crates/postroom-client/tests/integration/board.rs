@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_client::{BoardArguments, ClientError, ServerAddress, board_with};
+use postroom_client::{BoardArguments, ClientError, ServerAddress, TlsArguments, board_with};
 
 use crate::fake::{FakeServer, Peer};
 
@@ -18,6 +18,7 @@ fn arguments(server: &ServerAddress, upload: bool, text: Option<&str>) -> BoardA
         text_from_input: false,
         report: None,
         timeout: Duration::from_secs(20),
+        tls: TlsArguments::default(),
     }
 }
 

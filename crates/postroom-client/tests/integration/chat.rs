@@ -3,7 +3,7 @@
 use std::io::pipe;
 use std::time::Duration;
 
-use postroom_client::{ChatArguments, ClientError, ServerAddress, chat_with};
+use postroom_client::{ChatArguments, ClientError, ServerAddress, TlsArguments, chat_with};
 
 use crate::fake::{FakeServer, Peer, Screen, typed};
 
@@ -16,6 +16,7 @@ fn arguments(server: &ServerAddress) -> ChatArguments {
         name: Some("john".to_owned()),
         password_file: None,
         timeout: Duration::from_secs(20),
+        tls: TlsArguments::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{Write as _, pipe};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use postroom_client::{ClientError, ImArguments, ServerAddress, im_with};
+use postroom_client::{ClientError, ImArguments, ServerAddress, TlsArguments, im_with};
 use tempfile::NamedTempFile;
 
 use crate::fake::{FakeServer, Peer, Screen, typed};
@@ -21,6 +21,7 @@ fn arguments(server: &ServerAddress) -> (NamedTempFile, ImArguments) {
         name: Some("jacky".to_owned()),
         password_file: Some(file.path().into()),
         timeout: Duration::from_secs(20),
+        tls: TlsArguments::default(),
     };
     (file, arguments)
 }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_client::{ClientError, ExitStatus, MailArguments, ServerAddress, mail_with};
+use postroom_client::{
+    ClientError, ExitStatus, MailArguments, ServerAddress, TlsArguments, mail_with,
+};
 
 use crate::fake::{FakeServer, Screen, typed};
 
@@ -15,6 +17,7 @@ pub(crate) fn arguments(server: &ServerAddress) -> MailArguments {
         name: None,
         password_file: None,
         timeout: Duration::from_secs(20),
+        tls: TlsArguments::default(),
     }
 }
 

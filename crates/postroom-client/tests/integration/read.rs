@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use postroom_client::{ClientError, ReadArguments, ServerAddress, read_to};
+use postroom_client::{ClientError, ReadArguments, ServerAddress, TlsArguments, read_to};
 
 use crate::fake::{FakeServer, Screen};
 
@@ -16,6 +16,7 @@ pub(crate) fn arguments(server: &ServerAddress) -> ReadArguments {
         json: false,
         password_file: None,
         timeout: Duration::from_secs(20),
+        tls: TlsArguments::default(),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use postroom_client::{ClientError, ExitStatus, SendArguments, ServerAddress, send_from};
+use postroom_client::{
+    ClientError, ExitStatus, SendArguments, ServerAddress, TlsArguments, send_from,
+};
 
 use crate::fake::FakeServer;
 
@@ -17,6 +19,7 @@ pub(crate) fn arguments(server: &ServerAddress, text: Option<&str>) -> SendArgum
         allow_empty: false,
         password_file: None,
         timeout: Duration::from_secs(20),
+        tls: TlsArguments::default(),
     }
 }
 

@@ -178,7 +178,7 @@ impl<S: Store> Engine<S> {
     ) {
         let counted = Network::from(peer.ip()).first_address();
         if self.line_counts.admit(Level::Warn, reason, Some(counted), self.now) {
-            let listener = self.listeners.get(listener).protocol.name;
+            let listener = self.listeners.get(listener).name();
             let origin = Origin { peer, listener, account: None };
             self.log(Level::Warn, Some(origin), What::ConnectionRefused(reason));
         }

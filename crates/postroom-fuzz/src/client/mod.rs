@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use postroom_client::{
     BoardArguments, ChatArguments, ClientError, ImArguments, MailArguments, ReadArguments,
-    SendArguments, board_with, chat_with, im_with, mail_with, read_to, send_from,
+    SendArguments, TlsArguments, board_with, chat_with, im_with, mail_with, read_to, send_from,
 };
 use postroom_testing::terminal::check_safe;
 use tempfile::NamedTempFile;
@@ -56,6 +56,7 @@ fn run_mail(input: &[u8], strict: bool) {
             name: Some("jacky".to_owned()),
             password_file: None,
             timeout: TIMEOUT,
+            tls: TlsArguments::default(),
         };
         mail_with(&arguments, typed(TYPED_MAIL), shown)
     });
@@ -73,6 +74,7 @@ pub(crate) fn read(input: &[u8]) {
             json,
             password_file: None,
             timeout: TIMEOUT,
+            tls: TlsArguments::default(),
         };
         read_to(&arguments, shown)
     });
@@ -89,6 +91,7 @@ pub(crate) fn send(input: &[u8]) {
             allow_empty: false,
             password_file: None,
             timeout: TIMEOUT,
+            tls: TlsArguments::default(),
         };
         send_from(&arguments, &mut io::empty())
     });
@@ -102,6 +105,7 @@ pub(crate) fn im(input: &[u8]) {
             name: Some("jacky".to_owned()),
             password_file: Some(password_file()),
             timeout: TIMEOUT,
+            tls: TlsArguments::default(),
         };
         im_with(&arguments, typed(TYPED_IM), shown)
     });
@@ -115,6 +119,7 @@ pub(crate) fn chat(input: &[u8]) {
             name: Some("jacky".to_owned()),
             password_file: None,
             timeout: TIMEOUT,
+            tls: TlsArguments::default(),
         };
         chat_with(&arguments, typed(TYPED_CHAT), shown)
     });
@@ -133,6 +138,7 @@ pub(crate) fn board(input: &[u8]) {
             text_from_input: false,
             report: None,
             timeout: TIMEOUT,
+            tls: TlsArguments::default(),
         };
         board_with(&arguments, &mut io::empty(), shown, &mut io::sink())
     });

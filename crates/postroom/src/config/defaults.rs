@@ -9,7 +9,7 @@ use postroom_store::Limits;
 
 use super::{
     Accounts, AnonymousSetting, Board, Channels, Chat, Commit, Config, Connection, DialBack, Disk,
-    Im, Log, LogFormat, Mailbox, Offline, Prefix, ProofSetting, Rates, Stop, Store,
+    Im, Log, LogFormat, Mailbox, Offline, Prefix, ProofSetting, Rates, Stop, Store, Tls,
 };
 
 impl Default for Config {
@@ -32,6 +32,7 @@ impl Default for Config {
             disk: Disk::default(),
             store: Store::default(),
             rates: Rates::default(),
+            tls: Tls::default(),
             connection: Connection::default(),
             stop: Stop::default(),
         }

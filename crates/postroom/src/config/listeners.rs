@@ -18,7 +18,8 @@ use super::{Config, DialBack, ProofSetting};
 #[derive(Debug, Error)]
 pub(crate) enum ListenerError {
     #[error(
-        "there is no protocol \"{name}\" (in \"{listener}\"); the protocols are: {}",
+        "there is no protocol \"{name}\" (in \"{listener}\"); the protocols are: {}, \
+         each also with TLS, as in mailbox+tls",
         protocol_names()
     )]
     Protocol { name: String, listener: String },
@@ -43,6 +44,9 @@ pub(crate) enum ListenerError {
     )]
     NobodyMay { listener: String },
 }
+
+/// What follows the name of a protocol whose listener has TLS.
+const TLS: &str = "+tls";
 
 fn protocol_names() -> String {
     PROTOCOLS.iter().map(|protocol| protocol.name).collect::<Vec<_>>().join(", ")
@@ -150,6 +154,7 @@ struct Draft<'a> {
     /// As it is configured.
     text: &'a str,
     protocol: &'static Protocol,
+    tls: bool,
     address: SocketAddr,
     options: Options,
 }
@@ -160,7 +165,8 @@ impl Config {
         if self.listen.is_empty() {
             let standard = |protocol: &'static Protocol| {
                 let (address, options) = (protocol.default_address(), Options::default());
-                self.listener(&Draft { text: protocol.name, protocol, address, options })
+                let draft = Draft { text: protocol.name, protocol, tls: false, address, options };
+                self.listener(&draft)
             };
             return PROTOCOLS.iter().map(standard).collect();
         }
@@ -168,20 +174,21 @@ impl Config {
     }
 
     fn listener(&self, draft: &Draft<'_>) -> Result<ListenerSettings, ListenerError> {
-        let Draft { protocol, address, options, .. } = *draft;
+        let Draft { protocol, tls, address, options, .. } = *draft;
         let proxy_header = options.proxy == Some(Switch::On);
         let proof = match options.proof.unwrap_or(self.proof) {
             ProofSetting::Tcp if !proxy_header => Proof::Tcp,
             ProofSetting::Tcp | ProofSetting::Command => Proof::Command,
         };
         let dials_back = match options.dial_back.unwrap_or(self.im.dial_back) {
-            // Behind a proxy the peer's address is the proxy's.
-            DialBack::Auto => proof == Proof::Tcp,
+            // Behind a proxy the peer's address is the proxy's. The connection back is
+            // plain TCP, so what TLS would hide would be open.
+            DialBack::Auto => proof == Proof::Tcp && !tls,
             DialBack::On => !proxy_header,
             DialBack::Off => false,
         };
         let access = self.access(draft, proof)?;
-        let options = ListenerOptions { proof, dials_back, proxy_header, access };
+        let options = ListenerOptions { proof, dials_back, proxy_header, tls, access };
         Ok(ListenerSettings { listener: Listener { protocol, options }, address })
     }
 
@@ -215,7 +222,7 @@ impl Config {
             None => return Err(ListenerError::NobodyMay { listener: listener() }),
         };
         let access = Access { registration, passwords, anonymous };
-        match risk(draft.protocol, access, !is_loopback) {
+        match risk(draft, access, !is_loopback) {
             Some((risk, remedy)) if !is_open => {
                 Err(ListenerError::Open { listener: listener(), risk, remedy })
             }
@@ -226,20 +233,21 @@ impl Config {
 
 /// Why a listener that other machines reach is open, and what to do instead.
 fn risk(
-    protocol: &Protocol,
+    draft: &Draft<'_>,
     access: Access,
     is_on_network: bool,
 ) -> Option<(&'static str, &'static str)> {
-    if !protocol.has_accounts {
+    if !draft.protocol.has_accounts {
         return Some((
             "anyone may use it without a login",
             "listen on 127.0.0.1 and let people come over ssh",
         ));
     }
-    if is_on_network {
+    if is_on_network && !draft.tls {
         return Some((
             "nothing on it is encrypted, passwords included",
-            "listen on 127.0.0.1 and let people come over ssh or through a TLS proxy",
+            "use TLS, as in mailbox+tls=0.0.0.0:5401, or listen on 127.0.0.1 and let people come \
+             over ssh",
         ));
     }
     (access.passwords == Passwords::Optional).then_some((
@@ -248,13 +256,17 @@ fn risk(
     ))
 }
 
-/// Parses `PROTOCOL=HOST:PORT`, with options after it.
+/// Parses `PROTOCOL=HOST:PORT` or `PROTOCOL+tls=HOST:PORT`, with options after it.
 fn parse(listener: &str) -> Result<Draft<'_>, ListenerError> {
     let malformed = || ListenerError::Form { listener: listener.to_owned() };
     let mut words = listener.split_ascii_whitespace();
     let place = words.next().ok_or_else(malformed)?;
     let (name, address) = place.split_once('=').ok_or_else(malformed)?;
-    let protocol = Protocol::find(name).ok_or_else(|| ListenerError::Protocol {
+    let (protocol, tls) = match name.strip_suffix(TLS) {
+        Some(protocol) => (protocol, true),
+        None => (name, false),
+    };
+    let protocol = Protocol::find(protocol).ok_or_else(|| ListenerError::Protocol {
         name: name.to_owned(),
         listener: listener.to_owned(),
     })?;
@@ -266,7 +278,7 @@ fn parse(listener: &str) -> Result<Draft<'_>, ListenerError> {
             _ => ListenerError::Address { listener: listener.to_owned(), cause },
         })?
         .ok_or_else(malformed)?;
-    Ok(Draft { text: listener, protocol, address, options })
+    Ok(Draft { text: listener, protocol, tls, address, options })
 }
 
 fn resolve(address: &str) -> io::Result<Option<SocketAddr>> {
@@ -333,6 +345,16 @@ mod tests {
             access("mailbox=127.0.0.1:1", &set, false),
             Ok(Access { anonymous: Anonymous::Post, ..CLOSED })
         );
+    }
+
+    #[test]
+    fn clients_of_tls_are_dialled_back_only_where_that_is_wanted() {
+        let listen = ["im+tls=127.0.0.1:1", "im+tls=127.0.0.1:2 dial_back=on", "im=127.0.0.1:3"];
+        let listeners = listeners(&overrides(&listen, &[])).unwrap();
+        let told: Vec<_> = listeners.iter().map(|of| of.listener.options.dials_back).collect();
+        assert_eq!(told, [false, true, true]);
+        let names: Vec<_> = listeners.iter().map(|of| of.listener.name().to_string()).collect();
+        assert_eq!(names, ["im+tls", "im+tls", "im"]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod prefix;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ use listeners::AnonymousSetting;
 pub(crate) use listeners::ListenerError;
 use prefix::Prefix;
 use sources::{Keys, one_line, read_file, utf8_pair};
+use tls::Tls;
+pub(crate) use tls::TlsError;
 
 const ENVIRONMENT_PREFIX: &str = "POSTROOM_";
 
@@ -52,6 +55,7 @@ pub(crate) struct Config {
     disk: Disk,
     store: Store,
     rates: Rates,
+    tls: Tls,
     connection: Connection,
     stop: Stop,
 }

@@ -2,11 +2,15 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::ClientConfig;
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::stream::{Stream, prepare};
 use super::support::PATIENCE;
+use super::tls::TlsStream;
 
 /// Long enough for what was sent on loopback to have come.
 const SILENCE: Duration = Duration::from_millis(100);
@@ -14,9 +18,9 @@ const SILENCE: Duration = Duration::from_millis(100);
 const STUCK: Duration = Duration::from_millis(300);
 const RECEIVE_BUFFER_BYTES: usize = 4_096;
 
-/// One connection.
+/// One connection, over TCP or over TLS.
 pub(crate) struct Client {
-    input: BufReader<TcpStream>,
+    input: BufReader<Stream>,
 }
 
 impl Client {
@@ -41,10 +45,29 @@ impl Client {
     }
 
     pub(crate) fn over(stream: TcpStream) -> Self {
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self { input: BufReader::new(stream) }
+        prepare(&stream);
+        Self { input: BufReader::new(Stream::Plain(stream)) }
+    }
+
+    /// Connects and shakes hands.
+    pub(crate) fn connect_tls(address: SocketAddr, settings: &Arc<ClientConfig>) -> Self {
+        Self::try_connect_tls(TcpStream::connect(address).unwrap(), settings).unwrap()
+    }
+
+    /// Shakes hands, or says why not.
+    pub(crate) fn try_connect_tls(
+        stream: TcpStream,
+        settings: &Arc<ClientConfig>,
+    ) -> std::io::Result<Self> {
+        Ok(Self { input: BufReader::new(Stream::shake_hands(stream, settings)?) })
+    }
+
+    /// TLS and the socket below it; what was received before is dropped.
+    pub(crate) fn into_tls(self) -> TlsStream {
+        match self.input.into_inner() {
+            Stream::Tls(tls) => *tls,
+            Stream::Plain(_) => panic!("this is a client without TLS"),
+        }
     }
 
     /// Accepts a connection that the server opens.
@@ -66,11 +89,14 @@ impl Client {
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
-        self.input.get_ref()
+        self.input.get_ref().socket()
     }
 
     pub(crate) fn into_stream(self) -> TcpStream {
-        self.input.into_inner()
+        match self.input.into_inner() {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(_) => panic!("this is a client of TLS"),
+        }
     }
 
     pub(crate) fn send(&mut self, text: &str) {
@@ -78,7 +104,11 @@ impl Client {
     }
 
     pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
-        self.input.get_mut().write_all(bytes).unwrap();
+        self.try_send_bytes(bytes).unwrap();
+    }
+
+    pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.input.get_mut().write_all(bytes)
     }
 
     /// The next line, without its line feed.
@@ -95,6 +125,13 @@ impl Client {
         } else {
             Err(format!("the connection ended after {line:?}"))
         }
+    }
+
+    /// The next byte, which may be of a line that is not UTF-8; `None` at the end.
+    pub(crate) fn byte(&mut self) -> std::io::Result<Option<u8>> {
+        let mut byte = [0];
+        let length = self.input.read(&mut byte)?;
+        Ok((length > 0).then_some(byte[0]))
     }
 
     /// What one receive call returns, as text.
@@ -153,13 +190,18 @@ impl Client {
 
     /// Everything until the server ends the connection in order.
     pub(crate) fn rest(&mut self) -> String {
-        let mut rest = String::new();
-        self.input.read_to_string(&mut rest).unwrap();
+        String::from_utf8(self.rest_bytes()).unwrap()
+    }
+
+    pub(crate) fn rest_bytes(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.input.read_to_end(&mut rest).unwrap();
         rest
     }
 
     /// Half-closes: ends this side and keeps reading.
     pub(crate) fn end(&mut self) {
+        self.input.get_mut().say_end();
         self.stream().shutdown(Shutdown::Write).unwrap();
     }
 
@@ -177,7 +219,8 @@ impl Client {
 
     /// Closes the connection; returns once the close has arrived at the server's
     /// socket, as [`reset`](Self::reset) does.
-    pub(crate) fn close(self) {
+    pub(crate) fn close(mut self) {
+        self.input.get_mut().say_end();
         let ends = (self.stream().local_addr(), self.stream().peer_addr());
         drop(self);
         // There is no address where the server has reset the connection.

@@ -2,9 +2,13 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::harness::support::PATIENCE;
+use rustls::ClientConfig;
+
+use crate::harness::stream::{Stream, prepare};
+use crate::harness::support::Server;
 
 /// The error for a line that was cut off: the server is gone.
 fn broken() -> io::Error {
@@ -12,14 +16,27 @@ fn broken() -> io::Error {
 }
 
 pub(crate) struct FallibleConnection {
-    input: BufReader<TcpStream>,
+    input: BufReader<Stream>,
 }
 
 impl FallibleConnection {
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+        Self::connect_with(address, None)
+    }
+
+    /// Connects as the server's other clients do: perhaps over TLS.
+    pub(crate) fn connect_to(server: &Server, protocol: &str) -> io::Result<Self> {
+        let (address, tls) = server.next_place(protocol);
+        Self::connect_with(address, tls)
+    }
+
+    fn connect_with(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        prepare(&stream);
+        let stream = match tls {
+            Some(tls) => Stream::shake_hands(stream, tls)?,
+            None => Stream::Plain(stream),
+        };
         Ok(Self { input: BufReader::new(stream) })
     }
 
@@ -39,8 +56,9 @@ impl FallibleConnection {
     }
 
     /// Half-closes: ends this side and keeps reading.
-    pub(crate) fn end(&self) -> io::Result<()> {
-        self.input.get_ref().shutdown(Shutdown::Write)
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        self.input.get_mut().say_end();
+        self.input.get_ref().socket().shutdown(Shutdown::Write)
     }
 
     /// Ends this side, as a client does that has all its answers, and waits for the
@@ -51,7 +69,7 @@ impl FallibleConnection {
     }
 
     pub(crate) fn reset(self) {
-        let socket = socket2::SockRef::from(self.input.get_ref());
+        let socket = socket2::SockRef::from(self.input.get_ref().socket());
         let _ = socket.set_linger(Some(Duration::ZERO));
     }
 }

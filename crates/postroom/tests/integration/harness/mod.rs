@@ -11,6 +11,8 @@ pub(crate) mod network;
 pub(crate) mod screen;
 pub(crate) mod small_disk;
 pub(crate) mod strace;
+pub(crate) mod stream;
 pub(crate) mod support;
 pub(crate) mod tcp_stage;
 pub(crate) mod terminal;
+pub(crate) mod tls;

@@ -5,10 +5,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use postroom_protocol::PROTOCOLS;
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::ClientConfig;
 use tempfile::{NamedTempFile, TempDir};
 
 pub(crate) use super::client::Client;
@@ -71,6 +74,14 @@ pub(crate) fn add_account(data: &Path, name: &str, password: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Which clients connect over TLS.
+struct UsesTls {
+    settings: Arc<ClientConfig>,
+    /// One in so many.
+    every: usize,
+    connections: AtomicUsize,
+}
+
 /// A running server with a data folder of its own, killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -78,6 +89,8 @@ pub(crate) struct Server {
     launcher: Vec<String>,
     arguments: Vec<String>,
     data: PathBuf,
+    /// Set where clients connect over TLS.
+    tls: Option<UsesTls>,
     /// Kept while the server may be restarted.
     _folder: Option<TempDir>,
 }
@@ -115,7 +128,15 @@ impl Server {
         let launcher = launcher.to_vec();
         let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let (child, listeners) = launch(&mut command_through(&launcher, data, &arguments));
-        Self { child, listeners, launcher, arguments, data: data.to_path_buf(), _folder: folder }
+        Self {
+            child,
+            listeners,
+            launcher,
+            arguments,
+            data: data.to_path_buf(),
+            tls: None,
+            _folder: folder,
+        }
     }
 
     /// Starts it again, after [`kill`](Self::kill) or [`stop`](Self::stop), on
@@ -144,8 +165,38 @@ impl Server {
         found.unwrap_or_else(|| panic!("no listener for {protocol}")).1
     }
 
+    /// The addresses of all listeners of this name.
+    pub(crate) fn addresses(&self, listener: &str) -> Vec<SocketAddr> {
+        let found = self.listeners.iter().filter(|(name, _)| name == listener);
+        found.map(|(_, address)| *address).collect()
+    }
+
     pub(crate) fn connect(&self, protocol: &str) -> Client {
-        Client::connect(self.address(protocol))
+        match self.next_place(protocol) {
+            (address, Some(tls)) => Client::connect_tls(address, tls),
+            (address, None) => Client::connect(address),
+        }
+    }
+
+    /// Where the next client of a protocol connects, and with what, if over TLS.
+    pub(crate) fn next_place(&self, protocol: &str) -> (SocketAddr, Option<&Arc<ClientConfig>>) {
+        let tls = self.tls.as_ref().filter(|tls| {
+            tls.connections.fetch_add(1, Ordering::Relaxed).is_multiple_of(tls.every)
+        });
+        match tls {
+            Some(tls) => (self.address(&format!("{protocol}+tls")), Some(&tls.settings)),
+            None => (self.address(protocol), None),
+        }
+    }
+
+    /// From now on clients connect over TLS.
+    pub(crate) fn use_tls(&mut self, settings: Arc<ClientConfig>) {
+        self.share_tls(settings, 1);
+    }
+
+    /// From now on one client in so many connects over TLS.
+    pub(crate) fn share_tls(&mut self, settings: Arc<ClientConfig>, every: usize) {
+        self.tls = Some(UsesTls { settings, every, connections: AtomicUsize::new(0) });
     }
 
     /// A client of `mailbox`, logged in.

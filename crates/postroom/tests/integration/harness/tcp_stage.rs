@@ -1,7 +1,6 @@
-//! Plays transcripts over TCP, against the program itself.
+//! Plays transcripts over TCP or TLS, against the program itself.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::harness::support::{Client, Server, add_account};
+use crate::harness::tls::{Authority, Valid};
 use postroom_testing::transcript::{Stage, Transcript};
 
 /// A server and the clients of a transcript that are connected to it.
@@ -26,7 +26,19 @@ pub(crate) struct TcpStage {
 
 impl TcpStage {
     pub(crate) fn start(transcript: &Transcript) -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::with(transcript, &[], TempDir::new().unwrap())
+    }
+
+    /// The same over TLS.
+    pub(crate) fn start_tls(transcript: &Transcript) -> Self {
+        let (folder, authority) = (TempDir::new().unwrap(), Authority::new());
+        let pair = authority.issue(folder.path(), &["localhost"], Valid::Now);
+        let mut stage = Self::with(transcript, &pair.arguments(), folder);
+        stage.server.use_tls(authority.client());
+        stage
+    }
+
+    fn with(transcript: &Transcript, more: &[String], folder: TempDir) -> Self {
         let data = folder.path().join("data");
         if !transcript.accounts.is_empty() {
             // `postroom account` needs a store.
@@ -37,6 +49,7 @@ impl TcpStage {
         }
         let mut arguments: Vec<String> =
             transcript.settings.iter().map(|(key, value)| format!("--set={key}={value}")).collect();
+        arguments.extend_from_slice(more);
         if !transcript.has_pauses() && transcript.setting("connection.pause_ms").is_none() {
             // On a slow machine too, no pause may end a command.
             arguments.push("--set=connection.pause_ms=60000".to_owned());
@@ -81,13 +94,12 @@ impl TcpStage {
 
 /// The next line, read byte by byte: a line of `chat` may hold bytes that are not
 /// UTF-8.
-fn next_line(client: &Client) -> Result<Vec<u8>, String> {
-    let (mut stream, mut line) = (client.stream(), Vec::new());
+fn next_line(client: &mut Client) -> Result<Vec<u8>, String> {
+    let mut line = Vec::new();
     loop {
-        let mut byte = [0];
-        match stream.read(&mut byte) {
-            Ok(1) if byte == *b"\n" => return Ok(line),
-            Ok(1) => line.push(byte[0]),
+        match client.byte() {
+            Ok(Some(b'\n')) => return Ok(line),
+            Ok(Some(byte)) => line.push(byte),
             end => {
                 let line = String::from_utf8_lossy(&line);
                 return Err(format!("instead of a line came {line:?}, and then {end:?}"));
@@ -96,20 +108,13 @@ fn next_line(client: &Client) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Everything until the server ends the connection in order.
-fn rest(client: &Client) -> Vec<u8> {
-    let mut rest = Vec::new();
-    client.stream().read_to_end(&mut rest).unwrap();
-    rest
-}
-
 impl Stage for TcpStage {
     fn send(&mut self, client: &str, parts: &[&[u8]]) {
         self.let_time_pass();
         let client = self.client(client);
         for part in parts {
             // The server may have dropped the client.
-            if client.stream().write_all(part).is_err() {
+            if client.try_send_bytes(part).is_err() {
                 return;
             }
         }
@@ -123,10 +128,10 @@ impl Stage for TcpStage {
     fn rest(&mut self, name: &str) -> Vec<u8> {
         self.pause = None;
         self.client(name);
-        let client = self.clients.remove(name).expect("this client is connected");
-        let mut all = rest(&client);
-        if let Some(back) = self.clients.remove(&format!("{name}.b")) {
-            all.extend(rest(&back));
+        let mut client = self.clients.remove(name).expect("this client is connected");
+        let mut all = client.rest_bytes();
+        if let Some(mut back) = self.clients.remove(&format!("{name}.b")) {
+            all.extend(back.rest_bytes());
             back.close();
         }
         // Now, so that no later connection overtakes the close.
@@ -197,8 +202,8 @@ impl Stage for TcpStage {
         let clients = std::mem::take(&mut self.clients);
         let rests = clients
             .into_iter()
-            .map(|(name, client)| {
-                let rest = rest(&client);
+            .map(|(name, mut client)| {
+                let rest = client.rest_bytes();
                 (name, rest)
             })
             .collect();

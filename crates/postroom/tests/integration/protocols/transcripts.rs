@@ -1,4 +1,4 @@
-//! Plays the transcripts of all protocols over TCP. The engine's tests play them at
+//! Plays the transcripts of all protocols over TCP and TLS. The engine's tests play them at
 //! every split.
 
 use std::collections::BTreeSet;
@@ -20,6 +20,20 @@ fn every_protocol_answers_its_transcripts_over_tcp() {
     for_each_transcript(&protocols, |transcript| {
         for cut in TCP_CUTS.iter().filter(|cut| is_worth_its_pauses(transcript, **cut)) {
             play(transcript, TcpStage::start(transcript), *cut);
+        }
+    });
+}
+
+/// TLS makes records of what is sent, so that lines together, lines alone and bytes alone
+/// are all that differs.
+const TLS_CUTS: [Cut; 3] = [Cut::Turns, Cut::Pipelined, Cut::Bytes];
+
+#[test]
+fn every_protocol_answers_its_transcripts_over_tls() {
+    let protocols: Vec<_> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
+    for_each_transcript(&protocols, |transcript| {
+        for cut in TLS_CUTS.iter().filter(|cut| is_worth_its_pauses(transcript, **cut)) {
+            play(transcript, TcpStage::start_tls(transcript), *cut);
         }
     });
 }

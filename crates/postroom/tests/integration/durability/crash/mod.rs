@@ -33,6 +33,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::harness::support::{COMMIT_PATHS, Random, Server};
+use crate::harness::tls::{Authority, Valid};
 use look::Timelines;
 use posts::{CHANNELS, Posts};
 use record::Record;
@@ -52,6 +53,8 @@ const PUSHED: usize = 4;
 const MIXED: usize = 5;
 /// The password of the mailboxes that are pushed.
 const PASSWORD: &str = "secret";
+/// One client in so many connects over TLS.
+const TLS_EVERY: usize = 3;
 /// Kills after which other hashtags are posted in, lest the timelines grow too
 /// long to be read after every kill.
 const KILLS_PER_TAG: u64 = 20;
@@ -102,15 +105,23 @@ fn start(folder: &Path) -> Server {
     let lines = [PUSHED, MIXED].map(|mailbox| format!("{} {PASSWORD}\n", MAILBOXES[mailbox]));
     std::fs::write(&passwords, lines.concat()).unwrap();
     std::fs::set_permissions(&passwords, std::fs::Permissions::from_mode(0o600)).unwrap();
-    Server::with(&[
+    let authority = Authority::new();
+    let pair = authority.issue(folder, &["localhost"], Valid::Now);
+    let listeners = pair.arguments();
+    let listeners: Vec<_> = listeners.iter().map(String::as_str).collect();
+    let capacity = format!("--capacity={CAPACITY}");
+    let settings = [
         "--passwords",
         passwords.to_str().unwrap(),
-        &format!("--capacity={CAPACITY}"),
+        &capacity,
         "--set=channels.posts=1000000",
         "--set=chat.announce=false",
         "--set=log.level=warn",
         COMMITS[0].1,
-    ])
+    ];
+    let mut server = Server::with(&[&listeners[..], &settings].concat());
+    server.share_tls(authority.client(), TLS_EVERY);
+    server
 }
 
 /// What begins a session of `mailbox` and of `mailbox-verbose`.

@@ -60,7 +60,7 @@ impl<'a> Receiver<'a> {
     /// Logs in, perhaps before the server knows that the connection before this
     /// one has ended, and lets the server dial.
     fn enter(&self) -> io::Result<(FallibleConnection, Back)> {
-        let mut front = FallibleConnection::connect(self.scene.address("im"))?;
+        let mut front = self.scene.connect("im")?;
         loop {
             front.send(&format!("/login {} {PASSWORD}\n", MAILBOXES[self.mailbox]))?;
             match front.line()?.as_str() {

@@ -108,7 +108,7 @@ impl<'a> Talker<'a> {
     /// In the chat, under a name that is perhaps still taken by the connection
     /// before this one.
     fn enter(&mut self, name: &str) -> io::Result<FallibleConnection> {
-        let mut connection = FallibleConnection::connect(self.scene.address("chat"))?;
+        let mut connection = self.scene.connect("chat")?;
         connection.line()?;
         loop {
             connection.send(&format!("/setname {name}\n"))?;
@@ -207,7 +207,7 @@ impl<'a> Talker<'a> {
     fn upload_for_ever(&mut self) -> io::Result<()> {
         loop {
             let is_hasty = self.random.once_in(12);
-            let mut connection = FallibleConnection::connect(self.scene.address("board"))?;
+            let mut connection = self.scene.connect("board")?;
             let text = self.upload(&mut connection, is_hasty)?;
             if is_hasty {
                 // As the original client does, which closes without reading.
@@ -247,7 +247,7 @@ impl<'a> Talker<'a> {
         loop {
             let channel = (!whole_board).then(|| self.random.index(CHANNELS));
             let tag = channel.map_or("", |channel| self.scene.tag(channel));
-            let mut connection = FallibleConnection::connect(self.scene.address("board"))?;
+            let mut connection = self.scene.connect("board")?;
             connection.send(&format!("s\n{tag}\n"))?;
             self.begin_sight(channel, true);
             let sight = self.log.sights.len() - 1;

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -65,8 +64,8 @@ pub(super) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    pub(super) fn address(&self, protocol: &str) -> SocketAddr {
-        self.server.address(protocol)
+    pub(super) fn connect(&self, protocol: &str) -> io::Result<FallibleConnection> {
+        FallibleConnection::connect_to(self.server, protocol)
     }
 
     /// A hashtag that is posted in.
@@ -191,7 +190,7 @@ impl<'a> MailboxWorker<'a> {
 
     fn log_in(&self, name: &str) -> io::Result<FallibleConnection> {
         let protocol = if self.verbose { "mailbox-verbose" } else { "mailbox" };
-        let mut connection = FallibleConnection::connect(self.scene.address(protocol))?;
+        let mut connection = self.scene.connect(protocol)?;
         connection.send(&log_in(name))?;
         connection.line()?;
         Ok(connection)

@@ -1,0 +1,49 @@
+//! The certificate of the listeners with TLS.
+
+use std::path::PathBuf;
+
+use postroom_engine::ListenerName;
+use postroom_server::{Certificate, CertificateError, CertificateFiles, ListenerSettings};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Config;
+
+/// The files of the certificate; empty for none.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Tls {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+/// Why the listeners with TLS cannot be opened.
+#[derive(Debug, Error)]
+pub(crate) enum TlsError {
+    #[error(
+        "the listener {listener} needs a certificate: set tls.certificate and tls.key to its two \
+         files; `postroom cert --out DIR` makes a pair to try"
+    )]
+    Missing { listener: ListenerName },
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+}
+
+impl Config {
+    /// The certificate, if a listener needs one.
+    pub(crate) fn certificate(
+        &self,
+        listeners: &[ListenerSettings],
+    ) -> Result<Option<Certificate>, TlsError> {
+        let needs = listeners.iter().find(|settings| settings.listener.options.tls);
+        let Some(needs) = needs else {
+            return Ok(None);
+        };
+        let Tls { certificate, key } = self.tls.clone();
+        if certificate.as_os_str().is_empty() || key.as_os_str().is_empty() {
+            return Err(TlsError::Missing { listener: needs.listener.name() });
+        }
+        let files = CertificateFiles { certificate, key };
+        Ok(Some(Certificate { first: files.read()?, files }))
+    }
+}
