@@ -24,6 +24,7 @@ pub(crate) enum Transport {
 }
 
 /// What a read has brought.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Received {
     /// Nothing; an event tells of more.
     Nothing,
@@ -41,6 +42,7 @@ pub(crate) enum Received {
 }
 
 /// How far a TLS handshake has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Handshake {
     /// An event tells that it goes on.
     Waits,

@@ -56,8 +56,8 @@ enum State {
     Open,
     /// The peer has ended its side in order.
     Ended,
-    /// Nothing that the peer sent since can be believed.
-    Broken,
+    /// For this reason. Nothing that the peer sent since can be believed.
+    Broken(Broken),
 }
 
 /// The socket, and how far its ciphertext was read.
@@ -177,8 +177,11 @@ impl Tls {
 
     /// Reads ciphertext once, decrypts it, and sends what TLS has to answer.
     fn receive(&mut self) -> Result<(), Broken> {
-        if matches!(self.state, State::Ended | State::Broken) {
-            return Ok(());
+        match self.state {
+            State::Handshake | State::Open => {}
+            State::Ended => return Ok(()),
+            // The socket tells an error once, and a write may have been told it.
+            State::Broken(broken) => return Err(broken),
         }
         match self.connection.read_tls(&mut self.incoming) {
             Ok(_) => {}
@@ -203,7 +206,7 @@ impl Tls {
     }
 
     fn fail(&mut self, broken: Broken) -> Broken {
-        self.state = State::Broken;
+        self.state = State::Broken(broken);
         broken
     }
 
@@ -339,5 +342,77 @@ impl Write for Incoming {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream as StdStream};
+    use std::time::Duration;
+
+    use mio::{Events, Interest, Poll, Token};
+    use rustls::crypto::ring;
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+    use super::*;
+
+    type Client = StreamOwned<ClientConnection, StdStream>;
+
+    /// Both ends of a connection after the handshake, and what awaits events of ours.
+    fn connect() -> (Tls, Client, Poll) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = CertificateDer::from_pem_slice(made.cert.pem().as_bytes()).unwrap();
+        let key = made.signing_key.serialize_pem();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let connecting = std::thread::spawn(move || {
+            let mut socket = StdStream::connect(address).unwrap();
+            let mut client = ClientConnection::new(Arc::new(client), name).unwrap();
+            client.complete_io(&mut socket).unwrap();
+            StreamOwned::new(client, socket)
+        });
+        let (socket, _) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let mut tls = Tls::new(TcpStream::from_std(socket), Arc::new(server)).unwrap();
+        let poll = Poll::new().unwrap();
+        poll.registry().register(tls.socket(), Token(0), Interest::READABLE).unwrap();
+        let mut poll = poll;
+        while tls.shake_hands().unwrap() != Handshake::Done {
+            wait(&mut poll);
+        }
+        (tls, connecting.join().unwrap(), poll)
+    }
+
+    fn wait(poll: &mut Poll) {
+        poll.poll(&mut Events::with_capacity(8), Some(Duration::from_secs(10))).unwrap();
+    }
+
+    #[test]
+    fn a_reset_that_a_write_has_met_is_told_to_a_read() {
+        let (mut tls, client, mut poll) = connect();
+        while tls.read(&mut [0; 64], false) != Ok(Received::Nothing) {}
+        socket2::SockRef::from(&client.sock).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(client);
+        wait(&mut poll);
+        tls.half_close();
+        assert_eq!(tls.read(&mut [0; 64], false), Err(Broken::Reset));
     }
 }
