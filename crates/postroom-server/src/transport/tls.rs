@@ -381,24 +381,24 @@ mod tests {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let sock = StdStream::connect(listener.local_addr().unwrap()).unwrap();
+        sock.set_nonblocking(true).unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        let connecting = std::thread::spawn(move || {
-            let mut socket = StdStream::connect(address).unwrap();
-            let mut client = ClientConnection::new(Arc::new(client), name).unwrap();
-            client.complete_io(&mut socket).unwrap();
-            StreamOwned::new(client, socket)
-        });
+        let conn = ClientConnection::new(Arc::new(client), name).unwrap();
+        let mut client = StreamOwned::new(conn, sock);
         let (socket, _) = listener.accept().unwrap();
         socket.set_nonblocking(true).unwrap();
         let mut tls = Tls::new(TcpStream::from_std(socket), Arc::new(server)).unwrap();
-        let poll = Poll::new().unwrap();
+        let mut poll = Poll::new().unwrap();
         poll.registry().register(tls.socket(), Token(0), Interest::READABLE).unwrap();
-        let mut poll = poll;
-        while tls.shake_hands().unwrap() != Handshake::Done {
+        loop {
+            // It has nothing to read at times.
+            let _ = client.conn.complete_io(&mut client.sock);
             wait(&mut poll);
+            if tls.shake_hands().unwrap() == Handshake::Done {
+                return (tls, client, poll);
+            }
         }
-        (tls, connecting.join().unwrap(), poll)
     }
 
     fn wait(poll: &mut Poll) {
