@@ -85,29 +85,43 @@ pub(crate) enum Ending {
     TooMuchWaits,
 }
 
+/// What kind of a reason an end has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cause {
+    /// What clients and networks do every day.
+    Ordinary,
+    /// A limit.
+    Limit,
+    /// A fault, of the peer or of this machine. Anyone can cause it without an account.
+    Fault,
+}
+
 impl Ending {
-    /// The reason for the log, and whether it is a limit.
-    pub(crate) fn reason(self, phase: Phase) -> (&'static str, bool) {
+    /// The reason for the log, and what kind it is of.
+    pub(crate) fn reason(self, phase: Phase) -> (&'static str, Cause) {
         match (phase, self) {
-            (_, Self::TooMuchWaits) => {
-                ("most waits for it of too much in all (connection.output_bytes_in_all)", true)
-            }
+            (_, Self::TooMuchWaits) => (
+                "most waits for it of too much in all (connection.output_bytes_in_all)",
+                Cause::Limit,
+            ),
             (
                 Phase::Closing(Close::Dropped(reason)) | Phase::Draining(Close::Dropped(reason)),
                 _,
-            ) => (reason.as_str(), reason.is_a_limit()),
+            ) => {
+                let cause = if reason.is_a_limit() { Cause::Limit } else { Cause::Ordinary };
+                (reason.as_str(), cause)
+            }
             (Phase::Closing(Close::Asked) | Phase::Draining(Close::Asked), _)
-            | (_, Self::AsItsPhase) => ("the client left", false),
-            (_, Self::Broken(Broken::TimedOut)) => ("the peer answers no more", false),
-            (_, Self::Broken(Broken::Reset)) => ("the connection was reset", false),
+            | (_, Self::AsItsPhase) => ("the client left", Cause::Ordinary),
+            (_, Self::Broken(Broken::TimedOut)) => ("the peer answers no more", Cause::Ordinary),
+            (_, Self::Broken(Broken::Reset)) => ("the connection was reset", Cause::Ordinary),
             (_, Self::Broken(Broken::Unwatched)) => {
-                ("the system cannot watch the connection", true)
+                ("the system cannot watch the connection", Cause::Fault)
             }
             (_, Self::Broken(Broken::Truncated)) => {
-                ("the connection ended without the end of TLS (close_notify)", false)
+                ("the connection ended without the end of TLS (close_notify)", Cause::Ordinary)
             }
-            // Anyone can cause such lines without an account, so they are limited.
-            (_, Self::Broken(Broken::Tls(reason))) => (reason, true),
+            (_, Self::Broken(Broken::Tls(reason))) => (reason, Cause::Fault),
         }
     }
 }
@@ -156,8 +170,8 @@ mod tests {
     #[test]
     fn a_limit_is_the_reason_even_where_the_client_has_left() {
         for phase in [Phase::Open, Phase::Closing(Close::Asked)] {
-            let (reason, is_a_limit) = Ending::TooMuchWaits.reason(phase);
-            assert!(is_a_limit && reason.contains("output_bytes_in_all"), "{reason}");
+            let (reason, cause) = Ending::TooMuchWaits.reason(phase);
+            assert!(cause == Cause::Limit && reason.contains("output_bytes_in_all"), "{reason}");
         }
     }
 }

@@ -4,7 +4,7 @@ use postroom_model::SessionKey;
 use postroom_protocol::{Category, Close, Input, Report, Stream, Timer};
 use postroom_store::Store;
 
-use crate::connection::{Connection, Ending, Phase};
+use crate::connection::{Cause, Connection, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::session::Session;
 use crate::timers::Deadline;
@@ -75,7 +75,7 @@ impl<S: Store> Engine<S> {
         connection
     }
 
-    fn remove_session(&mut self, key: SessionKey, (reason, is_a_limit): (&'static str, bool)) {
+    fn remove_session(&mut self, key: SessionKey, (reason, cause): (&'static str, Cause)) {
         self.give_up_dial(key);
         self.before_login.remove(key);
         self.drop_queued(key);
@@ -89,7 +89,7 @@ impl<S: Store> Engine<S> {
         self.stop_timers(&mut session);
         self.recent.leave_all(std::mem::take(&mut session.positions));
         self.office.leave(key);
-        self.log_disconnected(&session, reason, is_a_limit);
+        self.log_disconnected(&session, reason, cause);
         if session.protocol.reports {
             let report = Report::new(Category::Connection, "a client is gone");
             self.outputs.push_back(Output::Report(report));

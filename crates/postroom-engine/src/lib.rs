@@ -77,7 +77,7 @@ use telling::{Telling, TellsLeft};
 use timers::{Deadline, Slot, Timers};
 use turns::Turns;
 
-pub use connection::Broken;
+pub use connection::{Broken, Cause};
 pub use dial::Dialled;
 pub use input::Read;
 pub use key::ConnectionKey;

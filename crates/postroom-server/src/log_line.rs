@@ -6,7 +6,7 @@
 
 use std::fmt::Display;
 
-use postroom_engine::{Level, LogLine, Origin, What};
+use postroom_engine::{Cause, Level, LogLine, Origin, What};
 use postroom_model::Attendee;
 use postroom_office::Operator;
 use postroom_store::Damaged;
@@ -80,9 +80,8 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
         What::DialFailed { port, reason: None } => {
             log!(level, %peer, %listener, account, port, reason = "no answer", "dialling back failed");
         }
-        What::Disconnected(reason) => {
-            // A connection that a limit has ended is told at a higher level.
-            let audit = (level == Level::Warn).then_some("limit");
+        What::Disconnected(reason, cause) => {
+            let audit = (cause == Cause::Limit).then_some("limit");
             log!(level, %peer, %listener, account, reason, audit, "disconnected");
         }
         What::Full { .. }

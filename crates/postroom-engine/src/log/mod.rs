@@ -18,6 +18,7 @@ use postroom_protocol::{Category, Report};
 use postroom_store::Store;
 
 use crate::Engine;
+use crate::connection::Cause;
 use crate::dial::DialFailure;
 use crate::listener::ListenerKey;
 use crate::origin::Origin;
@@ -112,8 +113,8 @@ pub enum What {
         /// What the operating system said; `None` where nobody answered.
         reason: Option<String>,
     },
-    /// A session has ended, for this reason.
-    Disconnected(&'static str),
+    /// A session has ended, for this reason, which is of this kind.
+    Disconnected(&'static str, Cause),
     /// There are as many connections as there may be.
     Full {
         /// So many.
@@ -299,13 +300,12 @@ impl<S: Store> Engine<S> {
         &mut self,
         session: &Session,
         reason: &'static str,
-        is_a_limit: bool,
+        cause: Cause,
     ) {
-        let (origin, what) = (session.origin(), What::Disconnected(reason));
-        if is_a_limit {
-            self.log_limited(Level::Warn, reason, origin, what);
-        } else {
-            self.log(Level::Info, Some(origin), what);
+        let (origin, what) = (session.origin(), What::Disconnected(reason, cause));
+        match cause {
+            Cause::Ordinary => self.log(Level::Info, Some(origin), what),
+            Cause::Limit | Cause::Fault => self.log_limited(Level::Warn, reason, origin, what),
         }
     }
 
@@ -336,7 +336,7 @@ impl<S: Store> Engine<S> {
     pub fn cut_off(&mut self) {
         for key in self.sessions.keys() {
             if let Some(session) = self.sessions.remove(key) {
-                self.log_disconnected(&session, "the server ends (stop.limit_ms)", false);
+                self.log_disconnected(&session, "the server ends (stop.limit_ms)", Cause::Ordinary);
             }
         }
         self.now += SECOND;

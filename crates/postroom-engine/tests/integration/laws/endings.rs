@@ -63,7 +63,7 @@ fn answer(driver: &mut Driver, key: PeerKey, lines: &[u8]) -> String {
 fn end(driver: &mut Driver, key: PeerKey) -> Option<&'static str> {
     driver.is_closed(key).then(|| driver.reset(key))?;
     driver.log.iter().rev().find_map(|what| match what {
-        What::Disconnected(reason) => Some(*reason),
+        What::Disconnected(reason, _) => Some(*reason),
         _ => None,
     })
 }

@@ -164,7 +164,7 @@ impl Bench {
     fn end(&self) -> Option<&'static str> {
         self.driver.is_closed(self.client).then_some(())?;
         self.driver.log.iter().find_map(|what| match what {
-            What::Disconnected(reason) => Some(*reason),
+            What::Disconnected(reason, _) => Some(*reason),
             _ => None,
         })
     }

@@ -129,9 +129,8 @@ impl Client {
 
     /// The next byte, which may be of a line that is not UTF-8; `None` at the end.
     pub(crate) fn byte(&mut self) -> std::io::Result<Option<u8>> {
-        let mut byte = [0];
-        let length = self.input.read(&mut byte)?;
-        Ok((length > 0).then_some(byte[0]))
+        // Reads again after a signal.
+        self.input.by_ref().bytes().next().transpose()
     }
 
     /// What one receive call returns, as text.
