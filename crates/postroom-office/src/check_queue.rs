@@ -120,12 +120,12 @@ impl CheckQueue {
     }
 
     /// Removes the check of a login, if it waits.
-    pub(crate) fn remove(&mut self, login: RequestKey, name: &Name, network: Network) {
+    pub(crate) fn remove(&mut self, request: RequestKey, name: &Name, network: Network) {
         let place = self.networks.iter().position(|of| of.network == network);
         let found = place.and_then(|place| {
             let account = self.networks[place].accounts.iter().position(|of| of.name == *name)?;
             let checks = &self.networks[place].accounts[account].checks;
-            Some((place, account, checks.iter().position(|check| check.login == login)?))
+            Some((place, account, checks.iter().position(|check| check.request == request)?))
         });
         if let Some((network, account, check)) = found {
             self.remove_at(network, account, check);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn number(check: &Check) -> usize {
-        check.login.session.index()
+        check.request.session.index()
     }
 
     fn no_failures() -> (FailedLogins, Instant) {
@@ -406,7 +406,7 @@ mod tests {
                     1 => {
                         if let Some((number, (name, from))) = waiting.pop_first() {
                             let of = check(name, from, u32::try_from(number).unwrap());
-                            queue.remove(of.login, &of.name, of.peer.network);
+                            queue.remove(of.request, &of.name, of.peer.network);
                         }
                     }
                     _ => {

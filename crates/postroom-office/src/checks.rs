@@ -94,8 +94,10 @@ impl Checks {
         // A success lets checks of the account begin earlier.
         self.not_before = None;
         match checked.verdict {
-            Verdict::Wrong => self.failed.failed(&checked.name, checked.peer, now),
-            Verdict::FitsStored(_) | Verdict::FitsFile => {
+            Verdict::Wrong | Verdict::ChangesNothing => {
+                self.failed.failed(&checked.name, checked.peer, now);
+            }
+            Verdict::FitsStored(_) | Verdict::FitsFile | Verdict::Changes { .. } => {
                 self.failed.succeeded(checked.name.clone(), checked.peer);
             }
             Verdict::Hashed(_) | Verdict::NotHashed => {}

@@ -1,7 +1,8 @@
 //! Handling the completions of store calls.
 
 use postroom_model::{
-    Attendee, Committed, ComposeRefusal, Composed, Delivery, LogInRefusal, Reply,
+    Attendee, BlockRefusal, Committed, ComposeRefusal, Composed, Delivery, LogInRefusal,
+    PasswordRefusal, Reply,
 };
 use postroom_store::{Call, Completion, End, Outcome, Presence, Store};
 
@@ -64,7 +65,7 @@ impl<S: Store> Office<S> {
     }
 
     /// Handles a request that was not carried out, or whose outcome is unknown.
-    fn not_done(&mut self, key: RequestKey, reply: Reply) {
+    pub(crate) fn not_done(&mut self, key: RequestKey, reply: Reply) {
         if self.login(key.session).is_some()
             && let Some(record) = self.session(key.session)
         {
@@ -87,12 +88,14 @@ impl<S: Store> Office<S> {
                 Reply::Composed(outcome.map(|_| composed))
             }
             Outcome::Confirmed => Reply::Confirmed(outcome.map(drop)),
-            _ => match Self::own_reply(outcome) {
-                Ok(reply) => reply,
-                Err(outcome) => match self.reply_to(key, outcome.into_inner()) {
-                    Some(reply) => reply,
-                    None => return,
-                },
+            Outcome::PasswordSet { .. } => Reply::PasswordChanged(outcome.map(drop)),
+            Outcome::BlockSet(set) => {
+                let set = set.clone();
+                Reply::BlockSet(outcome.map(|_| set))
+            }
+            _ => match self.reply_to(key, outcome.into_inner()) {
+                Some(reply) => reply,
+                None => return,
             },
         };
         self.resolve(key, reply);
@@ -128,10 +131,23 @@ impl<S: Store> Office<S> {
                 Some(Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity }))
             }
             Outcome::UnknownRecipient => Some(Reply::NotComposed(ComposeRefusal::Unknown)),
-            Outcome::DiskFull => self.no_room(key, ComposeRefusal::DiskFull),
-            Outcome::TooManyAccounts => self.no_room(key, ComposeRefusal::TooManyAccounts),
-            Outcome::MayNotCreate => self.may_not_create(key),
-            Outcome::LooksAlike => self.looks_alike(key),
+            Outcome::DiskFull => {
+                self.not_registered(key, LogInRefusal::DiskFull, ComposeRefusal::DiskFull)
+            }
+            Outcome::TooManyAccounts => {
+                let message = ComposeRefusal::TooManyAccounts;
+                self.not_registered(key, LogInRefusal::TooManyAccounts, message)
+            }
+            Outcome::MayNotCreate => {
+                self.not_registered(key, LogInRefusal::MayNotCreate, ComposeRefusal::MayNotCreate)
+            }
+            Outcome::LooksAlike => {
+                self.not_registered(key, LogInRefusal::LooksAlike, ComposeRefusal::LooksAlike)
+            }
+            Outcome::PasswordDiffers => Some(Reply::PasswordNotChanged(PasswordRefusal::Wrong)),
+            Outcome::HasNoPassword => Some(Reply::NotBlocked(BlockRefusal::HasNoPassword)),
+            Outcome::TooManyBlocked => Some(Reply::NotBlocked(BlockRefusal::TooMany)),
+            Outcome::BlockedNames(names) => Some(Reply::BlockedNames(names)),
             Outcome::NotPosted(refusal) => {
                 self.stored(key);
                 Some(Reply::NotPosted(refusal))
@@ -151,11 +167,7 @@ impl<S: Store> Office<S> {
             | Outcome::Posted { .. }
             | Outcome::Released { .. }
             | Outcome::PasswordSet { .. }
-            | Outcome::PasswordDiffers
             | Outcome::BlockSet(_)
-            | Outcome::HasNoPassword
-            | Outcome::TooManyBlocked
-            | Outcome::BlockedNames(_)
             | Outcome::Accounts(_) => None,
         }
     }

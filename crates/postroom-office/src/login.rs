@@ -247,33 +247,22 @@ impl<S: Store> Office<S> {
         let may_create = reserved.count() > 0;
         self.creations.settle(reserved, 0);
         if !may_create {
-            return self.may_not_create(key);
+            return self.refused(key.session, LogInRefusal::MayNotCreate);
         }
         self.check(key, Against::NewName);
         None
     }
 
-    pub(crate) fn no_room(&mut self, key: RequestKey, refusal: ComposeRefusal) -> Option<Reply> {
+    /// Handles a new name that was not registered, by a login or by a message to it.
+    pub(crate) fn not_registered(
+        &mut self,
+        key: RequestKey,
+        login: LogInRefusal,
+        message: ComposeRefusal,
+    ) -> Option<Reply> {
         match self.login(key.session) {
-            Some(_) if refusal == ComposeRefusal::DiskFull => {
-                self.refused(key.session, LogInRefusal::DiskFull)
-            }
-            Some(_) => self.refused(key.session, LogInRefusal::TooManyAccounts),
-            None => Some(Reply::NotComposed(refusal)),
-        }
-    }
-
-    pub(crate) fn may_not_create(&mut self, key: RequestKey) -> Option<Reply> {
-        match self.login(key.session) {
-            Some(_) => self.refused(key.session, LogInRefusal::MayNotCreate),
-            None => Some(Reply::NotComposed(ComposeRefusal::MayNotCreate)),
-        }
-    }
-
-    pub(crate) fn looks_alike(&mut self, key: RequestKey) -> Option<Reply> {
-        match self.login(key.session) {
-            Some(_) => self.refused(key.session, LogInRefusal::LooksAlike),
-            None => Some(Reply::NotComposed(ComposeRefusal::LooksAlike)),
+            Some(_) => self.refused(key.session, login),
+            None => Some(Reply::NotComposed(message)),
         }
     }
 
@@ -290,16 +279,17 @@ impl<S: Store> Office<S> {
 
     /// Adds a check to the queue. At its limit one is evicted.
     pub(crate) fn add_check(&mut self, check: Check) {
-        match self.checks.add(check) {
-            Some(Check { login: key, change: Some(_), .. }) => {
-                self.not_changed(key, PasswordRefusal::Busy);
-            }
-            Some(Check { login: key, .. }) => {
-                if let Some(reply) = self.refused(key.session, LogInRefusal::Busy) {
-                    self.resolve(key, reply);
-                }
-            }
-            None => {}
+        let Some(evicted) = self.checks.add(check) else {
+            return;
+        };
+        let key = evicted.request;
+        let reply = if evicted.is_for_change() {
+            Some(Reply::PasswordNotChanged(PasswordRefusal::Busy))
+        } else {
+            self.refused(key.session, LogInRefusal::Busy)
+        };
+        if let Some(reply) = reply {
+            self.resolve(key, reply);
         }
     }
 
@@ -321,30 +311,31 @@ impl<S: Store> Office<S> {
     /// Handles the result of a check.
     pub fn checked(&mut self, now: Instant, checked: Checked) {
         self.checks.note(&checked, now);
-        let Checked { login: key, name, verdict, change, .. } = checked;
-        if let Some((account, hash)) = change {
-            return self.checked_for_change(key, account, verdict, hash);
-        }
+        let Checked { request: key, name, verdict, .. } = checked;
+        let login = self.login(key.session).filter(|login| login.number == key.number);
         let password = match verdict {
+            Verdict::Changes { account, from, to } => {
+                return self.submit_request(key, Call::ChangePassword { account, from, to });
+            }
+            Verdict::ChangesNothing => {
+                let refused = Reply::PasswordNotChanged(PasswordRefusal::Wrong);
+                return self.resolve(key, refused);
+            }
             Verdict::Wrong => Err(Reply::LogInRefused(LogInRefusal::Password)),
             Verdict::NotHashed => Err(Reply::Unavailable),
             Verdict::FitsStored(hash) => Ok(Key::Verified(hash)),
             Verdict::FitsFile => Ok(Key::Trusted),
             Verdict::Hashed(hash) => Ok(Key::New(hash)),
         };
-        let login = self.login(key.session).filter(|login| login.number == key.number);
-        let Some(login) = login else {
-            return;
-        };
-        login.has_proved = password.is_ok();
-        match password {
-            Ok(password) => self.open(key, name, password),
-            Err(reply) => {
-                if let Some(record) = self.session(key.session) {
-                    record.identity = Identity::Anonymous;
-                    self.resolve(key, reply);
-                }
+        match (login, password) {
+            (Some(login), Ok(password)) => {
+                login.has_proved = true;
+                self.open(key, name, password);
             }
+            (Some(_), Err(reply)) => self.not_done(key, reply),
+            // A change of a password, or a login that is over.
+            (None, Err(reply)) => self.resolve(key, reply),
+            (None, Ok(_)) => {}
         }
     }
 

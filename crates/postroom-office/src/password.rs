@@ -45,6 +45,11 @@ pub(crate) fn are_same(one: &Password, other: &Password) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
+/// The bytes to hash, also where no password is given.
+fn typed(given: Option<&Password>) -> &[u8] {
+    given.map_or(&b"\0"[..], Password::as_bytes)
+}
+
 /// Checks passwords one after the other, reusing its memory.
 #[derive(Debug, Default)]
 pub struct Checker {
@@ -52,16 +57,15 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// Whether `given` is the password of `hash`. It takes as long if no password is
-    /// given, or if there is no hash.
+    /// Whether `given` is the password of `hash`. It takes as long if no password is given,
+    /// or if the hash is malformed.
     #[must_use]
-    pub fn verify(&mut self, given: Option<&Password>, hash: Option<&PasswordHash>) -> bool {
-        let typed = given.map_or(&b"\0"[..], Password::as_bytes);
-        if let Some(hash) = hash.and_then(|hash| Phc::new(&hash.0).ok()) {
-            return self.fits(typed, &hash).unwrap_or(false) && given.is_some();
-        }
-        self.waste(typed);
-        false
+    pub fn verify(&mut self, given: Option<&Password>, hash: &PasswordHash) -> bool {
+        let Ok(hash) = Phc::new(&hash.0) else {
+            self.waste(given);
+            return false;
+        };
+        self.fits(typed(given), &hash).unwrap_or(false) && given.is_some()
     }
 
     fn fits(&mut self, typed: &[u8], hash: &Phc) -> argon2::password_hash::Result<bool> {
@@ -77,10 +81,11 @@ impl Checker {
         Ok(Output::new(&output)? == *expected)
     }
 
-    fn waste(&mut self, typed: &[u8]) {
+    /// Takes as long as a comparison with a hash.
+    pub(crate) fn waste(&mut self, given: Option<&Password>) {
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
         // The result is not used.
-        let _ = self.run(&Argon2::default(), typed, &[0; SALT_BYTES], &mut output);
+        let _ = self.run(&Argon2::default(), typed(given), &[0; SALT_BYTES], &mut output);
     }
 
     fn run(
@@ -111,12 +116,11 @@ mod tests {
         assert!(!is_well_formed(&PasswordHash("nonsense".into())));
         let mut checker = Checker::default();
         for _ in 0..2 {
-            assert!(checker.verify(Some(&password), Some(&hashed)));
+            assert!(checker.verify(Some(&password), &hashed));
             let other = Password::from_bytes(b"hunter3").unwrap();
-            assert!(!checker.verify(Some(&other), Some(&hashed)));
-            assert!(!checker.verify(None, Some(&hashed)));
-            assert!(!checker.verify(Some(&password), Some(&PasswordHash("nonsense".into()))));
-            assert!(!checker.verify(Some(&password), None));
+            assert!(!checker.verify(Some(&other), &hashed));
+            assert!(!checker.verify(None, &hashed));
+            assert!(!checker.verify(Some(&password), &PasswordHash("nonsense".into())));
         }
     }
 }

@@ -17,7 +17,7 @@ use postroom_model::{
 use postroom_store::{AccountId, Lease, Presence};
 
 use crate::creations::Purse;
-use crate::own_account::PasswordChange;
+use crate::password_change::PasswordChange;
 use crate::requests::Requests;
 
 /// The state of a session.

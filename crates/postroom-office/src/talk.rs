@@ -12,8 +12,9 @@ use postroom_store::{AccountId, Call, Store};
 use crate::Office;
 use crate::calls::{Origin, RequestKey};
 use crate::creations::Kind;
+use crate::find;
 use crate::output::{Output, Posts};
-use crate::session::{self, Awaited, Stage};
+use crate::session::{self, Awaited, Session, Stage};
 
 /// Maximum channels per session, without `#lobby`.
 const CHANNELS_PER_SESSION_MAX: usize = 64;
@@ -174,19 +175,17 @@ impl<S: Store> Office<S> {
         awaits_delivery: bool,
     ) {
         let found = self.live.find(recipient);
-        let Some(present) = self.session(key.session).and_then(|record| record.present()) else {
+        let Some(present) = find(&mut self.sessions, key.session).and_then(Session::present) else {
             // The session is closed: its client gets no reply.
             self.resolve(key, Reply::NotTold(NotTold::Absent));
             return;
         };
-        let sender = present.name.clone();
-        let Some(account) = found.filter(|account| !self.refuses(*account, &sender)) else {
+        let reaches = |account: &AccountId| !self.store.has_blocked(*account, &present.name);
+        let Some(account) = found.filter(reaches) else {
             self.resolve(key, Reply::NotTold(NotTold::Absent));
             return;
         };
-        let Some(present) = self.session(key.session).and_then(|record| record.present()) else {
-            return;
-        };
+        let sender = present.name.clone();
         let mark = awaits_delivery.then(|| present.next_mark(key.session));
         let sessions = self.live.sessions(account).to_vec();
         self.announce_first(key.session);
