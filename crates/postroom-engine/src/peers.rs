@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use postroom_model::{Fault, Network, SITE_NETWORKS, Site, faulty};
 
-use crate::rates::site;
+use crate::rates::{forget_idle, site};
 use crate::settings::PeerLimits;
 
 /// Networks of which it is known how often they connect, and sites. Those at rest are
@@ -124,17 +124,9 @@ impl<K: Copy + Eq + Hash + Ord> Table<K> {
     fn enter(&mut self, key: K, full_at: Instant, now: Instant) {
         *self.connections.entry(key).or_default() += 1;
         if self.full_at.len() >= RATES_MAX && !self.full_at.contains_key(&key) {
-            self.forget(now);
+            forget_idle(&mut self.full_at, now, |at| Some(*at));
         }
         self.full_at.insert(key, full_at);
-    }
-
-    /// Forgets who is at rest, and the half that connected least, if too few are.
-    fn forget(&mut self, now: Instant) {
-        let mut times: Vec<_> = self.full_at.values().copied().collect();
-        let (_, median, _) = times.select_nth_unstable(RATES_MAX / 2);
-        let forgotten = (*median).max(now);
-        self.full_at.retain(|_, full_at| *full_at > forgotten);
     }
 
     fn leave(&mut self, key: K) {

@@ -202,13 +202,23 @@ pub(crate) fn site(network: Network) -> Option<Site> {
 /// half that is full soonest, if too few are full.
 fn buckets<K: Copy + Ord>(all: &mut BTreeMap<K, Pair>, key: K, now: Instant) -> &mut Pair {
     if all.len() >= NETWORKS_MAX && !all.contains_key(&key) {
-        let full_at = |Pair { words, logins }: &Pair| words.0.max(logins.0);
-        let mut times: Vec<_> = all.values().map(full_at).collect();
-        let (_, median, _) = times.select_nth_unstable(NETWORKS_MAX / 2);
-        let forgotten = (*median).max(Some(now));
-        all.retain(|_, pair| full_at(pair) > forgotten);
+        forget_idle(all, now, |Pair { words, logins }| words.0.max(logins.0));
     }
     all.entry(key).or_default()
+}
+
+/// Forgets what has nothing taken from it any more, and the half from which least is taken.
+/// `full_at` tells when nothing is.
+pub(crate) fn forget_idle<K: Ord, V>(
+    all: &mut BTreeMap<K, V>,
+    now: Instant,
+    full_at: impl Fn(&V) -> Option<Instant>,
+) {
+    let mut times: Vec<_> = all.values().map(&full_at).collect();
+    let middle = times.len() / 2;
+    let (_, median, _) = times.select_nth_unstable(middle);
+    let forgotten = (*median).max(Some(now));
+    all.retain(|_, kept| full_at(kept) > forgotten);
 }
 
 impl Rate {

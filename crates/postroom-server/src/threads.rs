@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, JoinHandle};
 
 use mio::Waker;
-use postroom_office::password::{Checker, SALT_BYTES};
+use postroom_office::password::Checker;
 use postroom_office::{Check, Checked, PasswordRead, PasswordsRead};
 use postroom_store::{Job, StoreFailure};
 use rustix::process::nice;
-use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::certificate::{CertificateError, CertificateFiles, TlsSettings};
 use crate::parts::PasswordSource;
+use crate::salt::salt;
 
 /// Concurrent password checks; each takes 19 MiB.
 const CHECKERS: usize = 2;
@@ -292,13 +292,6 @@ impl<T: Send + 'static> Reader<T> {
         drop(self.reads);
         (self.under_way == 0 || self.handle.is_finished()).then_some(self.handle)
     }
-}
-
-fn salt() -> io::Result<[u8; SALT_BYTES]> {
-    let mut salt = [0; SALT_BYTES];
-    // A request of 16 bytes succeeds in full or fails.
-    getrandom(&mut salt, GetRandomFlags::empty())?;
-    Ok(salt)
 }
 
 fn check_passwords<D>(

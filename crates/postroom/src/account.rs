@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 use postroom_client::{ClientError, password_from_file};
 use postroom_model::{Blocked, Name, NameError, Password, PasswordError};
-use postroom_office::password::{self, HashError, SALT_BYTES};
+use postroom_office::password::{self, HashError};
 use postroom_store::{
     AccountId, AccountSummary, Admits, Call, Completion, Key, Outcome, PasswordHash, Store,
     StoreFailure, Ticket, Timestamp,
@@ -90,7 +90,7 @@ pub(crate) enum AccountError {
     #[error("the two passwords differ; nothing was changed")]
     Differ,
     #[error("cannot make a salt: {0}")]
-    Salt(rustix::io::Errno),
+    Salt(io::Error),
     #[error(transparent)]
     Hash(#[from] HashError),
     #[error("there are as many accounts as there may be (accounts.max)")]
@@ -297,11 +297,7 @@ fn tell(name: &Name, done: &str, file: &Path) -> Result<(), AccountError> {
 }
 
 fn hashed(password: &Password) -> Result<PasswordHash, AccountError> {
-    let mut salt = [0; SALT_BYTES];
-    // A request of 16 bytes succeeds in full or fails.
-    rustix::rand::getrandom(&mut salt, rustix::rand::GetRandomFlags::empty())
-        .map_err(AccountError::Salt)?;
-    Ok(password::hash(password, salt)?)
+    Ok(password::hash(password, postroom_server::salt().map_err(AccountError::Salt)?)?)
 }
 
 /// Reads a password from a file, from a terminal without echo, or from a pipe.

@@ -83,6 +83,38 @@ pub(super) enum AnonymousSetting {
     None,
 }
 
+impl RegistrationSetting {
+    fn resolve(self, is_open: bool) -> Registration {
+        match self {
+            Self::Auto if is_open => Registration::Open,
+            Self::Open => Registration::Open,
+            Self::Auto | Self::Closed => Registration::Closed,
+        }
+    }
+}
+
+impl PasswordSetting {
+    fn resolve(self, is_open: bool) -> Passwords {
+        match self {
+            Self::Auto if is_open => Passwords::Optional,
+            Self::Optional => Passwords::Optional,
+            Self::Auto | Self::Required => Passwords::Required,
+        }
+    }
+}
+
+impl AnonymousSetting {
+    /// `None`: nothing.
+    fn resolve(self, is_open: bool) -> Option<Anonymous> {
+        match self {
+            Self::Auto if is_open => Some(Anonymous::Post),
+            Self::Post => Some(Anonymous::Post),
+            Self::Read => Some(Anonymous::Read),
+            Self::Auto | Self::None => None,
+        }
+    }
+}
+
 /// The options of a listener, each in place of the setting of the same name.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -198,29 +230,17 @@ impl Config {
         let is_loopback = draft.address.ip().to_canonical().is_loopback();
         let is_reached_from_afar = !is_loopback || proof == Proof::Command;
         let is_open = !is_reached_from_afar || self.allow_open;
-        let registration = match options.registration.unwrap_or(self.accounts.registration) {
-            RegistrationSetting::Auto if is_open => Registration::Open,
-            RegistrationSetting::Open => Registration::Open,
-            RegistrationSetting::Auto | RegistrationSetting::Closed => Registration::Closed,
-        };
-        let passwords = match options.passwords.unwrap_or(self.accounts.passwords) {
-            PasswordSetting::Auto if is_open => Passwords::Optional,
-            PasswordSetting::Optional => Passwords::Optional,
-            PasswordSetting::Auto | PasswordSetting::Required => Passwords::Required,
-        };
-        let anonymous = match options.anonymous.unwrap_or(self.board.anonymous) {
-            AnonymousSetting::Auto if is_open => Some(Anonymous::Post),
-            AnonymousSetting::Post => Some(Anonymous::Post),
-            AnonymousSetting::Read => Some(Anonymous::Read),
-            AnonymousSetting::Auto | AnonymousSetting::None => None,
-        };
+        let registration = options.registration.unwrap_or(self.accounts.registration);
+        let passwords = options.passwords.unwrap_or(self.accounts.passwords);
+        let anonymous = options.anonymous.unwrap_or(self.board.anonymous);
         let listener = || draft.text.to_owned();
-        let anonymous = match anonymous {
+        let anonymous = match anonymous.resolve(is_open) {
             Some(anonymous) => anonymous,
             // It concerns no other protocol.
             None if draft.protocol.has_accounts => Anonymous::Read,
             None => return Err(ListenerError::NobodyMay { listener: listener() }),
         };
+        let (registration, passwords) = (registration.resolve(is_open), passwords.resolve(is_open));
         let access = Access { registration, passwords, anonymous };
         match risk(draft, access, !is_loopback) {
             Some((risk, remedy)) if !is_open => {
