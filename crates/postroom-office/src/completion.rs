@@ -144,6 +144,10 @@ impl<S: Store> Office<S> {
             Outcome::LooksAlike => {
                 self.not_registered(key, LogInRefusal::LooksAlike, ComposeRefusal::LooksAlike)
             }
+            // Who may know that there was such an account is for the operator to say.
+            Outcome::NameReserved => {
+                self.not_registered(key, LogInRefusal::Password, ComposeRefusal::Unknown)
+            }
             Outcome::PasswordDiffers => Some(Reply::PasswordNotChanged(PasswordRefusal::Wrong)),
             Outcome::HasNoPassword => Some(Reply::NotBlocked(BlockRefusal::HasNoPassword)),
             Outcome::TooManyBlocked => Some(Reply::NotBlocked(BlockRefusal::TooMany)),
@@ -168,6 +172,9 @@ impl<S: Store> Office<S> {
             | Outcome::Released { .. }
             | Outcome::PasswordSet { .. }
             | Outcome::BlockSet(_)
+            | Outcome::Deleted { .. }
+            | Outcome::NoSuchAccount
+            | Outcome::NameReleased
             | Outcome::Accounts(_) => None,
         }
     }

@@ -126,7 +126,10 @@ impl<S: Store> Office<S> {
     /// Handles the result of a lock.
     pub(crate) fn lock_ended(&mut self, name: Name, end: &End) {
         let is_locked = match end {
-            End::Done(outcome) => matches!(outcome.get(), Outcome::PasswordSet { .. }),
+            // Nobody opens a name that is reserved, its password in the file or not.
+            End::Done(outcome) => {
+                matches!(outcome.get(), Outcome::PasswordSet { .. } | Outcome::NameReserved)
+            }
             End::Unavailable | End::Unknown => false,
         };
         self.outputs.extend(self.locks.end(name, is_locked).map(Output::Operator));

@@ -37,7 +37,7 @@ mod world;
 pub use campaign::{Found, simulate_all};
 pub use disk::Disk;
 pub use driver::{Driver, PORT};
-pub use passwords::set_password;
+pub use passwords::{delete, set_password};
 pub use peer::{HeldDial, PeerKey, Taken};
 #[cfg(feature = "faults")]
 pub use prove::prove;

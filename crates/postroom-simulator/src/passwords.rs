@@ -17,6 +17,13 @@ pub(crate) fn set(store: &mut impl Store, name: &str, password: &str) {
     store.settle(Timestamp(0), &mut Vec::new()).expect("the disk works");
 }
 
+/// Deletes an account on a disk.
+pub fn delete(disk: &MemoryDisk, limits: Limits, name: &str) {
+    let (mut store, name) = (disk.open(limits), Name::new(name).expect("a name"));
+    store.submit(Ticket(0), Call::Delete { name });
+    store.settle(Timestamp(0), &mut Vec::new()).expect("the disk works");
+}
+
 /// A hash of a password that costs next to nothing to check.
 fn cheap_hash(password: &str) -> PasswordHash {
     let cheap = Params::new(Params::MIN_M_COST, 1, 1, None).expect("the least parameters");

@@ -20,6 +20,7 @@ use crate::folder;
 use crate::record::{self, Read};
 use crate::scan::{Table, scan};
 use crate::schema;
+use crate::state::State;
 
 /// Something in a store that is not as it should be.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ pub fn check(
     }
     let (accounts, channels) = (Ids::default(), Ids::default());
     let mut reader = Reader { connection: &connection, tell, accounts, channels };
-    checked.accounts = reader.accounts(is_hash).map_err(database)?;
+    checked.accounts = reader.accounts(version, is_hash).map_err(database)?;
     checked.messages = reader.messages().map_err(database)?;
     checked.removals = reader.removals().map_err(database)?;
     if version > 1 {
@@ -177,15 +178,25 @@ struct Reader<'a, T> {
 }
 
 impl<T: FnMut(Finding)> Reader<'_, T> {
-    fn accounts(&mut self, is_hash: impl Fn(&PasswordHash) -> bool) -> rusqlite::Result<u64> {
-        const TABLE: Table = Table { name: "account", key: "id", columns: "name, password" };
+    fn accounts(
+        &mut self,
+        version: i32,
+        is_hash: impl Fn(&PasswordHash) -> bool,
+    ) -> rusqlite::Result<u64> {
+        let columns = if version > 4 { "name, password, deleted" } else { "name, password, NULL" };
+        let table = Table { name: "account", key: "id", columns };
+        let mut released = 0;
         let mut names = HashMap::<Name, i64>::new();
         let mut ids = Ids::default();
-        let count = read_table(self.connection, &mut self.tell, TABLE, |_, id, row| {
+        let count = read_table(self.connection, &mut self.tell, table, |_, id, row| {
             let added = ids.add(id);
             let row = row?;
             added?;
             let name = record::name(row, 0)?;
+            if record::state(row, 2)? == State::Released {
+                released += 1;
+                return Ok(());
+            }
             if let Some(other) = names.insert(name, id) {
                 return Err(format!("its name is that of account {other}"));
             }
@@ -197,7 +208,8 @@ impl<T: FnMut(Finding)> Reader<'_, T> {
             }
         })?;
         self.accounts = ids;
-        Ok(count)
+        // The row of a deleted account stays while others name it.
+        Ok(count - released)
     }
 
     fn messages(&mut self) -> rusqlite::Result<u64> {

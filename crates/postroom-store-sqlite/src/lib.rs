@@ -57,6 +57,7 @@ mod scan;
 mod schema;
 mod senders;
 mod skeletons;
+mod state;
 mod statements;
 mod store;
 mod sweep;

@@ -19,12 +19,13 @@ use crate::index::Index;
 use crate::record::{self, Read};
 use crate::scan::{Table, scan};
 use crate::senders::Senders;
+use crate::state::State;
 use crate::sweep::{ROUND_REMOVALS, Sweep};
 
 /// What is wrong where a record names it.
 const MISSING: &str = "its row is missing";
 
-const ACCOUNTS: Table = Table { name: "account", key: "id", columns: "name, password" };
+const ACCOUNTS: Table = Table { name: "account", key: "id", columns: "name, password, deleted" };
 const MESSAGES: Table = Table { name: "message", key: "sequence", columns: "recipient, sender" };
 const REMOVALS: Table = Table { name: "removal", key: "position", columns: "message" };
 const CHANNELS: Table = Table { name: "channel", key: "id", columns: "name" };
@@ -53,8 +54,9 @@ pub(crate) fn load(
                 index.given_out(number);
             }
         }
-        let unswept = load_mailboxes(connection, &mut index, &removed)?;
+        let (mut unswept, ownerless) = load_mailboxes(connection, &mut index, &removed)?;
         forget_swept(connection, removed.len(), &unswept)?;
+        unswept.extend(ownerless);
         load_blocks(connection, &mut index)?;
         load_channels(connection, &mut index)?;
         load_posts(connection, &mut index, limits.channel_posts)?;
@@ -107,10 +109,14 @@ fn load_accounts(connection: &Connection, index: &mut Index) -> rusqlite::Result
     Ok(())
 }
 
-/// Takes up an account. A damaged password locks it, and so does a damaged name
-/// without a password; with its password it opens under a stand-in name.
+/// Takes up an account. A damaged password locks it, and so does a damaged name or state
+/// without a password; with its password it opens, under a stand-in name if need be.
 fn load_account(row: Read<&Row<'_>>, index: &mut Index, nameless: &mut Vec<AccountId>) -> Read<()> {
     let row = row.inspect_err(|_| nameless.push(index.register_damaged()))?;
+    let state = record::state(row, 2);
+    if let Ok(state @ (State::Reserved | State::Released)) = state {
+        return load_deleted(row, state, index, nameless);
+    }
     let password = record::password(row, 1);
     let (id, found) = match record::name(row, 0).and_then(|name| free(name, index)) {
         Ok(name) => (index.register(name), Ok(())),
@@ -121,10 +127,14 @@ fn load_account(row: Read<&Row<'_>>, index: &mut Index, nameless: &mut Vec<Accou
         }
     };
     match password {
+        Ok(None) if state.is_err() => {
+            index.account_mut(id).password = Some(PasswordHash::unusable());
+            found.and(state.map(drop))
+        }
         Ok(None) => found,
         Ok(password) => {
             index.account_mut(id).password = password;
-            found
+            found.and(state.map(drop))
         }
         Err(what) => {
             index.account_mut(id).password = Some(PasswordHash::unusable());
@@ -133,8 +143,23 @@ fn load_account(row: Read<&Row<'_>>, index: &mut Index, nameless: &mut Vec<Accou
     }
 }
 
+/// Takes up a deleted account, which messages and posts may still name.
+fn load_deleted(
+    row: &Row<'_>,
+    state: State,
+    index: &mut Index,
+    nameless: &mut Vec<AccountId>,
+) -> Read<()> {
+    let name = record::name(row, 0);
+    let name =
+        if state == State::Reserved { name.and_then(|name| free(name, index)) } else { name };
+    let name = name.inspect_err(|_| nameless.push(index.register_damaged()))?;
+    index.register_deleted(name, state);
+    Ok(())
+}
+
 fn free(name: Name, index: &Index) -> Read<Name> {
-    match index.find(&name) {
+    match index.find(&name).or_else(|| index.reserved_for(&name)) {
         Some(other) => Err(format!("its name is that of account {}", other.0)),
         None => Ok(name),
     }
@@ -177,16 +202,16 @@ fn removed(connection: &Connection, damages: &mut Damages) -> rusqlite::Result<V
     Ok(removed)
 }
 
-/// Fills the mailboxes; returns which of the `removed` messages still have a
-/// row.
+/// Fills the mailboxes; returns which of the `removed` messages still have a row, and
+/// which were in the mailboxes of accounts that were deleted meanwhile.
 fn load_mailboxes(
     connection: &Connection,
     index: &mut Index,
     removed: &[u64],
-) -> rusqlite::Result<Vec<u64>> {
+) -> rusqlite::Result<(Vec<u64>, Vec<u64>)> {
     let mut damages = std::mem::take(&mut index.damages);
     let mut removed = removed.iter().copied().peekable();
-    let mut unswept = Vec::new();
+    let (mut unswept, mut ownerless) = (Vec::new(), Vec::new());
     scan(connection, MESSAGES, &mut damages, |key, row, damages| {
         let sequence = record::sequence(key, index.last_sequence(), "number")?;
         index.given_out(sequence);
@@ -212,6 +237,11 @@ fn load_mailboxes(
         if !exist {
             return Err("its recipient or its sender is not an account".to_owned());
         }
+        if index.account(recipient).state != State::Known {
+            // It was handed out at that moment, and a restart has brought it back.
+            ownerless.push(sequence);
+            return Ok(());
+        }
         index.account_mut(recipient).mailbox.append(sequence);
         index.name_in_record(recipient);
         index.name_in_record(sender);
@@ -221,7 +251,7 @@ fn load_mailboxes(
         Ok(())
     })?;
     index.damages = damages;
-    Ok(unswept)
+    Ok((unswept, ownerless))
 }
 
 /// Takes up whom accounts have blocked.

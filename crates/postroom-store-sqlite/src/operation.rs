@@ -3,6 +3,7 @@
 use postroom_store::AccountId;
 
 use crate::idle::ChannelId;
+use crate::state::State;
 
 /// One step of a group's transaction. Names and texts stay in the calls: `call` is
 /// the place of one in its group.
@@ -20,6 +21,11 @@ pub(crate) enum Operation {
     SetPassword {
         account: AccountId,
         call: u32,
+    },
+    /// An account is deleted, or the name of a deleted one is released.
+    DeleteAccount {
+        account: AccountId,
+        state: State,
     },
     InsertBlock {
         number: u64,

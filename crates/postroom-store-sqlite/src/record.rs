@@ -8,6 +8,8 @@ use postroom_store::{AccountId, PasswordHash, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
+use crate::state::State;
+
 /// A part of a record, or what is wrong with it.
 pub(crate) type Read<T> = Result<T, String>;
 
@@ -94,6 +96,19 @@ pub(crate) fn password(row: &Row<'_>, column: usize) -> Read<Option<PasswordHash
         _ => None,
     }
     .ok_or_else(|| "its password is not a hash, and opens to nobody".to_owned())
+}
+
+/// Whether an account was deleted.
+pub(crate) fn state(row: &Row<'_>, column: usize) -> Read<State> {
+    let stored = match value(row, column)? {
+        ValueRef::Null => return Ok(State::Known),
+        ValueRef::Text(stored) => stored,
+        _ => b"",
+    };
+    [State::Reserved, State::Released]
+        .into_iter()
+        .find(|state| state.stored().is_some_and(|word| word.as_bytes() == stored))
+        .ok_or_else(|| "it is unclear whether it was deleted".to_owned())
 }
 
 /// The number of an account or a channel, those before it having been numbered below

@@ -97,11 +97,16 @@ const MIGRATIONS: &[&str] = &[
         sender TEXT NOT NULL
     ) STRICT;
 ",
+    "
+    -- Of an account that was deleted: 'reserved' while nobody may register its name, then
+    -- 'released'. Its row stays as long as messages and posts name it.
+    ALTER TABLE account ADD COLUMN deleted TEXT;
+",
 ];
 
 /// The tables that each version has beside those of the one before.
 const TABLES: &[&[&str]] =
-    &[&["account", "message", "removal", "counter"], &["channel", "post"], &[], &["block"]];
+    &[&["account", "message", "removal", "counter"], &["channel", "post"], &[], &["block"], &[]];
 
 /// Opens the file as a log that syncs each commit.
 pub(crate) fn connect(platform: &Platform, path: &Path) -> Result<Connection, OpenError> {

@@ -8,6 +8,7 @@ pub(crate) enum Statement {
     InsertAccount,
     RenameAccount,
     SetPassword,
+    DeleteAccount,
     InsertBlock,
     DeleteBlock,
     InsertMessage,
@@ -29,9 +30,10 @@ impl Statement {
 
     fn sql(self) -> &'static str {
         match self {
-            Self::InsertAccount => "INSERT INTO account VALUES (?1, ?2, NULL)",
-            Self::RenameAccount => "UPDATE account SET name = ?2 WHERE id = ?1",
+            Self::InsertAccount => "INSERT INTO account VALUES (?1, ?2, NULL, NULL)",
+            Self::RenameAccount => "UPDATE account SET name = ?2, deleted = NULL WHERE id = ?1",
             Self::SetPassword => "UPDATE account SET password = ?2 WHERE id = ?1",
+            Self::DeleteAccount => "UPDATE account SET password = NULL, deleted = ?2 WHERE id = ?1",
             Self::InsertBlock => "INSERT INTO block VALUES (?1, ?2, ?3)",
             Self::DeleteBlock => "DELETE FROM block WHERE number = ?1",
             Self::InsertMessage => "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5)",

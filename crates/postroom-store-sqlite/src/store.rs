@@ -109,7 +109,9 @@ impl Store for SqliteStore {
             return;
         }
         match &call {
-            Call::SetPassword { name, .. } => self.passwords.wait(name.clone()),
+            Call::SetPassword { name, .. } | Call::Delete { name } => {
+                self.passwords.wait(name.clone());
+            }
             Call::ChangePassword { account, .. } => {
                 self.passwords.wait(self.index.account(*account).name.clone());
             }

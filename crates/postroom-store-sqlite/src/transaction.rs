@@ -91,6 +91,9 @@ impl Worker<'_> {
             Operation::SetPassword { account, call } => {
                 self.execute(Statement::SetPassword, params![account.0, group.password(call)])
             }
+            Operation::DeleteAccount { account, state } => {
+                self.execute(Statement::DeleteAccount, params![account.0, state.stored()])
+            }
             Operation::InsertBlock { number, account, call } => self.execute(
                 Statement::InsertBlock,
                 params![number, account.0, group.name(call).as_str()],

@@ -130,7 +130,19 @@ pub enum Call {
         /// The new one.
         password: PasswordHash,
     },
-    /// Tells all accounts, in the order of their registration.
+    /// Deletes an account: what is unread in its mailbox, its password, and whom it has
+    /// blocked. What it has written stays, and names it. If it had a password, its name is
+    /// reserved: no one can register it until it is released.
+    Delete {
+        /// Whose.
+        name: Name,
+    },
+    /// Lets the name of a deleted account be registered again.
+    ReleaseName {
+        /// The name.
+        name: Name,
+    },
+    /// Tells all accounts and reserved names, in the order of their registration.
     ListAccounts,
 }
 
@@ -327,6 +339,19 @@ pub enum Outcome {
         /// Whether the account was registered by it.
         registered: bool,
     },
+    /// `Delete`: the account is gone.
+    Deleted {
+        /// The name as first registered.
+        name: Name,
+        /// Unread messages that are gone with it, leased ones included.
+        unread: u32,
+        /// Whether the name is reserved.
+        is_reserved: bool,
+    },
+    /// `Delete`: there is no such account. `ReleaseName`: the name is not reserved.
+    NoSuchAccount,
+    /// `ReleaseName`: done.
+    NameReleased,
     /// `ListAccounts`: all of them.
     Accounts(Vec<AccountSummary>),
     /// The disk has less room than the reserve; nothing was stored.
@@ -336,6 +361,9 @@ pub enum Outcome {
     /// `Open`, `Compose`: the name is unknown, and the call may not register it;
     /// nothing was stored.
     MayNotCreate,
+    /// `Open`, `Compose`, `SetPassword`: the name is that of a deleted account and not
+    /// released; nothing was stored.
+    NameReserved,
     /// `Open`, `Compose`: the name is unknown, has other characters than ASCII, and looks
     /// like that of another account; nothing was stored.
     LooksAlike,
@@ -417,6 +445,17 @@ pub struct AccountSummary {
     pub name: Name,
     /// Messages in its mailbox.
     pub unread: u32,
-    /// Whether it has a password.
-    pub has_password: bool,
+    /// Who can log in to it.
+    pub standing: Standing,
+}
+
+/// Who can log in to an account.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    /// It has no password.
+    Open,
+    /// It has a password.
+    Password,
+    /// Nobody: it was deleted, and its name is reserved.
+    Deleted,
 }

@@ -22,7 +22,7 @@ use thiserror::Error;
 pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
 
 pub use call::{
-    AccountId, AccountSummary, Admits, Call, Key, Lease, Outcome, PasswordHash, Presence,
+    AccountId, AccountSummary, Admits, Call, Key, Lease, Outcome, PasswordHash, Presence, Standing,
 };
 
 /// Entries of a page of a timeline, at most.

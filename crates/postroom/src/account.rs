@@ -9,8 +9,8 @@ use postroom_client::{ClientError, password_from_file};
 use postroom_model::{Blocked, Name, NameError, Password, PasswordError};
 use postroom_office::password::{self, HashError};
 use postroom_store::{
-    AccountId, AccountSummary, Admits, Call, Completion, Key, Outcome, PasswordHash, Store,
-    StoreFailure, Ticket, Timestamp,
+    AccountId, AccountSummary, Admits, Call, Completion, Key, Outcome, PasswordHash, Standing,
+    Store, StoreFailure, Ticket, Timestamp,
 };
 use postroom_store_sqlite::{DataFolder, OpenError, SqliteStore};
 use thiserror::Error;
@@ -46,7 +46,18 @@ enum AccountCommand {
         /// The account
         name: String,
     },
-    /// List all accounts: name, unread messages, whether a password is needed
+    /// Delete an account, its unread messages and its password; a name that had a password
+    /// stays reserved
+    Delete {
+        /// The account
+        name: String,
+    },
+    /// Let the reserved name of a deleted account be registered again
+    Release {
+        /// The name
+        name: String,
+    },
+    /// List all accounts: name, unread messages, and "open", "password" or "deleted"
     List,
 }
 
@@ -81,6 +92,12 @@ pub(crate) enum AccountError {
     Exists { name: Name, hint: String },
     #[error("there is no account {name}; add it with: {hint}")]
     Unknown { name: Name, hint: String },
+    #[error("the account {name} was deleted, and its name is reserved; release it with: {hint}")]
+    Deleted { name: Name, hint: String },
+    #[error("the name {name} is not reserved; list accounts and reserved names with: {hint}")]
+    NotReserved { name: Name, hint: String },
+    #[error("there is no account {name}; list the accounts with: {hint}")]
+    NothingToDelete { name: Name, hint: String },
     #[error(transparent)]
     PasswordFile(#[from] ClientError),
     #[error("cannot ask for the password: {0}; give it with --password-file")]
@@ -121,6 +138,8 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> 
         AccountCommand::Block(block) => set_blocked(&mut store, arguments, block, true),
         AccountCommand::Unblock(block) => set_blocked(&mut store, arguments, block, false),
         AccountCommand::Blocked { name } => blocked(&mut store, arguments, name),
+        AccountCommand::Delete { name } => delete(&mut store, arguments, name, &config.passwords),
+        AccountCommand::Release { name } => release(&mut store, arguments, name),
         AccountCommand::List => list(&mut store),
     }
 }
@@ -165,7 +184,7 @@ fn add(
     new: &PasswordArguments,
 ) -> Result<(Name, String), AccountError> {
     let name = parse_name(&new.name)?;
-    if let Some(known) = find(store, &name)? {
+    if let Some(known) = find(store, arguments, &name)? {
         let hint = arguments.hint(&format!("account passwd {}", known.name));
         return Err(AccountError::Exists { name: known.name, hint });
     }
@@ -181,9 +200,9 @@ fn change(
     arguments: &AccountArguments,
     known: &PasswordArguments,
 ) -> Result<(Name, String), AccountError> {
-    let AccountSummary { name, has_password, .. } = known_account(store, arguments, &known.name)?;
+    let AccountSummary { name, standing, .. } = known_account(store, arguments, &known.name)?;
     set_password(store, &name, known)?;
-    let done = if has_password {
+    let done = if standing == Standing::Password {
         format!("changed the password of the account {name}")
     } else {
         format!("gave the account {name} a password; only that opens it")
@@ -191,8 +210,20 @@ fn change(
     Ok((name, done))
 }
 
-fn find(store: &mut SqliteStore, name: &Name) -> Result<Option<AccountSummary>, AccountError> {
-    Ok(summaries(store)?.into_iter().find(|account| account.name == *name))
+/// The account of a name, which must not be that of a deleted one.
+fn find(
+    store: &mut SqliteStore,
+    arguments: &AccountArguments,
+    name: &Name,
+) -> Result<Option<AccountSummary>, AccountError> {
+    let found = summaries(store)?.into_iter().find(|account| account.name == *name);
+    match found {
+        Some(AccountSummary { name, standing: Standing::Deleted, .. }) => {
+            let hint = arguments.hint(&format!("account release {name}"));
+            Err(AccountError::Deleted { name, hint })
+        }
+        found => Ok(found),
+    }
 }
 
 fn set_password(
@@ -218,7 +249,7 @@ fn known_account(
     word: &str,
 ) -> Result<AccountSummary, AccountError> {
     let name = parse_name(word)?;
-    find(store, &name)?.ok_or_else(|| {
+    find(store, arguments, &name)?.ok_or_else(|| {
         let hint = arguments.hint(&format!("account add {name}"));
         AccountError::Unknown { name, hint }
     })
@@ -278,6 +309,57 @@ fn blocked(
     output.flush().map_err(AccountError::Output)
 }
 
+/// Deletes an account, and prints in one line what is gone and what remains to be done.
+fn delete(
+    store: &mut SqliteStore,
+    arguments: &AccountArguments,
+    word: &str,
+    password_file: &Path,
+) -> Result<(), AccountError> {
+    let name = parse_name(word)?;
+    find(store, arguments, &name)?;
+    match call(store, Call::Delete { name: name.clone() })? {
+        Outcome::Deleted { name, unread, is_reserved } => {
+            let messages = if unread == 1 { "message" } else { "messages" };
+            let hint = arguments.hint(&format!("account release {name}"));
+            let reserved = is_reserved.then(|| format!("; its name is reserved until: {hint}"));
+            let is_in_file = !password_file.as_os_str().is_empty()
+                && passwords::names(password_file, &name).unwrap_or(true);
+            let file = password_file.display();
+            let in_file =
+                is_in_file.then(|| format!("; remove it from the password file {file}, too"));
+            let (reserved, in_file) = (reserved.unwrap_or_default(), in_file.unwrap_or_default());
+            let done = format!(
+                "deleted the account {name} and {unread} unread {messages}{reserved}{in_file}"
+            );
+            writeln!(io::stdout(), "{done}").map_err(AccountError::Output)
+        }
+        Outcome::DiskFull => Err(AccountError::DiskFull),
+        _ => {
+            let hint = arguments.hint("account list");
+            Err(AccountError::NothingToDelete { name, hint })
+        }
+    }
+}
+
+/// Releases the name of a deleted account, and prints the change in one line.
+fn release(
+    store: &mut SqliteStore,
+    arguments: &AccountArguments,
+    word: &str,
+) -> Result<(), AccountError> {
+    let name = parse_name(word)?;
+    match call(store, Call::ReleaseName { name: name.clone() })? {
+        Outcome::NameReleased => writeln!(io::stdout(), "the name {name} can be registered again")
+            .map_err(AccountError::Output),
+        Outcome::DiskFull => Err(AccountError::DiskFull),
+        _ => {
+            let hint = arguments.hint("account list");
+            Err(AccountError::NotReserved { name, hint })
+        }
+    }
+}
+
 /// Prints the change in one line, and whether the password file overrides it.
 fn tell(name: &Name, done: &str, file: &Path) -> Result<(), AccountError> {
     let shown = file.display();
@@ -324,9 +406,13 @@ fn ask_twice() -> Result<Password, AccountError> {
 
 fn list(store: &mut SqliteStore) -> Result<(), AccountError> {
     let mut output = io::stdout().lock();
-    for AccountSummary { name, unread, has_password } in summaries(store)? {
-        let password = if has_password { "password" } else { "open" };
-        writeln!(output, "{name}\t{unread}\t{password}").map_err(AccountError::Output)?;
+    for AccountSummary { name, unread, standing } in summaries(store)? {
+        let standing = match standing {
+            Standing::Open => "open",
+            Standing::Password => "password",
+            Standing::Deleted => "deleted",
+        };
+        writeln!(output, "{name}\t{unread}\t{standing}").map_err(AccountError::Output)?;
     }
     output.flush().map_err(AccountError::Output)
 }

@@ -4,15 +4,17 @@ use postroom_engine::{EngineSettings, ListenerOptions};
 use postroom_model::{Access, Anonymous, Passwords, Registration};
 use postroom_store::{Limits, MemoryDisk};
 
-use postroom_simulator::{Driver, PeerKey, set_password};
+use postroom_simulator::{Driver, PeerKey, delete, set_password};
 
 use crate::clients::client;
 
 /// A driver with the accounts `open`, which has no password, and `locked`, whose password
-/// is `right`.
+/// is `right`. The name of `gone`, who had the password `right`, is reserved.
 fn driver() -> Driver {
     let (disk, limits) = (MemoryDisk::default(), Limits::default());
     set_password(&disk, limits, "locked", "right");
+    set_password(&disk, limits, "gone", "right");
+    delete(&disk, limits, "gone");
     let mut driver = Driver::on(disk, EngineSettings::default(), limits);
     client(&mut driver, "mailbox", "LOGIN open\nEXIT\n");
     driver
@@ -84,6 +86,9 @@ fn check(protocol: &str, registration: Registration, passwords: Passwords) {
     tries("locked", Some("right"), true, "the right password");
     tries("locked", Some("wrong"), false, "a wrong password");
     tries("locked", None, false, "no password");
+    for password in [None, Some("right"), Some("new")] {
+        tries("gone", password, false, "the name of a deleted account");
+    }
 }
 
 const REGISTRATIONS: [Registration; 2] = [Registration::Open, Registration::Closed];
@@ -139,6 +144,12 @@ fn a_message_registers_its_recipient_where_anyone_may_come_without_a_password() 
             driver.settle();
             let expected = [if registers { sent } else { refused }, known];
             assert_eq!(driver.lines(key), expected, "{protocol} {access:?}");
+            let first = lines.lines().take(lines.lines().count() / 2);
+            let first: String = first.map(|line| line.replace("new", "gone") + "\n").collect();
+            driver.send(key, first.as_bytes());
+            driver.settle();
+            let refused = refused.replace("new", "gone");
+            assert_eq!(driver.lines(key), [refused], "{protocol} {access:?}: a deleted account");
             // Whoever writes to a name does not take it away from its owner.
             let owner = is_let_in(&mut driver, "chat", access, "new", Some("chosen"));
             assert_eq!(owner, registration == Registration::Open, "{protocol} {access:?}");
@@ -230,6 +241,7 @@ fn known_and_unknown_names_take_the_same_path_where_strangers_are_shut_out() {
         let known = path(&mut driver, protocol, "locked");
         assert!(known.iter().any(|step| step.ends_with("true")), "{known:?}");
         assert_eq!(path(&mut driver, protocol, "nobody"), known, "{protocol}");
+        assert_eq!(path(&mut driver, protocol, "gone"), known, "{protocol}: deleted");
         assert_eq!(path(&mut driver, protocol, "open"), known, "{protocol}: without a password");
     }
 }

@@ -3,12 +3,12 @@
 //! The truth is on disk; this is a view of it, rebuilt at start. Its changes run
 //! ahead of the commit, so each can be taken back.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 use postroom_model::{Channel, Fault, Name, faulty};
-use postroom_store::{AccountId, AccountSummary, Admits, Key, Outcome, PasswordHash};
+use postroom_store::{AccountId, AccountSummary, Admits, Key, Outcome, PasswordHash, Standing};
 
 use crate::blocks::Blocks;
 use crate::channels::{Channels, Said};
@@ -18,6 +18,7 @@ use crate::mailbox::Mailbox;
 use crate::reserved::Reserved;
 use crate::senders::Senders;
 use crate::skeletons::Skeletons;
+use crate::state::State;
 use crate::unused::Unused;
 
 /// All accounts, the messages that wait in their mailboxes, and the channels.
@@ -25,6 +26,8 @@ use crate::unused::Unused;
 pub(crate) struct Index {
     accounts: Vec<Account>,
     by_name: HashTable<AccountId>,
+    /// The deleted accounts whose names are reserved.
+    deleted: HashMap<Name, AccountId>,
     skeletons: Skeletons,
     hasher: RandomState,
     last_sequence: u64,
@@ -48,19 +51,21 @@ pub(crate) struct Account {
     /// A message or post may name it that is in the table, or was when the store was
     /// opened.
     is_named: bool,
+    pub(crate) state: State,
     /// The group under way registers it.
     pub(crate) is_pending: bool,
 }
 
 impl Account {
     fn new(name: Name, password: Option<PasswordHash>) -> Self {
-        let (mailbox, sessions) = (Mailbox::default(), 0);
-        Self { name, password, mailbox, sessions, is_named: false, is_pending: false }
+        let (mailbox, sessions, state) = (Mailbox::default(), 0, State::Known);
+        Self { name, password, mailbox, sessions, is_named: false, state, is_pending: false }
     }
 
     /// Whether nobody would miss it. What is unread names its account.
     fn is_unused(&self) -> bool {
         self.password.is_none()
+            && self.state != State::Reserved
             && self.sessions == 0
             && (!self.is_named || faulty(Fault::UnreadEvicted))
             && !self.is_pending
@@ -72,7 +77,9 @@ impl Account {
 pub(crate) enum Undo {
     Register,
     /// The account has got another one's place, which had this name.
-    Replace(AccountId, Name),
+    Replace(AccountId, Name, State),
+    /// The account was deleted, or its name released.
+    State(AccountId, State),
     /// A message or post names the account, and none did before.
     Named(AccountId),
     Append(AccountId),
@@ -114,6 +121,7 @@ impl Index {
         Self {
             accounts: Vec::with_capacity(accounts),
             by_name: HashTable::with_capacity(accounts),
+            deleted: HashMap::new(),
             skeletons: Skeletons::with_capacity(accounts),
             hasher: RandomState::new(),
             last_sequence: 0,
@@ -160,10 +168,16 @@ impl Index {
             .copied()
     }
 
+    /// The deleted account for which a name is reserved.
+    pub(crate) fn reserved_for(&self, name: &Name) -> Option<AccountId> {
+        // Most stores have none.
+        if self.deleted.is_empty() { None } else { self.deleted.get(name).copied() }
+    }
+
     /// Whether an unknown name would be taken for that of an account. Of names in ASCII
     /// nobody expects more than their letters.
     pub(crate) fn looks_alike(&self, name: &Name) -> bool {
-        name.has_non_ascii() && self.skeletons.contains(name)
+        name.has_non_ascii() && self.skeletons.contains(name) && self.reserved_for(name).is_none()
     }
 
     /// The account that a record names, if there is one.
@@ -213,37 +227,86 @@ impl Index {
     /// Adds an account under the next number. The caller has seen that the name
     /// is unknown, and has skipped the reserved numbers.
     pub(crate) fn register(&mut self, name: Name) -> AccountId {
+        self.add(Account::new(name, None))
+    }
+
+    /// Adds a deleted account under the next number.
+    pub(crate) fn register_deleted(&mut self, name: Name, state: State) -> AccountId {
+        self.add(Account { state, ..Account::new(name, None) })
+    }
+
+    fn add(&mut self, account: Account) -> AccountId {
         let id = AccountId(self.len());
-        let (accounts, hasher) = (&self.accounts, &self.hasher);
-        let hash = hasher.hash_one(&name);
-        self.by_name.insert_unique(hash, id, |id| hasher.hash_one(&accounts[id.0 as usize].name));
-        self.skeletons.add(&name);
-        self.accounts.push(Account::new(name, None));
+        self.accounts.push(account);
+        self.give_name(id);
         id
     }
 
     /// Gives the place of the account that is unused for longest to a new one, whose name
-    /// is unknown. Returns the place and the name that is gone.
-    pub(crate) fn replace_unused(&mut self, name: Name) -> Option<(AccountId, Name)> {
+    /// is unknown. Returns the place, and the name and the state that are gone.
+    pub(crate) fn replace_unused(&mut self, name: Name) -> Option<(AccountId, Name, State)> {
         let id = self.unused.first()?;
         self.unused.remove(id);
         self.account_mut(id).is_pending = true;
-        Some((id, self.rename(id, name)))
+        let (name, state) = self.rename(id, name, State::Known);
+        Some((id, name, state))
     }
 
-    /// Gives an account another name; returns the one that it had.
-    fn rename(&mut self, id: AccountId, name: Name) -> Name {
-        let hash = self.hasher.hash_one(&self.account(id).name);
-        if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == id) {
-            entry.remove();
-        }
-        self.skeletons.add(&name);
-        let earlier = std::mem::replace(&mut self.account_mut(id).name, name);
-        self.skeletons.remove(&earlier);
-        let (accounts, hasher) = (&self.accounts, &self.hasher);
-        let hash = |id: &AccountId| hasher.hash_one(&accounts[id.0 as usize].name);
-        self.by_name.insert_unique(hash(&id), id, hash);
+    /// Deletes an account, or releases its name, or takes that back; returns the state
+    /// that it had.
+    pub(crate) fn set_state(&mut self, id: AccountId, state: State) -> State {
+        self.take_name(id);
+        let earlier = std::mem::replace(&mut self.account_mut(id).state, state);
+        self.give_name(id);
+        self.settle(id);
         earlier
+    }
+
+    /// Gives an account another name and state; returns those that it had.
+    fn rename(&mut self, id: AccountId, name: Name, state: State) -> (Name, State) {
+        self.take_name(id);
+        let account = self.account_mut(id);
+        let earlier = (
+            std::mem::replace(&mut account.name, name),
+            std::mem::replace(&mut account.state, state),
+        );
+        self.give_name(id);
+        earlier
+    }
+
+    /// From now on the name of an account is taken.
+    fn give_name(&mut self, id: AccountId) {
+        let Account { name, state, .. } = &self.accounts[id.0 as usize];
+        match state {
+            State::Known => {
+                let (accounts, hasher) = (&self.accounts, &self.hasher);
+                let hash = |id: &AccountId| hasher.hash_one(&accounts[id.0 as usize].name);
+                self.by_name.insert_unique(hash(&id), id, hash);
+            }
+            State::Reserved => {
+                self.deleted.insert(name.clone(), id);
+            }
+            State::Released => return,
+        }
+        self.skeletons.add(name);
+    }
+
+    /// From now on the name of an account is free.
+    fn take_name(&mut self, id: AccountId) {
+        let Account { name, state, .. } = &self.accounts[id.0 as usize];
+        match state {
+            State::Known => {
+                let hash = self.hasher.hash_one(name);
+                if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == id) {
+                    entry.remove();
+                }
+            }
+            State::Reserved => {
+                self.deleted.remove(name);
+            }
+            State::Released => return,
+        }
+        self.skeletons.remove(name);
     }
 
     /// The registration of an account is committed.
@@ -331,23 +394,23 @@ impl Index {
     fn undo_register(&mut self) {
         let id = AccountId(self.len().saturating_sub(1));
         self.unused.remove(id);
-        if let Some(account) = self.accounts.pop() {
-            self.skeletons.remove(&account.name);
-            let hash = self.hasher.hash_one(&account.name);
-            if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == id) {
-                entry.remove();
-            }
-        }
+        self.take_name(id);
+        self.accounts.pop();
     }
 
     pub(crate) fn summaries(&self) -> Vec<AccountSummary> {
-        let summary = |account: &Account| AccountSummary {
-            name: account.name.clone(),
-            unread: account.mailbox.unread(),
-            has_password: account.password.is_some(),
+        let summary = |account: &Account| {
+            let standing = match (account.state, &account.password) {
+                (State::Known, None) => Standing::Open,
+                (State::Known, Some(_)) => Standing::Password,
+                (State::Reserved, _) => Standing::Deleted,
+                (State::Released, _) => return None,
+            };
+            let (name, unread) = (account.name.clone(), account.mailbox.unread());
+            Some(AccountSummary { name, unread, standing })
         };
         let ids = (0..self.len()).map(AccountId).filter(|id| !self.gaps.contains(id));
-        ids.map(|id| summary(self.account(id))).collect()
+        ids.filter_map(|id| summary(self.account(id))).collect()
     }
 
     /// Takes changes back, the latest first.
@@ -355,10 +418,13 @@ impl Index {
         for change in changes.rev() {
             match change {
                 Undo::Register => self.undo_register(),
-                Undo::Replace(id, name) => {
-                    self.rename(id, name);
+                Undo::Replace(id, name, state) => {
+                    self.rename(id, name, state);
                     self.account_mut(id).is_pending = false;
                     self.unused.push_first(id);
+                }
+                Undo::State(id, state) => {
+                    self.set_state(id, state);
                 }
                 Undo::Named(id) => {
                     self.account_mut(id).is_named = false;

@@ -8,8 +8,9 @@ type Snapshot = (Vec<(String, Mailbox)>, Option<Senders>, Vec<Name>);
 
 fn snapshot(index: &Index) -> Snapshot {
     let accounts = index.accounts.iter();
-    let mail = accounts.map(|Account { name, mailbox, is_named, is_pending, .. }| {
-        (format!("{name} {is_named} {is_pending}"), mailbox.clone())
+    let mail = accounts.map(|Account { name, mailbox, is_named, state, is_pending, .. }| {
+        let found = (index.find(name), index.reserved_for(name), index.skeletons.contains(name));
+        (format!("{name} {is_named} {state:?} {is_pending} {found:?}"), mailbox.clone())
     });
     (mail.collect(), index.senders.clone(), index.blocks.list(AccountId(0)))
 }
@@ -30,7 +31,7 @@ fn change(
 ) -> Option<Vec<Undo>> {
     let id = AccountId(0);
     let mailbox = &mut index.account_mut(id).mailbox;
-    match choice % 9 {
+    match choice % 10 {
         0 => {
             mailbox.append(sequence);
             let sender = AccountId(u32::try_from(sequence % 3).unwrap());
@@ -60,8 +61,16 @@ fn change(
         }
         5 => {
             let name = Name::new(&format!("successor{sequence}")).unwrap();
-            let (id, earlier) = index.replace_unused(name)?;
-            Some(vec![Undo::Replace(id, earlier)])
+            let (id, earlier, state) = index.replace_unused(name)?;
+            Some(vec![Undo::Replace(id, earlier, state)])
+        }
+        8 => {
+            let state = [State::Known, State::Reserved, State::Released]
+                [usize::try_from(sequence % 3).unwrap()];
+            let id = AccountId(u32::try_from(sequence / 3).unwrap() % index.len());
+            // The name of a released account may be another's by now.
+            let is_free = index.find(&index.account(id).name).is_none_or(|other| other == id);
+            is_free.then(|| vec![Undo::State(id, index.set_state(id, state))])
         }
         7 => {
             let sender = Name::new(&format!("sender{}", sequence % 4)).unwrap();
@@ -105,8 +114,9 @@ proptest! {
         }
         index.undo(changes.into_iter());
         prop_assert_eq!(&snapshot(&index), &expected);
-        prop_assert_eq!(index.by_name.len(), expected.0.len());
-        let is_found = |account: &Account| index.find(&account.name).is_some();
-        prop_assert!(index.accounts.iter().all(is_found));
+        let of = |state| index.accounts.iter().filter(move |account| account.state == state);
+        prop_assert_eq!(index.by_name.len(), of(State::Known).count());
+        prop_assert!(of(State::Known).all(|account| index.find(&account.name).is_some()));
+        prop_assert_eq!(index.deleted.len(), of(State::Reserved).count());
     }
 }

@@ -16,6 +16,7 @@ use crate::group::Group;
 use crate::index::{Index, Undo};
 use crate::operation::{Operation, Operations, place};
 use crate::plan::Plan;
+use crate::state::State;
 use crate::sweep::Sweep;
 
 /// Plans one group.
@@ -27,7 +28,7 @@ pub(crate) struct Planner<'a> {
     limits: Limits,
     allowed: Allowed,
     now: Timestamp,
-    /// An account of before the group is evicted by it.
+    /// An account of before the group is evicted or deleted by it.
     has_evicted: bool,
     /// The place of the call that is being planned.
     call: u32,
@@ -128,6 +129,8 @@ impl Planner<'_> {
                     Err(refusal) => refusal,
                 }
             }
+            Call::Delete { name } => self.delete(name),
+            Call::ReleaseName { name } => self.release_name(name),
             Call::ListAccounts => Outcome::Accounts(self.index.summaries()),
             Call::Claim { .. }
             | Call::Release { .. }
@@ -256,21 +259,31 @@ impl Planner<'_> {
             return self.give_back(leases);
         }
         for lease in leases {
-            let (account, message) = (lease.account(), lease.sequence());
-            self.index.account_mut(account).mailbox.confirm();
-            self.plan.undo.push(Undo::Confirm(account));
-            self.uncount(account, message);
-            if !faulty(Fault::RemovalNotStored) {
-                self.operations.push(Operation::InsertRemoval { message });
-            }
-            self.plan.removed.push(message);
+            self.remove(lease.account(), lease.sequence());
         }
         Outcome::Confirmed
+    }
+
+    /// Removes a leased message.
+    fn remove(&mut self, account: AccountId, message: u64) {
+        self.index.account_mut(account).mailbox.confirm();
+        self.plan.undo.push(Undo::Confirm(account));
+        self.uncount(account, message);
+        if !faulty(Fault::RemovalNotStored) {
+            self.operations.push(Operation::InsertRemoval { message });
+        }
+        self.plan.removed.push(message);
     }
 
     fn give_back(&mut self, leases: &[Lease]) -> Outcome {
         for lease in leases {
             let (account, sequence) = (lease.account(), lease.sequence());
+            if self.index.account(account).state != State::Known && self.allowed != Allowed::Nothing
+            {
+                // Its account was deleted meanwhile.
+                self.remove(account, sequence);
+                continue;
+            }
             self.index.account_mut(account).mailbox.give_back(sequence);
             self.plan.undo.push(Undo::GiveBack(account, sequence));
         }
@@ -347,6 +360,52 @@ impl Planner<'_> {
         removed.is_some()
     }
 
+    fn delete(&mut self, name: &Name) -> Outcome {
+        if self.allowed == Allowed::Nothing {
+            return Outcome::DiskFull;
+        }
+        let Some(account) = self.index.find(name) else {
+            return Outcome::NoSuchAccount;
+        };
+        let found = self.index.account(account);
+        let (name, unread) = (found.name.clone(), found.mailbox.unread());
+        let is_reserved = found.password.is_some();
+        while let Some(message) = self.index.account(account).mailbox.earliest() {
+            self.index.account_mut(account).mailbox.lease();
+            self.plan.undo.push(Undo::Lease(account, message));
+            self.remove(account, message);
+        }
+        for sender in self.index.blocks.list(account) {
+            self.remove_block(account, &sender);
+        }
+        let password = self.index.account(account).password.clone();
+        self.index.set_password(account, None);
+        self.plan.undo.push(Undo::SetPassword(account, password));
+        self.set_state(account, if is_reserved { State::Reserved } else { State::Released });
+        Outcome::Deleted { name, unread, is_reserved }
+    }
+
+    fn release_name(&mut self, name: &Name) -> Outcome {
+        if self.allowed == Allowed::Nothing {
+            return Outcome::DiskFull;
+        }
+        match self.index.reserved_for(name) {
+            Some(account) => {
+                self.set_state(account, State::Released);
+                Outcome::NameReleased
+            }
+            None => Outcome::NoSuchAccount,
+        }
+    }
+
+    fn set_state(&mut self, account: AccountId, state: State) {
+        let earlier = self.index.set_state(account, state);
+        self.plan.undo.push(Undo::State(account, earlier));
+        self.operations.push(Operation::DeleteAccount { account, state });
+        // A recipient that was found before this call may be gone.
+        self.has_evicted = true;
+    }
+
     /// The account that is known for a name, or else one that this call registers, and
     /// which of the two it is; or why it could not.
     fn known_or_registered(
@@ -357,6 +416,9 @@ impl Planner<'_> {
     ) -> Result<(AccountId, bool), Outcome> {
         if let Some(account) = known {
             return Ok((account, false));
+        }
+        if self.index.reserved_for(name).is_some() {
+            return Err(Outcome::NameReserved);
         }
         if self.allowed == Allowed::Nothing {
             return Err(Outcome::DiskFull);
@@ -379,9 +441,9 @@ impl Planner<'_> {
 
     /// Registers an account in the place of an unused one, if there is any.
     fn replace_unused(&mut self, name: &Name) -> Option<(AccountId, bool)> {
-        let (account, earlier) = self.index.replace_unused(name.clone())?;
+        let (account, earlier, state) = self.index.replace_unused(name.clone())?;
         self.has_evicted = true;
-        self.plan.undo.push(Undo::Replace(account, earlier));
+        self.plan.undo.push(Undo::Replace(account, earlier, state));
         self.plan.registered.push(account);
         self.operations.push(Operation::RenameAccount { account, call: self.call });
         Some((account, true))

@@ -18,6 +18,7 @@ use crate::{CommitJob, CommitJobDone, DataFolder, OpenError, SqliteStore};
 
 mod blocks;
 mod damage;
+mod deletion;
 mod gaps;
 mod jobs;
 mod power;
@@ -436,6 +437,23 @@ fn a_store_of_version_3_opens() {
     assert_eq!(channels, "0lobby 1rust 2@board 3 4tea 5milk 6grüße", "5 had no post");
     let said: u32 = rows.query_row("SELECT count(*) FROM said", [], |row| row.get(0)).unwrap();
     assert_eq!(said, 7, "the view does not show what was evicted");
+}
+
+#[test]
+fn a_store_of_version_4_opens() {
+    let (_folder, mut store) = released(4);
+    holds_the_mail_of_the_fixtures(&mut store);
+    let name = Name::new("carol").unwrap();
+    let open = Call::Open { name, key: Key::Trusted, admits: Admits::NONE, may_create: 0 };
+    let Some(Outcome::Opened { account, .. }) = settle(&mut store, [open]).pop() else {
+        panic!("she is known");
+    };
+    match settle(&mut store, [Call::ListBlocked { account }]).pop() {
+        Some(Outcome::BlockedNames(names)) => {
+            assert_eq!(names.iter().map(Name::as_str).collect::<Vec<_>>(), ["dora", "Eve2"]);
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 fn entries(store: &mut SqliteStore, tag: &str) -> Vec<String> {

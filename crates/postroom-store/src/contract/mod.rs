@@ -10,6 +10,7 @@
 mod accounts;
 mod blocks;
 mod creation;
+mod deletion;
 mod eviction;
 mod jobs;
 mod live;
@@ -19,8 +20,8 @@ mod passwords;
 use postroom_model::{Name, Text, Unknown};
 
 use crate::{
-    AccountId, Admits, Call, Completion, Job, Key, Lease, Limits, Outcome, PasswordHash, Store,
-    Ticket, Timestamp,
+    AccountId, Admits, Call, Completion, Job, Key, Lease, Limits, Outcome, PasswordHash, Standing,
+    Store, Ticket, Timestamp,
 };
 
 /// A place where stores of one implementation are kept.
@@ -73,6 +74,11 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         live::who_claims_alone_is_present_once,
         live::who_shares_is_present_until_the_last_leaves,
         live::strangers_are_admitted_where_they_are,
+        deletion::a_deleted_account_leaves_nothing_to_its_successor,
+        deletion::a_name_that_had_a_password_is_reserved_until_it_is_released,
+        deletion::what_was_handed_out_at_the_deletion_never_comes_back,
+        deletion::a_deletion_that_is_not_committed_leaves_the_account,
+        deletion::a_released_place_is_the_first_to_be_taken,
         passwords::a_password_is_changed_by_those_who_know_it,
         blocks::messages_of_a_blocked_sender_are_refused,
         blocks::an_account_blocks_no_more_senders_than_it_may,
@@ -439,9 +445,9 @@ fn accounts_are_listed_as_registered<F: Fixture>(fixture: &mut F) {
         Outcome::Accounts(accounts) => {
             let seen: Vec<_> = accounts
                 .iter()
-                .map(|account| (account.name.as_str(), account.unread, account.has_password))
+                .map(|account| (account.name.as_str(), account.unread, account.standing))
                 .collect();
-            assert_eq!(seen, [("Bob", 0, false), ("alice", 1, false)]);
+            assert_eq!(seen, [("Bob", 0, Standing::Open), ("alice", 1, Standing::Open)]);
         }
         other => panic!("{other:?}"),
     }

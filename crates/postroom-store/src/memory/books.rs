@@ -1,37 +1,37 @@
 //! What a store in memory holds, and what each call does to it: as plainly as it can
 //! be written.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
-use postroom_model::{
-    Author, Blocked, Channel, Entry, Fault, Name, Page, Position, Post, PostRefusal, Text, Unknown,
-    faulty,
-};
+use postroom_model::{Author, Blocked, Fault, Name, Post, PostRefusal, Text, Unknown, faulty};
 
 use crate::{
-    AccountId, AccountSummary, Admits, BLOCKED_MAX, Call, Key, Lease, Limits, Outcome, PAGE_BYTES,
-    PAGE_ENTRIES_MAX, PROTECTED_MS, PasswordHash, Timestamp,
+    AccountId, AccountSummary, Admits, BLOCKED_MAX, Call, Key, Lease, Limits, Outcome,
+    PasswordHash, Standing, Timestamp,
 };
 
+use super::channels::{Channels, entry};
 use super::session::Session;
 
 /// What is kept when the store is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Books {
     accounts: Vec<Account>,
-    channels: Vec<(Channel, VecDeque<Said>)>,
+    channels: Channels,
     /// Whom accounts have blocked.
     blocked: Vec<(AccountId, Name)>,
     last_sequence: u64,
-    last_post: u64,
 }
 
 #[derive(Debug)]
 struct Account {
     name: Name,
     password: Option<PasswordHash>,
+    /// What it has written may still name it.
+    is_deleted: bool,
+    /// It was deleted, and nobody may register its name.
+    is_reserved: bool,
     /// Unread messages by sequence number.
     mailbox: BTreeMap<u64, Message>,
 }
@@ -42,14 +42,6 @@ struct Message {
     text: Text,
     #[expect(dead_code, reason = "kept with a message, and decides nothing")]
     stored: Timestamp,
-}
-
-/// A post in one channel.
-#[derive(Debug)]
-struct Said {
-    number: u64,
-    stored: Timestamp,
-    post: Arc<Post>,
 }
 
 /// What a call may create, and for whom.
@@ -72,9 +64,7 @@ impl Books {
         let unread = self.accounts.iter().flat_map(|account| {
             account.mailbox.values().map(move |message| place(&account.name, &message.text))
         });
-        let said = self.channels.iter().flat_map(|(channel, said)| {
-            said.iter().map(move |said| place(channel, &said.post.text))
-        });
+        let said = self.channels.posts().map(|(channel, post)| place(channel, &post.text));
         unread.chain(said).collect()
     }
 
@@ -113,6 +103,8 @@ impl Books {
             | Call::SetPassword { .. }
             | Call::ChangePassword { .. }
             | Call::Block { .. }
+            | Call::Delete { .. }
+            | Call::ReleaseName { .. }
                 if is_full =>
             {
                 Outcome::DiskFull
@@ -137,18 +129,22 @@ impl Books {
             Call::Return { leases } => give_back(session, &leases),
             Call::Post { .. } if is_full => Outcome::NotPosted(PostRefusal::DiskFull),
             Call::Post { post, may_create, .. } => {
-                self.post(session, &post, may_create, limits, now)
+                self.channels.post(session, &post, may_create, limits, now)
             }
             Call::Latest { channel } => {
-                let said = self.said(&channel);
+                let said = self.channels.said(&channel);
                 let stale = said.front().filter(|_| faulty(Fault::LatestStale));
                 Outcome::Latest(stale.or(said.back()).map(|said| entry(&said.post)))
             }
-            Call::Timeline { channel, from } => Outcome::Timeline(self.page(&channel, from)),
+            Call::Timeline { channel, from } => {
+                Outcome::Timeline(self.channels.page(&channel, from))
+            }
             Call::SetPassword { name, password } => {
                 let creator = Creator { session, may_create: 1, limits };
                 self.set_password(&name, password, creator)
             }
+            Call::Delete { name } => self.delete(&name),
+            Call::ReleaseName { name } => self.release_name(&name),
             Call::ListAccounts => Outcome::Accounts(self.summaries()),
             Call::Password { account } => {
                 let Account { name, password, .. } = self.account(account);
@@ -172,8 +168,10 @@ impl Books {
 
     /// Whether an unknown name looks like that of an account.
     fn looks_alike(&self, name: &Name) -> bool {
-        let mut accounts = self.accounts.iter();
-        name.has_non_ascii() && accounts.any(|other| other.name.skeleton() == name.skeleton())
+        let mut taken =
+            self.accounts.iter().filter(|account| !account.is_deleted || account.is_reserved);
+        let looks_alike = taken.any(|other| other.name.skeleton() == name.skeleton());
+        name.has_non_ascii() && looks_alike && !self.is_reserved(name)
     }
 
     pub(super) fn has_blocked(&self, account: AccountId, sender: &Name) -> bool {
@@ -197,7 +195,8 @@ impl Books {
     }
 
     fn find(&self, name: &Name) -> Option<AccountId> {
-        let place = self.accounts.iter().position(|account| account.name == *name)?;
+        let mut place = self.accounts.iter();
+        let place = place.position(|account| account.name == *name && !account.is_deleted)?;
         Some(AccountId(u32::try_from(place).unwrap_or(u32::MAX)))
     }
 
@@ -222,10 +221,19 @@ impl Books {
         if let Some(known) = self.find(name) {
             return Ok((known, false));
         }
+        if self.is_reserved(name) {
+            return Err(Outcome::NameReserved);
+        }
         if may_create == 0 {
             return Err(Outcome::MayNotCreate);
         }
-        let account = Account { name: name.clone(), password: None, mailbox: BTreeMap::new() };
+        let account = Account {
+            name: name.clone(),
+            password: None,
+            is_deleted: false,
+            is_reserved: false,
+            mailbox: BTreeMap::new(),
+        };
         let is_free = self.accounts.len() < limits.accounts_max as usize;
         if is_free {
             self.accounts.push(account);
@@ -239,20 +247,20 @@ impl Books {
 
     /// Whether an account may be evicted.
     fn is_unused(&self, session: &Session, id: AccountId) -> bool {
-        let Account { name, password, mailbox } = self.account(id);
+        let Account { name, password, is_reserved, mailbox, .. } = self.account(id);
         let mut used = session.sessions.iter().chain(&session.opened);
         let is_used = used.any(|used| *used == id) || session.is_present(id);
         let mut messages = self.accounts.iter().flat_map(|account| account.mailbox.values());
-        let mut posts = self.channels.iter().flat_map(|(_, said)| said);
-        let author = |said: &Said| match &said.post.author {
+        let author = |(_, post): (_, &Post)| match &post.author {
             Author::Account(author) => author == name,
             Author::Board => false,
         };
         password.is_none()
+            && !*is_reserved
             && mailbox.is_empty()
             && !is_used
             && !messages.any(|message| message.sender == id)
-            && !posts.any(author)
+            && !self.channels.posts().any(author)
     }
 
     fn open(
@@ -359,114 +367,48 @@ impl Books {
         }
     }
 
+    fn delete(&mut self, name: &Name) -> Outcome {
+        let Some(id) = self.find(name) else {
+            return Outcome::NoSuchAccount;
+        };
+        let unread = self.unread(id);
+        self.blocked.retain(|(of, _)| *of != id);
+        let account = self.account_mut(id);
+        let (name, is_reserved) = (account.name.clone(), account.password.is_some());
+        let mailbox = BTreeMap::new();
+        let (password, is_deleted) = (None, true);
+        *account = Account { name: name.clone(), password, is_deleted, is_reserved, mailbox };
+        Outcome::Deleted { name, unread, is_reserved }
+    }
+
+    fn is_reserved(&self, name: &Name) -> bool {
+        self.accounts.iter().any(|account| account.is_reserved && account.name == *name)
+    }
+
+    fn release_name(&mut self, name: &Name) -> Outcome {
+        let mut accounts = self.accounts.iter_mut();
+        match accounts.find(|account| account.is_reserved && account.name == *name) {
+            Some(account) => {
+                account.is_reserved = false;
+                Outcome::NameReleased
+            }
+            None => Outcome::NoSuchAccount,
+        }
+    }
+
     fn summaries(&self) -> Vec<AccountSummary> {
-        let summary = |account: &Account| AccountSummary {
-            name: account.name.clone(),
-            unread: u32::try_from(account.mailbox.len()).unwrap_or(u32::MAX),
-            has_password: account.password.is_some(),
+        let summary = |account: &Account| {
+            let standing = match &account.password {
+                _ if account.is_reserved => Standing::Deleted,
+                _ if account.is_deleted => return None,
+                Some(_) => Standing::Password,
+                None => Standing::Open,
+            };
+            let unread = u32::try_from(account.mailbox.len()).unwrap_or(u32::MAX);
+            Some(AccountSummary { name: account.name.clone(), unread, standing })
         };
-        self.accounts.iter().map(summary).collect()
+        self.accounts.iter().filter_map(summary).collect()
     }
-
-    fn said(&self, channel: &Channel) -> &VecDeque<Said> {
-        static NOTHING: VecDeque<Said> = VecDeque::new();
-        let found = self.channels.iter().find(|(known, _)| known == channel);
-        found.map_or(&NOTHING, |(_, said)| said)
-    }
-
-    fn post(
-        &mut self,
-        session: &Session,
-        post: &Arc<Post>,
-        may_create: u32,
-        limits: Limits,
-        now: Timestamp,
-    ) -> Outcome {
-        let is_hashtag = |channel: &&Channel| !channel.is_built_in();
-        let known = self.channels.iter().map(|(channel, _)| channel).filter(is_hashtag);
-        let known: Vec<_> = known.cloned().collect();
-        let new = post.channels.iter().filter(is_hashtag);
-        let new = new.filter(|channel| !known.contains(channel)).count();
-        if new > may_create as usize {
-            return Outcome::NotPosted(PostRefusal::MayNotCreate);
-        }
-        let excess = (known.len() + new).saturating_sub(limits.channels_max as usize);
-        if new > 0 && !self.evict(session, excess, &post.channels, now) {
-            return Outcome::NotPosted(PostRefusal::TooManyChannels);
-        }
-        for channel in &post.channels {
-            self.last_post += 1;
-            let said = Said { number: self.last_post, stored: now, post: Arc::clone(post) };
-            let place = self.channels.iter().position(|(known, _)| known == channel);
-            let place = place.unwrap_or_else(|| {
-                self.channels.push((channel.clone(), VecDeque::new()));
-                self.channels.len() - 1
-            });
-            let kept = &mut self.channels[place].1;
-            kept.push_back(said);
-            let most = limits.channel_posts;
-            if kept.len() > most as usize {
-                kept.pop_front();
-            }
-        }
-        Outcome::Posted { post: Arc::clone(post), created: u32::try_from(new).unwrap_or(u32::MAX) }
-    }
-
-    /// Evicts so many channels, none of the `posted` ones; whether they may go.
-    fn evict(
-        &mut self,
-        session: &Session,
-        count: usize,
-        posted: &[Channel],
-        now: Timestamp,
-    ) -> bool {
-        let goes = |channel: &Channel| {
-            !channel.is_built_in() && !session.held.contains(channel) && !posted.contains(channel)
-        };
-        let idle = self.channels.iter().filter(|(channel, _)| goes(channel));
-        let mut ranks: Vec<_> = idle.map(|(channel, said)| (rank(said), channel.clone())).collect();
-        ranks.retain(|((has_several_authors, first, _), _)| {
-            !has_several_authors || now.0.saturating_sub(*first) > PROTECTED_MS
-        });
-        ranks.sort();
-        if ranks.len() < count {
-            return false;
-        }
-        for (_, channel) in &ranks[..count] {
-            self.channels.retain(|(known, _)| known != channel);
-        }
-        true
-    }
-
-    fn page(&self, channel: &Channel, from: Position) -> Page {
-        let mut page = Page::default();
-        let mut bytes = 0;
-        for said in self.said(channel).iter().filter(|said| said.number >= from.0) {
-            if page.entries.len() == PAGE_ENTRIES_MAX || bytes >= PAGE_BYTES {
-                page.next = Some(Position(said.number));
-                break;
-            }
-            bytes += said.post.text.as_str().len();
-            page.entries.push(entry(&said.post));
-        }
-        page
-    }
-}
-
-/// The channel of the lowest rank is evicted first: whether it has several authors, how
-/// many posts, or when it had the latest, and the number of that.
-fn rank(said: &VecDeque<Said>) -> (bool, u64, u64) {
-    let several = said.iter().any(|other| other.post.author != said[0].post.author);
-    let latest = said.back().map_or((0, 0), |latest| (latest.stored.0, latest.number));
-    (several, if several { latest.0 } else { said.len() as u64 }, latest.1)
-}
-
-fn entry(post: &Post) -> Entry {
-    let author = match &post.author {
-        Author::Account(name) => Author::Account(name.clone()),
-        Author::Board => Author::Board,
-    };
-    Entry { author, text: post.text.clone() }
 }
 
 /// Ends leases: what is still in its mailbox waits again, in its old place.

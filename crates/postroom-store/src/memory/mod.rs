@@ -8,6 +8,7 @@
 //! account or channel keep theirs. A test can also make the disk full.
 
 mod books;
+mod channels;
 mod session;
 
 use std::cell::RefCell;
@@ -215,7 +216,7 @@ impl MemoryStore {
         let under_way = self.under_way.iter().flat_map(|group| &group.calls);
         let waiting = self.waiting.iter().chain(under_way.map(|(waiting, _)| waiting));
         waiting.map(|waiting| &waiting.call).any(|call| match call {
-            Call::SetPassword { name, .. } => name == account,
+            Call::SetPassword { name, .. } | Call::Delete { name } => name == account,
             Call::ChangePassword { account: id, .. } => books.name(*id) == account,
             _ => false,
         })
@@ -354,7 +355,10 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
     let of_leases =
         |leases: &[Lease]| leases.first().map_or_else(Vec::new, |lease| account(lease.account()));
     match call {
-        Call::Open { name, .. } | Call::SetPassword { name, .. } => {
+        Call::Open { name, .. }
+        | Call::SetPassword { name, .. }
+        | Call::Delete { name }
+        | Call::ReleaseName { name } => {
             vec![Subject::Account(name.clone())]
         }
         Call::Compose { recipient, .. } => vec![Subject::Account(recipient.clone())],

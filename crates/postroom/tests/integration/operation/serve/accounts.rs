@@ -108,6 +108,53 @@ fn senders_are_blocked_and_listed() {
 }
 
 #[test]
+fn a_deleted_name_is_reserved_until_it_is_released() {
+    let (_folder, data) = store();
+    let done = |arguments: &[&str]| {
+        let (is_done, said, error) = account_typing(&data, arguments, "secret\n");
+        assert!(is_done && error.is_empty(), "{arguments:?}: {error}");
+        said
+    };
+    done(&["add", "Dora"]);
+    let mut server = Server::in_folder(&data, &[]);
+    assert_eq!(server.log_in("bob").compose("dora", "hello"), "MESSAGE SENT");
+    assert_eq!(server.log_in("ann").compose("bob", "hello"), "MESSAGE SENT");
+    server.stop();
+    let said = done(&["delete", "dora"]);
+    let (what, release) = said.trim_end().split_once(" until: postroom account ").unwrap();
+    assert_eq!(what, "deleted the account Dora and 1 unread message; its name is reserved");
+    assert!(release.starts_with("release Dora --data "), "{release}");
+    assert_eq!(done(&["list"]), "Dora\t0\tdeleted\nbob\t1\topen\nann\t0\topen\n");
+    server.restart();
+    for password in ["", "PASS secret\n", "PASS new\n"] {
+        let mut dora = server.connect(VERBOSE);
+        dora.send(password);
+        assert_eq!(dora.ask("LOGIN dora"), "LOGIN ERROR");
+    }
+    assert_eq!(server.log_in("bob").compose("dora", "hello"), "MESSAGE FAILED");
+    server.stop();
+    for (arguments, part) in [
+        (&["add", "dora"][..], "the account Dora was deleted, and its name is reserved; release"),
+        (&["passwd", "dora"], "release it with: postroom account release Dora"),
+        (&["block", "dora", "bob"], "its name is reserved"),
+        (&["delete", "dora"], "its name is reserved"),
+        (&["delete", "erik"], "there is no account erik; list the accounts with: postroom"),
+        (&["release", "bob"], "the name bob is not reserved; list accounts and reserved names"),
+    ] {
+        let (is_done, said, error) = account_typing(&data, arguments, "secret\n");
+        assert!(!is_done && said.is_empty() && error.contains(part), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    assert_eq!(done(&["release", "dora"]), "the name dora can be registered again\n");
+    assert_eq!(done(&["delete", "bob"]), "deleted the account bob and 1 unread message\n");
+    assert_eq!(done(&["list"]), "ann\t0\topen\n");
+    server.restart();
+    let welcome = "Login successful with new username. Welcome dora";
+    assert_eq!(server.connect(VERBOSE).ask("LOGIN dora"), welcome);
+    server.stop();
+}
+
+#[test]
 fn what_cannot_be_done_with_an_account_is_reported_in_one_sentence() {
     let (folder, data) = store();
     assert!(account_typing(&data, &["add", "dora"], "secret\n").0);
@@ -209,6 +256,11 @@ fn a_password_file_that_overrides_a_password_is_reported() {
     assert!(said(&["passwd", "dora"]).contains(&names_it));
     assert!(!said(&["add", "erik"]).contains("password file"));
     assert!(!said(&["passwd", "erik"]).contains("password file"));
+    let too = format!("; remove it from the password file {}, too", passwords.display());
+    assert!(said(&["delete", "dora"]).trim_end().ends_with(&too));
+    assert!(!said(&["delete", "erik"]).contains("password file"));
+    said(&["release", "dora"]);
+    said(&["add", "dora"]);
     fs::remove_file(&passwords).unwrap();
     assert!(said(&["passwd", "dora"]).contains("cannot read the password file"));
 }

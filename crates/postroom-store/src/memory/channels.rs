@@ -1,0 +1,134 @@
+//! Posts in the channels of a store in memory.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use postroom_model::{Author, Channel, Entry, Page, Position, Post, PostRefusal};
+
+use crate::{Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX, PROTECTED_MS, Timestamp};
+
+use super::session::Session;
+
+/// The posts that channels keep.
+#[derive(Debug, Default)]
+pub(super) struct Channels {
+    kept: Vec<(Channel, VecDeque<Said>)>,
+    last_post: u64,
+}
+
+/// A post in one channel.
+#[derive(Debug)]
+pub(super) struct Said {
+    number: u64,
+    stored: Timestamp,
+    pub(super) post: Arc<Post>,
+}
+
+impl Channels {
+    /// All posts, each with its channel.
+    pub(super) fn posts(&self) -> impl Iterator<Item = (&Channel, &Post)> {
+        self.kept
+            .iter()
+            .flat_map(|(channel, said)| said.iter().map(move |said| (channel, &*said.post)))
+    }
+
+    pub(super) fn said(&self, channel: &Channel) -> &VecDeque<Said> {
+        static NOTHING: VecDeque<Said> = VecDeque::new();
+        let found = self.kept.iter().find(|(known, _)| known == channel);
+        found.map_or(&NOTHING, |(_, said)| said)
+    }
+
+    pub(super) fn post(
+        &mut self,
+        session: &Session,
+        post: &Arc<Post>,
+        may_create: u32,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Outcome {
+        let is_hashtag = |channel: &&Channel| !channel.is_built_in();
+        let known = self.kept.iter().map(|(channel, _)| channel).filter(is_hashtag);
+        let known: Vec<_> = known.cloned().collect();
+        let new = post.channels.iter().filter(is_hashtag);
+        let new = new.filter(|channel| !known.contains(channel)).count();
+        if new > may_create as usize {
+            return Outcome::NotPosted(PostRefusal::MayNotCreate);
+        }
+        let excess = (known.len() + new).saturating_sub(limits.channels_max as usize);
+        if new > 0 && !self.evict(session, excess, &post.channels, now) {
+            return Outcome::NotPosted(PostRefusal::TooManyChannels);
+        }
+        for channel in &post.channels {
+            self.last_post += 1;
+            let said = Said { number: self.last_post, stored: now, post: Arc::clone(post) };
+            let place = self.kept.iter().position(|(known, _)| known == channel);
+            let place = place.unwrap_or_else(|| {
+                self.kept.push((channel.clone(), VecDeque::new()));
+                self.kept.len() - 1
+            });
+            let kept = &mut self.kept[place].1;
+            kept.push_back(said);
+            let most = limits.channel_posts;
+            if kept.len() > most as usize {
+                kept.pop_front();
+            }
+        }
+        Outcome::Posted { post: Arc::clone(post), created: u32::try_from(new).unwrap_or(u32::MAX) }
+    }
+
+    /// Evicts so many channels, none of the `posted` ones; whether they may go.
+    fn evict(
+        &mut self,
+        session: &Session,
+        count: usize,
+        posted: &[Channel],
+        now: Timestamp,
+    ) -> bool {
+        let goes = |channel: &Channel| {
+            !channel.is_built_in() && !session.held.contains(channel) && !posted.contains(channel)
+        };
+        let idle = self.kept.iter().filter(|(channel, _)| goes(channel));
+        let mut ranks: Vec<_> = idle.map(|(channel, said)| (rank(said), channel.clone())).collect();
+        ranks.retain(|((has_several_authors, first, _), _)| {
+            !has_several_authors || now.0.saturating_sub(*first) > PROTECTED_MS
+        });
+        ranks.sort();
+        if ranks.len() < count {
+            return false;
+        }
+        for (_, channel) in &ranks[..count] {
+            self.kept.retain(|(known, _)| known != channel);
+        }
+        true
+    }
+
+    pub(super) fn page(&self, channel: &Channel, from: Position) -> Page {
+        let mut page = Page::default();
+        let mut bytes = 0;
+        for said in self.said(channel).iter().filter(|said| said.number >= from.0) {
+            if page.entries.len() == PAGE_ENTRIES_MAX || bytes >= PAGE_BYTES {
+                page.next = Some(Position(said.number));
+                break;
+            }
+            bytes += said.post.text.as_str().len();
+            page.entries.push(entry(&said.post));
+        }
+        page
+    }
+}
+
+/// The channel of the lowest rank is evicted first: whether it has several authors, how
+/// many posts, or when it had the latest, and the number of that.
+fn rank(said: &VecDeque<Said>) -> (bool, u64, u64) {
+    let several = said.iter().any(|other| other.post.author != said[0].post.author);
+    let latest = said.back().map_or((0, 0), |latest| (latest.stored.0, latest.number));
+    (several, if several { latest.0 } else { said.len() as u64 }, latest.1)
+}
+
+pub(super) fn entry(post: &Post) -> Entry {
+    let author = match &post.author {
+        Author::Account(name) => Author::Account(name.clone()),
+        Author::Board => Author::Board,
+    };
+    Entry { author, text: post.text.clone() }
+}
