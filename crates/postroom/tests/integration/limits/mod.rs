@@ -8,4 +8,5 @@ mod full_tables;
 mod logins;
 mod peers;
 mod proxied;
+mod strangers;
 mod time_limits;
