@@ -35,7 +35,7 @@ pub(crate) struct Connection {
     pub(crate) has_half_closed: bool,
     /// Set while the session waits until it may say more.
     pub(crate) waits: Slot,
-    /// When a drain ends at the latest.
+    /// When a header of a proxy, a handshake of TLS or a drain ends at the latest.
     pub(crate) drain: Slot,
     /// Bytes that the driver has taken so far.
     pub(crate) transmitted: u64,
@@ -83,6 +83,8 @@ pub(crate) enum Ending {
     Broken(Broken),
     /// Too much waits for all peers, and most for this one.
     TooMuchWaits,
+    /// The handshake of TLS has not come to its end.
+    HandshakeLimit,
 }
 
 /// What kind of a reason an end has.
@@ -104,6 +106,9 @@ impl Ending {
                 "most waits for it of too much in all (connection.output_bytes_in_all)",
                 Cause::Limit,
             ),
+            (_, Self::HandshakeLimit) => {
+                ("no handshake of TLS within tls.handshake_limit_ms", Cause::Limit)
+            }
             (
                 Phase::Closing(Close::Dropped(reason)) | Phase::Draining(Close::Dropped(reason)),
                 _,

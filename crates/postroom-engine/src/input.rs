@@ -238,6 +238,15 @@ impl<S: Store> Engine<S> {
         }
     }
 
+    /// The handshake of TLS is done.
+    pub fn handshake_done(&mut self, key: ConnectionKey) {
+        if let Some(connection) = self.connections.get_mut(key.index())
+            && connection.phase == Phase::Open
+        {
+            self.timers.set(&mut connection.drain, Deadline::Drain(key), None);
+        }
+    }
+
     /// Passes deadlines that are over, as many as a turn has room for.
     pub fn time_passed(&mut self, now: Instant) {
         self.now = now;
@@ -266,8 +275,12 @@ impl<S: Store> Engine<S> {
                 Deadline::Drain(key) => {
                     if let Some(connection) = self.connections.get_mut(key.index()) {
                         connection.drain = Slot::default();
+                        let ending = match connection.phase {
+                            Phase::Open => Ending::HandshakeLimit,
+                            _ => Ending::AsItsPhase,
+                        };
                         self.log_late_header(key);
-                        self.remove(key, Ending::AsItsPhase);
+                        self.remove(key, ending);
                     }
                 }
             }

@@ -136,6 +136,13 @@ impl<S: Store> Engine<S> {
             dialling: None,
         });
         self.log_connected(key);
+        if options.tls {
+            let (drain, limit) = (
+                &mut self.connections[front.index()].drain,
+                self.now + self.settings.handshake_limit,
+            );
+            self.timers.set(drain, Deadline::Drain(front), Some(limit));
+        }
         std::mem::swap(&mut self.connections[front.index()].output, &mut outputs.front);
         self.held_bytes += self.connections[front.index()].held();
         self.apply(key, front, &mut outputs);

@@ -22,6 +22,8 @@ pub struct EngineSettings {
     pub proxies: ProxySettings,
     /// How long a connection that the server ends is kept for its reader.
     pub drain_limit: Duration,
+    /// How long a handshake of TLS may take.
+    pub handshake_limit: Duration,
     /// Those of logins with a password.
     pub logins: LoginLimits,
     /// What peers may create.
@@ -45,6 +47,7 @@ impl Default for EngineSettings {
             peers: PeerLimits::default(),
             proxies: ProxySettings::default(),
             drain_limit: Duration::from_secs(1),
+            handshake_limit: Duration::from_secs(10),
             logins: LoginLimits::default(),
             creation: CreationLimits::default(),
             dial_limit: Duration::from_secs(3),

@@ -83,6 +83,7 @@ impl<S: Store> Server<S> {
             Ok(Handshake::Waits) if connection.peer != Peer::Ending => {}
             Ok(Handshake::Waits | Handshake::MayGoOn) => self.handshakes.add(key, connection),
             Ok(Handshake::Done) => {
+                self.engine.handshake_done(key);
                 self.engine.readable(key);
                 self.transmit(key);
             }

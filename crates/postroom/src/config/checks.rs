@@ -29,6 +29,7 @@ impl Config {
             ("connection.max", self.connection.max as u64, 1),
             ("connection.per_address_max", self.connection.per_address_max.into(), 1),
             ("connection.proxy_limit_ms", self.connection.proxy_limit_ms, 1),
+            ("tls.handshake_limit_ms", self.tls.handshake_limit_ms, 1),
             ("connection.new_per_minute", self.connection.new_per_minute.into(), 1),
             ("connection.output_bytes_in_all", self.connection.output_bytes_in_all as u64, 1 << 20),
             ("connection.line_bytes_max", self.connection.line_bytes_max as u64, 128),

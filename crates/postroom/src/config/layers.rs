@@ -94,6 +94,7 @@ impl Config {
             connections_max: connection.max,
             peers: self.peer_limits(),
             proxies: self.proxies(),
+            handshake_limit: Duration::from_millis(self.tls.handshake_limit_ms),
             drain_limit: Duration::from_millis(connection.drain_limit_ms),
             logins: self.accounts.login_limits(),
             creation: self.creation_limits(),

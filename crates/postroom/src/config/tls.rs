@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 
-use postroom_engine::ListenerName;
+use postroom_engine::{EngineSettings, ListenerName};
 use postroom_server::{Certificate, CertificateError, CertificateFiles, ListenerSettings};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Config;
+use super::defaults::millis;
 
 /// The files of the certificate; empty for none.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Tls {
     certificate: PathBuf,
     key: PathBuf,
+    pub(super) handshake_limit_ms: u64,
 }
 
 /// Why the listeners with TLS cannot be opened.
@@ -29,6 +31,13 @@ pub(crate) enum TlsError {
     Certificate(#[from] CertificateError),
 }
 
+impl Default for Tls {
+    fn default() -> Self {
+        let limit = EngineSettings::default().handshake_limit;
+        Self { certificate: PathBuf::new(), key: PathBuf::new(), handshake_limit_ms: millis(limit) }
+    }
+}
+
 impl Config {
     /// The certificate, if a listener needs one.
     pub(crate) fn certificate(
@@ -39,7 +48,7 @@ impl Config {
         let Some(needs) = needs else {
             return Ok(None);
         };
-        let Tls { certificate, key } = self.tls.clone();
+        let Tls { certificate, key, .. } = self.tls.clone();
         if certificate.as_os_str().is_empty() || key.as_os_str().is_empty() {
             return Err(TlsError::Missing { listener: needs.listener.name() });
         }

@@ -147,20 +147,27 @@ fn who_does_not_speak_tls_is_told_apart_in_the_log() {
 }
 
 #[test]
-fn a_client_that_stalls_in_the_handshake_is_ended_by_the_login_limit() {
-    let secured = Secured::start(&["--set=connection.login_limit_ms=300"]);
-    for (protocol, first) in [("mailbox", &b""[..]), ("chat", b""), ("chat", &[22, 3, 1])] {
-        let begun = Instant::now();
-        let address = secured.server.address(&format!("{protocol}+tls"));
-        let mut client = TcpStream::connect(address).unwrap();
-        client.set_read_timeout(Some(PATIENCE)).unwrap();
-        client.write_all(first).unwrap();
-        let mut rest = Vec::new();
-        let _ = client.read_to_end(&mut rest);
-        assert!(begun.elapsed() >= Duration::from_millis(300), "{protocol}");
-        assert_eq!(rest, [0; 0]);
-        let peer = format!("peer={}", client.local_addr().unwrap());
-        secured.server.wait_for_log(&[&peer, "disconnected", "login"]);
+fn a_client_that_stalls_in_the_handshake_is_ended() {
+    for limit in ["tls.handshake_limit_ms", "connection.login_limit_ms"] {
+        let secured = Secured::start(&[&format!("--set={limit}=300")]);
+        let mut patient = secured.server.connect("mailbox");
+        for (protocol, first) in [("mailbox", &b""[..]), ("chat", b""), ("chat", &[22, 3, 1])] {
+            let begun = Instant::now();
+            let address = secured.server.address(&format!("{protocol}+tls"));
+            let mut client = TcpStream::connect(address).unwrap();
+            client.set_read_timeout(Some(PATIENCE)).unwrap();
+            client.write_all(first).unwrap();
+            let mut rest = Vec::new();
+            let _ = client.read_to_end(&mut rest);
+            assert!(begun.elapsed() >= Duration::from_millis(300), "{limit} {protocol}");
+            assert_eq!(rest, [0; 0]);
+            let peer = format!("peer={}", client.local_addr().unwrap());
+            secured.server.wait_for_log(&[&peer, "disconnected", limit]);
+        }
+        // Who has finished the handshake has more time to log in.
+        if limit == "tls.handshake_limit_ms" {
+            assert_eq!(patient.ask("LOGIN bob"), "0");
+        }
     }
 }
 
