@@ -18,13 +18,15 @@ const NAMES_MAX: usize = 5;
 pub enum TlsFailure {
     /// No known authority has signed the certificate.
     #[error(
-        "has a certificate that is not trusted: no authority that is known here has signed it; \
-         name a file with the authority's certificate by --ca, or pin the server's by --pin"
+        "has a certificate that is not trusted: no certificate authority that is trusted here has \
+         signed it; give the authority's certificate with --ca, or the fingerprint of the server's \
+         with --pin"
     )]
     NotTrusted,
     /// The certificate is another server's.
     #[error(
-        "has a certificate for another name ({}); give the server's name as it is in there",
+        "has a certificate for another name ({}); connect to a name in it, or give its fingerprint \
+         with --pin",
         names(.0)
     )]
     OtherName(
@@ -41,7 +43,8 @@ pub enum TlsFailure {
     NotYetValid,
     /// The certificate is not the one that was pinned.
     #[error(
-        "has another certificate than the one of --pin; the SHA-256 fingerprint of the server's is {0}"
+        "has a certificate other than the one of --pin; its SHA-256 fingerprint is {0}, which is to \
+         be trusted only if the server's operator confirms it"
     )]
     PinDiffers(
         /// That of the server's certificate.
@@ -56,16 +59,16 @@ pub enum TlsFailure {
     /// The server sent something else than TLS.
     #[error("does not speak TLS at this port; check that the port is a listener with TLS")]
     NotTls,
-    /// The server ended the connection before TLS was agreed.
+    /// The server closed the connection during the handshake.
     #[error(
-        "ended the connection before TLS was agreed; check that the port is a listener with TLS"
+        "closed the connection during the TLS handshake; check that the port is a listener with TLS"
     )]
     EndedEarly,
     /// The server speaks TLS, and this client does not.
     #[error("speaks TLS at this port; add --tls, or use the port of a listener without TLS")]
     Wanted,
     /// Another failure.
-    #[error("does not agree on TLS: {0}")]
+    #[error("cannot complete the TLS handshake: {0}")]
     Other(
         /// What TLS says.
         TlsError,
@@ -122,7 +125,27 @@ fn names(names: &[String]) -> String {
         return "it has none".to_owned();
     }
     let shown: Vec<_> =
-        names.iter().take(NAMES_MAX).map(|name| Safe(name.as_str()).to_string()).collect();
+        names.iter().take(NAMES_MAX).map(|name| Safe(plain(name)).to_string()).collect();
     let more = if names.len() > NAMES_MAX { ", and more" } else { "" };
     format!("it is for {}{more}", shown.join(", "))
+}
+
+/// A name of a certificate without the type that rustls shows with it, as in
+/// `DnsName("localhost")` and `IpAddress(127.0.0.1)`.
+fn plain(name: &str) -> &str {
+    let typed = name.split_once('(').and_then(|(_, name)| name.strip_suffix(')'));
+    typed.map_or(name, |name| name.trim_matches('"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_a_certificate_are_shown_without_their_types() {
+        let presented = ["DnsName(\"localhost\")", "IpAddress(127.0.0.1)", "other"];
+        let failure = TlsFailure::OtherName(presented.map(str::to_owned).to_vec());
+        let said = failure.to_string();
+        assert!(said.contains("(it is for localhost, 127.0.0.1, other); connect"), "{said}");
+    }
 }

@@ -126,7 +126,7 @@ fn tls_and_plain_text_that_meet_are_told_apart() {
         let port = secured.server.address(protocol).port().to_string();
         let output = send("localhost", &port, &["--tls"]);
         let said = said(&output);
-        let is_told = ["does not speak TLS", "ended the connection before TLS was agreed"];
+        let is_told = ["does not speak TLS", "closed the connection during the TLS handshake"];
         assert!(is_told.iter().any(|words| said.contains(words)), "{protocol}: {said}");
         assert_eq!(output.status.code(), Some(76), "{said}");
     }
