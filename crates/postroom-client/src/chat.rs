@@ -42,7 +42,7 @@ const FAREWELL: &str = "You have left the chat";
 const STOPPED: &str = "Server has been closed by host";
 
 /// What can be typed: the server's commands and those of this client.
-const COMMANDS: [CommandHelp; 12] = [
+const COMMANDS: [CommandHelp; 16] = [
     CommandHelp::new(
         "/all",
         Operand::Text,
@@ -72,6 +72,10 @@ const COMMANDS: [CommandHelp; 12] = [
         "/send NAME TEXT",
         "leave a message in the mailbox of any user",
     ),
+    CommandHelp::new("/passwd", Operand::Text, "/passwd OLD NEW", "change your password"),
+    CommandHelp::new("/block", Operand::Name, "/block NAME", "refuse the messages of a user"),
+    CommandHelp::new("/unblock", Operand::Name, "/unblock NAME", "accept them again"),
+    CommandHelp::new("/blocked", Operand::None, "/blocked", "list the users you have blocked"),
     CommandHelp::new("/cmd", Operand::None, "/cmd", "list the commands of the server"),
     CommandHelp::new("/help", Operand::None, "/help", "show this list"),
     CommandHelp::new("/quit", Operand::None, "/quit", "leave"),

@@ -169,6 +169,20 @@ fn the_statuses_are_documented() {
 }
 
 #[test]
+fn the_help_of_chat_has_each_command_of_the_server() {
+    let server = Server::start();
+    let port = server.address("chat").port().to_string();
+    let output = run(&["chat", "127.0.0.1", &port, "--as", "bob"], "/cmd\n/help\n/quit\n");
+    let said = text_of(&output);
+    let (_, rest) = said.split_once("Commands: ").unwrap();
+    let commands: Vec<_> = rest.lines().next().unwrap().split(", ").collect();
+    assert!(commands.len() > 10, "{commands:?}");
+    for usage in commands {
+        assert!(said.lines().any(|line| line.starts_with(&format!("{usage} "))), "{usage}: {said}");
+    }
+}
+
+#[test]
 fn a_board_message_may_look_like_an_option_or_come_from_the_input() {
     let server = Server::start();
     let port = server.address("board").port().to_string();
