@@ -260,7 +260,11 @@ pub enum ClientError {
         source: io::Error,
     },
     /// The password file holds an invalid password.
-    #[error("the password in {} cannot be used: {source}", path.display())]
+    #[error(
+        "the password in {} cannot be used: {source}; the file must hold the password alone, in \
+         one line",
+        path.display()
+    )]
     Password {
         /// The file.
         path: PathBuf,
@@ -396,7 +400,7 @@ impl ClientError {
 /// Why a message may have been refused; the answer gives no reason.
 pub(crate) fn refusal_causes(recipient: &Name) -> String {
     format!(
-        "the mailbox of {recipient} may be full, the server's disk may be full, or {recipient} is new and the server takes no new users"
+        "the mailbox of {recipient} may be full, the server's disk may be full, {recipient} may have blocked the sender, or {recipient} is new and the server takes no new users"
     )
 }
 

@@ -100,8 +100,8 @@ fn every_answer_of_the_strict_protocol_is_shown_as_a_sentence() {
         shown,
         "Welcome bob. You have 3 messages.\n\
          MESSAGE SENT\n\
-         MESSAGE FAILED: the mailbox of alice may be full, the server's disk may be full, or \
-         alice is new and the server takes no new users.\n\
+         MESSAGE FAILED: the mailbox of alice may be full, the server's disk may be full, alice \
+         may have blocked the sender, or alice is new and the server takes no new users.\n\
          From alice: Hi Bob!\n\
          READ ERROR: you have no unread messages.\n"
     );
