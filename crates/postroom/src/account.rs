@@ -112,8 +112,11 @@ pub(crate) enum AccountError {
     Hash(#[from] HashError),
     #[error("there are as many accounts as there may be (accounts.max)")]
     TooMany,
-    #[error("the account {0} has no password, and only an account with one can block senders")]
-    HasNoPassword(Name),
+    #[error(
+        "the account {name} has no password, and only an account with one can block senders; give \
+         it one with: {hint}"
+    )]
+    HasNoPassword { name: Name, hint: String },
     #[error("too many senders are blocked; unblock one first")]
     TooManyBlocked,
     #[error("the disk is full; nothing was changed")]
@@ -189,7 +192,7 @@ fn add(
         return Err(AccountError::Exists { name: known.name, hint });
     }
     set_password(store, &name, new)?;
-    let done = format!("added the account {name}; only its password opens it");
+    let done = format!("added the account {name} with a password");
     Ok((name, done))
 }
 
@@ -205,7 +208,7 @@ fn change(
     let done = if standing == Standing::Password {
         format!("changed the password of the account {name}")
     } else {
-        format!("gave the account {name} a password; only that opens it")
+        format!("set a password for the account {name}, which had none")
     };
     Ok((name, done))
 }
@@ -278,17 +281,20 @@ fn set_blocked(
 ) -> Result<(), AccountError> {
     let (sender, (account, name)) = (parse_name(sender)?, open(store, arguments, name)?);
     let done = match call(store, Call::Block { account, sender: sender.clone(), is_blocked })? {
-        Outcome::HasNoPassword => return Err(AccountError::HasNoPassword(name)),
+        Outcome::HasNoPassword => {
+            let hint = arguments.hint(&format!("account passwd {name}"));
+            return Err(AccountError::HasNoPassword { name, hint });
+        }
         Outcome::TooManyBlocked => return Err(AccountError::TooManyBlocked),
         Outcome::DiskFull => return Err(AccountError::DiskFull),
         Outcome::BlockSet(Blocked { is_new: false, .. }) if is_blocked => {
-            format!("{sender} was blocked by {name} already")
+            format!("{name} has blocked {sender} already")
         }
         Outcome::BlockSet(Blocked { is_new: false, .. }) => {
-            format!("{sender} was not blocked by {name}")
+            format!("{name} has not blocked {sender}")
         }
-        _ if is_blocked => format!("{sender} can no longer write to {name}"),
-        _ => format!("{sender} can write to {name} again"),
+        _ if is_blocked => format!("{name} has blocked {sender}: messages from it are refused"),
+        _ => format!("{name} has unblocked {sender}"),
     };
     writeln!(io::stdout(), "{done}").map_err(AccountError::Output)
 }

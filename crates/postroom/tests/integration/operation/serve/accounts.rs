@@ -38,7 +38,7 @@ fn accounts_are_added_changed_and_listed() {
     let (_folder, data) = store();
     assert_eq!(account(&data, &["list"]), (true, String::new(), String::new()));
     let added = account_typing(&data, &["add", "Dora"], "secret\n");
-    let said = "added the account Dora; only its password opens it\n".to_owned();
+    let said = "added the account Dora with a password\n".to_owned();
     assert_eq!(added, (true, said, String::new()));
     let mut server = Server::in_folder(&data, &[]);
     assert_eq!(server.log_in("bob").compose("dora", "hello"), "MESSAGE SENT");
@@ -54,7 +54,7 @@ fn accounts_are_added_changed_and_listed() {
     // An account without a password can receive one.
     let (done, said, _) = account_typing(&data, &["passwd", "bob"], "bobs");
     assert!(done);
-    assert_eq!(said, "gave the account bob a password; only that opens it\n");
+    assert_eq!(said, "set a password for the account bob, which had none\n");
     let listed = account(&data, &["list"]);
     assert_eq!(listed.1, "Dora\t1\tpassword\nbob\t0\tpassword\n");
     server.restart();
@@ -81,20 +81,23 @@ fn senders_are_blocked_and_listed() {
         said
     };
     assert_eq!(done(&["blocked", "dora"]), "");
-    assert_eq!(done(&["block", "dora", "Bob"]), "Bob can no longer write to Dora\n");
-    assert_eq!(done(&["block", "dora", "bob"]), "bob was blocked by Dora already\n");
+    assert_eq!(
+        done(&["block", "dora", "Bob"]),
+        "Dora has blocked Bob: messages from it are refused\n"
+    );
+    assert_eq!(done(&["block", "dora", "bob"]), "Dora has blocked bob already\n");
     assert_eq!(done(&["blocked", "dora"]), "Bob\n");
     let mut server = Server::in_folder(&data, &[]);
     assert_eq!(server.log_in("bob").compose("dora", "hello"), "MESSAGE FAILED");
     assert_eq!(server.log_in("ann").compose("dora", "hello"), "MESSAGE SENT");
     server.stop();
-    assert_eq!(done(&["unblock", "dora", "bob"]), "bob can write to Dora again\n");
-    assert_eq!(done(&["unblock", "dora", "bob"]), "bob was not blocked by Dora\n");
+    assert_eq!(done(&["unblock", "dora", "bob"]), "Dora has unblocked bob\n");
+    assert_eq!(done(&["unblock", "dora", "bob"]), "Dora has not blocked bob\n");
     server.restart();
     assert_eq!(server.log_in("bob").compose("dora", "hello"), "MESSAGE SENT");
     server.stop();
     for (arguments, part) in [
-        (&["block", "bob", "dora"], "the account bob has no password, and only an account with"),
+        (&["block", "bob", "dora"], "give it one with: postroom account passwd bob"),
         (
             &["block", "nobody", "bob"],
             "there is no account nobody; add it with: postroom account add",
