@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,8 @@ pub(crate) enum CertError {
     Exists { path: PathBuf },
     #[error("cannot write {}: {cause}", path.display())]
     Write { path: PathBuf, cause: io::Error },
+    #[error("\"{0}\" is neither a host name nor an IP address; a certificate is for those alone")]
+    Name(String),
     #[error("there is no certificate for these names: {0}")]
     Names(rcgen::Error),
     #[error("cannot make the key: {0}")]
@@ -53,6 +56,10 @@ pub(crate) fn cert(arguments: &CertArguments) -> Result<(), CertError> {
     } else {
         arguments.names.clone()
     };
+    if let Some(name) = names.iter().find(|name| !is_host(name)) {
+        return Err(CertError::Name(name.clone()));
+    }
+    let example = Example::new(arguments);
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(CertError::Key)?;
     let certificate = parameters(names)?.self_signed(&key).map_err(CertError::Key)?;
     let folder = &arguments.out;
@@ -66,7 +73,29 @@ pub(crate) fn cert(arguments: &CertArguments) -> Result<(), CertError> {
         return Err(error);
     }
     let fingerprint = Fingerprint::of(certificate.der());
-    tell(&certificate_file, &key_file, fingerprint).map_err(CertError::Output)
+    tell(&certificate_file, &key_file, fingerprint, &example).map_err(CertError::Output)
+}
+
+/// Whether a certificate can be for this name: a host's, perhaps with a wildcard, or an
+/// address. Otherwise no client could ever match it.
+fn is_host(name: &str) -> bool {
+    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte);
+    name.parse::<IpAddr>().is_ok() || !name.is_empty() && name.bytes().all(is_of_host)
+}
+
+/// What the example listens on and connects to: on this machine, unless names are given.
+struct Example<'a> {
+    address: &'static str,
+    host: &'a str,
+}
+
+impl<'a> Example<'a> {
+    fn new(arguments: &'a CertArguments) -> Self {
+        match arguments.names.first() {
+            Some(host) => Self { address: "0.0.0.0", host },
+            None => Self { address: "127.0.0.1", host: NAMES[0] },
+        }
+    }
 }
 
 fn parameters(names: Vec<String>) -> Result<CertificateParams, CertError> {
@@ -94,13 +123,18 @@ fn failure(path: PathBuf, cause: io::Error) -> CertError {
     }
 }
 
-fn tell(certificate: &Path, key: &Path, fingerprint: Fingerprint) -> io::Result<()> {
+fn tell(
+    certificate: &Path,
+    key: &Path,
+    fingerprint: Fingerprint,
+    Example { address, host }: &Example<'_>,
+) -> io::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(output, "SHA-256 {fingerprint}")?;
     writeln!(
         output,
         "next: postroom serve --set tls.certificate={certificate} --set tls.key={key} \
-         --listen chat+tls=127.0.0.1:5405, then: postroom chat localhost 5405 --ca {certificate}",
+         --listen chat+tls={address}:5405, then: postroom chat {host} 5405 --ca {certificate}",
         certificate = certificate.display(),
         key = key.display(),
     )?;

@@ -161,7 +161,16 @@ fn the_program_makes_a_pair_to_try() {
     assert!(!key.exists(), "a key without its certificate is left");
     fs::write(&key, before).unwrap();
 
-    let bad = cert(folder.path().join("bad").to_str().unwrap(), &["no name\u{e9}"]);
-    let said = String::from_utf8(bad.stderr).unwrap();
-    assert!(!bad.status.success() && said.contains("no certificate for these names"), "{said}");
+    // The example connects to a name that the certificate is for.
+    let named = cert(folder.path().join("named").to_str().unwrap(), &["mail.example.org", "::1"]);
+    let said = String::from_utf8(named.stdout).unwrap();
+    assert!(said.contains("chat+tls=0.0.0.0:5405, then: postroom chat mail.example.org 5405"));
+
+    for name in ["no name\u{e9}", "no name", ""] {
+        let out = folder.path().join("bad");
+        let bad = cert(out.to_str().unwrap(), &["localhost", name]);
+        let said = String::from_utf8(bad.stderr).unwrap();
+        assert!(!bad.status.success() && said.contains("neither a host name nor"), "{said}");
+        assert!(!out.exists());
+    }
 }
