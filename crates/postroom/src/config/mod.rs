@@ -226,8 +226,8 @@ pub(crate) enum ConfigError {
     Unknown { key: String, origin: String },
     #[error("\"{0}\" sets nothing; write it as KEY=VALUE")]
     NoValue(String),
-    #[error("the setting {key} ({origin}) cannot be \"{value}\": it is {expected}")]
-    Value { key: String, origin: String, value: String, expected: String },
+    #[error("the setting {key} ({origin}) cannot be \"{value}\": {cause}")]
+    Value { key: String, origin: String, value: String, cause: String },
     #[error("the settings are not accepted: {0}")]
     Invalid(String),
 }
@@ -307,7 +307,7 @@ impl Log {
             key: "log.level".into(),
             origin: "settings".into(),
             value: self.level.clone(),
-            expected: "error, warn, info, debug or trace".into(),
+            cause: "it must be error, warn, info, debug or trace".into(),
         })
     }
 }

@@ -68,11 +68,10 @@ impl Keys {
     ) -> Result<(), ConfigError> {
         let unknown = || ConfigError::Unknown { key: key.to_owned(), origin: origin.to_owned() };
         let (_, like) = self.0.iter().find(|(known, _)| known == key).ok_or_else(unknown)?;
-        let value =
-            typed(value, like).and_then(|value| accepted(key, value)).map_err(|expected| {
-                let (key, origin, value) = (key.to_owned(), origin.to_owned(), value.to_owned());
-                ConfigError::Value { key, origin, value, expected }
-            })?;
+        let value = typed(value, like).and_then(|value| accepted(key, value)).map_err(|cause| {
+            let (key, origin, value) = (key.to_owned(), origin.to_owned(), value.to_owned());
+            ConfigError::Value { key, origin, value, cause }
+        })?;
         insert(table, key, value).ok_or_else(unknown)
     }
 }
@@ -105,21 +104,23 @@ fn accepted(key: &str, value: Value) -> Result<Value, String> {
     insert(&mut alone, key, value.clone());
     match Value::Table(alone).try_into::<Config>() {
         Ok(_) => Ok(value),
-        Err(_) if value.is_integer() => Err("a whole number of its range".to_owned()),
+        Err(_) if value.is_integer() => Err("it is out of the range of this setting".to_owned()),
         Err(error) => Err(one_line(error.message())),
     }
 }
 
-/// Parses a value of the type of `like`; the error names the expected type.
+/// Parses a value of the type of `like`; the error says which type that is.
 fn typed(value: &str, like: &Value) -> Result<Value, String> {
     match like {
         Value::Integer(_) => {
             let number = value.trim().replace('_', "").parse();
-            number.map(Value::Integer).map_err(|_| "a whole number".to_owned())
+            number.map(Value::Integer).map_err(|_| "it must be a whole number".to_owned())
         }
-        Value::Boolean(_) => {
-            value.trim().parse().map(Value::Boolean).map_err(|_| "true or false".to_owned())
-        }
+        Value::Boolean(_) => value
+            .trim()
+            .parse()
+            .map(Value::Boolean)
+            .map_err(|_| "it must be true or false".to_owned()),
         Value::Array(_) => Ok(Value::Array(
             value
                 .split(',')

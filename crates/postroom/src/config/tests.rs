@@ -92,7 +92,7 @@ fn what_sets_nothing_is_told_with_its_place() {
     );
     assert_eq!(
         complaint(load(None, &[], &set(&["mailbox.capacity=many"]))),
-        "the setting mailbox.capacity (--set) cannot be \"many\": it is a whole number"
+        "the setting mailbox.capacity (--set) cannot be \"many\": it must be a whole number"
     );
     assert!(complaint(load(None, &[], &set(&["mailbox.capacity"]))).contains("KEY=VALUE"));
     assert!(complaint(load(None, &[], &set(&["mailbox.capacity=0"]))).contains("at least 1"));
