@@ -21,8 +21,15 @@ pub struct HashError(argon2::password_hash::Error);
 /// Hashes a password with the default parameters of the argon2 library; the hash
 /// records them.
 pub fn hash(password: &Password, salt: [u8; SALT_BYTES]) -> Result<PasswordHash, HashError> {
-    let hash =
-        Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map_err(HashError)?;
+    hash_with(&Argon2::default(), password, salt)
+}
+
+fn hash_with(
+    argon2: &Argon2<'_>,
+    password: &Password,
+    salt: [u8; SALT_BYTES],
+) -> Result<PasswordHash, HashError> {
+    let hash = argon2.hash_password_with_salt(password.as_bytes(), &salt).map_err(HashError)?;
     Ok(PasswordHash(hash.to_string().into_boxed_str()))
 }
 
@@ -50,13 +57,31 @@ fn typed(given: Option<&Password>) -> &[u8] {
     given.map_or(&b"\0"[..], Password::as_bytes)
 }
 
-/// Checks passwords one after the other, reusing its memory.
+/// Checks passwords one after the other, reusing its memory, and hashes new ones.
 #[derive(Debug, Default)]
 pub struct Checker {
     blocks: Vec<Block>,
+    /// What new passwords are hashed with.
+    argon2: Argon2<'static>,
 }
 
 impl Checker {
+    /// For tests: one whose hashes cost so much, and not the default.
+    #[must_use]
+    pub fn with_cost(cost: Params) -> Self {
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost);
+        Self { blocks: Vec::new(), argon2 }
+    }
+
+    /// Hashes a new password; the hash records its parameters.
+    pub fn hash(
+        &self,
+        password: &Password,
+        salt: [u8; SALT_BYTES],
+    ) -> Result<PasswordHash, HashError> {
+        hash_with(&self.argon2, password, salt)
+    }
+
     /// Whether `given` is the password of `hash`. It takes as long if no password is given,
     /// or if the hash is malformed.
     #[must_use]
@@ -85,7 +110,8 @@ impl Checker {
     pub(crate) fn waste(&mut self, given: Option<&Password>) {
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
         // The result is not used.
-        let _ = self.run(&Argon2::default(), typed(given), &[0; SALT_BYTES], &mut output);
+        let argon2 = self.argon2.clone();
+        let _ = self.run(&argon2, typed(given), &[0; SALT_BYTES], &mut output);
     }
 
     fn run(
