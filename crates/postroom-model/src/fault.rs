@@ -107,6 +107,30 @@ faults! {
     LeavesFirst, "leaves-first", "nobody is seen to leave before what they said";
     /// No password is needed.
     PasswordIgnored, "password-ignored", "an account with a password is opened by it alone";
+    /// Registration is open everywhere.
+    RegistrationOpen, "registration-open", "where registration is closed nobody registers";
+    /// No account needs a password anywhere.
+    PasswordsOptional, "passwords-optional", "where passwords are required none comes in without one";
+    /// A name is registered without the password that its client gave.
+    RegisteredUnlocked, "registered-unlocked", "a name is registered with the password given for it";
+    /// Where nobody registers, an unknown name is told from a known one.
+    UnknownNameTold, "unknown-name-told", "an unknown name is answered as a wrong password";
+    /// A change of a password leaves the old one.
+    ChangeForgotten, "change-forgotten", "after a change the new password alone opens the account";
+    /// The old password is not checked for a change.
+    ChangeUnproved, "change-unproved", "a change needs the old password";
+    /// A change replaces a password that is not the one that was checked.
+    ChangeOverwrites, "change-overwrites", "of two changes of one password one is refused";
+    /// A password is not written to the disk.
+    PasswordNotStored, "password-not-stored", "passwords survive a restart";
+    /// Messages of blocked senders are stored.
+    BlockIgnored, "block-ignored", "a blocked sender's messages are refused";
+    /// Live lines of blocked senders are passed on.
+    BlockedLinePassed, "blocked-line-passed", "a blocked sender's live lines are not passed on";
+    /// Who was blocked once stays blocked.
+    UnblockForgotten, "unblock-forgotten", "an unblocked sender can write again";
+    /// A block is not written to the disk.
+    BlockNotStored, "block-not-stored", "blocks survive a restart";
     /// `/to` is answered when the line was passed on.
     ReceiptForged, "receipt-forged", "303 follows the 302 of the recipient";
     /// The receipt of a live line is dropped.

@@ -90,13 +90,15 @@ impl<S: Store> Office<S> {
             return Admits::NONE;
         };
         let admits = login.terms.admits_strangers;
+        let has_none = login.password.is_none() || faulty(Fault::RegisteredUnlocked);
         let unknown = match password {
             Key::New(_) => access.registration == Registration::Open,
-            _ => access.registers_without_password() && login.password.is_none(),
+            _ => access.registers_without_password() && has_none,
         };
+        let is_optional = access.passwords == Passwords::Optional;
         Admits {
-            unknown: admits && unknown,
-            without_password: admits && access.passwords == Passwords::Optional,
+            unknown: admits && (unknown || faulty(Fault::RegistrationOpen)),
+            without_password: admits && (is_optional || faulty(Fault::PasswordsOptional)),
         }
     }
 
@@ -239,6 +241,9 @@ impl<S: Store> Office<S> {
 
     pub(crate) fn not_admitted(&mut self, key: RequestKey, is_known: bool) -> Option<Reply> {
         if is_known || !self.registers_with_password(key.session) {
+            if !is_known && faulty(Fault::UnknownNameTold) {
+                return self.refused(key.session, LogInRefusal::MayNotCreate);
+            }
             self.check(key, Against::Nothing);
             return None;
         }
@@ -315,6 +320,7 @@ impl<S: Store> Office<S> {
         let login = self.login(key.session).filter(|login| login.number == key.number);
         let password = match verdict {
             Verdict::Changes { account, from, to } => {
+                let to = if faulty(Fault::ChangeForgotten) { from.clone() } else { to };
                 return self.submit_request(key, Call::ChangePassword { account, from, to });
             }
             Verdict::ChangesNothing => {

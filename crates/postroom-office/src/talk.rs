@@ -180,7 +180,9 @@ impl<S: Store> Office<S> {
             self.resolve(key, Reply::NotTold(NotTold::Absent));
             return;
         };
-        let reaches = |account: &AccountId| !self.store.has_blocked(*account, &present.name);
+        let reaches = |account: &AccountId| {
+            !self.store.has_blocked(*account, &present.name) || faulty(Fault::BlockedLinePassed)
+        };
         let Some(account) = found.filter(reaches) else {
             self.resolve(key, Reply::NotTold(NotTold::Absent));
             return;

@@ -73,8 +73,7 @@ impl<D: TroubledDisk> World<D> {
     fn open(&mut self, number: usize) -> Option<PeerKey> {
         let person = &self.clients[number].person;
         let (address, speaks) = (person.address, person.speaks);
-        let place = Speaks::ALL.iter().position(|other| *other == speaks);
-        let listener = self.listeners[place.unwrap_or(0)];
+        let listener = self.listeners[speaks as usize];
         let port = u16::try_from(10_000 + self.visits % 50_000).unwrap_or(1);
         let open = self.open_connections();
         let open = |group| open.get(&group).copied().unwrap_or_default();
@@ -270,7 +269,9 @@ impl<D: TroubledDisk> World<D> {
         let link = self.links.get(&talk.front);
         let turns = link.and_then(|link| Some((link.arrived?, link.ended?)));
         let has_arrived = turns.is_some_and(|(arrived, ended)| arrived + 2 <= ended);
-        let logs_in = talk.asked.iter().any(|asked| asked.what == What::LogIn);
+        let login = talk.asked.iter().find(|asked| asked.what == What::LogIn);
+        let may_refuse = |at| self.judge.locks.may_refuse(talk.login(), at);
+        let logs_in = login.is_some_and(|login| !may_refuse(login.at));
         let may_be_evicted = match talk.speaks() {
             Speaks::Board => self.scenario.settings.connections_max < 100,
             // A login that has arrived is answered, unless the rates of its network delay it, or

@@ -97,6 +97,8 @@ impl<D: TroubledDisk> World<D> {
     fn count_turn(&mut self) {
         let store_waits =
             !self.jobs.is_empty() || (self.scenario.store.late > 0 && !self.is_calm());
+        // A wrong password makes others wait.
+        let has_failed = self.judge.locks.has_failed;
         for client in &mut self.clients {
             let is_polite = client.person.manners == Manners::Polite;
             // A request on the board may end with a pause.
@@ -114,7 +116,12 @@ impl<D: TroubledDisk> World<D> {
             let may_wait = speaks == Speaks::Im || store_waits;
             let own_waits = speaks == Speaks::Board || speaks == Speaks::Im && store_waits;
             let waits_for_server = |what: &What| {
-                what.is_live() && !own_waits || !may_wait && !matches!(what, What::Posts)
+                let may_wait = match what {
+                    What::LogIn | What::Passwd(..) => may_wait || has_failed,
+                    What::Posts => true,
+                    _ => may_wait,
+                };
+                what.is_live() && !own_waits || !may_wait
             };
             let rates = self.scenario.settings.rates != postroom_engine::RateLimits::default();
             if is_quiet

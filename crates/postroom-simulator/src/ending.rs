@@ -1,12 +1,17 @@
 //! The end of a simulation: everything calms down, all leave, and what is left is counted.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use postroom_engine::ListenerOptions;
+use postroom_model::{Access, Registration};
 
 use crate::clients::What;
 use crate::judge::Judge;
 use crate::link::Segment;
+use crate::lock::{Lock, Secret, secret};
 use crate::peer::PeerKey;
-use crate::person::{HASHTAGS, LOCKED, Manners, OPEN, PASSWORD, Speaks};
+use crate::person::{HASHTAGS, LOCKED, Manners, NEW, OPEN, Speaks};
 use crate::scenario::{OPERATOR, Scenario};
 use crate::tally::Tally;
 use crate::texts::{TextId, text_of};
@@ -19,6 +24,9 @@ const PAGE_RECORDS: usize = 150;
 /// How long it takes until nobody waits any more: deadlines of seconds follow each other,
 /// and rates keep clients waiting for a minute.
 const CALM: Duration = Duration::from_mins(20);
+
+/// The passwords of the accounts that have one.
+type Keys = BTreeMap<&'static str, Secret>;
 
 impl<D: TroubledDisk> World<D> {
     /// The whole simulation.
@@ -193,16 +201,17 @@ impl<D: TroubledDisk> World<D> {
     fn take_stock(&mut self) {
         self.driver.held = None;
         self.check_room();
+        let keys = self.find_keys();
         if self.random.chance(300) {
             self.driver.disk.cut();
             self.driver.stop_abruptly();
             self.driver.start();
         }
         if self.random.chance(200) && self.damage() {
-            return self.take_stock_of_the_damaged();
+            return self.take_stock_of_the_damaged(&keys);
         }
         for account in self.judge.mailboxes.accounts() {
-            let rest = self.read_mailbox(account);
+            let rest = self.read_mailbox(account, &keys);
             self.judge.mailboxes.check_rest(&self.judge.texts, account, &rest);
         }
         let may_evict = self.scenario.limits.channels_max < 10;
@@ -212,24 +221,69 @@ impl<D: TroubledDisk> World<D> {
             self.judge.posts.check_timeline(&self.judge.texts, channel, kept, most);
         }
         self.judge.posts.check(&self.judge.texts);
-        self.check_names();
+        self.check_names(&keys);
     }
 
-    /// Nobody is present: every name can be taken.
-    fn check_names(&mut self) {
-        // Some may be no accounts, and not be let in.
-        let open = if self.scenario.limits_accounts() { &[][..] } else { &OPEN };
-        for name in open {
-            let lines = self.lines("chat", &format!("/setname {name}\n/allusers\n"));
-            assert!(lines[1].starts_with("Username accepted"), "{lines:?}");
-            assert!(lines[2..4] == ["Users in chat:", name], "others are present: {lines:?}");
+    /// Nobody is present: every name can be taken, and nobody else is there.
+    fn check_names(&mut self, keys: &Keys) {
+        for name in OPEN.into_iter().chain(LOCKED).chain(NEW) {
+            let key = keys.get(name).copied();
+            // Some may be no accounts, and not be let in.
+            let is_certain = key.is_some() || !self.scenario.limits_accounts();
+            if !is_certain || NEW.contains(&name) && key.is_none() {
+                continue;
+            }
+            let pass = key.map(|key| format!("/pass {key}\n")).unwrap_or_default();
+            let lines = self
+                .lines("chat", &format!("{pass}/setname {name}\n/allusers\n/blocked\n/inbox\n"));
+            let lines = &lines[1 + usize::from(key.is_some())..];
+            assert!(lines[0].starts_with("Username accepted"), "{name} is told {lines:?}");
+            assert!(lines[1..3] == ["Users in chat:", name], "others are present: {lines:?}");
+            let listed: Vec<&str> = lines[3..lines.len() - 1].iter().map(String::as_str).collect();
+            let asked = self.judge.tick();
+            let listed = listed.strip_prefix(&["Blocked users:"]).unwrap_or(&[]);
+            self.judge.blocks.check_list(name, listed, asked);
         }
-        for name in LOCKED {
-            let said = format!("/login {name} {PASSWORD}\n/list\n");
-            let lines = self.lines("im", &said);
-            let expected = ["101 Authentication successful", &format!("301 {name}")];
-            assert!(lines == expected, "{name} has a password and is told {lines:?}");
+    }
+
+    /// Of each account exactly one of the locks that it may have is there, and no password
+    /// that it had opens it.
+    fn find_keys(&mut self) -> Keys {
+        let mut keys = Keys::new();
+        for name in OPEN.into_iter().chain(LOCKED).chain(NEW) {
+            for past in self.judge.locks.past(name) {
+                assert!(!self.opens(name, past), "{past} opens {name} still");
+            }
+            let present = self.judge.locks.present(name);
+            let secrets: Vec<Secret> = present.iter().copied().filter_map(secret).collect();
+            let fits: Vec<Secret> =
+                secrets.iter().copied().filter(|secret| self.opens(name, *secret)).collect();
+            let needs_one = secrets.len() == present.len();
+            let is_right = fits.len() == 1 || fits.is_empty() && !needs_one;
+            assert!(is_right, "{name} has {present:?}, and {fits:?} fit");
+            keys.extend(fits.iter().map(|secret| (name, *secret)));
+            if fits.is_empty() {
+                self.check_unlocked(name, &present);
+            }
         }
+        keys
+    }
+
+    /// An account that no password opens has none, or is none, as clients know.
+    fn check_unlocked(&mut self, name: &str, present: &[Lock]) {
+        let access = Access { registration: Registration::Closed, ..Access::OPEN };
+        let lines = self.lines_at(access, "mailbox-verbose", &format!("LOGIN {name}\n"));
+        let is_in = lines[0].starts_with("Login successful");
+        let lock = if is_in { Lock::Open } else { Lock::Absent };
+        assert!(present.contains(&lock), "{name} has {lock:?}, not {present:?}");
+    }
+
+    /// Whether a password opens an account. Nobody is registered on im.
+    fn opens(&mut self, name: &str, password: Secret) -> bool {
+        let lines = self.lines("im", &format!("/login {name} {password}\n"));
+        let is_in = lines == ["101 Authentication successful"];
+        assert!(is_in || lines == ["102 Authentication Failed"], "{name} is told {lines:?}");
+        is_in
     }
 
     /// A bit flips while the server is stopped.
@@ -245,7 +299,7 @@ impl<D: TroubledDisk> World<D> {
 
     /// A flipped bit costs no more than the records of a page, and the server serves on. It
     /// may refuse a file that is no store any more.
-    fn take_stock_of_the_damaged(&mut self) {
+    fn take_stock_of_the_damaged(&mut self, keys: &Keys) {
         self.tally.flips += 1;
         let Some(store) = self.driver.disk.open_damaged(self.scenario.limits) else {
             self.tally.refused += 1;
@@ -255,7 +309,7 @@ impl<D: TroubledDisk> World<D> {
         let mut lost = 0;
         for account in self.judge.mailboxes.accounts() {
             let reads = "READ\n".repeat(200);
-            let lines = self.lines("mailbox", &format!("{}{reads}", log_in(account)));
+            let lines = self.lines("mailbox", &format!("{}{reads}", log_in(account, keys)));
             for id in self.judge.mailboxes.certain(&self.judge.texts, account) {
                 let shown = &self.judge.texts[id.0].shown;
                 lost += usize::from(!lines.contains(shown));
@@ -272,13 +326,14 @@ impl<D: TroubledDisk> World<D> {
     }
 
     /// All unread messages of an account.
-    fn read_mailbox(&mut self, account: &'static str) -> Vec<TextId> {
-        let log_in = log_in(account);
+    fn read_mailbox(&mut self, account: &'static str, keys: &Keys) -> Vec<TextId> {
+        let log_in = log_in(account, keys);
         let lines = self.lines("mailbox", &log_in);
         let count = lines.first().and_then(|line| line.parse::<usize>().ok());
         if lines.is_empty() && self.scenario.limits_accounts() {
             return Vec::new();
         }
+        let count = count.filter(|count| *count <= self.judge.texts.len());
         let count = count.unwrap_or_else(|| panic!("{account} is told {lines:?}"));
         let lines = self.lines("mailbox", &format!("{log_in}{}", "READ\n".repeat(count + 1)));
         let (texts, last) = lines[1..].split_at(2 * count);
@@ -305,7 +360,13 @@ impl<D: TroubledDisk> World<D> {
 
     /// All lines that a client receives that says these and half-closes.
     fn lines(&mut self, protocol: &str, said: &str) -> Vec<String> {
-        let key = self.driver.connect_from(OPERATOR, protocol);
+        self.lines_at(Access::OPEN, protocol, said)
+    }
+
+    /// The same, at a listener that lets its clients do this.
+    fn lines_at(&mut self, access: Access, protocol: &str, said: &str) -> Vec<String> {
+        let options = ListenerOptions { access, ..ListenerOptions::default() };
+        let key = self.driver.connect_with(OPERATOR.into(), protocol, options);
         self.driver.send(key, said.as_bytes());
         self.driver.half_close(key);
         for _ in 0..600 {
@@ -334,8 +395,8 @@ impl<D: TroubledDisk> World<D> {
 }
 
 /// What a client says to log in to a mailbox.
-fn log_in(account: &str) -> String {
-    let password = LOCKED.contains(&account).then(|| format!("PASS {PASSWORD}\n"));
+fn log_in(account: &str, keys: &Keys) -> String {
+    let password = keys.get(account).map(|key| format!("PASS {key}\n"));
     format!("{}LOGIN {account}\n", password.unwrap_or_default())
 }
 

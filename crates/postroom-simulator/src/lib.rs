@@ -17,6 +17,7 @@ mod driver;
 mod ending;
 mod judge;
 mod link;
+mod lock;
 mod memory;
 mod network;
 mod passwords;

@@ -2,16 +2,14 @@
 
 use postroom_store::{Call, Fate, Limits, MemoryDisk, MemoryStore};
 
-use crate::passwords::set_password;
+use crate::passwords::register_all;
 use crate::random::Random;
 use crate::scenario::{Scenario, StoreTroubles};
 use crate::world::TroubledDisk;
 
 impl TroubledDisk for MemoryDisk {
-    fn prepare(&mut self, scenario: &Scenario, accounts: &[(&str, &str)]) {
-        for (name, password) in accounts {
-            set_password(self, scenario.limits, name, password);
-        }
+    fn prepare(&mut self, scenario: &Scenario) {
+        register_all(&mut Self::open(self, scenario.limits), scenario.accounts());
     }
 
     fn trouble(&mut self, troubles: StoreTroubles, mut random: Random) {
@@ -64,7 +62,12 @@ fn allowed(call: &Call, fate: Fate) -> Fate {
             Fate::CarriedOut
         }
         (
-            Call::Open { .. } | Call::Compose { .. } | Call::Confirm { .. } | Call::Post { .. },
+            Call::Open { .. }
+            | Call::Compose { .. }
+            | Call::Confirm { .. }
+            | Call::Post { .. }
+            | Call::ChangePassword { .. }
+            | Call::Block { .. },
             fate,
         ) => fate,
         (_, Fate::Unknown { .. }) => Fate::Unavailable,

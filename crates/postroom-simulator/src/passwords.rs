@@ -1,34 +1,60 @@
-//! Accounts with a password.
+//! Accounts with a password, whose hashes cost next to nothing.
 
-use argon2::password_hash::PasswordHasher as _;
-use argon2::{Algorithm, Argon2, Params, Version};
-use postroom_model::Name;
-use postroom_store::{Call, Limits, MemoryDisk, PasswordHash, Store, Ticket, Timestamp};
+use argon2::Params;
+use postroom_model::{Name, Password};
+use postroom_office::password::{Checker, SALT_BYTES};
+use postroom_store::{
+    Admits, Call, Key, Limits, MemoryDisk, PasswordHash, Store, Ticket, Timestamp,
+};
+
+use crate::lock::Lock;
 
 /// Gives an account on a disk a password, whose hash costs next to nothing.
 pub fn set_password(disk: &MemoryDisk, limits: Limits, name: &str, password: &str) {
-    set(&mut disk.open(limits), name, password);
+    carry_out(&mut disk.open(limits), set(name, password));
 }
 
-/// Gives an account of a store a password.
-pub(crate) fn set(store: &mut impl Store, name: &str, password: &str) {
+/// Registers accounts in a store.
+pub(crate) fn register_all<'a>(
+    store: &mut impl Store,
+    accounts: impl Iterator<Item = (&'a str, Lock)>,
+) {
+    for (name, lock) in accounts {
+        match lock {
+            Lock::Absent => {}
+            Lock::Open => carry_out(store, open(name)),
+            Lock::Password(secret) => carry_out(store, set(name, &secret.to_string())),
+        }
+    }
+}
+
+fn open(name: &str) -> Call {
     let name = Name::new(name).expect("a name");
-    store.submit(Ticket(0), Call::SetPassword { name, password: cheap_hash(password) });
+    Call::Open { name, key: Key::None, admits: Admits::ALL, may_create: 1 }
+}
+
+fn set(name: &str, password: &str) -> Call {
+    let name = Name::new(name).expect("a name");
+    Call::SetPassword { name, password: cheap_hash(password) }
+}
+
+fn carry_out(store: &mut impl Store, call: Call) {
+    store.submit(Ticket(0), call);
     store.settle(Timestamp(0), &mut Vec::new()).expect("the disk works");
 }
 
 /// Deletes an account on a disk.
 pub fn delete(disk: &MemoryDisk, limits: Limits, name: &str) {
-    let (mut store, name) = (disk.open(limits), Name::new(name).expect("a name"));
-    store.submit(Ticket(0), Call::Delete { name });
-    store.settle(Timestamp(0), &mut Vec::new()).expect("the disk works");
+    let name = Name::new(name).expect("a name");
+    carry_out(&mut disk.open(limits), Call::Delete { name });
 }
 
-/// A hash of a password that costs next to nothing to check.
+/// What checks and hashes passwords at next to no cost.
+pub(crate) fn cheap_checker() -> Checker {
+    Checker::with_cost(Params::new(Params::MIN_M_COST, 1, 1, None).expect("the least parameters"))
+}
+
 fn cheap_hash(password: &str) -> PasswordHash {
-    let cheap = Params::new(Params::MIN_M_COST, 1, 1, None).expect("the least parameters");
-    let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, cheap)
-        .hash_password_with_salt(password.as_bytes(), &[7; 16])
-        .expect("a password can be hashed");
-    PasswordHash(hash.to_string().into_boxed_str())
+    let password = Password::from_bytes(password.as_bytes()).expect("a password");
+    cheap_checker().hash(&password, [7; SALT_BYTES]).expect("a password can be hashed")
 }

@@ -2,16 +2,14 @@
 
 use std::net::IpAddr;
 
+use postroom_model::Access;
+
 use crate::random::Random;
 
-/// Accounts without a password.
+/// Accounts without a password, unless a seed gives all one.
 pub(crate) const OPEN: [&str; 4] = ["ann", "bob", "cat", "dan"];
-/// Accounts with the password [`PASSWORD`]: im asks for one.
+/// Accounts with a password from the beginning: im asks for one.
 pub(crate) const LOCKED: [&str; 3] = ["ian", "ida", "ike"];
-/// Their password.
-pub(crate) const PASSWORD: &str = "1";
-/// Not their password.
-pub(crate) const WRONG_PASSWORD: &str = "2";
 /// Names that nobody has at first.
 pub(crate) const NEW: [&str; 6] = ["new1", "new2", "new3", "new4", "new5", "new6"];
 /// Hashtags.
@@ -74,6 +72,10 @@ pub(crate) struct Person {
     pub(crate) name: &'static str,
     pub(crate) manners: Manners,
     pub(crate) address: IpAddr,
+    /// What its listener lets it do.
+    pub(crate) access: Access,
+    /// It changes its password again and again.
+    pub(crate) is_restless: bool,
 }
 
 impl Person {
@@ -99,11 +101,12 @@ impl Person {
         } else {
             IpAddr::from([192, 0, 2, host])
         };
-        Self { speaks, name, manners, address }
+        Self { speaks, name, manners, address, access: Access::OPEN, is_restless: false }
     }
 
-    pub(crate) fn is_locked(&self) -> bool {
-        LOCKED.contains(&self.name)
+    /// Whether it registers its name, if that is new.
+    pub(crate) fn is_new(&self) -> bool {
+        NEW.contains(&self.name)
     }
 
     /// Whether its next client says nothing.

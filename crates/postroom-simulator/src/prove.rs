@@ -22,6 +22,8 @@ const OF_DISK: &[Fault] = &[
     Fault::UnreadEvicted,
     Fault::PresentTwice,
     Fault::PasswordIgnored,
+    Fault::PasswordNotStored,
+    Fault::BlockNotStored,
 ];
 
 /// The longest text of a judge in the table, in characters.

@@ -4,12 +4,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use postroom_engine::{
-    CreationLimits, CreationRates, EngineSettings, Rate, RateLimits, RecentLimits,
+    CreationLimits, CreationRates, EngineSettings, LoginLimits, Rate, RateLimits, RecentLimits,
 };
+use postroom_model::{Access, Anonymous, Passwords, Registration};
 use postroom_protocol::Settings;
 use postroom_store::Limits;
 
-use crate::person::Person;
+use crate::lock::{FIRST, Lock};
+use crate::person::{LOCKED, NEW, OPEN, Person, Speaks};
 use crate::random::Random;
 
 /// The address from which it is looked at what is left in the end. It has no limit.
@@ -20,6 +22,10 @@ pub(crate) const OPERATOR: [u8; 4] = [127, 0, 0, 9];
 pub(crate) struct Scenario {
     pub(crate) settings: EngineSettings,
     pub(crate) limits: Limits,
+    /// What the listener of each protocol lets its clients do.
+    pub(crate) access: [Access; Speaks::ALL.len()],
+    /// What [`OPEN`] accounts have at first.
+    pub(crate) first: Lock,
     pub(crate) people: Vec<Person>,
     pub(crate) network: Network,
     pub(crate) store: StoreTroubles,
@@ -122,6 +128,8 @@ impl Scenario {
         let mut scenario = Self {
             settings: settings(random),
             limits: limits(random),
+            access: [Access::OPEN; Speaks::ALL.len()],
+            first: Lock::Absent,
             people: (0..people).map(|_| Person::new(random)).collect(),
             network,
             store: store(random),
@@ -129,7 +137,51 @@ impl Scenario {
             actions: random.between(10, 300),
         };
         scenario.limit_peers(&mut Random::new(seed, 5));
+        scenario.limit_access(&mut Random::new(seed, 6));
         scenario
+    }
+
+    /// Decides what listeners let their clients do, who has a password, and who comes with
+    /// a name that is new.
+    fn limit_access(&mut self, random: &mut Random) {
+        if random.chance(500) {
+            let of_all = access(random);
+            let differ = random.chance(400);
+            self.access = self.access.map(|_| if differ { access(random) } else { of_all });
+        }
+        if self.access.into_iter().any(|access| !access.registers_without_password()) {
+            self.first = random.pick(&[Lock::Open, Lock::Password(FIRST)]);
+            let accounts = self.accounts().filter(|(_, lock)| *lock != Lock::Absent).count();
+            let accounts = u32::try_from(accounts).unwrap_or(u32::MAX);
+            self.limits.accounts_max = self.limits.accounts_max.max(accounts);
+        }
+        if random.chance(150) {
+            self.settings.logins.checks_max = random.pick(&[1, 2]);
+        }
+        // Several clients of one account that change its password at once.
+        let are_restless = random.chance(100);
+        for person in &mut self.people {
+            if person.speaks == Speaks::MailboxVerbose && are_restless {
+                (person.name, person.is_restless) = (LOCKED[0], true);
+            } else if person.speaks != Speaks::Im && random.chance(150) {
+                person.name = random.pick(&NEW);
+            }
+            person.access = self.access[person.speaks as usize];
+        }
+    }
+
+    /// Whether a check of a password may be refused.
+    pub(crate) fn limits_checks(&self) -> bool {
+        self.settings.logins != LoginLimits::default()
+    }
+
+    /// All accounts, and what each is locked with at first.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = (&'static str, Lock)> {
+        let first = self.first;
+        let open = OPEN.map(|name| (name, first));
+        let locked = LOCKED.map(|name| (name, Lock::Password(FIRST)));
+        let new = NEW.map(|name| (name, Lock::Absent));
+        open.into_iter().chain(locked).chain(new)
     }
 
     /// Decides what an address may have, and who comes by IPv6.
@@ -182,6 +234,14 @@ fn settings(random: &mut Random) -> EngineSettings {
         };
     }
     settings
+}
+
+fn access(random: &mut Random) -> Access {
+    Access {
+        registration: random.pick(&[Registration::Open, Registration::Closed]),
+        passwords: random.pick(&[Passwords::Optional, Passwords::Required]),
+        anonymous: random.pick(&[Anonymous::Post, Anonymous::Read]),
+    }
 }
 
 fn limits(random: &mut Random) -> Limits {

@@ -15,10 +15,12 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 impl<D: TroubledDisk> World<D> {
     /// Opens the listeners of a process that starts.
     pub(crate) fn add_listeners(&mut self) {
-        let options = ListenerOptions::default();
-        let names = Speaks::ALL.map(Speaks::name);
-        self.listeners =
-            names.into_iter().map(|name| self.driver.add_listener(name, options)).collect();
+        let listeners = Speaks::ALL.into_iter().zip(self.scenario.access);
+        let add = |(speaks, access): (Speaks, _)| {
+            let options = ListenerOptions { access, ..ListenerOptions::default() };
+            self.driver.add_listener(speaks.name(), options)
+        };
+        self.listeners = listeners.map(add).collect();
         let on_thread = self.scenario.store.job_micros.is_some();
         self.driver.held = on_thread.then(Vec::new);
     }

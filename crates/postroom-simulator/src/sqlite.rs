@@ -11,7 +11,7 @@ use postroom_virtual_disk::{Fault, VirtualDisk};
 use tempfile::TempDir;
 
 use crate::disk::Disk;
-use crate::passwords::set;
+use crate::passwords::register_all;
 use crate::random::Random;
 use crate::scenario::{Scenario, StoreTroubles};
 use crate::world::TroubledDisk;
@@ -91,11 +91,8 @@ impl Disk for SqliteDisk {
 }
 
 impl TroubledDisk for SqliteDisk {
-    fn prepare(&mut self, scenario: &Scenario, accounts: &[(&str, &str)]) {
-        let mut store = self.open(scenario.limits);
-        for (name, password) in accounts {
-            set(&mut store, name, password);
-        }
+    fn prepare(&mut self, scenario: &Scenario) {
+        register_all(&mut self.open(scenario.limits), scenario.accounts());
     }
 
     fn trouble(&mut self, troubles: StoreTroubles, random: Random) {

@@ -12,18 +12,19 @@ use postroom_store::{Job, Limits, Store};
 use crate::clients::Talk;
 use crate::disk::Disk;
 use crate::driver::Driver;
-use crate::judge::Judge;
+use crate::judge::{Excuses, Judge};
 use crate::link::Link;
+use crate::lock::secret;
 use crate::peer::{HeldDial, PeerKey};
-use crate::person::{LOCKED, PASSWORD, Person};
+use crate::person::Person;
 use crate::random::Random;
 use crate::scenario::{Network, Scenario, StoreTroubles};
 use crate::tally::Tally;
 
 /// A disk whose troubles a simulation decides.
 pub(crate) trait TroubledDisk: Disk {
-    /// Sets passwords before the first start.
-    fn prepare(&mut self, scenario: &Scenario, accounts: &[(&str, &str)]);
+    /// Registers accounts before the first start.
+    fn prepare(&mut self, scenario: &Scenario);
 
     /// From now on calls and the disk fail so often.
     fn trouble(&mut self, troubles: StoreTroubles, random: Random);
@@ -138,8 +139,7 @@ pub(crate) struct World<D: Disk> {
 impl<D: TroubledDisk> World<D> {
     /// The beginning of a simulation.
     pub(crate) fn new(seed: u64, scenario: Scenario, mut disk: D, is_traced: bool) -> Self {
-        let passwords: Vec<_> = LOCKED.iter().map(|name| (*name, PASSWORD)).collect();
-        disk.prepare(&scenario, &passwords);
+        disk.prepare(&scenario);
         let mut driver = Driver::on(disk, scenario.settings.clone(), scenario.limits);
         driver.held_dials = Some(Vec::new());
         driver.disk.trouble(scenario.store, Random::new(seed, 1));
@@ -157,7 +157,14 @@ impl<D: TroubledDisk> World<D> {
         judge.usage.set_limits(&scenario.settings);
         judge.peers.set_limits(&scenario.settings.peers);
         judge.presences.set_certain(scenario.store);
+        let may_evict = scenario.limits_accounts();
+        let may_be_busy = scenario.limits_checks();
+        let may_fail = !scenario.store.is_sound();
+        judge.locks.begin(scenario.accounts(), Excuses { may_evict, may_be_busy, may_fail });
+        let accounts = scenario.accounts().filter(|(_, lock)| secret(*lock).is_some());
+        judge.prepared = accounts.map(|(name, _)| name).collect();
         judge.is_punctual = scenario.is_punctual();
+        judge.is_store_sound = scenario.store.is_sound();
         let now = driver.now;
         let mut world = Self {
             network: scenario.network,

@@ -1,5 +1,7 @@
 //! A client of `board`: one request a connection.
 
+use postroom_model::Anonymous;
+
 use super::{Talk, What};
 use crate::judge::{BOARD, BOARD_CHANNEL, Judge, Posts};
 use crate::person::{HASHTAGS, LOBBY, Manners};
@@ -42,7 +44,7 @@ impl Talk {
 
     pub(super) fn board_answer(&mut self, line: &str, judge: &mut Judge) {
         if line.starts_with("error: ") {
-            return self.board_refused(judge);
+            return self.board_refused(line, judge);
         }
         let following = self.followed.first().map(|followed| followed.channel);
         if let Some(channel) = following {
@@ -51,6 +53,8 @@ impl Talk {
         match self.asked.front().map(|asked| asked.what.clone()) {
             Some(What::Post(id)) => {
                 assert!(line == "operation success", "a post is answered with {line:?}");
+                let may_post = self.person.access.anonymous == Anonymous::Post;
+                assert!(may_post, "{id:?} is posted on a board that is read only");
                 self.answered(line, judge);
                 judge.acknowledged(id);
             }
@@ -70,7 +74,10 @@ impl Talk {
         }
     }
 
-    fn board_refused(&mut self, judge: &mut Judge) {
+    fn board_refused(&mut self, line: &str, judge: &mut Judge) {
+        let may_post = self.person.access.anonymous == Anonymous::Post;
+        let is_read_only = line == "error: this board is read only";
+        assert!(!(may_post && is_read_only), "{line:?} answers a post where anyone may post");
         match self.asked.pop_front().map(|asked| asked.what) {
             Some(What::Post(id)) => judge.refused(id),
             Some(_) => {}

@@ -1,8 +1,7 @@
 //! A client of `chat`: between the answers come the lines of others.
 
 use super::board::{channel, missed_posts};
-use super::mailbox::{bytes_max, recipient};
-use super::{Talk, What};
+use super::{Asked, Talk, What};
 use crate::judge::Judge;
 use crate::person::{HASHTAGS, LOBBY, LOCKED, Manners, NEW, OPEN};
 use crate::random::Random;
@@ -15,15 +14,15 @@ impl Talk {
     pub(super) fn chat_log_in(&mut self, judge: &mut Judge) {
         let name = self.person.name;
         judge.presences.tries(name, self.visit);
-        if self.person.is_locked() {
-            self.ask(&format!("/pass {}\n", self.password()), What::Line, judge);
+        if let Some(given) = self.given {
+            self.ask(&format!("/pass {given}\n"), What::Line, judge);
         }
         self.ask(&format!("/setname {name}\n"), What::LogIn, judge);
     }
 
     pub(super) fn chat_say(&mut self, random: &mut Random, judge: &mut Judge) {
         let name = self.person.name;
-        match random.below(30) {
+        match random.below(36) {
             0 => self.leave(judge),
             1..7 => {
                 let place = Place::Channels(vec![LOBBY]);
@@ -38,8 +37,7 @@ impl Talk {
                 self.ask(&format!("/say {channel} {said}\n"), What::Post(id), judge);
             }
             12..16 => {
-                let to = recipient(random);
-                let (id, said) = judge.write(name, Place::Mailbox(to), bytes_max(to), random);
+                let (id, to, said) = self.compose(random, judge);
                 self.ask(&format!("/send {to} {said}\n"), What::Compose(id, to), judge);
             }
             16..20 => {
@@ -54,7 +52,9 @@ impl Talk {
                 self.ask("/inbox\n", What::Count, judge);
             }
             24..28 => self.chat_join(random.pick(&HASHTAGS), judge),
-            _ => self.chat_leave(random.pick(&HASHTAGS), judge),
+            28..30 => self.chat_leave(random.pick(&HASHTAGS), judge),
+            30 | 31 => self.change_password("/passwd", random, judge),
+            _ => self.block(random, judge),
         }
     }
 
@@ -141,6 +141,7 @@ impl Talk {
             Some((author, "private)")) => {
                 let id = text_of(shown);
                 judge.check_shown(id, author, shown);
+                judge.blocks.check_passed(&judge.texts[id.0]);
                 judge.lives.heard(id);
                 let place = &judge.texts[id.0].place;
                 assert!(*place == Place::Live(self.person.name), "{id:?} is for {place:?}");
@@ -154,17 +155,27 @@ impl Talk {
 
     /// A list of names is over where another line comes.
     fn chat_list_ends(&mut self, judge: &mut Judge) {
-        if let Some(What::List(Some(listed))) = self.asked.front().map(|asked| &asked.what) {
-            let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
-            judge.presences.check_list(&listed, self.asked[0].at);
-            self.answered("", judge);
+        let Some(Asked { what, at, .. }) = self.asked.front() else {
+            return;
+        };
+        match what {
+            What::List(Some(listed)) => judge.presences.check_list(&strs(listed), *at),
+            What::Blocked(Some(listed)) => {
+                judge.blocks.check_list(self.person.name, &strs(listed), *at);
+            }
+            _ => return,
         }
+        self.answered("", judge);
     }
 
     fn chat_answer(&mut self, line: &str, judge: &mut Judge) {
-        if let Some(What::List(listed)) = self.asked.front_mut().map(|asked| &mut asked.what) {
+        if let Some(What::List(listed) | What::Blocked(listed)) =
+            self.asked.front_mut().map(|asked| &mut asked.what)
+        {
             match listed {
-                None if line == "Users in chat:" => return *listed = Some(Vec::new()),
+                None if matches!(line, "Users in chat:" | "Blocked users:") => {
+                    return *listed = Some(Vec::new());
+                }
                 Some(listed) if is_name(line) => return listed.push(line.to_owned()),
                 _ => self.chat_list_ends(judge),
             }
@@ -178,7 +189,11 @@ impl Talk {
             }
             match judge.texts[id.0].place {
                 Place::Live(recipient) if line == "User not found" => {
-                    return judge.presences.check_absent(recipient, asked);
+                    // A blocked sender is told the same.
+                    if !judge.blocks.may_be(recipient, self.person.name, asked) {
+                        judge.presences.check_absent(recipient, asked);
+                    }
+                    return;
                 }
                 Place::Live(_) => judge.lives.passed_on(id),
                 _ => judge.acknowledged(id),
@@ -189,23 +204,19 @@ impl Talk {
         match asked.what {
             What::LogIn if line.starts_with("Username accepted") => {
                 judge.presences.entered(self.person.name, self.visit, at);
-                self.let_in(judge);
+                self.let_in(asked.at, judge);
                 let observer = self.follow(LOBBY, asked.at, false, judge);
                 judge.posts.follows(observer, at);
             }
             What::LogIn => {
-                if line == "That username is taken. Choose another: /setname NAME." {
-                    judge.presences.check_taken(self.person.name, self.visit, asked.at);
-                }
+                self.chat_not_let_in(line, asked.at, judge);
                 self.leave(judge);
             }
             What::Compose(id, _) if line.starts_with("Message left for ") => judge.acknowledged(id),
             What::Compose(id, to) => {
                 assert!(line.starts_with("No message was left"), "{line:?} answers /send");
-                judge.refused(id);
-                if line.ends_with(" already.") {
-                    judge.mailboxes.check_full(&judge.texts, id, to, asked.at);
-                }
+                let why = (line.ends_with(" already."), line.contains(": there is no user "));
+                self.not_composed_since((id, to, asked.at), line, why, judge);
             }
             What::Post(id) if line.starts_with("Said in ") => {
                 self.has_said(id, judge);
@@ -231,8 +242,44 @@ impl Talk {
                 judge.posts.unfollowed(self.observer(channel));
                 self.followed.retain(|followed| followed.channel != channel);
             }
-            What::Read | What::Join(_) | What::Leave(_) | What::List(None) | What::Line => {}
+            What::Passwd(old, new) => self.password_answer((old, new), asked.at, line, judge),
+            What::Block(id) => self.block_answer(id, asked.at, line, judge),
+            What::Blocked(None) if line == "You have blocked nobody." => {
+                judge.blocks.check_list(self.person.name, &[], asked.at);
+            }
+            What::Read
+            | What::Join(_)
+            | What::Leave(_)
+            | What::List(None)
+            | What::Blocked(None)
+            | What::Line => {}
             what => panic!("{line:?} answers {what:?} on chat"),
+        }
+    }
+
+    /// A login, which was asked for at this moment, is refused.
+    fn chat_not_let_in(&mut self, line: &str, asked: u64, judge: &mut Judge) {
+        let login = self.login();
+        match line {
+            "That username is taken. Choose another: /setname NAME." => {
+                judge.presences.check_taken(self.person.name, self.visit, asked);
+                // Only who could come in is told who is there.
+                judge.locks.let_in(login, asked, judge.clock);
+            }
+            _ if line.contains("give its password with /pass") => {
+                judge.locks.check_wrong(login, asked, true);
+            }
+            _ if line.ends_with("Choose a name that it knows.")
+                || line.starts_with("You have created too many users") =>
+            {
+                judge.locks.check_not_registered(login, asked);
+            }
+            _ if line.starts_with("Too many logins at the same time.") => {
+                judge.locks.check_busy(login);
+            }
+            // It may have registered the name.
+            _ if line.starts_with("You cannot come in at present.") => {}
+            _ => panic!("{line:?} refuses a login on chat"),
         }
     }
 
@@ -243,6 +290,10 @@ impl Talk {
             judge.mailboxes.check_count(&judge.texts, self.person.name, asked, count);
         }
     }
+}
+
+fn strs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }
 
 fn is_name(line: &str) -> bool {

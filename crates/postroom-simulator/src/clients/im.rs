@@ -3,6 +3,7 @@
 use super::{Talk, What};
 use crate::driver::PORT;
 use crate::judge::Judge;
+use crate::lock::WRONG;
 use crate::person::{LOBBY, LOCKED, Manners, OPEN};
 use crate::random::Random;
 use crate::texts::{Place, text_of};
@@ -14,7 +15,8 @@ impl Talk {
     pub(super) fn im_log_in(&mut self, judge: &mut Judge) {
         let name = self.person.name;
         judge.presences.tries(name, self.visit);
-        self.ask(&format!("/login {name} {}\n", self.password()), What::LogIn, judge);
+        let given = self.given.unwrap_or(WRONG);
+        self.ask(&format!("/login {name} {given}\n"), What::LogIn, judge);
     }
 
     pub(super) fn im_say(&mut self, random: &mut Random, judge: &mut Judge) {
@@ -45,7 +47,7 @@ impl Talk {
             (What::LogIn, "101") => {
                 let at = judge.clock;
                 judge.presences.entered(self.person.name, self.visit, at);
-                self.let_in(judge);
+                self.let_in(asked.at, judge);
                 if self.person.manners == Manners::Rude {
                     self.ask("/port 25\n", What::Line, judge);
                 }
@@ -56,6 +58,9 @@ impl Talk {
             (What::LogIn, code @ ("102" | "103")) => {
                 if code == "103" {
                     judge.presences.check_taken(self.person.name, self.visit, asked.at);
+                    judge.locks.let_in(self.login(), asked.at, judge.clock);
+                } else {
+                    judge.locks.check_wrong(self.login(), asked.at, false);
                 }
                 self.leave(judge);
             }
@@ -105,7 +110,10 @@ impl Talk {
                 let (name, lines) = (self.person.name, self.lines);
                 judge.mailboxes.seen(name, id, self.visit, lines);
             }
-            (Place::Live(_), "/from") => judge.check_shown(id, author, shown),
+            (Place::Live(_), "/from") => {
+                judge.check_shown(id, author, shown);
+                judge.blocks.check_passed(&judge.texts[id.0]);
+            }
             (Place::Channels(_), "/broadcast") => self.saw_post(LOBBY, author, shown, judge),
             (place, _) => panic!("{line:?} is pushed, which was sent to {place:?}"),
         }

@@ -4,7 +4,6 @@ use super::{Talk, What};
 use crate::judge::Judge;
 use crate::person::{LOCKED, NEW, OPEN};
 use crate::random::Random;
-use crate::texts::Place;
 
 /// Bytes of a text, at most.
 const TEXT_BYTES: usize = 2_000;
@@ -27,8 +26,8 @@ pub(super) fn bytes_max(recipient: &str) -> usize {
 
 impl Talk {
     pub(super) fn mailbox_log_in(&mut self, judge: &mut Judge) {
-        if self.person.is_locked() {
-            self.say_unanswered(&format!("PASS {}\n", self.password()));
+        if let Some(given) = self.given {
+            self.say_unanswered(&format!("PASS {given}\n"));
         }
         self.ask(&format!("LOGIN {}\n", self.person.name), What::LogIn, judge);
     }
@@ -37,9 +36,7 @@ impl Talk {
         match random.below(20) {
             0 => self.leave(judge),
             1..12 => {
-                let to = recipient(random);
-                let author = self.person.name;
-                let (id, said) = judge.write(author, Place::Mailbox(to), bytes_max(to), random);
+                let (id, to, said) = self.compose(random, judge);
                 self.ask(&format!("COMPOSE {to}\n{said}\n"), What::Compose(id, to), judge);
             }
             _ => self.ask("READ\n", What::Read, judge),
@@ -53,11 +50,11 @@ impl Talk {
                 let count = line.parse().unwrap_or_else(|_| panic!("{line:?} answers LOGIN"));
                 let name = self.person.name;
                 judge.mailboxes.check_count(&judge.texts, name, asked.at, count);
-                self.let_in(judge);
+                self.let_in(asked.at, judge);
             }
             (What::Compose(id, _), "MESSAGE SENT") => judge.acknowledged(id),
             // Full, or for another reason that it does not tell.
-            (What::Compose(id, _), "MESSAGE FAILED") => judge.refused(id),
+            (What::Compose(id, to), "MESSAGE FAILED") => self.not_composed(id, to, judge),
             (What::Read, "READ ERROR") => {
                 let (name, visit) = (self.person.name, self.visit);
                 judge.mailboxes.check_empty(&judge.texts, name, visit, asked.at);

@@ -1,29 +1,30 @@
 //! A client of `mailbox-verbose`.
 
-use super::mailbox::{bytes_max, recipient};
 use super::{Talk, What};
 use crate::judge::{Act, Judge};
 use crate::random::Random;
-use crate::texts::Place;
 
 impl Talk {
     pub(super) fn verbose_log_in(&mut self, judge: &mut Judge) {
-        if self.person.is_locked() {
-            self.say_unanswered(&format!("PASS {}\n", self.password()));
+        if let Some(given) = self.given {
+            self.say_unanswered(&format!("PASS {given}\n"));
         }
         self.ask(&format!("LOGIN {}\n", self.person.name), What::LogIn, judge);
     }
 
     pub(super) fn verbose_say(&mut self, random: &mut Random, judge: &mut Judge) {
         let name = self.person.name;
+        if self.person.is_restless && random.chance(500) {
+            return self.change_password("PASSWD", random, judge);
+        }
         match random.below(20) {
             0 => self.leave(judge),
             1..12 => {
-                let to = recipient(random);
-                let (id, said) = judge.write(name, Place::Mailbox(to), bytes_max(to), random);
+                let (id, to, said) = self.compose(random, judge);
                 self.ask(&format!("COMPOSE {name} {to} {said}\n"), What::Compose(id, to), judge);
             }
             12 => self.ask(&format!("READ {name}x\n"), What::Line, judge),
+            13 => self.change_password("PASSWD", random, judge),
             _ => self.ask(&format!("READ {name}\n"), What::Read, judge),
         }
     }
@@ -38,13 +39,14 @@ impl Talk {
                     let name = self.person.name;
                     judge.mailboxes.check_count(&judge.texts, name, asked.at, count);
                 }
-                self.let_in(judge);
+                self.let_in(asked.at, judge);
                 if line.contains(" with new username") {
                     self.has_created(judge);
                 }
             }
             What::LogIn => {
                 assert!(line.starts_with("LOGIN ERROR") || line.starts_with("MESSAGE FAILED"));
+                judge.locks.check_wrong(self.login(), asked.at, false);
                 self.leave(judge);
             }
             What::Compose(id, _) if line.starts_with("MESSAGE SENT SUCCESSFULLY") => {
@@ -55,10 +57,10 @@ impl Talk {
             }
             What::Compose(id, to) => {
                 assert!(line.starts_with("MESSAGE FAILED."), "{line:?} answers COMPOSE");
-                judge.refused(id);
-                if line.contains("UNREAD MESSAGE IS MORE THAN") {
-                    judge.mailboxes.check_full(&judge.texts, id, to, asked.at);
-                }
+                let is_full = line.contains("UNREAD MESSAGE IS MORE THAN");
+                let is_unknown = line.ends_with("There is no user of this name.");
+                let why = (is_full, is_unknown);
+                self.not_composed_since((id, to, asked.at), line, why, judge);
             }
             What::Read if line == "No More Unread Messages." => {
                 let (name, visit) = (self.person.name, self.visit);
@@ -77,15 +79,14 @@ impl Talk {
                     judge,
                 );
             }
+            What::Passwd(old, new) => self.password_answer((old, new), asked.at, line, judge),
             What::Line => {}
             what => panic!("{line:?} answers {what:?} on mailbox-verbose"),
         }
     }
+
     /// The client has registered an account, for which its address pays.
     fn has_created(&self, judge: &mut Judge) {
-        // An account with a password pays itself.
-        if !self.person.is_locked() {
-            judge.usage.done(self.visit, Act::Account, judge.now);
-        }
+        judge.usage.done(self.visit, Act::Account, judge.now);
     }
 }

@@ -8,12 +8,14 @@ mod chat;
 mod im;
 mod mailbox;
 mod mailbox_verbose;
+mod own_account;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::judge::{Act, Judge, Observer, Visit};
+use crate::judge::{Act, BlockId, Judge, Login, Observer, Visit};
+use crate::lock::{Secret, WRONG};
 use crate::peer::PeerKey;
-use crate::person::{Manners, PASSWORD, Person, Speaks, WRONG_PASSWORD};
+use crate::person::{Manners, Person, Speaks};
 use crate::random::Random;
 use crate::texts::{Place, TextId};
 
@@ -24,7 +26,7 @@ pub(crate) struct Asked {
     /// The number of the line among those of the connection.
     line: u32,
     /// When it was said.
-    at: u64,
+    pub(crate) at: u64,
     /// Nothing else was on its way then: it proves that all before it has arrived.
     proves: bool,
 }
@@ -54,6 +56,11 @@ pub(crate) enum What {
     Posts,
     /// The latest text of the board.
     Latest,
+    /// A password for another one.
+    Passwd(Secret, Secret),
+    Block(BlockId),
+    /// Whom it has blocked; these were listed so far, once the answer has begun.
+    Blocked(Option<Vec<String>>),
     /// Anything in one line.
     Line,
 }
@@ -61,7 +68,7 @@ pub(crate) enum What {
 impl What {
     /// Whether the answer waits for nothing but the server.
     pub(crate) fn is_live(&self) -> bool {
-        matches!(self, Self::Count | Self::List(_) | Self::Line)
+        matches!(self, Self::Count | Self::List(_) | Self::Blocked(_) | Self::Line)
     }
 }
 
@@ -98,8 +105,8 @@ pub(crate) struct Talk {
     pub(crate) pushes: VecDeque<TextId>,
     /// It says nothing at all.
     pub(crate) is_mute: bool,
-    /// It gives a wrong password.
-    is_wrong: bool,
+    /// The password that it gives.
+    given: Option<Secret>,
     /// It has read a message: what it says next may wait for the removal.
     pub(crate) has_read: bool,
     /// It was told that it has missed lines.
@@ -135,13 +142,17 @@ impl Talk {
             is_at_fault: false,
             pushes: VecDeque::new(),
             is_mute: person.is_mute(random),
-            is_wrong: person.manners == Manners::Rude && random.chance(300),
+            given: given(person, random, judge),
             has_read: false,
             has_missed: false,
             absent: BTreeSet::new(),
             turns_waited: 0,
         };
         judge.mailboxes.visits(person.name, visit);
+        let logs_in = !talk.is_mute && person.speaks != Speaks::Board;
+        if logs_in {
+            judge.locks.tries(talk.login());
+        }
         if matches!(person.manners, Manners::Slow | Manners::Deaf) {
             judge.presences.is_behind(visit);
         }
@@ -167,15 +178,15 @@ impl Talk {
         self.person.speaks
     }
 
-    /// The password that it gives.
-    fn password(&self) -> &'static str {
-        if self.is_wrong { WRONG_PASSWORD } else { PASSWORD }
+    /// How it logs in.
+    pub(crate) fn login(&self) -> Login {
+        let Person { name, access, speaks, .. } = self.person;
+        Login { name, given: self.given, access, admits_strangers: speaks != Speaks::Im }
     }
 
-    /// The client is let in.
-    fn let_in(&mut self, judge: &mut Judge) {
-        let is_forged = self.is_wrong && self.person.is_locked();
-        assert!(!is_forged, "{} is opened by a wrong password", self.person.name);
+    /// The client, which asked at this moment, is let in.
+    fn let_in(&mut self, asked: u64, judge: &mut Judge) {
+        judge.locks.let_in(self.login(), asked, judge.clock);
         judge.usage.done(self.visit, Act::Login, judge.now);
         self.is_in = true;
     }
@@ -359,6 +370,19 @@ impl Talk {
         assert!(!is_own, "{:?} is told of its own {id:?}", self.visit);
         judge.posts.seen(&judge.texts, self.observer(channel), id);
     }
+}
+
+/// The password that a client gives.
+fn given(person: &Person, random: &mut Random, judge: &mut Judge) -> Option<Secret> {
+    let is_wrong = random.chance(if person.manners == Manners::Rude { 300 } else { 50 });
+    let given = if is_wrong {
+        judge.locks.pick_wrong(person.name, random)
+    } else {
+        let chooses = random.chance(if person.is_new() { 700 } else { 50 });
+        judge.locks.pick(person.name, chooses, random)
+    };
+    // A login on im has one always.
+    given.or((person.speaks == Speaks::Im).then_some(WRONG))
 }
 
 /// Takes the first line, without its end.

@@ -235,6 +235,12 @@ impl Mailboxes {
         assert!(untold.is_empty(), "{account} is not pushed {untold:?}");
     }
 
+    /// Somebody is told that a mailbox is full with so many messages.
+    pub(crate) fn check_told_capacity(&self, account: &str, told: Option<u32>) {
+        let capacity = self.limits.map(|limits| limits.mailbox_capacity);
+        assert_eq!(told, capacity, "the mailbox of {account} is said to be full");
+    }
+
     /// A message that was asked for at this moment is refused since the mailbox is full.
     pub(crate) fn check_full(&self, texts: &[Written], id: TextId, account: &str, asked: u64) {
         let Some(limits) = self.limits else {

@@ -1,7 +1,9 @@
 //! What must be true, whatever happens: each promise as a model that the clients feed with
 //! what they do and see. A broken promise panics.
 
+mod blocks;
 mod lives;
+mod locks;
 mod mailboxes;
 mod peers;
 mod posts;
@@ -13,11 +15,12 @@ use std::time::Duration;
 
 use postroom_model::Safe;
 
-use crate::person::LOCKED;
 use crate::random::Random;
 use crate::texts::{Answer, Place, TextId, Written, mark};
 
+pub(crate) use blocks::{BlockId, Blocks};
 pub(crate) use lives::Lives;
+pub(crate) use locks::{Excuses, Locks, Login};
 pub(crate) use mailboxes::Mailboxes;
 pub(crate) use peers::{Group, Peers, groups};
 pub(crate) use posts::{Observer, Posts};
@@ -41,8 +44,14 @@ pub(crate) struct Judge {
     pub(crate) lives: Lives,
     pub(crate) usage: Usage,
     pub(crate) peers: Peers,
+    pub(crate) locks: Locks,
+    pub(crate) blocks: Blocks,
+    /// Accounts that have a password from the beginning.
+    pub(crate) prepared: Vec<&'static str>,
     /// Texts that have reached a client's machine, or on im were answered by 302.
     pub(crate) arrived: BTreeSet<TextId>,
+    /// The store carries out every call, sooner or later.
+    pub(crate) is_store_sound: bool,
     /// Nothing is late or lost on the network, and the process runs without a break.
     pub(crate) is_punctual: bool,
     /// The time since the beginning.
@@ -105,10 +114,13 @@ impl Judge {
         let written = &mut self.texts[id.0];
         assert!(!written.is_refused(), "{id:?} is refused and acknowledged");
         written.answer = Answer::Acknowledged { at };
+        self.blocks.check_passed(&self.texts[id.0]);
+        let written = &self.texts[id.0];
         match written.place {
             Place::Mailbox(recipient) => {
+                self.locks.written_to(recipient, written.begun, at);
                 self.mailboxes.check_capacity(&self.texts, recipient);
-                self.mailboxes.check_accounts(&self.texts, &LOCKED);
+                self.mailboxes.check_accounts(&self.texts, &self.prepared);
             }
             Place::Channels(_) => {}
             Place::Live(recipient) => {

@@ -164,7 +164,9 @@ impl Planner<'_> {
     }
 
     fn give_password(&mut self, account: AccountId, password: &PasswordHash) {
-        self.operations.push(Operation::SetPassword { account, call: self.call });
+        if !faulty(Fault::PasswordNotStored) {
+            self.operations.push(Operation::SetPassword { account, call: self.call });
+        }
         let earlier = self.index.account(account).password.clone();
         self.index.set_password(account, Some(password.clone()));
         self.plan.undo.push(Undo::SetPassword(account, earlier));
@@ -347,7 +349,9 @@ impl Planner<'_> {
         let number = blocks.next_number();
         blocks.add(account, sender.clone(), number);
         self.plan.undo.push(Undo::Block(account, sender.clone()));
-        self.operations.push(Operation::InsertBlock { number, account, call: self.call });
+        if !faulty(Fault::BlockNotStored) {
+            self.operations.push(Operation::InsertBlock { number, account, call: self.call });
+        }
         Ok(true)
     }
 

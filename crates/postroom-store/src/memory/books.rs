@@ -152,7 +152,7 @@ impl Books {
             }
             Call::ChangePassword { account, from, to } => {
                 let password = &mut self.account_mut(account).password;
-                if *password != Some(from) {
+                if *password != Some(from) && !faulty(Fault::ChangeOverwrites) {
                     return Outcome::PasswordDiffers;
                 }
                 *password = Some(to);
@@ -187,7 +187,8 @@ impl Books {
         if is_new && is_blocked && count >= BLOCKED_MAX as usize {
             return Outcome::TooManyBlocked;
         }
-        self.blocked.retain(|of| *of != (account, sender.clone()) || is_blocked);
+        let stays = is_blocked || faulty(Fault::UnblockForgotten);
+        self.blocked.retain(|of| *of != (account, sender.clone()) || stays);
         if is_new && is_blocked {
             self.blocked.push((account, sender.clone()));
         }
@@ -320,7 +321,8 @@ impl Books {
         let of_sender = |other: &&Message| other.sender == message.sender;
         let share = limits.mailbox_share().map_or(usize::MAX, |share| share as usize);
         let is_share_used = self.account(id).mailbox.values().filter(of_sender).count() >= share;
-        let is_blocked = self.has_blocked(id, self.name(message.sender));
+        let is_blocked =
+            self.has_blocked(id, self.name(message.sender)) && !faulty(Fault::BlockIgnored);
         let is_full = self.unread(id) >= capacity || is_share_used || is_blocked;
         if is_full && !faulty(Fault::RefusedAndStored) {
             return Outcome::MailboxFull { recipient: name, capacity };
