@@ -1,15 +1,16 @@
 //! Connections that have not logged in yet, and which of them gives way.
 //!
-//! They may be a quarter of all connections. Beyond that one ends of the network
-//! with most of them, the one that has waited longest: a peer that opens many
-//! connections and says nothing loses its own. A connection whose login is under way
-//! neither counts nor gives way: the login takes a bounded time, and its answer may
-//! have to wait for the password file or for other checks.
+//! They may be a quarter of all connections. Beyond that one ends of the site with most of
+//! them, of its network with most (a /48 of IPv6 has many), the one that has waited longest:
+//! a peer that opens many connections and says nothing loses its own. A connection whose
+//! login is under way neither counts nor gives way: the login takes a bounded time, and its
+//! answer may have to wait for the password file or for other checks.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 
-use postroom_model::{Network, SessionKey};
+use postroom_model::{Network, SessionKey, Site};
 
 /// When a connection came, relative to the others.
 type Arrival = u64;
@@ -20,11 +21,19 @@ pub(crate) struct BeforeLogin {
     waiting: HashMap<SessionKey, (Network, Arrival)>,
     /// Connections whose login is under way.
     logging_in: HashMap<SessionKey, (Network, Arrival)>,
-    by_network: HashMap<Network, BTreeMap<Arrival, SessionKey>>,
-    /// Networks, the last one that with most connections; of several that whose
-    /// first connection has waited longest.
-    ranks: BTreeSet<(usize, Reverse<Arrival>, Network)>,
+    sites: Ranked<Site>,
+    /// The networks of each site of IPv6. An address of IPv4 is a site itself.
+    networks: HashMap<Site, Ranked<Network>>,
     last_arrival: Arrival,
+}
+
+/// The waiting connections of each peer.
+#[derive(Debug)]
+struct Ranked<K> {
+    by_peer: HashMap<K, BTreeMap<Arrival, SessionKey>>,
+    /// Peers, the last one that with most connections; of several that whose
+    /// first connection has waited longest.
+    ranks: BTreeSet<(usize, Reverse<Arrival>, K)>,
 }
 
 impl BeforeLogin {
@@ -60,47 +69,78 @@ impl BeforeLogin {
 
     fn stop_waiting(&mut self, session: SessionKey) -> Option<(Network, Arrival)> {
         let (network, arrival) = self.waiting.remove(&session)?;
-        self.change(network, |sessions| {
-            sessions.remove(&arrival);
-        });
+        let site = network.site();
+        self.sites.remove(site, arrival);
+        if let Some(networks) = self.networks.get_mut(&site) {
+            networks.remove(network, arrival);
+            if networks.ranks.is_empty() {
+                self.networks.remove(&site);
+            }
+        }
         Some((network, arrival))
     }
 
     fn wait(&mut self, session: SessionKey, network: Network, arrival: Arrival) {
+        let site = network.site();
         self.waiting.insert(session, (network, arrival));
-        self.change(network, |sessions| {
-            sessions.insert(arrival, session);
-        });
+        self.sites.add(site, arrival, session);
+        if let Site::V6(_) = site {
+            self.networks.entry(site).or_default().add(network, arrival, session);
+        }
     }
 
     /// The session that gives way where there are too many.
     pub(crate) fn longest_of_most(&self) -> Option<SessionKey> {
-        let (_, _, network) = self.ranks.last()?;
-        self.by_network.get(network)?.values().next().copied()
-    }
-
-    fn change(
-        &mut self,
-        network: Network,
-        change: impl FnOnce(&mut BTreeMap<Arrival, SessionKey>),
-    ) {
-        let sessions = self.by_network.entry(network).or_default();
-        self.ranks.remove(&rank(network, sessions));
-        change(sessions);
-        if sessions.is_empty() {
-            self.by_network.remove(&network);
-        } else {
-            self.ranks.insert(rank(network, sessions));
+        let site = self.sites.most()?;
+        match self.networks.get(&site) {
+            Some(networks) => networks.longest(networks.most()?),
+            None => self.sites.longest(site),
         }
     }
 }
 
-fn rank(
-    network: Network,
-    sessions: &BTreeMap<Arrival, SessionKey>,
-) -> (usize, Reverse<Arrival>, Network) {
+impl<K> Default for Ranked<K> {
+    fn default() -> Self {
+        Self { by_peer: HashMap::new(), ranks: BTreeSet::new() }
+    }
+}
+
+impl<K: Copy + Eq + Hash + Ord> Ranked<K> {
+    fn most(&self) -> Option<K> {
+        self.ranks.last().map(|(_, _, peer)| *peer)
+    }
+
+    fn longest(&self, peer: K) -> Option<SessionKey> {
+        self.by_peer.get(&peer)?.values().next().copied()
+    }
+
+    fn add(&mut self, peer: K, arrival: Arrival, session: SessionKey) {
+        self.change(peer, |sessions| {
+            sessions.insert(arrival, session);
+        });
+    }
+
+    fn remove(&mut self, peer: K, arrival: Arrival) {
+        self.change(peer, |sessions| {
+            sessions.remove(&arrival);
+        });
+    }
+
+    fn change(&mut self, peer: K, change: impl FnOnce(&mut BTreeMap<Arrival, SessionKey>)) {
+        let sessions = self.by_peer.entry(peer).or_default();
+        self.ranks.remove(&rank(peer, sessions));
+        change(sessions);
+        if sessions.is_empty() {
+            self.by_peer.remove(&peer);
+        } else {
+            self.ranks.insert(rank(peer, sessions));
+        }
+    }
+}
+
+fn rank<K>(peer: K, sessions: &BTreeMap<Arrival, SessionKey>) -> (usize, Reverse<Arrival>, K) {
     let first = sessions.keys().next().copied().unwrap_or_default();
-    (sessions.len(), Reverse(first), network)
+    (sessions.len(), Reverse(first), peer)
 }
 
 #[cfg(test)]
@@ -111,14 +151,56 @@ mod tests {
 
     use super::*;
 
+    /// Some are addresses of IPv4, the others networks of two sites.
     fn network(number: u8) -> Network {
-        Network::V4(Ipv4Addr::new(192, 0, 2, number))
+        match number {
+            ..2 => Network::V4(Ipv4Addr::new(192, 0, 2, number)),
+            2.. => Network::V6([0x2001, 0xdb8, u16::from(number) / 4, number.into()]),
+        }
+    }
+
+    #[test]
+    fn the_many_networks_of_one_site_take_no_place_of_another() {
+        let mut before_login = BeforeLogin::default();
+        let honest = [1, 1, 2].map(network);
+        let mut number = 0;
+        let mut key = || {
+            number += 1;
+            SessionKey::new(number, 0)
+        };
+        for network in honest {
+            before_login.await_login(key(), network);
+        }
+        for network in 0..1_000 {
+            before_login.await_login(key(), Network::V6([0x2001, 0xdb8, 9, network]));
+        }
+        for _ in 0..997 {
+            let session = before_login.longest_of_most().unwrap();
+            assert!(session.index() > honest.len(), "one of another site gave way");
+            before_login.remove(session);
+        }
+    }
+
+    /// The place of the one that gives way, of the sessions and the numbers of their networks
+    /// in the order of their arrival.
+    fn longest_of_most(model: &[(SessionKey, u8)]) -> Option<usize> {
+        let of_site = |of| {
+            model.iter().filter(|(_, other)| network(*other).site() == network(of).site()).count()
+        };
+        let most = model.iter().map(|(_, of)| of_site(*of)).max()?;
+        let longest = model.iter().find(|(_, of)| of_site(*of) == most)?;
+        let site = network(longest.1).site();
+        let is_of_site = |of: u8| network(of).site() == site;
+        let of_network = |of| model.iter().filter(|(_, other)| *other == of).count();
+        let networks = model.iter().filter(|(_, of)| is_of_site(*of));
+        let most = networks.map(|(_, of)| of_network(*of)).max()?;
+        model.iter().position(|(_, of)| is_of_site(*of) && of_network(*of) == most)
     }
 
     proptest! {
         #[test]
-        fn the_longest_waiting_of_the_network_with_most_gives_way(
-            steps in prop::collection::vec((0..6_u8, 0..4_u8), 0..60),
+        fn the_longest_waiting_of_the_site_and_the_network_with_most_gives_way(
+            steps in prop::collection::vec((0..6_u8, 0..8_u8), 0..60),
         ) {
             let mut before_login = BeforeLogin::default();
             // In the order of their arrival.
@@ -132,10 +214,7 @@ mod tests {
                         before_login.remove(gone);
                     }
                     1 => {
-                        let count = |of| model.iter().filter(|(_, other)| *other == of).count();
-                        let most = model.iter().map(|(_, of)| count(*of)).max();
-                        let longest = model.iter().position(|(_, of)| Some(count(*of)) == most);
-                        let expected = longest.map(|place| model.remove(place).0);
+                        let expected = longest_of_most(&model).map(|place| model.remove(place).0);
                         let found = before_login.longest_of_most();
                         prop_assert_eq!(found, expected);
                         if let Some(session) = found {
