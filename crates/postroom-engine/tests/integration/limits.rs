@@ -1,8 +1,9 @@
 //! Limits of the whole engine.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use postroom_engine::{EngineSettings, What};
+use postroom_engine::{EngineSettings, ListenerOptions, What};
 use postroom_protocol::Settings;
 use postroom_store::{Limits, MemoryDisk};
 
@@ -94,8 +95,8 @@ fn with_little_for_all() -> Driver {
     Driver::new(settings, Limits::default())
 }
 
-fn log_in(driver: &mut Driver, address: [u8; 4], name: &str) -> PeerKey {
-    let key = driver.connect_from(address, "chat");
+fn log_in(driver: &mut Driver, address: impl Into<IpAddr>, name: &str) -> PeerKey {
+    let key = driver.connect_with(address.into(), "chat", ListenerOptions::default());
     driver.send(key, format!("/setname {name}\n").as_bytes());
     driver.settle();
     key
@@ -140,11 +141,23 @@ fn while_much_waits_for_all_no_more_is_taken_and_nobody_ends() {
 
 #[test]
 fn where_too_much_waits_connections_end_of_the_network_with_most() {
+    connections_end_of_those_with_most(|_| [192, 0, 2, 1].into());
+}
+
+#[test]
+fn where_too_much_waits_connections_end_of_the_site_with_most() {
+    connections_end_of_those_with_most(|at| [0x2001, 0xdb8, 1, at, 0, 0, 0, 1].into());
+}
+
+fn connections_end_of_those_with_most(address_of: impl Fn(u16) -> IpAddr) {
     const GREEDY: usize = 20;
     let mut driver = with_little_for_all();
     let honest = log_in(&mut driver, [127, 0, 0, 1], "honest");
-    let greedy: Vec<_> =
-        (0..GREEDY).map(|at| log_in(&mut driver, [192, 0, 2, 1], &format!("greedy{at}"))).collect();
+    let greedy: Vec<_> = (0..)
+        .map(address_of)
+        .zip(0..GREEDY)
+        .map(|(address, at)| log_in(&mut driver, address, &format!("greedy{at}")))
+        .collect();
     // None of the others has as much waiting.
     let slow = log_in(&mut driver, [198, 51, 100, 1], "slow");
     let text = "x".repeat(8_000);
