@@ -22,15 +22,6 @@ impl Network {
         }
     }
 
-    /// Its first address, which stands for all of them in a line of the log.
-    #[must_use]
-    pub fn first_address(self) -> IpAddr {
-        match self {
-            Self::V4(address) => address.into(),
-            Self::V6([a, b, c, d]) => [a, b, c, d, 0, 0, 0, 0].into(),
-        }
-    }
-
     /// What it belongs to.
     #[must_use]
     pub fn site(self) -> Site {
@@ -49,6 +40,17 @@ pub enum Site {
     V4(Ipv4Addr),
     /// The first three groups of an address of IPv6.
     V6([u16; 3]),
+}
+
+impl Site {
+    /// Its first address, which stands for all of them in a line of the log.
+    #[must_use]
+    pub fn first_address(self) -> IpAddr {
+        match self {
+            Self::V4(address) => address.into(),
+            Self::V6([a, b, c]) => [a, b, c, 0, 0, 0, 0, 0].into(),
+        }
+    }
 }
 
 /// A site may have, say or ask for as much as so many of its networks.
@@ -92,8 +94,8 @@ mod tests {
         assert_eq!(of("2001:db8:1:2::1").site(), of("2001:db8:1:3::1").site());
         assert_ne!(of("2001:db8:1:2::1").site(), of("2001:db8:2:2::1").site());
         assert_ne!(of("192.0.2.1").site(), of("192.0.2.2").site());
-        for address in ["192.0.2.1", "2001:db8:1:2::"] {
-            assert_eq!(of(address).first_address().to_string(), address);
+        for (address, first) in [("192.0.2.1", "192.0.2.1"), ("2001:db8:1:2::1", "2001:db8:1::")] {
+            assert_eq!(of(address).site().first_address().to_string(), first);
         }
     }
 }

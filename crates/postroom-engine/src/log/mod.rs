@@ -3,8 +3,8 @@
 //!
 //! `info` is for sessions, `warn` for a limit that was reached, `debug` for requests.
 //! One peer can cause lines at `warn` and `debug` without end, so beyond
-//! [`LINES_A_SECOND_MAX`](counts::LINES_A_SECOND_MAX) of one kind and peer they are counted, and the count is
-//! logged once the second is over. That never concerns joins, leaves and logins, failed
+//! [`LINES_A_SECOND_MAX`](counts::LINES_A_SECOND_MAX) of one kind and peer (of IPv6 a /48) they
+//! are counted, and the count is logged once the second is over. That never concerns joins, leaves and logins, failed
 //! ones included.
 
 mod counts;
@@ -122,7 +122,7 @@ pub enum What {
     },
     /// More lines of one kind were left out within a second.
     LeftOut {
-        /// Whose they were, if one peer's.
+        /// Whose they were, if one peer's: its address, or the first one of its /48.
         peer: Option<IpAddr>,
         /// Their kind.
         kind: &'static str,
@@ -137,6 +137,12 @@ pub enum What {
     Operator(Operator),
 }
 
+/// What the lines of a peer count for: its address, or with IPv6 its /48. What floods easily
+/// has all addresses of one.
+fn counted(peer: SocketAddr) -> IpAddr {
+    Network::from(peer.ip()).site().first_address()
+}
+
 impl<S: Store> Engine<S> {
     fn log(&mut self, level: Level, origin: Option<Origin>, what: What) {
         self.outputs.push_back(crate::Output::Log(Box::new(LogLine { level, origin, what })));
@@ -147,7 +153,7 @@ impl<S: Store> Engine<S> {
         if level == Level::Debug && !self.settings.logs_requests {
             return;
         }
-        if self.line_counts.admit(level, kind, Some(origin.peer.ip()), self.now) {
+        if self.line_counts.admit(level, kind, Some(counted(origin.peer)), self.now) {
             self.log(level, Some(origin), what);
         }
     }
@@ -169,16 +175,14 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// A connection is closed before it has a session. What floods easily has many addresses
-    /// of one network, so their lines count together.
+    /// A connection is closed before it has a session.
     pub(crate) fn log_refused(
         &mut self,
         listener: ListenerKey,
         peer: SocketAddr,
         reason: &'static str,
     ) {
-        let counted = Network::from(peer.ip()).first_address();
-        if self.line_counts.admit(Level::Warn, reason, Some(counted), self.now) {
+        if self.line_counts.admit(Level::Warn, reason, Some(counted(peer)), self.now) {
             let listener = self.listeners.get(listener).name();
             let origin = Origin { peer, listener, account: None };
             self.log(Level::Warn, Some(origin), What::ConnectionRefused(reason));

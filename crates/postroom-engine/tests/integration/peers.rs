@@ -152,6 +152,18 @@ fn chat_is_told_why_it_is_refused_and_so_is_the_log() {
     assert_eq!(lines, ["the address has too many connections (connection.per_address_max)"; 20]);
 }
 
+#[test]
+fn lines_of_all_networks_of_a_site_count_together() {
+    let mut driver = driver(PeerLimits { new_per_minute: 1, ..limits() });
+    let listener = listener(&mut driver, "mailbox");
+    let of_site = |number| format!("2001:db8:1:{number:x}::1");
+    assert_eq!(let_in(&mut driver, listener, (0..100).map(of_site)), 4);
+    let lines: Vec<_> = driver.log.iter().filter_map(refusal).collect();
+    assert_eq!(lines, ["its /48 connects too often (connection.new_per_minute)"; 20]);
+    assert_eq!(let_in(&mut driver, listener, again("2001:db8:2::1", 2)), 1);
+    assert_eq!(driver.log.iter().filter_map(refusal).count(), 21);
+}
+
 fn refusal(what: &What) -> Option<&'static str> {
     match what {
         What::ConnectionRefused(reason) => Some(reason),
