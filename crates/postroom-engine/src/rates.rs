@@ -62,7 +62,8 @@ impl Charge {
             Request::Post { channels, .. } => {
                 Some((Self::Words, u32::try_from(channels.len()).unwrap_or(u32::MAX)))
             }
-            Request::Tell { .. } => Some((Self::Words, 1)),
+            // A change of a block is a line of the log, and a commit.
+            Request::Tell { .. } | Request::Block { .. } => Some((Self::Words, 1)),
             Request::LogIn { .. } | Request::ChangePassword { .. } => Some((Self::Login, 1)),
             _ => None,
         }

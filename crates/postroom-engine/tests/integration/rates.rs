@@ -2,21 +2,25 @@
 
 use std::time::Duration;
 
-use postroom_engine::{EngineSettings, Rate, RateLimits};
-use postroom_store::Limits;
+use postroom_engine::{EngineSettings, Rate, RateLimits, What};
+use postroom_store::{Limits, MemoryDisk};
 
-use postroom_simulator::{Driver, PeerKey};
+use postroom_simulator::{Driver, PeerKey, set_password};
 
 const FAR: [u8; 4] = [192, 0, 2, 1];
 
 /// Each may say 2 lines a second and 10 at once, all of a network 3 a second and 15.
-fn driver() -> Driver {
+fn settings() -> EngineSettings {
     let rates = RateLimits {
         words: Rate { per_second: 2, burst: 10 },
         words_of_network: Rate { per_second: 3, burst: 15 },
         ..RateLimits::default()
     };
-    Driver::new(EngineSettings { rates, ..EngineSettings::default() }, Limits::default())
+    EngineSettings { rates, ..EngineSettings::default() }
+}
+
+fn driver() -> Driver {
+    Driver::new(settings(), Limits::default())
 }
 
 fn enter(driver: &mut Driver, address: [u8; 4], name: &str) -> PeerKey {
@@ -49,6 +53,28 @@ fn a_session_may_say_its_burst_and_then_waits_and_nothing_is_refused() {
     driver.pass(Duration::from_secs(10));
     assert_eq!(in_all + said(&mut driver, reader), 20);
     assert!(!driver.is_closed(talker));
+}
+
+/// Each is a line of the audit trail, which leaves none out.
+#[test]
+fn an_account_changes_its_blocks_as_often_as_it_may_say_something() {
+    let disk = MemoryDisk::default();
+    set_password(&disk, Limits::default(), "bob", "1");
+    let mut driver = Driver::on(disk, settings(), Limits::default());
+    let bob = driver.connect_from(FAR, "chat");
+    driver.send(bob, b"/pass 1\n/setname bob\n");
+    driver.settle();
+    driver.send(bob, b"/block eve\n/unblock eve\n".repeat(20).as_slice());
+    driver.settle();
+    let changes = |driver: &Driver| {
+        driver.log.iter().filter(|what| matches!(what, What::BlockSet { .. })).count()
+    };
+    let at_once = changes(&driver);
+    assert!((10..=18).contains(&at_once), "{at_once} at once");
+    driver.pass(Duration::from_secs(5));
+    assert!(changes(&driver) <= at_once + 10);
+    driver.pass(Duration::from_mins(1));
+    assert_eq!(changes(&driver), 40);
 }
 
 #[test]
