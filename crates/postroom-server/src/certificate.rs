@@ -1,6 +1,6 @@
 //! The certificate of the server and its key.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -128,6 +128,10 @@ impl CertificateFiles {
 
 fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, CertificateError> {
     let refused = |cause| CertificateError::Read { setting, path: path.to_path_buf(), cause };
+    // A named pipe may block for ever, and no later SIGHUP would be heeded.
+    if !fs::metadata(path).map_err(refused)?.is_file() {
+        return Err(refused(io::Error::other("it is not a regular file")));
+    }
     let file = File::open(path).map_err(refused)?;
     let mut text = Vec::new();
     file.take(FILE_BYTES_MAX).read_to_end(&mut text).map_err(refused)?;
@@ -150,4 +154,18 @@ fn settings(
     settings.ticketer = ring::Ticketer::new()?;
     settings.send_tls13_tickets = 1;
     Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_read() {
+        for path in ["/dev/null", "/"].map(PathBuf::from) {
+            let error = CertificateFiles { certificate: path.clone(), key: path }.read();
+            let told = error.unwrap_err().to_string();
+            assert!(told.ends_with("(tls.certificate): it is not a regular file"), "{told}");
+        }
+    }
 }
