@@ -98,7 +98,9 @@ pub struct Composed {
 /// Why a login was refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LogInRefusal {
-    /// The password is wrong or missing.
+    /// No password was given, and one is needed.
+    NoPassword,
+    /// The password is wrong.
     Password,
     /// The queue of password checks is full.
     Busy,

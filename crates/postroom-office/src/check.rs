@@ -1,5 +1,7 @@
 //! Password checks: what they compare.
 
+use std::time::Duration;
+
 use postroom_model::{Fault, Name, Password, Peer, faulty};
 use postroom_store::{AccountId, PasswordHash};
 
@@ -12,11 +14,13 @@ use crate::password::{self, Checker, SALT_BYTES};
 pub struct Check {
     pub(crate) request: RequestKey,
     pub(crate) name: Name,
-    given: Option<Password>,
+    given: Password,
     against: Against,
     pub(crate) peer: Peer,
     /// The account has logged in from there before.
     pub(crate) is_known: bool,
+    /// How long it would have waited otherwise: so long is a refusal withheld.
+    pub(crate) withheld_for: Duration,
 }
 
 /// The secret that a password is compared with.
@@ -41,6 +45,8 @@ pub struct Checked {
     pub(crate) name: Name,
     pub(crate) peer: Peer,
     pub(crate) verdict: Verdict,
+    /// How long a refusal is withheld.
+    pub(crate) withheld_for: Duration,
 }
 
 /// The result of a check.
@@ -69,11 +75,12 @@ impl Check {
     pub(crate) fn new(
         request: RequestKey,
         name: Name,
-        given: Option<Password>,
+        given: Password,
         against: Against,
         peer: Peer,
     ) -> Self {
-        Self { request, name, given, against, peer, is_known: false }
+        let (is_known, withheld_for) = (false, Duration::ZERO);
+        Self { request, name, given, against, peer, is_known, withheld_for }
     }
 
     /// Whether it is one for a change of a password, not for a login.
@@ -86,26 +93,28 @@ impl Check {
     /// answer reveals nothing. A new password is hashed with this salt, which must be random.
     #[must_use]
     pub fn run(self, checker: &mut Checker, salt: [u8; SALT_BYTES]) -> Checked {
-        let Self { request, name, given, against, peer, .. } = self;
-        let given = given.as_ref();
+        let Self { request, name, given, against, peer, withheld_for, .. } = self;
         let verdict = match against {
-            Against::Stored(hash) if checker.verify(given, &hash) => Verdict::FitsStored(hash),
+            Against::Stored(hash) if checker.verify(&given, &hash) => Verdict::FitsStored(hash),
             Against::Stored(_) => Verdict::Wrong,
             Against::File(password) => {
-                checker.waste(given);
-                let fits = given.is_some_and(|given| password::are_same(given, &password));
-                if fits { Verdict::FitsFile } else { Verdict::Wrong }
+                checker.waste(&given);
+                if password::are_same(&given, &password) {
+                    Verdict::FitsFile
+                } else {
+                    Verdict::Wrong
+                }
             }
             Against::Nothing => {
-                checker.waste(given);
+                checker.waste(&given);
                 Verdict::Wrong
             }
-            Against::NewName => match given.map(|given| checker.hash(given, salt)) {
-                Some(Ok(hash)) => Verdict::Hashed(hash),
-                Some(Err(_)) | None => Verdict::NotHashed,
+            Against::NewName => match checker.hash(&given, salt) {
+                Ok(hash) => Verdict::Hashed(hash),
+                Err(_) => Verdict::NotHashed,
             },
             Against::Change { account, from, to }
-                if checker.verify(given, &from) || faulty(Fault::ChangeUnproved) =>
+                if checker.verify(&given, &from) || faulty(Fault::ChangeUnproved) =>
             {
                 match checker.hash(&to, salt) {
                     Ok(to) => Verdict::Changes { account, from, to },
@@ -114,6 +123,6 @@ impl Check {
             }
             Against::Change { .. } => Verdict::ChangesNothing,
         };
-        Checked { request, name, peer, verdict }
+        Checked { request, name, peer, verdict, withheld_for }
     }
 }

@@ -233,7 +233,7 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::time::Duration;
 
-    use postroom_model::{Peer, SessionKey};
+    use postroom_model::{Password, Peer, SessionKey};
     use proptest::prelude::*;
 
     use super::*;
@@ -253,7 +253,8 @@ mod tests {
     /// A check for an account, from a network.
     fn check(name: &str, from: u8, number: u32) -> Check {
         let login = RequestKey { session: SessionKey::new(number, 0), number: 0 };
-        Check::new(login, Name::new(name).unwrap(), None, Against::Nothing, peer(from))
+        let given = Password::from_bytes(b"wrong").unwrap();
+        Check::new(login, Name::new(name).unwrap(), given, Against::Nothing, peer(from))
     }
 
     fn number(check: &Check) -> usize {

@@ -1,5 +1,6 @@
 //! When password checks begin, and the password file that some of them need.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use postroom_model::{Name, Network, Password};
@@ -39,6 +40,10 @@ impl Default for LoginLimits {
 pub(crate) struct Checks {
     waiting: CheckQueue,
     failed: FailedLogins,
+    /// Refusals that are withheld, in the order of their times.
+    withheld: BTreeMap<(Instant, u64), Checked>,
+    /// How many there have been.
+    withheld_ever: u64,
     /// When the first of the waiting checks may begin; known until another is added.
     not_before: Option<Instant>,
     /// The names and passwords of the password file.
@@ -50,6 +55,8 @@ impl Checks {
         Self {
             waiting: CheckQueue::new(limits.checks_max, limits.checks_per_network_max),
             failed: FailedLogins::new(limits.account_delay_max, limits.network_delay_max),
+            withheld: BTreeMap::new(),
+            withheld_ever: 0,
             not_before: None,
             secrets: Table::default(),
         }
@@ -73,8 +80,8 @@ impl Checks {
             return None;
         }
         match self.waiting.take(now, &self.failed) {
-            Next::Check(check) => {
-                self.failed.begin(&check.name, check.peer, now);
+            Next::Check(mut check) => {
+                check.withheld_for = self.failed.begin(&check.name, check.peer, now);
                 Some(check)
             }
             Next::NotBefore(at) => {
@@ -86,7 +93,28 @@ impl Checks {
 
     /// When the next check may begin, if all of them wait for that.
     pub(crate) fn not_before(&self) -> Option<Instant> {
-        self.not_before.filter(|_| !self.waiting.is_empty())
+        let withheld = self.withheld.keys().next().map(|(at, _)| *at);
+        let waiting = self.not_before.filter(|_| !self.waiting.is_empty());
+        [withheld, waiting].into_iter().flatten().min()
+    }
+
+    /// Keeps a result that must not be told yet: the check of an account that has logged in
+    /// from the same network before begins at once, and nobody there may learn from the time
+    /// of a refusal which accounts those are.
+    pub(crate) fn withhold(&mut self, checked: Checked, now: Instant) -> Option<Checked> {
+        let is_refused = matches!(checked.verdict, Verdict::Wrong | Verdict::ChangesNothing);
+        if !is_refused || checked.withheld_for.is_zero() {
+            return Some(checked);
+        }
+        self.withheld_ever += 1;
+        self.withheld.insert((now + checked.withheld_for, self.withheld_ever), checked);
+        None
+    }
+
+    /// Takes a result that was withheld until now.
+    pub(crate) fn take_withheld(&mut self, now: Instant) -> Option<Checked> {
+        let first = self.withheld.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
     }
 
     /// Notes the result of a check.

@@ -8,8 +8,9 @@
 //! of its /48: they may belong to other people.
 //!
 //! The delay of an account must not lock its owner out:
-//! - After a success from a network, checks of the same account from there do not wait
-//!   for the account.
+//! - After a success from a network, checks of the same account from there wait only for
+//!   its failures from there. Their refusals wait for all of them: so nobody who shares
+//!   the network learns from the time of a refusal that the owner has logged in there.
 //! - Failures from one network alone raise the delay of an account to at most
 //!   10 ms · 2^([`ONE_NETWORK_MAX`] - [`ACCOUNT_FREE`] - 1), so that its owner can log in
 //!   from anywhere else at once.
@@ -59,8 +60,9 @@ pub(crate) struct FailedLogins {
     networks: BoundedMap<Network, Failures>,
     /// Those of IPv6 only.
     sites: BoundedMap<Site, Failures>,
-    /// Accounts that have logged in with their password, and from where.
-    known: BoundedMap<(Name, Network), ()>,
+    /// Accounts that have logged in with their password, and from where; with their failures
+    /// from there.
+    known: BoundedMap<(Name, Network), Option<Failures>>,
     account_delay_max: Duration,
     network_delay_max: Duration,
 }
@@ -74,6 +76,8 @@ struct Failures {
     from: Network,
     /// When the next check may begin.
     next: Instant,
+    /// When it would, if checks from where the account has logged in before waited, too.
+    next_of_all: Instant,
 }
 
 /// How failures delay checks.
@@ -107,7 +111,19 @@ impl Rule {
     fn begin(&self, failures: Option<&mut Failures>, now: Instant) {
         if let Some(failures) = failures {
             failures.next = now + self.delay(failures, now);
+            failures.next_of_all = failures.next_of_all.max(failures.next);
         }
+    }
+
+    /// A check begins that need not wait, and makes none wait. Returns how long it would
+    /// have waited.
+    fn begin_at_once(&self, failures: Option<&mut Failures>, now: Instant) -> Duration {
+        let Some(failures) = failures else {
+            return Duration::ZERO;
+        };
+        let at = failures.next_of_all.max(now);
+        failures.next_of_all = at + self.delay(failures, at);
+        at - now
     }
 
     /// One failure more than the last.
@@ -116,8 +132,10 @@ impl Rule {
         let is_repeated = last.is_some_and(|failures| failures.from == from);
         let max = if is_repeated { count.max(self.alone_max) } else { self.free + DELAYED_MAX };
         let count = count.saturating_add(1).min(max);
-        let failures = Failures { count, last: now, from, next: now };
-        Failures { next: now + self.delay(&failures, now), ..failures }
+        let failures = Failures { count, last: now, from, next: now, next_of_all: now };
+        let next = now + self.delay(&failures, now);
+        let earlier = last.map_or(next, |last| last.next_of_all);
+        Failures { next, next_of_all: next.max(earlier), ..failures }
     }
 }
 
@@ -152,8 +170,11 @@ impl FailedLogins {
     /// When the next check of an account for a network may begin, as far as it depends
     /// on the failures of the account.
     pub(crate) fn account_until(&self, name: &Name, network: Network) -> Option<Instant> {
-        let next = self.accounts.get(name)?.next;
-        (!self.is_known(name, network)).then_some(next)
+        let failures = match self.known.get(&(name.clone(), network)) {
+            Some(from_there) => from_there.as_ref(),
+            None => self.accounts.get(name),
+        };
+        failures.map(|failures| failures.next)
     }
 
     /// Whether the account has logged in from there before.
@@ -161,20 +182,29 @@ impl FailedLogins {
         self.known.get(&(name.clone(), network)).is_some()
     }
 
-    /// A check begins.
-    pub(crate) fn begin(&mut self, name: &Name, peer: Peer, now: Instant) {
+    /// A check begins. Returns how long it would have waited for the account, had this not
+    /// logged in from there before.
+    pub(crate) fn begin(&mut self, name: &Name, peer: Peer, now: Instant) -> Duration {
         self.network_rule(peer).begin(self.networks.get_mut(&peer.network), now);
         self.site_rule().begin(self.sites.get_mut(&peer.network.site()), now);
-        if !self.is_known(name, peer.network) {
-            self.account_rule().begin(self.accounts.get_mut(name), now);
+        let rule = self.account_rule();
+        if let Some(from_there) = self.known.get_mut(&(name.clone(), peer.network)) {
+            rule.begin(from_there.as_mut(), now);
+            return rule.begin_at_once(self.accounts.get_mut(name), now);
         }
+        rule.begin(self.accounts.get_mut(name), now);
+        Duration::ZERO
     }
 
     /// A login has failed.
     pub(crate) fn failed(&mut self, name: &Name, peer: Peer, now: Instant) {
         let (network, site) = (peer.network, peer.network.site());
-        let failures = self.account_rule().fail(self.accounts.get(name), network, now);
+        let rule = self.account_rule();
+        let failures = rule.fail(self.accounts.get(name), network, now);
         self.accounts.set(name.clone(), failures);
+        if let Some(from_there) = self.known.get_mut(&(name.clone(), network)) {
+            *from_there = Some(rule.fail(from_there.as_ref(), network, now));
+        }
         let failures = self.network_rule(peer).fail(self.networks.get(&network), network, now);
         self.networks.set(network, failures);
         // An address of IPv4 is a network itself, and a proxy's stands for many clients.
@@ -186,7 +216,13 @@ impl FailedLogins {
 
     /// A login has succeeded.
     pub(crate) fn succeeded(&mut self, name: Name, peer: Peer) {
-        self.known.set((name, peer.network), ());
+        let place = (name, peer.network);
+        let from_there = match self.known.get(&place) {
+            Some(from_there) => *from_there,
+            // They may be from there.
+            None => self.accounts.get(&place.0).copied(),
+        };
+        self.known.set(place, from_there);
     }
 
     fn account_rule(&self) -> Rule {
@@ -279,11 +315,47 @@ mod tests {
         }
         assert_eq!(delay_of(&logins, &ann, peer(201), now), ACCOUNT_MAX);
         assert_eq!(delay_of(&logins, &ann, peer(200), now), Duration::ZERO);
-        // A check in between does not make the others wait longer.
+        // A check in between does not make the others wait longer. Its refusal waits.
+        let half = now + ACCOUNT_MAX / 2;
+        assert_eq!(logins.begin(&ann, peer(200), half), ACCOUNT_MAX / 2);
+        assert_eq!(logins.begin(&ann, peer(200), half), ACCOUNT_MAX * 3 / 2);
+        assert_eq!(delay_of(&logins, &ann, peer(201), now + ACCOUNT_MAX), Duration::ZERO);
         logins.begin(&ann, peer(200), now + ACCOUNT_MAX);
         assert_eq!(delay_of(&logins, &ann, peer(201), now + ACCOUNT_MAX), Duration::ZERO);
         logins.begin(&ann, peer(201), now + ACCOUNT_MAX);
         assert_eq!(delay_of(&logins, &ann, peer(202), now + ACCOUNT_MAX), ACCOUNT_MAX);
+    }
+
+    /// What somebody sees who guesses at two names, from where the owner of one has logged in:
+    /// when the refusals come, of a few at a time.
+    fn refusals(logins: &mut FailedLogins, name: &Name, from: Peer, now: Instant) -> Vec<u128> {
+        const HASH: Duration = Duration::from_millis(20);
+        let (mut at, mut told) = (now, Vec::new());
+        for _ in 0..12 {
+            let until = logins.account_until(name, from.network);
+            let begun = until.map_or(at, |until| until.max(at));
+            let withheld = logins.begin(name, from, begun);
+            at = begun + HASH + withheld;
+            logins.failed(name, from, at);
+            told.push((at - now).as_millis());
+        }
+        told
+    }
+
+    #[test]
+    fn refusals_come_as_late_where_the_account_has_logged_in() {
+        for attacked_from_elsewhere in [false, true] {
+            let ((mut logins, now), [ann, nobody]) = (logins(), names());
+            logins.succeeded(ann.clone(), peer(200));
+            for name in [&ann, &nobody].into_iter().filter(|_| attacked_from_elsewhere) {
+                for number in 0..100 {
+                    logins.failed(name, peer(number), now);
+                }
+            }
+            let known = refusals(&mut logins, &ann, peer(200), now);
+            assert_eq!(known, refusals(&mut logins, &nobody, peer(200), now));
+            assert!(known[11] > known[0] + 500, "{known:?}");
+        }
     }
 
     #[test]

@@ -278,7 +278,14 @@ impl<S: Store> Office<S> {
         let Some(login) = self.login(key.session) else {
             return;
         };
-        let (name, given) = (login.name.clone(), login.password.clone());
+        // It is no guess, and counts as none.
+        let Some(given) = login.password.clone() else {
+            if let Some(reply) = self.refused(key.session, LogInRefusal::NoPassword) {
+                self.resolve(key, reply);
+            }
+            return;
+        };
+        let name = login.name.clone();
         self.add_check(Check::new(key, name, given, against, peer));
     }
 
@@ -303,18 +310,29 @@ impl<S: Store> Office<S> {
         Some(Reply::LogInRefused(refusal))
     }
 
-    /// Takes the next password check that may begin.
+    /// Concludes the checks whose refusal was withheld until now, and takes the next one
+    /// that may begin.
     pub fn take_check(&mut self, now: Instant) -> Option<Check> {
+        while let Some(checked) = self.checks.take_withheld(now) {
+            self.conclude(now, checked);
+        }
         self.checks.take(now)
     }
 
-    /// When to take the next one, after there was none: failed logins delay it.
+    /// When to take the next one, after there was none: failed logins delay it, or the
+    /// refusal of one.
     pub fn checks_wait_until(&self) -> Option<Instant> {
         self.checks.not_before()
     }
 
     /// Handles the result of a check.
     pub fn checked(&mut self, now: Instant, checked: Checked) {
+        if let Some(checked) = self.checks.withhold(checked, now) {
+            self.conclude(now, checked);
+        }
+    }
+
+    fn conclude(&mut self, now: Instant, checked: Checked) {
         self.checks.note(&checked, now);
         let Checked { request: key, name, verdict, .. } = checked;
         let login = self.login(key.session).filter(|login| login.number == key.number);

@@ -52,11 +52,6 @@ pub(crate) fn are_same(one: &Password, other: &Password) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
-/// The bytes to hash, also where no password is given.
-fn typed(given: Option<&Password>) -> &[u8] {
-    given.map_or(&b"\0"[..], Password::as_bytes)
-}
-
 /// Checks passwords one after the other, reusing its memory, and hashes new ones.
 #[derive(Debug, Default)]
 pub struct Checker {
@@ -82,15 +77,14 @@ impl Checker {
         hash_with(&self.argon2, password, salt)
     }
 
-    /// Whether `given` is the password of `hash`. It takes as long if no password is given,
-    /// or if the hash is malformed.
+    /// Whether `given` is the password of `hash`. It takes as long if the hash is malformed.
     #[must_use]
-    pub fn verify(&mut self, given: Option<&Password>, hash: &PasswordHash) -> bool {
+    pub fn verify(&mut self, given: &Password, hash: &PasswordHash) -> bool {
         let Ok(hash) = Phc::new(&hash.0) else {
             self.waste(given);
             return false;
         };
-        self.fits(typed(given), &hash).unwrap_or(false) && given.is_some()
+        self.fits(given.as_bytes(), &hash).unwrap_or(false)
     }
 
     fn fits(&mut self, typed: &[u8], hash: &Phc) -> argon2::password_hash::Result<bool> {
@@ -107,11 +101,11 @@ impl Checker {
     }
 
     /// Takes as long as a comparison with a hash.
-    pub(crate) fn waste(&mut self, given: Option<&Password>) {
+    pub(crate) fn waste(&mut self, given: &Password) {
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
         // The result is not used.
         let argon2 = self.argon2.clone();
-        let _ = self.run(&argon2, typed(given), &[0; SALT_BYTES], &mut output);
+        let _ = self.run(&argon2, given.as_bytes(), &[0; SALT_BYTES], &mut output);
     }
 
     fn run(
@@ -142,11 +136,10 @@ mod tests {
         assert!(!is_well_formed(&PasswordHash("nonsense".into())));
         let mut checker = Checker::default();
         for _ in 0..2 {
-            assert!(checker.verify(Some(&password), &hashed));
+            assert!(checker.verify(&password, &hashed));
             let other = Password::from_bytes(b"hunter3").unwrap();
-            assert!(!checker.verify(Some(&other), &hashed));
-            assert!(!checker.verify(None, &hashed));
-            assert!(!checker.verify(Some(&password), &PasswordHash("nonsense".into())));
+            assert!(!checker.verify(&other, &hashed));
+            assert!(!checker.verify(&password, &PasswordHash("nonsense".into())));
         }
     }
 }

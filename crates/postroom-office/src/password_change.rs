@@ -53,7 +53,7 @@ impl<S: Store> Office<S> {
         };
         let PasswordChange { account, old, new, .. } = *change;
         let against = Against::Change { account, from: password, to: new };
-        self.add_check(Check::new(key, name, Some(old), against, peer));
+        self.add_check(Check::new(key, name, old, against, peer));
         None
     }
 }

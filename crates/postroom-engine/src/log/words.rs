@@ -59,7 +59,8 @@ impl Limit {
 /// A refused login in words.
 pub(super) fn reason(refusal: LogInRefusal) -> &'static str {
     match refusal {
-        LogInRefusal::Password => "the password is wrong or missing",
+        LogInRefusal::NoPassword => "no password was given",
+        LogInRefusal::Password => "the password is wrong",
         LogInRefusal::Busy => "too many passwords wait to be checked",
         LogInRefusal::TooManyAccounts => "there are as many accounts as may be (accounts.max)",
         LogInRefusal::DiskFull => "the disk has no room for a new account (disk.reserve_bytes)",

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use postroom_engine::{EngineSettings, ListenerOptions, LoginLimits, Proof};
+use postroom_model::{Access, Registration};
 use postroom_store::{Limits, MemoryDisk};
 
 use postroom_simulator::{Driver, PeerKey, set_password};
@@ -36,9 +37,14 @@ fn host_of_site(network: u16) -> From {
     From(Ipv6Addr::new(0x2001, 0xdb8, 7, network, 0, 0, 0, 1).into(), Proof::Tcp)
 }
 
+/// A listener where nobody can register.
+fn closed(proof: Proof) -> ListenerOptions {
+    let access = Access { registration: Registration::Closed, ..Access::OPEN };
+    ListenerOptions { proof, access, ..ListenerOptions::default() }
+}
+
 fn ask(driver: &mut Driver, From(address, proof): From, name: &str, password: &str) -> PeerKey {
-    let options = ListenerOptions { proof, ..ListenerOptions::default() };
-    let client = driver.connect_with(address, "mailbox", options);
+    let client = driver.connect_with(address, "mailbox", closed(proof));
     driver.send(client, format!("PASS {password}\nLOGIN {name}\n").as_bytes());
     driver.settle();
     client
@@ -47,8 +53,7 @@ fn ask(driver: &mut Driver, From(address, proof): From, name: &str, password: &s
 /// A client logs in, of which its check is left for later.
 fn ask_in_a_turn(driver: &mut Driver, from: From, name: &str, password: &str) -> PeerKey {
     let From(address, proof) = from;
-    let options = ListenerOptions { proof, ..ListenerOptions::default() };
-    let client = driver.connect_with(address, "mailbox", options);
+    let client = driver.connect_with(address, "mailbox", closed(proof));
     driver.put(client, format!("PASS {password}\nLOGIN {name}\n").as_bytes());
     driver.turn();
     client
@@ -98,6 +103,31 @@ fn an_owner_is_not_locked_out_where_they_have_logged_in() {
     assert_eq!(time_of(&mut driver, host(200), "dora", "right"), 0);
     let waiting = ask(&mut driver, host(201), "dora", "right");
     assert!(driver.lines(waiting).is_empty());
+}
+
+#[test]
+fn who_shares_the_owners_address_learns_nothing_from_the_time_of_a_refusal() {
+    for from in [host(1), From([127, 0, 0, 1].into(), Proof::Command)] {
+        let [owner, other, nobody] = ["dora", "erik", "nobody"].map(|name| -> Vec<_> {
+            let mut driver = driver();
+            time_of(&mut driver, from, "dora", "right");
+            (0..19).map(|_| time_of(&mut driver, from, name, "wrong")).collect()
+        });
+        assert_eq!((&owner, &other), (&nobody, &nobody));
+    }
+}
+
+#[test]
+fn a_login_without_a_password_is_no_guess() {
+    let mut driver = driver();
+    // No more at once than a client may.
+    for _ in 0..15 {
+        let client = driver.connect_with(host(1).0, "mailbox-verbose", ListenerOptions::default());
+        driver.send(client, b"LOGIN dora\n");
+        driver.settle();
+        assert_eq!(driver.lines(client), ["LOGIN ERROR"]);
+    }
+    assert_eq!(time_of(&mut driver, host(1), "dora", "right"), 0);
 }
 
 #[test]

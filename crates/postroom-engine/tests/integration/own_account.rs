@@ -69,7 +69,7 @@ fn a_password_is_changed_by_those_who_give_the_old_one() {
             let key = client(&mut driver, "mailbox", "");
             say(&mut driver, key, &format!("PASS {password}\nLOGIN ann\n")) == ["0"]
         };
-        assert_eq!(["1", "2", "3", "the new one"].map(&mut tries), [false, false, false, true]);
+        assert_eq!(["1", "2", "the new one"].map(&mut tries), [false, false, true]);
         let login = login.replace("/pass 1\n", "").replace("PASS 1\n", "").replace("ann", "bob");
         let bob = client(&mut driver, protocol, &login);
         assert_eq!(say(&mut driver, bob, &format!("{passwd} 1 2\n")), [none]);
@@ -92,8 +92,8 @@ fn a_wrong_old_password_counts_as_a_failed_login() {
         }
         times.push((driver.now - begun).as_millis());
     }
-    assert_eq!(times[..10], [0; 10], "a few are free");
-    assert!(times.is_sorted() && times[13] > 0, "{times:?}");
+    assert_eq!(times[..9], [0, 0, 0, 0, 0, 10, 20, 40, 80], "a few are free");
+    assert!(times.is_sorted(), "{times:?}");
 }
 
 #[test]
