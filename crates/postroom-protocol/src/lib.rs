@@ -22,6 +22,7 @@ mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 
 pub use chat::LISTED_MAX;
 pub use chat::settings::ChatSettings;

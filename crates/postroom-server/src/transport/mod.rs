@@ -2,8 +2,6 @@
 //! bytes and the bytes that the peer has acknowledged.
 
 mod plain;
-mod positions;
-mod records;
 mod tls;
 
 use std::io;

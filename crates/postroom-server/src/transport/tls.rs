@@ -11,11 +11,10 @@ use std::sync::Arc;
 
 use mio::net::TcpStream;
 use postroom_engine::Broken;
+use postroom_protocol::tls::{Positions, Records};
 use rustls::{ServerConfig, ServerConnection};
 
 use super::plain::Plain;
-use super::positions::Positions;
-use super::records::Records;
 use super::{Handshake, Received};
 
 /// Bytes that one write encrypts: a record. The engine keeps the rest, which it can bound.

@@ -5,7 +5,7 @@ const HEADER_BYTES: usize = 5;
 
 /// Follows a stream from record to record.
 #[derive(Debug, Default)]
-pub(crate) struct Records {
+pub struct Records {
     /// The first bytes of the record, without its type.
     length: [u8; 2],
     header_bytes: u8,
@@ -15,7 +15,7 @@ pub(crate) struct Records {
 
 impl Records {
     /// Follows further bytes, however they are cut.
-    pub(crate) fn pass(&mut self, mut bytes: &[u8]) {
+    pub fn pass(&mut self, mut bytes: &[u8]) {
         while let Some((first, rest)) = bytes.split_first() {
             if self.left > 0 {
                 let passed = bytes.len().min(self.left.into());
@@ -44,7 +44,8 @@ impl Records {
     }
 
     /// Whether the bytes so far are whole records.
-    pub(crate) fn is_between(&self) -> bool {
+    #[must_use]
+    pub fn is_between(&self) -> bool {
         self.header_bytes == 0
     }
 }

@@ -16,7 +16,7 @@ struct End {
 
 /// The writes whose ciphertext may not be acknowledged.
 #[derive(Debug, Default)]
-pub(crate) struct Positions {
+pub struct Positions {
     /// Plaintext whose ciphertext was acknowledged when that was last asked.
     acknowledged: u64,
     writes: VecDeque<End>,
@@ -24,7 +24,7 @@ pub(crate) struct Positions {
 
 impl Positions {
     /// Adds a write: with so much ciphertext all plaintext up to here is sent.
-    pub(crate) fn wrote(&mut self, plain: u64, cipher: u64) {
+    pub fn wrote(&mut self, plain: u64, cipher: u64) {
         let end = End { plain, cipher };
         if self.writes.len() == WRITES_MAX {
             self.writes.pop_back();
@@ -33,7 +33,7 @@ impl Positions {
     }
 
     /// How much plaintext is acknowledged by so much ciphertext.
-    pub(crate) fn acknowledged(&mut self, cipher: u64) -> u64 {
+    pub fn acknowledged(&mut self, cipher: u64) -> u64 {
         while let Some(end) = self.writes.pop_front_if(|end| end.cipher <= cipher) {
             self.acknowledged = end.plain;
         }
