@@ -71,6 +71,10 @@ faults! {
     LeaseDropped, "lease-dropped", "what is not confirmed is unread again";
     /// What a client has sent proves the receipt of all earlier answers.
     ConfirmedTooEarly, "confirmed-too-early", "only a proof of receipt removes a message";
+    /// Ciphertext that is acknowledged counts as so much plaintext.
+    CiphertextCounted, "ciphertext-counted", "an acknowledged record proves its plaintext";
+    /// A FIN without the end of TLS is the end (in the simulated transport).
+    TruncationProves, "truncation-proves", "an end without close_notify proves nothing";
     /// The line after an answer confirms nothing.
     ConfirmForgotten, "confirm-forgotten", "a proof of receipt removes the message";
     /// A confirmed message is not removed.

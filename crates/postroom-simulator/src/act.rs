@@ -5,9 +5,12 @@ use std::net::SocketAddr;
 
 use crate::clients::{Talk, What};
 use crate::judge::{Group, Visit, groups};
-use crate::link::{Link, Segment};
+use crate::link::{Link, LinkTls};
+use crate::network::DEAD_AFTER;
 use crate::peer::PeerKey;
 use crate::person::{Manners, Speaks};
+use crate::segment::Segment;
+use crate::tls::{ClientTls, Decoder};
 use crate::world::{Event, Phase, TroubledDisk, World};
 
 impl<D: TroubledDisk> World<D> {
@@ -52,6 +55,12 @@ impl<D: TroubledDisk> World<D> {
         let client = &mut self.clients[number];
         let mut link = Link::new(number, visit, false, self.driver.now);
         link.opened = self.turns;
+        if client.random.chance(self.scenario.tls) {
+            let record_bytes_max = client.random.pick(&[7, 100, 16 << 10]);
+            let client = ClientTls::new(record_bytes_max);
+            link.tls = Some(LinkTls { client, arrived: Decoder::default() });
+            self.driver.secure(front);
+        }
         self.links.insert(front, link);
         self.judge.usage.connected(visit, client.person.address, self.driver.now - self.began);
         let talk = Talk::new(visit, front, &client.person, &mut client.random, &mut self.judge);
@@ -107,7 +116,10 @@ impl<D: TroubledDisk> World<D> {
         }
         let is_rude = manners == Manners::Rude;
         if is_rude && self.clients[number].random.chance(network.resets) && breaks_off {
-            return self.reset(number);
+            if self.clients[number].random.chance(500) {
+                return self.reset(number);
+            }
+            return self.truncate(number);
         }
         if manners == Manners::Slow && self.clients[number].random.chance(400) {
             let most = self.clients[number].random.pick(&[20, 400]);
@@ -199,6 +211,10 @@ impl<D: TroubledDisk> World<D> {
         let is_over = link.is_over && link.inbox.is_empty();
         self.driver.regain(peer, bytes.len());
         self.is_woken |= !bytes.is_empty();
+        let (bytes, answer) = link.decrypt(bytes);
+        for segment in answer {
+            self.send_through(peer, segment);
+        }
         if !bytes.is_empty() {
             let stream = if is_back { "b" } else { "" };
             self.note(|| format!("{visit:?} {stream}< {:?}", String::from_utf8_lossy(&bytes)));
@@ -326,6 +342,30 @@ impl<D: TroubledDisk> World<D> {
         }
         for peer in peers {
             self.send(peer, Segment::Reset);
+        }
+        self.finish(number);
+    }
+
+    /// A client's program ends without a word, and its kernel ends the connections. Without
+    /// TLS nobody can tell that from a half-close.
+    fn truncate(&mut self, number: usize) {
+        let Some(talk) = self.clients[number].talk.as_ref() else {
+            return;
+        };
+        let visit = talk.visit;
+        let of_visit = self.links.iter().filter(|(_, link)| link.visit == visit);
+        let peers: Vec<PeerKey> = of_visit.map(|(peer, _)| *peer).collect();
+        if self.links.get(&talk.front).is_none_or(|link| link.tls.is_none()) {
+            return self.half_close(number);
+        }
+        self.note(|| format!("{visit:?} ends without the end of TLS"));
+        for peer in peers {
+            self.send_through(peer, Segment::End);
+            // A server that reads nothing learns of it by the answer to a probe.
+            if let Some(link) = self.links.get_mut(&peer) {
+                link.up_until += DEAD_AFTER;
+            }
+            self.send_through(peer, Segment::Reset);
         }
         self.finish(number);
     }

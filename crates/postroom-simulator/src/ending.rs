@@ -8,11 +8,11 @@ use postroom_model::{Access, Registration};
 
 use crate::clients::What;
 use crate::judge::Judge;
-use crate::link::Segment;
 use crate::lock::{Lock, Secret, secret};
 use crate::peer::PeerKey;
 use crate::person::{HASHTAGS, LOCKED, Manners, NEW, OPEN, Speaks};
 use crate::scenario::{OPERATOR, Scenario};
+use crate::segment::Segment;
 use crate::tally::Tally;
 use crate::texts::{TextId, text_of};
 use crate::world::{Client, Event, Phase, TroubledDisk, World};

@@ -28,11 +28,13 @@ mod prove;
 mod random;
 mod running;
 mod scenario;
+mod segment;
 mod server;
 mod simulate;
 mod sqlite;
 mod tally;
 mod texts;
+mod tls;
 mod world;
 
 pub use campaign::{Found, simulate_all};

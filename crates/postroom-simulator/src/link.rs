@@ -1,17 +1,19 @@
 //! What is on its way between a client and the server.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 use crate::judge::Visit;
-use crate::texts::MarkScanner;
+use crate::segment::Segment;
+use crate::texts::{MarkScanner, TextId};
+use crate::tls::{ClientTls, Decoder};
 
-/// Something on its way to the server.
+/// TLS at the client's side.
 #[derive(Debug)]
-pub(crate) enum Segment {
-    Bytes(Vec<u8>),
-    End,
-    Reset,
+pub(crate) struct LinkTls {
+    pub(crate) client: ClientTls,
+    /// What has reached its machine.
+    pub(crate) arrived: Decoder,
 }
 
 /// A connection on the network.
@@ -30,6 +32,8 @@ pub(crate) struct Link {
     pub(crate) up_until: Instant,
     pub(crate) down_until: Instant,
     pub(crate) scanner: MarkScanner,
+    /// TLS, where the connection has it: then what is on its way is ciphertext.
+    pub(crate) tls: Option<LinkTls>,
     /// The server's end is on its way, or has arrived.
     pub(crate) has_end: bool,
     /// All that the server sent has arrived, and its end.
@@ -58,6 +62,7 @@ impl Link {
             up_until: now,
             down_until: now,
             scanner: MarkScanner::default(),
+            tls: None,
             has_end: false,
             is_over: false,
             is_dead: false,
@@ -70,6 +75,36 @@ impl Link {
 
     /// Whether nothing is on its way, and more may come.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.up.is_empty() && self.down.is_empty() && !self.is_dead && !self.has_end
+        let is_open = self.is_open();
+        is_open && self.up.is_empty() && self.down.is_empty() && !self.is_dead && !self.has_end
+    }
+
+    /// Whether no handshake is before what the client says.
+    pub(crate) fn is_open(&self) -> bool {
+        self.tls.as_ref().is_none_or(|tls| tls.client.is_open())
+    }
+
+    /// What goes out where the client sends this.
+    pub(crate) fn encrypt(&mut self, segment: Segment) -> Vec<Segment> {
+        match &mut self.tls {
+            Some(tls) => tls.client.send(segment),
+            None => vec![segment],
+        }
+    }
+
+    /// What the client reads in these bytes, and what goes out for them.
+    pub(crate) fn decrypt(&mut self, bytes: Vec<u8>) -> (Vec<u8>, Vec<Segment>) {
+        match &mut self.tls {
+            Some(tls) => tls.client.receive(&bytes),
+            None => (bytes, Vec::new()),
+        }
+    }
+
+    /// Looks for texts in bytes that have reached the client's machine.
+    pub(crate) fn scan(&mut self, bytes: &[u8], found: &mut BTreeSet<TextId>) {
+        match &mut self.tls {
+            Some(tls) => self.scanner.scan(&tls.arrived.take_data(bytes), found),
+            None => self.scanner.scan(bytes, found),
+        }
     }
 }

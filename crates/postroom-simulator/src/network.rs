@@ -6,19 +6,29 @@ use std::time::Duration;
 use postroom_engine::Broken;
 
 use crate::judge::Visit;
-use crate::link::Segment;
 use crate::peer::PeerKey;
 use crate::person::Manners;
+use crate::segment::Segment;
 use crate::world::{Client, Event, TroubledDisk, World};
 
 /// How long the kernel waits for a peer that says nothing.
-const DEAD_AFTER: Duration = Duration::from_secs(90);
+pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(90);
 
 impl<D: TroubledDisk> World<D> {
     /// A client sends something.
     pub(crate) fn send(&mut self, peer: PeerKey, segment: Segment) {
+        if matches!(&segment, Segment::Bytes(bytes) if bytes.is_empty()) {
+            return;
+        }
+        let segments = self.links.get_mut(&peer).map(|link| link.encrypt(segment));
+        for segment in segments.into_iter().flatten() {
+            self.send_through(peer, segment);
+        }
+    }
+
+    /// A client's kernel sends something.
+    pub(crate) fn send_through(&mut self, peer: PeerKey, segment: Segment) {
         let pieces = match segment {
-            Segment::Bytes(bytes) if bytes.is_empty() => return,
             Segment::Bytes(bytes) => self.split(&bytes),
             Segment::End | Segment::Reset => vec![segment],
         };
@@ -66,7 +76,7 @@ impl<D: TroubledDisk> World<D> {
             }
             match segment {
                 Segment::Bytes(bytes) => {
-                    if link.up.is_empty() {
+                    if link.up.is_empty() && link.is_open() {
                         link.arrived.get_or_insert(self.turns);
                     }
                     self.driver.put(peer, &bytes);
@@ -130,7 +140,7 @@ impl<D: TroubledDisk> World<D> {
                 return;
             }
             self.driver.acknowledge(peer, bytes.len());
-            link.scanner.scan(&bytes, &mut found);
+            link.scan(&bytes, &mut found);
             link.inbox.extend_from_slice(&bytes);
         }
         link.is_over = link.has_end && link.down.is_empty();

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use postroom_engine::ConnectionKey;
 
+use crate::tls::ServerTls;
+
 /// A client's end of a connection, which may be gone.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct PeerKey(pub(crate) usize);
@@ -50,6 +52,9 @@ pub(crate) struct Peer {
     pub(crate) acknowledged: u64,
     pub(crate) is_half_closed: bool,
     pub(crate) is_cut_off: bool,
+    /// TLS, where the connection has it: then all that is said above of bytes is of
+    /// ciphertext.
+    pub(crate) tls: Option<Box<ServerTls>>,
 }
 
 #[derive(Debug)]
@@ -73,6 +78,15 @@ impl Peer {
             acknowledged: 0,
             is_half_closed: false,
             is_cut_off: false,
+            tls: None,
+        }
+    }
+
+    /// How many bytes of the engine's the client has acknowledged.
+    pub(crate) fn acknowledged(&mut self) -> u64 {
+        match &mut self.tls {
+            Some(tls) => tls.acknowledged(self.acknowledged),
+            None => self.acknowledged,
         }
     }
 

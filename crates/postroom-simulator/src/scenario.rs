@@ -27,6 +27,8 @@ pub(crate) struct Scenario {
     /// What [`OPEN`] accounts have at first.
     pub(crate) first: Lock,
     pub(crate) people: Vec<Person>,
+    /// Of a thousand connections so many are TLS.
+    pub(crate) tls: usize,
     pub(crate) network: Network,
     pub(crate) store: StoreTroubles,
     pub(crate) process: ProcessTroubles,
@@ -131,6 +133,7 @@ impl Scenario {
             access: [Access::OPEN; Speaks::ALL.len()],
             first: Lock::Absent,
             people: (0..people).map(|_| Person::new(random)).collect(),
+            tls: Random::new(seed, 7).pick(&[0, 0, 500, 1_000]),
             network,
             store: store(random),
             process,

@@ -59,9 +59,7 @@ impl<D: Disk> Driver<D> {
     /// The client sends bytes, which the engine is told of and has not read yet.
     pub fn put(&mut self, key: PeerKey, bytes: &[u8]) {
         self.put_unnoticed(key, bytes);
-        if let Some(connection) = self.peers[key.0].connection {
-            self.engine.readable(connection);
-        }
+        self.notice(key);
     }
 
     /// The client sends bytes, of which the engine is not told.
@@ -78,9 +76,7 @@ impl<D: Disk> Driver<D> {
     /// The client half-closes, which the engine is told of and has not read yet.
     pub fn put_end(&mut self, key: PeerKey) {
         self.peers[key.0].waiting.push_back(Sent::End);
-        if let Some(connection) = self.peers[key.0].connection {
-            self.engine.readable(connection);
-        }
+        self.notice(key);
     }
 
     /// The client resets the connection.

@@ -1,6 +1,7 @@
 //! A driver without sockets: the network, the clock and the disk are the test's.
 
 mod client_side;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -188,6 +189,7 @@ impl<D: Disk> Driver<D> {
 
     /// One turn, as a server's loop has it.
     pub fn turn(&mut self) {
+        self.shake_hands();
         self.read();
         self.engine.time_passed(self.now);
         self.engine.next_password_read(self.now);
@@ -212,10 +214,10 @@ impl<D: Disk> Driver<D> {
         }
         self.perform();
         self.transmit_more();
-        let (live, peers, asks) = (&self.live, &self.peers, &mut self.asks);
+        let (live, peers, asks) = (&self.live, &mut self.peers, &mut self.asks);
         self.engine.ask_for_acknowledgements(self.now, |key| {
             *asks += 1;
-            live.get(&key).map_or(0, |key| peers[key.0].acknowledged)
+            live.get(&key).map_or(0, |key| peers[key.0].acknowledged())
         });
         self.engine.evict_before_login(self.now);
     }
@@ -240,9 +242,8 @@ impl<D: Disk> Driver<D> {
 
     /// The engine hears that a socket has something, and reads what it likes.
     fn arrived(&mut self, key: PeerKey) {
-        if let Some(connection) = self.peers[key.0].connection {
-            self.engine.readable(connection);
-        }
+        self.notice(key);
+        self.shake_hands();
         self.read();
     }
 
@@ -250,10 +251,16 @@ impl<D: Disk> Driver<D> {
     fn read(&mut self) {
         self.engine.begin_turn(self.now);
         self.taken = Taken::default();
-        while let Some(Read { connection, bytes_max, proves }) = self.engine.next_read(self.now) {
-            let peer = &mut self.peers[self.live[&connection].0];
-            let acknowledged = proves.then_some(peer.acknowledged);
+        while let Some(read) = self.engine.next_read(self.now) {
+            let Read { connection, bytes_max, proves } = read;
+            let key = self.live[&connection];
+            let peer = &mut self.peers[key.0];
             self.taken.reads += 1;
+            if peer.tls.is_some() {
+                self.read_tls(key, read);
+                continue;
+            }
+            let acknowledged = proves.then_some(peer.acknowledged);
             match peer.waiting.pop_front() {
                 Some(Sent::Bytes(mut bytes)) => {
                     if bytes.len() > bytes_max {
@@ -277,18 +284,15 @@ impl<D: Disk> Driver<D> {
         while let Some(output) = self.engine.next_output(self.now) {
             match output {
                 Output::Transmit(connection) => self.transmit(self.live[&connection]),
-                Output::HalfClose(connection) => {
-                    let peer = &mut self.peers[self.live[&connection].0];
-                    assert!(!peer.is_half_closed, "a connection is half-closed once");
-                    peer.is_half_closed = true;
-                }
+                Output::HalfClose(connection) => self.end_our_side(self.live[&connection]),
                 Output::Close(connection) => {
                     let key = self.live.remove(&connection).expect("a connection is closed once");
                     let peer = &mut self.peers[key.0];
                     peer.connection = None;
                     peer.waiting.clear();
                     // The socket had no room: more may have waited for it.
-                    peer.is_cut_off |= !peer.is_half_closed && peer.window == 0;
+                    let is_unwritten = peer.tls.as_ref().is_some_and(|tls| tls.has_unwritten());
+                    peer.is_cut_off |= !peer.is_half_closed && (peer.window == 0 || is_unwritten);
                 }
                 Output::Dial { connection, front, port } => {
                     let front = self.live[&front];
@@ -301,9 +305,22 @@ impl<D: Disk> Driver<D> {
         }
     }
 
+    fn end_our_side(&mut self, key: PeerKey) {
+        if self.is_shaking_hands(key) {
+            return self.end_in_handshake(key);
+        }
+        let peer = &mut self.peers[key.0];
+        assert!(!peer.is_half_closed, "a connection is half-closed once");
+        peer.is_half_closed = true;
+        self.end_tls(key);
+    }
+
     /// As a socket does: it takes what it has room for.
     pub fn transmit(&mut self, key: PeerKey) {
         let peer = &mut self.peers[key.0];
+        if peer.tls.is_some() {
+            return self.transmit_tls(key);
+        }
         let Some(connection) = peer.connection else {
             return;
         };
