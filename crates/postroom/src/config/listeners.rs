@@ -224,16 +224,22 @@ impl Config {
         Ok(ListenerSettings { listener: Listener { protocol, options }, address })
     }
 
-    /// What clients may do. Beyond this machine nothing is open unless the operator says so.
+    /// What clients may do. Beyond this machine nothing is open unless the operator says so,
+    /// of this very listener: who accepts that one is open has not said it of the others.
     fn access(&self, draft: &Draft<'_>, proof: Proof) -> Result<Access, ListenerError> {
         let options = draft.options;
         let is_loopback = draft.address.ip().to_canonical().is_loopback();
         let is_reached_from_afar = !is_loopback || proof == Proof::Command;
-        let is_open = !is_reached_from_afar || self.allow_open;
         let registration = options.registration.unwrap_or(self.accounts.registration);
         let passwords = options.passwords.unwrap_or(self.accounts.passwords);
         let anonymous = options.anonymous.unwrap_or(self.board.anonymous);
         let listener = || draft.text.to_owned();
+        let is_open_anyway = || {
+            let (registration, passwords) = (registration.resolve(false), passwords.resolve(false));
+            let anonymous = anonymous.resolve(false).unwrap_or(Anonymous::Read);
+            risk(draft, Access { registration, passwords, anonymous }, !is_loopback).is_some()
+        };
+        let is_open = !is_reached_from_afar || self.allow_open && is_open_anyway();
         let anonymous = match anonymous.resolve(is_open) {
             Some(anonymous) => anonymous,
             // It concerns no other protocol.
@@ -405,11 +411,13 @@ mod tests {
                 let listener = format!("{protocol}={address}");
                 assert_eq!(access(&listener, &[], false), Ok(Access::OPEN), "{listener}");
                 let proxied = format!("{listener} proof=command");
-                assert_eq!(access(&proxied, &[], true), Ok(Access::OPEN), "{proxied}");
                 let closed = access(&proxied, &[], false);
-                match protocol {
-                    "board" => assert!(closed.unwrap_err().contains("would let nobody in")),
-                    _ => assert_eq!(closed, Ok(CLOSED), "{proxied}"),
+                let accepted = access(&proxied, &[], true);
+                if protocol == "board" {
+                    assert!(closed.unwrap_err().contains("would let nobody in"));
+                    assert_eq!(accepted, Ok(Access::OPEN), "{proxied}");
+                } else {
+                    assert_eq!((closed, accepted), (Ok(CLOSED), Ok(CLOSED)), "{proxied}");
                 }
             }
         }
@@ -437,5 +445,15 @@ mod tests {
         let allowed = access("mailbox=0.0.0.0:1", &set, false).unwrap();
         assert_eq!(allowed.passwords, Passwords::Required, "what is set stays so");
         assert_eq!(allowed.registration, Registration::Open);
+    }
+
+    #[test]
+    fn who_accepts_one_open_listener_opens_no_other() {
+        let listen = ["chat+tls=0.0.0.0:1", "board=0.0.0.0:2 anonymous=read", "im=0.0.0.0:3"];
+        let overrides = Overrides { allow_open: true, ..overrides(&listen, &[]) };
+        let listeners = listeners(&overrides).unwrap();
+        let access: Vec<_> = listeners.iter().map(|of| of.listener.options.access).collect();
+        assert_eq!(access[0], CLOSED);
+        assert_eq!((access[1].anonymous, access[2]), (Anonymous::Read, Access::OPEN));
     }
 }

@@ -10,10 +10,15 @@ use crate::harness::support::Client;
 const MAILBOX: &str = "--listen=mailbox=127.0.0.1:0 proxy=on";
 const CHAT: &str = "--listen=chat=127.0.0.1:0 proxy=on";
 const BOARD: &str = "--listen=board=127.0.0.1:0 proxy=on";
+const OPEN: &str = "--set=accounts.registration=open";
+const OPTIONAL: &str = "--set=accounts.passwords=optional";
 const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 fn server(arguments: &[&str]) -> LoggedServer {
-    LoggedServer::start(&[], &[&[MAILBOX, CHAT, BOARD, "--allow-open"], arguments].concat())
+    LoggedServer::start(
+        &[],
+        &[&[MAILBOX, CHAT, BOARD, "--allow-open", OPEN, OPTIONAL], arguments].concat(),
+    )
 }
 
 fn v1(client: &str) -> Vec<u8> {

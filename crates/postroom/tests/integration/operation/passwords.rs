@@ -295,12 +295,11 @@ fn a_failed_login_takes_as_long_whatever_was_wrong() {
     };
     let mut attempts: Vec<_> =
         ["nobody", "bob", "fresh", "carol", "open", "here"].map(on_im).into();
-    for password in [None, Some("wrong")] {
-        let mailbox = move || assert!(!may_enter_mailbox(server, "mailbox", "bob", password));
-        let chat = move || assert!(!may_enter_chat(server, "bob", password));
-        attempts.push(("on mailbox", Box::new(mailbox)));
-        attempts.push(("on chat", Box::new(chat)));
-    }
+    let wrong = Some("wrong");
+    let mailbox = move || assert!(!may_enter_mailbox(server, "mailbox", "bob", wrong));
+    let chat = move || assert!(!may_enter_chat(server, "bob", wrong));
+    attempts.push(("on mailbox", Box::new(mailbox)));
+    attempts.push(("on chat", Box::new(chat)));
     let mut least = vec![Duration::from_hours(1); attempts.len()];
     let begun = Instant::now();
     let mut rounds = 0;
