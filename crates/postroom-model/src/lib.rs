@@ -28,7 +28,7 @@ pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
 pub use peer::{Network, Peer, SITE_NETWORKS, Site};
 pub use reply::{
-    BlockRefusal, Blocked, ComposeRefusal, Composed, Delivery, LogInRefusal, NotTold,
+    BlockRefusal, Blocked, ComposeRefusal, Composed, Delivery, Full, LogInRefusal, NotTold,
     PasswordRefusal, PostRefusal, Reply,
 };
 pub use request::{Notice, PresenceTerms, Request, Terms, Unknown};

@@ -149,6 +149,17 @@ pub enum BlockRefusal {
     TooMany,
 }
 
+/// Why a mailbox has no room for a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Full {
+    /// It holds as many messages as it may.
+    Mailbox,
+    /// It holds as many messages of the sender as it may.
+    Share,
+    /// Its owner has blocked the sender.
+    Blocked,
+}
+
 /// Why a message was not stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ComposeRefusal {
@@ -158,6 +169,8 @@ pub enum ComposeRefusal {
         recipient: Name,
         /// The capacity of a mailbox, in messages.
         capacity: u32,
+        /// What has no room: for the operator, not for the sender.
+        full: Full,
     },
     /// The disk has less free space than the reserve.
     DiskFull,

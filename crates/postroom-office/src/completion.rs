@@ -127,8 +127,9 @@ impl<S: Store> Office<S> {
             Outcome::Present(names) => self.present(key, names),
             Outcome::Latest(entry) => Some(Reply::Latest(entry)),
             Outcome::Timeline(page) => Some(Reply::Timeline(page)),
-            Outcome::MailboxFull { recipient, capacity } => {
-                Some(Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity }))
+            Outcome::MailboxFull { recipient, capacity, full } => {
+                let refusal = ComposeRefusal::MailboxFull { recipient, capacity, full };
+                Some(Reply::NotComposed(refusal))
             }
             Outcome::UnknownRecipient => Some(Reply::NotComposed(ComposeRefusal::Unknown)),
             Outcome::DiskFull => {

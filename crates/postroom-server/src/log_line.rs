@@ -61,8 +61,8 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
             log!(level, %peer, %listener, account, %sender, audit, "{audit}ed a sender");
         }
         What::Limit(what) => log!(level, %peer, %listener, account, audit = "limit", "{what}"),
-        What::MailboxFull { what, recipient, capacity } => {
-            let audit = "limit";
+        What::MailboxFull { what, recipient, capacity, is_limit } => {
+            let audit = if is_limit { "limit" } else { "blocked" };
             log!(level, %peer, %listener, account, %recipient, capacity, audit, "{what}");
         }
         What::Refused(reason) => log!(level, %peer, %listener, reason, "refused"),

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use postroom_model::{
-    Blocked, Channel, Entry, Fault, Name, Page, Position, Post, PostRefusal, Text, Unknown, faulty,
+    Blocked, Channel, Entry, Fault, Full, Name, Page, Position, Post, PostRefusal, Text, Unknown,
+    faulty,
 };
 
 /// An account within its store. That of an evicted account may become another's.
@@ -295,6 +296,8 @@ pub enum Outcome {
         recipient: Name,
         /// Messages that a mailbox holds.
         capacity: u32,
+        /// What has no room.
+        full: Full,
     },
     /// `Read`: the earliest message that waited.
     Read {

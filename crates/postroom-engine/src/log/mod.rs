@@ -12,7 +12,7 @@ mod words;
 
 use std::net::{IpAddr, SocketAddr};
 
-use postroom_model::{Attendee, Blocked, Name, Network, Reply, Request, SessionKey};
+use postroom_model::{Attendee, Blocked, Full, Name, Network, Reply, Request, SessionKey};
 use postroom_office::Operator;
 use postroom_protocol::{Category, Report};
 use postroom_store::Store;
@@ -87,6 +87,8 @@ pub enum What {
         recipient: Name,
         /// Messages that it holds.
         capacity: u32,
+        /// Whether that is a limit, and not the recipient's wish.
+        is_limit: bool,
     },
     /// A session was refused something, for this reason.
     Refused(String),
@@ -235,8 +237,9 @@ impl<S: Store> Engine<S> {
         };
         let kind = limit.as_str();
         let what = match limit {
-            Limit::MailboxFull { recipient, capacity } => {
-                What::MailboxFull { what: kind, recipient, capacity }
+            Limit::MailboxFull { recipient, capacity, full } => {
+                let is_limit = full != Full::Blocked;
+                What::MailboxFull { what: kind, recipient, capacity, is_limit }
             }
             _ => What::Limit(kind),
         };

@@ -1,13 +1,13 @@
 //! Replies and requests in words of the log.
 
 use postroom_model::{
-    ComposeRefusal, LogInRefusal, Name, PasswordRefusal, PostRefusal, Reply, Request,
+    ComposeRefusal, Full, LogInRefusal, Name, PasswordRefusal, PostRefusal, Reply, Request,
 };
 
 /// A limit that a request met.
 #[derive(Debug)]
 pub(super) enum Limit {
-    MailboxFull { recipient: Name, capacity: u32 },
+    MailboxFull { recipient: Name, capacity: u32, full: Full },
     DiskFull,
     TooManyAccounts,
     TooManyHashtags,
@@ -20,8 +20,9 @@ impl Limit {
     /// The limit that a reply tells of, if any.
     pub(super) fn of(reply: &Reply) -> Option<Self> {
         Some(match reply {
-            Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity }) => {
-                Self::MailboxFull { recipient: recipient.clone(), capacity: *capacity }
+            Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity, full }) => {
+                let (recipient, capacity, full) = (recipient.clone(), *capacity, *full);
+                Self::MailboxFull { recipient, capacity, full }
             }
             Reply::NotComposed(ComposeRefusal::DiskFull)
             | Reply::NotPosted(PostRefusal::DiskFull)
@@ -39,7 +40,15 @@ impl Limit {
 
     pub(super) fn as_str(&self) -> &'static str {
         match self {
-            Self::MailboxFull { .. } => "refused: the mailbox is full",
+            Self::MailboxFull { full: Full::Mailbox, .. } => {
+                "refused: the mailbox is full (mailbox.capacity)"
+            }
+            Self::MailboxFull { full: Full::Share, .. } => {
+                "refused: the sender fills its share of the mailbox (mailbox.per_sender_percent)"
+            }
+            Self::MailboxFull { full: Full::Blocked, .. } => {
+                "refused: the recipient has blocked the sender"
+            }
             Self::DiskFull => "refused: the disk is full (disk.reserve_bytes)",
             Self::TooManyAccounts => "refused: the server is full (accounts.max)",
             Self::TooManyHashtags => "refused: the server is full (channels.max)",

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use postroom_model::{
     Announcement, Author, Batch, BlockRefusal, Blocked, Channel, Committed, ComposeRefusal,
-    Composed, Delivery, Entry, Event, LogInRefusal, Mark, Name, NameList, NotTold, Page,
+    Composed, Delivery, Entry, Event, Full, LogInRefusal, Mark, Name, NameList, NotTold, Page,
     PasswordRefusal, Position, Post, PostRefusal, Posted, Reply, Request, SessionKey, Text, Told,
 };
 use postroom_testing::terminal::HOSTILE;
@@ -102,7 +102,7 @@ impl Office {
                 use ComposeRefusal::{
                     DiskFull, LooksAlike, MailboxFull, MayNotCreate, TooManyAccounts, Unknown,
                 };
-                let full = MailboxFull { recipient, capacity: 100 };
+                let full = MailboxFull { recipient, capacity: 100, full: Full::Mailbox };
                 let refusals = [full, DiskFull, TooManyAccounts, Unknown, MayNotCreate, LooksAlike];
                 Reply::NotComposed(refusals[self.refusals % refusals.len()].clone())
             }

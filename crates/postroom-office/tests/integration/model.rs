@@ -346,7 +346,7 @@ fn answer(reply: Reply) -> Answer {
             Answer::LoggedIn { name: name.to_string(), registered, unread: unread as usize }
         }
         Reply::Composed(receipt) => Answer::Sent { registered: receipt.get().registered },
-        Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity }) => {
+        Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity, .. }) => {
             assert_eq!(capacity, CAPACITY);
             Answer::Full { recipient: recipient.to_string() }
         }

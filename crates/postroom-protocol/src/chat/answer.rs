@@ -174,7 +174,7 @@ fn write_send_refusal(
     refusal: &ComposeRefusal,
 ) -> std::io::Result<()> {
     match refusal {
-        ComposeRefusal::MailboxFull { recipient, capacity } => {
+        ComposeRefusal::MailboxFull { recipient, capacity, .. } => {
             writeln!(answer, "No message was left: {recipient} has {} already.", unread(*capacity))
         }
         ComposeRefusal::DiskFull => {

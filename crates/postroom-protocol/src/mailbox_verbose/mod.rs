@@ -217,7 +217,7 @@ fn write_welcome(
 
 fn write_refusal(answer: &mut Vec<u8>, refusal: &ComposeRefusal) -> std::io::Result<()> {
     match refusal {
-        ComposeRefusal::MailboxFull { recipient, capacity } => writeln!(
+        ComposeRefusal::MailboxFull { recipient, capacity, .. } => writeln!(
             answer,
             "MESSAGE FAILED. UNREAD MESSAGE IS MORE THAN {capacity} FOR THE USERNAME <{recipient}>."
         ),

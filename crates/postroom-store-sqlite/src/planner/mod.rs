@@ -3,7 +3,7 @@
 
 mod posts;
 
-use postroom_model::{Blocked, Fault, Name, Unknown, faulty};
+use postroom_model::{Blocked, Fault, Full, Name, Unknown, faulty};
 use postroom_store::{
     AccountId, Admits, BLOCKED_IN_ALL_MAX, BLOCKED_MAX, Call, Key, Lease, Limits, Outcome,
     PasswordHash, Ticket, Timestamp,
@@ -193,9 +193,15 @@ impl Planner<'_> {
         let most = capacity + u32::from(faulty(Fault::CapacityExceeded));
         let found = self.index.account_mut(account);
         let name = found.name.clone();
-        let is_full = found.mailbox.unread() >= most;
-        if is_full || self.has_used_share(account, sender) || self.is_blocked(account, sender) {
-            return Outcome::MailboxFull { recipient: name, capacity };
+        let full = if found.mailbox.unread() >= most {
+            Some(Full::Mailbox)
+        } else if self.has_used_share(account, sender) {
+            Some(Full::Share)
+        } else {
+            self.is_blocked(account, sender).then_some(Full::Blocked)
+        };
+        if let Some(full) = full {
+            return Outcome::MailboxFull { recipient: name, capacity, full };
         }
         let sequence = self.index.next_sequence();
         self.index.account_mut(account).mailbox.append(sequence);

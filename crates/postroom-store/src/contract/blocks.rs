@@ -1,6 +1,6 @@
 //! Whose messages an account refuses.
 
-use postroom_model::Blocked;
+use postroom_model::{Blocked, Full};
 
 use super::{Desk, Fixture, append, limits, name};
 use crate::{AccountId, BLOCKED_MAX, Call, Outcome, PasswordHash, Store as _};
@@ -41,8 +41,9 @@ pub(super) fn messages_of_a_blocked_sender_are_refused<F: Fixture>(fixture: &mut
     }
     let check = |desk: &mut Desk<'_, F>, refused: &[bool]| {
         let outcomes = desk.group([append(eve, "ann", "hi"), append(bob, "ann", "hi")]);
-        let is_full =
-            |outcome: &Outcome| matches!(outcome, Outcome::MailboxFull { capacity: 9, .. });
+        let is_full = |outcome: &Outcome| {
+            matches!(outcome, Outcome::MailboxFull { capacity: 9, full: Full::Blocked, .. })
+        };
         assert_eq!(outcomes.iter().map(is_full).collect::<Vec<_>>(), refused, "{outcomes:?}");
         assert_eq!(desk.store.has_blocked(ann, &name("eve")), refused[0]);
         assert!(

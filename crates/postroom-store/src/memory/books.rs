@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use postroom_model::{Author, Blocked, Fault, Name, Post, PostRefusal, Text, Unknown, faulty};
+use postroom_model::{
+    Author, Blocked, Fault, Full, Name, Post, PostRefusal, Text, Unknown, faulty,
+};
 
 use crate::{
     AccountId, AccountSummary, Admits, BLOCKED_MAX, Call, Key, Lease, Limits, Outcome,
@@ -323,17 +325,23 @@ impl Books {
         let is_share_used = self.account(id).mailbox.values().filter(of_sender).count() >= share;
         let is_blocked =
             self.has_blocked(id, self.name(message.sender)) && !faulty(Fault::BlockIgnored);
-        let is_full = self.unread(id) >= capacity || is_share_used || is_blocked;
-        if is_full && !faulty(Fault::RefusedAndStored) {
-            return Outcome::MailboxFull { recipient: name, capacity };
+        let full = match (self.unread(id) >= capacity, is_share_used, is_blocked) {
+            (true, _, _) => Some(Full::Mailbox),
+            (_, true, _) => Some(Full::Share),
+            (_, _, true) => Some(Full::Blocked),
+            _ => None,
+        };
+        let refused =
+            full.map(|full| Outcome::MailboxFull { recipient: name.clone(), capacity, full });
+        if !faulty(Fault::RefusedAndStored)
+            && let Some(refused) = refused
+        {
+            return refused;
         }
         self.last_sequence += 1;
         let sequence = self.last_sequence;
         self.account_mut(id).mailbox.insert(sequence, message);
-        if is_full {
-            return Outcome::MailboxFull { recipient: name, capacity };
-        }
-        Outcome::Composed { recipient: id, name, registered }
+        refused.unwrap_or(Outcome::Composed { recipient: id, name, registered })
     }
 
     fn lease(&self, session: &mut Session, id: AccountId) -> Outcome {

@@ -23,11 +23,16 @@ fn server(format: &str) -> (LoggedServer, Client) {
         ("/block eve", "eve can no longer"),
         ("/block eve", "You have blocked eve already"),
         ("/unblock eve", "eve can write"),
+        ("/block bob", "bob can no longer"),
         ("/send carol hi", "Message left for carol"),
         ("/send carol again", "No message was left"),
     ] {
         assert!(chat.ask(line).starts_with(answer), "{line}");
     }
+    let mut bob = server.log_in("bob");
+    assert_eq!(bob.compose("ann", "hi"), "MESSAGE FAILED");
+    bob.end();
+    bob.rest();
     let mut mailbox = server.connect("mailbox");
     mailbox.send("PASS wrong\nLOGIN ann\n");
     assert_eq!(mailbox.rest(), "");
@@ -35,6 +40,7 @@ fn server(format: &str) -> (LoggedServer, Client) {
     assert_eq!(im.ask("/login jacky wrong"), "102 Authentication Failed");
     // A name that tries to look like the rest of a line.
     let mut verbose = server.connect("mailbox-verbose");
+    assert_eq!(verbose.ask("LOGIN ann"), "LOGIN ERROR");
     verbose.send("PASS x\n");
     assert_eq!(verbose.ask("LOGIN reason=peer=192.0.2.66"), WELCOME);
     verbose.send("EXIT\n");
@@ -79,17 +85,22 @@ fn each_event_is_one_line_with_peer_listener_and_account() {
                 ("password", "chat", "ann"),
                 ("block", "chat", "ann"),
                 ("unblock", "chat", "ann"),
+                ("block", "chat", "ann"),
                 ("registration", "chat", "ann"),
                 ("limit", "chat", "ann"),
+                ("registration", "mailbox", "bob"),
+                ("login", "mailbox", "bob"),
+                ("blocked", "mailbox", "bob"),
                 ("login_failed", "mailbox", "ann"),
                 ("login_failed", "im", "jacky"),
+                ("login_failed", "mailbox-verbose", "ann"),
                 ("registration", "mailbox-verbose", name),
                 ("login", "mailbox-verbose", name),
             ],
             "{format}: {log}"
         );
         let peer = chat.stream().local_addr().unwrap().to_string();
-        assert_eq!(log.matches(&peer).count(), 8, "{log}");
+        assert_eq!(log.matches(&peer).count(), 9, "{log}");
     }
 }
 
