@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use postroom_engine::{Broken, ListenerKey, Refused};
+use postroom_engine::{Broken, ListenerKey, ListenerOptions, Refused};
 use postroom_store::Store;
-use rustls::ServerConfig;
 
 use crate::connection::{Connection, Peer};
 use crate::event_loop::Server;
@@ -81,9 +80,8 @@ impl<S: Store> Server<S> {
         match listening.bound.listener.accept() {
             Ok((stream, peer)) => {
                 let options = listening.bound.settings.listener.options;
-                let begins = if options.proxy_header { Peer::Header } else { Peer::Open };
                 let listener = listening.key;
-                self.begin(stream, peer, listener, begins);
+                self.begin(stream, peer, listener, options);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => listening.waiting = false,
             Err(error) if is_of_the_connection(&error) => {}
@@ -99,11 +97,13 @@ impl<S: Store> Server<S> {
         }
     }
 
-    /// What a new connection of a listener gets, if the listener has TLS.
-    fn tls_of(&self, listener: ListenerKey) -> Option<Arc<ServerConfig>> {
-        let listening = self.listeners.iter().find(|listening| listening.key == listener)?;
-        let has_tls = listening.bound.settings.listener.options.tls;
-        self.tls.as_ref().filter(|_| has_tls).map(|tls| Arc::clone(&tls.0))
+    /// The transport of a new connection. None of a listener with TLS is ever plain.
+    fn transport(&self, socket: TcpStream, has_tls: bool) -> Result<Transport, Broken> {
+        match (has_tls, &self.tls) {
+            (false, _) => Ok(Transport::plain(socket)),
+            (true, Some(tls)) => Transport::tls(socket, Arc::clone(&tls.0)),
+            (true, None) => Err(Broken::Tls("the server has no certificate")),
+        }
     }
 
     fn begin(
@@ -111,17 +111,14 @@ impl<S: Store> Server<S> {
         mut socket: TcpStream,
         address: SocketAddr,
         listener: ListenerKey,
-        peer: Peer,
+        options: ListenerOptions,
     ) {
         let key = match self.engine.open(self.now, listener, address) {
             Ok(key) => key,
             Err(refused) => return turn_away(&mut socket, refused),
         };
-        let transport = match self.tls_of(listener) {
-            Some(tls) => Transport::tls(socket, tls),
-            None => Ok(Transport::plain(socket)),
-        };
-        match transport {
+        let peer = if options.proxy_header { Peer::Header } else { Peer::Open };
+        match self.transport(socket, options.tls) {
             Ok(transport) => {
                 self.connections.insert(key, Connection::new(transport, peer));
             }
