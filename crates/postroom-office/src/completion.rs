@@ -89,7 +89,7 @@ impl<S: Store> Office<S> {
             }
             Outcome::Confirmed => Reply::Confirmed(outcome.map(drop)),
             Outcome::PasswordSet { .. } => Reply::PasswordChanged(outcome.map(drop)),
-            Outcome::BlockSet(set) => {
+            Outcome::BlockSet { set, .. } => {
                 let set = set.clone();
                 Reply::BlockSet(outcome.map(|_| set))
             }
@@ -172,11 +172,14 @@ impl<S: Store> Office<S> {
             | Outcome::Posted { .. }
             | Outcome::Released { .. }
             | Outcome::PasswordSet { .. }
-            | Outcome::BlockSet(_)
+            | Outcome::BlockSet { .. }
             | Outcome::Deleted { .. }
             | Outcome::NoSuchAccount
             | Outcome::NameReleased
-            | Outcome::Accounts(_) => None,
+            | Outcome::AccountExists { .. }
+            | Outcome::PasswordRemoved { .. }
+            | Outcome::Renamed { .. }
+            | Outcome::Accounts { .. } => None,
         }
     }
 

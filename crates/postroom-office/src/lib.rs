@@ -6,6 +6,7 @@
 //! driver runs the store's jobs, checks passwords (see [`Check`]) and reads the
 //! password file (see [`PasswordRead`]).
 
+mod administration;
 mod announcements;
 mod bounded_map;
 mod calls;
@@ -35,7 +36,9 @@ use std::time::Instant;
 use postroom_model::{
     Access, Fault, LogInRefusal, Name, Peer, Reply, Request, SessionKey, Text, Unknown, faulty,
 };
-use postroom_store::{AccountId, Call, Completion, Job, Store, StoreFailure, Timestamp};
+use postroom_store::{
+    AccountId, AccountRef, Call, Completion, Job, Store, StoreFailure, Timestamp,
+};
 use slab::Slab;
 
 use announcements::Gathering;
@@ -48,6 +51,7 @@ use password_file::PasswordFile;
 use requests::{Due, Requests};
 use session::{Identity, Session, SpareWork};
 
+pub use administration::{AccountAnswer, AccountCommand, AccountRefusal, AccountRequest};
 pub use check::{Check, Checked};
 pub use checks::LoginLimits;
 pub use creations::{CreationLimits, CreationRates};
@@ -176,9 +180,11 @@ impl<S: Store> Office<S> {
                 self.change_password(key, account, old, new);
             }
             (Request::Block { sender, is_blocked }, Some(account)) => {
+                let account = AccountRef::Id(account);
                 self.submit_request(key, Call::Block { account, sender, is_blocked });
             }
             (Request::ListBlocked, Some(account)) => {
+                let account = AccountRef::Id(account);
                 self.submit_request(key, Call::ListBlocked { account });
             }
             (Request::ListPresent, Some(_)) => self.submit_request(key, Call::ListPresent),

@@ -7,7 +7,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use postroom_model::Name;
-use postroom_store::{Call, End, Outcome, PasswordHash, Store};
+use postroom_store::{Call, End, Outcome, PasswordHash, PasswordOf, Store};
 
 use crate::Office;
 use crate::calls::Origin;
@@ -120,7 +120,10 @@ impl<S: Store> Office<S> {
     fn lock(&mut self, name: Name) {
         self.locks.begin(name.clone());
         let password = PasswordHash(FROM_FILE.into());
-        self.submit(Origin::Lock(name.clone()), Call::SetPassword { name, password });
+        self.submit(
+            Origin::Lock(name.clone()),
+            Call::SetPassword { name, password, of: PasswordOf::Anyone },
+        );
     }
 
     /// Handles the result of a lock.

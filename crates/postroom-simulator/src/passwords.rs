@@ -4,7 +4,7 @@ use argon2::Params;
 use postroom_model::{Name, Password};
 use postroom_office::password::{Checker, SALT_BYTES};
 use postroom_store::{
-    Admits, Call, Key, Limits, MemoryDisk, PasswordHash, Store, Ticket, Timestamp,
+    Admits, Call, Key, Limits, MemoryDisk, PasswordHash, PasswordOf, Store, Ticket, Timestamp,
 };
 
 use crate::lock::Lock;
@@ -35,7 +35,8 @@ fn open(name: &str) -> Call {
 
 fn set(name: &str, password: &str) -> Call {
     let name = Name::new(name).expect("a name");
-    Call::SetPassword { name, password: cheap_hash(password) }
+    let (password, of) = (cheap_hash(password), PasswordOf::Anyone);
+    Call::SetPassword { name, password, of }
 }
 
 fn carry_out(store: &mut impl Store, call: Call) {

@@ -38,12 +38,13 @@ impl Group {
         }
     }
 
-    /// The account that a call opens, writes to, gives a password or blocks.
+    /// The account that a call opens, writes to, gives a password, renames or blocks.
     pub(crate) fn name(&self, call: u32) -> &Name {
         match &self.calls[call as usize].1 {
             Call::Open { name, .. } | Call::SetPassword { name, .. } => name,
             Call::Compose { recipient, .. } => recipient,
             Call::Block { sender, .. } => sender,
+            Call::Rename { to, .. } => to,
             call => unreachable!("{call:?} names no account"),
         }
     }

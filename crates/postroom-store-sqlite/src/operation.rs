@@ -22,6 +22,14 @@ pub(crate) enum Operation {
         account: AccountId,
         call: u32,
     },
+    RemovePassword {
+        account: AccountId,
+    },
+    /// Adds a row for the name of an account that is to get another one.
+    ReserveName {
+        reserved: AccountId,
+        of: AccountId,
+    },
     /// An account is deleted, or the name of a deleted one is released.
     DeleteAccount {
         account: AccountId,

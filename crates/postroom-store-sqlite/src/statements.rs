@@ -8,6 +8,8 @@ pub(crate) enum Statement {
     InsertAccount,
     RenameAccount,
     SetPassword,
+    RemovePassword,
+    ReserveName,
     DeleteAccount,
     InsertBlock,
     DeleteBlock,
@@ -33,6 +35,10 @@ impl Statement {
             Self::InsertAccount => "INSERT INTO account VALUES (?1, ?2, NULL, NULL)",
             Self::RenameAccount => "UPDATE account SET name = ?2, deleted = NULL WHERE id = ?1",
             Self::SetPassword => "UPDATE account SET password = ?2 WHERE id = ?1",
+            Self::RemovePassword => "UPDATE account SET password = NULL WHERE id = ?1",
+            Self::ReserveName => {
+                "INSERT INTO account SELECT ?1, name, NULL, 'reserved' FROM account WHERE id = ?2"
+            }
             Self::DeleteAccount => "UPDATE account SET password = NULL, deleted = ?2 WHERE id = ?1",
             Self::InsertBlock => "INSERT INTO block VALUES (?1, ?2, ?3)",
             Self::DeleteBlock => "DELETE FROM block WHERE number = ?1",

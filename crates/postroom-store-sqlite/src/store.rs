@@ -109,7 +109,10 @@ impl Store for SqliteStore {
             return;
         }
         match &call {
-            Call::SetPassword { name, .. } | Call::Delete { name } => {
+            Call::SetPassword { name, .. }
+            | Call::RemovePassword { name }
+            | Call::Rename { from: name, .. }
+            | Call::Delete { name } => {
                 self.passwords.wait(name.clone());
             }
             Call::ChangePassword { account, .. } => {

@@ -91,6 +91,12 @@ impl Worker<'_> {
             Operation::SetPassword { account, call } => {
                 self.execute(Statement::SetPassword, params![account.0, group.password(call)])
             }
+            Operation::RemovePassword { account } => {
+                self.execute(Statement::RemovePassword, [account.0])
+            }
+            Operation::ReserveName { reserved, of } => {
+                self.execute(Statement::ReserveName, [reserved.0, of.0])
+            }
             Operation::DeleteAccount { account, state } => {
                 self.execute(Statement::DeleteAccount, params![account.0, state.stored()])
             }

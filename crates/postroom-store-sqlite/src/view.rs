@@ -1,7 +1,7 @@
 //! What is committed, as calls see it that wait for no other.
 
 use postroom_model::{Fault, Name, faulty};
-use postroom_store::{AccountId, Admits, Call, Key, Outcome, Presence};
+use postroom_store::{AccountId, AccountRef, Admits, Call, Key, Outcome, Presence};
 
 use crate::index::{Account, Index};
 use crate::passwords::Passwords;
@@ -28,8 +28,8 @@ impl View<'_> {
             Call::Release { presence } => Some(self.release(presence)),
             Call::ListPresent => Some(self.present()),
             Call::Password { account } => self.password(*account),
-            Call::ListBlocked { account } => {
-                Some(Outcome::BlockedNames(self.index.blocks.list(*account)))
+            Call::ListBlocked { account: account @ AccountRef::Id(_) } => {
+                Some(self.index.list_blocked(account))
             }
             Call::CountUnread { account } => {
                 Some(Outcome::Unread(self.plan.committed_unread(self.index, *account)))

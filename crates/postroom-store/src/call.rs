@@ -113,7 +113,7 @@ pub enum Call {
     /// The name need not be known.
     Block {
         /// Whose mailbox. The account must have a password.
-        account: AccountId,
+        account: AccountRef,
         /// Whose messages.
         sender: Name,
         /// Whether they are refused.
@@ -122,7 +122,7 @@ pub enum Call {
     /// Tells whom an account has blocked, in the order in which it did.
     ListBlocked {
         /// Which.
-        account: AccountId,
+        account: AccountRef,
     },
     /// Sets or replaces the password of an account, registering an unknown name.
     SetPassword {
@@ -130,6 +130,22 @@ pub enum Call {
         name: Name,
         /// The new one.
         password: PasswordHash,
+        /// What the account must be.
+        of: PasswordOf,
+    },
+    /// Removes the password of an account: anyone may log in to it where listeners let in
+    /// accounts without one.
+    RemovePassword {
+        /// Whose.
+        name: Name,
+    },
+    /// Gives an account another name, under which all that it has written is shown from
+    /// then on. If it has a password, the old name is reserved.
+    Rename {
+        /// The account.
+        from: Name,
+        /// The new name; that of no other account, spelt as it is to be shown.
+        to: Name,
     },
     /// Deletes an account: what is unread in its mailbox, its password, and whom it has
     /// blocked. What it has written stays, and names it. If it had a password, its name is
@@ -143,8 +159,12 @@ pub enum Call {
         /// The name.
         name: Name,
     },
-    /// Tells all accounts and reserved names, in the order of their registration.
-    ListAccounts,
+    /// Tells accounts and reserved names, in the order of their registration, as many as
+    /// [`ACCOUNTS_PAGE`].
+    ListAccounts {
+        /// Where to begin.
+        from: AccountId,
+    },
 }
 
 impl Call {
@@ -157,6 +177,29 @@ impl Call {
         let (recipient, text) = (recipient.clone(), text.clone());
         Some(Self::Compose { sender, recipient, text, unknown, may_create })
     }
+}
+
+/// An account, by its number or by its name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum AccountRef {
+    /// One that the store has opened.
+    Id(AccountId),
+    /// The account of this name, if there is one.
+    Name(Name),
+}
+
+/// Accounts that [`Call::ListAccounts`] tells at a time.
+pub const ACCOUNTS_PAGE: usize = 1_000;
+
+/// Whose password a [`Call::SetPassword`] sets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PasswordOf {
+    /// That of an account, or of a new one.
+    Anyone,
+    /// That of a new account.
+    New,
+    /// That of an account.
+    Known,
 }
 
 /// Whom a [`Call::Open`] lets in who has proved no password.
@@ -330,7 +373,12 @@ pub enum Outcome {
     /// `ChangePassword`: the password is not the one that was proved.
     PasswordDiffers,
     /// `Block`: it is so now.
-    BlockSet(Blocked),
+    BlockSet {
+        /// The name of the account as first registered.
+        name: Name,
+        /// What is so.
+        set: Blocked,
+    },
     /// `Block`: the account has no password. Anyone could say who is blocked.
     HasNoPassword,
     /// `Block`: the account, or the store, has as many as it may.
@@ -339,8 +387,10 @@ pub enum Outcome {
     BlockedNames(Vec<Name>),
     /// `SetPassword`, `ChangePassword`: done.
     PasswordSet {
-        /// Whether the account was registered by it.
-        registered: bool,
+        /// The name as first registered.
+        name: Name,
+        /// Who could log in to the account before; `None` if it was registered by this.
+        before: Option<Standing>,
     },
     /// `Delete`: the account is gone.
     Deleted {
@@ -351,12 +401,37 @@ pub enum Outcome {
         /// Whether the name is reserved.
         is_reserved: bool,
     },
-    /// `Delete`: there is no such account. `ReleaseName`: the name is not reserved.
+    /// `Delete`, `Rename`, `RemovePassword`, `SetPassword`, `Block`, `ListBlocked`: there is
+    /// no such account. `ReleaseName`: the name is not reserved.
     NoSuchAccount,
+    /// `SetPassword`, `Rename`: there is an account of this name.
+    AccountExists {
+        /// The name as first registered.
+        name: Name,
+    },
+    /// `RemovePassword`: the account has none.
+    PasswordRemoved {
+        /// The name as first registered.
+        name: Name,
+        /// Whether it had one.
+        had_password: bool,
+    },
+    /// `Rename`: done.
+    Renamed {
+        /// The name that it had.
+        from: Name,
+        /// Whether that is reserved.
+        is_reserved: bool,
+    },
     /// `ReleaseName`: done.
     NameReleased,
-    /// `ListAccounts`: all of them.
-    Accounts(Vec<AccountSummary>),
+    /// `ListAccounts`: these.
+    Accounts {
+        /// The accounts.
+        accounts: Vec<AccountSummary>,
+        /// Where the next ones begin, if there may be any.
+        next: Option<AccountId>,
+    },
     /// The disk has less room than the reserve; nothing was stored.
     DiskFull,
     /// There are as many accounts as there may be; nothing was stored.
@@ -459,6 +534,6 @@ pub enum Standing {
     Open,
     /// It has a password.
     Password,
-    /// Nobody: it was deleted, and its name is reserved.
-    Deleted,
+    /// Nobody: the account was deleted or renamed, and its name is reserved.
+    Reserved,
 }

@@ -22,7 +22,8 @@ use thiserror::Error;
 pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
 
 pub use call::{
-    AccountId, AccountSummary, Admits, Call, Key, Lease, Outcome, PasswordHash, Presence, Standing,
+    ACCOUNTS_PAGE, AccountId, AccountRef, AccountSummary, Admits, Call, Key, Lease, Outcome,
+    PasswordHash, PasswordOf, Presence, Standing,
 };
 
 /// Entries of a page of a timeline, at most.

@@ -32,8 +32,8 @@ struct Arguments {
 enum Command {
     /// Start the server
     Serve(serve::ServeArguments),
-    /// Add accounts with passwords, change passwords, list accounts; while no
-    /// server runs
+    /// Add, rename, delete and list accounts, set passwords, block senders; while no server
+    /// runs
     Account(account::AccountArguments),
     /// Read the whole store and print the damaged records
     Check(check::CheckArguments),

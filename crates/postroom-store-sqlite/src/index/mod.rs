@@ -8,7 +8,10 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 use postroom_model::{Channel, Fault, Name, faulty};
-use postroom_store::{AccountId, AccountSummary, Admits, Key, Outcome, PasswordHash, Standing};
+use postroom_store::{
+    ACCOUNTS_PAGE, AccountId, AccountRef, AccountSummary, Admits, Key, Outcome, PasswordHash,
+    Standing,
+};
 
 use crate::blocks::Blocks;
 use crate::channels::{Channels, Said};
@@ -62,6 +65,16 @@ impl Account {
         Self { name, password, mailbox, sessions, is_named: false, state, is_pending: false }
     }
 
+    /// Who can log in to it; `None` where its name may be another account's.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        match (self.state, &self.password) {
+            (State::Known, None) => Some(Standing::Open),
+            (State::Known, Some(_)) => Some(Standing::Password),
+            (State::Reserved, _) => Some(Standing::Reserved),
+            (State::Released, _) => None,
+        }
+    }
+
     /// Whether nobody would miss it. What is unread names its account.
     fn is_unused(&self) -> bool {
         self.password.is_none()
@@ -78,6 +91,8 @@ pub(crate) enum Undo {
     Register,
     /// The account has got another one's place, which had this name.
     Replace(AccountId, Name, State),
+    /// The account got another name; this is the one that it had.
+    Rename(AccountId, Name),
     /// The account was deleted, or its name released.
     State(AccountId, State),
     /// A message or post names the account, and none did before.
@@ -248,7 +263,7 @@ impl Index {
         let id = self.unused.first()?;
         self.unused.remove(id);
         self.account_mut(id).is_pending = true;
-        let (name, state) = self.rename(id, name, State::Known);
+        let (name, state) = self.replace(id, name, State::Known);
         Some((id, name, state))
     }
 
@@ -262,8 +277,13 @@ impl Index {
         earlier
     }
 
+    /// Gives an account another name; returns the one that it had.
+    pub(crate) fn rename(&mut self, id: AccountId, name: Name) -> Name {
+        self.replace(id, name, self.account(id).state).0
+    }
+
     /// Gives an account another name and state; returns those that it had.
-    fn rename(&mut self, id: AccountId, name: Name, state: State) -> (Name, State) {
+    fn replace(&mut self, id: AccountId, name: Name, state: State) -> (Name, State) {
         self.take_name(id);
         let account = self.account_mut(id);
         let earlier = (
@@ -398,19 +418,33 @@ impl Index {
         self.accounts.pop();
     }
 
-    pub(crate) fn summaries(&self) -> Vec<AccountSummary> {
-        let summary = |account: &Account| {
-            let standing = match (account.state, &account.password) {
-                (State::Known, None) => Standing::Open,
-                (State::Known, Some(_)) => Standing::Password,
-                (State::Reserved, _) => Standing::Deleted,
-                (State::Released, _) => return None,
-            };
+    /// As many accounts and reserved names as a page holds.
+    pub(crate) fn summaries(&self, AccountId(from): AccountId) -> Outcome {
+        let page = u32::try_from(ACCOUNTS_PAGE).unwrap_or(u32::MAX);
+        let to = self.len().min(from.saturating_add(page));
+        let summary = |id| {
+            let account = self.account(id);
+            let standing = account.standing().filter(|_| !self.gaps.contains(&id))?;
             let (name, unread) = (account.name.clone(), account.mailbox.unread());
             Some(AccountSummary { name, unread, standing })
         };
-        let ids = (0..self.len()).map(AccountId).filter(|id| !self.gaps.contains(id));
-        ids.filter_map(|id| summary(self.account(id))).collect()
+        let accounts = (from..to).map(AccountId).filter_map(summary).collect();
+        Outcome::Accounts { accounts, next: (to < self.len()).then_some(AccountId(to)) }
+    }
+
+    /// The account, if it is known.
+    pub(crate) fn resolve(&self, account: &AccountRef) -> Option<AccountId> {
+        match account {
+            AccountRef::Id(id) => Some(*id),
+            AccountRef::Name(name) => self.find(name),
+        }
+    }
+
+    pub(crate) fn list_blocked(&self, account: &AccountRef) -> Outcome {
+        match self.resolve(account) {
+            Some(account) => Outcome::BlockedNames(self.blocks.list(account)),
+            None => Outcome::NoSuchAccount,
+        }
     }
 
     /// Takes changes back, the latest first.
@@ -419,9 +453,12 @@ impl Index {
             match change {
                 Undo::Register => self.undo_register(),
                 Undo::Replace(id, name, state) => {
-                    self.rename(id, name, state);
+                    self.replace(id, name, state);
                     self.account_mut(id).is_pending = false;
                     self.unused.push_first(id);
+                }
+                Undo::Rename(id, name) => {
+                    self.rename(id, name);
                 }
                 Undo::State(id, state) => {
                     self.set_state(id, state);

@@ -31,7 +31,7 @@ fn change(
 ) -> Option<Vec<Undo>> {
     let id = AccountId(0);
     let mailbox = &mut index.account_mut(id).mailbox;
-    match choice % 10 {
+    match choice % 11 {
         0 => {
             mailbox.append(sequence);
             let sender = AccountId(u32::try_from(sequence % 3).unwrap());
@@ -63,6 +63,11 @@ fn change(
             let name = Name::new(&format!("successor{sequence}")).unwrap();
             let (id, earlier, state) = index.replace_unused(name)?;
             Some(vec![Undo::Replace(id, earlier, state)])
+        }
+        9 => {
+            let name = Name::new(&format!("renamed{sequence}")).unwrap();
+            let id = AccountId(u32::try_from(sequence).unwrap() % index.len());
+            Some(vec![Undo::Rename(id, index.rename(id, name))])
         }
         8 => {
             let state = [State::Known, State::Reserved, State::Released]

@@ -1,12 +1,12 @@
 //! Planning a group: what its calls change in memory, what they will have come to, and
 //! what is to be written and read. It waits for nothing.
 
+mod accounts;
 mod posts;
 
-use postroom_model::{Blocked, Fault, Full, Name, Unknown, faulty};
+use postroom_model::{Fault, Full, Name, Unknown, faulty};
 use postroom_store::{
-    AccountId, Admits, BLOCKED_IN_ALL_MAX, BLOCKED_MAX, Call, Key, Lease, Limits, Outcome,
-    PasswordHash, Ticket, Timestamp,
+    AccountId, Admits, Call, Key, Lease, Limits, Outcome, PasswordHash, Ticket, Timestamp,
 };
 
 use crate::allowed::Allowed;
@@ -113,29 +113,23 @@ impl Planner<'_> {
             Call::Read { account } => return self.read(*account),
             Call::Confirm { leases } => self.confirm(leases),
             Call::Return { leases } => self.give_back(leases),
-            Call::SetPassword { name, password } => self.set_password(name, password),
             Call::Password { account } => {
                 let known = self.index.account(*account);
                 let (name, password) = (known.name.clone(), known.password.clone());
                 Outcome::Password { name, password }
             }
             Call::ChangePassword { account, from, to } => self.change_password(*account, from, to),
-            Call::Block { account, sender, is_blocked } => {
-                match self.block(*account, sender, *is_blocked) {
-                    Ok(is_new) => {
-                        let (sender, is_blocked) = (sender.clone(), *is_blocked);
-                        Outcome::BlockSet(Blocked { sender, is_blocked, is_new })
-                    }
-                    Err(refusal) => refusal,
-                }
-            }
             Call::Delete { name } => self.delete(name),
             Call::ReleaseName { name } => self.release_name(name),
-            Call::ListAccounts => Outcome::Accounts(self.index.summaries()),
+            Call::SetPassword { name, password, of } => self.set_password(name, password, *of),
+            Call::RemovePassword { name } => self.remove_password(name),
+            Call::Rename { from, to } => self.rename(from, to),
+            Call::Block { account, sender, is_blocked } => self.block(account, sender, *is_blocked),
+            Call::ListBlocked { account } => self.index.list_blocked(account),
+            Call::ListAccounts { from } => self.index.summaries(*from),
             Call::Claim { .. }
             | Call::Release { .. }
             | Call::ListPresent
-            | Call::ListBlocked { .. }
             | Call::CountUnread { .. } => unreachable!("{call:?} is answered from memory"),
         })
     }
@@ -296,124 +290,6 @@ impl Planner<'_> {
             self.plan.undo.push(Undo::GiveBack(account, sequence));
         }
         Outcome::Returned { account: leases.first().map(Lease::account) }
-    }
-
-    fn set_password(&mut self, name: &Name, password: &PasswordHash) -> Outcome {
-        if self.allowed == Allowed::Nothing {
-            return Outcome::DiskFull;
-        }
-        let known = self.index.find(name);
-        let (account, registered) = match self.known_or_registered(known, name, 1) {
-            Ok(found) => found,
-            Err(refusal) => return refusal,
-        };
-        self.give_password(account, password);
-        Outcome::PasswordSet { registered }
-    }
-
-    fn change_password(
-        &mut self,
-        account: AccountId,
-        from: &PasswordHash,
-        to: &PasswordHash,
-    ) -> Outcome {
-        if self.allowed == Allowed::Nothing {
-            return Outcome::DiskFull;
-        }
-        if self.index.account(account).password.as_ref() != Some(from) {
-            return Outcome::PasswordDiffers;
-        }
-        self.give_password(account, to);
-        Outcome::PasswordSet { registered: false }
-    }
-
-    /// Blocks a sender, or no longer; returns whether it was not so before.
-    fn block(
-        &mut self,
-        account: AccountId,
-        sender: &Name,
-        is_blocked: bool,
-    ) -> Result<bool, Outcome> {
-        if self.allowed == Allowed::Nothing {
-            return Err(Outcome::DiskFull);
-        }
-        if self.index.account(account).password.is_none() {
-            return Err(Outcome::HasNoPassword);
-        }
-        match (self.index.blocks.contains(account, sender), is_blocked) {
-            (false, true) => self.add_block(account, sender),
-            (true, false) => Ok(self.remove_block(account, sender)),
-            _ => Ok(false),
-        }
-    }
-
-    fn add_block(&mut self, account: AccountId, sender: &Name) -> Result<bool, Outcome> {
-        let blocks = &mut self.index.blocks;
-        if blocks.count_of(account) >= BLOCKED_MAX || blocks.count() >= BLOCKED_IN_ALL_MAX {
-            return Err(Outcome::TooManyBlocked);
-        }
-        let number = blocks.next_number();
-        blocks.add(account, sender.clone(), number);
-        self.plan.undo.push(Undo::Block(account, sender.clone()));
-        if !faulty(Fault::BlockNotStored) {
-            self.operations.push(Operation::InsertBlock { number, account, call: self.call });
-        }
-        Ok(true)
-    }
-
-    fn remove_block(&mut self, account: AccountId, sender: &Name) -> bool {
-        let removed = self.index.blocks.remove(account, sender);
-        if let Some(number) = removed {
-            self.plan.undo.push(Undo::Unblock(account, sender.clone(), number));
-            self.operations.push(Operation::DeleteBlock { number });
-        }
-        removed.is_some()
-    }
-
-    fn delete(&mut self, name: &Name) -> Outcome {
-        if self.allowed == Allowed::Nothing {
-            return Outcome::DiskFull;
-        }
-        let Some(account) = self.index.find(name) else {
-            return Outcome::NoSuchAccount;
-        };
-        let found = self.index.account(account);
-        let (name, unread) = (found.name.clone(), found.mailbox.unread());
-        let is_reserved = found.password.is_some();
-        while let Some(message) = self.index.account(account).mailbox.earliest() {
-            self.index.account_mut(account).mailbox.lease();
-            self.plan.undo.push(Undo::Lease(account, message));
-            self.remove(account, message);
-        }
-        for sender in self.index.blocks.list(account) {
-            self.remove_block(account, &sender);
-        }
-        let password = self.index.account(account).password.clone();
-        self.index.set_password(account, None);
-        self.plan.undo.push(Undo::SetPassword(account, password));
-        self.set_state(account, if is_reserved { State::Reserved } else { State::Released });
-        Outcome::Deleted { name, unread, is_reserved }
-    }
-
-    fn release_name(&mut self, name: &Name) -> Outcome {
-        if self.allowed == Allowed::Nothing {
-            return Outcome::DiskFull;
-        }
-        match self.index.reserved_for(name) {
-            Some(account) => {
-                self.set_state(account, State::Released);
-                Outcome::NameReleased
-            }
-            None => Outcome::NoSuchAccount,
-        }
-    }
-
-    fn set_state(&mut self, account: AccountId, state: State) {
-        let earlier = self.index.set_state(account, state);
-        self.plan.undo.push(Undo::State(account, earlier));
-        self.operations.push(Operation::DeleteAccount { account, state });
-        // A recipient that was found before this call may be gone.
-        self.has_evicted = true;
     }
 
     /// The account that is known for a name, or else one that this call registers, and

@@ -17,9 +17,16 @@ fn a_damaged_block_costs_itself() {
         let mut store = open(&folder, Limits::default());
         let ann = account(&mut store, "ann");
         let password = PasswordHash("$argon2id$x".into());
-        settle(&mut store, [Call::SetPassword { name: Name::new("ann").unwrap(), password }]);
+        settle(
+            &mut store,
+            [Call::SetPassword {
+                name: Name::new("ann").unwrap(),
+                password,
+                of: PasswordOf::Anyone,
+            }],
+        );
         let block = |sender: &str| Call::Block {
-            account: ann,
+            account: AccountRef::Id(ann),
             sender: Name::new(sender).unwrap(),
             is_blocked: true,
         };
@@ -32,7 +39,7 @@ fn a_damaged_block_costs_itself() {
         assert_eq!(damaged, [("block", key)], "{change}");
         // A number is not given out twice.
         settle(&mut store, [block("eve4")]);
-        match settle(&mut store, [Call::ListBlocked { account: ann }]).pop() {
+        match settle(&mut store, [Call::ListBlocked { account: AccountRef::Id(ann) }]).pop() {
             Some(Outcome::BlockedNames(names)) => {
                 assert_eq!(
                     names.iter().map(Name::as_str).collect::<Vec<_>>(),

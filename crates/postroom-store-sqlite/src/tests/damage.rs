@@ -135,7 +135,10 @@ fn a_damaged_password_locks_its_account() {
         assert!(matches!(settle(&mut store, [open])[..], [Outcome::Locked { .. }]));
         // A new password mends it.
         let password = PasswordHash("$argon2id$new".into());
-        settle(&mut store, [Call::SetPassword { name, password: password.clone() }]);
+        settle(
+            &mut store,
+            [Call::SetPassword { name, password: password.clone(), of: PasswordOf::Anyone }],
+        );
         drop(store);
         let mut store = self::open(&folder, Limits::default());
         assert_eq!(damaged(&mut store), []);
@@ -156,7 +159,14 @@ fn an_account_with_a_damaged_name_can_be_given_a_password() {
     let name = Name::new("damaged-account-1").unwrap();
     let password = PasswordHash("$argon2id$new".into());
     let mut store = open(&folder, Limits::default());
-    settle(&mut store, [Call::SetPassword { name: name.clone(), password: password.clone() }]);
+    settle(
+        &mut store,
+        [Call::SetPassword {
+            name: name.clone(),
+            password: password.clone(),
+            of: PasswordOf::Anyone,
+        }],
+    );
     drop(store);
     let mut store = open(&folder, Limits::default());
     let open =

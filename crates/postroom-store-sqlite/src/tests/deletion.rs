@@ -8,7 +8,7 @@ use super::*;
 
 fn set_password(spelling: &str) -> Call {
     let name = Name::new(spelling).unwrap();
-    Call::SetPassword { name, password: PasswordHash("$argon2id$x".into()) }
+    Call::SetPassword { name, password: PasswordHash("$argon2id$x".into()), of: PasswordOf::Anyone }
 }
 
 fn delete(spelling: &str) -> Call {
@@ -16,8 +16,8 @@ fn delete(spelling: &str) -> Call {
 }
 
 fn standings(store: &mut SqliteStore) -> Vec<(String, Standing)> {
-    match settle(store, [Call::ListAccounts]).pop() {
-        Some(Outcome::Accounts(all)) => {
+    match settle(store, [LIST_ACCOUNTS]).pop() {
+        Some(Outcome::Accounts { accounts: all, .. }) => {
             all.into_iter().map(|account| (account.name.to_string(), account.standing)).collect()
         }
         other => panic!("{other:?}"),
@@ -90,7 +90,7 @@ fn an_account_whose_state_is_damaged_is_kept_and_opens_to_nobody_without_a_passw
 
 #[test]
 fn a_row_with_the_name_of_an_earlier_one_is_damaged_whichever_of_them_is_deleted() {
-    let mut standing = Standing::Deleted;
+    let mut standing = Standing::Reserved;
     for change in [
         "UPDATE account SET name = 'bob'",
         "UPDATE account SET name = 'bob'; UPDATE account SET deleted = CASE id WHEN 1 THEN 'reserved' END",

@@ -15,8 +15,8 @@ fn open_gaps() -> (TempDir, SqliteStore) {
 }
 
 fn names(store: &mut SqliteStore) -> Vec<String> {
-    match settle(store, [Call::ListAccounts]).pop() {
-        Some(Outcome::Accounts(accounts)) => {
+    match settle(store, [LIST_ACCOUNTS]).pop() {
+        Some(Outcome::Accounts { accounts, .. }) => {
             accounts.iter().map(|account| account.name.to_string()).collect()
         }
         other => panic!("{other:?}"),

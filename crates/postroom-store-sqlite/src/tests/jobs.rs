@@ -73,7 +73,7 @@ fn a_full_disk_takes_the_group_back_and_lets_it_go_before_others() {
     submit(&mut store, 2, Call::Read { account: bob });
     let first = job(&mut store);
     fill_disk(&first);
-    submit(&mut store, 3, Call::ListAccounts);
+    submit(&mut store, 3, LIST_ACCOUNTS);
     store.finish(first.run()).unwrap();
     assert_eq!(tickets(&mut store), [], "nothing is acknowledged");
     assert_eq!(unread(&mut store, bob), 1);
@@ -89,7 +89,7 @@ fn a_full_disk_takes_the_group_back_and_lets_it_go_before_others() {
     store.finish(others.run()).unwrap();
     let listed = completed(&mut store);
     assert!(
-        matches!(&listed[..], [(3, Outcome::Accounts(accounts))] if accounts.len() == 1),
+        matches!(&listed[..], [(3, Outcome::Accounts { accounts, .. })] if accounts.len() == 1),
         "{listed:?}"
     );
     drop(store);

@@ -7,8 +7,8 @@ use std::thread;
 use postroom_model::{Author, Channel, Name, Position, Post, PostRefusal, Text, Unknown};
 use postroom_store::contract::{self, Fixture};
 use postroom_store::{
-    AccountId, Admits, Call, Completion, Job, Key, Limits, Outcome, PasswordHash, Store, Ticket,
-    Timestamp,
+    AccountId, AccountRef, Admits, Call, Completion, Job, Key, Limits, Outcome, PasswordHash,
+    PasswordOf, Store, Ticket, Timestamp,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -181,7 +181,7 @@ fn a_sequence_number_is_never_given_out_again() {
         assert_eq!(read(&mut store, bob, 1), ["x"]);
         store.sweep.hurry();
     }
-    settle(&mut store, [Call::ListAccounts]);
+    settle(&mut store, [LIST_ACCOUNTS]);
     drop(store);
     assert!(rows(&folder, "message") <= 1);
     let mut store = open(&folder, Limits::default());
@@ -240,7 +240,8 @@ fn on_a_full_disk_passwords_and_posts_are_refused_and_nothing_else_fails() {
         connection(&store).pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     connection(&store).pragma_update(None, "max_page_count", pages).unwrap();
     let password = PasswordHash("x".repeat(100_000).into_boxed_str());
-    let set = Call::SetPassword { name: Name::new("bob").unwrap(), password };
+    let set =
+        Call::SetPassword { name: Name::new("bob").unwrap(), password, of: PasswordOf::Anyone };
     let outcomes = settle(&mut store, [set, post("#b", &"x".repeat(100_000))]);
     let refused = [Outcome::DiskFull, Outcome::NotPosted(PostRefusal::DiskFull)];
     assert_eq!(format!("{outcomes:?}"), format!("{refused:?}"));
@@ -367,8 +368,10 @@ fn the_account_that_is_unused_for_longest_is_evicted() {
     }
     store.session_ended(three);
     store.session_ended(one);
-    let names = |store: &mut SqliteStore| match settle(store, [Call::ListAccounts]).pop() {
-        Some(Outcome::Accounts(all)) => all.iter().map(|one| one.name.to_string()).collect(),
+    let names = |store: &mut SqliteStore| match settle(store, [LIST_ACCOUNTS]).pop() {
+        Some(Outcome::Accounts { accounts: all, .. }) => {
+            all.iter().map(|one| one.name.to_string()).collect()
+        }
         other => panic!("{other:?}"),
     };
     let mut kept: Vec<Vec<String>> = Vec::new();
@@ -383,6 +386,8 @@ fn the_account_that_is_unused_for_longest_is_evicted() {
     assert_eq!(findings, 0);
     assert_eq!(names(&mut open(&folder, limits)), ["one", "four", "five"]);
 }
+
+const LIST_ACCOUNTS: Call = Call::ListAccounts { from: AccountId(0) };
 
 /// Files of released versions, kept as they were, must open for ever.
 fn released(version: u32) -> (TempDir, SqliteStore) {
@@ -448,7 +453,7 @@ fn a_store_of_version_4_opens() {
     let Some(Outcome::Opened { account, .. }) = settle(&mut store, [open]).pop() else {
         panic!("she is known");
     };
-    match settle(&mut store, [Call::ListBlocked { account }]).pop() {
+    match settle(&mut store, [Call::ListBlocked { account: AccountRef::Id(account) }]).pop() {
         Some(Outcome::BlockedNames(names)) => {
             assert_eq!(names.iter().map(Name::as_str).collect::<Vec<_>>(), ["dora", "Eve2"]);
         }

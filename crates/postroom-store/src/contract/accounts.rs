@@ -1,8 +1,8 @@
 //! Which accounts go when there are too many.
 
 use super::live::post;
-use super::{Desk, Fixture, append, limits, name, open};
-use crate::{AccountId, Call, Limits, Outcome, PasswordHash, Store};
+use super::{Desk, Fixture, LIST_ACCOUNTS, append, limits, name, open};
+use crate::{AccountId, Call, Limits, Outcome, PasswordHash, PasswordOf, Store};
 
 fn accounts(accounts_max: u32) -> Limits {
     Limits { accounts_max, ..limits(9) }
@@ -21,8 +21,8 @@ impl<F: Fixture> Desk<'_, F> {
     }
 
     fn names(&mut self) -> Vec<String> {
-        match self.call(Call::ListAccounts) {
-            Outcome::Accounts(accounts) => {
+        match self.call(LIST_ACCOUNTS) {
+            Outcome::Accounts { accounts, .. } => {
                 let mut names: Vec<_> =
                     accounts.iter().map(|account| account.name.to_string()).collect();
                 names.sort();
@@ -55,7 +55,7 @@ pub(super) fn only_one_that_nobody_would_miss_is_evicted<F: Fixture>(fixture: &m
     let (author, _) = desk.log_in("author");
     desk.call(post(Some((author, "author")), &["#a"], "hi"));
     let password = PasswordHash("$argon2id$x".into());
-    desk.call(Call::SetPassword { name: name("locked"), password });
+    desk.call(Call::SetPassword { name: name("locked"), password, of: PasswordOf::Anyone });
     desk.enter("there");
     for new in ["one", "two", "three"] {
         desk.log_in(new);
@@ -66,7 +66,11 @@ pub(super) fn only_one_that_nobody_would_miss_is_evicted<F: Fixture>(fixture: &m
     assert!(is_refused(&desk.call(open("four"))));
     assert!(is_refused(&desk.append(bob, "four", "hi")));
     let password = PasswordHash("$argon2id$x".into());
-    assert!(is_refused(&desk.call(Call::SetPassword { name: name("four"), password })));
+    assert!(is_refused(&desk.call(Call::SetPassword {
+        name: name("four"),
+        password,
+        of: PasswordOf::Anyone
+    })));
     desk.store.session_ended(kept);
     drop(desk);
     let mut desk = Desk::open(fixture, accounts(6));
@@ -134,8 +138,8 @@ pub(super) fn a_name_that_looks_like_another_is_not_registered<F: Fixture>(fixtu
     assert!(is_refused(&desk.call(open(cyrillic))), "after a restart too");
     // The operator knows what the name is.
     let password = PasswordHash("$x".into());
-    let set = Call::SetPassword { name: name(cyrillic), password };
-    assert!(matches!(desk.call(set), Outcome::PasswordSet { registered: true }));
+    let set = Call::SetPassword { name: name(cyrillic), password, of: PasswordOf::Anyone };
+    assert!(matches!(desk.call(set), Outcome::PasswordSet { before: None, .. }));
     assert!(!is_refused(&desk.call(open(cyrillic))), "what exists stays");
     // Within one group, and once a name has gone.
     let mut desk = Desk::open(

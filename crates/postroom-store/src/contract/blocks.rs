@@ -3,10 +3,12 @@
 use postroom_model::{Blocked, Full};
 
 use super::{Desk, Fixture, append, limits, name};
-use crate::{AccountId, BLOCKED_MAX, Call, Outcome, PasswordHash, Store as _};
+use crate::{
+    AccountId, AccountRef, BLOCKED_MAX, Call, Outcome, PasswordHash, PasswordOf, Store as _,
+};
 
 fn block(account: AccountId, sender: &str, is_blocked: bool) -> Call {
-    Call::Block { account, sender: name(sender), is_blocked }
+    Call::Block { account: AccountRef::Id(account), sender: name(sender), is_blocked }
 }
 
 impl<F: Fixture> Desk<'_, F> {
@@ -14,12 +16,12 @@ impl<F: Fixture> Desk<'_, F> {
     fn with_password(&mut self, spelling: &str) -> AccountId {
         let (account, _) = self.log_in(spelling);
         let password = PasswordHash("$argon2id$x".into());
-        self.call(Call::SetPassword { name: name(spelling), password });
+        self.call(Call::SetPassword { name: name(spelling), password, of: PasswordOf::Anyone });
         account
     }
 
     fn blocked(&mut self, account: AccountId) -> Vec<String> {
-        match self.call(Call::ListBlocked { account }) {
+        match self.call(Call::ListBlocked { account: AccountRef::Id(account) }) {
             Outcome::BlockedNames(names) => names.iter().map(ToString::to_string).collect(),
             other => panic!("{other:?}"),
         }
@@ -35,7 +37,7 @@ pub(super) fn messages_of_a_blocked_sender_are_refused<F: Fixture>(fixture: &mut
     for (sender, is_new) in [("eve", true), ("EVE", false), ("nobody", true)] {
         let outcome = desk.call(block(ann, sender, true));
         assert!(
-            matches!(outcome, Outcome::BlockSet(Blocked { is_new: it, .. }) if it == is_new),
+            matches!(outcome, Outcome::BlockSet { set: Blocked { is_new: it, .. }, .. } if it == is_new),
             "{outcome:?}"
         );
     }
@@ -61,7 +63,7 @@ pub(super) fn messages_of_a_blocked_sender_are_refused<F: Fixture>(fixture: &mut
     for is_new in [true, false] {
         let outcome = desk.call(block(ann, "Eve", false));
         assert!(
-            matches!(outcome, Outcome::BlockSet(Blocked { is_new: it, .. }) if it == is_new),
+            matches!(outcome, Outcome::BlockSet { set: Blocked { is_new: it, .. }, .. } if it == is_new),
             "{outcome:?}"
         );
     }
@@ -79,14 +81,17 @@ pub(super) fn an_account_blocks_no_more_senders_than_it_may<F: Fixture>(fixture:
     assert!(
         desk.group(all)
             .iter()
-            .all(|of| matches!(of, Outcome::BlockSet(Blocked { is_new: true, .. })))
+            .all(|of| matches!(of, Outcome::BlockSet { set: Blocked { is_new: true, .. }, .. }))
     );
     let outcome = desk.call(block(ann, "one-more", true));
     assert!(matches!(outcome, Outcome::TooManyBlocked), "{outcome:?}");
     let outcome = desk.call(block(bob, "one-more", true));
-    assert!(matches!(outcome, Outcome::BlockSet(_)), "another account: {outcome:?}");
+    assert!(matches!(outcome, Outcome::BlockSet { .. }), "another account: {outcome:?}");
     desk.call(block(ann, "eve7", false));
     let outcome = desk.call(block(ann, "one-more", true));
-    assert!(matches!(outcome, Outcome::BlockSet(Blocked { is_new: true, .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::BlockSet { set: Blocked { is_new: true, .. }, .. }),
+        "{outcome:?}"
+    );
     assert_eq!(desk.blocked(ann).len(), BLOCKED_MAX as usize);
 }

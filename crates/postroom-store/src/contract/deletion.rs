@@ -2,8 +2,11 @@
 
 use postroom_model::Unknown;
 
-use super::{Desk, Fixture, append, limits, name, open};
-use crate::{AccountId, Admits, Call, Key, Limits, Outcome, PasswordHash, Standing, Store as _};
+use super::{Desk, Fixture, LIST_ACCOUNTS, append, limits, name, open};
+use crate::{
+    AccountId, AccountRef, Admits, Call, Key, Limits, Outcome, PasswordHash, PasswordOf, Standing,
+    Store as _,
+};
 
 fn delete(spelling: &str) -> Call {
     Call::Delete { name: name(spelling) }
@@ -14,11 +17,15 @@ fn release(spelling: &str) -> Call {
 }
 
 fn set_password(spelling: &str) -> Call {
-    Call::SetPassword { name: name(spelling), password: PasswordHash("$argon2id$x".into()) }
+    Call::SetPassword {
+        name: name(spelling),
+        password: PasswordHash("$argon2id$x".into()),
+        of: PasswordOf::Anyone,
+    }
 }
 
 fn block(account: AccountId, sender: &str) -> Call {
-    Call::Block { account, sender: name(sender), is_blocked: true }
+    Call::Block { account: AccountRef::Id(account), sender: name(sender), is_blocked: true }
 }
 
 fn is_reserved(outcome: &Outcome) -> bool {
@@ -27,8 +34,8 @@ fn is_reserved(outcome: &Outcome) -> bool {
 
 impl<F: Fixture> Desk<'_, F> {
     fn standings(&mut self) -> Vec<(String, Standing)> {
-        match self.call(Call::ListAccounts) {
-            Outcome::Accounts(accounts) => accounts
+        match self.call(LIST_ACCOUNTS) {
+            Outcome::Accounts { accounts, .. } => accounts
                 .into_iter()
                 .map(|account| (account.name.to_string(), account.standing))
                 .collect(),
@@ -115,7 +122,7 @@ pub(super) fn a_name_that_had_a_password_is_reserved_until_it_is_released<F: Fix
         let refused = Call::Compose { sender, recipient, text, unknown, may_create: 1 };
         let outcome = desk.call(refused);
         assert!(matches!(outcome, Outcome::UnknownRecipient), "{outcome:?}");
-        let listed = [("Pal".to_owned(), Standing::Deleted), ("ann".to_owned(), Standing::Open)];
+        let listed = [("Pal".to_owned(), Standing::Reserved), ("ann".to_owned(), Standing::Open)];
         assert_eq!(desk.standings(), listed);
         let outcome = desk.call(delete("pal"));
         assert!(matches!(outcome, Outcome::NoSuchAccount), "{outcome:?}");
@@ -130,7 +137,7 @@ pub(super) fn a_name_that_had_a_password_is_reserved_until_it_is_released<F: Fix
     let mut desk = Desk::open(fixture, limits(9));
     assert_eq!(desk.standings(), [("ann".to_owned(), Standing::Open)]);
     let outcome = desk.call(set_password("pal"));
-    assert!(matches!(outcome, Outcome::PasswordSet { registered: true }), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::PasswordSet { before: None, .. }), "{outcome:?}");
     let outcome = desk.append(ann, "pal", "hi");
     assert!(matches!(outcome, Outcome::Composed { .. }), "nobody is blocked: {outcome:?}");
     // Another one of the same name is reserved again, and its name alone is released.

@@ -7,7 +7,8 @@ use postroom_model::Position;
 use super::live::{channel, post};
 use super::{Desk, Fixture, JobOf, append, limits, name, open};
 use crate::{
-    AccountId, Admits, Call, Completion, Key, Outcome, PasswordHash, Store, Ticket, Timestamp,
+    AccountId, Admits, Call, Completion, Key, Outcome, PasswordHash, PasswordOf, Store, Ticket,
+    Timestamp,
 };
 
 impl<F: Fixture> Desk<'_, F> {
@@ -152,6 +153,7 @@ pub(super) fn a_login_waits_for_the_password_that_is_being_set<F: Fixture>(fixtu
     let set = |password: &PasswordHash| Call::SetPassword {
         name: name("bob"),
         password: password.clone(),
+        of: PasswordOf::Anyone,
     };
     let first = desk.submit(set(&password));
     let before_job = desk.submit(open("bob"));

@@ -7,7 +7,7 @@ use postroom_model::{Author, Channel, Entry, Page, Position, Post, Text, Unknown
 use super::{Desk, Fixture, append, limits, name};
 use crate::{
     AccountId, Admits, Call, Key, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX, PasswordHash,
-    Presence,
+    PasswordOf, Presence,
 };
 
 pub(super) fn channel(tag: &str) -> Channel {
@@ -198,7 +198,7 @@ pub(super) fn strangers_are_admitted_where_they_are<F: Fixture>(fixture: &mut F)
         assert!(is_right, "{outcome:?}");
     }
     let password = PasswordHash("$argon2id$x".into());
-    desk.call(Call::SetPassword { name: name("bob"), password });
+    desk.call(Call::SetPassword { name: name("bob"), password, of: PasswordOf::Anyone });
     assert!(matches!(desk.call(open("bob", Key::None)), Outcome::Locked { .. }));
     let outcome = desk.call(open("bob", Key::Trusted));
     assert!(matches!(outcome, Outcome::Opened { unread: 1, .. }), "{outcome:?}");

@@ -8,6 +8,7 @@
 //! it again. A failed test panics with what it expected.
 
 mod accounts;
+mod administration;
 mod blocks;
 mod creation;
 mod deletion;
@@ -20,8 +21,8 @@ mod passwords;
 use postroom_model::{Full, Name, Text, Unknown};
 
 use crate::{
-    AccountId, Admits, Call, Completion, Job, Key, Lease, Limits, Outcome, PasswordHash, Standing,
-    Store, Ticket, Timestamp,
+    AccountId, Admits, Call, Completion, Job, Key, Lease, Limits, Outcome, PasswordHash,
+    PasswordOf, Standing, Store, Ticket, Timestamp,
 };
 
 /// A place where stores of one implementation are kept.
@@ -79,6 +80,12 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         deletion::what_was_handed_out_at_the_deletion_never_comes_back,
         deletion::a_deletion_that_is_not_committed_leaves_the_account,
         deletion::a_released_place_is_the_first_to_be_taken,
+        administration::a_password_is_set_of_whom_it_is_meant_for,
+        administration::an_account_without_its_password_opens_to_anyone,
+        administration::a_renamed_account_keeps_what_it_has_and_what_it_has_written,
+        administration::a_rename_that_is_not_committed_leaves_the_name,
+        administration::an_account_blocks_by_its_name,
+        administration::accounts_are_listed_in_pages,
         passwords::a_password_is_changed_by_those_who_know_it,
         blocks::messages_of_a_blocked_sender_are_refused,
         blocks::an_account_blocks_no_more_senders_than_it_may,
@@ -194,6 +201,8 @@ impl<'a, F: Fixture> Desk<'a, F> {
         assert!(matches!(outcome, Outcome::Returned { account: Some(_) }), "{outcome:?}");
     }
 }
+
+const LIST_ACCOUNTS: Call = Call::ListAccounts { from: AccountId(0) };
 
 fn name(spelling: &str) -> Name {
     Name::new(spelling).expect("a name of a test is one")
@@ -423,11 +432,12 @@ fn a_password_locks_its_account<F: Fixture>(fixture: &mut F) {
     let set = |password: &PasswordHash| Call::SetPassword {
         name: name("bob"),
         password: password.clone(),
+        of: PasswordOf::Anyone,
     };
     let outcome = desk.call(set(&other));
-    assert!(matches!(outcome, Outcome::PasswordSet { registered: true }), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::PasswordSet { before: None, .. }), "{outcome:?}");
     let outcome = desk.call(set(&hash));
-    assert!(matches!(outcome, Outcome::PasswordSet { registered: false }), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::PasswordSet { before: Some(_), .. }), "{outcome:?}");
     drop(desk);
     let mut desk = Desk::open(fixture, limits(9));
     for key in [Key::None, Key::Verified(other)] {
@@ -446,8 +456,8 @@ fn accounts_are_listed_as_registered<F: Fixture>(fixture: &mut F) {
     let mut desk = Desk::open(fixture, limits(9));
     let (bob, _) = desk.log_in("Bob");
     desk.append(bob, "alice", "hi");
-    match desk.call(Call::ListAccounts) {
-        Outcome::Accounts(accounts) => {
+    match desk.call(LIST_ACCOUNTS) {
+        Outcome::Accounts { accounts, .. } => {
             let seen: Vec<_> = accounts
                 .iter()
                 .map(|account| (account.name.as_str(), account.unread, account.standing))

@@ -1,7 +1,7 @@
 //! Who is let in without a password, and how accounts get theirs.
 
 use super::{Desk, Fixture, limits, name};
-use crate::{Admits, Call, Key, Outcome, PasswordHash};
+use crate::{Admits, Call, Key, Outcome, PasswordHash, PasswordOf};
 
 pub(super) fn unknown_names_and_accounts_without_a_password_are_admitted_apart<F: Fixture>(
     fixture: &mut F,
@@ -57,14 +57,18 @@ pub(super) fn a_password_is_changed_by_those_who_know_it<F: Fixture>(fixture: &m
     assert_eq!(told(desk.call(Call::Password { account: bob })), ("Bob".to_owned(), None));
     let outcome = desk.call(change(&one, &two));
     assert!(matches!(outcome, Outcome::PasswordDiffers), "it has none: {outcome:?}");
-    desk.call(Call::SetPassword { name: name("bob"), password: one.clone() });
+    desk.call(Call::SetPassword {
+        name: name("bob"),
+        password: one.clone(),
+        of: PasswordOf::Anyone,
+    });
     let outcomes = desk.group([
         change(&two, &three),
         change(&one, &two),
         change(&one, &three),
         Call::Password { account: bob },
     ]);
-    let set = |outcome: &Outcome| matches!(outcome, Outcome::PasswordSet { registered: false });
+    let set = |outcome: &Outcome| matches!(outcome, Outcome::PasswordSet { before: Some(_), .. });
     let differs = |outcome: &Outcome| matches!(outcome, Outcome::PasswordDiffers);
     let [first, second, third, last] = outcomes.try_into().expect("four");
     assert!(differs(&first) && set(&second) && differs(&third), "{first:?} {second:?} {third:?}");

@@ -4,13 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use postroom_model::{
-    Author, Blocked, Fault, Full, Name, Post, PostRefusal, Text, Unknown, faulty,
-};
+use postroom_model::{Author, Fault, Full, Name, Post, PostRefusal, Text, Unknown, faulty};
 
 use crate::{
-    AccountId, AccountSummary, Admits, BLOCKED_MAX, Call, Key, Lease, Limits, Outcome,
-    PasswordHash, Standing, Timestamp,
+    AccountId, Admits, Call, Key, Lease, Limits, Outcome, PasswordHash, Standing, Timestamp,
 };
 
 use super::channels::{Channels, entry};
@@ -19,27 +16,34 @@ use super::session::Session;
 /// What is kept when the store is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    accounts: Vec<Account>,
-    channels: Channels,
+    pub(super) accounts: Vec<Account>,
+    pub(super) channels: Channels,
     /// Whom accounts have blocked.
-    blocked: Vec<(AccountId, Name)>,
+    pub(super) blocked: Vec<(AccountId, Name)>,
     last_sequence: u64,
 }
 
 #[derive(Debug)]
-struct Account {
-    name: Name,
-    password: Option<PasswordHash>,
+pub(super) struct Account {
+    pub(super) name: Name,
+    pub(super) password: Option<PasswordHash>,
     /// What it has written may still name it.
-    is_deleted: bool,
+    pub(super) is_deleted: bool,
     /// It was deleted, and nobody may register its name.
-    is_reserved: bool,
+    pub(super) is_reserved: bool,
     /// Unread messages by sequence number.
-    mailbox: BTreeMap<u64, Message>,
+    pub(super) mailbox: BTreeMap<u64, Message>,
+}
+
+impl Account {
+    pub(super) fn new(name: Name) -> Self {
+        let (password, mailbox) = (None, BTreeMap::new());
+        Self { name, password, is_deleted: false, is_reserved: false, mailbox }
+    }
 }
 
 #[derive(Debug)]
-struct Message {
+pub(super) struct Message {
     sender: AccountId,
     text: Text,
     #[expect(dead_code, reason = "kept with a message, and decides nothing")]
@@ -48,7 +52,7 @@ struct Message {
 
 /// What a call may create, and for whom.
 #[derive(Clone, Copy)]
-struct Creator<'a> {
+pub(super) struct Creator<'a> {
     session: &'a Session,
     may_create: u32,
     limits: Limits,
@@ -105,6 +109,8 @@ impl Books {
             | Call::SetPassword { .. }
             | Call::ChangePassword { .. }
             | Call::Block { .. }
+            | Call::RemovePassword { .. }
+            | Call::Rename { .. }
             | Call::Delete { .. }
             | Call::ReleaseName { .. }
                 if is_full =>
@@ -141,30 +147,38 @@ impl Books {
             Call::Timeline { channel, from } => {
                 Outcome::Timeline(self.channels.page(&channel, from))
             }
-            Call::SetPassword { name, password } => {
-                let creator = Creator { session, may_create: 1, limits };
-                self.set_password(&name, password, creator)
-            }
             Call::Delete { name } => self.delete(&name),
             Call::ReleaseName { name } => self.release_name(&name),
-            Call::ListAccounts => Outcome::Accounts(self.summaries()),
+            Call::SetPassword { name, password, of } => {
+                let creator = Creator { session, may_create: 1, limits };
+                self.set_password(&name, password, of, creator)
+            }
+            Call::RemovePassword { name } => self.remove_password(&name),
+            Call::Rename { from, to } => self.rename(&from, &to, limits),
+            Call::ListAccounts { from } => self.summaries(from),
             Call::Password { account } => {
                 let Account { name, password, .. } = self.account(account);
                 Outcome::Password { name: name.clone(), password: password.clone() }
             }
             Call::ChangePassword { account, from, to } => {
-                let password = &mut self.account_mut(account).password;
+                let Account { name, password, .. } = self.account_mut(account);
                 if *password != Some(from) && !faulty(Fault::ChangeOverwrites) {
                     return Outcome::PasswordDiffers;
                 }
                 *password = Some(to);
-                Outcome::PasswordSet { registered: false }
+                Outcome::PasswordSet { name: name.clone(), before: Some(Standing::Password) }
             }
-            Call::Block { account, sender, is_blocked } => self.block(account, sender, is_blocked),
-            Call::ListBlocked { account } => {
-                let of = self.blocked.iter().filter(|(of, _)| *of == account);
-                Outcome::BlockedNames(of.map(|(_, sender)| sender.clone()).collect())
-            }
+            Call::Block { account, sender, is_blocked } => match self.resolve(account) {
+                Some(account) => self.block(account, sender, is_blocked),
+                None => Outcome::NoSuchAccount,
+            },
+            Call::ListBlocked { account } => match self.resolve(account) {
+                Some(account) => {
+                    let of = self.blocked.iter().filter(|(of, _)| *of == account);
+                    Outcome::BlockedNames(of.map(|(_, sender)| sender.clone()).collect())
+                }
+                None => Outcome::NoSuchAccount,
+            },
         }
     }
 
@@ -180,43 +194,26 @@ impl Books {
         self.blocked.iter().any(|(of, blocked)| *of == account && blocked == sender)
     }
 
-    fn block(&mut self, account: AccountId, sender: Name, is_blocked: bool) -> Outcome {
-        if self.account(account).password.is_none() {
-            return Outcome::HasNoPassword;
-        }
-        let is_new = self.has_blocked(account, &sender) != is_blocked;
-        let count = self.blocked.iter().filter(|(of, _)| *of == account).count();
-        if is_new && is_blocked && count >= BLOCKED_MAX as usize {
-            return Outcome::TooManyBlocked;
-        }
-        let stays = is_blocked || faulty(Fault::UnblockForgotten);
-        self.blocked.retain(|of| *of != (account, sender.clone()) || stays);
-        if is_new && is_blocked {
-            self.blocked.push((account, sender.clone()));
-        }
-        Outcome::BlockSet(Blocked { sender, is_blocked, is_new })
-    }
-
-    fn find(&self, name: &Name) -> Option<AccountId> {
+    pub(super) fn find(&self, name: &Name) -> Option<AccountId> {
         let mut place = self.accounts.iter();
         let place = place.position(|account| account.name == *name && !account.is_deleted)?;
         Some(AccountId(u32::try_from(place).unwrap_or(u32::MAX)))
     }
 
-    fn account(&self, id: AccountId) -> &Account {
+    pub(super) fn account(&self, id: AccountId) -> &Account {
         &self.accounts[id.0 as usize]
     }
 
-    fn account_mut(&mut self, id: AccountId) -> &mut Account {
+    pub(super) fn account_mut(&mut self, id: AccountId) -> &mut Account {
         &mut self.accounts[id.0 as usize]
     }
 
-    fn unread(&self, id: AccountId) -> u32 {
+    pub(super) fn unread(&self, id: AccountId) -> u32 {
         u32::try_from(self.account(id).mailbox.len()).unwrap_or(u32::MAX)
     }
 
     /// The account of a name, and whether this registered it; or why it could not.
-    fn find_or_register(
+    pub(super) fn find_or_register(
         &mut self,
         name: &Name,
         Creator { session, may_create, limits }: Creator<'_>,
@@ -230,13 +227,7 @@ impl Books {
         if may_create == 0 {
             return Err(Outcome::MayNotCreate);
         }
-        let account = Account {
-            name: name.clone(),
-            password: None,
-            is_deleted: false,
-            is_reserved: false,
-            mailbox: BTreeMap::new(),
-        };
+        let account = Account::new(name.clone());
         let is_free = self.accounts.len() < limits.accounts_max as usize;
         if is_free {
             self.accounts.push(account);
@@ -360,64 +351,6 @@ impl Books {
         }
         let (sender, text) = (self.name(*sender).clone(), text.clone());
         Outcome::Read { lease: Lease::new(id, *sequence), sender, text, remaining }
-    }
-
-    fn set_password(
-        &mut self,
-        name: &Name,
-        password: PasswordHash,
-        creator: Creator<'_>,
-    ) -> Outcome {
-        match self.find_or_register(name, creator) {
-            Ok((id, registered)) => {
-                self.account_mut(id).password = Some(password);
-                Outcome::PasswordSet { registered }
-            }
-            Err(refusal) => refusal,
-        }
-    }
-
-    fn delete(&mut self, name: &Name) -> Outcome {
-        let Some(id) = self.find(name) else {
-            return Outcome::NoSuchAccount;
-        };
-        let unread = self.unread(id);
-        self.blocked.retain(|(of, _)| *of != id);
-        let account = self.account_mut(id);
-        let (name, is_reserved) = (account.name.clone(), account.password.is_some());
-        let mailbox = BTreeMap::new();
-        let (password, is_deleted) = (None, true);
-        *account = Account { name: name.clone(), password, is_deleted, is_reserved, mailbox };
-        Outcome::Deleted { name, unread, is_reserved }
-    }
-
-    fn is_reserved(&self, name: &Name) -> bool {
-        self.accounts.iter().any(|account| account.is_reserved && account.name == *name)
-    }
-
-    fn release_name(&mut self, name: &Name) -> Outcome {
-        let mut accounts = self.accounts.iter_mut();
-        match accounts.find(|account| account.is_reserved && account.name == *name) {
-            Some(account) => {
-                account.is_reserved = false;
-                Outcome::NameReleased
-            }
-            None => Outcome::NoSuchAccount,
-        }
-    }
-
-    fn summaries(&self) -> Vec<AccountSummary> {
-        let summary = |account: &Account| {
-            let standing = match &account.password {
-                _ if account.is_reserved => Standing::Deleted,
-                _ if account.is_deleted => return None,
-                Some(_) => Standing::Password,
-                None => Standing::Open,
-            };
-            let unread = u32::try_from(account.mailbox.len()).unwrap_or(u32::MAX);
-            Some(AccountSummary { name: account.name.clone(), unread, standing })
-        };
-        self.accounts.iter().filter_map(summary).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use postroom_model::{Author, Channel, Entry, Page, Position, Post, PostRefusal};
+use postroom_model::{Author, Channel, Entry, Name, Page, Position, Post, PostRefusal};
 
 use crate::{Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX, PROTECTED_MS, Timestamp};
 
@@ -30,6 +30,17 @@ impl Channels {
         self.kept
             .iter()
             .flat_map(|(channel, said)| said.iter().map(move |said| (channel, &*said.post)))
+    }
+
+    /// An author has another name from now on.
+    pub(super) fn rename_author(&mut self, from: &Name, to: &Name) {
+        let is_by =
+            |said: &&mut Said| matches!(&said.post.author, Author::Account(name) if name == from);
+        for said in self.kept.iter_mut().flat_map(|(_, said)| said).filter(is_by) {
+            let author = Author::Account(to.clone());
+            let (channels, text) = (said.post.channels.clone(), said.post.text.clone());
+            said.post = Arc::new(Post { author, channels, text });
+        }
     }
 
     pub(super) fn said(&self, channel: &Channel) -> &VecDeque<Said> {

@@ -7,6 +7,7 @@
 //! jobs may be under way, and may finish in any order; calls that concern the same
 //! account or channel keep theirs. A test can also make the disk full.
 
+mod accounts;
 mod books;
 mod channels;
 mod session;
@@ -21,8 +22,8 @@ use std::time::Duration;
 use postroom_model::{Batch, Channel, Committed, Fault, Name, faulty};
 
 use crate::{
-    AccountId, Call, Completion, Damaged, End, Job, JobDone, Lease, Limits, Outcome, Store,
-    StoreFailure, Ticket, Timestamp,
+    AccountId, AccountRef, Call, Completion, Damaged, End, Job, JobDone, Lease, Limits, Outcome,
+    Store, StoreFailure, Ticket, Timestamp,
 };
 
 use books::Books;
@@ -216,7 +217,10 @@ impl MemoryStore {
         let under_way = self.under_way.iter().flat_map(|group| &group.calls);
         let waiting = self.waiting.iter().chain(under_way.map(|(waiting, _)| waiting));
         waiting.map(|waiting| &waiting.call).any(|call| match call {
-            Call::SetPassword { name, .. } | Call::Delete { name } => name == account,
+            Call::SetPassword { name, .. }
+            | Call::RemovePassword { name }
+            | Call::Rename { from: name, .. }
+            | Call::Delete { name } => name == account,
             Call::ChangePassword { account: id, .. } => books.name(*id) == account,
             _ => false,
         })
@@ -357,15 +361,20 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
     match call {
         Call::Open { name, .. }
         | Call::SetPassword { name, .. }
+        | Call::RemovePassword { name }
         | Call::Delete { name }
         | Call::ReleaseName { name } => {
             vec![Subject::Account(name.clone())]
         }
         Call::Compose { recipient, .. } => vec![Subject::Account(recipient.clone())],
+        Call::Rename { from, to } => {
+            vec![Subject::Account(from.clone()), Subject::Account(to.clone())]
+        }
+        Call::Block { account: AccountRef::Name(name), .. } => vec![Subject::Account(name.clone())],
         Call::Read { account: id }
         | Call::Password { account: id }
         | Call::ChangePassword { account: id, .. }
-        | Call::Block { account: id, .. } => account(*id),
+        | Call::Block { account: AccountRef::Id(id), .. } => account(*id),
         Call::Confirm { leases } | Call::Return { leases } => of_leases(leases),
         Call::Post { post, .. } => {
             post.channels.iter().map(|channel| Subject::Channel(channel.clone())).collect()
@@ -378,7 +387,7 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
         | Call::ListPresent
         | Call::CountUnread { .. }
         | Call::ListBlocked { .. }
-        | Call::ListAccounts => Vec::new(),
+        | Call::ListAccounts { .. } => Vec::new(),
     }
 }
 

@@ -10,6 +10,9 @@ use tempfile::TempDir;
 use super::{VERBOSE, folder, run, text};
 use crate::harness::support::{Server, program};
 
+/// The first line of the list of accounts.
+const HEADER: &str = "ACCOUNT\tUNREAD\tLOGIN";
+
 /// Runs `postroom account`; returns whether it succeeded, and its output.
 fn account(data: &Path, arguments: &[&str]) -> (bool, String, String) {
     account_typing(data, arguments, "")
@@ -36,7 +39,8 @@ pub(super) fn store() -> (TempDir, PathBuf) {
 #[test]
 fn accounts_are_added_changed_and_listed() {
     let (_folder, data) = store();
-    assert_eq!(account(&data, &["list"]), (true, String::new(), String::new()));
+    let none = format!("{HEADER}\n");
+    assert_eq!(account(&data, &["list"]), (true, none, String::new()));
     let added = account_typing(&data, &["add", "Dora"], "secret\n");
     let said = "added the account Dora with a password\n".to_owned();
     assert_eq!(added, (true, said, String::new()));
@@ -56,7 +60,7 @@ fn accounts_are_added_changed_and_listed() {
     assert!(done);
     assert_eq!(said, "set a password for the account bob, which had none\n");
     let listed = account(&data, &["list"]);
-    assert_eq!(listed.1, "Dora\t1\tpassword\nbob\t0\tpassword\n");
+    assert_eq!(listed.1, format!("{HEADER}\nDora\t1\tpassword\nbob\t0\tpassword\n"));
     server.restart();
     let mut dora = server.connect(VERBOSE);
     dora.send("PASS secret\n");
@@ -80,13 +84,14 @@ fn senders_are_blocked_and_listed() {
         assert!(is_done && error.is_empty(), "{arguments:?}: {error}");
         said
     };
-    assert_eq!(done(&["blocked", "dora"]), "");
+    assert_eq!(done(&["blocked", "dora"]), "SENDER\n");
     assert_eq!(
         done(&["block", "dora", "Bob"]),
         "Dora has blocked Bob: messages from it are refused\n"
     );
     assert_eq!(done(&["block", "dora", "bob"]), "Dora has blocked bob already\n");
-    assert_eq!(done(&["blocked", "dora"]), "Bob\n");
+    assert_eq!(done(&["blocked", "dora"]), "SENDER\nBob\n");
+    assert_eq!(done(&["blocked", "dora", "--json"]), "{\"sender\":\"Bob\"}\n");
     let mut server = Server::in_folder(&data, &[]);
     assert_eq!(server.log_in("bob").compose("dora", "hello"), "MESSAGE FAILED");
     assert_eq!(server.log_in("ann").compose("dora", "hello"), "MESSAGE SENT");
@@ -111,6 +116,38 @@ fn senders_are_blocked_and_listed() {
 }
 
 #[test]
+fn an_account_is_renamed_and_loses_its_password() {
+    let (_folder, data) = store();
+    let done = |arguments: &[&str]| {
+        let (is_done, said, error) = account_typing(&data, arguments, "secret\n");
+        assert!(is_done && error.is_empty(), "{arguments:?}: {error}");
+        said
+    };
+    done(&["add", "Dora"]);
+    let said = done(&["rename", "dora", "Theodora"]);
+    let (what, release) = said.trim_end().split_once(" until: postroom account ").unwrap();
+    assert_eq!(what, "renamed the account Dora to Theodora; the name Dora is reserved");
+    assert!(release.starts_with("release Dora --data "), "{release}");
+    let list = done(&["list", "--json"]);
+    let lines: Vec<_> = list.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            r#"{"account":"Theodora","login":"password","unread":0}"#,
+            r#"{"account":"Dora","login":"reserved","unread":0}"#
+        ]
+    );
+    let said = done(&["remove-password", "theodora"]);
+    assert_eq!(said, "removed the password of the account Theodora\n");
+    let said = done(&["remove-password", "theodora"]);
+    assert_eq!(said, "the account Theodora had no password\n");
+    let said = done(&["rename", "theodora", "thea"]);
+    assert_eq!(said, "renamed the account Theodora to thea\n");
+    let server = Server::in_folder(&data, &[]);
+    assert_eq!(server.log_in("thea").compose("theodora", "new"), "MESSAGE SENT");
+}
+
+#[test]
 fn a_deleted_name_is_reserved_until_it_is_released() {
     let (_folder, data) = store();
     let done = |arguments: &[&str]| {
@@ -125,9 +162,12 @@ fn a_deleted_name_is_reserved_until_it_is_released() {
     server.stop();
     let said = done(&["delete", "dora"]);
     let (what, release) = said.trim_end().split_once(" until: postroom account ").unwrap();
-    assert_eq!(what, "deleted the account Dora and 1 unread message; its name is reserved");
+    assert_eq!(what, "deleted the account Dora and 1 unread message; the name Dora is reserved");
     assert!(release.starts_with("release Dora --data "), "{release}");
-    assert_eq!(done(&["list"]), "Dora\t0\tdeleted\nbob\t1\topen\nann\t0\topen\n");
+    assert_eq!(
+        done(&["list"]),
+        format!("{HEADER}\nDora\t0\treserved\nbob\t1\topen\nann\t0\topen\n")
+    );
     server.restart();
     for password in ["", "PASS secret\n", "PASS new\n"] {
         let mut dora = server.connect(VERBOSE);
@@ -137,11 +177,11 @@ fn a_deleted_name_is_reserved_until_it_is_released() {
     assert_eq!(server.log_in("bob").compose("dora", "hello"), "MESSAGE FAILED");
     server.stop();
     for (arguments, part) in [
-        (&["add", "dora"][..], "the account Dora was deleted, and its name is reserved; release"),
-        (&["passwd", "dora"], "release it with: postroom account release Dora"),
-        (&["block", "dora", "bob"], "its name is reserved"),
-        (&["delete", "dora"], "its name is reserved"),
-        (&["delete", "erik"], "there is no account erik; list the accounts with: postroom"),
+        (&["add", "dora"][..], "the name dora is reserved: its account was deleted or renamed; re"),
+        (&["rename", "bob", "Dora"], "release it with: postroom account release Dora"),
+        (&["passwd", "dora"], "there is no account dora"),
+        (&["block", "dora", "bob"], "there is no account dora"),
+        (&["delete", "dora"], "there is no account dora; list the accounts with: postroom acc"),
         (&["release", "bob"], "the name bob is not reserved; list accounts and reserved names"),
     ] {
         let (is_done, said, error) = account_typing(&data, arguments, "secret\n");
@@ -150,7 +190,7 @@ fn a_deleted_name_is_reserved_until_it_is_released() {
     }
     assert_eq!(done(&["release", "dora"]), "the name dora can be registered again\n");
     assert_eq!(done(&["delete", "bob"]), "deleted the account bob and 1 unread message\n");
-    assert_eq!(done(&["list"]), "ann\t0\topen\n");
+    assert_eq!(done(&["list"]), format!("{HEADER}\nann\t0\topen\n"));
     server.restart();
     let welcome = "Login successful with new username. Welcome dora";
     assert_eq!(server.connect(VERBOSE).ask("LOGIN dora"), welcome);
@@ -178,7 +218,7 @@ fn what_cannot_be_done_with_an_account_is_reported_in_one_sentence() {
         assert!(stderr.starts_with("postroom: ") && found, "{arguments:?}: {stderr}");
         assert!(!stderr.contains("a\u{7}b"), "{stderr}");
     }
-    assert_eq!(account(&data, &["list"]).1, "dora\t0\tpassword\n");
+    assert_eq!(account(&data, &["list"]).1, format!("{HEADER}\ndora\t0\tpassword\n"));
 }
 
 #[test]
@@ -259,7 +299,7 @@ fn a_password_file_that_overrides_a_password_is_reported() {
     assert!(said(&["passwd", "dora"]).contains(&names_it));
     assert!(!said(&["add", "erik"]).contains("password file"));
     assert!(!said(&["passwd", "erik"]).contains("password file"));
-    let too = format!("; remove it from the password file {}, too", passwords.display());
+    let too = format!("; remove dora from the password file {}, too", passwords.display());
     assert!(said(&["delete", "dora"]).trim_end().ends_with(&too));
     assert!(!said(&["delete", "erik"]).contains("password file"));
     said(&["release", "dora"]);

@@ -1,0 +1,183 @@
+//! What operators do with accounts: on a running server, or on a store that none uses.
+
+use postroom_model::{Blocked, Name};
+use postroom_store::{AccountRef, Call, Outcome, PasswordHash, PasswordOf, Standing};
+use thiserror::Error;
+
+/// What is to be done with an account.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AccountRequest {
+    /// Its name.
+    pub name: Name,
+    /// What is to be done.
+    pub command: AccountCommand,
+}
+
+/// What can be done with an account.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum AccountCommand {
+    /// Add it, with this password.
+    Add(PasswordHash),
+    /// Give it a password, or another one.
+    SetPassword(PasswordHash),
+    /// Remove its password.
+    RemovePassword,
+    /// Give it this name.
+    Rename(Name),
+    /// Delete it.
+    Delete,
+    /// Release its name, which is reserved since it was deleted or renamed.
+    Release,
+    /// Refuse the messages of a sender, or no longer.
+    Block {
+        /// Whose messages.
+        sender: Name,
+        /// Whether they are refused.
+        is_blocked: bool,
+    },
+    /// Tell whom it has blocked.
+    ListBlocked,
+}
+
+/// What was done, or is known.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum AccountAnswer {
+    /// `Add`.
+    Added {
+        /// The name of the account.
+        name: Name,
+    },
+    /// `SetPassword`.
+    PasswordSet {
+        /// The name of the account, as first registered.
+        name: Name,
+        /// Whether it replaced another one.
+        had_password: bool,
+    },
+    /// `RemovePassword`.
+    PasswordRemoved {
+        /// The name of the account, as first registered.
+        name: Name,
+        /// Whether there was one.
+        had_password: bool,
+    },
+    /// `Rename`.
+    Renamed {
+        /// The name that the account had.
+        from: Name,
+        /// Whether that is reserved.
+        is_reserved: bool,
+    },
+    /// `Delete`.
+    Deleted {
+        /// The name, as first registered.
+        name: Name,
+        /// Unread messages that are gone with it.
+        unread: u32,
+        /// Whether the name is reserved.
+        is_reserved: bool,
+    },
+    /// `Release`.
+    Released,
+    /// `Block`.
+    BlockSet {
+        /// The name of the account, as first registered.
+        name: Name,
+        /// What is so.
+        set: Blocked,
+    },
+    /// `ListBlocked`.
+    Blocked(Vec<Name>),
+}
+
+/// Why nothing was done.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum AccountRefusal {
+    /// There is no such account.
+    #[error("there is no account {0}")]
+    Unknown(Name),
+    /// There is one, of this name.
+    #[error("there is an account {0} already")]
+    Exists(Name),
+    /// The name is that of an account which was deleted or renamed.
+    #[error("the name {0} is reserved: its account was deleted or renamed")]
+    Reserved(Name),
+    /// The name is not reserved.
+    #[error("the name {0} is not reserved")]
+    NotReserved(Name),
+    /// An account without a password cannot block.
+    #[error("the account {0} has no password, and only an account with one can block senders")]
+    HasNoPassword(Name),
+    /// The account, or the store, has as many as it may.
+    #[error("too many senders are blocked; unblock one first")]
+    TooManyBlocked,
+    /// There are as many accounts as there may be.
+    #[error("there are as many accounts as there may be (accounts.max)")]
+    TooManyAccounts,
+    /// The disk has no room for the change.
+    #[error("the disk is full; nothing was changed")]
+    DiskFull,
+}
+
+impl AccountRequest {
+    /// The call that does it.
+    #[must_use]
+    pub fn call(&self) -> Call {
+        let name = self.name.clone();
+        match self.command.clone() {
+            AccountCommand::Add(password) => {
+                Call::SetPassword { name, password, of: PasswordOf::New }
+            }
+            AccountCommand::SetPassword(password) => {
+                Call::SetPassword { name, password, of: PasswordOf::Known }
+            }
+            AccountCommand::RemovePassword => Call::RemovePassword { name },
+            AccountCommand::Rename(to) => Call::Rename { from: name, to },
+            AccountCommand::Delete => Call::Delete { name },
+            AccountCommand::Release => Call::ReleaseName { name },
+            AccountCommand::Block { sender, is_blocked } => {
+                Call::Block { account: AccountRef::Name(name), sender, is_blocked }
+            }
+            AccountCommand::ListBlocked => Call::ListBlocked { account: AccountRef::Name(name) },
+        }
+    }
+
+    /// What the outcome of that call means.
+    pub fn answer(&self, outcome: Outcome) -> Result<AccountAnswer, AccountRefusal> {
+        Ok(match outcome {
+            Outcome::PasswordSet { name, before: None } => AccountAnswer::Added { name },
+            Outcome::PasswordSet { name, before } => {
+                let had_password = before == Some(Standing::Password);
+                AccountAnswer::PasswordSet { name, had_password }
+            }
+            Outcome::PasswordRemoved { name, had_password } => {
+                AccountAnswer::PasswordRemoved { name, had_password }
+            }
+            Outcome::Renamed { from, is_reserved } => AccountAnswer::Renamed { from, is_reserved },
+            Outcome::Deleted { name, unread, is_reserved } => {
+                AccountAnswer::Deleted { name, unread, is_reserved }
+            }
+            Outcome::NameReleased => AccountAnswer::Released,
+            Outcome::BlockSet { name, set } => AccountAnswer::BlockSet { name, set },
+            Outcome::BlockedNames(names) => AccountAnswer::Blocked(names),
+            outcome => return Err(self.refusal(outcome)),
+        })
+    }
+
+    fn refusal(&self, outcome: Outcome) -> AccountRefusal {
+        let name = self.name.clone();
+        match (outcome, &self.command) {
+            (Outcome::AccountExists { name }, _) => AccountRefusal::Exists(name),
+            (Outcome::NameReserved, AccountCommand::Rename(to)) => {
+                AccountRefusal::Reserved(to.clone())
+            }
+            (Outcome::NameReserved, _) => AccountRefusal::Reserved(name),
+            (Outcome::HasNoPassword, _) => AccountRefusal::HasNoPassword(name),
+            (Outcome::TooManyBlocked, _) => AccountRefusal::TooManyBlocked,
+            (Outcome::TooManyAccounts, _) => AccountRefusal::TooManyAccounts,
+            (Outcome::DiskFull, _) => AccountRefusal::DiskFull,
+            (_, AccountCommand::Release) => AccountRefusal::NotReserved(name),
+            _ => AccountRefusal::Unknown(name),
+        }
+    }
+}

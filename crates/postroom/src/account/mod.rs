@@ -1,0 +1,261 @@
+//! `postroom account`: accounts while no server runs.
+
+mod desk;
+mod list;
+mod password;
+mod words;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use postroom_client::ClientError;
+use postroom_model::{Name, NameError, PasswordError};
+use postroom_office::password::HashError;
+use postroom_office::{AccountCommand as Command, AccountRefusal};
+use postroom_store::StoreFailure;
+use postroom_store_sqlite::OpenError;
+use thiserror::Error;
+
+use crate::config::{Config, ConfigError, Overrides};
+use desk::Desk;
+use words::{Done, InFile};
+
+/// The command line of `postroom account`.
+#[derive(Debug, Args)]
+pub(crate) struct AccountArguments {
+    /// The settings of the server
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The data folder [default: ./postroom-data]
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    command: AccountCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountCommand {
+    #[command(flatten)]
+    Change(Change),
+    /// List the senders whom an account has blocked
+    Blocked {
+        /// The account
+        name: String,
+        /// Print a line of JSON for each
+        #[arg(long)]
+        json: bool,
+    },
+    /// List all accounts and reserved names
+    List {
+        /// Print a line of JSON for each
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Change {
+    /// Add an account with a password
+    Add(PasswordArguments),
+    /// Set or change the password of an account
+    Passwd(PasswordArguments),
+    /// Remove the password of an account: where accounts need none, anyone can log in to it
+    RemovePassword(NameArguments),
+    /// Give an account another name; if it has a password, the old name stays reserved
+    Rename {
+        /// The account
+        name: String,
+        /// Its new name
+        to: String,
+    },
+    /// Delete an account, its unread messages and its password; a name that had a password
+    /// stays reserved
+    Delete(NameArguments),
+    /// Let the reserved name of a deleted or renamed account be registered again
+    Release(NameArguments),
+    /// Refuse the messages of a sender to an account with a password
+    Block(BlockArguments),
+    /// Accept the messages of a blocked sender again
+    Unblock(BlockArguments),
+}
+
+#[derive(Debug, Args)]
+struct NameArguments {
+    /// The account
+    name: String,
+}
+
+#[derive(Debug, Args)]
+struct BlockArguments {
+    /// The account
+    name: String,
+    /// The sender
+    sender: String,
+}
+
+#[derive(Debug, Args)]
+struct PasswordArguments {
+    /// The account
+    name: String,
+    /// A file with the password [default: prompt for it]
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum AccountError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+    #[error("\"{name}\" is not a name: {cause}")]
+    Name { name: String, cause: NameError },
+    #[error("{0}")]
+    Refused(AccountRefusal),
+    #[error("{refusal}; {what} with: {hint}")]
+    Hint { refusal: AccountRefusal, what: &'static str, hint: String },
+    #[error(transparent)]
+    PasswordFile(#[from] ClientError),
+    #[error("cannot ask for the password: {0}; give it with --password-file")]
+    Ask(io::Error),
+    #[error("the password is not accepted: {0}")]
+    Password(#[from] PasswordError),
+    #[error("the two passwords differ; nothing was changed")]
+    Differ,
+    #[error("cannot make a salt: {0}")]
+    Salt(io::Error),
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+}
+
+/// Runs one of the account commands.
+pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> {
+    let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
+    let config = Config::load(arguments.config.as_deref(), &overrides)?;
+    let mut desk = Desk::open(&config)?;
+    let damaged = desk.damaged();
+    if damaged > 0 {
+        let hint = arguments.hint("check");
+        let _ = writeln!(
+            io::stderr(),
+            "postroom: {damaged} records of the store are damaged and left out; list them with: {hint}"
+        );
+    }
+    match &arguments.command {
+        AccountCommand::List { json } => list::accounts(&mut desk, *json),
+        AccountCommand::Blocked { name, json } => {
+            list::blocked(&mut desk, arguments, &parse_name(name)?, *json)
+        }
+        AccountCommand::Change(change) => {
+            let done = change.carry_out(&mut desk, arguments)?;
+            let rest = done.what_remains(&config.passwords);
+            writeln!(io::stdout(), "{}{rest}", done.what).map_err(AccountError::Output)
+        }
+    }
+}
+
+impl AccountArguments {
+    /// Why a command was refused, and what to do about it.
+    fn refused(&self, command: &Command, refusal: AccountRefusal) -> AccountError {
+        let is_to_change =
+            matches!(command, Command::RemovePassword | Command::Rename(_) | Command::Delete);
+        let (what, command) = match &refusal {
+            AccountRefusal::Unknown(_) if is_to_change => {
+                ("list the accounts", "account list".to_owned())
+            }
+            AccountRefusal::Exists(name) => {
+                ("change its password", format!("account passwd {name}"))
+            }
+            AccountRefusal::Unknown(name) => ("add it", format!("account add {name}")),
+            AccountRefusal::Reserved(name) => ("release it", format!("account release {name}")),
+            AccountRefusal::NotReserved(_) => {
+                ("list accounts and reserved names", "account list".to_owned())
+            }
+            AccountRefusal::HasNoPassword(name) => {
+                ("give it one", format!("account passwd {name}"))
+            }
+            AccountRefusal::TooManyBlocked
+            | AccountRefusal::TooManyAccounts
+            | AccountRefusal::DiskFull => return AccountError::Refused(refusal),
+        };
+        AccountError::Hint { refusal, what, hint: self.hint(&command) }
+    }
+
+    /// A command of this program for the same store, as a shell command line.
+    fn hint(&self, command: &str) -> String {
+        let given = |option, path: &Option<PathBuf>| {
+            let path = path.as_deref().map(Path::to_string_lossy);
+            path.map(|path| format!(" {option} {}", quoted(&path))).unwrap_or_default()
+        };
+        let (config, data) = (given("--config", &self.config), given("--data", &self.data));
+        format!("postroom {command}{config}{data}")
+    }
+}
+
+/// A word, quoted for a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+impl Change {
+    fn carry_out(
+        &self,
+        desk: &mut Desk,
+        arguments: &AccountArguments,
+    ) -> Result<Done, AccountError> {
+        let (name, in_file) = self.subject();
+        let name = parse_name(name)?;
+        let command = self.command()?;
+        let answer = desk.ask(arguments, &name, command.clone())?;
+        Ok(Done { what: words::done(arguments, &name, &command, &answer), name, in_file })
+    }
+
+    /// Whose account it is, and what the change means for its line in the password file.
+    fn subject(&self) -> (&str, InFile) {
+        match self {
+            Self::Add(PasswordArguments { name, .. })
+            | Self::Passwd(PasswordArguments { name, .. })
+            | Self::RemovePassword(NameArguments { name }) => (name, InFile::Overrides),
+            Self::Rename { name, .. } | Self::Delete(NameArguments { name }) => {
+                (name, InFile::Remove)
+            }
+            Self::Release(NameArguments { name })
+            | Self::Block(BlockArguments { name, .. })
+            | Self::Unblock(BlockArguments { name, .. }) => (name, InFile::Nothing),
+        }
+    }
+
+    /// What is to be done; asks for the password, if there is to be one.
+    fn command(&self) -> Result<Command, AccountError> {
+        let block = |sender, is_blocked| {
+            parse_name(sender).map(|sender| Command::Block { sender, is_blocked })
+        };
+        match self {
+            Self::Add(PasswordArguments { password_file, .. }) => {
+                password::hashed(password_file.as_deref()).map(Command::Add)
+            }
+            Self::Passwd(PasswordArguments { password_file, .. }) => {
+                password::hashed(password_file.as_deref()).map(Command::SetPassword)
+            }
+            Self::RemovePassword(_) => Ok(Command::RemovePassword),
+            Self::Rename { to, .. } => parse_name(to).map(Command::Rename),
+            Self::Delete(_) => Ok(Command::Delete),
+            Self::Release(_) => Ok(Command::Release),
+            Self::Block(BlockArguments { sender, .. }) => block(sender, true),
+            Self::Unblock(BlockArguments { sender, .. }) => block(sender, false),
+        }
+    }
+}
+
+fn parse_name(word: &str) -> Result<Name, AccountError> {
+    Name::new(word).map_err(|cause| AccountError::Name { name: word.to_owned(), cause })
+}
