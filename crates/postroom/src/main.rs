@@ -31,7 +31,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server
-    Serve(serve::ServeArguments),
+    Serve(config::SettingsArguments),
     /// Add, rename, delete and list accounts, set passwords, block senders; while no server
     /// runs
     Account(account::AccountArguments),

@@ -1,11 +1,9 @@
 //! `postroom serve`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Args;
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_server::{
     BoundListener, CaughtSignals, Certificate, ListenError, ListenerSettings, Parts, Passwords,
@@ -15,50 +13,13 @@ use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
 use thiserror::Error;
 
-use crate::config::{Config, ConfigError, ListenerError, LogFormat, Overrides, TlsError};
+use crate::config::{Config, ConfigError, ListenerError, SettingsArguments, TlsError};
 use crate::log;
 use crate::passwords::{self, PasswordFileError};
 use crate::report::ReportFile;
 
 /// Descriptors reserved for everything but connections: listeners, the store, the log.
 const OTHER_DESCRIPTORS: usize = 64;
-
-/// The command line of `postroom serve`.
-#[derive(Debug, Args)]
-pub(crate) struct ServeArguments {
-    /// Settings, in TOML; docs/postroom.toml in the source lists all
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// A setting, as in the file: mailbox.capacity=50
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// The data folder [default: ./postroom-data]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// A protocol and its address, such as mailbox=127.0.0.1:4401 or, with TLS,
-    /// mailbox+tls=0.0.0.0:5401; port 0 takes a free one. Options follow in the same word: 'mailbox=127.0.0.1:4401 proof=command'
-    /// [default: all protocols on loopback addresses]
-    #[arg(long, value_name = "PROTOCOL=ADDRESS")]
-    listen: Vec<String>,
-    /// Serve listeners that are open to the network: without TLS, with accounts that
-    /// need no password, or without a login
-    #[arg(long)]
-    allow_open: bool,
-    /// Unread messages that a mailbox holds [default: 100]
-    #[arg(long, value_name = "N")]
-    capacity: Option<u32>,
-    /// Accounts and their passwords, `username password` a line; a changed file is
-    /// read again at the next login
-    #[arg(long, value_name = "FILE")]
-    passwords: Option<PathBuf>,
-    /// A file that gets a line for each event of the board; the server truncates it
-    /// once it listens
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
-    /// How to write the log [default: text]
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    log_format: Option<LogFormat>,
-}
 
 /// Why the server did not start, or ended.
 #[derive(Debug, Error)]
@@ -86,8 +47,8 @@ pub(crate) enum ServeError {
 }
 
 /// Runs the server until a signal stops it.
-pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), ServeError> {
-    let config = Config::load(arguments.config.as_deref(), &arguments.overrides())?;
+pub(crate) fn serve(arguments: &SettingsArguments) -> Result<(), ServeError> {
+    let config = arguments.load()?;
     let _log = log::start(config.log.format, config.log.level()?);
     let mut report = ReportFile::open(&config.report, config.report_bytes_max);
     match prepare(&config) {
@@ -172,21 +133,6 @@ fn empty_board(store: &mut SqliteStore) -> Result<(), StoreFailure> {
         }
     }
     Ok(())
-}
-
-impl ServeArguments {
-    fn overrides(&self) -> Overrides {
-        Overrides {
-            set: self.set.clone(),
-            data: self.data.clone(),
-            listen: self.listen.clone(),
-            allow_open: self.allow_open,
-            capacity: self.capacity,
-            log_format: self.log_format,
-            passwords: self.passwords.clone(),
-            report: self.report.clone(),
-        }
-    }
 }
 
 fn affordable_connections() -> usize {

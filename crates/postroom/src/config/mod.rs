@@ -6,6 +6,7 @@
 //! its default.
 
 mod accounts;
+mod arguments;
 mod checks;
 mod defaults;
 mod layers;
@@ -25,6 +26,7 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 use accounts::Accounts;
+pub(crate) use arguments::{Overrides, SettingsArguments};
 use listeners::AnonymousSetting;
 pub(crate) use listeners::ListenerError;
 use prefix::Prefix;
@@ -200,19 +202,6 @@ struct Rates {
 #[serde(default, deny_unknown_fields)]
 struct Stop {
     limit_ms: u64,
-}
-
-/// The settings on the command line.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Overrides {
-    pub(crate) set: Vec<String>,
-    pub(crate) data: Option<PathBuf>,
-    pub(crate) listen: Vec<String>,
-    pub(crate) allow_open: bool,
-    pub(crate) capacity: Option<u32>,
-    pub(crate) log_format: Option<LogFormat>,
-    pub(crate) passwords: Option<PathBuf>,
-    pub(crate) report: Option<PathBuf>,
 }
 
 /// Why the settings cannot be loaded.
