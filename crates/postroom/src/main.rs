@@ -5,6 +5,7 @@ mod cert;
 mod check;
 mod command_line;
 mod config;
+mod config_command;
 mod log;
 mod passwords;
 mod report;
@@ -32,6 +33,9 @@ struct Arguments {
 enum Command {
     /// Start the server
     Serve(config::SettingsArguments),
+    /// Check the settings of a server, or print them with their origins
+    #[command(subcommand)]
+    Config(config_command::ConfigCommand),
     /// Add, rename, delete and list accounts, set passwords, block senders; while no server
     /// runs
     Account(account::AccountArguments),
@@ -98,6 +102,7 @@ fn parse() -> Result<Command, Failure> {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => serve::serve(&arguments)?,
+        Command::Config(command) => config_command::config(&command)?,
         Command::Account(arguments) => account::account(&arguments)?,
         Command::Check(arguments) => check::check(&arguments)?,
         Command::Cert(arguments) => cert::cert(&arguments)?,

@@ -21,7 +21,7 @@ use crate::report::ReportFile;
 /// Descriptors reserved for everything but connections: listeners, the store, the log.
 const OTHER_DESCRIPTORS: usize = 64;
 
-/// Why the server did not start, or ended.
+/// Why the server did not start, would not, or ended.
 #[derive(Debug, Error)]
 pub(crate) enum ServeError {
     #[error(transparent)]
@@ -63,6 +63,20 @@ pub(crate) fn serve(arguments: &SettingsArguments) -> Result<(), ServeError> {
     }
 }
 
+/// Refuses settings with which [`serve`] would not start, and opens no port and no folder.
+pub(crate) fn check_settings(config: &Config) -> Result<(), ServeError> {
+    let listeners = config.listeners()?;
+    read_files(config, &listeners).map(|_| ())
+}
+
+/// Reads the files that the settings name.
+fn read_files(
+    config: &Config,
+    listeners: &[ListenerSettings],
+) -> Result<(Option<Passwords>, Option<Certificate>), ServeError> {
+    Ok((passwords::open(&config.passwords)?, config.certificate(listeners)?))
+}
+
 /// Everything that a server needs, with open listeners.
 struct Prepared {
     settings: ServerSettings,
@@ -77,8 +91,7 @@ struct Prepared {
 fn prepare(config: &Config) -> Result<Prepared, ServeError> {
     let listeners = config.listeners()?;
     let signals = CaughtSignals::catch().map_err(ServeError::Signals)?;
-    let passwords = passwords::open(&config.passwords)?;
-    let certificate = config.certificate(&listeners)?;
+    let (passwords, certificate) = read_files(config, &listeners)?;
     // The lock before the ports: a second server in one folder gets that error.
     let folder = DataFolder::open(&config.data)?;
     let mut settings = config.server_settings(&listeners);

@@ -6,12 +6,12 @@ use clap::Args;
 
 use super::{Config, ConfigError, LogFormat};
 
-/// The command line of `postroom serve`.
+/// The command line of `postroom serve`, and of the commands about its settings.
 #[derive(Debug, Args)]
 pub(crate) struct SettingsArguments {
     /// Settings, in TOML; docs/postroom.toml in the source lists all
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     overrides: Overrides,
 }

@@ -9,7 +9,7 @@ use postroom_store::Limits;
 
 use super::{
     Accounts, AnonymousSetting, Board, Channels, Chat, Commit, Config, Connection, DialBack, Disk,
-    Im, Log, LogFormat, Mailbox, Offline, Prefix, ProofSetting, Rates, Stop, Store, Tls,
+    Im, Log, LogFormat, Mailbox, Offline, Origins, Prefix, ProofSetting, Rates, Stop, Store, Tls,
 };
 
 impl Default for Config {
@@ -35,6 +35,7 @@ impl Default for Config {
             tls: Tls::default(),
             connection: Connection::default(),
             stop: Stop::default(),
+            origins: Origins::default(),
         }
     }
 }

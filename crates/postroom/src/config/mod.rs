@@ -2,8 +2,8 @@
 //!
 //! The sources are a file, then the environment, then the command line; each overrides
 //! the one before. The [`Config`] structure is the only definition of the keys, their
-//! types and their defaults: keys of the environment and of `--set` are looked up in
-//! its default.
+//! types, their defaults and their order: keys of the environment and of `--set` are
+//! looked up in its default. It remembers the origin of each value.
 
 mod accounts;
 mod arguments;
@@ -11,6 +11,7 @@ mod checks;
 mod defaults;
 mod layers;
 mod listeners;
+mod origins;
 mod prefix;
 mod sources;
 #[cfg(test)]
@@ -29,8 +30,9 @@ use accounts::Accounts;
 pub(crate) use arguments::{Overrides, SettingsArguments};
 use listeners::AnonymousSetting;
 pub(crate) use listeners::ListenerError;
+use origins::{Origin, Origins};
 use prefix::Prefix;
-use sources::{Keys, one_line, read_file, utf8_pair};
+use sources::{Keys, collect_keys, one_line, read_file, utf8_pair};
 use tls::Tls;
 pub(crate) use tls::TlsError;
 
@@ -60,6 +62,8 @@ pub(crate) struct Config {
     tls: Tls,
     connection: Connection,
     stop: Stop,
+    #[serde(skip)]
+    origins: Origins,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
@@ -219,6 +223,8 @@ pub(crate) enum ConfigError {
     Value { key: String, origin: String, value: String, cause: String },
     #[error("the settings are not accepted: {0}")]
     Invalid(String),
+    #[error("cannot show the settings: {0}")]
+    Show(String),
 }
 
 impl Config {
@@ -232,10 +238,13 @@ impl Config {
         environment: impl Iterator<Item = (String, String)>,
         overrides: &Overrides,
     ) -> Result<Self, ConfigError> {
-        let mut table = match file {
-            Some(path) => read_file(path)?,
-            None => Table::new(),
-        };
+        let (mut table, mut origins) = (Table::new(), Origins::default());
+        if let Some(path) = file {
+            table = read_file(path)?;
+            for (key, _) in collect_keys(&table) {
+                origins.insert(&key, Origin::File(path.to_path_buf()));
+            }
+        }
         let keys = Keys::new();
         for (variable, value) in environment {
             if let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX)
@@ -247,39 +256,33 @@ impl Config {
                     origin: origin.clone(),
                 })?;
                 keys.set(&mut table, key, &value, &origin)?;
+                origins.insert(key, Origin::Environment(variable));
             }
         }
         for setting in &overrides.set {
             let (key, value) =
                 setting.split_once('=').ok_or_else(|| ConfigError::NoValue(setting.clone()))?;
             keys.set(&mut table, key.trim(), value, "--set")?;
+            origins.insert(key.trim(), Origin::CommandLine);
         }
         let config: Self = Value::Table(table)
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError::Invalid(one_line(error.message())))?;
-        config.overridden(overrides).checked()
+        Self { origins, ..config }.overridden(overrides).checked()
     }
 
     fn overridden(mut self, overrides: &Overrides) -> Self {
-        if let Some(data) = &overrides.data {
-            self.data.clone_from(data);
-        }
-        if !overrides.listen.is_empty() {
-            self.listen.clone_from(&overrides.listen);
-        }
-        self.allow_open |= overrides.allow_open;
-        if let Some(passwords) = &overrides.passwords {
-            self.passwords.clone_from(passwords);
-        }
-        if let Some(report) = &overrides.report {
-            self.report.clone_from(report);
-        }
-        if let Some(capacity) = overrides.capacity {
-            self.mailbox.capacity = capacity;
-        }
-        if let Some(format) = overrides.log_format {
-            self.log.format = format;
-        }
+        let Overrides { set: _, data, listen, allow_open, capacity, passwords, report, log_format } =
+            overrides;
+        let origins = &mut self.origins;
+        let listen = Some(listen).filter(|listen| !listen.is_empty());
+        origins.replace("data", &mut self.data, data.as_ref());
+        origins.replace("listen", &mut self.listen, listen);
+        origins.replace("allow_open", &mut self.allow_open, allow_open.then_some(&true));
+        origins.replace("mailbox.capacity", &mut self.mailbox.capacity, capacity.as_ref());
+        origins.replace("passwords", &mut self.passwords, passwords.as_ref());
+        origins.replace("report", &mut self.report, report.as_ref());
+        origins.replace("log.format", &mut self.log.format, log_format.as_ref());
         self
     }
 }

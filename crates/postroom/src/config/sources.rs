@@ -44,11 +44,10 @@ pub(super) struct Keys(pub(super) Vec<(String, Value)>);
 
 impl Keys {
     pub(super) fn new() -> Self {
-        let mut keys = Vec::new();
-        if let Ok(Value::Table(table)) = Value::try_from(Config::default()) {
-            collect_keys(&table, "", &mut keys);
-        }
-        Self(keys)
+        // The defaults can always be written as TOML; the tests compare them with the
+        // documented ones.
+        let defaults = Table::try_from(Config::default()).unwrap_or_default();
+        Self(collect_keys(&defaults))
     }
 
     /// The key of an environment variable, given without its prefix.
@@ -76,13 +75,19 @@ impl Keys {
     }
 }
 
-fn collect_keys(table: &Table, prefix: &str, keys: &mut Vec<(String, Value)>) {
+/// The keys of a table and its sections, dotted, with their values.
+pub(super) fn collect_keys(table: &Table) -> Vec<(String, Value)> {
+    let mut keys = Vec::new();
     for (key, value) in table {
         match value {
-            Value::Table(section) => collect_keys(section, &format!("{prefix}{key}."), keys),
-            value => keys.push((format!("{prefix}{key}"), value.clone())),
+            Value::Table(section) => {
+                let below = collect_keys(section).into_iter();
+                keys.extend(below.map(|(name, value)| (format!("{key}.{name}"), value)));
+            }
+            value => keys.push((key.clone(), value.clone())),
         }
     }
+    keys
 }
 
 /// Inserts a value at its key.

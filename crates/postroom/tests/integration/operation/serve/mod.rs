@@ -1,8 +1,9 @@
-//! `postroom serve`, `postroom account` and `postroom check`: starts, refusals,
-//! output and stops.
+//! `postroom serve`, `postroom account`, `postroom check` and `postroom config`: starts,
+//! refusals, output and stops.
 
 mod accounts;
 mod check;
+mod config;
 mod log;
 mod stop;
 mod store;
@@ -264,6 +265,9 @@ fn errors_of_usage_end_with_2() {
         &["account"],
         &["account", "add"],
         &["account", "drop", "bob"],
+        &["config"],
+        &["config", "check", "--json"],
+        &["config", "show", "--bogus"],
     ];
     for arguments in usage {
         let output = run(arguments, |_| {});
