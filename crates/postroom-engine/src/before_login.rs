@@ -37,6 +37,11 @@ struct Ranked<K> {
 }
 
 impl BeforeLogin {
+    /// Whether a session waits for its login, or its login is under way.
+    pub(crate) fn contains(&self, session: SessionKey) -> bool {
+        self.waiting.contains_key(&session) || self.logging_in.contains_key(&session)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }

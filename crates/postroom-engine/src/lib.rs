@@ -18,6 +18,7 @@
 //!
 //! So transcripts, laws and simulations drive the very object that ships.
 
+mod administration;
 mod announcing;
 mod asking;
 mod backlog;
@@ -77,6 +78,7 @@ use telling::{Telling, TellsLeft};
 use timers::{Deadline, Slot, Timers};
 use turns::Turns;
 
+pub use administration::{AdminAnswer, AdminRequest, Kick, SESSIONS_PAGE, SessionSummary, Status};
 pub use connection::{Broken, Cause};
 pub use dial::Dialled;
 pub use input::Read;
@@ -85,7 +87,10 @@ pub use listener::{Listener, ListenerKey, ListenerName, ListenerOptions, Proof};
 pub use log::{Level, LogLine, What};
 pub use opening::Refused;
 pub use origin::Origin;
-pub use postroom_office::{CreationLimits, CreationRates, LoginLimits};
+pub use postroom_office::{
+    AboutAccounts, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest, AdminTicket,
+    CreationLimits, CreationRates, LoginLimits,
+};
 pub use proxied::HeaderRead;
 pub use settings::{EngineSettings, PeerLimits, ProxySettings, Rate, RateLimits, RecentLimits};
 
@@ -168,6 +173,8 @@ pub enum Output {
     Log(Box<LogLine>),
     /// Add a line to the operator's report.
     Report(Report),
+    /// Tell the operator who asked.
+    Administered(AdminTicket, Box<AdminAnswer>),
 }
 
 impl<S: Store> Engine<S> {

@@ -120,6 +120,7 @@ impl<S: Store> Engine<S> {
             state,
             key,
             peer: peer.into(),
+            since: self.now,
             is_counted,
             account: None,
             front,
@@ -203,7 +204,7 @@ impl<S: Store> Engine<S> {
             && !self.has_untaken_input(session)
         {
             self.before_login.remove(session);
-            self.feed(session, Input::Evicted);
+            self.feed(session, Input::Ended(DropReason::Evicted));
             if let Some(front) = self.sessions.get(session).map(|session| session.front) {
                 self.limit_end(front);
             }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use postroom_model::{Request, SessionKey};
 use postroom_protocol::{Protocol, Timer};
@@ -26,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) state: Box<dyn postroom_protocol::Session>,
     pub(crate) key: SessionKey,
     pub(crate) peer: PeerAddress,
+    /// When it began.
+    pub(crate) since: Instant,
     /// Whether it counts for the limits of its peer.
     pub(crate) is_counted: bool,
     /// The account that it has logged in as, or else tried last; for the log.
@@ -103,6 +106,17 @@ impl Sessions {
 
     pub(crate) fn remove(&mut self, key: SessionKey) -> Option<Session> {
         self.0.get_mut(key.index())?.take_if(|session| session.key == key)
+    }
+
+    /// At most so many sessions from a place on, and the place of the next ones.
+    pub(crate) fn page(
+        &self,
+        from: usize,
+        most: usize,
+    ) -> (impl Iterator<Item = &Session>, Option<usize>) {
+        let end = self.0.len().min(from.saturating_add(most));
+        let next = (end < self.0.len()).then_some(end);
+        (self.0[from.min(end)..end].iter().flatten(), next)
     }
 
     /// The keys of all sessions.

@@ -9,6 +9,8 @@ use std::vec;
 use postroom_model::{Event, Fault, Reply, SessionKey, faulty};
 use postroom_office::{Output, Posts};
 use postroom_protocol::{Input, PostHandling, Reading};
+
+use crate::administration::AdminAnswer;
 use postroom_store::Store;
 
 use crate::Engine;
@@ -82,6 +84,12 @@ impl<S: Store> Engine<S> {
                 }
             }
             Output::Operator(told) => self.log_operator(told),
+            Output::Administered(ticket, answer) => {
+                self.log_change(&answer);
+                let answer = Box::new(AdminAnswer::Accounts(answer));
+                self.outputs.push_back(crate::Output::Administered(ticket, answer));
+            }
+            Output::Expelled(session) => self.end_by_operator(session),
         }
         true
     }

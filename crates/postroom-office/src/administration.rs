@@ -1,7 +1,9 @@
-//! What operators do with accounts: on a running server, or on a store that none uses.
+//! What operators do with accounts: on a running server, or on a store that no server uses.
 
 use postroom_model::{Blocked, Name};
-use postroom_store::{AccountRef, Call, Outcome, PasswordHash, PasswordOf, Standing};
+use postroom_store::{
+    AccountId, AccountRef, AccountSummary, Call, Outcome, PasswordHash, PasswordOf, Standing,
+};
 use thiserror::Error;
 
 /// What is to be done with an account.
@@ -65,6 +67,8 @@ pub enum AccountAnswer {
     Renamed {
         /// The name that the account had.
         from: Name,
+        /// The name that it has.
+        to: Name,
         /// Whether that is reserved.
         is_reserved: bool,
     },
@@ -78,7 +82,10 @@ pub enum AccountAnswer {
         is_reserved: bool,
     },
     /// `Release`.
-    Released,
+    Released {
+        /// The name.
+        name: Name,
+    },
     /// `Block`.
     BlockSet {
         /// The name of the account, as first registered.
@@ -153,25 +160,32 @@ impl AccountRequest {
             Outcome::PasswordRemoved { name, had_password } => {
                 AccountAnswer::PasswordRemoved { name, had_password }
             }
-            Outcome::Renamed { from, is_reserved } => AccountAnswer::Renamed { from, is_reserved },
-            Outcome::Deleted { name, unread, is_reserved } => {
+            Outcome::Renamed { from, is_reserved, .. } => {
+                AccountAnswer::Renamed { from, to: self.new_name().clone(), is_reserved }
+            }
+            Outcome::Deleted { name, unread, is_reserved, .. } => {
                 AccountAnswer::Deleted { name, unread, is_reserved }
             }
-            Outcome::NameReleased => AccountAnswer::Released,
+            Outcome::NameReleased => AccountAnswer::Released { name: self.name.clone() },
             Outcome::BlockSet { name, set } => AccountAnswer::BlockSet { name, set },
             Outcome::BlockedNames(names) => AccountAnswer::Blocked(names),
             outcome => return Err(self.refusal(outcome)),
         })
     }
 
+    /// The name that the account is to have.
+    fn new_name(&self) -> &Name {
+        match &self.command {
+            AccountCommand::Rename(to) => to,
+            _ => &self.name,
+        }
+    }
+
     fn refusal(&self, outcome: Outcome) -> AccountRefusal {
         let name = self.name.clone();
         match (outcome, &self.command) {
             (Outcome::AccountExists { name }, _) => AccountRefusal::Exists(name),
-            (Outcome::NameReserved, AccountCommand::Rename(to)) => {
-                AccountRefusal::Reserved(to.clone())
-            }
-            (Outcome::NameReserved, _) => AccountRefusal::Reserved(name),
+            (Outcome::NameReserved, _) => AccountRefusal::Reserved(self.new_name().clone()),
             (Outcome::HasNoPassword, _) => AccountRefusal::HasNoPassword(name),
             (Outcome::TooManyBlocked, _) => AccountRefusal::TooManyBlocked,
             (Outcome::TooManyAccounts, _) => AccountRefusal::TooManyAccounts,
@@ -180,4 +194,33 @@ impl AccountRequest {
             _ => AccountRefusal::Unknown(name),
         }
     }
+}
+
+/// Tells the answer to one question of an operator from others. The driver chooses it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct AdminTicket(pub usize);
+
+/// What is under way for an operator.
+#[derive(Debug)]
+pub(crate) enum Administered {
+    Account(AccountRequest),
+    Accounts,
+}
+
+/// What came of a question about accounts.
+#[derive(Debug)]
+pub enum AboutAccounts {
+    /// It was carried out, or refused.
+    Account(Result<AccountAnswer, AccountRefusal>),
+    /// A page of accounts and reserved names.
+    Accounts {
+        /// They, in the order of their registration.
+        accounts: Vec<AccountSummary>,
+        /// Where the next page begins, if there is one.
+        next: Option<AccountId>,
+    },
+    /// The store cannot carry it out now.
+    Unavailable,
+    /// The store cannot say whether it was carried out.
+    Unknown,
 }

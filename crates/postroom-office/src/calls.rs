@@ -4,6 +4,7 @@ use postroom_model::{Name, SessionKey};
 use postroom_store::{Call, PAGE_BYTES, Ticket};
 use slab::Slab;
 
+use crate::administration::{AdminTicket, Administered};
 use crate::creations::Reservation;
 
 /// A request of a session.
@@ -25,6 +26,8 @@ pub(crate) enum Origin {
     HandBack,
     /// The lock of an account of the password file.
     Lock(Name),
+    /// A question of an operator.
+    Administration(AdminTicket, Administered),
 }
 
 /// A call under way.

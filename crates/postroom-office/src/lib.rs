@@ -20,6 +20,7 @@ mod file_passwords;
 mod live;
 mod locks;
 mod login;
+mod operators;
 mod output;
 pub mod password;
 mod password_change;
@@ -51,7 +52,9 @@ use password_file::PasswordFile;
 use requests::{Due, Requests};
 use session::{Identity, Session, SpareWork};
 
-pub use administration::{AccountAnswer, AccountCommand, AccountRefusal, AccountRequest};
+pub use administration::{
+    AboutAccounts, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest, AdminTicket,
+};
 pub use check::{Check, Checked};
 pub use checks::LoginLimits;
 pub use creations::{CreationLimits, CreationRates};
@@ -138,8 +141,7 @@ impl<S: Store> Office<S> {
         self.next_generation = generation.wrapping_add(1);
         let purse = self.creations.open(peer);
         let index = self.sessions.insert(Session::new(generation, peer, access, purse));
-        // There are never 2^32 sessions at a time.
-        SessionKey::new(u32::try_from(index).unwrap_or(u32::MAX), generation)
+        key(index, generation)
     }
 
     /// Handles a request of a session; its reply is a later [`Output`].
@@ -448,6 +450,11 @@ impl<S: Store> Office<S> {
             self.store.session_ended(account);
         }
     }
+}
+
+fn key(index: usize, generation: u32) -> SessionKey {
+    // There are never 2^32 sessions at a time.
+    SessionKey::new(u32::try_from(index).unwrap_or(u32::MAX), generation)
 }
 
 fn find(sessions: &mut Slab<Session>, session: SessionKey) -> Option<&mut Session> {

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use postroom_model::{Attendee, Channel, Event, Posted, Reply, SessionKey};
 use postroom_store::Damaged;
 
+use crate::administration::{AboutAccounts, AdminTicket};
+
 /// An output. The driver passes outputs on in the order in which it takes them.
 #[derive(Debug)]
 pub enum Output {
@@ -24,6 +26,10 @@ pub enum Output {
     Left(SessionKey, Channel),
     /// To the operator.
     Operator(Operator),
+    /// To the operator who asked.
+    Administered(AdminTicket, AboutAccounts),
+    /// The session must end: its account has another name, or is gone.
+    Expelled(SessionKey),
 }
 
 /// Posts in channels, for their members.

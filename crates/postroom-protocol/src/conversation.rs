@@ -438,7 +438,7 @@ impl<D: Dialogue> Session for Conversation<D> {
             Input::Dialled(is_connected) => self.dialled(is_connected, outputs),
             Input::Elapsed(timer) => self.elapsed(timer, outputs),
             Input::Written | Input::Continue => self.proceed(outputs),
-            Input::Evicted => self.say_farewell(DropReason::Evicted, outputs),
+            Input::Ended(reason) => self.say_farewell(reason, outputs),
             Input::Stop => self.stop(outputs),
         }
         self.reading(outputs)

@@ -86,9 +86,9 @@ pub enum Input<'a> {
     Elapsed(Timer),
     /// The operating system has accepted all bytes for the peer.
     Written,
-    /// The session is evicted: too many connections wait to log in, and this one has
-    /// waited longest.
-    Evicted,
+    /// The server ends the session: it is [evicted](DropReason::Evicted), or an operator
+    /// ends it.
+    Ended(DropReason),
     /// The server stops: requests under way are still answered, no more are taken.
     Stop,
 }
@@ -191,6 +191,8 @@ pub enum DropReason {
     Unresponsive,
     /// The connection that the server opened back has ended.
     BackStreamEnded,
+    /// An operator ends the session, or has deleted or renamed its account.
+    Kicked,
     /// The server stops.
     Stop,
 }
@@ -210,6 +212,7 @@ impl DropReason {
             Self::OutcomeUnknown => "the store cannot say whether a request was carried out",
             Self::Unresponsive => "the client has not answered a push (im.unanswered_limit_ms)",
             Self::BackStreamEnded => "the connection back to the client has ended",
+            Self::Kicked => "an operator has ended the session",
             Self::Stop => "the server stops",
         }
     }
@@ -223,7 +226,11 @@ impl DropReason {
             | Self::NotRemoved
             | Self::OutcomeUnknown
             | Self::Unresponsive => true,
-            Self::RuleBroken | Self::LogInRefused | Self::BackStreamEnded | Self::Stop => false,
+            Self::RuleBroken
+            | Self::LogInRefused
+            | Self::BackStreamEnded
+            | Self::Kicked
+            | Self::Stop => false,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! out the engine's outputs.
 
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -10,6 +11,7 @@ use postroom_protocol::{Category, Report};
 use postroom_store::{Job, JobDone as _, Store, StoreFailure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
+use crate::administration::{Administration, Administrator};
 use crate::certificate::{Certificate, CertificateError, TlsSettings};
 use crate::commits::{Commits, GATHERING, timestamp};
 use crate::connection::Connections;
@@ -42,6 +44,7 @@ pub struct Server<S: Store> {
     signals: CaughtSignals,
     commits: Commits,
     threads: Threads<S::Job>,
+    administration: Administration,
     pub(crate) listeners: Vec<Listening>,
     /// When connections are accepted again after a shortage.
     pub(crate) accept_again_at: Option<Instant>,
@@ -104,14 +107,18 @@ impl<S: Store> Server<S> {
             listening.push(Listening { bound, key, waiting: true });
         }
         let waker = Waker::new(registry, THREADS).map_err(refused("wake the server"))?;
+        let waker = Arc::new(waker);
         let source = passwords.map(|Passwords { first, source }| {
             engine.use_password_file(first);
             source
         });
         let (tls, files) = certificate.map(|Certificate { first, files }| (first, files)).unzip();
-        let threads =
-            Threads::start(waker, Sources { passwords: source, certificate: files }, housekeeping)
-                .map_err(refused("start a thread"))?;
+        let threads = Threads::start(
+            Arc::clone(&waker),
+            Sources { passwords: source, certificate: files },
+            housekeeping,
+        )
+        .map_err(refused("start a thread"))?;
         let mut server = Self {
             engine,
             stop_limit,
@@ -120,6 +127,7 @@ impl<S: Store> Server<S> {
             signals,
             commits: Commits::new(commits),
             threads,
+            administration: Administration::new(waker),
             listeners: listening,
             accept_again_at: None,
             is_short: false,
@@ -134,6 +142,12 @@ impl<S: Store> Server<S> {
         };
         server.report(Category::General, "server started");
         Ok(server)
+    }
+
+    /// Asks this server, from any thread, while it runs.
+    #[must_use]
+    pub fn administrator(&self) -> Administrator {
+        self.administration.administrator()
     }
 
     /// Serves until a signal asks it to stop, or the store fails.
@@ -160,6 +174,7 @@ impl<S: Store> Server<S> {
             self.begin_stop();
             self.engine.time_passed(self.now);
             self.take_from_threads()?;
+            self.administer();
             self.read_passwords();
             self.commit()?;
             self.perform();
@@ -275,6 +290,9 @@ impl<S: Store> Server<S> {
                 Output::Dial { connection, front, port } => self.dial(connection, front, port),
                 Output::Log(line) => log_line::write(*line),
                 Output::Report(report) => self.reporter.report(&report),
+                Output::Administered(ticket, answer) => {
+                    self.administration.answer(ticket, *answer);
+                }
             }
         }
     }
@@ -351,6 +369,14 @@ impl<S: Store> Server<S> {
                 tracing::info!("the certificate was read; new connections get it");
             }
             Err(error) => tracing::error!("the certificate in use is kept: {error}"),
+        }
+    }
+
+    /// Takes what operators ask.
+    fn administer(&mut self) {
+        self.administration.begin_turn();
+        while let Some((ticket, asked)) = self.administration.next() {
+            self.engine.administer(self.now, ticket, asked);
         }
     }
 

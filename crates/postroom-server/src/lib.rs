@@ -8,6 +8,7 @@
 //! thread too (`commits.rs`): then the loop waits for no sync.
 
 mod accept;
+mod administration;
 mod certificate;
 mod commits;
 mod connection;
@@ -33,6 +34,7 @@ use postroom_engine::Listener;
 use postroom_store::StoreFailure;
 use thiserror::Error;
 
+pub use administration::{Administrator, NotAsked};
 pub use certificate::{Certificate, CertificateError, CertificateFiles, TlsSettings};
 pub use commits::{CommitPath, CommitSettings};
 pub use event_loop::Server;

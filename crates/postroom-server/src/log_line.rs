@@ -88,6 +88,7 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
         | What::LeftOut { .. }
         | What::Joined(_)
         | What::Left(_)
+        | What::Administered { .. }
         | What::Operator(_) => write_of_server(level, what),
     }
 }
@@ -111,6 +112,9 @@ fn write_of_server(level: Level, what: What) {
             log!(level, %name, active, "User has joined");
         }
         What::Left(Attendee { name, active }) => log!(level, %name, active, "User has left"),
+        What::Administered { what, subject } => {
+            log!(level, subject, audit = "administration", "an operator: {what}");
+        }
         What::Operator(told) => write_to_operator(level, &told),
         // Lines of sessions.
         _ => {}

@@ -126,12 +126,12 @@ fn spawn<D: Send + 'static>(
 
 impl<J: Job> Threads<J> {
     pub(crate) fn start(
-        waker: Waker,
+        waker: Arc<Waker>,
         sources: Sources,
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> io::Result<Self> {
         let (told_in, told) = channel();
-        let notifier = Notifier { told: told_in, waker: Arc::new(waker) };
+        let notifier = Notifier { told: told_in, waker };
         let (checks, queue) = channel();
         let queue = Arc::new(Mutex::new(queue));
         let stopping = Arc::new(AtomicBool::new(false));
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn a_panic_of_a_thread_is_told_to_the_event_loop() {
         let mut poll = Poll::new().unwrap();
-        let waker = Waker::new(poll.registry(), Token(0)).unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
         let sources = Sources { passwords: None, certificate: None };
         let mut threads =
             Threads::<postroom_store::MemoryJob>::start(waker, sources, || panic!("a defect"))

@@ -394,6 +394,8 @@ pub enum Outcome {
     },
     /// `Delete`: the account is gone.
     Deleted {
+        /// Which it was.
+        account: AccountId,
         /// The name as first registered.
         name: Name,
         /// Unread messages that are gone with it, leased ones included.
@@ -418,6 +420,8 @@ pub enum Outcome {
     },
     /// `Rename`: done.
     Renamed {
+        /// Which.
+        account: AccountId,
         /// The name that it had.
         from: Name,
         /// Whether that is reserved.

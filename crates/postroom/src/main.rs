@@ -9,6 +9,7 @@ mod config_command;
 mod log;
 mod passwords;
 mod report;
+mod running;
 mod serve;
 
 use std::error::Error;
@@ -36,9 +37,14 @@ enum Command {
     /// Check the settings of a server, or print them with their origins
     #[command(subcommand)]
     Config(config_command::ConfigCommand),
-    /// Add, rename, delete and list accounts, set passwords, block senders; while no server
-    /// runs
+    /// Add, rename, delete and list accounts, set passwords, block senders
     Account(account::AccountArguments),
+    /// Print how a running server is
+    Status(running::ListArguments),
+    /// List the sessions of a running server
+    Sessions(running::ListArguments),
+    /// End the sessions of an account, or of an address
+    Kick(running::KickArguments),
     /// Read the whole store and print the damaged records
     Check(check::CheckArguments),
     /// Make a self-signed certificate and its key, to try TLS
@@ -104,6 +110,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::serve(&arguments)?,
         Command::Config(command) => config_command::config(&command)?,
         Command::Account(arguments) => account::account(&arguments)?,
+        Command::Status(arguments) => running::status(&arguments)?,
+        Command::Sessions(arguments) => running::sessions(&arguments)?,
+        Command::Kick(arguments) => running::kick(&arguments)?,
         Command::Check(arguments) => check::check(&arguments)?,
         Command::Cert(arguments) => cert::cert(&arguments)?,
         Command::Client(client) => run_client(client).map_err(Failure::Client)?,

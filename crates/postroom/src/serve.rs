@@ -1,17 +1,19 @@
 //! `postroom serve`.
 
+use std::error::Error;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_server::{
-    BoundListener, CaughtSignals, Certificate, ListenError, ListenerSettings, Parts, Passwords,
-    Server, ServerError, ServerSettings, bind, raise_descriptor_limit,
+    Administrator, BoundListener, CaughtSignals, Certificate, ListenError, ListenerSettings, Parts,
+    Passwords, Server, ServerError, ServerSettings, bind, raise_descriptor_limit,
 };
 use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket, Timestamp};
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
-use thiserror::Error;
+use postroom_web::{AdminSocket, AdminThread};
 
 use crate::config::{Config, ConfigError, ListenerError, SettingsArguments, TlsError};
 use crate::log;
@@ -22,7 +24,7 @@ use crate::report::ReportFile;
 const OTHER_DESCRIPTORS: usize = 64;
 
 /// Why the server did not start, would not, or ended.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -116,12 +118,27 @@ impl Prepared {
         let reporter = Box::new(report);
         let parts = Parts { settings, store, listeners, signals, passwords, certificate, reporter };
         let server = Server::new(parts, move || checkpointer.run())?;
+        let administration = administer(&config.data, server.administrator());
         announce(&announcement).map_err(ServeError::Output)?;
         tracing::info!(data = %config.data.display(), "ready");
-        server.run()?;
+        let ended = server.run();
+        if let Some(administration) = administration {
+            administration.stop();
+        }
+        ended?;
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Opens the socket for operators. Without it the server still serves its clients.
+fn administer(folder: &Path, administrator: Administrator) -> Option<AdminThread> {
+    let open = || -> Result<AdminThread, Box<dyn Error>> {
+        Ok(AdminSocket::open(folder)?.serve(administrator)?)
+    };
+    open()
+        .inspect_err(|error| tracing::warn!("the server cannot be asked by operators: {error}"))
+        .ok()
 }
 
 /// Resets the latest text of the board to none.

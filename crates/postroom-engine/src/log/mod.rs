@@ -137,6 +137,13 @@ pub enum What {
     Left(Attendee),
     /// What the office tells the operator.
     Operator(Operator),
+    /// An operator has done something.
+    Administered {
+        /// What, in words.
+        what: &'static str,
+        /// With which account, or whose sessions.
+        subject: String,
+    },
 }
 
 /// What the lines of a peer count for: its address, or with IPv6 its /48. What floods easily
@@ -336,6 +343,11 @@ impl<S: Store> Engine<S> {
             Operator::AllLocked | Operator::PasswordsInTime => Level::Info,
         };
         self.log(level, None, What::Operator(told));
+    }
+
+    /// An operator has done something.
+    pub(crate) fn log_administered(&mut self, what: &'static str, subject: String) {
+        self.log(Level::Info, None, What::Administered { what, subject });
     }
 
     /// Logs the ends of the sessions that are left when the server ends, and what was

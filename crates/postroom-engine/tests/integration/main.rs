@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test it is the failure")]
 
 mod access;
+mod administration;
 mod announcements;
 mod busy_channels;
 mod clients;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use postroom_model::{Access, Request};
 use postroom_protocol::{
-    Close, Input, Login, Outputs, PostHandling, Protocol, Reading, Session, Settings, Stream, Timer,
+    Close, DropReason, Input, Login, Outputs, PostHandling, Protocol, Reading, Session, Settings,
+    Stream, Timer,
 };
 
 use super::judge::Judge;
@@ -143,7 +144,7 @@ impl Bench {
                 self.feed(Input::Stop);
             }
             b'v' if !matches!(self.login, Some(Login::Done | Login::UnderWay)) => {
-                self.feed(Input::Evicted);
+                self.feed(Input::Ended(DropReason::Evicted));
             }
             b'z' => self.is_stalled = !self.is_stalled,
             b'+' => self.proof = true,

@@ -458,7 +458,7 @@ impl Session for Board {
                     self.drop_client(DropReason::LogInLimit, outputs);
                 }
             }
-            Input::Evicted => self.drop_client(DropReason::Evicted, outputs),
+            Input::Ended(reason) => self.drop_client(reason, outputs),
             Input::Reply(reply) => self.reply(reply, outputs),
             Input::Event(Event::Missed { channel, missed }) => {
                 if self.shows_posts() {

@@ -3,13 +3,24 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
-use postroom_engine::{Broken, ListenerKey, ListenerOptions, Refused};
+use postroom_engine::{
+    AdminAnswer, AdminRequest, AdminTicket, Broken, ListenerKey, ListenerOptions, Refused,
+};
 
 use super::Driver;
 use crate::disk::Disk;
 use crate::peer::{Peer, PeerKey, Sent};
 
 impl<D: Disk> Driver<D> {
+    /// An operator asks, and gets the answer.
+    pub fn administer(&mut self, request: AdminRequest) -> AdminAnswer {
+        let ticket = AdminTicket(self.asks);
+        self.engine.administer(self.now, ticket, request);
+        self.settle();
+        let place = self.administered.iter().position(|(to, _)| *to == ticket);
+        self.administered.swap_remove(place.expect("each question is answered")).1
+    }
+
     /// Whether a client listens for a connection back.
     pub fn listens(&self, key: PeerKey) -> bool {
         self.peers[key.0].listens

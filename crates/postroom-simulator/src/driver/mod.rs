@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use postroom_engine::{
-    ConnectionKey, Dialled, Engine, EngineSettings, Listener, ListenerKey, ListenerOptions, Output,
-    Read, What,
+    AdminAnswer, AdminTicket, ConnectionKey, Dialled, Engine, EngineSettings, Listener,
+    ListenerKey, ListenerOptions, Output, Read, What,
 };
 use postroom_office::Check;
 use postroom_office::password::{Checker, SALT_BYTES};
@@ -65,6 +65,8 @@ pub struct Driver<D: Disk = MemoryDisk> {
     /// The store has lost track of its disk: nothing more is done.
     pub failure: Option<StoreFailure>,
     checker: Checker,
+    /// What operators were told.
+    pub(crate) administered: Vec<(AdminTicket, AdminAnswer)>,
 }
 
 impl Driver {
@@ -98,6 +100,7 @@ impl<D: Disk> Driver<D> {
             reports: Vec::new(),
             failure: None,
             checker: cheap_checker(),
+            administered: Vec::new(),
         }
     }
 
@@ -293,6 +296,9 @@ impl<D: Disk> Driver<D> {
                     // The socket had no room: more may have waited for it.
                     let is_unwritten = peer.tls.as_ref().is_some_and(|tls| tls.has_unwritten());
                     peer.is_cut_off |= !peer.is_half_closed && (peer.window == 0 || is_unwritten);
+                }
+                Output::Administered(ticket, answer) => {
+                    self.administered.push((ticket, *answer));
                 }
                 Output::Dial { connection, front, port } => {
                     let front = self.live[&front];

@@ -110,7 +110,7 @@ impl Planner<'_> {
         self.operations.push(Operation::RenameAccount { account, call: self.call });
         // A recipient that was found before this call may have another name.
         self.has_evicted = true;
-        Outcome::Renamed { from: earlier, is_reserved }
+        Outcome::Renamed { account, from: earlier, is_reserved }
     }
 
     /// Blocks a sender, or no longer.
@@ -195,7 +195,7 @@ impl Planner<'_> {
         }
         self.take_password(account);
         self.set_state(account, if is_reserved { State::Reserved } else { State::Released });
-        Outcome::Deleted { name, unread, is_reserved }
+        Outcome::Deleted { account, name, unread, is_reserved }
     }
 
     pub(super) fn release_name(&mut self, name: &Name) -> Outcome {

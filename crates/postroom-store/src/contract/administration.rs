@@ -79,7 +79,7 @@ pub(super) fn a_renamed_account_keeps_what_it_has_and_what_it_has_written<F: Fix
         assert!(is_refused, "{outcome:?}");
     }
     match desk.call(rename("BOB", "Robert")) {
-        Outcome::Renamed { from, is_reserved: true } => assert_eq!(from.as_str(), "bob"),
+        Outcome::Renamed { from, is_reserved: true, .. } => assert_eq!(from.as_str(), "bob"),
         other => panic!("{other:?}"),
     }
     for _ in 0..2 {

@@ -51,7 +51,7 @@ pub(super) fn a_deleted_account_leaves_nothing_to_its_successor<F: Fixture>(fixt
     desk.append(bob, "bob", "two");
     desk.append(bob, "ann", "written by bob");
     match desk.call(delete("bob")) {
-        Outcome::Deleted { name, unread: 2, is_reserved: false } => {
+        Outcome::Deleted { name, unread: 2, is_reserved: false, .. } => {
             assert_eq!(name.as_str(), "Bob");
         }
         other => panic!("{other:?}"),

@@ -85,7 +85,7 @@ impl Books {
                 Account { is_reserved, is_deleted: true, ..Account::new(earlier.clone()) };
             self.accounts.push(reserved);
         }
-        Outcome::Renamed { from: earlier, is_reserved }
+        Outcome::Renamed { account: id, from: earlier, is_reserved }
     }
 
     pub(super) fn block(&mut self, account: AccountId, sender: Name, is_blocked: bool) -> Outcome {
@@ -117,7 +117,7 @@ impl Books {
         let mailbox = BTreeMap::new();
         let (password, is_deleted) = (None, true);
         *account = Account { name: name.clone(), password, is_deleted, is_reserved, mailbox };
-        Outcome::Deleted { name, unread, is_reserved }
+        Outcome::Deleted { account: id, name, unread, is_reserved }
     }
 
     pub(super) fn is_reserved(&self, name: &Name) -> bool {

@@ -1,19 +1,22 @@
-//! Where the commands are carried out.
+//! Where the commands are carried out: by the running server, or on the store of a folder
+//! that no server uses.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use postroom_model::Name;
-use postroom_office::{AccountAnswer, AccountCommand, AccountRequest};
-use postroom_store::{
-    AccountId, AccountSummary, Call, Completion, Outcome, Store as _, Ticket, Timestamp,
-};
+use postroom_store::{AccountId, Call, Completion, Outcome, Store as _, Ticket, Timestamp};
 use postroom_store_sqlite::{Checkpointer, DataFolder, SqliteStore};
+use postroom_web::{AccountDone, AccountOrder, AccountPage, AdminClient};
 
-use super::{AccountArguments, AccountError};
+use super::AccountError;
 use crate::config::Config;
 
-/// The store in which the commands are carried out.
-pub(super) struct Desk {
+pub(super) enum Desk {
+    Server(AdminClient),
+    Folder(Box<Folder>),
+}
+
+/// The store of a folder.
+pub(super) struct Folder {
     store: SqliteStore,
     // Kept until the store is closed, although so few changes never need a checkpoint.
     _checkpointer: Checkpointer,
@@ -21,38 +24,54 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn open(config: &Config) -> Result<Self, AccountError> {
+        if let Some(server) = AdminClient::connect(&config.data)? {
+            return Ok(Self::Server(server));
+        }
         let folder = DataFolder::open_existing(&config.data)?;
         let (store, checkpointer) = SqliteStore::open(folder, config.limits())?;
-        Ok(Self { store, _checkpointer: checkpointer })
+        Ok(Self::Folder(Box::new(Folder { store, _checkpointer: checkpointer })))
     }
 
-    pub(super) fn ask(
-        &mut self,
-        arguments: &AccountArguments,
-        name: &Name,
-        command: AccountCommand,
-    ) -> Result<AccountAnswer, AccountError> {
-        let request = AccountRequest { name: name.clone(), command };
-        let outcome = self.call(request.call())?;
-        request.answer(outcome).map_err(|refusal| arguments.refused(&request.command, refusal))
-    }
-
-    /// How many damaged records were left out. They do not prevent the commands.
-    pub(super) fn damaged(&mut self) -> usize {
-        self.store.take_damaged().len()
-    }
-
-    /// A page of accounts and reserved names, and where the next one begins.
-    pub(super) fn accounts(
-        &mut self,
-        from: AccountId,
-    ) -> Result<(Vec<AccountSummary>, Option<AccountId>), AccountError> {
-        match self.call(Call::ListAccounts { from })? {
-            Outcome::Accounts { accounts, next } => Ok((accounts, next)),
-            outcome => unreachable!("accounts are listed: {outcome:?}"),
+    /// Carries an order out.
+    pub(super) fn ask(&mut self, order: AccountOrder) -> Result<AccountDone, AccountError> {
+        match self {
+            Self::Server(server) => Ok(server.post("/v1/account", &order)?),
+            Self::Folder(folder) => {
+                let request = order.request().map_err(AccountError::refused)?;
+                let outcome = folder.call(request.call())?;
+                let answer = request.answer(outcome);
+                answer.map(Into::into).map_err(|refusal| AccountError::refused(refusal.into()))
+            }
         }
     }
 
+    /// How many damaged records were left out. They do not prevent the commands. A server
+    /// has told of them in its log.
+    pub(super) fn damaged(&mut self) -> usize {
+        match self {
+            Self::Server(_) => 0,
+            Self::Folder(folder) => folder.store.take_damaged().len(),
+        }
+    }
+
+    /// A page of accounts and reserved names.
+    pub(super) fn accounts(&mut self, from: u32) -> Result<AccountPage, AccountError> {
+        match self {
+            Self::Server(server) => Ok(server.get(&format!("/v1/accounts?from={from}"))?),
+            Self::Folder(folder) => {
+                match folder.call(Call::ListAccounts { from: AccountId(from) })? {
+                    Outcome::Accounts { accounts, next } => Ok(AccountPage {
+                        accounts: accounts.into_iter().map(Into::into).collect(),
+                        next: next.map(|next| next.0),
+                    }),
+                    outcome => unreachable!("accounts are listed: {outcome:?}"),
+                }
+            }
+        }
+    }
+}
+
+impl Folder {
     /// Makes one call of a store that completes it at once.
     fn call(&mut self, call: Call) -> Result<Outcome, AccountError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

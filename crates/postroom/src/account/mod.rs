@@ -1,4 +1,5 @@
-//! `postroom account`: accounts while no server runs.
+//! `postroom account`: accounts, on a running server or in the folder of one that does not
+//! run.
 
 mod desk;
 mod list;
@@ -11,14 +12,14 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use postroom_client::ClientError;
 use postroom_model::{Name, NameError, PasswordError};
-use postroom_office::password::HashError;
-use postroom_office::{AccountCommand as Command, AccountRefusal};
 use postroom_store::StoreFailure;
 use postroom_store_sqlite::OpenError;
+use postroom_web::{AccountOrder, ClientError as AdminError, Problem};
 use thiserror::Error;
 
 use crate::config::{Config, ConfigError, Overrides};
 use desk::Desk;
+use password::read_password;
 use words::{Done, InFile};
 
 /// The command line of `postroom account`.
@@ -113,10 +114,10 @@ pub(crate) enum AccountError {
     Store(#[from] StoreFailure),
     #[error("\"{name}\" is not a name: {cause}")]
     Name { name: String, cause: NameError },
-    #[error("{0}")]
-    Refused(AccountRefusal),
-    #[error("{refusal}; {what} with: {hint}")]
-    Hint { refusal: AccountRefusal, what: &'static str, hint: String },
+    #[error(transparent)]
+    Server(#[from] AdminError),
+    #[error("{problem}; {what} with: {hint}")]
+    Hint { problem: AdminError, what: &'static str, hint: String },
     #[error(transparent)]
     PasswordFile(#[from] ClientError),
     #[error("cannot ask for the password: {0}; give it with --password-file")]
@@ -125,10 +126,6 @@ pub(crate) enum AccountError {
     Password(#[from] PasswordError),
     #[error("the two passwords differ; nothing was changed")]
     Differ,
-    #[error("cannot make a salt: {0}")]
-    Salt(io::Error),
-    #[error(transparent)]
-    Hash(#[from] HashError),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
 }
@@ -149,7 +146,8 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> 
     match &arguments.command {
         AccountCommand::List { json } => list::accounts(&mut desk, *json),
         AccountCommand::Blocked { name, json } => {
-            list::blocked(&mut desk, arguments, &parse_name(name)?, *json)
+            list::blocked(&mut desk, &parse_name(name)?, *json)
+                .map_err(|error| arguments.advise(error, None))
         }
         AccountCommand::Change(change) => {
             let done = change.carry_out(&mut desk, arguments)?;
@@ -159,31 +157,35 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> 
     }
 }
 
+impl AccountError {
+    /// A running server and a store refuse in the same words.
+    fn refused(problem: Problem) -> Self {
+        Self::Server(AdminError::Refused(problem))
+    }
+}
+
 impl AccountArguments {
-    /// Why a command was refused, and what to do about it.
-    fn refused(&self, command: &Command, refusal: AccountRefusal) -> AccountError {
-        let is_to_change =
-            matches!(command, Command::RemovePassword | Command::Rename(_) | Command::Delete);
-        let (what, command) = match &refusal {
-            AccountRefusal::Unknown(_) if is_to_change => {
-                ("list the accounts", "account list".to_owned())
-            }
-            AccountRefusal::Exists(name) => {
-                ("change its password", format!("account passwd {name}"))
-            }
-            AccountRefusal::Unknown(name) => ("add it", format!("account add {name}")),
-            AccountRefusal::Reserved(name) => ("release it", format!("account release {name}")),
-            AccountRefusal::NotReserved(_) => {
-                ("list accounts and reserved names", "account list".to_owned())
-            }
-            AccountRefusal::HasNoPassword(name) => {
-                ("give it one", format!("account passwd {name}"))
-            }
-            AccountRefusal::TooManyBlocked
-            | AccountRefusal::TooManyAccounts
-            | AccountRefusal::DiskFull => return AccountError::Refused(refusal),
+    /// What to do about a refusal.
+    fn advise(&self, error: AccountError, change: Option<&Change>) -> AccountError {
+        let AccountError::Server(AdminError::Refused(problem)) = error else {
+            return error;
         };
-        AccountError::Hint { refusal, what, hint: self.hint(&command) }
+        let is_to_change = matches!(
+            change,
+            Some(Change::RemovePassword(_) | Change::Rename { .. } | Change::Delete(_))
+        );
+        let name = problem.account.as_deref().unwrap_or_default();
+        let (what, command) = match problem.problem.as_str() {
+            "account-exists" => ("change its password", format!("account passwd {name}")),
+            "no-such-account" if is_to_change => ("list the accounts", "account list".to_owned()),
+            "no-such-account" => ("add it", format!("account add {name}")),
+            "name-reserved" => ("release it", format!("account release {name}")),
+            "name-not-reserved" => ("list accounts and reserved names", "account list".to_owned()),
+            "no-password" => ("give it one", format!("account passwd {name}")),
+            _ => return AccountError::refused(problem),
+        };
+        let problem = AdminError::Refused(problem);
+        AccountError::Hint { problem, what, hint: self.hint(&command) }
     }
 
     /// A command of this program for the same store, as a shell command line.
@@ -214,9 +216,9 @@ impl Change {
     ) -> Result<Done, AccountError> {
         let (name, in_file) = self.subject();
         let name = parse_name(name)?;
-        let command = self.command()?;
-        let answer = desk.ask(arguments, &name, command.clone())?;
-        Ok(Done { what: words::done(arguments, &name, &command, &answer), name, in_file })
+        let order = self.order(name.to_string())?;
+        let done = desk.ask(order).map_err(|error| arguments.advise(error, Some(self)))?;
+        Ok(Done { what: words::done(arguments, &done), name, in_file })
     }
 
     /// Whose account it is, and what the change means for its line in the password file.
@@ -235,24 +237,22 @@ impl Change {
     }
 
     /// What is to be done; asks for the password, if there is to be one.
-    fn command(&self) -> Result<Command, AccountError> {
-        let block = |sender, is_blocked| {
-            parse_name(sender).map(|sender| Command::Block { sender, is_blocked })
+    fn order(&self, account: String) -> Result<AccountOrder, AccountError> {
+        let name = |word| parse_name(word).map(|name| name.to_string());
+        let password = |arguments: &PasswordArguments| {
+            read_password(arguments.password_file.as_deref())
+                .map(|password| String::from_utf8_lossy(password.as_bytes()).into_owned())
         };
-        match self {
-            Self::Add(PasswordArguments { password_file, .. }) => {
-                password::hashed(password_file.as_deref()).map(Command::Add)
-            }
-            Self::Passwd(PasswordArguments { password_file, .. }) => {
-                password::hashed(password_file.as_deref()).map(Command::SetPassword)
-            }
-            Self::RemovePassword(_) => Ok(Command::RemovePassword),
-            Self::Rename { to, .. } => parse_name(to).map(Command::Rename),
-            Self::Delete(_) => Ok(Command::Delete),
-            Self::Release(_) => Ok(Command::Release),
-            Self::Block(BlockArguments { sender, .. }) => block(sender, true),
-            Self::Unblock(BlockArguments { sender, .. }) => block(sender, false),
-        }
+        Ok(match self {
+            Self::Add(of) => AccountOrder::Add { account, password: password(of)? },
+            Self::Passwd(of) => AccountOrder::Passwd { account, password: password(of)? },
+            Self::RemovePassword(_) => AccountOrder::RemovePassword { account },
+            Self::Rename { to, .. } => AccountOrder::Rename { account, to: name(to)? },
+            Self::Delete(_) => AccountOrder::Delete { account },
+            Self::Release(_) => AccountOrder::Release { account },
+            Self::Block(of) => AccountOrder::Block { account, sender: name(&of.sender)? },
+            Self::Unblock(of) => AccountOrder::Unblock { account, sender: name(&of.sender)? },
+        })
     }
 }
 

@@ -5,19 +5,11 @@ use std::path::Path;
 
 use postroom_client::password_from_file;
 use postroom_model::Password;
-use postroom_office::password;
-use postroom_store::PasswordHash;
 
 use super::AccountError;
 
-/// Hashes a password from a file, from a terminal or from a pipe.
-pub(super) fn hashed(file: Option<&Path>) -> Result<PasswordHash, AccountError> {
-    let salt = postroom_server::salt().map_err(AccountError::Salt)?;
-    Ok(password::hash(&read_password(file)?, salt)?)
-}
-
 /// Reads a password from a file, from a terminal without echo, or from a pipe.
-fn read_password(file: Option<&Path>) -> Result<Password, AccountError> {
+pub(super) fn read_password(file: Option<&Path>) -> Result<Password, AccountError> {
     match file {
         Some(path) => Ok(password_from_file(path)?),
         None if io::stdin().is_terminal() => ask_twice(),

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use postroom_model::{Blocked, Name};
-use postroom_office::{AccountAnswer, AccountCommand};
+use postroom_model::Name;
+use postroom_web::AccountDone;
 
 use super::AccountArguments;
 use crate::passwords;
@@ -27,14 +27,9 @@ pub(super) enum InFile {
     Nothing,
 }
 
-/// What a command has done, in one sentence.
-pub(super) fn done(
-    arguments: &AccountArguments,
-    name: &Name,
-    command: &AccountCommand,
-    answer: &AccountAnswer,
-) -> String {
-    let reserved = |name: &Name, is_reserved| {
+/// What an order has come to, in one sentence.
+pub(super) fn done(arguments: &AccountArguments, done: &AccountDone) -> String {
+    let reserved = |name: &str, is_reserved| {
         let hint = arguments.hint(&format!("account release {name}"));
         if is_reserved {
             format!("; the name {name} is reserved until: {hint}")
@@ -42,46 +37,40 @@ pub(super) fn done(
             String::new()
         }
     };
-    match answer {
-        AccountAnswer::Added { name } => {
-            format!("added the account {name} with a password")
+    match done {
+        AccountDone::Added { account } => format!("added the account {account} with a password"),
+        AccountDone::PasswordSet { account, had_password: true } => {
+            format!("changed the password of the account {account}")
         }
-        AccountAnswer::PasswordSet { name, had_password: true } => {
-            format!("changed the password of the account {name}")
+        AccountDone::PasswordSet { account, had_password: false } => {
+            format!("set a password for the account {account}, which had none")
         }
-        AccountAnswer::PasswordSet { name, had_password: false } => {
-            format!("set a password for the account {name}, which had none")
+        AccountDone::PasswordRemoved { account, had_password: true } => {
+            format!("removed the password of the account {account}")
         }
-        AccountAnswer::PasswordRemoved { name, had_password: true } => {
-            format!("removed the password of the account {name}")
+        AccountDone::PasswordRemoved { account, had_password: false } => {
+            format!("the account {account} had no password")
         }
-        AccountAnswer::PasswordRemoved { name, had_password: false } => {
-            format!("the account {name} had no password")
+        AccountDone::Renamed { account, to, is_reserved } => {
+            format!("renamed the account {account} to {to}{}", reserved(account, *is_reserved))
         }
-        AccountAnswer::Renamed { from, is_reserved } => {
-            let to = match command {
-                AccountCommand::Rename(to) => to,
-                _ => name,
-            };
-            format!("renamed the account {from} to {to}{}", reserved(from, *is_reserved))
-        }
-        AccountAnswer::Deleted { name, unread, is_reserved } => {
+        AccountDone::Deleted { account, unread, is_reserved } => {
             let messages = if *unread == 1 { "message" } else { "messages" };
-            let reserved = reserved(name, *is_reserved);
-            format!("deleted the account {name} and {unread} unread {messages}{reserved}")
+            let reserved = reserved(account, *is_reserved);
+            format!("deleted the account {account} and {unread} unread {messages}{reserved}")
         }
-        AccountAnswer::Released => format!("the name {name} can be registered again"),
-        AccountAnswer::BlockSet { name, set: Blocked { sender, is_blocked, is_new } } => {
+        AccountDone::Released { account } => format!("the name {account} can be registered again"),
+        AccountDone::BlockSet { account, sender, is_blocked, is_new } => {
             match (is_blocked, is_new) {
                 (true, true) => {
-                    format!("{name} has blocked {sender}: messages from it are refused")
+                    format!("{account} has blocked {sender}: messages from it are refused")
                 }
-                (true, false) => format!("{name} has blocked {sender} already"),
-                (false, true) => format!("{name} has unblocked {sender}"),
-                (false, false) => format!("{name} has not blocked {sender}"),
+                (true, false) => format!("{account} has blocked {sender} already"),
+                (false, true) => format!("{account} has unblocked {sender}"),
+                (false, false) => format!("{account} has not blocked {sender}"),
             }
         }
-        AccountAnswer::Blocked(_) => String::new(),
+        AccountDone::Blocked { senders } => senders.join(" "),
     }
 }
 

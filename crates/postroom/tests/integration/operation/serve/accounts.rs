@@ -1,4 +1,4 @@
-//! `postroom account`: accounts with passwords, while no server runs.
+//! `postroom account` on the folder of a server that does not run.
 
 use std::fs;
 use std::io::{Seek, Write};
@@ -219,17 +219,6 @@ fn what_cannot_be_done_with_an_account_is_reported_in_one_sentence() {
         assert!(!stderr.contains("a\u{7}b"), "{stderr}");
     }
     assert_eq!(account(&data, &["list"]).1, format!("{HEADER}\ndora\t0\tpassword\n"));
-}
-
-#[test]
-fn accounts_are_left_alone_while_a_server_runs() {
-    let server = Server::start();
-    for arguments in [&["list"][..], &["add", "dora"], &["passwd", "dora"]] {
-        let (done, stdout, stderr) = account_typing(server.data(), arguments, "secret\n");
-        assert!(!done && stdout.is_empty(), "{arguments:?}");
-        assert_eq!(stderr.lines().count(), 1, "{stderr}");
-        assert!(stderr.contains("in use"), "{stderr}");
-    }
 }
 
 #[test]

@@ -20,14 +20,16 @@ fn check(data: &Path) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// All files of a folder, with their contents and modification times.
+/// All files of a folder, with their contents and modification times; not the socket of a
+/// server.
 fn files(data: &Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
     let entry = |entry: fs::DirEntry| {
         let modified = entry.metadata().unwrap().modified().unwrap();
         let name = entry.file_name().into_string().unwrap();
         (name, (fs::read(entry.path()).unwrap(), modified))
     };
-    fs::read_dir(data).unwrap().map(Result::unwrap).map(entry).collect()
+    let is_file = |entry: &fs::DirEntry| entry.file_type().unwrap().is_file();
+    fs::read_dir(data).unwrap().map(Result::unwrap).filter(is_file).map(entry).collect()
 }
 
 /// The same, and checks that it changes no file.

@@ -1,0 +1,198 @@
+//! What operators ask of a running server.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use ipnet::IpNet;
+use postroom_model::{Blocked, Name, SessionKey};
+use postroom_office::{AboutAccounts, AccountAnswer, AccountRequest, AdminTicket};
+use postroom_protocol::{DropReason, Input};
+use postroom_store::{AccountId, Store};
+
+use crate::connection::{Connection, Phase};
+use crate::listener::ListenerName;
+use crate::session::Session;
+use crate::{Engine, Output};
+
+/// Sessions that [`AdminRequest::Sessions`] tells at a time.
+pub const SESSIONS_PAGE: usize = 1_000;
+
+/// A question of an operator, or a command.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AdminRequest {
+    /// Do something with an account.
+    Account(AccountRequest),
+    /// Tell accounts and reserved names, a page at a time.
+    Accounts {
+        /// Where to begin.
+        from: AccountId,
+    },
+    /// Tell how the server is.
+    Status,
+    /// Tell the sessions, a page at a time.
+    Sessions {
+        /// Where to begin.
+        from: usize,
+    },
+    /// End sessions.
+    Kick(Kick),
+}
+
+/// Whose sessions end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kick {
+    /// Those of an account.
+    Account(Name),
+    /// Those of addresses.
+    Addresses(IpNet),
+}
+
+/// What an operator is told.
+#[derive(Debug)]
+pub enum AdminAnswer {
+    /// What came of a question about accounts.
+    Accounts(AboutAccounts),
+    /// How the server is.
+    Status(Status),
+    /// A page of sessions.
+    Sessions {
+        /// They, in no particular order.
+        sessions: Vec<SessionSummary>,
+        /// Where the next page begins, if there is one.
+        next: Option<usize>,
+    },
+    /// So many sessions end.
+    Kicked(usize),
+}
+
+/// How a server is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Status {
+    /// Connections that there are.
+    pub connections: usize,
+    /// Connections that there may be.
+    pub connections_max: usize,
+    /// Connections that wait for their login.
+    pub before_login: usize,
+    /// Bytes that wait for clients.
+    pub output_bytes: usize,
+    /// Calls to the store that have not completed.
+    pub calls_under_way: usize,
+}
+
+/// A session, as operators see it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SessionSummary {
+    /// The account that it has logged in as, or else tried last.
+    pub account: Option<String>,
+    /// Whether it waits for its login.
+    pub is_before_login: bool,
+    /// Where its client is.
+    pub peer: SocketAddr,
+    /// Its listener.
+    pub listener: ListenerName,
+    /// How long there has been one.
+    pub age: Duration,
+    /// Bytes that wait for its client.
+    pub output_bytes: usize,
+}
+
+impl<S: Store> Engine<S> {
+    /// Takes a question or command of an operator. The answer is an
+    /// [`Output::Administered`] with this ticket.
+    pub fn administer(&mut self, now: Instant, ticket: AdminTicket, asked: AdminRequest) {
+        self.now = now;
+        let answer = match asked {
+            AdminRequest::Account(request) => return self.office.administer(ticket, request),
+            AdminRequest::Accounts { from } => return self.office.list_accounts(ticket, from),
+            AdminRequest::Status => AdminAnswer::Status(self.status()),
+            AdminRequest::Sessions { from } => self.session_page(from),
+            AdminRequest::Kick(kick) => AdminAnswer::Kicked(self.kick(&kick)),
+        };
+        self.outputs.push_back(Output::Administered(ticket, Box::new(answer)));
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            connections: self.connections.len(),
+            connections_max: self.settings.connections_max,
+            before_login: self.before_login.len(),
+            output_bytes: self.held_bytes,
+            calls_under_way: self.office.calls_under_way(),
+        }
+    }
+
+    fn session_page(&self, from: usize) -> AdminAnswer {
+        let (page, next) = self.sessions.page(from, SESSIONS_PAGE);
+        let sessions = page.map(|session| self.summary(session)).collect();
+        AdminAnswer::Sessions { sessions, next }
+    }
+
+    fn summary(&self, session: &Session) -> SessionSummary {
+        let connection = self.connections.get(session.front.index());
+        let front = connection.map_or(0, Connection::held);
+        SessionSummary {
+            account: session.account.as_ref().map(ToString::to_string),
+            is_before_login: self.before_login.contains(session.key),
+            peer: session.origin().peer,
+            listener: session.listener_name,
+            age: self.now.saturating_duration_since(session.since),
+            output_bytes: front + session.queued_bytes,
+        }
+    }
+
+    /// Ends sessions; returns how many.
+    fn kick(&mut self, kick: &Kick) -> usize {
+        let is_of = |session: &Session| match kick {
+            Kick::Account(name) => {
+                let account =
+                    session.account.as_deref().and_then(|account| Name::new(account).ok());
+                account.as_ref() == Some(name) && !self.before_login.contains(session.key)
+            }
+            Kick::Addresses(prefix) => prefix.contains(&session.peer.ip),
+        };
+        let sessions = self.sessions.keys().into_iter();
+        let is_open = |session: &Session| {
+            let front = self.connections.get(session.front.index());
+            front.is_some_and(|connection| connection.phase == Phase::Open)
+        };
+        let is_meant = |session: &Session| is_open(session) && is_of(session);
+        let kicked: Vec<_> =
+            sessions.filter(|key| self.sessions.get(*key).is_some_and(is_meant)).collect();
+        for session in &kicked {
+            self.end_by_operator(*session);
+        }
+        let subject = match kick {
+            Kick::Account(name) => name.to_string(),
+            Kick::Addresses(prefix) => prefix.to_string(),
+        };
+        self.log_administered("sessions ended", subject);
+        kicked.len()
+    }
+
+    /// Logs what an operator has changed.
+    pub(crate) fn log_change(&mut self, about: &AboutAccounts) {
+        let AboutAccounts::Account(Ok(answer)) = about else {
+            return;
+        };
+        let (what, name) = match answer {
+            AccountAnswer::Added { name } => ("account added", name),
+            AccountAnswer::PasswordSet { name, .. } => ("password set", name),
+            AccountAnswer::PasswordRemoved { name, .. } => ("password removed", name),
+            AccountAnswer::Renamed { from, .. } => ("account renamed", from),
+            AccountAnswer::Deleted { name, .. } => ("account deleted", name),
+            AccountAnswer::Released { name } => ("name released", name),
+            AccountAnswer::BlockSet { name, set: Blocked { is_blocked: true, .. } } => {
+                ("sender blocked", name)
+            }
+            AccountAnswer::BlockSet { name, .. } => ("sender unblocked", name),
+            AccountAnswer::Blocked(_) => return,
+        };
+        self.log_administered(what, name.to_string());
+    }
+
+    /// An operator ends a session.
+    pub(crate) fn end_by_operator(&mut self, session: SessionKey) {
+        self.feed(session, Input::Ended(DropReason::Kicked));
+    }
+}

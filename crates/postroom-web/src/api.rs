@@ -1,0 +1,296 @@
+//! What goes over the socket, as JSON.
+
+use ipnet::IpNet;
+use postroom_engine::{AccountAnswer, SessionSummary, Status};
+use postroom_model::Blocked;
+use postroom_store::{AccountSummary, Standing};
+use serde::{Deserialize, Serialize};
+
+/// What is to be done with an account: the body of `POST /v1/account`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum AccountOrder {
+    /// Add it.
+    Add {
+        /// Its name.
+        account: String,
+        /// Its password.
+        password: String,
+    },
+    /// Set its password.
+    Passwd {
+        /// Its name.
+        account: String,
+        /// Its new password.
+        password: String,
+    },
+    /// Remove its password.
+    RemovePassword {
+        /// Its name.
+        account: String,
+    },
+    /// Give it another name.
+    Rename {
+        /// Its name.
+        account: String,
+        /// Its new name.
+        to: String,
+    },
+    /// Delete it.
+    Delete {
+        /// Its name.
+        account: String,
+    },
+    /// Release its reserved name.
+    Release {
+        /// The name.
+        account: String,
+    },
+    /// Refuse the messages of a sender.
+    Block {
+        /// Its name.
+        account: String,
+        /// Whose messages.
+        sender: String,
+    },
+    /// Accept them again.
+    Unblock {
+        /// Its name.
+        account: String,
+        /// Whose messages.
+        sender: String,
+    },
+    /// Tell whom it has blocked.
+    Blocked {
+        /// Its name.
+        account: String,
+    },
+}
+
+/// What was done: the answer to an [`AccountOrder`]. Names are as first registered.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "done", rename_all = "kebab-case")]
+pub enum AccountDone {
+    /// The account is added.
+    Added {
+        /// Its name.
+        account: String,
+    },
+    /// Its password is set.
+    PasswordSet {
+        /// Its name.
+        account: String,
+        /// Whether it had another one.
+        had_password: bool,
+    },
+    /// It has no password any more.
+    PasswordRemoved {
+        /// Its name.
+        account: String,
+        /// Whether it had one.
+        had_password: bool,
+    },
+    /// It has another name.
+    Renamed {
+        /// The name that it had.
+        account: String,
+        /// Its new name.
+        to: String,
+        /// Whether that is reserved.
+        is_reserved: bool,
+    },
+    /// It is deleted.
+    Deleted {
+        /// Its name.
+        account: String,
+        /// Unread messages that are gone with it.
+        unread: u32,
+        /// Whether the name is reserved.
+        is_reserved: bool,
+    },
+    /// Its name is released.
+    Released {
+        /// The name.
+        account: String,
+    },
+    /// The sender is blocked, or no longer.
+    BlockSet {
+        /// Its name.
+        account: String,
+        /// The sender.
+        sender: String,
+        /// Whether the sender is blocked now.
+        is_blocked: bool,
+        /// Whether it was not so before.
+        is_new: bool,
+    },
+    /// Whom it has blocked.
+    Blocked {
+        /// The senders, in the order in which it did.
+        senders: Vec<String>,
+    },
+}
+
+impl From<AccountAnswer> for AccountDone {
+    fn from(answer: AccountAnswer) -> Self {
+        match answer {
+            AccountAnswer::Added { name } => Self::Added { account: name.to_string() },
+            AccountAnswer::PasswordSet { name, had_password } => {
+                Self::PasswordSet { account: name.to_string(), had_password }
+            }
+            AccountAnswer::PasswordRemoved { name, had_password } => {
+                Self::PasswordRemoved { account: name.to_string(), had_password }
+            }
+            AccountAnswer::Renamed { from, to, is_reserved } => {
+                let (account, to) = (from.to_string(), to.to_string());
+                Self::Renamed { account, to, is_reserved }
+            }
+            AccountAnswer::Deleted { name, unread, is_reserved } => {
+                Self::Deleted { account: name.to_string(), unread, is_reserved }
+            }
+            AccountAnswer::Released { name } => Self::Released { account: name.to_string() },
+            AccountAnswer::BlockSet { name, set: Blocked { sender, is_blocked, is_new } } => {
+                let (account, sender) = (name.to_string(), sender.to_string());
+                Self::BlockSet { account, sender, is_blocked, is_new }
+            }
+            AccountAnswer::Blocked(senders) => {
+                Self::Blocked { senders: senders.iter().map(ToString::to_string).collect() }
+            }
+        }
+    }
+}
+
+/// A page of `GET /v1/accounts`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct AccountPage {
+    /// Accounts and reserved names, in the order of their registration.
+    pub accounts: Vec<AccountLine>,
+    /// `?from=` of the next page, if there is one.
+    pub next: Option<u32>,
+}
+
+/// An account or a reserved name.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct AccountLine {
+    /// The name, as first registered.
+    pub account: String,
+    /// Unread messages.
+    pub unread: u32,
+    /// Who can log in: `open`, `password` or `reserved`.
+    pub login: String,
+}
+
+impl From<AccountSummary> for AccountLine {
+    fn from(AccountSummary { name, unread, standing }: AccountSummary) -> Self {
+        let login = match standing {
+            Standing::Open => "open",
+            Standing::Password => "password",
+            Standing::Reserved => "reserved",
+        };
+        Self { account: name.to_string(), unread, login: login.to_owned() }
+    }
+}
+
+/// How the server is: `GET /v1/status`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct StatusReport {
+    /// The version of the program.
+    pub version: String,
+    /// Connections that there are.
+    pub connections: usize,
+    /// Connections that there may be.
+    pub connections_max: usize,
+    /// Those that wait for their login.
+    pub before_login: usize,
+    /// Bytes that wait for clients.
+    pub output_bytes: usize,
+    /// Requests that wait for the disk.
+    pub requests_under_way: usize,
+}
+
+impl From<Status> for StatusReport {
+    fn from(status: Status) -> Self {
+        let Status { connections, connections_max, before_login, output_bytes, calls_under_way } =
+            status;
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            connections,
+            connections_max,
+            before_login,
+            output_bytes,
+            requests_under_way: calls_under_way,
+        }
+    }
+}
+
+/// A page of `GET /v1/sessions`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct SessionPage {
+    /// The sessions.
+    pub sessions: Vec<SessionLine>,
+    /// `?from=` of the next page, if there is one.
+    pub next: Option<usize>,
+}
+
+/// A session.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct SessionLine {
+    /// The account that it has logged in as, or else tried last.
+    pub account: Option<String>,
+    /// Whether it has logged in. A client of the board never does.
+    pub is_logged_in: bool,
+    /// Where its client is.
+    pub peer: String,
+    /// Its listener.
+    pub listener: String,
+    /// How long there has been one, in seconds.
+    pub age_s: u64,
+    /// Bytes that wait for its client.
+    pub output_bytes: usize,
+}
+
+impl From<SessionSummary> for SessionLine {
+    fn from(session: SessionSummary) -> Self {
+        let SessionSummary { account, is_before_login, peer, listener, age, output_bytes } =
+            session;
+        Self {
+            is_logged_in: account.is_some() && !is_before_login,
+            account,
+            peer: peer.to_string(),
+            listener: listener.to_string(),
+            age_s: age.as_secs(),
+            output_bytes,
+        }
+    }
+}
+
+/// Whose sessions end: the body of `POST /v1/kick`, with one of both.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Whose {
+    /// Those of an account.
+    Account(String),
+    /// Those of an address, `192.0.2.1/32`, or of a prefix.
+    Addresses(IpNet),
+}
+
+/// The answer to `POST /v1/kick`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Kicked {
+    /// How many sessions have ended.
+    pub sessions: usize,
+}
+
+/// Why nothing was done.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Problem {
+    /// The status of the response, too.
+    pub status: u16,
+    /// What is wrong, for programs: a word.
+    pub problem: String,
+    /// What is wrong, for people.
+    pub detail: String,
+    /// The account that it is about, if any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub account: Option<String>,
+}

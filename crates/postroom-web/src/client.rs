@@ -1,0 +1,136 @@
+//! The client of the API, for the commands of the program.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use socket2::{Domain, Socket, Type};
+use thiserror::Error;
+use tokio::runtime::{self, Runtime};
+
+use crate::api::Problem;
+use crate::socket::{SOCKET, with_address};
+
+/// Bytes of an answer, at most: a page of a list has far less.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// A connection to a running server.
+#[derive(Debug)]
+pub struct AdminClient {
+    runtime: Runtime,
+    sender: SendRequest<Full<Bytes>>,
+    socket: PathBuf,
+}
+
+/// Why a server did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// The socket cannot be used.
+    #[error("cannot ask the server at {}: {cause}", socket.display())]
+    Socket {
+        /// The socket.
+        socket: PathBuf,
+        /// The system's error, or that of HTTP.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server refuses it.
+    #[error("{}", .0.detail)]
+    Refused(Problem),
+}
+
+impl AdminClient {
+    /// Connects to the server that runs in a folder; `None` if none does.
+    pub fn connect(folder: &Path) -> Result<Option<Self>, ClientError> {
+        let socket = folder.join(SOCKET);
+        let failed =
+            |cause: io::Error| ClientError::Socket { socket: socket.clone(), cause: cause.into() };
+        let stream = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
+        match with_address(folder, |address| stream.connect(address)) {
+            Ok(()) => {}
+            // Nobody listens, or there is no socket.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionRefused
+                        | io::ErrorKind::NotFound
+                        | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        let open = || {
+            let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+            stream.set_nonblocking(true)?;
+            let stream = UnixStream::from(stream);
+            let sender = runtime.block_on(async {
+                let stream = TokioIo::new(tokio::net::UnixStream::from_std(stream)?);
+                let (sender, connection) = handshake(stream).await.map_err(io::Error::other)?;
+                // Its end shows in the next request.
+                tokio::spawn(async move { drop(connection.await) });
+                io::Result::Ok(sender)
+            })?;
+            io::Result::Ok((runtime, sender))
+        };
+        let (runtime, sender) = open().map_err(failed)?;
+        Ok(Some(Self { runtime, sender, socket }))
+    }
+
+    /// Asks with `GET`.
+    pub fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, ClientError> {
+        self.ask(Method::GET, path, Bytes::new())
+    }
+
+    /// Asks with `POST`.
+    pub fn post<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|error| self.failed(error.into()))?;
+        self.ask(Method::POST, path, body.into())
+    }
+
+    fn ask<T: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, ClientError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "localhost")
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| self.failed(error.into()))?;
+        let sender = &mut self.sender;
+        let answer = self.runtime.block_on(async {
+            sender.ready().await?;
+            let response = sender.send_request(request).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>((status, body.to_bytes()))
+        });
+        let (status, body) = answer.map_err(|cause| self.failed(cause))?;
+        let understood = if status.is_success() {
+            serde_json::from_slice(&body).map(Ok)
+        } else {
+            serde_json::from_slice(&body).map(|problem| Err(ClientError::Refused(problem)))
+        };
+        understood.map_err(|error| self.failed(error.into()))?
+    }
+
+    fn failed(&self, cause: Box<dyn std::error::Error + Send + Sync>) -> ClientError {
+        ClientError::Socket { socket: self.socket.clone(), cause }
+    }
+}

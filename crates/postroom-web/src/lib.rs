@@ -1,0 +1,15 @@
+//! The administration of a running server: an HTTP/JSON API on a Unix socket in the data
+//! folder, on a thread of its own, and its client. docs/administration.md describes it.
+
+mod api;
+mod client;
+mod orders;
+mod routes;
+mod socket;
+
+pub use api::{
+    AccountDone, AccountLine, AccountOrder, AccountPage, Kicked, Problem, SessionLine, SessionPage,
+    StatusReport, Whose,
+};
+pub use client::{AdminClient, ClientError};
+pub use socket::{AdminSocket, AdminThread, SOCKET, SocketError};

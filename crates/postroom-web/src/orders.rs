@@ -1,0 +1,82 @@
+//! What orders come to: requests of the office, and its refusals as problems.
+
+use axum::http::StatusCode;
+use postroom_engine::{AccountCommand, AccountRefusal, AccountRequest};
+use postroom_model::{Name, Password};
+use postroom_office::password;
+use postroom_store::PasswordHash;
+
+use crate::api::{AccountOrder, Problem};
+
+impl AccountOrder {
+    /// The request of the office; a password is hashed, which takes some ten milliseconds.
+    pub fn request(self) -> Result<AccountRequest, Problem> {
+        let (account, command) = match self {
+            Self::Add { account, password } => (account, AccountCommand::Add(hashed(&password)?)),
+            Self::Passwd { account, password } => {
+                (account, AccountCommand::SetPassword(hashed(&password)?))
+            }
+            Self::RemovePassword { account } => (account, AccountCommand::RemovePassword),
+            Self::Rename { account, to } => (account, AccountCommand::Rename(name(&to)?)),
+            Self::Delete { account } => (account, AccountCommand::Delete),
+            Self::Release { account } => (account, AccountCommand::Release),
+            Self::Block { account, sender } => {
+                (account, AccountCommand::Block { sender: name(&sender)?, is_blocked: true })
+            }
+            Self::Unblock { account, sender } => {
+                (account, AccountCommand::Block { sender: name(&sender)?, is_blocked: false })
+            }
+            Self::Blocked { account } => (account, AccountCommand::ListBlocked),
+        };
+        Ok(AccountRequest { name: name(&account)?, command })
+    }
+}
+
+pub(crate) fn name(word: &str) -> Result<Name, Problem> {
+    Name::new(word).map_err(|error| {
+        let detail = format!("\"{}\" is not a name: {error}", word.escape_debug());
+        problem(StatusCode::UNPROCESSABLE_ENTITY, "name", &detail)
+    })
+}
+
+fn hashed(word: &str) -> Result<PasswordHash, Problem> {
+    let password = Password::from_bytes(word.as_bytes()).map_err(|error| {
+        let detail = format!("the password is not accepted: {error}");
+        problem(StatusCode::UNPROCESSABLE_ENTITY, "password", &detail)
+    })?;
+    let failed = |error: &dyn std::error::Error| {
+        problem(StatusCode::INTERNAL_SERVER_ERROR, "hash", &error.to_string())
+    };
+    let salt = postroom_server::salt().map_err(|error| failed(&error))?;
+    password::hash(&password, salt).map_err(|error| failed(&error))
+}
+
+impl From<AccountRefusal> for Problem {
+    fn from(refusal: AccountRefusal) -> Self {
+        let (status, word, account) = match &refusal {
+            AccountRefusal::Unknown(name) => (StatusCode::NOT_FOUND, "no-such-account", Some(name)),
+            AccountRefusal::Exists(name) => (StatusCode::CONFLICT, "account-exists", Some(name)),
+            AccountRefusal::Reserved(name) => (StatusCode::CONFLICT, "name-reserved", Some(name)),
+            AccountRefusal::NotReserved(name) => {
+                (StatusCode::NOT_FOUND, "name-not-reserved", Some(name))
+            }
+            AccountRefusal::HasNoPassword(name) => {
+                (StatusCode::CONFLICT, "no-password", Some(name))
+            }
+            AccountRefusal::TooManyBlocked => (StatusCode::CONFLICT, "too-many-blocked", None),
+            AccountRefusal::TooManyAccounts => {
+                (StatusCode::INSUFFICIENT_STORAGE, "too-many-accounts", None)
+            }
+            AccountRefusal::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk-full", None),
+        };
+        Problem {
+            account: account.map(ToString::to_string),
+            ..problem(status, word, &refusal.to_string())
+        }
+    }
+}
+
+pub(crate) fn problem(status: StatusCode, word: &str, detail: &str) -> Problem {
+    let (problem, detail) = (word.to_owned(), detail.to_owned());
+    Problem { status: status.as_u16(), problem, detail, account: None }
+}

@@ -1,0 +1,125 @@
+//! The Unix socket of a server, and the thread that serves it.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::thread::{Builder, JoinHandle};
+
+use postroom_server::Administrator;
+use socket2::{Domain, SockAddr, Socket, Type};
+use thiserror::Error;
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::routes::router;
+
+/// The name of the socket in the data folder.
+pub const SOCKET: &str = "postroom.sock";
+
+/// Why there is no socket.
+#[derive(Debug, Error)]
+#[error("cannot open the socket {}: {cause}", path.display())]
+pub struct SocketError {
+    path: PathBuf,
+    cause: io::Error,
+}
+
+/// A socket in a data folder, for the user of the server alone.
+#[derive(Debug)]
+pub struct AdminSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// The thread that serves a socket.
+#[derive(Debug)]
+pub struct AdminThread {
+    stop: oneshot::Sender<()>,
+    handle: JoinHandle<()>,
+    path: PathBuf,
+}
+
+impl AdminSocket {
+    /// Opens the socket of a folder, in place of one that an earlier server has left. The
+    /// caller has the lock of the folder.
+    pub fn open(folder: &Path) -> Result<Self, SocketError> {
+        let path = folder.join(SOCKET);
+        let open = || {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            // No one connects before the mode is set: nobody listens until then.
+            let listener = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            with_address(folder, |address| listener.bind(address))?;
+            fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+            listener.listen(BACKLOG)?;
+            listener.set_nonblocking(true)?;
+            Ok(listener.into())
+        };
+        let opened = open();
+        match opened {
+            Ok(listener) => Ok(Self { listener, path }),
+            Err(cause) => Err(SocketError { path, cause }),
+        }
+    }
+
+    /// Serves the socket on a thread of its own.
+    pub fn serve(self, administrator: Administrator) -> io::Result<AdminThread> {
+        let Self { listener, path } = self;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+        let serve = async move {
+            let listener = match tokio::net::UnixListener::from_std(listener) {
+                Ok(listener) => listener,
+                Err(error) => {
+                    tracing::error!(%error, "cannot serve the administration");
+                    return;
+                }
+            };
+            let served = axum::serve(listener, router(administrator));
+            tokio::select! {
+                served = served => {
+                    if let Err(error) = served {
+                        tracing::error!(%error, "the administration has ended");
+                    }
+                }
+                _ = stopped => {}
+            }
+        };
+        let thread = Builder::new().name("administration".to_owned());
+        let handle = thread.spawn(move || runtime.block_on(serve))?;
+        Ok(AdminThread { stop, handle, path })
+    }
+}
+
+impl AdminThread {
+    /// Ends the thread, and removes the socket.
+    pub fn stop(self) {
+        let Self { stop, handle, path } = self;
+        // It has ended already if it does not listen to this.
+        let _ = stop.send(());
+        if handle.join().is_err() {
+            tracing::error!(thread = "administration", "a thread has panicked");
+        }
+        // The next server would replace it.
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 16;
+
+/// Gives the address of the socket of a folder. An address has 108 bytes, and a path may
+/// have more: so it begins at a descriptor of the folder.
+pub(crate) fn with_address<T>(
+    folder: &Path,
+    act: impl FnOnce(&SockAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let open = File::open(folder)?;
+    let path = format!("/proc/self/fd/{}/{SOCKET}", open.as_raw_fd());
+    act(&SockAddr::unix(path)?)
+}

@@ -1,0 +1,76 @@
+//! docs/administration.md says what the API is.
+
+use postroom_web::{AccountDone, AccountOrder};
+use serde_json::{Value, json};
+
+const PAGE: &str = include_str!("../../../docs/administration.md");
+
+/// What stands between backquotes in lines of the page with this beginning.
+fn words() -> Vec<&'static str> {
+    PAGE.split('`').skip(1).step_by(2).flat_map(|code| code.split(", ")).collect()
+}
+
+#[test]
+fn every_order_and_every_answer_is_on_the_page() {
+    let orders = [
+        json!({"command": "add", "account": "a", "password": "b"}),
+        json!({"command": "passwd", "account": "a", "password": "b"}),
+        json!({"command": "remove-password", "account": "a"}),
+        json!({"command": "rename", "account": "a", "to": "b"}),
+        json!({"command": "delete", "account": "a"}),
+        json!({"command": "release", "account": "a"}),
+        json!({"command": "block", "account": "a", "sender": "b"}),
+        json!({"command": "unblock", "account": "a", "sender": "b"}),
+        json!({"command": "blocked", "account": "a"}),
+    ];
+    for order in orders {
+        let parsed: AccountOrder = serde_json::from_value(order.clone()).expect("it is an order");
+        assert_eq!(serde_json::to_value(&parsed).expect("it is JSON"), order);
+        for (member, value) in order.as_object().expect("an object") {
+            let word = if member == "command" { value.as_str().expect("a word") } else { member };
+            assert!(words().contains(&word), "{word}");
+        }
+    }
+    let account = || "a".to_owned();
+    for done in [
+        AccountDone::Added { account: account() },
+        AccountDone::PasswordSet { account: account(), had_password: true },
+        AccountDone::PasswordRemoved { account: account(), had_password: true },
+        AccountDone::Renamed { account: account(), to: account(), is_reserved: true },
+        AccountDone::Deleted { account: account(), unread: 1, is_reserved: true },
+        AccountDone::Released { account: account() },
+        AccountDone::BlockSet {
+            account: account(),
+            sender: account(),
+            is_blocked: true,
+            is_new: true,
+        },
+        AccountDone::Blocked { senders: Vec::new() },
+    ] {
+        let told: Value = serde_json::to_value(&done).expect("it is JSON");
+        let word = told["done"].as_str().expect("a word");
+        assert!(words().contains(&word), "{word}");
+    }
+}
+
+/// The words for problems, and the paths, as they stand in the source.
+#[test]
+fn every_path_and_every_problem_is_on_the_page() {
+    let sources = [include_str!("../src/routes.rs"), include_str!("../src/orders.rs")].concat();
+    let quoted: Vec<_> = sources.split('"').skip(1).step_by(2).collect();
+    let paths: Vec<_> = quoted.iter().filter(|word| word.starts_with("/v1/")).collect();
+    assert_eq!(paths.len(), 5);
+    for path in paths {
+        assert!(PAGE.contains(&format!(" {path}")), "{path}");
+    }
+    // Each is the first string behind its status.
+    let problems = sources.split("StatusCode::").skip(1).filter_map(|rest| {
+        let (_, word) = rest.split_once(", \"")?;
+        word.split_once('"').map(|(word, _)| word)
+    });
+    let problems: Vec<_> = problems.filter(|word| !word.contains([' ', '/'])).collect();
+    assert!(problems.len() > 10, "{problems:?}");
+    for problem in problems.iter().filter(|word| !["hash", "defect"].contains(word)) {
+        assert!(words().contains(problem), "{problem}");
+    }
+}

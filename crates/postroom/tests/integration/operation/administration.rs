@@ -1,0 +1,158 @@
+//! The socket of a running server: the commands that use it, and curl.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::logged::LoggedServer;
+use crate::harness::support::{Server, need, run_program};
+
+/// Runs a command of the program on a folder; returns its output, or what it says that is
+/// wrong.
+fn run(data: &Path, arguments: &[&str], typed: &str) -> Result<String, String> {
+    let words = arguments.iter().copied().chain(["--data", data.to_str().unwrap()]);
+    let output = run_program(words, typed.as_bytes());
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+#[test]
+fn accounts_are_changed_while_the_server_runs() {
+    let server = LoggedServer::start(&[], &[]);
+    let ask = |arguments: &[&str]| run(server.data(), arguments, "secret\n");
+    let done = |arguments: &[&str]| ask(arguments).unwrap();
+    assert_eq!(done(&["account", "add", "Dora"]), "added the account Dora with a password\n");
+    assert!(ask(&["account", "add", "dora"]).unwrap_err().contains("account passwd Dora --data "));
+    let mut dora = server.connect("mailbox");
+    dora.send("PASS secret\n");
+    assert_eq!(dora.ask("LOGIN dora"), "0");
+    let mut bob = server.log_in("bob");
+    assert_eq!(
+        done(&["account", "block", "dora", "bob"]),
+        "Dora has blocked bob: messages from it are refused\n"
+    );
+    assert_eq!(bob.compose("dora", "hello"), "MESSAGE FAILED");
+    assert_eq!(done(&["account", "blocked", "dora"]), "SENDER\nbob\n");
+    let list = "ACCOUNT\tUNREAD\tLOGIN\nDora\t0\tpassword\nbob\t0\topen\n";
+    assert_eq!(done(&["account", "list"]), list);
+    // Who has another name is no longer there.
+    assert!(
+        done(&["account", "rename", "bob", "rob"]).starts_with("renamed the account bob to rob")
+    );
+    assert_eq!(bob.rest(), "");
+    assert!(done(&["account", "delete", "dora"]).contains("the name Dora is reserved until"));
+    assert_eq!(dora.rest(), "");
+    assert_eq!(server.log_in("rob").compose("dora", "hello"), "MESSAGE FAILED");
+    assert_eq!(done(&["account", "release", "dora"]), "the name dora can be registered again\n");
+    assert_eq!(server.log_in("rob").compose("dora", "hello"), "MESSAGE SENT");
+    for what in ["account added", "sender blocked", "account renamed", "account deleted"] {
+        server.wait_for_log(&["an operator: ", what, "subject=", "audit=\"administration\""]);
+    }
+    assert!(!server.log().contains("secret"));
+    let error = ask(&["account", "delete", "nobody"]).unwrap_err();
+    assert!(error.contains("there is no account nobody; list the accounts with: "), "{error}");
+}
+
+#[test]
+fn a_running_server_tells_its_sessions_and_ends_them() {
+    let mut server = Server::start();
+    let mut bob = server.log_in("bob");
+    let mut chat = server.connect("chat");
+    chat.line();
+    let status = run(server.data(), &["status"], "").unwrap();
+    assert!(status.contains("\nconnections\t2 of "), "{status}");
+    let status: Value =
+        serde_json::from_str(&run(server.data(), &["status", "--json"], "").unwrap()).unwrap();
+    assert_eq!((&status["connections"], &status["before_login"]), (&json!(2), &json!(1)));
+    let sessions = run(server.data(), &["sessions"], "").unwrap();
+    let mut lines: Vec<Vec<&str>> =
+        sessions.lines().map(|line| line.split('\t').collect()).collect();
+    let header = lines.remove(0);
+    assert_eq!(header, ["ACCOUNT", "LOGGED IN", "LISTENER", "PEER", "SECONDS", "BYTES WAITING"]);
+    lines.sort_unstable();
+    let seen: Vec<_> = lines.iter().map(|fields| &fields[..3]).collect();
+    assert_eq!(seen, [["-", "no", "chat"], ["bob", "yes", "mailbox"]]);
+    let sessions = run(server.data(), &["sessions", "--json"], "").unwrap();
+    for line in sessions.lines() {
+        let session: Value = serde_json::from_str(line).unwrap();
+        assert!(session["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
+    }
+    assert_eq!(run(server.data(), &["kick", "BOB"], "").unwrap(), "ended 1 session of BOB\n");
+    assert_eq!(bob.rest(), "");
+    let kicked = run(server.data(), &["kick", "--address", "127.0.0.0/8"], "").unwrap();
+    assert_eq!(kicked, "ended 1 session of 127.0.0.0/8\n");
+    chat.rest();
+    let error = run(server.data(), &["kick", "--address", "here"], "").unwrap_err();
+    assert!(error.contains("\"here\" is not an address"), "{error}");
+    assert!(server.stop().success());
+    for command in [&["status"][..], &["sessions"], &["kick", "bob"]] {
+        let error = run(server.data(), command, "").unwrap_err();
+        assert!(error.starts_with("postroom: no server runs in "), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn the_socket_is_for_the_user_of_the_server_alone_and_goes_with_it() {
+    let mut server = Server::start();
+    let socket = server.data().join("postroom.sock");
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    server.kill();
+    assert!(socket.exists(), "nobody removed it");
+    server.restart();
+    assert!(run(server.data(), &["status"], "").is_ok(), "it was replaced");
+    assert!(server.stop().success());
+    assert!(!socket.exists());
+}
+
+#[test]
+fn curl_asks_and_is_answered_in_json() {
+    need("curl", "curl");
+    let server = Server::start();
+    let socket = server.data().join("postroom.sock");
+    let curl = |path: &str, body: Option<&str>| -> (String, Value) {
+        let mut command = Command::new("curl");
+        command.args(["-sS", "-m", "10", "-w", "\n%{http_code}", "--unix-socket"]).arg(&socket);
+        command.arg(format!("http://localhost{path}"));
+        if let Some(body) = body {
+            command.args(["-H", "Content-Type: application/json", "-d", body]);
+        }
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (body, status) = text.rsplit_once('\n').unwrap();
+        (status.to_owned(), serde_json::from_str(body).unwrap_or_else(|_| panic!("{text}")))
+    };
+    let add = r#"{"command":"add","account":"ann","password":"secret"}"#;
+    let added = ("200".to_owned(), json!({"done": "added", "account": "ann"}));
+    assert_eq!(curl("/v1/account", Some(add)), added);
+    for (path, body, status, problem) in [
+        ("/v1/account", Some(add), "409", "account-exists"),
+        ("/v1/account", Some(r#"{"command":"delete","account":"bob"}"#), "404", "no-such-account"),
+        ("/v1/account", Some(r#"{"command":"delete","account":"a b"}"#), "422", "name"),
+        (
+            "/v1/account",
+            Some(r#"{"command":"passwd","account":"ann","password":""}"#),
+            "422",
+            "password",
+        ),
+        ("/v1/account", Some(r#"{"command":"fly","account":"ann"}"#), "422", "malformed"),
+        ("/v1/account", Some("{"), "400", "malformed"),
+        ("/v1/kick", Some(r#"{"account":""}"#), "422", "name"),
+        ("/nowhere", None, "404", "unknown-path"),
+    ] {
+        let (told, answer) = curl(path, body);
+        assert_eq!((told.as_str(), &answer["problem"]), (status, &json!(problem)), "{answer}");
+        assert!(!answer["detail"].as_str().unwrap().is_empty());
+    }
+    let (status, page) = curl("/v1/accounts", None);
+    let expected = json!({
+        "accounts": [{"account": "ann", "unread": 0, "login": "password"}],
+        "next": null,
+    });
+    assert_eq!((status.as_str(), page), ("200", expected));
+    let (status, kicked) = curl("/v1/kick", Some(r#"{"account":"ann"}"#));
+    assert_eq!((status.as_str(), kicked), ("200", json!({"sessions": 0})));
+}
