@@ -1,5 +1,5 @@
-//! What an operator uses: start, stop, accounts, passwords, the log, the report
-//! and the check of the data.
+//! What an operator uses: start, stop, accounts, passwords, the log, the report,
+//! the check of the data and the service of systemd.
 
 mod administration;
 mod audit;
@@ -8,3 +8,4 @@ mod password_file;
 pub(crate) mod passwords;
 mod report;
 mod serve;
+mod service;
