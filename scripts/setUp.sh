@@ -5,11 +5,12 @@ set -eu
 
 # Each command and the package that has it: cc builds SQLite and c++ libFuzzer; strace
 # makes disks fail; unshare and setsid make small disks, networks and terminals; ip cuts
-# networks; fail2ban-regex and systemd-analyze try what is in contrib; openssl, python3
-# and curl are clients of TLS.
+# networks; fail2ban-regex and systemd-analyze try what is in contrib; groff reads the
+# man pages; openssl, python3 and curl are clients of TLS.
 missing=''
 for pair in cc:gcc c++:g++ strace:strace unshare:util-linux setsid:util-linux ip:iproute2 \
-    fail2ban-regex:fail2ban systemd-analyze:systemd openssl:openssl python3:python3 curl:curl; do
+    fail2ban-regex:fail2ban systemd-analyze:systemd groff:groff-base \
+    openssl:openssl python3:python3 curl:curl; do
     if ! command -v "${pair%%:*}" >/dev/null 2>&1; then
         case " $missing " in
             *" ${pair##*:} "*) ;;

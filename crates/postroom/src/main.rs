@@ -6,6 +6,7 @@ mod check;
 mod command_line;
 mod config;
 mod config_command;
+mod generate;
 mod log;
 mod passwords;
 mod report;
@@ -49,6 +50,9 @@ enum Command {
     Check(check::CheckArguments),
     /// Make a self-signed certificate and its key, to try TLS
     Cert(cert::CertArguments),
+    /// Write man pages and completions, for packages
+    #[command(hide = true)]
+    Generate(generate::GenerateArguments),
     #[command(flatten)]
     Client(Client),
 }
@@ -115,6 +119,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Kick(arguments) => running::kick(&arguments)?,
         Command::Check(arguments) => check::check(&arguments)?,
         Command::Cert(arguments) => cert::cert(&arguments)?,
+        Command::Generate(arguments) => generate::generate(&arguments, &Arguments::command())?,
         Command::Client(client) => run_client(client).map_err(Failure::Client)?,
     }
     Ok(())

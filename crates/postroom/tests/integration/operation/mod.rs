@@ -1,8 +1,10 @@
 //! What an operator uses: start, stop, accounts, passwords, the log, the report,
-//! the check of the data and the service of systemd.
+//! the check of the data and the service of systemd; and what packages take
+//! from the program.
 
 mod administration;
 mod audit;
+mod generate;
 mod log_lines;
 mod password_file;
 pub(crate) mod passwords;
