@@ -105,3 +105,19 @@ fn a_row_with_the_name_of_an_earlier_one_is_damaged_whichever_of_them_is_deleted
         standing = Standing::Open;
     }
 }
+
+#[test]
+fn a_store_of_version_5_opens() {
+    let (_folder, mut store) = released(5);
+    holds_the_mail_of_the_fixtures(&mut store);
+    let of = |name: &str, standing| (name.to_owned(), standing);
+    let listed = standings(&mut store);
+    assert_eq!(
+        listed[listed.len() - 3..],
+        [
+            of("gone", Standing::Reserved),
+            of("Erika", Standing::Password),
+            of("erin", Standing::Reserved),
+        ]
+    );
+}
