@@ -9,10 +9,12 @@
 //! can make. The other calls are answered from what is committed; nothing uncommitted
 //! is ever shown.
 
+mod account;
 mod call;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod memory;
+mod outcome;
 
 use std::time::Duration;
 
@@ -21,10 +23,9 @@ use thiserror::Error;
 
 pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
 
-pub use call::{
-    ACCOUNTS_PAGE, AccountId, AccountRef, AccountSummary, Admits, Call, Key, Lease, Outcome,
-    PasswordHash, PasswordOf, Presence, Standing,
-};
+pub use account::{AccountId, AccountSummary, PasswordHash, Standing};
+pub use call::{ACCOUNTS_PAGE, AccountRef, Admits, Call, Key, PasswordOf};
+pub use outcome::{Lease, Outcome, Presence};
 
 /// Entries of a page of a timeline, at most.
 pub const PAGE_ENTRIES_MAX: usize = 64;

@@ -8,10 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 use postroom_model::{Channel, Fault, Name, faulty};
-use postroom_store::{
-    ACCOUNTS_PAGE, AccountId, AccountRef, AccountSummary, Admits, Key, Outcome, PasswordHash,
-    Standing,
-};
+use postroom_store::{AccountId, AccountRef, Admits, Key, Outcome, PasswordHash, Standing};
 
 use crate::blocks::Blocks;
 use crate::channels::{Channels, Said};
@@ -418,32 +415,11 @@ impl Index {
         self.accounts.pop();
     }
 
-    /// As many accounts and reserved names as a page holds.
-    pub(crate) fn summaries(&self, AccountId(from): AccountId) -> Outcome {
-        let page = u32::try_from(ACCOUNTS_PAGE).unwrap_or(u32::MAX);
-        let to = self.len().min(from.saturating_add(page));
-        let summary = |id| {
-            let account = self.account(id);
-            let standing = account.standing().filter(|_| !self.gaps.contains(&id))?;
-            let (name, unread) = (account.name.clone(), account.mailbox.unread());
-            Some(AccountSummary { name, unread, standing })
-        };
-        let accounts = (from..to).map(AccountId).filter_map(summary).collect();
-        Outcome::Accounts { accounts, next: (to < self.len()).then_some(AccountId(to)) }
-    }
-
     /// The account, if it is known.
     pub(crate) fn resolve(&self, account: &AccountRef) -> Option<AccountId> {
         match account {
             AccountRef::Id(id) => Some(*id),
             AccountRef::Name(name) => self.find(name),
-        }
-    }
-
-    pub(crate) fn list_blocked(&self, account: &AccountRef) -> Outcome {
-        match self.resolve(account) {
-            Some(account) => Outcome::BlockedNames(self.blocks.list(account)),
-            None => Outcome::NoSuchAccount,
         }
     }
 
@@ -501,5 +477,6 @@ impl Index {
     }
 }
 
+mod lists;
 #[cfg(test)]
 mod tests;

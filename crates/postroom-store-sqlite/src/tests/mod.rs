@@ -22,6 +22,7 @@ mod deletion;
 mod gaps;
 mod jobs;
 mod power;
+mod random_damage;
 
 /// A folder, and what runs the jobs of its stores.
 struct Place {

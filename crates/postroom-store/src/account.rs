@@ -1,0 +1,58 @@
+//! Accounts, as stores know them.
+
+use std::fmt;
+
+use postroom_model::Name;
+
+/// An account within its store. That of an evicted account may become another's.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct AccountId(pub u32);
+
+/// A password hash in the PHC string format.
+#[derive(Clone, Eq, PartialEq)]
+pub struct PasswordHash(pub Box<str>);
+
+impl PasswordHash {
+    /// For stores: a hash as it was stored, if these bytes can be one.
+    #[must_use]
+    pub fn from_stored(bytes: &[u8]) -> Option<Self> {
+        let is_hash = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic);
+        is_hash.then(|| Self(String::from_utf8_lossy(bytes).into()))
+    }
+
+    /// For stores: stands for a hash that is damaged. No password fits it, so its
+    /// account stays locked.
+    #[must_use]
+    pub fn unusable() -> Self {
+        Self("*".into())
+    }
+}
+
+/// Shows nothing of the hash.
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("PasswordHash(..)")
+    }
+}
+
+/// One line of the list of accounts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AccountSummary {
+    /// The name as first registered.
+    pub name: Name,
+    /// Messages in its mailbox.
+    pub unread: u32,
+    /// Who can log in to it.
+    pub standing: Standing,
+}
+
+/// Who can log in to an account.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    /// It has no password.
+    Open,
+    /// It has a password.
+    Password,
+    /// Nobody: the account was deleted or renamed, and its name is reserved.
+    Reserved,
+}

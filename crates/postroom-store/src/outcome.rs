@@ -1,0 +1,257 @@
+//! What calls come to.
+
+use std::sync::Arc;
+
+use postroom_model::{Blocked, Entry, Full, Name, Page, Post, PostRefusal, Text};
+
+use crate::account::{AccountId, AccountSummary, PasswordHash, Standing};
+
+/// The presence of an account: its holder must release it.
+#[derive(Debug, Eq, PartialEq)]
+#[must_use = "a presence that is not released keeps its account present"]
+pub struct Presence {
+    account: AccountId,
+}
+
+impl Presence {
+    /// For store implementations alone: one more presence of this account.
+    pub fn new(account: AccountId) -> Self {
+        Self { account }
+    }
+
+    /// Whose presence.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+}
+
+/// What a [`Call`] came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// `Open`: here is the account.
+    Opened {
+        /// The account.
+        account: AccountId,
+        /// Its name as first registered.
+        name: Name,
+        /// Whether this call registered it.
+        registered: bool,
+        /// Messages in its mailbox, leased ones included.
+        unread: u32,
+    },
+    /// `Open`: the key does not fit; verify this one.
+    Locked {
+        /// The account's password.
+        password: PasswordHash,
+    },
+    /// `Open`: the call does not admit this name.
+    NotAdmitted {
+        /// Whether there is an account of this name, which has no password.
+        is_known: bool,
+    },
+    /// `Claim`: the account is present.
+    Claimed {
+        /// To be released.
+        presence: Presence,
+        /// Accounts that are present now.
+        active: u32,
+    },
+    /// `Claim`: the account is present already.
+    PresentAlready,
+    /// `Release`: done.
+    Released {
+        /// Whose presence it was.
+        name: Name,
+        /// Whether the account is present still.
+        remains: bool,
+        /// Accounts that are present now.
+        active: u32,
+    },
+    /// `ListPresent`: all of them. Outcomes share the list while nobody comes or goes.
+    Present(Arc<[Name]>),
+    /// `CountUnread`: so many.
+    Unread(u32),
+    /// `Post`: the post is stored.
+    Posted {
+        /// The post.
+        post: Arc<Post>,
+        /// Hashtags that it made.
+        created: u32,
+    },
+    /// `Post`: nothing was stored.
+    NotPosted(PostRefusal),
+    /// `Latest`: the entry, if there is any.
+    Latest(Option<Entry>),
+    /// `Timeline`: the entries.
+    Timeline(Page),
+    /// `Compose`: the message is stored.
+    Composed {
+        /// Whose mailbox it is in.
+        recipient: AccountId,
+        /// The name of that account as first registered.
+        name: Name,
+        /// Whether the recipient was registered by it.
+        registered: bool,
+    },
+    /// `Compose`: no one knows the recipient, which was not to be registered.
+    UnknownRecipient,
+    /// `Compose`: the mailbox holds as much as it may.
+    MailboxFull {
+        /// The recipient as first registered.
+        recipient: Name,
+        /// Messages that a mailbox holds.
+        capacity: u32,
+        /// What has no room.
+        full: Full,
+    },
+    /// `Read`: the earliest message that waited.
+    Read {
+        /// To be confirmed or returned.
+        lease: Lease,
+        /// Who wrote it.
+        sender: Name,
+        /// What it says.
+        text: Text,
+        /// Messages that still wait, leased ones left out.
+        remaining: u32,
+    },
+    /// `Read`: none waits.
+    NothingUnread,
+    /// `Confirm`: the messages are gone.
+    Confirmed,
+    /// `Return`: the messages wait again. `Confirm`: the disk had no room even
+    /// to note the removal, and so they wait again.
+    Returned {
+        /// Whose they are, if there were any.
+        account: Option<AccountId>,
+    },
+    /// `Password`: here it is.
+    Password {
+        /// The name of the account.
+        name: Name,
+        /// The password, if it has one.
+        password: Option<PasswordHash>,
+    },
+    /// `ChangePassword`: the password is not the one that was proved.
+    PasswordDiffers,
+    /// `Block`: it is so now.
+    BlockSet {
+        /// The name of the account as first registered.
+        name: Name,
+        /// What is so.
+        set: Blocked,
+    },
+    /// `Block`: the account has no password. Anyone could say who is blocked.
+    HasNoPassword,
+    /// `Block`: the account, or the store, has as many as it may.
+    TooManyBlocked,
+    /// `ListBlocked`: these.
+    BlockedNames(Vec<Name>),
+    /// `SetPassword`, `ChangePassword`: done.
+    PasswordSet {
+        /// The name as first registered.
+        name: Name,
+        /// Who could log in to the account before; `None` if it was registered by this.
+        before: Option<Standing>,
+    },
+    /// `Delete`: the account is gone.
+    Deleted {
+        /// Which it was.
+        account: AccountId,
+        /// The name as first registered.
+        name: Name,
+        /// Unread messages that are gone with it, leased ones included.
+        unread: u32,
+        /// Whether the name is reserved.
+        is_reserved: bool,
+    },
+    /// `Delete`, `Rename`, `RemovePassword`, `SetPassword`, `Block`, `ListBlocked`: there is
+    /// no such account. `ReleaseName`: the name is not reserved.
+    NoSuchAccount,
+    /// `SetPassword`, `Rename`: there is an account of this name.
+    AccountExists {
+        /// The name as first registered.
+        name: Name,
+    },
+    /// `RemovePassword`: the account has none.
+    PasswordRemoved {
+        /// The name as first registered.
+        name: Name,
+        /// Whether it had one.
+        had_password: bool,
+    },
+    /// `Rename`: done.
+    Renamed {
+        /// Which.
+        account: AccountId,
+        /// The name that it had.
+        from: Name,
+        /// Whether that is reserved.
+        is_reserved: bool,
+    },
+    /// `ReleaseName`: done.
+    NameReleased,
+    /// `ListAccounts`: these.
+    Accounts {
+        /// The accounts.
+        accounts: Vec<AccountSummary>,
+        /// Where the next ones begin, if there may be any.
+        next: Option<AccountId>,
+    },
+    /// The disk has less room than the reserve; nothing was stored.
+    DiskFull,
+    /// There are as many accounts as there may be; nothing was stored.
+    TooManyAccounts,
+    /// `Open`, `Compose`: the name is unknown, and the call may not register it;
+    /// nothing was stored.
+    MayNotCreate,
+    /// `Open`, `Compose`, `SetPassword`: the name is that of a deleted account and not
+    /// released; nothing was stored.
+    NameReserved,
+    /// `Open`, `Compose`: the name is unknown, has other characters than ASCII, and looks
+    /// like that of another account; nothing was stored.
+    LooksAlike,
+}
+
+impl Outcome {
+    /// Accounts that the call has registered, or hashtags that it has made.
+    #[must_use]
+    pub fn created(&self) -> u32 {
+        match self {
+            Self::Opened { registered, .. } | Self::Composed { registered, .. } => {
+                u32::from(*registered)
+            }
+            Self::Posted { created, .. } => *created,
+            _ => 0,
+        }
+    }
+}
+
+/// The right to one message: its holder must confirm or return it.
+#[derive(Debug, Eq, PartialEq)]
+#[must_use = "a lease that is neither confirmed nor returned keeps its message from everyone"]
+pub struct Lease {
+    account: AccountId,
+    sequence: u64,
+}
+
+impl Lease {
+    /// For store implementations alone: the right to the message with this
+    /// sequence number, which from now on no one else is given.
+    pub fn new(account: AccountId, sequence: u64) -> Self {
+        Self { account, sequence }
+    }
+
+    /// Whose mailbox the message is in.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// The place of the message in its mailbox: earlier ones have lower numbers.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+}
