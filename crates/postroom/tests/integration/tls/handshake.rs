@@ -3,9 +3,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::{HandshakeKind, version};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, version};
 
 use super::Secured;
 use crate::harness::support::{Client, PATIENCE, need};
@@ -92,6 +94,22 @@ fn a_session_is_resumed() {
         });
         assert_eq!(kinds, [Some(HandshakeKind::Full), Some(HandshakeKind::Resumed)]);
     }
+}
+
+/// What comes before the handshake is done could be sent again by anyone.
+#[test]
+fn a_resumed_session_may_send_nothing_before_its_handshake() {
+    let secured = Secured::start(&[]);
+    let mut settings = ClientConfig::clone(&secured.authority.client_with(&[&version::TLS13]));
+    settings.enable_early_data = true;
+    let settings = Arc::new(settings);
+    let address = secured.server.address("mailbox+tls");
+    Client::connect_tls(address, &settings).ask("LOGIN bob");
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut again = ClientConnection::new(Arc::clone(&settings), name).unwrap();
+    assert!(again.early_data().is_none());
+    again.complete_io(&mut TcpStream::connect(address).unwrap()).unwrap();
+    assert_eq!(again.handshake_kind(), Some(HandshakeKind::Resumed), "it has a ticket");
 }
 
 #[test]

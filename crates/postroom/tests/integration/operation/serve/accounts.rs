@@ -29,6 +29,13 @@ fn account_typing(data: &Path, arguments: &[&str], typed: &str) -> (bool, String
     (output.status.success(), text(output.stdout), text(output.stderr))
 }
 
+/// Runs a command that succeeds; returns what it says.
+fn done(data: &Path, arguments: &[&str]) -> String {
+    let (is_done, said, error) = account_typing(data, arguments, "secret\n");
+    assert!(is_done && error.is_empty(), "{arguments:?}: {error}");
+    said
+}
+
 /// A folder with a new store.
 pub(super) fn store() -> (TempDir, PathBuf) {
     let (folder, data) = folder();
@@ -79,11 +86,7 @@ fn accounts_are_added_changed_and_listed() {
 fn senders_are_blocked_and_listed() {
     let (_folder, data) = store();
     assert!(account_typing(&data, &["add", "Dora"], "secret\n").0);
-    let done = |arguments: &[&str]| {
-        let (is_done, said, error) = account(&data, arguments);
-        assert!(is_done && error.is_empty(), "{arguments:?}: {error}");
-        said
-    };
+    let done = |arguments: &[&str]| done(&data, arguments);
     assert_eq!(done(&["blocked", "dora"]), "SENDER\n");
     assert_eq!(
         done(&["block", "dora", "Bob"]),
@@ -118,11 +121,7 @@ fn senders_are_blocked_and_listed() {
 #[test]
 fn an_account_is_renamed_and_loses_its_password() {
     let (_folder, data) = store();
-    let done = |arguments: &[&str]| {
-        let (is_done, said, error) = account_typing(&data, arguments, "secret\n");
-        assert!(is_done && error.is_empty(), "{arguments:?}: {error}");
-        said
-    };
+    let done = |arguments: &[&str]| done(&data, arguments);
     done(&["add", "Dora"]);
     let said = done(&["rename", "dora", "Theodora"]);
     let (what, release) = said.trim_end().split_once(" until: postroom account ").unwrap();
@@ -150,11 +149,7 @@ fn an_account_is_renamed_and_loses_its_password() {
 #[test]
 fn a_deleted_name_is_reserved_until_it_is_released() {
     let (_folder, data) = store();
-    let done = |arguments: &[&str]| {
-        let (is_done, said, error) = account_typing(&data, arguments, "secret\n");
-        assert!(is_done && error.is_empty(), "{arguments:?}: {error}");
-        said
-    };
+    let done = |arguments: &[&str]| done(&data, arguments);
     done(&["add", "Dora"]);
     let mut server = Server::in_folder(&data, &[]);
     assert_eq!(server.log_in("bob").compose("dora", "hello"), "MESSAGE SENT");
