@@ -26,7 +26,7 @@ impl Presence {
     }
 }
 
-/// What a [`Call`] came to.
+/// What a [`Call`](crate::Call) came to.
 #[derive(Debug)]
 pub enum Outcome {
     /// `Open`: here is the account.
