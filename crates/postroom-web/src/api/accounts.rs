@@ -1,7 +1,6 @@
-//! What goes over the socket, as JSON.
+//! Accounts.
 
-use ipnet::IpNet;
-use postroom_engine::{AccountAnswer, SessionSummary, Status};
+use postroom_engine::AccountAnswer;
 use postroom_model::Blocked;
 use postroom_store::{AccountSummary, Standing};
 use serde::{Deserialize, Serialize};
@@ -189,108 +188,4 @@ impl From<AccountSummary> for AccountLine {
         };
         Self { account: name.to_string(), unread, login: login.to_owned() }
     }
-}
-
-/// How the server is: `GET /v1/status`.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct StatusReport {
-    /// The version of the program.
-    pub version: String,
-    /// Connections that there are.
-    pub connections: usize,
-    /// Connections that there may be.
-    pub connections_max: usize,
-    /// Those that wait for their login.
-    pub before_login: usize,
-    /// Bytes that wait for clients.
-    pub output_bytes: usize,
-    /// Requests that wait for the disk.
-    pub requests_under_way: usize,
-}
-
-impl From<Status> for StatusReport {
-    fn from(status: Status) -> Self {
-        let Status { connections, connections_max, before_login, output_bytes, calls_under_way } =
-            status;
-        Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            connections,
-            connections_max,
-            before_login,
-            output_bytes,
-            requests_under_way: calls_under_way,
-        }
-    }
-}
-
-/// A page of `GET /v1/sessions`.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct SessionPage {
-    /// The sessions.
-    pub sessions: Vec<SessionLine>,
-    /// `?from=` of the next page, if there is one.
-    pub next: Option<usize>,
-}
-
-/// A session.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct SessionLine {
-    /// The account that it has logged in as, or else tried last.
-    pub account: Option<String>,
-    /// Whether it has logged in. A client of the board never does.
-    pub is_logged_in: bool,
-    /// Where its client is.
-    pub peer: String,
-    /// Its listener.
-    pub listener: String,
-    /// How long there has been one, in seconds.
-    pub age_s: u64,
-    /// Bytes that wait for its client.
-    pub output_bytes: usize,
-}
-
-impl From<SessionSummary> for SessionLine {
-    fn from(session: SessionSummary) -> Self {
-        let SessionSummary { account, is_before_login, peer, listener, age, output_bytes } =
-            session;
-        Self {
-            is_logged_in: account.is_some() && !is_before_login,
-            account,
-            peer: peer.to_string(),
-            listener: listener.to_string(),
-            age_s: age.as_secs(),
-            output_bytes,
-        }
-    }
-}
-
-/// Whose sessions end: the body of `POST /v1/kick`, with one of both.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Whose {
-    /// Those of an account.
-    Account(String),
-    /// Those of an address, `192.0.2.1/32`, or of a prefix.
-    Addresses(IpNet),
-}
-
-/// The answer to `POST /v1/kick`.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Kicked {
-    /// How many sessions have ended.
-    pub sessions: usize,
-}
-
-/// Why nothing was done.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Problem {
-    /// The status of the response, too.
-    pub status: u16,
-    /// What is wrong, for programs: a word.
-    pub problem: String,
-    /// What is wrong, for people.
-    pub detail: String,
-    /// The account that it is about, if any.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub account: Option<String>,
 }

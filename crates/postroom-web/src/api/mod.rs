@@ -1,0 +1,25 @@
+//! What goes over the socket, as JSON.
+
+mod accounts;
+mod sessions;
+mod status;
+
+use serde::{Deserialize, Serialize};
+
+pub use accounts::{AccountDone, AccountLine, AccountOrder, AccountPage};
+pub use sessions::{Kicked, SessionLine, SessionPage, Whose};
+pub use status::StatusReport;
+
+/// Why nothing was done.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Problem {
+    /// The status of the response, too.
+    pub status: u16,
+    /// What is wrong, for programs: a word.
+    pub problem: String,
+    /// What is wrong, for people.
+    pub detail: String,
+    /// The account that it is about, if any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub account: Option<String>,
+}

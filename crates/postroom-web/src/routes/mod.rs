@@ -1,0 +1,76 @@
+//! The routes of the API: each asks the server and waits for its answer.
+
+mod accounts;
+mod sessions;
+mod status;
+
+use axum::extract::DefaultBodyLimit;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use postroom_engine::{AdminAnswer, AdminRequest};
+use postroom_server::{Administrator, NotAsked};
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use crate::api::Problem;
+use crate::orders::problem;
+
+/// Bytes of a request's body: a password and two names are far shorter.
+const BODY_BYTES_MAX: usize = 16 << 10;
+
+pub(crate) fn router(administrator: Administrator) -> Router {
+    Router::new()
+        .route("/v1/status", get(status::status))
+        .route("/v1/accounts", get(accounts::accounts))
+        .route("/v1/account", post(accounts::account))
+        .route("/v1/sessions", get(sessions::sessions))
+        .route("/v1/kick", post(sessions::kick))
+        .fallback(async || problem(StatusCode::NOT_FOUND, "unknown-path", "there is no such path"))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(administrator)
+}
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+#[derive(Deserialize)]
+struct From {
+    #[serde(default)]
+    from: u32,
+}
+
+/// Asks the server, and waits for its answer.
+async fn ask(administrator: &Administrator, request: AdminRequest) -> Result<AdminAnswer, Problem> {
+    let (told, answer) = oneshot::channel();
+    // Who no longer waits for the answer needs none.
+    let reply = move |answer| drop(told.send(answer));
+    administrator.ask(request, reply).map_err(|not_asked| match not_asked {
+        NotAsked::Busy => problem(StatusCode::SERVICE_UNAVAILABLE, "busy", &not_asked.to_string()),
+        NotAsked::Stopped => stopped(),
+    })?;
+    answer.await.map_err(|_| stopped())
+}
+
+fn malformed(rejection: &JsonRejection) -> Problem {
+    problem(rejection.status(), "malformed", &rejection.body_text())
+}
+
+fn stopped() -> Problem {
+    let detail = "the server stops; the request may have been carried out or not";
+    problem(StatusCode::SERVICE_UNAVAILABLE, "stopped", detail)
+}
+
+fn unexpected() -> Problem {
+    let detail = "the server gave an answer to another question; report this defect";
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "defect", detail)
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, [(CONTENT_TYPE, "application/problem+json")], Json(self)).into_response()
+    }
+}

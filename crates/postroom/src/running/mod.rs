@@ -1,0 +1,72 @@
+//! `postroom status`, `postroom sessions` and `postroom kick`: about a running server.
+
+mod kick;
+mod sessions;
+mod status;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+use postroom_model::NameError;
+use postroom_web::{AdminClient, ClientError};
+use thiserror::Error;
+
+use crate::config::{Config, ConfigError, Overrides};
+
+pub(crate) use kick::{KickArguments, kick};
+pub(crate) use sessions::sessions;
+pub(crate) use status::status;
+
+/// Which server is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Where {
+    /// The settings of the server
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder of the server [default: ./postroom-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// The command line of `postroom status` and `postroom sessions`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    #[command(flatten)]
+    server: Where,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum RunningError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Server(#[from] ClientError),
+    #[error("no server runs in {}; its folder is selected with --data or --config", data.display())]
+    None { data: PathBuf },
+    #[error("\"{name}\" is not a name: {cause}")]
+    Name { name: String, cause: NameError },
+    #[error("\"{0}\" is not an address, nor a prefix such as 192.0.2.0/24")]
+    Address(String),
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+}
+
+impl Where {
+    fn connect(&self) -> Result<AdminClient, RunningError> {
+        let overrides = Overrides { data: self.data.clone(), ..Overrides::default() };
+        let config = Config::load(self.config.as_deref(), &overrides)?;
+        AdminClient::connect(&config.data)?.ok_or(RunningError::None { data: config.data })
+    }
+}
+
+fn print(line: &str) -> Result<(), RunningError> {
+    writeln!(io::stdout(), "{line}").map_err(RunningError::Output)
+}
+
+fn json(of: &impl serde::Serialize) -> String {
+    serde_json::to_string(of).expect("what was JSON can be JSON")
+}

@@ -1,0 +1,20 @@
+//! `postroom status`.
+
+use postroom_web::StatusReport;
+
+use super::{ListArguments, RunningError, json, print};
+
+/// Prints how the server is.
+pub(crate) fn status(arguments: &ListArguments) -> Result<(), RunningError> {
+    let report: StatusReport = arguments.server.connect()?.get("/v1/status")?;
+    if arguments.json {
+        return print(&json(&report));
+    }
+    let StatusReport { version, connections, connections_max, before_login, .. } = &report;
+    let StatusReport { output_bytes, requests_under_way, .. } = &report;
+    print(&format!(
+        "version\t{version}\nconnections\t{connections} of {connections_max}\n\
+         before login\t{before_login}\nbytes for clients\t{output_bytes}\n\
+         requests for the disk\t{requests_under_way}"
+    ))
+}
