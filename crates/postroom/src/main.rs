@@ -6,6 +6,7 @@ mod check;
 mod command_line;
 mod config;
 mod config_command;
+mod desk;
 mod generate;
 mod log;
 mod passwords;

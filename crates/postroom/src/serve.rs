@@ -4,18 +4,18 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_server::{
     Administrator, BoundListener, CaughtSignals, Certificate, ListenError, ListenerSettings, Parts,
     Passwords, Server, ServerError, ServerSettings, bind, raise_descriptor_limit,
 };
-use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket, Timestamp};
+use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket};
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
 use postroom_web::{AdminSocket, AdminThread};
 
 use crate::config::{Config, ConfigError, ListenerError, SettingsArguments, TlsError};
+use crate::desk;
 use crate::log;
 use crate::passwords::{self, PasswordFileError};
 use crate::report::ReportFile;
@@ -145,8 +145,7 @@ fn administer(folder: &Path, administrator: Administrator) -> Option<AdminThread
 fn empty_board(store: &mut SqliteStore) -> Result<(), StoreFailure> {
     let channels = vec![Channel::board()];
     let post = Arc::new(Post { author: Author::Board, channels, text: Text::default() });
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+    let now = desk::now();
     let mut completed = Vec::new();
     store.submit(Ticket(0), Call::Latest { channel: Channel::board() });
     store.settle(now, &mut completed)?;

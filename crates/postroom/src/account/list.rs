@@ -7,7 +7,7 @@ use postroom_web::{AccountDone, AccountLine, AccountOrder, AccountPage};
 use serde_json::json;
 
 use super::AccountError;
-use super::desk::Desk;
+use crate::desk::Desk;
 
 /// Prints all accounts and reserved names in the order of their registration.
 pub(super) fn accounts(desk: &mut Desk, is_json: bool) -> Result<(), AccountError> {

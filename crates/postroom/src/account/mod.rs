@@ -1,9 +1,9 @@
 //! `postroom account`: accounts, on a running server or in the folder of one that does not
 //! run.
 
-mod desk;
 mod list;
 mod password;
+mod requests;
 mod words;
 
 use std::io::{self, Write};
@@ -12,13 +12,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use postroom_client::ClientError;
 use postroom_model::{Name, NameError, PasswordError};
-use postroom_store::StoreFailure;
-use postroom_store_sqlite::OpenError;
-use postroom_web::{AccountOrder, ClientError as AdminError, Problem};
+use postroom_web::{AccountOrder, ClientError as AdminError};
 use thiserror::Error;
 
 use crate::config::{Config, ConfigError, Overrides};
-use desk::Desk;
+use crate::desk::{Desk, DeskError};
 use password::read_password;
 use words::{Done, InFile};
 
@@ -109,13 +107,9 @@ pub(crate) enum AccountError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error(transparent)]
-    Store(#[from] StoreFailure),
+    Desk(#[from] DeskError),
     #[error("\"{name}\" is not a name: {cause}")]
     Name { name: String, cause: NameError },
-    #[error(transparent)]
-    Server(#[from] AdminError),
     #[error("{problem}; {what} with: {hint}")]
     Hint { problem: AdminError, what: &'static str, hint: String },
     #[error(transparent)]
@@ -157,17 +151,10 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> 
     }
 }
 
-impl AccountError {
-    /// A running server and a store refuse in the same words.
-    fn refused(problem: Problem) -> Self {
-        Self::Server(AdminError::Refused(problem))
-    }
-}
-
 impl AccountArguments {
     /// What to do about a refusal.
     fn advise(&self, error: AccountError, change: Option<&Change>) -> AccountError {
-        let AccountError::Server(AdminError::Refused(problem)) = error else {
+        let AccountError::Desk(DeskError::Server(AdminError::Refused(problem))) = error else {
             return error;
         };
         let is_to_change = matches!(
@@ -182,7 +169,7 @@ impl AccountArguments {
             "name-reserved" => ("release it", format!("account release {name}")),
             "name-not-reserved" => ("list accounts and reserved names", "account list".to_owned()),
             "no-password" => ("give it one", format!("account passwd {name}")),
-            _ => return AccountError::refused(problem),
+            _ => return DeskError::refused(problem).into(),
         };
         let problem = AdminError::Refused(problem);
         AccountError::Hint { problem, what, hint: self.hint(&command) }
@@ -217,7 +204,8 @@ impl Change {
         let (name, in_file) = self.subject();
         let name = parse_name(name)?;
         let order = self.order(name.to_string())?;
-        let done = desk.ask(order).map_err(|error| arguments.advise(error, Some(self)))?;
+        let done = desk.ask(order);
+        let done = done.map_err(|error| arguments.advise(error.into(), Some(self)))?;
         Ok(Done { what: words::done(arguments, &done), name, in_file })
     }
 

@@ -1,0 +1,78 @@
+//! Where commands are carried out: by the running server, or on the store of a folder that
+//! no server uses.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket, Timestamp};
+use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
+use postroom_web::{AdminClient, ClientError, Problem};
+use thiserror::Error;
+
+use crate::config::Config;
+
+pub(crate) enum Desk {
+    Server(AdminClient),
+    Folder(Box<Folder>),
+}
+
+/// The store of a folder.
+pub(crate) struct Folder {
+    pub(crate) store: SqliteStore,
+    // Kept until the store is closed, although so few changes never need a checkpoint.
+    _checkpointer: Checkpointer,
+}
+
+/// Why nothing was done.
+#[derive(Debug, Error)]
+pub(crate) enum DeskError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+    #[error(transparent)]
+    Server(#[from] ClientError),
+}
+
+impl DeskError {
+    /// A running server and a store refuse in the same words.
+    pub(crate) fn refused(problem: Problem) -> Self {
+        Self::Server(ClientError::Refused(problem))
+    }
+}
+
+impl Desk {
+    pub(crate) fn open(config: &Config) -> Result<Self, DeskError> {
+        if let Some(server) = AdminClient::connect(&config.data)? {
+            return Ok(Self::Server(server));
+        }
+        let folder = DataFolder::open_existing(&config.data)?;
+        let (store, checkpointer) = SqliteStore::open(folder, config.limits())?;
+        Ok(Self::Folder(Box::new(Folder { store, _checkpointer: checkpointer })))
+    }
+
+    /// How many damaged records were left out. They do not prevent the commands. A server
+    /// has told of them in its log.
+    pub(crate) fn damaged(&mut self) -> usize {
+        match self {
+            Self::Server(_) => 0,
+            Self::Folder(folder) => folder.store.take_damaged().len(),
+        }
+    }
+}
+
+impl Folder {
+    /// Makes one call of a store that completes it at once.
+    pub(crate) fn call(&mut self, call: Call) -> Result<Outcome, DeskError> {
+        let mut completed: Vec<Completion> = Vec::new();
+        self.store.submit(Ticket(0), call);
+        self.store.settle(now(), &mut completed)?;
+        let outcome = completed.pop().and_then(Completion::into_outcome);
+        Ok(outcome.expect("this store carries out each call"))
+    }
+}
+
+/// The time of day.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
