@@ -51,10 +51,10 @@ mod turns;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use postroom_model::{Fault, SessionKey, faulty};
+use postroom_model::{Access, Fault, SessionKey, faulty};
 use postroom_office::{Check, Checked, FilePasswords, Office, PasswordRead, PasswordsRead};
 use postroom_protocol::{Outputs, Report};
-use postroom_store::{Job, Store, StoreFailure, Timestamp};
+use postroom_store::{Job, Limits, Store, StoreFailure, Timestamp};
 use slab::Slab;
 
 use announcing::Announcing;
@@ -223,6 +223,30 @@ impl<S: Store> Engine<S> {
     /// Adds a listener; connections to it may be [opened](Self::open) from now on.
     pub fn add_listener(&mut self, listener: Listener) -> ListenerKey {
         self.listeners.add(listener)
+    }
+
+    /// Replaces what clients of a listener may do, for sessions that begin from now on, and
+    /// whether they are dialled back.
+    pub fn set_access(&mut self, listener: ListenerKey, access: Access, dials_back: bool) {
+        let options = &mut self.listeners.get_mut(listener).options;
+        (options.access, options.dials_back) = (access, dials_back);
+    }
+
+    /// Replaces the settings. Sessions keep those that they began with; limits apply from
+    /// now on, and what was counted stays. `changed` names the settings for the log.
+    pub fn set_settings(&mut self, settings: EngineSettings, store: Limits, changed: String) {
+        self.peers.set_limits(settings.peers.clone());
+        self.rates.set_limits(settings.rates);
+        self.recent.set_limits(settings.recent);
+        self.office.set_limits(settings.logins, settings.creation, store);
+        self.settings = settings;
+        self.log_administered("settings read again", changed);
+    }
+
+    /// Says whether the log has lines for single requests; `level` is its level, for the log.
+    pub fn set_log_level(&mut self, logs_requests: bool, level: String) {
+        self.settings.logs_requests = logs_requests;
+        self.log_administered("log level set", level);
     }
 
     /// Takes over a password file with its first reading.

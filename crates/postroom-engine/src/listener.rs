@@ -91,6 +91,10 @@ impl Listeners {
         ListenerKey(u16::try_from(self.0.len() - 1).unwrap_or(u16::MAX))
     }
 
+    pub(crate) fn get_mut(&mut self, key: ListenerKey) -> &mut Listener {
+        &mut self.0[usize::from(key.0)]
+    }
+
     pub(crate) fn get(&self, key: ListenerKey) -> &Listener {
         &self.0[usize::from(key.0)]
     }

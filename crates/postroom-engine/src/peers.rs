@@ -34,23 +34,15 @@ pub(crate) struct LimitMet(pub(crate) &'static str);
 
 impl Peers {
     pub(crate) fn new(limits: PeerLimits) -> Self {
-        let PeerLimits { connections, new_per_minute, .. } = limits;
-        let of_site = |limit: u32| limit.saturating_mul(SITE_NETWORKS);
-        Self {
-            limits,
-            networks: Table::new(Limits {
-                connections,
-                new_per_minute,
-                too_many: "the address has too many connections (connection.per_address_max)",
-                too_often: "the address connects too often (connection.new_per_minute)",
-            }),
-            sites: Table::new(Limits {
-                connections: of_site(connections),
-                new_per_minute: of_site(new_per_minute),
-                too_many: "its /48 has too many connections (connection.per_address_max)",
-                too_often: "its /48 connects too often (connection.new_per_minute)",
-            }),
-        }
+        let (networks, sites) = (Limits::of_networks(&limits), Limits::of_sites(&limits));
+        Self { limits, networks: Table::new(networks), sites: Table::new(sites) }
+    }
+
+    /// Replaces the limits. Connections beyond them stay.
+    pub(crate) fn set_limits(&mut self, limits: PeerLimits) {
+        self.networks.limits = Limits::of_networks(&limits);
+        self.sites.limits = Limits::of_sites(&limits);
+        self.limits = limits;
     }
 
     /// Whether the limits apply to an address that is its client's own.
@@ -89,6 +81,26 @@ struct Limits {
     new_per_minute: u32,
     too_many: &'static str,
     too_often: &'static str,
+}
+
+impl Limits {
+    fn of_networks(limits: &PeerLimits) -> Self {
+        Self {
+            connections: limits.connections,
+            new_per_minute: limits.new_per_minute,
+            too_many: "the address has too many connections (connection.per_address_max)",
+            too_often: "the address connects too often (connection.new_per_minute)",
+        }
+    }
+
+    fn of_sites(limits: &PeerLimits) -> Self {
+        Self {
+            connections: limits.connections.saturating_mul(SITE_NETWORKS),
+            new_per_minute: limits.new_per_minute.saturating_mul(SITE_NETWORKS),
+            too_many: "its /48 has too many connections (connection.per_address_max)",
+            too_often: "its /48 connects too often (connection.new_per_minute)",
+        }
+    }
 }
 
 /// The connections of the networks, or of the sites.

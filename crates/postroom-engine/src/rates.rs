@@ -108,6 +108,10 @@ impl Rates {
         Self { limits, networks: BTreeMap::new(), sites: BTreeMap::new() }
     }
 
+    pub(crate) fn set_limits(&mut self, limits: RateLimits) {
+        self.limits = limits;
+    }
+
     /// The buckets of a new session.
     pub(crate) fn buckets(&self, network: Network) -> Buckets {
         if network.is_loopback() && !self.limits.loopback {

@@ -69,6 +69,11 @@ impl CheckQueue {
         Self { networks, sites, len: 0, max, per_network_max }
     }
 
+    /// What waits beyond them stays.
+    pub(crate) fn set_limits(&mut self, max: usize, per_network_max: usize) {
+        (self.max, self.per_network_max) = (max, per_network_max);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }

@@ -62,6 +62,12 @@ impl Checks {
         }
     }
 
+    pub(crate) fn set_limits(&mut self, limits: LoginLimits) {
+        let LoginLimits { checks_max, checks_per_network_max, .. } = limits;
+        self.waiting.set_limits(checks_max, checks_per_network_max);
+        self.failed.set_limits(limits.account_delay_max, limits.network_delay_max);
+    }
+
     /// Adds a check. At a limit returns the one that is evicted.
     pub(crate) fn add(&mut self, mut check: Check) -> Option<Check> {
         self.not_before = None;

@@ -162,6 +162,10 @@ impl Creations {
         Self { limits, records, keys, taken, first: None, now: 0 }
     }
 
+    pub(crate) fn set_limits(&mut self, limits: CreationLimits) {
+        self.limits = limits;
+    }
+
     pub(crate) fn set_time(&mut self, now: Instant) {
         let first = *self.first.get_or_insert(now);
         let since = now.saturating_duration_since(first).as_nanos();

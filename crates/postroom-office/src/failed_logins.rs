@@ -160,6 +160,11 @@ impl FailedLogins {
         }
     }
 
+    /// They apply to the next failures.
+    pub(crate) fn set_limits(&mut self, account_delay_max: Duration, network_delay_max: Duration) {
+        (self.account_delay_max, self.network_delay_max) = (account_delay_max, network_delay_max);
+    }
+
     /// When the next check of a network may begin, if it or its /48 has failures.
     pub(crate) fn network_until(&self, network: Network) -> Option<Instant> {
         let own = self.networks.get(&network);

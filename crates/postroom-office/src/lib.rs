@@ -38,7 +38,7 @@ use postroom_model::{
     Access, Fault, LogInRefusal, Name, Peer, Reply, Request, SessionKey, Text, Unknown, faulty,
 };
 use postroom_store::{
-    AccountId, AccountRef, Call, Completion, Job, Store, StoreFailure, Timestamp,
+    AccountId, AccountRef, Call, Completion, Job, Limits, Store, StoreFailure, Timestamp,
 };
 use slab::Slab;
 
@@ -127,6 +127,13 @@ impl<S: Store> Office<S> {
             is_held: false,
             jobs_under_way: 0,
         }
+    }
+
+    /// Replaces the limits. What has been counted stays.
+    pub fn set_limits(&mut self, logins: LoginLimits, creation: CreationLimits, store: Limits) {
+        self.checks.set_limits(logins);
+        self.creations.set_limits(creation);
+        self.store.set_limits(store);
     }
 
     /// Tells the time, on which depends how much peers may create.

@@ -24,14 +24,6 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
-/// A certificate and where to read the next one.
-pub struct Certificate {
-    /// As it is at the start.
-    pub first: TlsSettings,
-    /// Read again at the operator's wish.
-    pub files: CertificateFiles,
-}
-
 /// What TLS needs for a connection.
 #[derive(Clone, Debug)]
 pub struct TlsSettings(pub(crate) Arc<ServerConfig>);

@@ -69,6 +69,10 @@ impl Commits {
         Self { settings, slow_at: None, has_sent: false, gathers: false }
     }
 
+    pub(crate) fn set_settings(&mut self, settings: CommitSettings) {
+        self.settings = settings;
+    }
+
     /// Whether the next job runs on the thread.
     pub(crate) fn use_thread(&self) -> bool {
         match self.settings.path {

@@ -11,13 +11,14 @@ use postroom_protocol::{Category, Report};
 use postroom_store::{Job, JobDone as _, Store, StoreFailure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
-use crate::administration::{Administration, Administrator};
-use crate::certificate::{Certificate, CertificateError, TlsSettings};
+use crate::administration::{Administration, Administrator, Question};
+use crate::certificate::TlsSettings;
 use crate::commits::{Commits, GATHERING, timestamp};
 use crate::connection::Connections;
 use crate::handshakes::Handshakes;
 use crate::listener::{BoundListener, KeepAlive};
 use crate::log_line;
+use crate::new_settings::LogControl;
 use crate::parts::{Parts, Passwords, Reporter};
 use crate::signals::CaughtSignals;
 use crate::threads::{Sources, Threads, Told};
@@ -38,13 +39,13 @@ const EVENTS: usize = 256;
 /// A server with all its listeners open.
 pub struct Server<S: Store> {
     pub(crate) engine: Engine<S>,
-    stop_limit: Duration,
+    pub(crate) stop_limit: Duration,
     pub(crate) keep_alive: KeepAlive,
     pub(crate) poll: Poll,
     signals: CaughtSignals,
-    commits: Commits,
+    pub(crate) commits: Commits,
     threads: Threads<S::Job>,
-    administration: Administration,
+    pub(crate) administration: Administration,
     pub(crate) listeners: Vec<Listening>,
     /// When connections are accepted again after a shortage.
     pub(crate) accept_again_at: Option<Instant>,
@@ -57,6 +58,7 @@ pub struct Server<S: Store> {
     /// What new connections of TLS get, if a listener has it.
     pub(crate) tls: Option<TlsSettings>,
     reporter: Box<dyn Reporter>,
+    pub(crate) log: Box<dyn LogControl>,
     /// The start of this turn.
     pub(crate) now: Instant,
     pub(crate) buffer: Box<[u8]>,
@@ -90,8 +92,8 @@ impl<S: Store> Server<S> {
         parts: Parts<S>,
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> Result<Self, ServerError> {
-        let Parts { settings, store, listeners, mut signals, passwords, certificate, reporter } =
-            parts;
+        let Parts { settings, store, listeners, mut signals, passwords, certificate, .. } = parts;
+        let Parts { source, log, reporter, .. } = parts;
         let ServerSettings { engine: settings, commits, stop_limit, keep_alive } = settings;
         let now = Instant::now();
         let mut engine = Engine::new(now, settings, store);
@@ -108,14 +110,13 @@ impl<S: Store> Server<S> {
         }
         let waker = Waker::new(registry, THREADS).map_err(refused("wake the server"))?;
         let waker = Arc::new(waker);
-        let source = passwords.map(|Passwords { first, source }| {
+        let passwords = passwords.map(|Passwords { first, source }| {
             engine.use_password_file(first);
             source
         });
-        let (tls, files) = certificate.map(|Certificate { first, files }| (first, files)).unzip();
         let threads = Threads::start(
             Arc::clone(&waker),
-            Sources { passwords: source, certificate: files },
+            Sources { passwords, settings: source },
             housekeeping,
         )
         .map_err(refused("start a thread"))?;
@@ -134,8 +135,9 @@ impl<S: Store> Server<S> {
             next_listener: 0,
             connections: Connections::default(),
             handshakes: Handshakes::default(),
-            tls,
+            tls: certificate,
             reporter,
+            log,
             now,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             stop: Stop::No,
@@ -340,14 +342,11 @@ impl<S: Store> Server<S> {
     }
 
     /// Handles signals: the first stop signal requests an orderly stop, the second an
-    /// immediate one; SIGHUP rereads the passwords and the certificate.
+    /// immediate one; SIGHUP reads the settings, the passwords and the certificate again.
     fn signal(&mut self) {
         for signal in self.signals.pending() {
             match (signal, self.stop) {
-                (SIGHUP, _) => {
-                    self.engine.ask_for_passwords();
-                    self.threads.read_certificate();
-                }
+                (SIGHUP, _) => self.administration.reload(None),
                 // Some tools send it to ask for a state report; its default action
                 // would end the server.
                 (SIGUSR1, _) => {}
@@ -361,22 +360,21 @@ impl<S: Store> Server<S> {
         }
     }
 
-    /// Gives new connections the certificate that was read, if it can be used.
-    fn use_certificate(&mut self, read: Result<TlsSettings, CertificateError>) {
-        match read {
-            Ok(tls) => {
-                self.tls = Some(tls);
-                tracing::info!("the certificate was read; new connections get it");
-            }
-            Err(error) => tracing::error!("the certificate in use is kept: {error}"),
-        }
-    }
-
     /// Takes what operators ask.
     fn administer(&mut self) {
         self.administration.begin_turn();
-        while let Some((ticket, asked)) = self.administration.next() {
-            self.engine.administer(self.now, ticket, asked);
+        while let Some(asked) = self.administration.next() {
+            match asked {
+                Question::OfEngine(ticket, asked) => {
+                    self.engine.administer(self.now, ticket, asked);
+                }
+                Question::Reload(reply) => self.administration.reload(Some(reply)),
+                Question::SetLogLevel(level) => self.set_log_level(level),
+            }
+        }
+        if self.administration.begin_reload() {
+            self.engine.ask_for_passwords();
+            self.threads.read_settings();
         }
     }
 
@@ -419,7 +417,7 @@ impl<S: Store> Server<S> {
                 Told::Checked(checked) => self.engine.checked(checked),
                 Told::PasswordsRead(read) => self.engine.passwords_read(read),
                 Told::NoSalt(cause) => return Err(refused("get random bytes")(cause)),
-                Told::CertificateRead(read) => self.use_certificate(read),
+                Told::SettingsRead(read) => self.use_settings(*read),
                 Told::Failed(failure) => return Err(failure.into()),
                 Told::Panicked(thread) => return Err(ServerError::Panicked { thread }),
             }

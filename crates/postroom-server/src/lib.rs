@@ -17,8 +17,10 @@ mod event_loop;
 mod handshakes;
 mod listener;
 mod log_line;
+mod new_settings;
 mod parts;
 mod proxied;
+mod reload;
 mod salt;
 mod settings;
 mod signals;
@@ -35,10 +37,13 @@ use postroom_store::StoreFailure;
 use thiserror::Error;
 
 pub use administration::{Administrator, NotAsked};
-pub use certificate::{Certificate, CertificateError, CertificateFiles, TlsSettings};
+pub use certificate::{CertificateError, CertificateFiles, TlsSettings};
 pub use commits::{CommitPath, CommitSettings};
 pub use event_loop::Server;
 pub use listener::{BoundListener, KeepAlive, ListenError, bind};
+pub use new_settings::{
+    LogControl, NewSettings, ReloadSummary, SettingsError, SettingsSource, logs_requests,
+};
 pub use parts::{Parts, PasswordSource, Passwords, Reporter};
 pub use salt::salt;
 pub use settings::ServerSettings;

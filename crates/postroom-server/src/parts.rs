@@ -3,8 +3,9 @@
 use postroom_office::{FilePasswords, PasswordRead, PasswordsRead};
 use postroom_protocol::Report;
 
-use crate::certificate::Certificate;
+use crate::certificate::TlsSettings;
 use crate::listener::BoundListener;
+use crate::new_settings::{LogControl, SettingsSource};
 use crate::settings::ServerSettings;
 use crate::signals::CaughtSignals;
 
@@ -21,7 +22,11 @@ pub struct Parts<S> {
     /// The password file, if there is one.
     pub passwords: Option<Passwords>,
     /// The certificate and its key, if a listener has TLS.
-    pub certificate: Option<Certificate>,
+    pub certificate: Option<TlsSettings>,
+    /// Reads settings and certificate again at the operator's wish.
+    pub source: Box<dyn SettingsSource>,
+    /// The log.
+    pub log: Box<dyn LogControl>,
     /// The operator's report.
     pub reporter: Box<dyn Reporter>,
 }

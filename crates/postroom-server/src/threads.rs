@@ -1,7 +1,7 @@
 //! The threads beside the event loop. Only this module starts threads.
 //!
 //! Two threads check passwords, which is slow by design, below the priority of the event
-//! loop; one reads the password file, which may be on a slow disk, and one the certificate;
+//! loop; one reads the password file, which may be on a slow disk, and one the settings;
 //! one runs the store's jobs while the store's disk is slow; one does the store's housekeeping. The server joins
 //! all of them when it ends, except a read that hangs.
 
@@ -17,7 +17,7 @@ use postroom_office::{Check, Checked, PasswordRead, PasswordsRead};
 use postroom_store::{Job, StoreFailure};
 use rustix::process::nice;
 
-use crate::certificate::{CertificateError, CertificateFiles, TlsSettings};
+use crate::new_settings::{NewSettings, SettingsError, SettingsSource};
 use crate::parts::PasswordSource;
 use crate::salt::salt;
 
@@ -37,7 +37,7 @@ pub(crate) enum Told<D> {
     PasswordsRead(PasswordsRead),
     /// The operating system gives no random bytes.
     NoSalt(io::Error),
-    CertificateRead(Result<TlsSettings, CertificateError>),
+    SettingsRead(Box<Result<NewSettings, SettingsError>>),
     Failed(StoreFailure),
     /// The thread of this name has panicked.
     Panicked(String),
@@ -57,7 +57,7 @@ pub(crate) struct Threads<J: Job> {
     /// Set at a stop: checks that have not begun are skipped.
     stopping: Arc<AtomicBool>,
     passwords: Option<Reader<PasswordRead>>,
-    certificate: Option<Reader<()>>,
+    settings: Reader<()>,
     told: Receiver<Told<J::Done>>,
     handles: Vec<JoinHandle<()>>,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Threads<J: Job> {
 /// The files that threads read.
 pub(crate) struct Sources {
     pub(crate) passwords: Option<Box<dyn PasswordSource>>,
-    pub(crate) certificate: Option<CertificateFiles>,
+    pub(crate) settings: Box<dyn SettingsSource>,
 }
 
 /// A thread that reads a file.
@@ -148,17 +148,15 @@ impl<J: Job> Threads<J> {
                 notifier.tell(Told::Committed(job.run()));
             }
         })?;
-        let Sources { passwords, certificate } = sources;
+        let Sources { passwords, mut settings } = sources;
         let read_passwords = |mut source: Box<dyn PasswordSource>| {
             Reader::start("password-file", &notifier, move |read| {
                 Told::PasswordsRead(source.read(read))
             })
         };
-        let read_certificate = |files: CertificateFiles| {
-            Reader::start("certificate", &notifier, move |()| Told::CertificateRead(files.read()))
-        };
         let passwords = passwords.map(read_passwords).transpose()?;
-        let certificate = certificate.map(read_certificate).transpose()?;
+        let read_settings = move |()| Told::SettingsRead(Box::new(settings.read()));
+        let settings = Reader::start("settings", &notifier, read_settings)?;
         handles.push(spawn("housekeeping", &notifier, move |notifier| {
             if let Err(failure) = housekeeping() {
                 notifier.tell(Told::Failed(failure));
@@ -172,7 +170,7 @@ impl<J: Job> Threads<J> {
             idle_checkers: CHECKERS,
             stopping,
             passwords,
-            certificate,
+            settings,
             told,
             handles,
         })
@@ -220,11 +218,9 @@ impl<J: Job> Threads<J> {
         }
     }
 
-    /// Starts a read of the certificate, if there is one.
-    pub(crate) fn read_certificate(&mut self) {
-        if let Some(reader) = &mut self.certificate {
-            reader.read(());
-        }
+    /// Starts a read of the settings.
+    pub(crate) fn read_settings(&mut self) {
+        self.settings.read(());
     }
 
     /// Takes a message from a thread.
@@ -234,7 +230,7 @@ impl<J: Job> Threads<J> {
             Told::Committed(_) => self.jobs_under_way -= 1,
             Told::Checked(_) => self.idle_checkers += 1,
             Told::PasswordsRead(_) => self.passwords.iter_mut().for_each(Reader::came_back),
-            Told::CertificateRead(_) => self.certificate.iter_mut().for_each(Reader::came_back),
+            Told::SettingsRead(_) => self.settings.came_back(),
             Told::NoSalt(_) | Told::Failed(_) | Told::Panicked(_) => {}
         }
         Some(told)
@@ -248,7 +244,7 @@ impl<J: Job> Threads<J> {
         // With what has come back and was not taken: as long as a job keeps the store's
         // files, its housekeeping does not end.
         drop(self.told);
-        let readers = [self.passwords.map(Reader::end), self.certificate.map(Reader::end)];
+        let readers = [self.passwords.map(Reader::end), Some(self.settings.end())];
         self.handles.extend(readers.into_iter().flatten().flatten());
         self.handles.into_iter().for_each(join);
     }
@@ -323,11 +319,19 @@ mod tests {
 
     use super::*;
 
+    struct NoSettings;
+
+    impl SettingsSource for NoSettings {
+        fn read(&mut self) -> Result<NewSettings, SettingsError> {
+            Err("nobody asks for them".into())
+        }
+    }
+
     #[test]
     fn a_panic_of_a_thread_is_told_to_the_event_loop() {
         let mut poll = Poll::new().unwrap();
         let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
-        let sources = Sources { passwords: None, certificate: None };
+        let sources = Sources { passwords: None, settings: Box::new(NoSettings) };
         let mut threads =
             Threads::<postroom_store::MemoryJob>::start(waker, sources, || panic!("a defect"))
                 .unwrap();

@@ -139,6 +139,10 @@ impl Store for SqliteStore {
         self.index.channels.set_members(channel, has_members);
     }
 
+    fn set_limits(&mut self, limits: Limits) {
+        self.limits = self.limits.replaced_by(limits);
+    }
+
     fn next_job(&mut self, now: Timestamp) -> Option<CommitJob> {
         let is_new = self.work.as_ref()?.group.calls.is_empty();
         if is_new && self.waiting.is_empty() {

@@ -74,6 +74,11 @@ pub trait Store {
     /// is in a job already.
     fn set_members(&mut self, channel: &Channel, has_members: bool);
 
+    /// Replaces the limits, for groups that are planned from then on. How many posts a
+    /// channel keeps, what of a mailbox a sender may fill, and what of the disk stays free,
+    /// are read when the store is opened.
+    fn set_limits(&mut self, limits: Limits);
+
     /// The next group to be committed, if there is one and it need not wait for one
     /// under way.
     ///
@@ -206,6 +211,13 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// These limits with what can change of others while a store is open.
+    #[must_use]
+    pub fn replaced_by(self, limits: Self) -> Self {
+        let Self { mailbox_capacity, accounts_max, channels_max, .. } = limits;
+        Self { mailbox_capacity, accounts_max, channels_max, ..self }
+    }
+
     /// Messages of one sender that a mailbox holds, at least one; `None` if a sender may
     /// fill it.
     #[must_use]

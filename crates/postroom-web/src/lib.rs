@@ -8,8 +8,8 @@ mod routes;
 mod socket;
 
 pub use api::{
-    AccountDone, AccountLine, AccountOrder, AccountPage, Kicked, Problem, SessionLine, SessionPage,
-    StatusReport, Whose,
+    AccountDone, AccountLine, AccountOrder, AccountPage, Kicked, LogLevel, Problem, Reloaded,
+    SessionLine, SessionPage, StatusReport, Whose,
 };
 pub use client::{AdminClient, ClientError};
 pub use socket::{AdminSocket, AdminThread, SOCKET, SocketError};

@@ -7,25 +7,38 @@
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
 
+use postroom_server::LogControl;
 use tracing::dispatcher::{self, Dispatch};
+use tracing::level_filters::LevelFilter;
 use tracing::{Level, warn};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::fmt::{MakeWriter, fmt};
+use tracing_subscriber::fmt::{MakeWriter, layer};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, reload};
 
 use crate::config::LogFormat;
 
 /// Maximum queued lines.
 const WAITING_LINES_MAX: usize = 4_096;
 
+/// Changes what the log has.
+pub(crate) struct Log(Box<dyn Fn(Level)>);
+
+impl LogControl for Log {
+    fn set_level(&mut self, level: Level) {
+        (self.0)(level);
+    }
+}
+
 /// Starts to log events up to this level. Dropping the guard writes the queued lines,
 /// if that does not take long.
-pub(crate) fn start(format: LogFormat, level: Level) -> WorkerGuard {
+pub(crate) fn start(format: LogFormat, level: Level) -> (Log, WorkerGuard) {
     let left_out = Arc::new(OnceLock::new());
     let output = Output {
         writer: io::stderr(),
         // Not through the queue, which may be full again.
-        notices: dispatch(format, level, io::stderr),
+        notices: dispatch(format, level, io::stderr).0,
         left_out: Arc::clone(&left_out),
         left_out_told: 0,
         lines_since_notice: 0,
@@ -36,23 +49,25 @@ pub(crate) fn start(format: LogFormat, level: Level) -> WorkerGuard {
         .thread_name("log")
         .finish(output);
     left_out.get_or_init(|| writer.error_counter());
-    dispatch(format, level, writer).init();
-    guard
+    let (dispatch, log) = dispatch(format, level, writer);
+    dispatch.init();
+    (log, guard)
 }
 
-fn dispatch<W>(format: LogFormat, level: Level, writer: W) -> Dispatch
+fn dispatch<W>(format: LogFormat, level: Level, writer: W) -> (Dispatch, Log)
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let builder = fmt()
-        .with_writer(writer)
-        .with_max_level(level)
-        .with_target(false)
-        .log_internal_errors(false);
-    match format {
-        LogFormat::Text => builder.with_ansi(false).into(),
-        LogFormat::Json => builder.json().flatten_event(true).into(),
-    }
+    let (filter, handle) = reload::Layer::new(LevelFilter::from_level(level));
+    let registry = Registry::default().with(filter);
+    let lines = layer().with_writer(writer).with_target(false).log_internal_errors(false);
+    let dispatch = match format {
+        LogFormat::Text => registry.with(lines.with_ansi(false)).into(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).into(),
+    };
+    // It fails only where nothing logs through this dispatcher any more.
+    let set = move |level| drop(handle.reload(LevelFilter::from_level(level)));
+    (dispatch, Log(Box::new(set)))
 }
 
 /// The writer of the log's thread; it adds notices of dropped lines.

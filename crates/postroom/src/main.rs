@@ -10,6 +10,7 @@ mod desk;
 mod generate;
 mod log;
 mod passwords;
+mod reload;
 mod report;
 mod running;
 mod serve;
@@ -47,6 +48,10 @@ enum Command {
     Sessions(running::ListArguments),
     /// End the sessions of an account, or of an address
     Kick(running::KickArguments),
+    /// Make a running server read its settings, certificate and passwords again
+    Reload(running::ReloadArguments),
+    /// Set what the log of a running server has, until its next reload or start
+    LogLevel(running::LogLevelArguments),
     /// Read the whole store and print the damaged records
     Check(check::CheckArguments),
     /// Make a self-signed certificate and its key, to try TLS
@@ -118,6 +123,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Status(arguments) => running::status(&arguments)?,
         Command::Sessions(arguments) => running::sessions(&arguments)?,
         Command::Kick(arguments) => running::kick(&arguments)?,
+        Command::Reload(arguments) => running::reload(&arguments)?,
+        Command::LogLevel(arguments) => running::log_level(&arguments)?,
         Command::Check(arguments) => check::check(&arguments)?,
         Command::Cert(arguments) => cert::cert(&arguments)?,
         Command::Generate(arguments) => generate::generate(&arguments, &Arguments::command())?,

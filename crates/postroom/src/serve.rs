@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_server::{
-    Administrator, BoundListener, CaughtSignals, Certificate, ListenError, ListenerSettings, Parts,
-    Passwords, Server, ServerError, ServerSettings, bind, raise_descriptor_limit,
+    Administrator, BoundListener, CaughtSignals, ListenError, ListenerSettings, Parts, Passwords,
+    Server, ServerError, ServerSettings, TlsSettings, bind, raise_descriptor_limit,
 };
 use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket};
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
@@ -16,8 +16,9 @@ use postroom_web::{AdminSocket, AdminThread};
 
 use crate::config::{Config, ConfigError, ListenerError, SettingsArguments, TlsError};
 use crate::desk;
-use crate::log;
+use crate::log::{self, Log};
 use crate::passwords::{self, PasswordFileError};
+use crate::reload::Reloading;
 use crate::report::ReportFile;
 
 /// Descriptors reserved for everything but connections: listeners, the store, the log.
@@ -51,12 +52,12 @@ pub(crate) enum ServeError {
 /// Runs the server until a signal stops it.
 pub(crate) fn serve(arguments: &SettingsArguments) -> Result<(), ServeError> {
     let config = arguments.load()?;
-    let _log = log::start(config.log.format, config.log.level()?);
+    let (log, _guard) = log::start(config.log.format, config.log.level()?);
     let mut report = ReportFile::open(&config.report, config.report_bytes_max);
-    match prepare(&config) {
+    match prepare(arguments, &config) {
         Ok(prepared) => {
             report.empty();
-            prepared.run(&config, report)
+            prepared.run(&config, log, report)
         }
         Err(error) => {
             report.could_not_start(&error);
@@ -75,7 +76,7 @@ pub(crate) fn check_settings(config: &Config) -> Result<(), ServeError> {
 fn read_files(
     config: &Config,
     listeners: &[ListenerSettings],
-) -> Result<(Option<Passwords>, Option<Certificate>), ServeError> {
+) -> Result<(Option<Passwords>, Option<TlsSettings>), ServeError> {
     Ok((passwords::open(&config.passwords)?, config.certificate(listeners)?))
 }
 
@@ -87,10 +88,11 @@ struct Prepared {
     listeners: Vec<BoundListener>,
     signals: CaughtSignals,
     passwords: Option<Passwords>,
-    certificate: Option<Certificate>,
+    certificate: Option<TlsSettings>,
+    reloading: Reloading,
 }
 
-fn prepare(config: &Config) -> Result<Prepared, ServeError> {
+fn prepare(arguments: &SettingsArguments, config: &Config) -> Result<Prepared, ServeError> {
     let listeners = config.listeners()?;
     let signals = CaughtSignals::catch().map_err(ServeError::Signals)?;
     let (passwords, certificate) = read_files(config, &listeners)?;
@@ -102,21 +104,40 @@ fn prepare(config: &Config) -> Result<Prepared, ServeError> {
         .map(|listener| bind(listener, settings.keep_alive))
         .collect::<Result<Vec<_>, _>>()?;
     let most = &mut settings.engine.connections_max;
-    *most = (*most).min(affordable_connections());
+    let connections_max = affordable_connections();
+    *most = (*most).min(connections_max);
     let (mut store, checkpointer) = SqliteStore::open(folder, config.limits())?;
     if !config.board.persist {
         empty_board(&mut store).map_err(ServeError::Board)?;
     }
-    Ok(Prepared { settings, store, checkpointer, listeners, signals, passwords, certificate })
+    let (arguments, running) = (arguments.clone(), config.clone());
+    Ok(Prepared {
+        settings,
+        store,
+        checkpointer,
+        listeners,
+        signals,
+        passwords,
+        certificate,
+        reloading: Reloading { arguments, running, connections_max },
+    })
 }
 
 impl Prepared {
-    fn run(self, config: &Config, report: ReportFile) -> Result<(), ServeError> {
-        let Self { settings, store, checkpointer, listeners, signals, passwords, certificate } =
-            self;
-        let announcement = announcement(&listeners);
-        let reporter = Box::new(report);
-        let parts = Parts { settings, store, listeners, signals, passwords, certificate, reporter };
+    fn run(self, config: &Config, log: Log, report: ReportFile) -> Result<(), ServeError> {
+        let announcement = announcement(&self.listeners);
+        let parts = Parts {
+            settings: self.settings,
+            store: self.store,
+            listeners: self.listeners,
+            signals: self.signals,
+            passwords: self.passwords,
+            certificate: self.certificate,
+            source: Box::new(self.reloading),
+            log: Box::new(log),
+            reporter: Box::new(report),
+        };
+        let checkpointer = self.checkpointer;
         let server = Server::new(parts, move || checkpointer.run())?;
         let administration = administer(&config.data, server.administrator());
         announce(&announcement).map_err(ServeError::Output)?;

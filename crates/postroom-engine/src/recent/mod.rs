@@ -149,6 +149,10 @@ impl RecentPosts {
         }
     }
 
+    pub(crate) fn set_limits(&mut self, limits: RecentLimits) {
+        self.limits = limits;
+    }
+
     /// The position after the posts of a channel. First drops some of them, as the limits
     /// want. So posts that come together are all kept until those after them come, and
     /// only a slow reader misses any: these are taken when all others have been told. Where

@@ -17,6 +17,7 @@ mod peers;
 mod posts;
 mod proxied;
 mod rates;
+mod settings;
 mod slow_readers;
 mod slow_store;
 mod transcripts;

@@ -315,6 +315,10 @@ impl Store for MemoryStore {
         self.session.set_members(channel, has_members);
     }
 
+    fn set_limits(&mut self, limits: Limits) {
+        self.limits = self.limits.replaced_by(limits);
+    }
+
     fn next_job(&mut self, now: Timestamp) -> Option<MemoryJob> {
         let disk = self.disk.clone();
         let calls = self.take_due(&mut disk.0.borrow_mut());

@@ -2,12 +2,14 @@
 
 mod accounts;
 mod sessions;
+mod settings;
 mod status;
 
 use serde::{Deserialize, Serialize};
 
 pub use accounts::{AccountDone, AccountLine, AccountOrder, AccountPage};
 pub use sessions::{Kicked, SessionLine, SessionPage, Whose};
+pub use settings::{LogLevel, Reloaded};
 pub use status::StatusReport;
 
 /// Why nothing was done.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod sessions;
+mod settings;
 mod status;
 
 use axum::extract::DefaultBodyLimit;
@@ -29,6 +30,8 @@ pub(crate) fn router(administrator: Administrator) -> Router {
         .route("/v1/account", post(accounts::account))
         .route("/v1/sessions", get(sessions::sessions))
         .route("/v1/kick", post(sessions::kick))
+        .route("/v1/reload", post(settings::reload))
+        .route("/v1/log-level", post(settings::log_level))
         .fallback(async || problem(StatusCode::NOT_FOUND, "unknown-path", "there is no such path"))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(administrator)
@@ -47,11 +50,15 @@ async fn ask(administrator: &Administrator, request: AdminRequest) -> Result<Adm
     let (told, answer) = oneshot::channel();
     // Who no longer waits for the answer needs none.
     let reply = move |answer| drop(told.send(answer));
-    administrator.ask(request, reply).map_err(|not_asked| match not_asked {
+    administrator.ask(request, reply).map_err(not_asked)?;
+    answer.await.map_err(|_| stopped())
+}
+
+fn not_asked(not_asked: NotAsked) -> Problem {
+    match not_asked {
         NotAsked::Busy => problem(StatusCode::SERVICE_UNAVAILABLE, "busy", &not_asked.to_string()),
         NotAsked::Stopped => stopped(),
-    })?;
-    answer.await.map_err(|_| stopped())
+    }
 }
 
 fn malformed(rejection: &JsonRejection) -> Problem {

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Config, ConfigError, LogFormat};
 
 /// The command line of `postroom serve`, and of the commands about its settings.
-#[derive(Debug, Args)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct SettingsArguments {
     /// Settings, in TOML; docs/postroom.toml in the source lists all
     #[arg(long, value_name = "FILE")]

@@ -7,7 +7,9 @@ use postroom_engine::{
     RateLimits, RecentLimits,
 };
 use postroom_protocol::{ChatSettings, ImSettings, Settings};
-use postroom_server::{CommitPath, CommitSettings, KeepAlive, ListenerSettings, ServerSettings};
+use postroom_server::{
+    CommitPath, CommitSettings, KeepAlive, ListenerSettings, ServerSettings, logs_requests,
+};
 use postroom_store::Limits;
 
 use super::{Commit, Config, Offline};
@@ -105,7 +107,7 @@ impl Config {
                 bytes: self.channels.recent_bytes,
                 bytes_in_all: self.channels.recent_bytes_in_all,
             },
-            logs_requests: self.log.level().is_ok_and(|level| level >= tracing::Level::DEBUG),
+            logs_requests: self.log.level().is_ok_and(logs_requests),
         };
         ServerSettings {
             engine,

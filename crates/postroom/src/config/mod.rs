@@ -13,6 +13,7 @@ mod layers;
 mod listeners;
 mod origins;
 mod prefix;
+mod reload;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -223,7 +224,7 @@ pub(crate) enum ConfigError {
     Value { key: String, origin: String, value: String, cause: String },
     #[error("the settings are not accepted: {0}")]
     Invalid(String),
-    #[error("cannot show the settings: {0}")]
+    #[error("cannot write the settings as text: {0}")]
     Show(String),
 }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use toml::{Table, Value};
+use toml::Value;
 
-use super::sources::{collect_keys, one_line};
+use super::sources::collect_keys;
 use super::{Config, ConfigError};
 
 /// The source that a setting has its value from: the last that names it.
@@ -84,13 +84,10 @@ fn on_one_line(value: &Value) -> Result<String, serde_json::Error> {
 impl Config {
     /// All settings, in the order of `docs/postroom.toml`.
     pub(crate) fn settings(&self) -> Result<Vec<Setting>, ConfigError> {
-        // A path that is not UTF-8 cannot be written as TOML.
-        let table = Table::try_from(self)
-            .map_err(|error| ConfigError::Show(one_line(&error.to_string())))?;
         let setting = |(key, value): (String, Value)| {
             let origin = self.origins.find(&key).to_string();
             Setting { key, value, origin }
         };
-        Ok(collect_keys(&table).into_iter().map(setting).collect())
+        Ok(collect_keys(&self.table()?).into_iter().map(setting).collect())
     }
 }

@@ -91,7 +91,7 @@ pub(super) fn collect_keys(table: &Table) -> Vec<(String, Value)> {
 }
 
 /// Inserts a value at its key.
-fn insert(table: &mut Table, key: &str, value: Value) -> Option<()> {
+pub(super) fn insert(table: &mut Table, key: &str, value: Value) -> Option<()> {
     let (table, key) = match key.split_once('.') {
         Some((section, key)) => {
             let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use postroom_engine::{EngineSettings, ListenerName};
-use postroom_server::{Certificate, CertificateError, CertificateFiles, ListenerSettings};
+use postroom_server::{CertificateError, CertificateFiles, ListenerSettings, TlsSettings};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -43,7 +43,7 @@ impl Config {
     pub(crate) fn certificate(
         &self,
         listeners: &[ListenerSettings],
-    ) -> Result<Option<Certificate>, TlsError> {
+    ) -> Result<Option<TlsSettings>, TlsError> {
         let needs = listeners.iter().find(|settings| settings.listener.options.tls);
         let Some(needs) = needs else {
             return Ok(None);
@@ -52,7 +52,6 @@ impl Config {
         if certificate.as_os_str().is_empty() || key.as_os_str().is_empty() {
             return Err(TlsError::Missing { listener: needs.listener.name() });
         }
-        let files = CertificateFiles { certificate, key };
-        Ok(Some(Certificate { first: files.read()?, files }))
+        Ok(Some(CertificateFiles { certificate, key }.read()?))
     }
 }

@@ -1,6 +1,7 @@
-//! `postroom status`, `postroom sessions` and `postroom kick`: about a running server.
+//! The commands that a running server alone can carry out.
 
 mod kick;
+mod reload;
 mod sessions;
 mod status;
 
@@ -15,6 +16,7 @@ use thiserror::Error;
 use crate::config::{Config, ConfigError, Overrides};
 
 pub(crate) use kick::{KickArguments, kick};
+pub(crate) use reload::{LogLevelArguments, ReloadArguments, log_level, reload};
 pub(crate) use sessions::sessions;
 pub(crate) use status::status;
 

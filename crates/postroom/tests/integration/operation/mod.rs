@@ -8,6 +8,7 @@ mod generate;
 mod log_lines;
 mod password_file;
 pub(crate) mod passwords;
+mod reload;
 mod report;
 mod serve;
 mod service;

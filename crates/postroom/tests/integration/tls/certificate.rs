@@ -84,7 +84,7 @@ fn sighup_gives_new_connections_the_new_certificate() {
     let new_key = fs::read(&secured.pair.key).unwrap();
     fs::write(&secured.pair.key, key).unwrap();
     secured.server.signal(Signal::HUP);
-    let line = secured.server.wait_for_log(&["the certificate in use is kept"]);
+    let line = secured.server.wait_for_log(&["the settings in use are kept"]);
     assert!(line.contains("does not belong to the certificate"), "{line}");
     assert!(!is_trusted(&secured, &other) && is_trusted(&secured, &secured.authority));
 
