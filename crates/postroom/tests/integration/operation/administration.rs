@@ -1,14 +1,20 @@
 //! The socket of a running server: the commands that use it, and curl.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
+use rustix::process::geteuid;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::harness::logged::LoggedServer;
-use crate::harness::support::{Server, need, run_program};
+use crate::harness::strace::{TracedServer, data};
+use crate::harness::support::{COMMIT_PATHS, Client, PATIENCE, Server, need, run_program};
 
 /// Runs a command of the program on a folder; returns its output, or what it says that is
 /// wrong.
@@ -155,4 +161,77 @@ fn curl_asks_and_is_answered_in_json() {
     assert_eq!((status.as_str(), page), ("200", expected));
     let (status, kicked) = curl("/v1/kick", Some(r#"{"account":"ann"}"#));
     assert_eq!((status.as_str(), kicked), ("200", json!({"sessions": 0})));
+}
+
+/// Only root can become somebody else; for others the mode of the socket stands in.
+#[test]
+fn other_users_cannot_ask() {
+    need("curl", "curl");
+    need("setpriv", "util-linux");
+    let server = Server::start();
+    let socket = server.data().join("postroom.sock");
+    // The folders are no help: each would keep others out.
+    for folder in [server.data(), server.data().parent().unwrap()] {
+        fs::set_permissions(folder, Permissions::from_mode(0o711)).unwrap();
+    }
+    let ask = |launcher: &[&str]| {
+        let words = ["curl", "-sS", "-m", "10", "--unix-socket", socket.to_str().unwrap()];
+        let words = [launcher, &words, &["http://localhost/v1/status"]].concat();
+        Command::new(words[0]).args(&words[1..]).output().unwrap()
+    };
+    assert!(ask(&[]).status.success());
+    if geteuid().is_root() {
+        let output = ask(&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.contains("connect"), "{error}");
+    }
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o077, 0);
+}
+
+/// Sends a question without waiting for its answer.
+fn ask_for_status(data: &Path) -> UnixStream {
+    let mut socket = UnixStream::connect(data.join("postroom.sock")).unwrap();
+    let head = "GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    socket.write_all(head.as_bytes()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+/// The status of the answer, and the answer.
+fn answer(mut socket: UnixStream) -> (String, Value) {
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().to_owned();
+    (status, serde_json::from_str(body).unwrap())
+}
+
+#[test]
+fn more_questions_than_may_wait_are_refused_and_harm_no_one() {
+    const ASKED: usize = 100;
+    const WAIT: usize = 64;
+    let folder = TempDir::new().unwrap();
+    let data = data(folder.path());
+    assert!(Server::in_folder(&data, &[]).stop().success());
+    // The event loop waits for each sync.
+    let options = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_enter=3000000"];
+    let server =
+        TracedServer::start(folder.path(), &options.map(str::to_owned), &[COMMIT_PATHS[0]]);
+    let mut bob = Client::connect(server.address("mailbox"));
+    assert_eq!(bob.ask("LOGIN bob"), "0");
+    bob.send("COMPOSE bob\nhello\n");
+    // It takes the first of these, or none; then it waits.
+    let begun = Instant::now();
+    let asked: Vec<_> = (0..ASKED).map(|_| ask_for_status(&data)).collect();
+    let answers: Vec<_> = asked.into_iter().map(answer).collect();
+    let busy = answers.iter().filter(|(status, _)| status == "503");
+    let (busy, problems): (Vec<_>, Vec<_>) =
+        busy.map(|(status, answer)| (status, &answer["problem"])).unzip();
+    assert!(problems.iter().all(|problem| **problem == json!("busy")), "{problems:?}");
+    assert!((1..=ASKED - WAIT).contains(&busy.len()), "{} in {:?}", busy.len(), begun.elapsed());
+    let others = answers.iter().filter(|(status, _)| status == "200");
+    assert_eq!(others.count() + busy.len(), ASKED);
+    assert_eq!(bob.line(), "MESSAGE SENT");
+    assert_eq!(bob.read(), Some(("bob".into(), "hello".into())));
+    assert_eq!(answer(ask_for_status(&data)).0, "200");
 }

@@ -299,5 +299,8 @@ fn settings_that_are_none_or_cannot_be_written_are_not_shown() {
     let sentence = refusal(&["config", "show"], |command| {
         command.current_dir(place.0.path()).arg("--data").arg(data);
     });
-    assert!(sentence.contains("cannot write the settings as text: path contains invalid"), "{sentence}");
+    assert!(
+        sentence.contains("cannot write the settings as text: path contains invalid"),
+        "{sentence}"
+    );
 }
