@@ -41,6 +41,15 @@ pub enum ClientError {
         /// The system's error, or that of HTTP.
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The system refuses it.
+    #[error(
+        "only the user who runs the server, and root, may use {}; run this command as that user",
+        socket.display()
+    )]
+    Denied {
+        /// The socket.
+        socket: PathBuf,
+    },
     /// The server refuses it.
     #[error("{}", .0.detail)]
     Refused(Problem),
@@ -65,6 +74,9 @@ impl AdminClient {
                 ) =>
             {
                 return Ok(None);
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(ClientError::Denied { socket });
             }
             Err(error) => return Err(failed(error)),
         }
