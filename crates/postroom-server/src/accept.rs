@@ -8,6 +8,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use postroom_engine::{Broken, ListenerKey, ListenerOptions, Refused};
 use postroom_store::Store;
+use socket2::SockRef;
 
 use crate::connection::{Connection, Peer};
 use crate::event_loop::Server;
@@ -79,6 +80,10 @@ impl<S: Store> Server<S> {
         let listening = &mut self.listeners[number];
         match listening.bound.listener.accept() {
             Ok((stream, peer)) => {
+                if listening.bound.was_passed {
+                    // A connection that does not take them is broken, as its first read shows.
+                    let _ = self.keep_alive.apply(&SockRef::from(&stream));
+                }
                 let options = listening.bound.settings.listener.options;
                 let listener = listening.key;
                 self.begin(stream, peer, listener, options);

@@ -353,9 +353,19 @@ impl<S: Store> Server<S> {
                 (SIGINT | SIGTERM, Stop::No) => {
                     tracing::info!(connections = self.engine.connections(), "stopping");
                     self.stop = Stop::Asked(LAST_TURNS);
-                    self.listeners.clear();
+                    self.close_listeners();
                 }
                 _ => self.stop = Stop::Until(self.now),
+            }
+        }
+    }
+
+    /// A socket that was passed stays open elsewhere, so that its events would go on.
+    fn close_listeners(&mut self) {
+        for mut listening in self.listeners.drain(..) {
+            let listener = &mut listening.bound.listener;
+            if let Err(error) = self.poll.registry().deregister(listener) {
+                tracing::warn!(%error, "cannot stop watching a listener");
             }
         }
     }

@@ -19,6 +19,7 @@ mod listener;
 mod log_line;
 mod new_settings;
 mod parts;
+mod passed;
 mod proxied;
 mod reload;
 mod salt;
@@ -40,11 +41,12 @@ pub use administration::{Administrator, NotAsked};
 pub use certificate::{CertificateError, CertificateFiles, TlsSettings};
 pub use commits::{CommitPath, CommitSettings};
 pub use event_loop::Server;
-pub use listener::{BoundListener, KeepAlive, ListenError, bind};
+pub use listener::{BoundListener, KeepAlive, ListenError, open_listeners};
 pub use new_settings::{
     LogControl, NewSettings, ReloadSummary, SettingsError, SettingsSource, logs_requests,
 };
 pub use parts::{Parts, PasswordSource, Passwords, Reporter};
+pub use passed::{PassedError, PassedSockets};
 pub use salt::salt;
 pub use settings::ServerSettings;
 pub use signals::CaughtSignals;

@@ -10,6 +10,7 @@ use socket2::{Domain, Socket, TcpKeepalive, Type};
 use thiserror::Error;
 
 use crate::ListenerSettings;
+use crate::passed::{PassedError, PassedSockets};
 
 /// The listen backlog: connections that the operating system queues until they are
 /// accepted.
@@ -51,20 +52,28 @@ impl KeepAlive {
 #[derive(Debug)]
 pub struct BoundListener {
     pub(crate) listener: TcpListener,
+    /// It was open before this process, so its connections may not have inherited options.
+    pub(crate) was_passed: bool,
     /// Its settings, with the port that the operating system chose.
     pub settings: ListenerSettings,
 }
 
-/// The server cannot listen on an address.
+/// The server cannot listen.
 #[derive(Debug, Error)]
-#[error("cannot listen for {listener} on {address}: {cause}{}", advice(cause))]
-pub struct ListenError {
-    /// Its name.
-    pub listener: ListenerName,
-    /// The address.
-    pub address: SocketAddr,
-    /// The operating system's error.
-    pub cause: io::Error,
+pub enum ListenError {
+    /// On an address.
+    #[error("cannot listen for {listener} on {address}: {cause}{}", advice(cause))]
+    Address {
+        /// The name of the listener.
+        listener: ListenerName,
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's error.
+        cause: io::Error,
+    },
+    /// On the sockets that were passed.
+    #[error(transparent)]
+    Passed(#[from] PassedError),
 }
 
 fn advice(cause: &io::Error) -> &'static str {
@@ -76,18 +85,52 @@ fn advice(cause: &io::Error) -> &'static str {
     }
 }
 
-/// Opens a listener.
-pub fn bind(
-    settings: ListenerSettings,
+/// Opens listeners: each on the socket that was passed for it, or else on one of its own. No
+/// port is opened if a socket cannot be used.
+pub fn open_listeners(
+    listeners: Vec<ListenerSettings>,
+    mut passed: PassedSockets,
     keep_alive: KeepAlive,
-) -> Result<BoundListener, ListenError> {
-    let ListenerSettings { listener, address } = settings;
-    open(address, keep_alive)
-        .and_then(|listener| {
-            let settings = ListenerSettings { address: listener.local_addr()?, ..settings };
-            Ok(BoundListener { listener, settings })
+) -> Result<Vec<BoundListener>, ListenError> {
+    let with_sockets = listeners
+        .into_iter()
+        .map(|settings| Ok((settings, passed.take_for(&settings)?)))
+        .collect::<Result<Vec<_>, PassedError>>()?;
+    passed.finish()?;
+    with_sockets
+        .into_iter()
+        .map(|(settings, socket)| {
+            let ListenerSettings { listener, address } = settings;
+            match socket {
+                Some(socket) => use_passed(settings, socket),
+                None => bind(settings, keep_alive),
+            }
+            .map_err(|cause| ListenError::Address {
+                listener: listener.name(),
+                address,
+                cause,
+            })
         })
-        .map_err(|cause| ListenError { listener: listener.name(), address, cause })
+        .collect()
+}
+
+fn bind(settings: ListenerSettings, keep_alive: KeepAlive) -> io::Result<BoundListener> {
+    let listener = open(settings.address, keep_alive)?;
+    let settings = ListenerSettings { address: listener.local_addr()?, ..settings };
+    Ok(BoundListener { listener, was_passed: false, settings })
+}
+
+fn use_passed(
+    settings: ListenerSettings,
+    socket: std::net::TcpListener,
+) -> io::Result<BoundListener> {
+    socket.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(socket);
+    tracing::info!(
+        listener = %settings.listener.name(), address = %settings.address,
+        "the service manager has opened this listener"
+    );
+    Ok(BoundListener { listener, was_passed: true, settings })
 }
 
 /// Connections inherit the options of their listener, which saves four system calls per

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_server::{
-    Administrator, BoundListener, CaughtSignals, ListenError, ListenerSettings, Parts, Passwords,
-    Server, ServerError, ServerSettings, TlsSettings, bind, raise_descriptor_limit,
+    Administrator, BoundListener, CaughtSignals, ListenError, ListenerSettings, Parts, PassedError,
+    PassedSockets, Passwords, Server, ServerError, ServerSettings, TlsSettings, open_listeners,
+    raise_descriptor_limit,
 };
 use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket};
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
@@ -36,6 +37,8 @@ pub(crate) enum ServeError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error(transparent)]
+    Passed(#[from] PassedError),
+    #[error(transparent)]
     Store(#[from] OpenError),
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -51,10 +54,11 @@ pub(crate) enum ServeError {
 
 /// Runs the server until a signal stops it.
 pub(crate) fn serve(arguments: &SettingsArguments) -> Result<(), ServeError> {
+    let passed = PassedSockets::take()?;
     let config = arguments.load()?;
     let (log, _guard) = log::start(config.log.format, config.log.level()?);
     let mut report = ReportFile::open(&config.report, config.report_bytes_max);
-    match prepare(arguments, &config) {
+    match prepare(arguments, &config, passed) {
         Ok(prepared) => {
             report.empty();
             prepared.run(&config, log, report)
@@ -92,17 +96,18 @@ struct Prepared {
     reloading: Reloading,
 }
 
-fn prepare(arguments: &SettingsArguments, config: &Config) -> Result<Prepared, ServeError> {
+fn prepare(
+    arguments: &SettingsArguments,
+    config: &Config,
+    passed: PassedSockets,
+) -> Result<Prepared, ServeError> {
     let listeners = config.listeners()?;
     let signals = CaughtSignals::catch().map_err(ServeError::Signals)?;
     let (passwords, certificate) = read_files(config, &listeners)?;
     // The lock before the ports: a second server in one folder gets that error.
     let folder = DataFolder::open(&config.data)?;
     let mut settings = config.server_settings(&listeners);
-    let listeners = listeners
-        .into_iter()
-        .map(|listener| bind(listener, settings.keep_alive))
-        .collect::<Result<Vec<_>, _>>()?;
+    let listeners = open_listeners(listeners, passed, settings.keep_alive)?;
     let most = &mut settings.engine.connections_max;
     let connections_max = affordable_connections();
     *most = (*most).min(connections_max);

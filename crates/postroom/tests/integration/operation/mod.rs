@@ -6,6 +6,7 @@ mod administration;
 mod audit;
 mod generate;
 mod log_lines;
+mod passed_sockets;
 mod password_file;
 pub(crate) mod passwords;
 mod reload;
