@@ -259,6 +259,12 @@ impl<S: Store> Engine<S> {
         self.office.ask_for_passwords();
     }
 
+    /// Whether a read of the password file was asked for, or is under way.
+    #[must_use]
+    pub fn reads_passwords(&self) -> bool {
+        self.office.reads_passwords()
+    }
+
     /// A read of the password file to be carried out, if logins need one. To be asked
     /// once a turn.
     pub fn next_password_read(&mut self, now: Instant) -> Option<PasswordRead> {

@@ -143,6 +143,12 @@ impl<S: Store> Office<S> {
         }
     }
 
+    /// Whether a read of the password file was asked for, or is under way.
+    #[must_use]
+    pub fn reads_passwords(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.is_asked || file.under_way.is_some())
+    }
+
     /// Continues the logins that no longer have to wait for the password file. Returns
     /// a read for the driver to carry out: its result goes to
     /// [`passwords_read`](Self::passwords_read). Call it before each

@@ -166,6 +166,11 @@ impl Administration {
         begins
     }
 
+    /// Whether settings are to be read, or being read.
+    pub(crate) fn is_reloading(&self) -> bool {
+        self.reloads.is_wanted || self.reloads.under_way.is_some()
+    }
+
     /// The read has ended.
     pub(crate) fn end_reload(&mut self, came_of_it: &Result<ReloadSummary, SettingsError>) {
         for reply in self.reloads.under_way.take().into_iter().flatten() {

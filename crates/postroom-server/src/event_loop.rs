@@ -20,6 +20,7 @@ use crate::listener::{BoundListener, KeepAlive};
 use crate::log_line;
 use crate::new_settings::LogControl;
 use crate::parts::{Parts, Passwords, Reporter};
+use crate::service_manager::ServiceManager;
 use crate::signals::CaughtSignals;
 use crate::threads::{Sources, Threads, Told};
 use crate::{ServerError, ServerSettings};
@@ -59,6 +60,7 @@ pub struct Server<S: Store> {
     pub(crate) tls: Option<TlsSettings>,
     reporter: Box<dyn Reporter>,
     pub(crate) log: Box<dyn LogControl>,
+    pub(crate) manager: ServiceManager,
     /// The start of this turn.
     pub(crate) now: Instant,
     pub(crate) buffer: Box<[u8]>,
@@ -93,7 +95,7 @@ impl<S: Store> Server<S> {
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> Result<Self, ServerError> {
         let Parts { settings, store, listeners, mut signals, passwords, certificate, .. } = parts;
-        let Parts { source, log, reporter, .. } = parts;
+        let Parts { source, log, reporter, manager, .. } = parts;
         let ServerSettings { engine: settings, commits, stop_limit, keep_alive } = settings;
         let now = Instant::now();
         let mut engine = Engine::new(now, settings, store);
@@ -138,6 +140,7 @@ impl<S: Store> Server<S> {
             tls: certificate,
             reporter,
             log,
+            manager,
             now,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             stop: Stop::No,
@@ -169,13 +172,16 @@ impl<S: Store> Server<S> {
 
     fn serve(&mut self) -> Result<(), ServerError> {
         let mut events = Events::with_capacity(EVENTS);
+        self.manager.ready(Instant::now(), self.listeners.len());
         while !self.has_stopped() {
             self.wait(&mut events)?;
+            self.manager.turn(self.now);
             self.take_events(&events);
             self.gather(&mut events)?;
             self.begin_stop();
             self.engine.time_passed(self.now);
             self.take_from_threads()?;
+            self.tell_end_of_reload();
             self.administer();
             self.read_passwords();
             self.commit()?;
@@ -235,8 +241,8 @@ impl<S: Store> Server<S> {
                 Stop::Asked(_) => Some(self.now),
                 Stop::Until(limit) => Some(limit),
             };
-            let next = [self.engine.next_deadline(), self.accept_again_at, stop];
-            let next = next.into_iter().flatten().min();
+            let (engine, manager) = (self.engine.next_deadline(), self.manager.next_deadline());
+            let next = [engine, manager, self.accept_again_at, stop].into_iter().flatten().min();
             next.map(|at| at.saturating_duration_since(self.now))
         };
         self.poll_for(events, timeout)?;
@@ -352,6 +358,7 @@ impl<S: Store> Server<S> {
                 (SIGUSR1, _) => {}
                 (SIGINT | SIGTERM, Stop::No) => {
                     tracing::info!(connections = self.engine.connections(), "stopping");
+                    self.manager.stopping(self.now, self.engine.connections());
                     self.stop = Stop::Asked(LAST_TURNS);
                     self.close_listeners();
                 }
@@ -383,6 +390,7 @@ impl<S: Store> Server<S> {
             }
         }
         if self.administration.begin_reload() {
+            self.manager.reloading(self.now);
             self.engine.ask_for_passwords();
             self.threads.read_settings();
         }

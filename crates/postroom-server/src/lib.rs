@@ -23,6 +23,7 @@ mod passed;
 mod proxied;
 mod reload;
 mod salt;
+mod service_manager;
 mod settings;
 mod signals;
 mod socket;
@@ -48,6 +49,7 @@ pub use new_settings::{
 pub use parts::{Parts, PasswordSource, Passwords, Reporter};
 pub use passed::{PassedError, PassedSockets};
 pub use salt::salt;
+pub use service_manager::ServiceManager;
 pub use settings::ServerSettings;
 pub use signals::CaughtSignals;
 pub use socket::raise_descriptor_limit;

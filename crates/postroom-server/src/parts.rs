@@ -6,6 +6,7 @@ use postroom_protocol::Report;
 use crate::certificate::TlsSettings;
 use crate::listener::BoundListener;
 use crate::new_settings::{LogControl, SettingsSource};
+use crate::service_manager::ServiceManager;
 use crate::settings::ServerSettings;
 use crate::signals::CaughtSignals;
 
@@ -29,6 +30,8 @@ pub struct Parts<S> {
     pub log: Box<dyn LogControl>,
     /// The operator's report.
     pub reporter: Box<dyn Reporter>,
+    /// What has started this process and wants to know how it is.
+    pub manager: ServiceManager,
 }
 
 /// A password file.

@@ -24,6 +24,14 @@ impl<S: Store> Server<S> {
         self.administration.end_reload(&came_of_it);
     }
 
+    /// Tells the service manager of the end of a reload, once all files are read.
+    pub(crate) fn tell_end_of_reload(&mut self) {
+        let reads = self.administration.is_reloading() || self.engine.reads_passwords();
+        if self.manager.is_reloading() && !reads {
+            self.manager.ready(self.now, self.listeners.len());
+        }
+    }
+
     fn replace_settings(&mut self, new: NewSettings) -> ReloadSummary {
         let NewSettings { settings, limits, listeners, certificate, log_level, summary } = new;
         let ServerSettings { engine, commits, stop_limit, keep_alive } = settings;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_server::{
     Administrator, BoundListener, CaughtSignals, ListenError, ListenerSettings, Parts, PassedError,
-    PassedSockets, Passwords, Server, ServerError, ServerSettings, TlsSettings, open_listeners,
-    raise_descriptor_limit,
+    PassedSockets, Passwords, Server, ServerError, ServerSettings, ServiceManager, TlsSettings,
+    open_listeners, raise_descriptor_limit,
 };
 use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket};
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
@@ -141,6 +141,7 @@ impl Prepared {
             source: Box::new(self.reloading),
             log: Box::new(log),
             reporter: Box::new(report),
+            manager: ServiceManager::from_environment(),
         };
         let checkpointer = self.checkpointer;
         let server = Server::new(parts, move || checkpointer.run())?;

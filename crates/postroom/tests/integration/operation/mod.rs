@@ -13,3 +13,4 @@ mod reload;
 mod report;
 mod serve;
 mod service;
+mod service_manager;

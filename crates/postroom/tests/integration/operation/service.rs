@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use postroom_protocol::PROTOCOLS;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
@@ -96,6 +97,29 @@ fn the_command_of_the_service_starts_reloads_and_stops_the_server() {
     assert!(wait_for(&mut server).success());
 }
 
+/// What it tells systemd: `operation::service_manager`.
+#[test]
+fn systemd_waits_until_the_server_is_ready() {
+    assert_eq!(value(&unit(), "Type"), "notify");
+}
+
+#[test]
+fn the_socket_of_systemd_opens_the_default_listeners() {
+    let file = root().join("contrib/systemd/postroom.socket");
+    let text = fs::read_to_string(&file).unwrap();
+    let defaults: Vec<_> =
+        PROTOCOLS.iter().map(|protocol| protocol.default_address().to_string()).collect();
+    assert_eq!(values(&text, "ListenStream"), defaults);
+    let folder = TempDir::new().unwrap();
+    let here = unit().replace("/usr/local/bin/postroom", program().to_str().unwrap());
+    fs::write(folder.path().join("postroom.service"), here).unwrap();
+    fs::copy(&file, folder.path().join("postroom.socket")).unwrap();
+    let socket = folder.path().join("postroom.socket");
+    let output = analyze(&["verify", "--man=no", socket.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("postroom"), "{said}");
+}
+
 #[test]
 fn the_limits_of_the_service_are_beyond_those_of_the_server() {
     let unit = unit();
@@ -105,6 +129,9 @@ fn the_limits_of_the_service_are_beyond_those_of_the_server() {
     let limit = |key| value(&unit, key).parse::<i64>().unwrap();
     assert!(limit("TimeoutStopSec") * 1000 > 2 * setting("stop", "limit_ms"));
     assert!(limit("LimitNOFILE") > 2 * setting("connection", "max"));
+    // A hanging disk is given up by the kernel first, and a stop by its own limit.
+    let minutes = value(&unit, "WatchdogSec").strip_suffix("min").unwrap().parse::<i64>().unwrap();
+    assert!(minutes * 60 > limit("TimeoutStopSec") && minutes * 60 > 6 * 30);
 }
 
 /// The system calls of a server with a login, a delivered message, a changed password and a
