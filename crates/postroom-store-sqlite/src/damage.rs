@@ -14,29 +14,17 @@ use rusqlite::{Error, ErrorCode, ffi};
 const LISTED_MAX: usize = 1_000;
 
 /// The damaged records found since the store was opened.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Damages {
     known: HashSet<(&'static str, i64)>,
     untold: Vec<Damaged>,
-    listed_max: usize,
-}
-
-impl Default for Damages {
-    fn default() -> Self {
-        Self { known: HashSet::new(), untold: Vec::new(), listed_max: LISTED_MAX }
-    }
 }
 
 impl Damages {
-    /// Lists all of them.
-    pub(crate) fn unlimited() -> Self {
-        Self { listed_max: usize::MAX, ..Self::default() }
-    }
-
     /// Notes a damaged record, once.
     pub(crate) fn note(&mut self, table: &'static str, key: i64, what: impl Into<String>) {
-        if self.known.insert((table, key)) && self.untold.len() <= self.listed_max {
-            let is_last = self.untold.len() == self.listed_max;
+        if self.known.insert((table, key)) && self.untold.len() <= LISTED_MAX {
+            let is_last = self.untold.len() == LISTED_MAX;
             let what = if is_last {
                 "more records are damaged than are listed here; run postroom check".to_owned()
             } else {

@@ -35,55 +35,71 @@ pub(crate) fn scan(
     };
     let mut from = Some(i64::MIN);
     while let Some(first) = from {
-        let mut next = first;
-        let error = match scan_from(connection, table, &mut next, |key, row| take(key, Ok(row))) {
-            Err(error) if is_unreadable(&error) => error,
-            read => return read,
-        };
-        let lost = lost(connection, table, next)?;
-        let mut what = unreadable(&error);
-        if lost.first < lost.last {
-            what = format!("{what}; nor can those from {} on", lost.first);
-        }
-        take(lost.last, Err(what));
-        from = if lost.at_end { None } else { lost.last.checked_add(1) };
+        // While a statement runs, the write-ahead log cannot begin anew.
+        from = page(connection, table, first, |rows| rows >= CHUNK_ROWS, &mut take)?;
     }
     Ok(())
 }
 
-/// Rows read with one statement: while it runs, the write-ahead log cannot begin
-/// anew.
+/// Rows that [`scan`] reads with one statement.
 const CHUNK_ROWS: usize = 10_000;
 
-/// Reads rows from `next` on, and keeps in it the key after the last one read.
-fn scan_from(
+/// Passes the rows at `first` and after it to `take`, until `is_full` says of their count
+/// that they are enough. Returns where the next page begins, if there may be one.
+///
+/// To be called in one read transaction, where others write: what cannot be read is looked
+/// for once more.
+pub(crate) fn page(
+    connection: &Connection,
+    table: Table,
+    first: i64,
+    mut is_full: impl FnMut(usize) -> bool,
+    mut take: impl FnMut(i64, Read<&Row<'_>>),
+) -> rusqlite::Result<Option<i64>> {
+    let mut next = first;
+    let read = read_rows(connection, table, &mut next, &mut is_full, |key, row| take(key, Ok(row)));
+    let error = match read {
+        Ok(is_end) => return Ok((!is_end).then_some(next)),
+        Err(error) if is_unreadable(&error) => error,
+        Err(error) => return Err(error),
+    };
+    let lost = lost(connection, table, next)?;
+    let mut what = unreadable(&error);
+    if lost.first < lost.last {
+        what = format!("{what}; nor can those from {} on", lost.first);
+    }
+    take(lost.last, Err(what));
+    Ok(if lost.at_end { None } else { lost.last.checked_add(1) })
+}
+
+/// Reads rows from `next` on, and keeps in it the key after the last one read; returns
+/// whether the table has no more.
+fn read_rows(
     connection: &Connection,
     Table { name, key, columns }: Table,
     next: &mut i64,
+    is_full: &mut impl FnMut(usize) -> bool,
     mut take: impl FnMut(i64, &Row<'_>),
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     // The key comes last, so that callers count their columns from 0.
-    let sql = format!(
-        "SELECT {columns}, {key} FROM {name} WHERE {key} >= ?1 ORDER BY {key} LIMIT {CHUNK_ROWS}"
-    );
+    let sql = format!("SELECT {columns}, {key} FROM {name} WHERE {key} >= ?1 ORDER BY {key}");
     let mut select = connection.prepare_cached(&sql)?;
     let last = select.column_count() - 1;
-    loop {
-        let (begun, mut count) = (*next, 0);
-        let mut rows = select.query([begun])?;
-        while let Some(row) = rows.next()? {
-            count += 1;
-            let key: i64 = row.get(last)?;
-            // In a damaged page rows may be in any order; each is taken once.
-            if key >= *next {
-                take(key, row);
-                *next = key.saturating_add(1);
-            }
+    let (begun, mut count) = (*next, 0);
+    let mut rows = select.query([begun])?;
+    while let Some(row) = rows.next()? {
+        count += 1;
+        let key: i64 = row.get(last)?;
+        // In a damaged page rows may be in any order; each is taken once.
+        if key >= *next {
+            take(key, row);
+            *next = key.saturating_add(1);
         }
-        if count < CHUNK_ROWS || *next == begun {
-            return Ok(());
+        if is_full(count) {
+            return Ok(*next == begun);
         }
     }
+    Ok(true)
 }
 
 /// Keys whose rows cannot be read.

@@ -17,6 +17,7 @@ use crate::file::database as database_file;
 use crate::{CommitJob, CommitJobDone, DataFolder, OpenError, SqliteStore};
 
 mod blocks;
+mod checks;
 mod damage;
 mod deletion;
 mod gaps;
