@@ -1,6 +1,7 @@
 //! The client of the API, for the commands of the program.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,9 @@ use crate::socket::{SOCKET, with_address};
 
 /// Bytes of an answer, at most: a page of a list has far less.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of a line of an answer, at most: a line with a text has far less.
+const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// A connection to a running server.
 #[derive(Debug)]
@@ -112,19 +116,59 @@ impl AdminClient {
         self.ask(Method::POST, path, body.into())
     }
 
+    /// Asks with `GET` for an answer in lines of JSON, and passes one after the other to
+    /// `take`, until that breaks it off.
+    pub fn lines<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        mut take: impl FnMut(T) -> ControlFlow<()>,
+    ) -> Result<(), ClientError> {
+        let request = self.request(Method::GET, path, Bytes::new())?;
+        let sender = &mut self.sender;
+        let answered = self.runtime.block_on(async {
+            sender.ready().await?;
+            let response = sender.send_request(request).await?;
+            let (status, mut body) = (response.status(), response.into_body());
+            if !status.is_success() {
+                let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await?;
+                return Ok(Err(serde_json::from_slice(&body.to_bytes())?));
+            }
+            let mut lines = Lines::default();
+            while let Some(frame) = body.frame().await {
+                lines.add(&frame?.into_data().unwrap_or_default())?;
+                while let Some(line) = lines.next() {
+                    if take(serde_json::from_slice(line)?).is_break() {
+                        return Ok(Ok(()));
+                    }
+                }
+            }
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Ok(()))
+        });
+        answered.map_err(|cause| self.failed(cause))?.map_err(ClientError::Refused)
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "localhost")
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| self.failed(error.into()))
+    }
+
     fn ask<T: DeserializeOwned>(
         &mut self,
         method: Method,
         path: &str,
         body: Bytes,
     ) -> Result<T, ClientError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, "localhost")
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|error| self.failed(error.into()))?;
+        let request = self.request(method, path, body)?;
         let sender = &mut self.sender;
         let answer = self.runtime.block_on(async {
             sender.ready().await?;
@@ -142,7 +186,35 @@ impl AdminClient {
         understood.map_err(|error| self.failed(error.into()))?
     }
 
+    /// The server was asked, and has not answered to the end.
     fn failed(&self, cause: Box<dyn std::error::Error + Send + Sync>) -> ClientError {
         ClientError::Socket { socket: self.socket.clone(), cause }
+    }
+}
+
+/// The lines of an answer.
+#[derive(Default)]
+struct Lines {
+    bytes: Vec<u8>,
+    /// Where the next line begins.
+    begin: usize,
+}
+
+impl Lines {
+    fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.bytes.drain(..self.begin);
+        self.begin = 0;
+        if self.bytes.len() > LINE_BYTES_MAX {
+            return Err(io::Error::other("a line of the answer is too long"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn next(&mut self) -> Option<&[u8]> {
+        let rest = &self.bytes[self.begin..];
+        let length = rest.iter().position(|byte| *byte == b'\n')?;
+        self.begin += length + 1;
+        Some(&rest[..length])
     }
 }

@@ -2,14 +2,16 @@
 //! folder, on a thread of its own, and its client. docs/administration.md describes it.
 
 mod api;
+mod archive;
 mod client;
 mod orders;
 mod routes;
 mod socket;
 
 pub use api::{
-    AccountDone, AccountLine, AccountOrder, AccountPage, Kicked, LogLevel, Problem, Reloaded,
-    SessionLine, SessionPage, StatusReport, Whose,
+    AccountDone, AccountLine, AccountOrder, AccountPage, CheckLine, Counts, Kicked, LogLevel,
+    Problem, Reloaded, SessionLine, SessionPage, StatusReport, Whose,
 };
+pub use archive::{Archive, ReadFailure, Reading};
 pub use client::{AdminClient, ClientError};
 pub use socket::{AdminSocket, AdminThread, SOCKET, SocketError};

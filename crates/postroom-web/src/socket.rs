@@ -6,7 +6,9 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use postroom_server::Administrator;
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -14,6 +16,7 @@ use thiserror::Error;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
+use crate::archive::Archive;
 use crate::routes::router;
 
 /// The name of the socket in the data folder.
@@ -67,11 +70,18 @@ impl AdminSocket {
         }
     }
 
-    /// Serves the socket on a thread of its own.
-    pub fn serve(self, administrator: Administrator) -> io::Result<AdminThread> {
+    /// Serves the socket on a thread of its own; the archive is read on a few others.
+    pub fn serve(
+        self,
+        administrator: Administrator,
+        archive: Arc<dyn Archive>,
+    ) -> io::Result<AdminThread> {
         let Self { listener, path } = self;
         let (stop, stopped) = oneshot::channel::<()>();
-        let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_io()
+            .max_blocking_threads(READERS_MAX)
+            .build()?;
         let serve = async move {
             let listener = match tokio::net::UnixListener::from_std(listener) {
                 Ok(listener) => listener,
@@ -80,7 +90,7 @@ impl AdminSocket {
                     return;
                 }
             };
-            let served = axum::serve(listener, router(administrator));
+            let served = axum::serve(listener, router(administrator, archive));
             tokio::select! {
                 served = served => {
                     if let Err(error) = served {
@@ -91,7 +101,11 @@ impl AdminSocket {
             }
         };
         let thread = Builder::new().name("administration".to_owned());
-        let handle = thread.spawn(move || runtime.block_on(serve))?;
+        let handle = thread.spawn(move || {
+            runtime.block_on(serve);
+            // A page of the archive takes milliseconds, unless the disk hangs.
+            runtime.shutdown_timeout(READ_LIMIT);
+        })?;
         Ok(AdminThread { stop, handle, path })
     }
 }
@@ -112,6 +126,10 @@ impl AdminThread {
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 16;
+/// Threads that read the archive.
+const READERS_MAX: usize = 2;
+/// How long a stop waits for them.
+const READ_LIMIT: Duration = Duration::from_secs(1);
 
 /// Gives the address of the socket of a folder. An address has 108 bytes, and a path may
 /// have more: so it begins at a descriptor of the folder.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use postroom_web::{AccountDone, AccountOrder};
+use postroom_web::{AccountDone, AccountOrder, CheckLine, Counts};
 use serde_json::{Value, json};
 
 const PAGE: &str = include_str!("../../../docs/administration.md");
@@ -54,6 +54,28 @@ fn every_order_and_every_answer_is_on_the_page() {
         let word = told["done"].as_str().expect("a word");
         assert!(words().contains(&word), "{word}");
     }
+}
+
+/// Each type of line, and each of its members.
+fn check_lines_are_on_the_page(lines: &[impl serde::Serialize]) {
+    for line in lines {
+        let told: Value = serde_json::to_value(line).expect("it is JSON");
+        for (member, value) in told.as_object().expect("an object") {
+            let word = if member == "type" { value.as_str().expect("a word") } else { member };
+            assert!(words().contains(&word), "{word}");
+        }
+    }
+}
+
+#[test]
+fn every_line_of_a_check_is_on_the_page() {
+    let what = || "what".to_owned();
+    check_lines_are_on_the_page(&[
+        CheckLine::Record { table: what(), key: 1, what: what() },
+        CheckLine::File { what: what() },
+        CheckLine::End(Counts::default()),
+        CheckLine::Failed { detail: what() },
+    ]);
 }
 
 /// The text of all source files of a folder.

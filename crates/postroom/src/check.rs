@@ -1,13 +1,15 @@
-//! `postroom check`: reads the whole store and prints the damaged records.
+//! `postroom check`: prints the damaged records of a store, which the running server reads,
+//! or this process where none runs.
 
 use std::io::{self, Write as _};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
-use postroom_office::password;
-use postroom_store_sqlite::{Checked, Finding, OpenError};
+use postroom_web::{AdminClient, Archive as _, CheckLine, ClientError, Counts, ReadFailure};
 use thiserror::Error;
 
+use crate::archive::StoreArchive;
 use crate::config::{Config, ConfigError, Overrides};
 
 /// The command line of `postroom check`.
@@ -26,7 +28,11 @@ pub(crate) enum CheckError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Read(#[from] ReadFailure),
+    #[error(transparent)]
+    Server(#[from] ClientError),
+    #[error("the server in {} has not read everything; check again", data.display())]
+    Unfinished { data: PathBuf },
     #[error(
         "{} has {findings} damaged {}, listed above; the server goes on without them; \
          to have them back, restore a backup",
@@ -48,34 +54,85 @@ pub(crate) enum CheckError {
 pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CheckError> {
     let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
-    let mut output = io::stdout().lock();
-    let (mut findings, mut is_file_damaged, mut written) = (0, false, Ok(()));
-    let checked =
-        postroom_store_sqlite::check(&config.data, password::is_well_formed, |finding| {
-            findings += 1;
-            is_file_damaged |= matches!(finding, Finding::Structure(_));
-            if written.is_ok() {
-                written = writeln!(output, "{finding}");
-            }
-        })?;
-    written.map_err(CheckError::Output)?;
-    if is_file_damaged {
-        return Err(CheckError::DamagedFile { data: config.data });
-    }
-    if findings > 0 {
-        return Err(CheckError::Damaged { findings, data: config.data });
-    }
-    let Checked { accounts, messages, removals, channels, posts, blocks, structure } = checked;
-    let data = config.data.display();
-    let left_out = if structure {
-        ""
+    let mut report = Report::default();
+    if let Some(mut server) = AdminClient::connect(&config.data)? {
+        server.lines("/v1/check", |line| report.take(line))?;
     } else {
-        " (a server is running: the structure of the file was not checked)"
-    };
-    writeln!(
-        output,
-        "nothing is damaged in {data}: accounts {accounts}, messages {messages}, \
-         removals {removals}, channels {channels}, posts {posts}, blocks {blocks}{left_out}"
-    )
-    .map_err(CheckError::Output)
+        let mut reading = StoreArchive::of_folder(&config.data).check()?;
+        let mut lines = Vec::new();
+        let mut has_more = true;
+        while has_more {
+            has_more = reading.page(&mut lines)?;
+            for line in lines.drain(..) {
+                has_more &= report.take(line).is_continue();
+            }
+        }
+    }
+    report.close(config.data)
+}
+
+/// What a check has told so far.
+struct Report {
+    findings: usize,
+    is_file_damaged: bool,
+    written: io::Result<()>,
+    end: Option<Result<Counts, ReadFailure>>,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self { findings: 0, is_file_damaged: false, written: Ok(()), end: None }
+    }
+}
+
+impl Report {
+    /// Prints what is damaged; breaks off if nobody reads it.
+    fn take(&mut self, line: CheckLine) -> ControlFlow<()> {
+        let finding = match line {
+            CheckLine::Record { table, key, what } => format!("{table} {key}: {what}"),
+            CheckLine::File { what } => {
+                self.is_file_damaged = true;
+                format!("file: {what}")
+            }
+            CheckLine::End(counts) => {
+                self.end = Some(Ok(counts));
+                return ControlFlow::Continue(());
+            }
+            CheckLine::Failed { detail } => {
+                self.end = Some(Err(ReadFailure::Store(detail)));
+                return ControlFlow::Continue(());
+            }
+        };
+        self.findings += 1;
+        self.written = writeln!(io::stdout(), "{finding}");
+        if self.written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    /// Prints one sentence if nothing is damaged.
+    fn close(self, data: PathBuf) -> Result<(), CheckError> {
+        let Self { findings, is_file_damaged, written, end } = self;
+        written.map_err(CheckError::Output)?;
+        let Some(counts) = end.transpose()? else {
+            return Err(CheckError::Unfinished { data });
+        };
+        if is_file_damaged {
+            return Err(CheckError::DamagedFile { data });
+        }
+        if findings > 0 {
+            return Err(CheckError::Damaged { findings, data });
+        }
+        let Counts { accounts, messages, removals, channels, posts, blocks, structure } = counts;
+        let left_out = if structure {
+            ""
+        } else {
+            " (a server is running: the structure of the file was not checked)"
+        };
+        writeln!(
+            io::stdout(),
+            "nothing is damaged in {}: accounts {accounts}, messages {messages}, \
+             removals {removals}, channels {channels}, posts {posts}, blocks {blocks}{left_out}",
+            data.display()
+        )
+        .map_err(CheckError::Output)
+    }
 }

@@ -1,6 +1,7 @@
 //! The program `postroom`: the server, its accounts and its clients.
 
 mod account;
+mod archive;
 mod cert;
 mod check;
 mod command_line;

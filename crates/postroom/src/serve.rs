@@ -15,6 +15,7 @@ use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
 use postroom_web::{AdminSocket, AdminThread};
 
+use crate::archive::StoreArchive;
 use crate::config::{Config, ConfigError, ListenerError, SettingsArguments, TlsError};
 use crate::desk;
 use crate::log::{self, Log};
@@ -161,7 +162,8 @@ impl Prepared {
 /// Opens the socket for operators. Without it the server still serves its clients.
 fn administer(folder: &Path, administrator: Administrator) -> Option<AdminThread> {
     let open = || -> Result<AdminThread, Box<dyn Error>> {
-        Ok(AdminSocket::open(folder)?.serve(administrator)?)
+        let archive = Arc::new(StoreArchive::of_own_server(folder));
+        Ok(AdminSocket::open(folder)?.serve(administrator, archive)?)
     };
     open()
         .inspect_err(|error| tracing::warn!("the server cannot be asked by operators: {error}"))

@@ -1,6 +1,7 @@
 //! What goes over the socket, as JSON.
 
 mod accounts;
+mod check;
 mod sessions;
 mod settings;
 mod status;
@@ -8,6 +9,7 @@ mod status;
 use serde::{Deserialize, Serialize};
 
 pub use accounts::{AccountDone, AccountLine, AccountOrder, AccountPage};
+pub use check::{CheckLine, Counts};
 pub use sessions::{Kicked, SessionLine, SessionPage, Whose};
 pub use settings::{LogLevel, Reloaded};
 pub use status::StatusReport;

@@ -1,9 +1,13 @@
 //! The routes of the API: each asks the server and waits for its answer.
 
 mod accounts;
+mod check;
+mod reading;
 mod sessions;
 mod settings;
 mod status;
+
+use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::extract::rejection::JsonRejection;
@@ -18,13 +22,18 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use crate::api::Problem;
+use crate::archive::Archive;
 use crate::orders::problem;
+use reading::Slot;
 
 /// Bytes of a request's body: a password and two names are far shorter.
 const BODY_BYTES_MAX: usize = 16 << 10;
 
-pub(crate) fn router(administrator: Administrator) -> Router {
+pub(crate) fn router(administrator: Administrator, archive: Arc<dyn Archive>) -> Router {
+    let reader = Arc::new(Reader { archive, checks: Slot::default() });
     Router::new()
+        .route("/v1/check", get(check::check))
+        .with_state(reader)
         .route("/v1/status", get(status::status))
         .route("/v1/accounts", get(accounts::accounts))
         .route("/v1/account", post(accounts::account))
@@ -35,6 +44,12 @@ pub(crate) fn router(administrator: Administrator) -> Router {
         .fallback(async || problem(StatusCode::NOT_FOUND, "unknown-path", "there is no such path"))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(administrator)
+}
+
+/// The store, and which answers of it are under way.
+struct Reader {
+    archive: Arc<dyn Archive>,
+    checks: Slot,
 }
 
 type Answer<T> = Result<Json<T>, Problem>;

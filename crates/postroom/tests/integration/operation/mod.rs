@@ -3,6 +3,7 @@
 //! from the program.
 
 mod administration;
+mod archive;
 mod audit;
 mod generate;
 mod log_lines;
