@@ -39,6 +39,9 @@ pub(crate) use tls::TlsError;
 
 const ENVIRONMENT_PREFIX: &str = "POSTROOM_";
 
+/// How, after that, the variables of the clients begin; no setting does.
+const CLIENT_VARIABLES: &str = "CLIENT_";
+
 /// All settings; `docs/postroom.toml` documents each for its users.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -249,6 +252,7 @@ impl Config {
         let keys = Keys::new();
         for (variable, value) in environment {
             if let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX)
+                && !name.starts_with(CLIENT_VARIABLES)
                 && !is_set_by_orchestrators(name)
             {
                 let origin = format!("environment variable {variable}");

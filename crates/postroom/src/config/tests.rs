@@ -65,6 +65,7 @@ fn what_an_orchestrator_says_of_a_service_is_no_setting() {
         ("POSTROOM_PORT", "tcp://10.0.0.1:4401"),
         ("POSTROOM_PORT_4401_TCP_ADDR", "10.0.0.1"),
         ("POSTROOM_SERVICE_HOST", "10.0.0.1"),
+        ("POSTROOM_CLIENT_SERVER", "localhost"),
     ];
     let config = load(None, &environment, &Overrides::default()).unwrap();
     assert_eq!(config, Config::default());
