@@ -6,26 +6,22 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 
 use crate::fingerprint::Fingerprint;
-use crate::server_address::{ServerAddress, parse_port};
+use crate::server_address::{GivenServer, parse_port};
 use crate::status;
 
 /// Write and read messages in a dialogue
 #[derive(Args, Clone, Debug)]
 #[command(after_help = status::HELP)]
 pub struct MailArguments {
-    /// Host name or address of the server
-    pub host: String,
-
-    /// Port of the server's `mailbox-verbose` listener, with --strict of its
-    /// `mailbox` listener
-    #[arg(value_parser = parse_port)]
-    pub port: u16,
+    /// The server's `mailbox-verbose` listener, with --strict its `mailbox` listener
+    #[command(flatten)]
+    pub server: ServerArguments,
 
     /// Speak the strict protocol `mailbox`
     #[arg(long)]
     pub strict: bool,
 
-    /// Name to log in as; asked for if omitted
+    /// Name to log in as [default: that of client.toml, or what is typed]
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
 
@@ -40,19 +36,26 @@ pub struct MailArguments {
     /// Whether and how to use TLS
     #[command(flatten)]
     pub tls: TlsArguments,
+
+    /// Which file of defaults to use
+    #[command(flatten)]
+    pub defaults: DefaultsArguments,
 }
 
 /// Leave one message; succeeds only once the server has stored it
 #[derive(Args, Clone, Debug)]
 #[command(after_help = status::HELP)]
 pub struct SendArguments {
-    /// The server's `mailbox` listener
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4401")]
-    pub server: ServerAddress,
+    /// The server: HOST, HOST:PORT, `postroom://HOST:PORT`, or `postrooms://HOST:PORT` for
+    /// TLS [default: that of client.toml, or 127.0.0.1]
+    ///
+    /// Without a port it is 4401, with TLS 5401: the `mailbox` listener.
+    #[arg(long, value_name = "ADDRESS")]
+    pub server: Option<GivenServer>,
 
-    /// Name to send as
+    /// Name to send as [default: that of client.toml]
     #[arg(long = "as", value_name = "NAME")]
-    pub name: String,
+    pub name: Option<String>,
 
     /// Name of the account to leave the message for
     pub recipient: String,
@@ -83,6 +86,10 @@ pub struct SendArguments {
     /// Whether and how to use TLS
     #[command(flatten)]
     pub tls: TlsArguments,
+
+    /// Which file of defaults to use
+    #[command(flatten)]
+    pub defaults: DefaultsArguments,
 }
 
 /// Print the earliest unread message, or all of them, and remove the printed
@@ -90,13 +97,16 @@ pub struct SendArguments {
 #[derive(Args, Clone, Debug)]
 #[command(after_help = status::HELP)]
 pub struct ReadArguments {
-    /// The server's `mailbox` listener
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4401")]
-    pub server: ServerAddress,
+    /// The server: HOST, HOST:PORT, `postroom://HOST:PORT`, or `postrooms://HOST:PORT` for
+    /// TLS [default: that of client.toml, or 127.0.0.1]
+    ///
+    /// Without a port it is 4401, with TLS 5401: the `mailbox` listener.
+    #[arg(long, value_name = "ADDRESS")]
+    pub server: Option<GivenServer>,
 
-    /// Name to read as
+    /// Name to read as [default: that of client.toml]
     #[arg(long = "as", value_name = "NAME")]
-    pub name: String,
+    pub name: Option<String>,
 
     /// Read all unread messages instead of only the earliest
     #[arg(long)]
@@ -122,6 +132,10 @@ pub struct ReadArguments {
     /// Whether and how to use TLS
     #[command(flatten)]
     pub tls: TlsArguments,
+
+    /// Which file of defaults to use
+    #[command(flatten)]
+    pub defaults: DefaultsArguments,
 }
 
 /// Talk with users who are logged in at the same time
@@ -130,14 +144,11 @@ pub struct ReadArguments {
 #[derive(Args, Clone, Debug)]
 #[command(after_help = status::HELP)]
 pub struct ImArguments {
-    /// Host name or address of the server
-    pub host: String,
+    /// The server's `im` listener
+    #[command(flatten)]
+    pub server: ServerArguments,
 
-    /// Port of the server's `im` listener
-    #[arg(value_parser = parse_port)]
-    pub port: u16,
-
-    /// Name to log in as; asked for if omitted
+    /// Name to log in as [default: that of client.toml, or what is typed]
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
 
@@ -154,6 +165,10 @@ pub struct ImArguments {
     /// Whether and how to use TLS
     #[command(flatten)]
     pub tls: TlsArguments,
+
+    /// Which file of defaults to use
+    #[command(flatten)]
+    pub defaults: DefaultsArguments,
 }
 
 /// Chat with everyone who is logged in
@@ -162,14 +177,11 @@ pub struct ImArguments {
 #[derive(Args, Clone, Debug)]
 #[command(after_help = status::HELP)]
 pub struct ChatArguments {
-    /// Host name or address of the server
-    pub host: String,
+    /// The server's `chat` listener
+    #[command(flatten)]
+    pub server: ServerArguments,
 
-    /// Port of the server's `chat` listener
-    #[arg(value_parser = parse_port)]
-    pub port: u16,
-
-    /// Name to log in as; asked for if omitted
+    /// Name to log in as [default: that of client.toml, or what is typed]
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
 
@@ -184,6 +196,10 @@ pub struct ChatArguments {
     /// Whether and how to use TLS
     #[command(flatten)]
     pub tls: TlsArguments,
+
+    /// Which file of defaults to use
+    #[command(flatten)]
+    pub defaults: DefaultsArguments,
 }
 
 /// Post a text to the board, or fetch the latest
@@ -199,21 +215,18 @@ pub struct BoardArguments {
     #[arg(short = 'd', long)]
     pub download: bool,
 
-    /// Host name or address of the server
-    pub host: String,
-
-    /// Port of the server's `board` listener
-    #[arg(value_parser = parse_port)]
-    pub port: u16,
+    /// The server's `board` listener
+    #[command(flatten)]
+    pub server: ServerArguments,
 
     /// With -u the message, at most 150 characters; with -d a hashtag
     ///
     /// Put both in quotes: a shell treats a word that begins with # as a comment.
     /// An empty message clears the board. A message may begin with a hyphen:
-    /// after PORT, anything is the message except a long option other than
+    /// after an address, anything is the message except a long option other than
     /// --help, the first --, and a lone -, which stands for the standard input.
     /// Anything after -- is the message.
-    #[arg(value_name = "MESSAGE|#TAG")]
+    #[arg(value_name = "MESSAGE|#TAG", last = true)]
     #[arg(required_unless_present_any = ["download", "text_from_input"])]
     pub text: Option<String>,
 
@@ -233,6 +246,39 @@ pub struct BoardArguments {
     /// Whether and how to use TLS
     #[command(flatten)]
     pub tls: TlsArguments,
+
+    /// Which file of defaults to use
+    #[command(flatten)]
+    pub defaults: DefaultsArguments,
+}
+
+/// Where the server is
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServerArguments {
+    /// The server: HOST, HOST:PORT, `postroom://HOST:PORT`, or `postrooms://HOST:PORT` for
+    /// TLS [default: that of client.toml, or 127.0.0.1]
+    #[arg(value_name = "ADDRESS")]
+    pub address: Option<String>,
+
+    /// The port, if ADDRESS has none [default: that of this client's listener]
+    #[arg(value_name = "PORT", value_parser = parse_port)]
+    pub port: Option<u16>,
+
+    /// The same as ADDRESS
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["address", "port"])]
+    pub server: Option<GivenServer>,
+}
+
+/// Which file of defaults to use
+#[derive(Args, Clone, Debug, Default)]
+pub struct DefaultsArguments {
+    /// File of defaults, in place of ~/.config/postroom/client.toml
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+
+    /// Use no file of defaults
+    #[arg(long)]
+    pub no_config: bool,
 }
 
 /// Whether and how to use TLS
@@ -252,6 +298,10 @@ pub struct TlsArguments {
     /// its name, authority and dates are, and no other; implies --tls
     #[arg(long, value_name = "SHA256", conflicts_with = "ca")]
     pub pin: Option<Fingerprint>,
+
+    /// Connect without TLS, even if client.toml or the environment asks for it
+    #[arg(long, conflicts_with_all = ["tls", "ca", "pin"])]
+    pub no_tls: bool,
 }
 
 /// Seconds of the longest time-out, so that a deadline never overflows.

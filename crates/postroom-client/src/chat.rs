@@ -13,7 +13,8 @@ use crate::error::Deviation;
 use crate::listener::protocol_of;
 use crate::live::{self, Flow, Login, Options, Protocol, Session, State};
 use crate::parse::parse_text;
-use crate::{ChatArguments, ClientError, LINE_BYTES_MAX, ServerAddress, password};
+use crate::settings::{Client, Settings};
+use crate::{ChatArguments, ClientError, Environment, LINE_BYTES_MAX};
 
 /// How long the server may take to greet before the client sends a question, to
 /// learn which protocol it speaks.
@@ -86,28 +87,24 @@ const COMMANDS: [CommandHelp; 16] = [
 ///
 /// Signals that ask the process to end leave cleanly and stay taken over
 /// afterwards: call this in a process that ends with it.
-pub fn chat(arguments: &ChatArguments) -> Result<(), ClientError> {
-    live::run::<Chat>(options(arguments)?)
+pub fn chat(arguments: &ChatArguments, environment: &Environment) -> Result<(), ClientError> {
+    live::run::<Chat>(options(arguments, environment)?)
 }
 
 /// Does as [`chat`] with lines from `input`, which must not be buffered, and
 /// without prompts; signals keep their meaning.
 pub fn chat_with<R: Read + AsFd>(
     arguments: &ChatArguments,
+    environment: &Environment,
     input: R,
     output: &mut dyn Write,
 ) -> Result<(), ClientError> {
-    live::run_with::<Chat>(options(arguments)?, input, output)
+    live::run_with::<Chat>(options(arguments, environment)?, input, output)
 }
 
-fn options(arguments: &ChatArguments) -> Result<Options, ClientError> {
-    Ok(Options {
-        server: ServerAddress::new(&arguments.host, arguments.port),
-        tls: arguments.tls.clone(),
-        timeout: arguments.timeout,
-        name: arguments.name.clone(),
-        password: password::from_file(arguments.password_file.as_deref())?,
-    })
+fn options(arguments: &ChatArguments, environment: &Environment) -> Result<Options, ClientError> {
+    let settings = Settings::new(Client::Chat, arguments.given()?, environment)?;
+    Options::new(settings, arguments.timeout)
 }
 
 /// The protocol `chat`.

@@ -13,10 +13,11 @@ use std::time::Duration;
 use rustix::event::PollFlags;
 
 use crate::line_splitter::{LineSplitter, NextLine};
+use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::transport::{Received, Transport};
 use crate::trust::Trust;
-use crate::{ANSWER_BYTES_MAX, ClientError, Deviation, ServerAddress, TlsArguments};
+use crate::{ANSWER_BYTES_MAX, ClientError, Deviation, ServerAddress};
 
 /// Bytes that the server may leave unread before the client gives up.
 const OUTPUT_BYTES_MAX: usize = 65_536;
@@ -33,8 +34,9 @@ pub(crate) struct Resolved {
 impl Resolved {
     /// Looks the addresses up, which takes as long as the system's resolver
     /// allows.
-    pub(crate) fn new(server: ServerAddress, tls: &TlsArguments) -> Result<Self, ClientError> {
-        let trust = Trust::new(tls, server.host())?;
+    pub(crate) fn new(settings: &Settings) -> Result<Self, ClientError> {
+        let server = settings.server.clone();
+        let trust = Trust::new(&settings.security, server.host())?;
         let found = (server.host(), server.port()).to_socket_addrs().map(Vec::from_iter);
         match found {
             Ok(addresses) => Ok(Self { server, addresses, trust }),

@@ -9,12 +9,21 @@ use postroom_model::{Name, NameError, PasswordError, Safe, TextError};
 use thiserror::Error;
 
 use crate::listener::{client_for, protocol_of};
+use crate::settings::SettingsError;
 use crate::tls_failure::TlsFailure;
 use crate::{ANSWER_BYTES_MAX, LINE_BYTES_MAX, ServerAddress};
 
 /// Why a client gave up.
 #[derive(Debug, Error)]
 pub enum ClientError {
+    /// What the client was told, on the command line or before, cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Nothing says as whom a script sends or reads.
+    #[error(
+        "nobody is named to log in as; use --as NAME, or set name in ~/.config/postroom/client.toml"
+    )]
+    NameMissing,
     /// The host name has no address.
     #[error("cannot find the host {host}: {source}; check the spelling")]
     HostUnknown {
@@ -297,7 +306,7 @@ pub enum ClientError {
         failure: TlsFailure,
     },
     /// The file of authorities cannot be used.
-    #[error("cannot use the authorities in {} (--ca): {source}", path.display())]
+    #[error("cannot use the authorities in {} (ca): {source}", path.display())]
     AuthorityFile {
         /// The file.
         path: PathBuf,

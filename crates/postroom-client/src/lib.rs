@@ -7,6 +7,8 @@
 //! and a connection that ends in any other way than by `Exchange::leave` is
 //! reset, which confirms nothing.
 //!
+//! `settings` puts together what the command line, the environment and `client.toml` say.
+//!
 //! `transport` carries bytes, over TLS where `trust` says whom to trust, and alone knows
 //! sockets. `connection` makes lines of
 //! them, and `exchange` waits for the answers to requests.
@@ -43,6 +45,7 @@ mod password;
 mod read;
 mod send;
 mod server_address;
+mod settings;
 mod signals;
 mod status;
 mod tls_failure;
@@ -51,8 +54,8 @@ mod trust;
 mod typed;
 
 pub use arguments::{
-    BoardArguments, ChatArguments, ImArguments, MailArguments, ReadArguments, SendArguments,
-    TlsArguments,
+    BoardArguments, ChatArguments, DefaultsArguments, ImArguments, MailArguments, ReadArguments,
+    SendArguments, ServerArguments, TlsArguments,
 };
 pub use board::{board, board_with};
 pub use chat::{chat, chat_with};
@@ -63,7 +66,8 @@ pub use mail::{mail, mail_with};
 pub use password::password_from_file;
 pub use read::{read, read_to};
 pub use send::{send, send_from};
-pub use server_address::{ServerAddress, ServerAddressError};
+pub use server_address::{GivenServer, ServerAddress, ServerAddressError};
+pub use settings::{Environment, Origin, SettingsError};
 pub use status::ExitStatus;
 pub use tls_failure::TlsFailure;
 

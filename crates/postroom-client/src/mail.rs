@@ -16,30 +16,32 @@ use crate::input::{DumbInput, Input, PlainInput, TerminalInput};
 use crate::mailbox::{Mailbox, StrictMailbox, VerboseMailbox};
 use crate::parse::{parse_name, parse_text};
 use crate::password::{AGAIN, PASSWORDS_MAX};
+use crate::settings::{Client, Settings};
 use crate::signals::Signals;
 use crate::typed::Typed;
-use crate::{ClientError, MailArguments, ServerAddress, password};
+use crate::{ClientError, Environment, MailArguments};
 
 /// Runs the client at the standard input and output, for a person at a terminal
 /// or for a script, until they leave.
 ///
 /// SIGINT leaves cleanly and stays taken over afterwards: call this in a process
 /// that ends with it.
-pub fn mail(arguments: &MailArguments) -> Result<(), ClientError> {
+pub fn mail(arguments: &MailArguments, environment: &Environment) -> Result<(), ClientError> {
+    let settings = settings(arguments, environment)?;
     let (stdin, stdout) = (io::stdin(), io::stdout());
     let is_terminal = stdin.is_terminal() && stdout.is_terminal();
     let output = &mut stdout.lock();
     if is_terminal && !is_dumb() {
-        return converse(arguments, Signals::listen, TerminalInput::new, output);
+        return converse(arguments, settings, Signals::listen, TerminalInput::new, output);
     }
     // Bytes in the standard library's buffer would be invisible to poll.
     let source = File::from(stdin.as_fd().try_clone_to_owned().map_err(ClientError::Input)?);
     if is_terminal {
         let input = |signals| DumbInput::new(source, signals);
-        converse(arguments, Signals::listen, input, output)
+        converse(arguments, settings, Signals::listen, input, output)
     } else {
         let input = |signals| Ok(PlainInput::new(source, signals));
-        converse(arguments, Signals::listen, input, output)
+        converse(arguments, settings, Signals::listen, input, output)
     }
 }
 
@@ -47,27 +49,35 @@ pub fn mail(arguments: &MailArguments) -> Result<(), ClientError> {
 /// without prompts; SIGINT keeps its meaning.
 pub fn mail_with<R: Read + AsFd>(
     arguments: &MailArguments,
+    environment: &Environment,
     input: R,
     output: &mut dyn Write,
 ) -> Result<(), ClientError> {
+    let settings = settings(arguments, environment)?;
     let never = || Ok(Signals::default());
-    converse(arguments, never, |signals| Ok(PlainInput::new(input, signals)), output)
+    let input = |signals| Ok(PlainInput::new(input, signals));
+    converse(arguments, settings, never, input, output)
+}
+
+fn settings(arguments: &MailArguments, environment: &Environment) -> Result<Settings, ClientError> {
+    let client = Client::Mail { is_strict: arguments.strict };
+    Ok(Settings::new(client, arguments.given()?, environment)?)
 }
 
 fn converse<I: Input>(
     arguments: &MailArguments,
+    settings: Settings,
     listen: impl FnOnce() -> io::Result<Signals>,
     input: impl FnOnce(Signals) -> Result<I, ClientError>,
     output: &mut dyn Write,
 ) -> Result<(), ClientError> {
-    let password = password::from_file(arguments.password_file.as_deref())?;
-    let server =
-        Resolved::new(ServerAddress::new(&arguments.host, arguments.port), &arguments.tls)?;
+    let password = settings.password()?;
+    let server = Resolved::new(&settings)?;
     // Not before: the resolver cannot be interrupted.
     let signals = listen().map_err(ClientError::Input)?;
     let mut input = input(signals.clone())?;
     let open = || open(arguments, server.clone(), signals.clone());
-    let name = arguments.name.clone();
+    let name = settings.name;
     let mut dialogue =
         Dialogue { open: &open, waiting: None, input: &mut input, output, name, password };
     match dialogue.hold() {

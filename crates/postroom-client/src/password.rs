@@ -15,11 +15,6 @@ pub(crate) const PASSWORDS_MAX: u32 = 3;
 /// The prompt for a password after a refused login.
 pub(crate) const AGAIN: &str = "Password (leave empty to choose another name): ";
 
-/// Reads the password in the file at `path`, if one is given.
-pub(crate) fn from_file(path: Option<&Path>) -> Result<Option<Password>, ClientError> {
-    path.map(password_from_file).transpose()
-}
-
 /// Reads the password in the file at `path`: its content without the final line
 /// end.
 pub fn password_from_file(path: &Path) -> Result<Password, ClientError> {
@@ -46,7 +41,7 @@ mod tests {
     fn read(content: &[u8]) -> Result<Password, ClientError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
-        Ok(from_file(Some(file.path()))?.unwrap())
+        password_from_file(file.path())
     }
 
     #[test]
@@ -55,7 +50,6 @@ mod tests {
             assert_eq!(read(content.as_bytes()).unwrap().as_bytes(), b"two words");
         }
         assert_eq!(read(&[b'x'; Password::BYTES_MAX]).unwrap().as_bytes().len(), 1_024);
-        assert!(from_file(None).unwrap().is_none());
     }
 
     #[test]
@@ -71,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = from_file(Some(Path::new("/nonexistent/password"))).unwrap_err();
+        let error = password_from_file(Path::new("/nonexistent/password")).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/password"), "{error}");
     }
 }

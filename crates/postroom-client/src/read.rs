@@ -11,20 +11,25 @@ use serde::Serialize;
 
 use crate::connection::Resolved;
 use crate::mailbox::{Mailbox as _, Message, StrictMailbox};
-use crate::parse::parse_name;
+use crate::settings::{Client, Settings};
 use crate::signals::Signals;
-use crate::{ClientError, ReadArguments, password};
+use crate::{ClientError, Environment, ReadArguments};
 
 /// Prints the earliest unread message, or all of them, to the standard output.
-pub fn read(arguments: &ReadArguments) -> Result<(), ClientError> {
-    read_to(arguments, &mut io::stdout().lock())
+pub fn read(arguments: &ReadArguments, environment: &Environment) -> Result<(), ClientError> {
+    read_to(arguments, environment, &mut io::stdout().lock())
 }
 
 /// Prints the earliest unread message, or all of them, to `output`.
-pub fn read_to(arguments: &ReadArguments, output: &mut dyn Write) -> Result<(), ClientError> {
-    let name = parse_name(&arguments.name)?;
-    let password = password::from_file(arguments.password_file.as_deref())?;
-    let server = Resolved::new(arguments.server.clone(), &arguments.tls)?;
+pub fn read_to(
+    arguments: &ReadArguments,
+    environment: &Environment,
+    output: &mut dyn Write,
+) -> Result<(), ClientError> {
+    let settings = Settings::new(Client::Read, arguments.given()?, environment)?;
+    let name = settings.required_name()?;
+    let password = settings.password()?;
+    let server = Resolved::new(&settings)?;
     let mut mailbox = StrictMailbox::open(server, arguments.timeout, Signals::default())?;
     mailbox.log_in(&name, password.as_ref())?;
     let mut is_empty = true;

@@ -10,26 +10,32 @@ use postroom_model::{Name, Text};
 use crate::connection::Resolved;
 use crate::mailbox::{Composed, Mailbox as _, StrictMailbox};
 use crate::parse::{parse_name, parse_text, read_bounded, without_line_end};
+use crate::settings::{Client, Settings};
 use crate::signals::Signals;
-use crate::{ClientError, SendArguments, password};
+use crate::{ClientError, Environment, SendArguments};
 
 /// Leaves a message, from an argument or from the standard input.
-pub fn send(arguments: &SendArguments) -> Result<(), ClientError> {
-    send_from(arguments, &mut io::stdin().lock())
+pub fn send(arguments: &SendArguments, environment: &Environment) -> Result<(), ClientError> {
+    send_from(arguments, environment, &mut io::stdin().lock())
 }
 
 /// Leaves a message, from an argument or from `input`.
-pub fn send_from(arguments: &SendArguments, input: &mut dyn Read) -> Result<(), ClientError> {
-    let name = parse_name(&arguments.name)?;
+pub fn send_from(
+    arguments: &SendArguments,
+    environment: &Environment,
+    input: &mut dyn Read,
+) -> Result<(), ClientError> {
+    let settings = Settings::new(Client::Send, arguments.given()?, environment)?;
+    let name = settings.required_name()?;
     let recipient = parse_name(&arguments.recipient)?;
-    let password = password::from_file(arguments.password_file.as_deref())?;
+    let password = settings.password()?;
     let text = text(arguments, input).map_err(|error| match error {
         ClientError::SeveralLines => {
-            ClientError::SeveralMessages { server: arguments.server.clone() }
+            ClientError::SeveralMessages { server: settings.server.clone() }
         }
         other => other,
     })?;
-    let server = Resolved::new(arguments.server.clone(), &arguments.tls)?;
+    let server = Resolved::new(&settings)?;
     let mut mailbox = StrictMailbox::open(server, arguments.timeout, Signals::default())?;
     mailbox.log_in(&name, password.as_ref())?;
     let composed = mailbox.send(&recipient, &text)?;

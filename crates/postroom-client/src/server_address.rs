@@ -1,9 +1,16 @@
-//! The address of a listener.
+//! The address of a listener, as it is given and as it is connected to.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use thiserror::Error;
+
+/// The scheme of an address that says nothing about TLS, ...
+const SCHEME: &str = "postroom";
+
+/// ... and of one that asks for it.
+const TLS_SCHEME: &str = "postrooms";
 
 /// Where a listener of the server is, as `HOST:PORT`; an IPv6 address stands in
 /// brackets.
@@ -13,18 +20,37 @@ pub struct ServerAddress {
     port: u16,
 }
 
-/// Why a word is not a [`ServerAddress`].
+/// A server as a person gives it: `HOST`, `HOST:PORT`, `postroom://HOST[:PORT]` or
+/// `postrooms://HOST[:PORT]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct GivenServer {
+    host: String,
+    /// Unless it is given, each client connects to the default port of its listener.
+    port: Option<u16>,
+    asks_for_tls: bool,
+}
+
+/// Why words are not the address of a server.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum ServerAddressError {
-    /// No colon, or nothing before it.
-    #[error("it must be HOST:PORT, for example localhost:4401")]
-    Incomplete,
-    /// Several colons outside brackets.
+    /// No host.
+    #[error("the host is missing; give HOST or HOST:PORT, for example localhost:4401")]
+    NoHost,
+    /// Several colons outside brackets, or brackets around something else.
     #[error("an IPv6 address stands in brackets, for example [::1]:4401")]
     Brackets,
     /// The port is not a number, or out of range.
     #[error("the port must be a number from 1 to 65535")]
     Port,
+    /// A port in the address and another one behind it.
+    #[error("the port is given twice")]
+    TwoPorts,
+    /// An unknown scheme.
+    #[error("an address begins with postroom://, postrooms:// (with TLS) or the host")]
+    Scheme,
+    /// More than a host and a port.
+    #[error("an address is a host and a port; give a name with --as")]
+    More,
 }
 
 impl ServerAddress {
@@ -48,22 +74,6 @@ impl ServerAddress {
     }
 }
 
-impl FromStr for ServerAddress {
-    type Err = ServerAddressError;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let (host, port) = word.rsplit_once(':').ok_or(ServerAddressError::Incomplete)?;
-        if host.is_empty() || host == "[]" {
-            return Err(ServerAddressError::Incomplete);
-        }
-        let bracketed = host.starts_with('[') && host.ends_with(']');
-        if host.contains(':') && !bracketed {
-            return Err(ServerAddressError::Brackets);
-        }
-        Ok(Self::new(host, parse_port(port)?))
-    }
-}
-
 impl fmt::Display for ServerAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
@@ -72,6 +82,94 @@ impl fmt::Display for ServerAddress {
             write!(formatter, "{}:{}", self.host, self.port)
         }
     }
+}
+
+impl GivenServer {
+    /// A host without a port.
+    pub(crate) fn of_host(host: &str) -> Self {
+        Self { host: host.to_owned(), port: None, asks_for_tls: false }
+    }
+
+    /// An address, and the port that was given behind it. An IPv6 address before a port
+    /// needs no brackets.
+    pub(crate) fn with_port(address: &str, port: u16) -> Result<Self, ServerAddressError> {
+        if address.parse::<Ipv6Addr>().is_ok() {
+            return Ok(Self { port: Some(port), ..Self::of_host(address) });
+        }
+        match address.parse()? {
+            Self { port: Some(_), .. } => Err(ServerAddressError::TwoPorts),
+            given => Ok(Self { port: Some(port), ..given }),
+        }
+    }
+
+    /// Whether a word is an address and hardly anything else: it has a port or a scheme.
+    #[must_use]
+    pub fn is_meant_by(word: &str) -> bool {
+        let has_scheme = word.split_once("://").is_some_and(|(scheme, _)| is_ours(scheme));
+        has_scheme || word.parse().is_ok_and(|given: Self| given.port.is_some())
+    }
+
+    /// Whether it is given as `postrooms://`.
+    pub(crate) fn asks_for_tls(&self) -> bool {
+        self.asks_for_tls
+    }
+
+    /// Whether both name the same host.
+    pub(crate) fn has_host_of(&self, other: &Self) -> bool {
+        self.host.eq_ignore_ascii_case(&other.host)
+    }
+
+    /// What to connect to, where `default` is the port of an address without one.
+    pub(crate) fn address(&self, default: u16) -> ServerAddress {
+        ServerAddress::new(&self.host, self.port.unwrap_or(default))
+    }
+}
+
+impl From<ServerAddress> for GivenServer {
+    fn from(address: ServerAddress) -> Self {
+        Self { host: address.host, port: Some(address.port), asks_for_tls: false }
+    }
+}
+
+impl FromStr for GivenServer {
+    type Err = ServerAddressError;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let (asks_for_tls, rest) = match word.split_once("://") {
+            None => (false, word),
+            Some((scheme, _)) if !is_ours(scheme) => return Err(ServerAddressError::Scheme),
+            Some((scheme, rest)) => {
+                let asks_for_tls = scheme.eq_ignore_ascii_case(TLS_SCHEME);
+                (asks_for_tls, rest.strip_suffix('/').unwrap_or(rest))
+            }
+        };
+        if rest.contains(['/', '@', '?', '#']) {
+            return Err(ServerAddressError::More);
+        }
+        let (host, port) = match rest.strip_prefix('[') {
+            Some(rest) => rest.split_once(']').ok_or(ServerAddressError::Brackets)?,
+            None => rest.split_at(rest.find(':').unwrap_or(rest.len())),
+        };
+        if host.is_empty() {
+            let is_bare = rest.len() > 1 && rest.starts_with("::");
+            return Err(if is_bare {
+                ServerAddressError::Brackets
+            } else {
+                ServerAddressError::NoHost
+            });
+        }
+        let port = match port.strip_prefix(':') {
+            Some(port) if port.contains(':') => return Err(ServerAddressError::Brackets),
+            Some(port) => Some(parse_port(port)?),
+            None if port.is_empty() => None,
+            None => return Err(ServerAddressError::Brackets),
+        };
+        Ok(Self { host: host.to_owned(), port, asks_for_tls })
+    }
+}
+
+fn is_ours(scheme: &str) -> bool {
+    [SCHEME, TLS_SCHEME].iter().any(|ours| scheme.eq_ignore_ascii_case(ours))
 }
 
 /// A port, which is not 0.
@@ -83,27 +181,82 @@ pub(crate) fn parse_port(word: &str) -> Result<u16, ServerAddressError> {
 mod tests {
     use super::*;
 
+    fn parsed(word: &str) -> Result<(String, Option<u16>, bool), ServerAddressError> {
+        let given: GivenServer = word.parse()?;
+        Ok((given.host, given.port, given.asks_for_tls))
+    }
+
     #[test]
-    fn an_address_is_a_host_and_a_port() {
-        let address: ServerAddress = "localhost:4401".parse().unwrap();
-        assert_eq!((address.host(), address.port()), ("localhost", 4401));
-        let address: ServerAddress = "[::1]:4401".parse().unwrap();
-        assert_eq!((address.host(), address.port()), ("::1", 4401));
-        assert_eq!(address.to_string(), "[::1]:4401");
+    fn each_form_of_an_address_is_understood() {
+        for (word, host, port, tls) in [
+            ("localhost", "localhost", None, false),
+            ("localhost:4401", "localhost", Some(4401), false),
+            ("192.0.2.1:1", "192.0.2.1", Some(1), false),
+            ("[::1]", "::1", None, false),
+            ("[::1]:4401", "::1", Some(4401), false),
+            ("postroom://localhost", "localhost", None, false),
+            ("postroom://localhost:4401/", "localhost", Some(4401), false),
+            ("postrooms://[::1]:5401", "::1", Some(5401), true),
+            ("PostRooms://h", "h", None, true),
+        ] {
+            assert_eq!(parsed(word), Ok((host.to_owned(), port, tls)), "{word}");
+        }
+        let address = parsed_address("[::1]", 4402);
+        assert_eq!((address.host(), address.port()), ("::1", 4402));
+        assert_eq!(address.to_string(), "[::1]:4402");
+        assert_eq!(parsed_address("[::1]:7", 4402).to_string(), "[::1]:7");
+    }
+
+    fn parsed_address(word: &str, default: u16) -> ServerAddress {
+        word.parse::<GivenServer>().unwrap().address(default)
     }
 
     #[test]
     fn each_mistake_in_an_address_is_told_apart() {
         for (word, error) in [
-            ("localhost", ServerAddressError::Incomplete),
-            (":4401", ServerAddressError::Incomplete),
-            ("[]:4401", ServerAddressError::Incomplete),
+            ("", ServerAddressError::NoHost),
+            (":4401", ServerAddressError::NoHost),
+            ("[]:4401", ServerAddressError::NoHost),
+            ("postroom://", ServerAddressError::NoHost),
+            ("::1", ServerAddressError::Brackets),
             ("::1:4401", ServerAddressError::Brackets),
+            ("fe80::1:4401", ServerAddressError::Brackets),
+            ("[::1", ServerAddressError::Brackets),
+            ("[::1]4401", ServerAddressError::Brackets),
             ("localhost:", ServerAddressError::Port),
             ("localhost:0", ServerAddressError::Port),
             ("localhost:65536", ServerAddressError::Port),
+            ("localhost:+1x", ServerAddressError::Port),
+            ("http://localhost", ServerAddressError::Scheme),
+            ("postroom://ann@localhost", ServerAddressError::More),
+            ("localhost/chat", ServerAddressError::More),
         ] {
-            assert_eq!(word.parse::<ServerAddress>(), Err(error), "{word}");
+            assert_eq!(parsed(word), Err(error), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_port_may_stand_behind_an_address() {
+        let joined = |address| GivenServer::with_port(address, 4405).map(|given| given.address(1));
+        for (address, shown) in [
+            ("localhost", "localhost:4405"),
+            ("::1", "[::1]:4405"),
+            ("[::1]", "[::1]:4405"),
+            ("postrooms://h", "h:4405"),
+        ] {
+            assert_eq!(joined(address).unwrap().to_string(), shown);
+        }
+        assert_eq!(joined("localhost:1"), Err(ServerAddressError::TwoPorts));
+        assert_eq!(joined(""), Err(ServerAddressError::NoHost));
+    }
+
+    #[test]
+    fn an_address_is_told_from_a_message() {
+        for word in ["localhost:4404", "[::1]:1", "postroom://h", "postrooms://", "note:12"] {
+            assert!(GivenServer::is_meant_by(word), "{word}");
+        }
+        for word in ["localhost", "hello", "http://h", "", "::1", "see: this", "a:b", "#tag"] {
+            assert!(!GivenServer::is_meant_by(word), "{word}");
         }
     }
 }

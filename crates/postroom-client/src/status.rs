@@ -4,6 +4,7 @@
 use std::io;
 
 use crate::ClientError;
+use crate::settings::SettingsError;
 
 /// Why a client's process ends, as a number for scripts.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -17,7 +18,7 @@ pub enum ExitStatus {
     Usage = 64,
     /// The message cannot be sent as it is (`EX_DATAERR`).
     Data = 65,
-    /// The password file, or that of `--ca`, cannot be read (`EX_NOINPUT`).
+    /// The password file, that of `--ca` or that of defaults cannot be read (`EX_NOINPUT`).
     NoInput = 66,
     /// The host name has no address (`EX_NOHOST`).
     NoHost = 68,
@@ -34,6 +35,8 @@ pub enum ExitStatus {
     Protocol = 76,
     /// The server did not let the name in (`EX_NOPERM`).
     NoPermission = 77,
+    /// The file of defaults, or a variable of the environment, is wrong (`EX_CONFIG`).
+    Settings = 78,
 }
 
 impl ExitStatus {
@@ -51,7 +54,7 @@ Exit status, as in sysexits(3):
    1  read --fail-empty: nothing was unread
   64  the command line is wrong
   65  the message cannot be sent as it is, or the password cannot be used
-  66  the password file, or that of --ca, cannot be read
+  66  the password file, that of --ca or client.toml cannot be read
   68  the host name has no address, or none that a certificate can be for
   69  the server has no way to connect back (im)
   71  the operating system refused something
@@ -61,7 +64,8 @@ Exit status, as in sysexits(3):
       a full mailbox, a full disk, a server that stops; try again later
   76  the port is not the listener that the client needs, or the server's
       certificate is not trusted
-  77  no permission: the server did not let the name in";
+  77  no permission: the server did not let the name in
+  78  client.toml, or a variable POSTROOM_CLIENT_..., is wrong";
 
 impl ClientError {
     /// The status that a process with this error exits with.
@@ -69,7 +73,12 @@ impl ClientError {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::NothingUnread => ExitStatus::NothingUnread,
-            Self::Name { .. } | Self::Hashtag { .. } => ExitStatus::Usage,
+            Self::Settings(error) if error.is_of_command_line() => ExitStatus::Usage,
+            Self::Settings(SettingsError::Read { .. })
+            | Self::PasswordFile { .. }
+            | Self::AuthorityFile { .. } => ExitStatus::NoInput,
+            Self::Settings(_) => ExitStatus::Settings,
+            Self::Name { .. } | Self::NameMissing | Self::Hashtag { .. } => ExitStatus::Usage,
             Self::BoardRefused { reason } if is_full(reason) => ExitStatus::Temporary,
             Self::BoardRefused { .. }
             | Self::BoardTextTooLong
@@ -81,7 +90,6 @@ impl ClientError {
             | Self::SeveralLines
             | Self::SeveralMessages { .. }
             | Self::Text(_) => ExitStatus::Data,
-            Self::PasswordFile { .. } | Self::AuthorityFile { .. } => ExitStatus::NoInput,
             Self::HostUnknown { .. } | Self::HostForTls { .. } => ExitStatus::NoHost,
             Self::NotDialledBack { .. } => ExitStatus::Unavailable,
             Self::Listen { .. }
@@ -150,6 +158,7 @@ mod tests {
             ExitStatus::Temporary,
             ExitStatus::Protocol,
             ExitStatus::NoPermission,
+            ExitStatus::Settings,
         ] {
             let row = format!("\n{:4}  ", status.code());
             assert!(HELP.contains(&row), "{status:?}");

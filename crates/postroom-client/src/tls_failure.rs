@@ -43,7 +43,7 @@ pub enum TlsFailure {
     NotYetValid,
     /// The certificate is not the one that was pinned.
     #[error(
-        "has a certificate other than the one of --pin; its SHA-256 fingerprint is {0}, which is to \
+        "has a certificate other than the pinned one; its SHA-256 fingerprint is {0}, which is to \
          be trusted only if the server's operator confirms it"
     )]
     PinDiffers(
@@ -57,7 +57,10 @@ pub enum TlsFailure {
         CertificateError,
     ),
     /// The server sent something else than TLS.
-    #[error("does not speak TLS at this port; check that the port is a listener with TLS")]
+    #[error(
+        "does not speak TLS at this port; check that the port is a listener with TLS, or connect \
+         in plain text with --no-tls"
+    )]
     NotTls,
     /// The server closed the connection during the handshake.
     #[error(

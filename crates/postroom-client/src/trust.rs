@@ -15,8 +15,9 @@ use rustls::{
     SignatureScheme,
 };
 
+use crate::settings::{Anchor, Security};
 use crate::tls_failure::PinDiffers;
-use crate::{ClientError, Fingerprint, TlsArguments};
+use crate::{ClientError, Fingerprint};
 
 /// Maximum bytes of a file of certificates: those of all authorities have a fifth of it.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -31,14 +32,13 @@ pub(crate) struct Trust {
 
 impl Trust {
     /// For the server of this name; `None` where the connection is to be plain.
-    pub(crate) fn new(arguments: &TlsArguments, host: &str) -> Result<Option<Self>, ClientError> {
-        let TlsArguments { tls, ca, pin } = arguments;
+    pub(crate) fn new(security: &Security, host: &str) -> Result<Option<Self>, ClientError> {
+        let Security::Tls(anchor) = security else { return Ok(None) };
         let provider = Arc::new(ring::default_provider());
-        let verifier: Arc<dyn ServerCertVerifier> = match (pin, ca) {
-            (Some(pin), _) => Arc::new(Pinned { pin: *pin, provider: Arc::clone(&provider) }),
-            (None, Some(ca)) => by_authorities(authorities_in(ca)?, &provider)?,
-            (None, None) if *tls => by_authorities(authorities_of_system()?, &provider)?,
-            (None, None) => return Ok(None),
+        let verifier: Arc<dyn ServerCertVerifier> = match anchor {
+            Anchor::Pin(pin) => Arc::new(Pinned { pin: *pin, provider: Arc::clone(&provider) }),
+            Anchor::Authorities(file) => by_authorities(authorities_in(file)?, &provider)?,
+            Anchor::System => by_authorities(authorities_of_system()?, &provider)?,
         };
         let mut settings = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -50,7 +50,7 @@ impl Trust {
         let name = match ServerName::try_from(host.to_owned()) {
             Ok(name) => name,
             // Only the certificate counts.
-            Err(_) if pin.is_some() => {
+            Err(_) if matches!(anchor, Anchor::Pin(_)) => {
                 settings.enable_sni = false;
                 ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into())
             }

@@ -8,9 +8,13 @@ use std::ffi::{OsStr, OsString};
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction};
+use postroom_client::GivenServer;
 
 /// The argument that holds a message, in every command that has one.
 const TEXT: &str = "text";
+
+/// The argument that holds the server's address, in a command in which it may be missing.
+const ADDRESS: &str = "address";
 
 /// The hidden flag that stands for a lone `-`.
 const TEXT_FROM_INPUT: &str = "text_from_input";
@@ -26,24 +30,30 @@ pub(crate) fn with_text_last(
 ) -> Result<Vec<OsString>, clap::Error> {
     // The errors made here name the whole command: `postroom send`.
     root.build();
-    let mut words = words.into_iter();
-    let mut kept: Vec<_> = words.by_ref().take(2).collect();
+    let mut kept: Vec<_> = words.into_iter().collect();
+    let mut words = kept.split_off(kept.len().min(2)).into_iter();
     let Some(command) = kept.get(1).and_then(|name| root.find_subcommand_mut(name)) else {
         return Ok(kept.into_iter().chain(words).collect());
     };
-    let Some(mut missing) = command.get_positionals().position(|found| found.get_id() == TEXT)
-    else {
+    let Some(place) = command.get_positionals().position(|found| found.get_id() == TEXT) else {
         return Ok(kept.into_iter().chain(words).collect());
     };
-    while missing > 0 {
-        let Some(word) = words.next() else { return Ok(kept) };
+    let mut missing = place;
+    if command.get_positionals().any(|found| found.get_id() == ADDRESS) {
+        missing = address_words(words.as_slice(), command)?;
+    }
+    let has_none = missing == 0;
+    while let Some(word) = words.as_slice().first()
+        && (missing > 0 || (has_none && is_option(word)))
+    {
+        let word = word.clone();
+        words.next();
         if word == "--" {
             // Clap parses no argument from here on as an option.
             return Ok(kept.into_iter().chain([word]).chain(words).collect());
         }
         let has_value = option(command, &word).is_some_and(|option| takes_next(option, &word));
-        let is_option = word.len() > 1 && word.as_encoded_bytes().starts_with(b"-");
-        missing -= usize::from(!is_option);
+        missing -= usize::from(!is_option(&word));
         kept.push(word);
         if has_value {
             kept.extend(words.next());
@@ -51,6 +61,48 @@ pub(crate) fn with_text_last(
     }
     let rest = Rest::take(words, command);
     rest.add_to(kept, command)
+}
+
+/// How many words before the message are the server's address. A message is one word, so
+/// the first of two is a host; one word alone is an address only if it has a port or a
+/// scheme, or if a `--` separates it from the message.
+fn address_words(words: &[OsString], command: &mut clap::Command) -> Result<usize, clap::Error> {
+    let mut found: Vec<&OsString> = Vec::new();
+    let mut left = words.iter();
+    while let (0..2, Some(word)) = (found.len(), left.next()) {
+        if word == "--" {
+            return Ok(found.len());
+        }
+        if !is_option(word) {
+            found.push(word);
+        } else if option(command, word).is_some_and(|option| takes_next(option, word)) {
+            left.next();
+        }
+    }
+    let is_address = |word: &OsString| word.to_str().is_some_and(GivenServer::is_meant_by);
+    match found[..] {
+        [word, ..] if is_address(word) => Ok(1),
+        [host, port] if host != "-" && port != "-" => match port.to_str().map(str::parse) {
+            Some(Ok(1..=u16::MAX)) => Ok(2),
+            _ => Err(no_port(port, command)),
+        },
+        _ => Ok(0),
+    }
+}
+
+/// The error for a second word that is neither a port nor a part of the message.
+fn no_port(word: &OsStr, command: &mut clap::Command) -> clap::Error {
+    let what = format!(
+        "the port must be a number from 1 to 65535, and '{}' is none; if it is part of the \
+         message, put the message in quotes",
+        postroom_model::Safe(&word.to_string_lossy())
+    );
+    command.error(ErrorKind::ValueValidation, what)
+}
+
+/// Whether a word before the message is an option; a lone `-` is the standard input.
+fn is_option(word: &OsStr) -> bool {
+    word.len() > 1 && word.as_encoded_bytes().starts_with(b"-")
 }
 
 /// The arguments after those before the message.
@@ -189,6 +241,21 @@ mod tests {
             ("board|-u|::1|4404|-u", "board|-u|::1|4404|--|-u"),
             ("board|--timeout|1|-d|::1|4404|#a", "board|--timeout|1|-d|::1|4404|--|#a"),
             ("board|::1|4404|hi|--upload", "board|::1|4404|--upload|--|hi"),
+            ("board|-u|::1|4404", "board|-u|::1|4404"),
+            ("board|-u|h:4404|-x y", "board|-u|h:4404|--|-x y"),
+            ("board|h:4404|--upload|hi", "board|h:4404|--upload|--|hi"),
+            ("board|-u|postrooms://h|hi", "board|-u|postrooms://h|--|hi"),
+            ("board|-d|h:4404|#a", "board|-d|h:4404|--|#a"),
+            ("board|-d|h:4404", "board|-d|h:4404"),
+            ("board|-u|hi", "board|-u|--|hi"),
+            ("board|-u|hi|--timeout|1", "board|-u|--timeout|1|--|hi"),
+            ("board|--server|h|-u|hi", "board|--server|h|-u|--|hi"),
+            ("board|-u|-", "board|-u|--text-from-input"),
+            ("board|-u|h:4404|-", "board|-u|h:4404|--text-from-input"),
+            ("board|-u|--|h:4404", "board|-u|--|h:4404"),
+            ("board|-u|h|--|-hi", "board|-u|h|--|-hi"),
+            ("board|-d|#a", "board|-d|--|#a"),
+            ("board|-d", "board|-d"),
             ("read|--all|--help", "read|--all|--help"),
             ("serve|--help", "serve|--help"),
             ("bogus|--help", "bogus|--help"),
@@ -202,5 +269,8 @@ mod tests {
         let error = moved("send|--as|bob|al|hello|\u{1b}world").unwrap_err();
         assert!(error.contains("put it in quotes, as one: 'hello ^[world'"), "{error}");
         assert!(moved("send|al|-|hi").unwrap_err().contains("given twice"));
+        assert!(moved("board|-u|h:4404|hello|world").unwrap_err().contains("'hello world'"));
+        let error = moved("board|-u|hello|wor\u{1b}ld").unwrap_err();
+        assert!(error.contains("and 'wor^[ld' is none; if it is part of the message"), "{error}");
     }
 }

@@ -22,8 +22,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use postroom_client::{
-    BoardArguments, ChatArguments, ClientError, ExitStatus, ImArguments, MailArguments,
-    ReadArguments, SendArguments,
+    BoardArguments, ChatArguments, ClientError, Environment, ExitStatus, ImArguments,
+    MailArguments, ReadArguments, SendArguments,
 };
 
 /// A messaging server: a message left at one listener is read at any other.
@@ -135,13 +135,14 @@ fn run(command: Command) -> Result<(), Failure> {
 }
 
 fn run_client(client: Client) -> Result<(), ClientError> {
+    let environment = Environment::of_process();
     match client {
-        Client::Mail(arguments) => postroom_client::mail(&arguments),
-        Client::Send(arguments) => postroom_client::send(&arguments),
-        Client::Read(arguments) => postroom_client::read(&arguments),
-        Client::Im(arguments) => postroom_client::im(&arguments),
-        Client::Chat(arguments) => postroom_client::chat(&arguments),
-        Client::Board(arguments) => postroom_client::board(&arguments),
+        Client::Mail(arguments) => postroom_client::mail(&arguments, &environment),
+        Client::Send(arguments) => postroom_client::send(&arguments, &environment),
+        Client::Read(arguments) => postroom_client::read(&arguments, &environment),
+        Client::Im(arguments) => postroom_client::im(&arguments, &environment),
+        Client::Chat(arguments) => postroom_client::chat(&arguments, &environment),
+        Client::Board(arguments) => postroom_client::board(&arguments, &environment),
     }
 }
 

@@ -15,8 +15,9 @@ use crate::error::Deviation;
 use crate::exchange::Exchange;
 use crate::mailbox::unacknowledged;
 use crate::parse::{parse_text, read_bounded, without_line_end};
+use crate::settings::{Client, Settings};
 use crate::signals::Signals;
-use crate::{BoardArguments, ClientError, ServerAddress};
+use crate::{BoardArguments, ClientError, Environment};
 
 const PROTOCOL: &str = "board";
 
@@ -28,9 +29,9 @@ const STORED: &str = "operation success";
 
 /// Carries out one request. The result goes to the standard output; a failure to
 /// write the report goes to the standard error.
-pub fn board(arguments: &BoardArguments) -> Result<(), ClientError> {
+pub fn board(arguments: &BoardArguments, environment: &Environment) -> Result<(), ClientError> {
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
-    board_with(arguments, &mut input, &mut output, &mut io::stderr().lock())
+    board_with(arguments, environment, &mut input, &mut output, &mut io::stderr().lock())
 }
 
 /// Carries out one request, with a message from `input` where the arguments say
@@ -38,15 +39,18 @@ pub fn board(arguments: &BoardArguments) -> Result<(), ClientError> {
 /// `complaints`.
 pub fn board_with(
     arguments: &BoardArguments,
+    environment: &Environment,
     input: &mut dyn Read,
     output: &mut dyn Write,
     complaints: &mut dyn Write,
 ) -> Result<(), ClientError> {
     let mut report = Report::open(arguments.report.as_deref(), complaints);
-    let server = ServerAddress::new(&arguments.host, arguments.port);
+    let settings =
+        arguments.given().and_then(|given| Settings::new(Client::Board, given, environment))?;
+    let server = &settings.server;
     let verb = if arguments.upload { "upload to" } else { "download from" };
     report.note(Kind::General, &format_args!("client started: {verb} {server}"));
-    let done = carry_out(arguments, server, input).and_then(|lines| {
+    let done = carry_out(arguments, &settings, input).and_then(|lines| {
         lines.iter().try_for_each(|line| {
             report.line(line);
             print(output, line)
@@ -62,12 +66,12 @@ pub fn board_with(
 /// Carries the request out and returns the lines to print.
 fn carry_out(
     arguments: &BoardArguments,
-    server: ServerAddress,
+    settings: &Settings,
     input: &mut dyn Read,
 ) -> Result<Vec<String>, ClientError> {
     let done = "Transmission Successfull...".to_owned();
     let request = request(arguments, input)?;
-    let server = Resolved::new(server, &arguments.tls)?;
+    let server = Resolved::new(settings)?;
     let signals = Signals::default();
     let connection = Exchange::open(server, PROTOCOL, arguments.timeout, signals)?;
     let at = connection.server().clone();
@@ -165,19 +169,19 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::TlsArguments;
+    use crate::{DefaultsArguments, ServerArguments, TlsArguments};
 
     fn asked(upload: bool, text: Option<&str>) -> Result<String, ClientError> {
         let arguments = BoardArguments {
             upload,
             download: !upload,
-            host: "localhost".into(),
-            port: 4_404,
+            server: ServerArguments::default(),
             text: text.map(str::to_owned),
             text_from_input: upload && text.is_none(),
             report: None,
             timeout: Duration::from_secs(1),
             tls: TlsArguments::default(),
+            defaults: DefaultsArguments::default(),
         };
         request(&arguments, &mut &b"from the input\n"[..])
     }

@@ -21,8 +21,9 @@ use crate::connection::Connection;
 use crate::console::CommandHelp;
 use crate::error::Deviation;
 use crate::live::{self, Flow, Login, Options, Protocol, Session, State};
+use crate::settings::{Client, Settings};
 use crate::transport::DialBack;
-use crate::{ClientError, ImArguments, ServerAddress, password};
+use crate::{ClientError, Environment, ImArguments};
 
 /// Confirms a push.
 const RECEIPT: &[u8] = b"302 Message receipt successful";
@@ -36,28 +37,24 @@ const DELIVERY_WAIT_MAX: Duration = Duration::from_mins(1);
 ///
 /// Signals that ask the process to end leave cleanly and stay taken over
 /// afterwards: call this in a process that ends with it.
-pub fn im(arguments: &ImArguments) -> Result<(), ClientError> {
-    live::run::<Im>(options(arguments)?)
+pub fn im(arguments: &ImArguments, environment: &Environment) -> Result<(), ClientError> {
+    live::run::<Im>(options(arguments, environment)?)
 }
 
 /// Does as [`im`] with lines from `input`, which must not be buffered, and
 /// without prompts; signals keep their meaning.
 pub fn im_with<R: Read + AsFd>(
     arguments: &ImArguments,
+    environment: &Environment,
     input: R,
     output: &mut dyn Write,
 ) -> Result<(), ClientError> {
-    live::run_with::<Im>(options(arguments)?, input, output)
+    live::run_with::<Im>(options(arguments, environment)?, input, output)
 }
 
-fn options(arguments: &ImArguments) -> Result<Options, ClientError> {
-    Ok(Options {
-        server: ServerAddress::new(&arguments.host, arguments.port),
-        tls: arguments.tls.clone(),
-        timeout: arguments.timeout,
-        name: arguments.name.clone(),
-        password: password::from_file(arguments.password_file.as_deref())?,
-    })
+fn options(arguments: &ImArguments, environment: &Environment) -> Result<Options, ClientError> {
+    let settings = Settings::new(Client::Im, arguments.given()?, environment)?;
+    Options::new(settings, arguments.timeout)
 }
 
 /// The protocol `im`.

@@ -9,11 +9,12 @@ use postroom_model::{Name, Password};
 use rustix::event::PollFlags;
 
 use super::{Flow, Live, Woken};
+use crate::ClientError;
 use crate::connection::{Connection, Resolved};
 use crate::console::{self, CommandHelp, Console, PlainConsole, Prompt};
+use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::typed::Typed;
-use crate::{ClientError, ServerAddress, TlsArguments};
 
 /// What one protocol adds to a [`Session`], and the state that it needs.
 pub(crate) trait Protocol: Default {
@@ -78,12 +79,18 @@ pub(crate) trait Protocol: Default {
 /// Whom to log in, and where.
 #[derive(Debug)]
 pub(crate) struct Options {
-    pub(crate) server: ServerAddress,
-    pub(crate) tls: TlsArguments,
+    settings: Settings,
     /// How long the server may take to answer.
-    pub(crate) timeout: Duration,
-    pub(crate) name: Option<String>,
-    pub(crate) password: Option<Password>,
+    timeout: Duration,
+    password: Option<Password>,
+}
+
+impl Options {
+    /// Reads the password, if there is a file for it.
+    pub(crate) fn new(settings: Settings, timeout: Duration) -> Result<Self, ClientError> {
+        let password = settings.password()?;
+        Ok(Self { settings, timeout, password })
+    }
 }
 
 /// A person or a script on one side, a server on the other.
@@ -132,7 +139,7 @@ pub(crate) struct Login {
 /// that ask the process to end leave in order, and stay taken over: call this in
 /// a process that ends with it.
 pub(crate) fn run<P: Protocol>(options: Options) -> Result<(), ClientError> {
-    let server = Resolved::new(options.server.clone(), &options.tls)?;
+    let server = Resolved::new(&options.settings)?;
     // Not before: the resolver cannot be interrupted.
     let signals = Signals::listen_to_all().map_err(ClientError::Input)?;
     let connection = match open::<P>(server, &options, &signals) {
@@ -151,7 +158,7 @@ pub(crate) fn run_with<P: Protocol>(
     output: &mut dyn Write,
 ) -> Result<(), ClientError> {
     let signals = Signals::default();
-    let server = Resolved::new(options.server.clone(), &options.tls)?;
+    let server = Resolved::new(&options.settings)?;
     let connection = open::<P>(server, &options, &signals)?;
     let mut console = PlainConsole::new(input, output);
     Session::<P>::new(&mut console, connection, signals, options).run()
@@ -179,7 +186,7 @@ impl<'a, P: Protocol> Session<'a, P> {
             live: Live::new(console, connection, signals, options.timeout),
             state: State::Naming,
             protocol: P::default(),
-            name: options.name,
+            name: options.settings.name,
             password: options.password,
         }
     }

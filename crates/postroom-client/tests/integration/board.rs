@@ -4,21 +4,24 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_client::{BoardArguments, ClientError, ServerAddress, TlsArguments, board_with};
+use postroom_client::{
+    BoardArguments, ClientError, DefaultsArguments, Environment, ServerAddress, TlsArguments,
+    board_with,
+};
 
-use crate::fake::{FakeServer, Peer};
+use crate::fake::{FakeServer, Peer, at};
 
 fn arguments(server: &ServerAddress, upload: bool, text: Option<&str>) -> BoardArguments {
     BoardArguments {
         upload,
         download: !upload,
-        host: server.host().to_owned(),
-        port: server.port(),
+        server: at(server),
         text: text.map(str::to_owned),
         text_from_input: false,
         report: None,
         timeout: Duration::from_secs(20),
         tls: TlsArguments::default(),
+        defaults: DefaultsArguments::default(),
     }
 }
 
@@ -30,7 +33,13 @@ struct Told {
 
 fn run(arguments: &BoardArguments) -> Told {
     let (mut output, mut complaints) = (Vec::new(), Vec::new());
-    let ended = board_with(arguments, &mut io::empty(), &mut output, &mut complaints);
+    let ended = board_with(
+        arguments,
+        &Environment::default(),
+        &mut io::empty(),
+        &mut output,
+        &mut complaints,
+    );
     Told {
         output: String::from_utf8(output).unwrap(),
         complaints: String::from_utf8(complaints).unwrap(),

@@ -3,27 +3,30 @@
 use std::io::pipe;
 use std::time::Duration;
 
-use postroom_client::{ChatArguments, ClientError, ServerAddress, TlsArguments, chat_with};
+use postroom_client::{
+    ChatArguments, ClientError, DefaultsArguments, Environment, ServerAddress, TlsArguments,
+    chat_with,
+};
 
-use crate::fake::{FakeServer, Peer, Screen, typed};
+use crate::fake::{FakeServer, Peer, Screen, at, typed};
 
 const GREETING: &str = "Welcome to Postroom. Choose a name with /setname NAME.\n";
 
 fn arguments(server: &ServerAddress) -> ChatArguments {
     ChatArguments {
-        host: server.host().to_owned(),
-        port: server.port(),
+        server: at(server),
         name: Some("john".to_owned()),
         password_file: None,
         timeout: Duration::from_secs(20),
         tls: TlsArguments::default(),
+        defaults: DefaultsArguments::default(),
     }
 }
 
 /// Types `lines` and returns what was shown.
 fn talk(arguments: &ChatArguments, lines: &str) -> (String, Result<(), ClientError>) {
     let mut screen = Screen::default();
-    let ended = chat_with(arguments, typed(lines), &mut screen);
+    let ended = chat_with(arguments, &Environment::default(), typed(lines), &mut screen);
     (screen.text(), ended)
 }
 
@@ -156,7 +159,8 @@ fn a_server_that_stops_or_goes_away_is_told_at_once() {
         // Nothing is typed.
         let (reader, _open) = pipe().unwrap();
         let mut screen = Screen::default();
-        let ended = chat_with(&arguments(&server.address), reader, &mut screen);
+        let ended =
+            chat_with(&arguments(&server.address), &Environment::default(), reader, &mut screen);
         server.finish();
         assert!(screen.text().ends_with(farewell), "{}", screen.text());
         match ended {
@@ -196,7 +200,12 @@ fn more_than_the_socket_takes_goes_as_the_server_takes_it() {
             std::io::Write::write_all(&mut writer, line.as_bytes()).unwrap();
         }
     });
-    let ended = chat_with(&arguments(&server.address), reader, &mut Screen::default());
+    let ended = chat_with(
+        &arguments(&server.address),
+        &Environment::default(),
+        reader,
+        &mut Screen::default(),
+    );
     typist.join().unwrap();
     server.finish();
     ended.unwrap();
@@ -219,7 +228,12 @@ fn nothing_that_a_hostile_server_sends_reaches_the_terminal() {
         while peer.try_say(&[b'x'; 1_000]) {}
     });
     let (reader, _open) = pipe().unwrap();
-    let ended = chat_with(&arguments(&server.address), reader, &mut Screen::default());
+    let ended = chat_with(
+        &arguments(&server.address),
+        &Environment::default(),
+        reader,
+        &mut Screen::default(),
+    );
     server.finish();
     assert!(matches!(ended, Err(ClientError::Deviation { .. })), "{ended:?}");
 }

@@ -4,7 +4,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use postroom_client::{ClientError, Deviation, ReadArguments, ServerAddress, read_to, send_from};
+use postroom_client::{
+    ClientError, Deviation, Environment, ReadArguments, ServerAddress, read_to, send_from,
+};
 use socket2::{Domain, Socket, Type};
 
 use crate::fake::{FakeServer, Screen, typed};
@@ -18,7 +20,8 @@ fn a_port_where_nothing_listens_refuses() {
     let port = socket.local_addr().unwrap().as_socket().unwrap().port();
     // By name, so that several addresses may be tried.
     let server = ServerAddress::new("localhost", port);
-    let error = read_to(&read::arguments(&server), &mut io::sink()).unwrap_err();
+    let error =
+        read_to(&read::arguments(&server), &Environment::default(), &mut io::sink()).unwrap_err();
     assert!(matches!(error, ClientError::Refused { .. }), "{error:?}");
     assert!(error.to_string().starts_with(&format!("localhost:{port} refused")), "{error}");
 }
@@ -27,7 +30,8 @@ fn a_port_where_nothing_listens_refuses() {
 fn a_host_without_an_address_is_named() {
     // Reserved by RFC 6761 never to exist; the space keeps it from any resolver.
     let server = ServerAddress::new("no such host.invalid", 4401);
-    let error = read_to(&read::arguments(&server), &mut io::sink()).unwrap_err();
+    let error =
+        read_to(&read::arguments(&server), &Environment::default(), &mut io::sink()).unwrap_err();
     assert!(matches!(error, ClientError::HostUnknown { .. }), "{error:?}");
     assert!(error.to_string().contains("no such host.invalid"), "{error}");
 }
@@ -40,7 +44,7 @@ fn a_silent_server_times_out() {
     });
     let mut arguments = read::arguments(&server.address);
     arguments.timeout = Duration::from_millis(50);
-    let error = read_to(&arguments, &mut io::sink()).unwrap_err();
+    let error = read_to(&arguments, &Environment::default(), &mut io::sink()).unwrap_err();
     server.finish();
     assert!(matches!(error, ClientError::TimedOut { .. }), "{error:?}");
     assert!(error.to_string().contains("within 0.05 s"), "{error}");
@@ -56,7 +60,7 @@ fn a_server_that_trickles_times_out() {
     });
     let mut arguments = read::arguments(&server.address);
     arguments.timeout = Duration::from_millis(100);
-    let error = read_to(&arguments, &mut io::sink()).unwrap_err();
+    let error = read_to(&arguments, &Environment::default(), &mut io::sink()).unwrap_err();
     server.finish();
     assert!(matches!(error, ClientError::TimedOut { .. }), "{error:?}");
 }
@@ -68,7 +72,12 @@ fn a_listener_that_never_accepts_times_out() {
     let server = ServerAddress::new("127.0.0.1", listener.local_addr().unwrap().port());
     let mut arguments = mail::arguments(&server);
     arguments.timeout = Duration::from_millis(50);
-    let ended = postroom_client::mail_with(&arguments, typed("bob\nREAD\n"), &mut io::sink());
+    let ended = postroom_client::mail_with(
+        &arguments,
+        &Environment::default(),
+        typed("bob\nREAD\n"),
+        &mut io::sink(),
+    );
     assert!(matches!(ended, Err(ClientError::TimedOut { .. })), "{ended:?}");
 }
 
@@ -83,7 +92,7 @@ fn a_time_out_after_composing_leaves_open_what_happened() {
     });
     let mut arguments = send::arguments(&server.address, Some("Hi"));
     arguments.timeout = Duration::from_millis(200);
-    let error = send_from(&arguments, &mut io::empty()).unwrap_err();
+    let error = send_from(&arguments, &Environment::default(), &mut io::empty()).unwrap_err();
     server.finish();
     assert!(matches!(error, ClientError::Unacknowledged(_)), "{error:?}");
 }
@@ -99,7 +108,7 @@ fn deviating_read(answer: Vec<u8>) -> Deviation {
     });
     let arguments = ReadArguments { all: true, ..read::arguments(&server.address) };
     let mut screen = Screen::default();
-    let ended = read_to(&arguments, &mut screen);
+    let ended = read_to(&arguments, &Environment::default(), &mut screen);
     server.finish();
     match ended {
         Err(ClientError::Deviation { deviation, .. }) => deviation,
@@ -127,7 +136,7 @@ fn the_longest_line_that_a_server_may_send_is_read() {
         peer.expect_exit();
     });
     let mut screen = Screen::default();
-    read_to(&read::arguments(&server.address), &mut screen).unwrap();
+    read_to(&read::arguments(&server.address), &Environment::default(), &mut screen).unwrap();
     server.finish();
     assert_eq!(screen.text().len(), "alice: \n".len() + 32_768);
 }
@@ -139,7 +148,9 @@ fn the_wrong_listener_is_recognised() {
         peer.say("Login successful with new username. Welcome bob\n");
         peer.expect_reset();
     });
-    let error = read_to(&read::arguments(&server.address), &mut io::sink()).unwrap_err();
+    let error =
+        read_to(&read::arguments(&server.address), &Environment::default(), &mut io::sink())
+            .unwrap_err();
     server.finish();
     assert!(error.to_string().contains("its mailbox listener"), "{error}");
 }

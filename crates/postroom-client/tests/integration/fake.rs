@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use postroom_client::ServerAddress;
+use postroom_client::{ServerAddress, ServerArguments};
 
 /// How long a client may keep the server waiting before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,6 +35,11 @@ impl FakeServer {
             std::panic::resume_unwind(panic);
         }
     }
+}
+
+/// A server as an option gives it.
+pub(crate) fn at(server: &ServerAddress) -> ServerArguments {
+    ServerArguments { server: Some(server.clone().into()), ..ServerArguments::default() }
 }
 
 /// The server's end of the connection.

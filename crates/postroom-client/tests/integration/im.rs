@@ -4,10 +4,12 @@ use std::io::{Write as _, pipe};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use postroom_client::{ClientError, ImArguments, ServerAddress, TlsArguments, im_with};
+use postroom_client::{
+    ClientError, DefaultsArguments, Environment, ImArguments, ServerAddress, TlsArguments, im_with,
+};
 use tempfile::NamedTempFile;
 
-use crate::fake::{FakeServer, Peer, Screen, typed};
+use crate::fake::{FakeServer, Peer, Screen, at, typed};
 
 const RECEIPT: &str = "302 Message receipt successful";
 
@@ -16,12 +18,12 @@ fn arguments(server: &ServerAddress) -> (NamedTempFile, ImArguments) {
     let file = NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "12345\n").unwrap();
     let arguments = ImArguments {
-        host: server.host().to_owned(),
-        port: server.port(),
+        server: at(server),
         name: Some("jacky".to_owned()),
         password_file: Some(file.path().into()),
         timeout: Duration::from_secs(20),
         tls: TlsArguments::default(),
+        defaults: DefaultsArguments::default(),
     };
     (file, arguments)
 }
@@ -30,7 +32,7 @@ fn arguments(server: &ServerAddress) -> (NamedTempFile, ImArguments) {
 fn talk(server: &ServerAddress, lines: &str) -> (String, Result<(), ClientError>) {
     let (_file, arguments) = arguments(server);
     let mut screen = Screen::default();
-    let ended = im_with(&arguments, typed(lines), &mut screen);
+    let ended = im_with(&arguments, &Environment::default(), typed(lines), &mut screen);
     (screen.text(), ended)
 }
 
@@ -114,7 +116,7 @@ fn a_message_is_confirmed_once_it_is_shown() {
     });
     let (reader, _open) = pipe().unwrap();
     let (_file, arguments) = arguments(&server.address);
-    let ended = im_with(&arguments, reader, &mut screen.clone());
+    let ended = im_with(&arguments, &Environment::default(), reader, &mut screen.clone());
     server.finish();
     assert!(matches!(ended, Err(ClientError::Stopped { .. })), "{ended:?}");
     assert!(screen.text().ends_with("bob: one\nbob: two\n"));
@@ -132,7 +134,12 @@ fn messages_are_shown_while_an_answer_is_awaited() {
         expect_exit(peer, pushes);
     });
     let (_file, arguments) = arguments(&server.address);
-    let ended = im_with(&arguments, typed("/to bob hi\nbye\n/list\n"), &mut screen.clone());
+    let ended = im_with(
+        &arguments,
+        &Environment::default(),
+        typed("/to bob hi\nbye\n/list\n"),
+        &mut screen.clone(),
+    );
     server.finish();
     ended.unwrap();
     assert_eq!(screen.text(), "Logged in as jacky.\nbob: hello\nDelivered to bob.\n");
@@ -188,7 +195,7 @@ fn a_server_that_goes_away_is_told_at_once() {
         // Nothing is typed.
         let (reader, _open) = pipe().unwrap();
         let (_file, arguments) = arguments(&server.address);
-        let ended = im_with(&arguments, reader, &mut Screen::default());
+        let ended = im_with(&arguments, &Environment::default(), reader, &mut Screen::default());
         drop(gone);
         server.finish();
         assert!(matches!(ended, Err(ClientError::Gone { .. })), "{stream}: {ended:?}");
@@ -200,7 +207,8 @@ fn a_script_without_a_password_is_told_to_give_one() {
     let server = FakeServer::start(|mut peer| peer.expect_end());
     let (_file, mut arguments) = arguments(&server.address);
     arguments.password_file = None;
-    let ended = im_with(&arguments, typed("/list\n"), &mut Screen::default());
+    let ended =
+        im_with(&arguments, &Environment::default(), typed("/list\n"), &mut Screen::default());
     server.finish();
     assert!(matches!(ended, Err(ClientError::PasswordMissing { .. })), "{ended:?}");
 }
@@ -215,7 +223,7 @@ fn the_name_may_be_the_first_line() {
     arguments.name = None;
     let (reader, mut writer) = pipe().unwrap();
     writer.write_all(b"jacky\r\nexit\r\n").unwrap();
-    let ended = im_with(&arguments, reader, &mut Screen::default());
+    let ended = im_with(&arguments, &Environment::default(), reader, &mut Screen::default());
     server.finish();
     ended.unwrap();
 }
@@ -248,7 +256,7 @@ fn a_silent_server_is_waited_for_no_longer_than_the_time_out() {
     });
     let (_file, mut arguments) = arguments(&server.address);
     arguments.timeout = Duration::from_millis(50);
-    let ended = im_with(&arguments, typed(""), &mut Screen::default());
+    let ended = im_with(&arguments, &Environment::default(), typed(""), &mut Screen::default());
     server.finish();
     assert!(matches!(ended, Err(ClientError::TimedOut { .. })), "{ended:?}");
 }

@@ -4,20 +4,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use postroom_client::{
-    ClientError, ExitStatus, MailArguments, ServerAddress, TlsArguments, mail_with,
+    ClientError, DefaultsArguments, Environment, ExitStatus, MailArguments, ServerAddress,
+    TlsArguments, mail_with,
 };
 
-use crate::fake::{FakeServer, Screen, typed};
+use crate::fake::{FakeServer, Screen, at, typed};
 
 pub(crate) fn arguments(server: &ServerAddress) -> MailArguments {
     MailArguments {
-        host: server.host().to_owned(),
-        port: server.port(),
+        server: at(server),
         strict: false,
         name: None,
         password_file: None,
         timeout: Duration::from_secs(20),
         tls: TlsArguments::default(),
+        defaults: DefaultsArguments::default(),
     }
 }
 
@@ -28,7 +29,7 @@ fn strict(server: &ServerAddress) -> MailArguments {
 /// Types `lines` and returns what was shown.
 fn converse(arguments: &MailArguments, lines: &str) -> (String, Result<(), ClientError>) {
     let mut screen = Screen::default();
-    let ended = mail_with(arguments, typed(lines), &mut screen);
+    let ended = mail_with(arguments, &Environment::default(), typed(lines), &mut screen);
     (screen.text(), ended)
 }
 

@@ -3,20 +3,24 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use postroom_client::{ClientError, ReadArguments, ServerAddress, TlsArguments, read_to};
+use postroom_client::{
+    ClientError, DefaultsArguments, Environment, ReadArguments, ServerAddress, TlsArguments,
+    read_to,
+};
 
 use crate::fake::{FakeServer, Screen};
 
 pub(crate) fn arguments(server: &ServerAddress) -> ReadArguments {
     ReadArguments {
-        server: server.clone(),
-        name: "bob".to_owned(),
+        server: Some(server.clone().into()),
+        name: Some("bob".to_owned()),
         all: false,
         fail_empty: false,
         json: false,
         password_file: None,
         timeout: Duration::from_secs(20),
         tls: TlsArguments::default(),
+        defaults: DefaultsArguments::default(),
     }
 }
 
@@ -33,7 +37,7 @@ fn one_message_is_printed_before_it_is_confirmed() {
         assert_eq!(seen.text(), "alice: Hi Bob!\n");
         peer.expect_end();
     });
-    read_to(&arguments(&server.address), &mut screen).unwrap();
+    read_to(&arguments(&server.address), &Environment::default(), &mut screen).unwrap();
     server.finish();
     assert_eq!(screen.text(), "alice: Hi Bob!\n");
 }
@@ -60,7 +64,7 @@ fn each_of_all_messages_is_printed_before_the_next_is_asked_for() {
         peer.expect_exit();
     });
     let arguments = ReadArguments { all: true, json: true, ..arguments(&server.address) };
-    read_to(&arguments, &mut screen).unwrap();
+    read_to(&arguments, &Environment::default(), &mut screen).unwrap();
     server.finish();
     assert_eq!(
         screen.text(),
@@ -79,7 +83,7 @@ fn nothing_is_printed_where_nothing_is_unread() {
         peer.expect_exit();
     });
     let mut screen = Screen::default();
-    read_to(&arguments(&server.address), &mut screen).unwrap();
+    read_to(&arguments(&server.address), &Environment::default(), &mut screen).unwrap();
     server.finish();
     assert_eq!(screen.text(), "");
 }
@@ -95,7 +99,7 @@ fn that_nothing_was_unread_is_a_status_where_it_is_wanted() {
             peer.expect_exit();
         });
         let arguments = ReadArguments { all, fail_empty: true, ..arguments(&server.address) };
-        let ended = read_to(&arguments, &mut io::sink());
+        let ended = read_to(&arguments, &Environment::default(), &mut io::sink());
         server.finish();
         assert!(matches!(ended, Err(ClientError::NothingUnread)), "{ended:?}");
     }
@@ -110,7 +114,7 @@ fn that_nothing_was_unread_is_a_status_where_it_is_wanted() {
         peer.expect_exit();
     });
     let arguments = ReadArguments { all: true, fail_empty: true, ..arguments(&server.address) };
-    read_to(&arguments, &mut io::sink()).unwrap();
+    read_to(&arguments, &Environment::default(), &mut io::sink()).unwrap();
     server.finish();
 }
 
@@ -125,7 +129,8 @@ fn a_message_that_cannot_be_printed_stays_unread() {
     });
     let (reader, mut writer) = io::pipe().unwrap();
     drop(reader);
-    let error = read_to(&arguments(&server.address), &mut writer).unwrap_err();
+    let error =
+        read_to(&arguments(&server.address), &Environment::default(), &mut writer).unwrap_err();
     server.finish();
     assert!(matches!(error, ClientError::Output(_)), "{error:?}");
     assert!(error.to_string().contains("stays unread"), "{error}");
@@ -149,7 +154,7 @@ fn a_message_that_cannot_be_flushed_stays_unread() {
         peer.say("alice\nHi Bob!\n");
         peer.expect_reset();
     });
-    let ended = read_to(&arguments(&server.address), &mut FullDisk);
+    let ended = read_to(&arguments(&server.address), &Environment::default(), &mut FullDisk);
     server.finish();
     assert!(matches!(ended, Err(ClientError::Output(_))));
 }
@@ -164,7 +169,7 @@ fn a_drop_in_the_middle_of_a_message_prints_none_of_it() {
             peer.say(answer);
         });
         let mut screen = Screen::default();
-        let ended = read_to(&arguments(&server.address), &mut screen);
+        let ended = read_to(&arguments(&server.address), &Environment::default(), &mut screen);
         server.finish();
         assert!(matches!(ended, Err(ClientError::Dropped { .. })), "{answer:?}: {ended:?}");
         assert_eq!(screen.text(), "");
@@ -185,6 +190,6 @@ fn a_server_that_does_not_close_after_exit_does_not_hang_the_client() {
     });
     let timeout = Duration::from_millis(100);
     let arguments = ReadArguments { timeout, ..arguments(&server.address) };
-    read_to(&arguments, &mut Screen::default()).unwrap();
+    read_to(&arguments, &Environment::default(), &mut Screen::default()).unwrap();
     server.finish();
 }

@@ -4,15 +4,16 @@ use std::io;
 use std::time::Duration;
 
 use postroom_client::{
-    ClientError, ExitStatus, SendArguments, ServerAddress, TlsArguments, send_from,
+    ClientError, DefaultsArguments, Environment, ExitStatus, SendArguments, ServerAddress,
+    TlsArguments, send_from,
 };
 
 use crate::fake::FakeServer;
 
 pub(crate) fn arguments(server: &ServerAddress, text: Option<&str>) -> SendArguments {
     SendArguments {
-        server: server.clone(),
-        name: "bob".to_owned(),
+        server: Some(server.clone().into()),
+        name: Some("bob".to_owned()),
         recipient: "alice".to_owned(),
         text: text.map(str::to_owned),
         text_from_input: false,
@@ -20,6 +21,7 @@ pub(crate) fn arguments(server: &ServerAddress, text: Option<&str>) -> SendArgum
         password_file: None,
         timeout: Duration::from_secs(20),
         tls: TlsArguments::default(),
+        defaults: DefaultsArguments::default(),
     }
 }
 
@@ -45,7 +47,12 @@ fn the_text_is_an_argument_or_the_input() {
         (None, " EXIT ", " EXIT "),
     ] {
         let server = taking(body, "MESSAGE SENT\n");
-        send_from(&arguments(&server.address, argument), &mut input.as_bytes()).unwrap();
+        send_from(
+            &arguments(&server.address, argument),
+            &Environment::default(),
+            &mut input.as_bytes(),
+        )
+        .unwrap();
         server.finish();
     }
 }
@@ -58,7 +65,8 @@ fn an_empty_input_is_sent_only_where_that_is_wanted() {
         ("\r\n", "the standard input is one empty line;"),
     ] {
         let nowhere = ServerAddress::new("127.0.0.1", 1);
-        let ended = send_from(&arguments(&nowhere, None), &mut input.as_bytes());
+        let ended =
+            send_from(&arguments(&nowhere, None), &Environment::default(), &mut input.as_bytes());
         let error = ended.unwrap_err();
         assert_eq!(error.exit_status(), ExitStatus::Data);
         assert!(error.to_string().contains(told), "{input:?}: {error}");
@@ -66,7 +74,7 @@ fn an_empty_input_is_sent_only_where_that_is_wanted() {
 
         let server = taking("", "MESSAGE SENT\n");
         let wanted = SendArguments { allow_empty: true, ..arguments(&server.address, None) };
-        send_from(&wanted, &mut input.as_bytes()).unwrap();
+        send_from(&wanted, &Environment::default(), &mut input.as_bytes()).unwrap();
         server.finish();
     }
 }
@@ -74,7 +82,11 @@ fn an_empty_input_is_sent_only_where_that_is_wanted() {
 #[test]
 fn a_refused_message_is_an_error() {
     let server = taking("Hi", "MESSAGE FAILED\n");
-    let ended = send_from(&arguments(&server.address, Some("Hi")), &mut io::empty());
+    let ended = send_from(
+        &arguments(&server.address, Some("Hi")),
+        &Environment::default(),
+        &mut io::empty(),
+    );
     server.finish();
     let error = ended.unwrap_err();
     assert!(matches!(error, ClientError::MessageRefused { .. }), "{error:?}");
@@ -90,7 +102,11 @@ fn a_drop_before_the_answer_leaves_open_what_happened() {
         peer.expect("Hi");
         peer.say("MESSAGE SENT");
     });
-    let ended = send_from(&arguments(&server.address, Some("Hi")), &mut io::empty());
+    let ended = send_from(
+        &arguments(&server.address, Some("Hi")),
+        &Environment::default(),
+        &mut io::empty(),
+    );
     server.finish();
     let error = ended.unwrap_err();
     assert!(matches!(error, ClientError::Unacknowledged(_)), "{error:?}");
@@ -107,7 +123,7 @@ fn a_password_goes_before_the_login() {
     });
     let mut arguments = arguments(&server.address, Some("Hi"));
     arguments.password_file = Some(file.path().into());
-    let error = send_from(&arguments, &mut io::empty()).unwrap_err();
+    let error = send_from(&arguments, &Environment::default(), &mut io::empty()).unwrap_err();
     server.finish();
     assert!(matches!(error, ClientError::LoginClosed { with_password: true, .. }), "{error:?}");
     assert!(!error.to_string().contains("sesame"), "{error}");
@@ -116,8 +132,9 @@ fn a_password_goes_before_the_login() {
 #[test]
 fn what_cannot_be_sent_is_told_before_any_connection() {
     let nowhere = ServerAddress::new("127.0.0.1", 1);
-    let refusal =
-        |arguments: &SendArguments, mut input: &[u8]| send_from(arguments, &mut input).unwrap_err();
+    let refusal = |arguments: &SendArguments, mut input: &[u8]| {
+        send_from(arguments, &Environment::default(), &mut input).unwrap_err()
+    };
     let piped = arguments(&nowhere, None);
     assert!(matches!(refusal(&piped, b"one\ntwo\n"), ClientError::SeveralMessages { .. }));
     assert!(matches!(refusal(&piped, b"one\n\n"), ClientError::SeveralMessages { .. }));

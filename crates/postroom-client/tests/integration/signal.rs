@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use postroom_client::{MailArguments, ServerAddress};
+use postroom_client::{Environment, MailArguments, ServerAddress};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::fake::FakeServer;
@@ -17,7 +17,7 @@ fn a_client_on_its_own() {
     if let Ok(port) = std::env::var(PORT_VARIABLE) {
         let server = ServerAddress::new("127.0.0.1", port.parse().unwrap());
         let arguments: MailArguments = crate::mail::arguments(&server);
-        postroom_client::mail(&arguments).unwrap();
+        postroom_client::mail(&arguments, &Environment::default()).unwrap();
     }
 }
 

@@ -19,8 +19,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use postroom_client::{
-    BoardArguments, ChatArguments, ClientError, ImArguments, MailArguments, ReadArguments,
-    SendArguments, TlsArguments, board_with, chat_with, im_with, mail_with, read_to, send_from,
+    BoardArguments, ChatArguments, ClientError, DefaultsArguments, Environment, GivenServer,
+    ImArguments, MailArguments, ReadArguments, SendArguments, ServerAddress, ServerArguments,
+    TlsArguments, board_with, chat_with, im_with, mail_with, read_to, send_from,
 };
 use postroom_testing::terminal::check_safe;
 use tempfile::NamedTempFile;
@@ -39,6 +40,16 @@ const TYPED_IM: &str = "/to bob hi\n/list\n/toall hello\n/exit\n";
 
 const TYPED_CHAT: &str = "hello\n/private bob hi\n/allusers\n/join #rust\n/read\n/quit\n";
 
+/// The server at a port, as an option gives it.
+fn given(port: u16) -> GivenServer {
+    ServerAddress::new(HOST, port).into()
+}
+
+/// The same for a client that also takes it without an option.
+fn at(port: u16) -> ServerArguments {
+    ServerArguments { server: Some(given(port)), ..ServerArguments::default() }
+}
+
 pub(crate) fn mail(input: &[u8]) {
     run_mail(input, false);
 }
@@ -50,15 +61,15 @@ pub(crate) fn mail_strict(input: &[u8]) {
 fn run_mail(input: &[u8], strict: bool) {
     run(input, |port, shown| {
         let arguments = MailArguments {
-            host: HOST.to_owned(),
-            port,
+            server: at(port),
             strict,
             name: Some("jacky".to_owned()),
             password_file: None,
             timeout: TIMEOUT,
             tls: TlsArguments::default(),
+            defaults: DefaultsArguments::default(),
         };
-        mail_with(&arguments, typed(TYPED_MAIL), shown)
+        mail_with(&arguments, &Environment::default(), typed(TYPED_MAIL), shown)
     });
 }
 
@@ -67,24 +78,25 @@ pub(crate) fn read(input: &[u8]) {
     let (json, input) = (input.first() == Some(&b'j'), input.get(1..).unwrap_or_default());
     run(input, |port, shown| {
         let arguments = ReadArguments {
-            server: postroom_client::ServerAddress::new(HOST, port),
-            name: "jacky".to_owned(),
+            server: Some(given(port)),
+            name: Some("jacky".to_owned()),
             all: true,
             fail_empty: false,
             json,
             password_file: None,
             timeout: TIMEOUT,
             tls: TlsArguments::default(),
+            defaults: DefaultsArguments::default(),
         };
-        read_to(&arguments, shown)
+        read_to(&arguments, &Environment::default(), shown)
     });
 }
 
 pub(crate) fn send(input: &[u8]) {
     run(input, |port, _| {
         let arguments = SendArguments {
-            server: postroom_client::ServerAddress::new(HOST, port),
-            name: "jacky".to_owned(),
+            server: Some(given(port)),
+            name: Some("jacky".to_owned()),
             recipient: "alice".to_owned(),
             text: Some("Hi Alice!".to_owned()),
             text_from_input: false,
@@ -92,36 +104,37 @@ pub(crate) fn send(input: &[u8]) {
             password_file: None,
             timeout: TIMEOUT,
             tls: TlsArguments::default(),
+            defaults: DefaultsArguments::default(),
         };
-        send_from(&arguments, &mut io::empty())
+        send_from(&arguments, &Environment::default(), &mut io::empty())
     });
 }
 
 pub(crate) fn im(input: &[u8]) {
     run(input, |port, shown| {
         let arguments = ImArguments {
-            host: HOST.to_owned(),
-            port,
+            server: at(port),
             name: Some("jacky".to_owned()),
             password_file: Some(password_file()),
             timeout: TIMEOUT,
             tls: TlsArguments::default(),
+            defaults: DefaultsArguments::default(),
         };
-        im_with(&arguments, typed(TYPED_IM), shown)
+        im_with(&arguments, &Environment::default(), typed(TYPED_IM), shown)
     });
 }
 
 pub(crate) fn chat(input: &[u8]) {
     run(input, |port, shown| {
         let arguments = ChatArguments {
-            host: HOST.to_owned(),
-            port,
+            server: at(port),
             name: Some("jacky".to_owned()),
             password_file: None,
             timeout: TIMEOUT,
             tls: TlsArguments::default(),
+            defaults: DefaultsArguments::default(),
         };
-        chat_with(&arguments, typed(TYPED_CHAT), shown)
+        chat_with(&arguments, &Environment::default(), typed(TYPED_CHAT), shown)
     });
 }
 
@@ -132,15 +145,15 @@ pub(crate) fn board(input: &[u8]) {
         let arguments = BoardArguments {
             upload,
             download: !upload,
-            host: HOST.to_owned(),
-            port,
+            server: at(port),
             text: upload.then(|| "hi #rust".to_owned()),
             text_from_input: false,
             report: None,
             timeout: TIMEOUT,
             tls: TlsArguments::default(),
+            defaults: DefaultsArguments::default(),
         };
-        board_with(&arguments, &mut io::empty(), shown, &mut io::sink())
+        board_with(&arguments, &Environment::default(), &mut io::empty(), shown, &mut io::sink())
     });
 }
 

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::harness::support::{Server, program, run_program, wait_for};
+use crate::harness::support::{Server, program, run_program, wait_for, without_user};
 
 fn run(words: &[&str], input: &str) -> Output {
     run_program(words, input.as_bytes())
@@ -126,7 +126,7 @@ fn each_failure_has_its_status() {
     for client in ["mail", "im", "chat"] {
         let output = run(&[client, "127.0.0.1", closed_port], "bob\n");
         assert_eq!(output.status.code(), Some(75), "{}", text_of(&output));
-        assert_eq!(run(&[client, "127.0.0.1"], "").status.code(), Some(64));
+        assert_eq!(run(&[client, "::1"], "").status.code(), Some(64));
     }
     assert_eq!(run(&["board", "-d", "127.0.0.1", closed_port], "").status.code(), Some(75));
     let send = ["send", "--server", &mailbox, "--as", "bob", "al", "hi"];
@@ -161,7 +161,7 @@ fn the_statuses_are_documented() {
         let output = run(&[client, "--help"], "");
         assert_eq!(output.status.code(), Some(0));
         let help = text_of(&output);
-        for status in [0, 1, 64, 65, 66, 68, 69, 71, 74, 75, 76, 77] {
+        for status in [0, 1, 64, 65, 66, 68, 69, 71, 74, 75, 76, 77, 78] {
             assert!(help.contains(&format!("\n{status:4}  ")), "{client} {status}: {help}");
             assert!(readme.contains(&format!("\n| {status} | ")), "{status}");
         }
@@ -255,7 +255,7 @@ fn a_reader_that_has_enough_is_no_error() {
     }
     al.send("EXIT\n");
     al.rest();
-    let mut child = Command::new(program())
+    let mut child = without_user(&mut Command::new(program()))
         .args(["read", "--server", &server.address("mailbox").to_string(), "--as", "al", "--all"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

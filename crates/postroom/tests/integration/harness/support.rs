@@ -31,6 +31,14 @@ pub(crate) fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_postroom").into()
 }
 
+/// Hides the files of whoever runs the tests from a client.
+pub(crate) fn without_user(command: &mut Command) -> &mut Command {
+    for variable in ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
 /// Fails, with the package to install, if a program is missing.
 pub(crate) fn need(program: &str, package: &str) {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).status();
@@ -45,7 +53,7 @@ pub(crate) fn run_program(
     words: impl IntoIterator<Item = impl AsRef<OsStr>>,
     input: &[u8],
 ) -> Output {
-    let mut child = Command::new(program())
+    let mut child = without_user(&mut Command::new(program()))
         .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -13,7 +13,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use super::screen::Screen;
-use crate::harness::support::{PATIENCE, program, wait_for};
+use crate::harness::support::{PATIENCE, program, wait_for, without_user};
 
 const COLUMNS: u16 = 60;
 
@@ -47,7 +47,7 @@ impl Terminal {
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program()).args(arguments);
         command.stdin(side(&line)).stdout(side(&line)).stderr(side(&line));
-        command.env("TERM", "xterm").env_remove("NO_COLOR");
+        without_user(&mut command).env("TERM", "xterm").env_remove("NO_COLOR");
         configure(&mut command);
         let child = command.spawn().unwrap();
         let screen = Screen::new(COLUMNS.into());

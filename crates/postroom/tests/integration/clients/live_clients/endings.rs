@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 
 use super::{ChatTerminal, ImTerminal, answer_exit, answer_quit, chat_arguments, im_arguments};
-use crate::harness::support::{program, run_program};
+use crate::harness::support::{program, run_program, without_user};
 use crate::harness::terminal::Terminal;
 
 /// The one sentence that begins with the program's name.
@@ -134,7 +134,7 @@ fn a_stopped_client_goes_on_with_its_line() {
 #[test]
 fn in_a_pipe_there_are_no_prompts_and_no_sequences() {
     let server = super::FakeServer::new();
-    let mut child = Command::new(program())
+    let mut child = without_user(&mut Command::new(program()))
         .args(chat_arguments(server.address(), &["--as", "john"]))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
