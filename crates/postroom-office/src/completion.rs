@@ -180,7 +180,11 @@ impl<S: Store> Office<S> {
             | Outcome::AccountExists { .. }
             | Outcome::PasswordRemoved { .. }
             | Outcome::Renamed { .. }
-            | Outcome::Accounts { .. } => None,
+            | Outcome::Accounts { .. }
+            | Outcome::ChannelDeleted { .. }
+            | Outcome::NoSuchChannel
+            | Outcome::Channels { .. }
+            | Outcome::Swept => None,
         }
     }
 

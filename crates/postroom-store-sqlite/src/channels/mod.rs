@@ -10,14 +10,18 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+mod posts;
+mod removal;
+
 use postroom_model::Channel;
 use postroom_store::{AccountId, Timestamp};
 
 use crate::idle::{Authors, ChannelId, Idle, Rank};
 use crate::reserved::Reserved;
+use posts::Posts;
 
 /// All channels and the numbers of their posts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Channels {
     all: Vec<Kept>,
     by_name: HashMap<Channel, ChannelId>,
@@ -26,6 +30,8 @@ pub(crate) struct Channels {
     last_post: u64,
     /// Kept no longer and still in the table.
     due: VecDeque<(u64, ChannelId)>,
+    /// Whether nothing is due but what channels keep no longer because of later posts.
+    is_swept: bool,
     /// Channels with members, whether they have posts or not.
     held: HashSet<Channel>,
     /// Channels that may be evicted.
@@ -37,8 +43,7 @@ pub(crate) struct Channels {
 /// A channel and what it keeps.
 #[derive(Debug, Default)]
 struct Kept {
-    /// In ascending order.
-    numbers: VecDeque<u64>,
+    posts: Posts,
     /// `None` where it is damaged, or evicted.
     name: Option<Channel>,
     said: Said,
@@ -60,12 +65,37 @@ pub(crate) struct Said {
     latest: Timestamp,
 }
 
+/// A post that was taken out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SetAside {
+    number: u64,
+    author: Option<AccountId>,
+    before: Said,
+}
+
 /// One post.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct By {
     /// No one: the board.
     pub(crate) author: Option<AccountId>,
     pub(crate) at: Timestamp,
+}
+
+impl Default for Channels {
+    fn default() -> Self {
+        Self {
+            all: Vec::new(),
+            by_name: HashMap::new(),
+            reserved: Reserved::default(),
+            gaps: HashSet::new(),
+            last_post: 0,
+            due: VecDeque::new(),
+            is_swept: true,
+            held: HashSet::new(),
+            idle: Idle::default(),
+            free: Vec::new(),
+        }
+    }
 }
 
 impl Channels {
@@ -196,7 +226,7 @@ impl Channels {
     /// Lets the number of an evicted channel be given out again, if no post has it.
     fn release(&mut self, id: ChannelId) {
         let kept = self.kept_mut(id);
-        if kept.is_evicted && kept.due == 0 && kept.numbers.is_empty() {
+        if kept.is_evicted && kept.due == 0 && kept.posts.is_empty() {
             *kept = Kept { is_evicted: true, ..Kept::default() };
             self.free.push(id);
         }
@@ -231,7 +261,7 @@ impl Channels {
 
     pub(crate) fn undo_append(&mut self, id: ChannelId, before: Said) {
         let kept = self.kept_mut(id);
-        kept.numbers.pop_back();
+        kept.posts.pop_latest();
         kept.said = before;
         kept.pending -= 1;
         self.settle(id);
@@ -244,18 +274,22 @@ impl Channels {
         self.settle(id);
     }
 
-    /// Takes a damaged post out.
-    pub(crate) fn set_aside(&mut self, id: ChannelId, number: u64) {
-        let kept = &mut self.kept_mut(id).numbers;
-        if let Ok(place) = kept.binary_search(&number) {
-            kept.remove(place);
-        }
+    /// Takes a post out before its channel keeps it no longer; `None` if it does not keep
+    /// it.
+    pub(crate) fn set_aside(&mut self, id: ChannelId, number: u64) -> Option<SetAside> {
+        let kept = self.kept_mut(id);
+        let author = kept.posts.take(number)?;
+        let before = kept.said;
+        kept.said.authors = kept.posts.authors();
         self.settle(id);
+        Some(SetAside { number, author, before })
     }
 
-    pub(crate) fn undo_set_aside(&mut self, id: ChannelId, number: u64) {
-        let kept = &mut self.kept_mut(id).numbers;
-        kept.insert(kept.partition_point(|other| *other < number), number);
+    pub(crate) fn undo_set_aside(&mut self, id: ChannelId, taken: SetAside) {
+        let SetAside { number, author, before } = taken;
+        let kept = self.kept_mut(id);
+        kept.posts.insert(number, author);
+        kept.said = before;
         self.settle(id);
     }
 
@@ -273,8 +307,12 @@ impl Channels {
     pub(crate) fn load(&mut self, id: ChannelId, number: u64, by: By, posts_max: u32) {
         let kept = self.kept_mut(id);
         kept.push(number, by);
-        let posts_max = if kept.is_evicted { 0 } else { posts_max };
-        self.trim(id, posts_max);
+        if kept.is_evicted {
+            self.is_swept = false;
+            self.trim(id, 0);
+        } else {
+            self.trim(id, posts_max);
+        }
     }
 
     /// All posts found at start are taken up.
@@ -288,8 +326,8 @@ impl Channels {
     /// Lets go what is beyond the posts that a channel keeps.
     fn trim(&mut self, id: ChannelId, posts_max: u32) {
         let kept = &mut self.all[id.0 as usize];
-        while kept.numbers.len() > posts_max as usize
-            && let Some(number) = kept.numbers.pop_front()
+        while kept.posts.len() > posts_max as usize
+            && let Some(number) = kept.posts.pop_earliest()
         {
             kept.due += 1;
             self.due.push_back((number, id));
@@ -301,7 +339,8 @@ impl Channels {
         let kept = &mut self.all[id.0 as usize];
         let is_hashtag = kept.name.as_ref().is_some_and(|name| !name.is_built_in());
         let is_idle = is_hashtag && kept.pending == 0 && !kept.is_held;
-        let rank = is_idle.then(|| kept.said.authors.rank(id, &kept.numbers, kept.said.latest));
+        let Said { authors, latest } = kept.said;
+        let rank = is_idle.then(|| authors.rank(id, kept.posts.numbers(), latest));
         if rank != kept.rank {
             self.idle.remove(std::mem::replace(&mut kept.rank, rank));
             self.idle.insert(rank);
@@ -317,13 +356,12 @@ impl Channels {
     }
 
     pub(crate) fn latest(&self, id: ChannelId) -> Option<u64> {
-        self.kept(id).numbers.back().copied()
+        self.kept(id).posts.numbers().back().copied()
     }
 
     /// The number of a channel's first post from `from` on.
     pub(crate) fn next(&self, id: ChannelId, from: u64) -> Option<u64> {
-        let kept = &self.kept(id).numbers;
-        kept.get(kept.partition_point(|number| *number < from)).copied()
+        self.kept(id).posts.next(from)
     }
 
     /// The first of the numbers that are due, at most `count`.
@@ -339,14 +377,15 @@ impl Channels {
                 self.release(id);
             }
         }
+        self.is_swept |= self.due.is_empty();
     }
 }
 
 impl Kept {
     fn push(&mut self, number: u64, by: By) {
-        self.said.authors.add(by.author, self.numbers.back().copied());
+        self.said.authors.add(by.author, self.posts.numbers().back().copied());
         self.said.latest = by.at;
-        self.numbers.push_back(number);
+        self.posts.push(number, by.author);
     }
 }
 

@@ -35,9 +35,10 @@ fn a_channel_keeps_its_latest_posts() {
     let (_, before) = channels.append(id, BY);
     channels.undo_append(id, before);
     assert_eq!(channels.append(id, BY).0, 7, "a number is given out once");
-    channels.set_aside(id, 4);
+    let taken = channels.set_aside(id, 4).unwrap();
+    assert!(channels.set_aside(id, 4).is_none());
     assert_eq!(all(&channels, id), [3, 5, 7]);
-    channels.undo_set_aside(id, 4);
+    channels.undo_set_aside(id, taken);
     assert_eq!(all(&channels, id), [3, 4, 5, 7]);
 }
 
@@ -46,8 +47,8 @@ fn snapshot(channels: &Channels) -> String {
     let Channels { all, by_name, idle, free, due, .. } = channels;
     let all: Vec<_> = all
         .iter()
-        .map(|Kept { numbers, name, said, is_evicted, pending, due, rank, .. }| {
-            format!("{numbers:?} {name:?} {said:?} {is_evicted} {pending} {due} {rank:?}\n")
+        .map(|Kept { posts, name, said, is_evicted, pending, due, rank, .. }| {
+            format!("{posts:?} {name:?} {said:?} {is_evicted} {pending} {due} {rank:?}\n")
         })
         .collect();
     let found: BTreeMap<_, _> = by_name.iter().collect();
@@ -116,6 +117,58 @@ proptest! {
             prop_assert!(index.channels.hashtags() <= 4);
             let numbers = index.channels.all.len();
             prop_assert!(numbers <= 4 + index.channels.due.len() + 6, "{}", numbers);
+        }
+    }
+}
+
+proptest! {
+    /// Whatever goes, the posts that are left, their authors and the rank of their channel
+    /// are those of a channel in which nothing else was said.
+    #[test]
+    fn what_goes_leaves_no_trace(
+        authors in prop::collection::vec(prop::option::of(0..3_u32), 1..30),
+        set_aside in prop::collection::vec(1..30_u64, 0..4),
+        erased in 0..3_u32,
+    ) {
+        let rust = Channel::parse("#rust").unwrap();
+        let by = |author: Option<u32>| By { author: author.map(AccountId), at: Timestamp(5) };
+        let mut channels = Channels::default();
+        let id = channels.add(rust.clone());
+        for author in &authors {
+            channels.append(id, by(*author));
+        }
+        channels.posted(id, 100);
+        let before = snapshot(&channels);
+        for number in &set_aside {
+            if let Some(taken) = channels.set_aside(id, *number) {
+                channels.undo_set_aside(id, taken);
+                prop_assert_eq!(snapshot(&channels), before.clone());
+            }
+        }
+        for number in &set_aside {
+            channels.set_aside(id, *number);
+        }
+        let is_left = |number: u64, author: Option<u32>| {
+            !set_aside.contains(&number) && author != Some(erased)
+        };
+        let of_erased = (1..).zip(&authors).filter(|(number, author)| {
+            !set_aside.contains(number) && **author == Some(erased)
+        });
+        prop_assert_eq!(channels.count_by(AccountId(erased)) as usize, of_erased.count());
+        channels.erase_author(AccountId(erased));
+        let mut other = Channels::default();
+        prop_assert_eq!(other.add(rust), id);
+        for (number, author) in (1..).zip(authors) {
+            if is_left(number, author) {
+                other.given_out(number - 1);
+                other.append(id, by(author));
+            }
+        }
+        other.posted(id, 100);
+        prop_assert_eq!(all(&channels, id), all(&other, id));
+        prop_assert_eq!(channels.count_by(AccountId(erased)), 0);
+        if !all(&other, id).is_empty() {
+            prop_assert_eq!(channels.kept(id).rank, other.kept(id).rank);
         }
     }
 }
