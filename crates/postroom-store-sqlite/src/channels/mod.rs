@@ -18,7 +18,7 @@ use postroom_store::{AccountId, Timestamp};
 
 use crate::idle::{Authors, ChannelId, Idle, Rank};
 use crate::reserved::Reserved;
-use posts::Posts;
+use posts::{Posts, Taken};
 
 /// All channels and the numbers of their posts.
 #[derive(Debug)]
@@ -65,11 +65,10 @@ pub(crate) struct Said {
     latest: Timestamp,
 }
 
-/// A post that was taken out.
+/// A post that was taken out, and what its channel was before.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SetAside {
-    number: u64,
-    author: Option<AccountId>,
+    taken: Taken,
     before: Said,
 }
 
@@ -278,17 +277,17 @@ impl Channels {
     /// it.
     pub(crate) fn set_aside(&mut self, id: ChannelId, number: u64) -> Option<SetAside> {
         let kept = self.kept_mut(id);
-        let author = kept.posts.take(number)?;
+        let taken = kept.posts.take(number)?;
         let before = kept.said;
         kept.said.authors = kept.posts.authors();
         self.settle(id);
-        Some(SetAside { number, author, before })
+        Some(SetAside { taken, before })
     }
 
-    pub(crate) fn undo_set_aside(&mut self, id: ChannelId, taken: SetAside) {
-        let SetAside { number, author, before } = taken;
+    pub(crate) fn undo_set_aside(&mut self, id: ChannelId, set_aside: SetAside) {
+        let SetAside { taken, before } = set_aside;
         let kept = self.kept_mut(id);
-        kept.posts.insert(number, author);
+        kept.posts.insert(taken);
         kept.said = before;
         self.settle(id);
     }

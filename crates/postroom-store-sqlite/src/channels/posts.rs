@@ -17,6 +17,13 @@ pub(super) struct Posts {
     authors: VecDeque<u32>,
 }
 
+/// A post that was taken out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    number: u64,
+    author: u32,
+}
+
 impl Posts {
     pub(super) fn len(&self) -> usize {
         self.numbers.len()
@@ -34,7 +41,7 @@ impl Posts {
     /// Adds the latest post.
     pub(super) fn push(&mut self, number: u64, author: Option<AccountId>) {
         self.numbers.push_back(number);
-        self.authors.push_back(stored(author));
+        self.authors.push_back(author.map_or(BOARD, |account| account.0));
     }
 
     /// Takes the latest post out.
@@ -54,18 +61,19 @@ impl Posts {
         self.numbers.get(self.numbers.partition_point(|number| *number < from)).copied()
     }
 
-    /// Takes a post out, if it is there; says whose it was.
-    pub(super) fn take(&mut self, number: u64) -> Option<Option<AccountId>> {
+    /// Takes a post out, if it is there.
+    pub(super) fn take(&mut self, number: u64) -> Option<Taken> {
         let place = self.numbers.binary_search(&number).ok()?;
+        let author = self.authors.remove(place)?;
         self.numbers.remove(place);
-        self.authors.remove(place).map(author)
+        Some(Taken { number, author })
     }
 
     /// Puts a post back in its place.
-    pub(super) fn insert(&mut self, number: u64, author: Option<AccountId>) {
+    pub(super) fn insert(&mut self, Taken { number, author }: Taken) {
         let place = self.numbers.partition_point(|other| *other < number);
         self.numbers.insert(place, number);
-        self.authors.insert(place, stored(author));
+        self.authors.insert(place, author);
     }
 
     /// How many are by this author.
@@ -98,10 +106,6 @@ impl Posts {
         }
         authors
     }
-}
-
-fn stored(author: Option<AccountId>) -> u32 {
-    author.map_or(BOARD, |account| account.0)
 }
 
 fn author(stored: u32) -> Option<AccountId> {
