@@ -28,8 +28,6 @@ pub(crate) enum Deadline {
     Checks,
     /// Joins and leaves that have gathered are announced.
     Announcement,
-    /// What was deleted is removed from the disk.
-    Sweep,
 }
 
 /// Where the owner of a deadline keeps its time, in half the bytes of an
@@ -44,7 +42,7 @@ impl Slot {
 }
 
 /// All deadlines in the order of their times: at most six a session, two a connection
-/// and four of the engine.
+/// and three of the engine.
 #[derive(Debug)]
 pub(crate) struct Timers {
     began: Instant,

@@ -114,11 +114,10 @@ fn tag_length(text: &str) -> usize {
     text.find(|character| !is_tag_character(character)).unwrap_or(text.len())
 }
 
-/// Shows the channel with its `#`; that of the board has none.
+/// Shows the channel with its `#`.
 impl fmt::Display for Channel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.0 == BOARD { "" } else { "#" };
-        write!(formatter, "{mark}{}", self.0)
+        write!(formatter, "#{}", self.0)
     }
 }
 
@@ -187,7 +186,6 @@ mod tests {
         assert_eq!(Channel::parse("#Rust_2024").unwrap().as_str(), "rust_2024");
         assert_eq!(Channel::parse("#GRÜSSE").unwrap().to_string(), "#grüsse");
         assert!(Channel::parse("#LOBBY").unwrap().is_lobby());
-        assert_eq!(Channel::board().to_string(), "@board");
         let longest = format!("#{}", "x".repeat(CHANNEL_BYTES_MAX));
         assert!(Channel::parse(&longest).is_some());
         let too_long = longest + "x";

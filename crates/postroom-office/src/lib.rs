@@ -10,7 +10,6 @@ mod administration;
 mod announcements;
 mod bounded_map;
 mod calls;
-mod channels;
 mod check;
 mod check_queue;
 mod checks;
@@ -28,7 +27,6 @@ mod password_change;
 mod password_file;
 mod requests;
 mod session;
-mod sweeping;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -57,7 +55,6 @@ use session::{Identity, Session, SpareWork};
 pub use administration::{
     AboutAccounts, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest, AdminTicket,
 };
-pub use channels::{AboutChannels, ChannelRefusal, DeletedChannel, ListedChannel};
 pub use check::{Check, Checked};
 pub use checks::LoginLimits;
 pub use creations::{CreationLimits, CreationRates};

@@ -120,8 +120,8 @@ impl Office {
                 Reply::Unavailable
             }
             Request::Post { .. } => {
-                use PostRefusal::{AuthorDeleted, DiskFull, MayNotCreate, TooManyChannels};
-                let refusals = [DiskFull, TooManyChannels, MayNotCreate, AuthorDeleted];
+                use PostRefusal::{DiskFull, MayNotCreate, TooManyChannels};
+                let refusals = [DiskFull, TooManyChannels, MayNotCreate];
                 Reply::NotPosted(refusals[self.refusals % refusals.len()])
             }
             Request::Tell { .. } => Reply::NotTold(NotTold::Absent),

@@ -117,8 +117,7 @@ impl Books {
         let mailbox = BTreeMap::new();
         let (password, is_deleted) = (None, true);
         *account = Account { name: name.clone(), password, is_deleted, is_reserved, mailbox };
-        let posts = self.channels.erase_author(&name);
-        Outcome::Deleted { account: id, name, unread, posts, is_reserved }
+        Outcome::Deleted { account: id, name, unread, is_reserved }
     }
 
     pub(super) fn is_reserved(&self, name: &Name) -> bool {

@@ -5,9 +5,9 @@
 mod administration;
 mod archive;
 mod audit;
-mod channels;
 mod generate;
 mod log_lines;
+mod package;
 mod passed_sockets;
 mod password_file;
 pub(crate) mod passwords;
