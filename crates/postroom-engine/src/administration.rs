@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use postroom_model::{Blocked, Name, SessionKey};
-use postroom_office::{AboutAccounts, AccountAnswer, AccountRequest, AdminTicket};
+use postroom_model::{Blocked, Channel, Name, SessionKey};
+use postroom_office::{AboutAccounts, AboutChannels, AccountAnswer, AccountRequest, AdminTicket};
 use postroom_protocol::{DropReason, Input};
 use postroom_store::{AccountId, Store};
 
@@ -27,6 +27,13 @@ pub enum AdminRequest {
         /// Where to begin.
         from: AccountId,
     },
+    /// Tell channels, a page at a time.
+    Channels {
+        /// The last one of the page before.
+        after: Option<Channel>,
+    },
+    /// Delete the posts of a channel.
+    DeleteChannel(Channel),
     /// Tell how the server is.
     Status,
     /// Tell the sessions, a page at a time.
@@ -52,6 +59,8 @@ pub enum Kick {
 pub enum AdminAnswer {
     /// What came of a question about accounts.
     Accounts(AboutAccounts),
+    /// What came of a question about channels.
+    Channels(AboutChannels),
     /// How the server is.
     Status(Status),
     /// A page of sessions.
@@ -105,6 +114,10 @@ impl<S: Store> Engine<S> {
         let answer = match asked {
             AdminRequest::Account(request) => return self.office.administer(ticket, request),
             AdminRequest::Accounts { from } => return self.office.list_accounts(ticket, from),
+            AdminRequest::Channels { after } => return self.office.list_channels(ticket, after),
+            AdminRequest::DeleteChannel(channel) => {
+                return self.office.delete_channel(ticket, channel);
+            }
             AdminRequest::Status => AdminAnswer::Status(self.status()),
             AdminRequest::Sessions { from } => self.session_page(from),
             AdminRequest::Kick(kick) => AdminAnswer::Kicked(self.kick(&kick)),
@@ -168,6 +181,15 @@ impl<S: Store> Engine<S> {
         };
         self.log_administered("sessions ended", subject);
         kicked.len()
+    }
+
+    /// Tells an operator what came of a question about channels.
+    pub(crate) fn tell_about_channels(&mut self, ticket: AdminTicket, about: AboutChannels) {
+        if let AboutChannels::Deleted(Ok(deleted)) = &about {
+            self.log_administered("channel deleted", deleted.channel.to_string());
+        }
+        let answer = Box::new(AdminAnswer::Channels(about));
+        self.outputs.push_back(Output::Administered(ticket, answer));
     }
 
     /// Logs what an operator has changed.

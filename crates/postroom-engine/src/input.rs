@@ -266,6 +266,7 @@ impl<S: Store> Engine<S> {
                     self.announcing.deadline = Slot::default();
                     self.announce_if_due();
                 }
+                Deadline::Sweep => self.sweep(),
                 Deadline::Rate(key) => {
                     if let Some(connection) = self.connections.get_mut(key.index()) {
                         connection.waits = Slot::default();

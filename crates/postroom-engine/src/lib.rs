@@ -43,6 +43,7 @@ mod rendered;
 mod session;
 mod settings;
 mod spare;
+mod sweeping;
 mod telling;
 mod timers;
 mod transmit;
@@ -74,6 +75,7 @@ use recent::RecentPosts;
 use rendered::RenderedPosts;
 use session::Sessions;
 use spare::SpareBuffers;
+use sweeping::Sweeping;
 use telling::{Telling, TellsLeft};
 use timers::{Deadline, Slot, Timers};
 use turns::Turns;
@@ -88,8 +90,9 @@ pub use log::{Level, LogLine, What};
 pub use opening::Refused;
 pub use origin::Origin;
 pub use postroom_office::{
-    AboutAccounts, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest, AdminTicket,
-    CreationLimits, CreationRates, LoginLimits,
+    AboutAccounts, AboutChannels, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest,
+    AdminTicket, ChannelRefusal, CreationLimits, CreationRates, DeletedChannel, ListedChannel,
+    LoginLimits,
 };
 pub use proxied::HeaderRead;
 pub use settings::{EngineSettings, PeerLimits, ProxySettings, Rate, RateLimits, RecentLimits};
@@ -119,6 +122,7 @@ pub struct Engine<S> {
     passwords_deadline: Slot,
     checks_deadline: Slot,
     announcing: Announcing,
+    sweeping: Sweeping,
     /// Lines of the log in this second.
     line_counts: Counts,
     /// Connections with input to be taken.
@@ -181,7 +185,7 @@ impl<S: Store> Engine<S> {
     /// An engine over `store`, without a connection.
     pub fn new(now: Instant, settings: EngineSettings, store: S) -> Self {
         let peers = Peers::new(settings.peers.clone());
-        Self {
+        let mut engine = Self {
             office: Office::new(store, settings.logins, settings.creation),
             rates: Rates::new(settings.rates),
             recent: RecentPosts::new(settings.recent),
@@ -204,6 +208,7 @@ impl<S: Store> Engine<S> {
             passwords_deadline: Slot::default(),
             checks_deadline: Slot::default(),
             announcing: Announcing::new(now),
+            sweeping: Sweeping::default(),
             line_counts: Counts::default(),
             turns: Turns::new(),
             overdue: VecDeque::new(),
@@ -217,7 +222,9 @@ impl<S: Store> Engine<S> {
             unsent: VecDeque::new(),
             session_outputs: None,
             spare: SpareBuffers::default(),
-        }
+        };
+        engine.plan_sweep();
+        engine
     }
 
     /// Adds a listener; connections to it may be [opened](Self::open) from now on.
@@ -312,7 +319,9 @@ impl<S: Store> Engine<S> {
     ///
     /// After an error nothing may be transmitted any more.
     pub fn finish(&mut self, done: <S::Job as Job>::Done) -> Result<(), StoreFailure> {
-        self.office.finish(done)
+        self.office.finish(done)?;
+        self.plan_sweep();
+        Ok(())
     }
 
     /// Whether there is something to be done before the driver waits.

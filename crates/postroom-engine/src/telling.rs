@@ -89,6 +89,8 @@ impl<S: Store> Engine<S> {
                 let answer = Box::new(AdminAnswer::Accounts(answer));
                 self.outputs.push_back(crate::Output::Administered(ticket, answer));
             }
+            Output::AboutChannels(ticket, about) => self.tell_about_channels(ticket, about),
+            Output::Swept { is_done } => self.swept(is_done),
             Output::Expelled(session) => self.end_by_operator(session),
         }
         true

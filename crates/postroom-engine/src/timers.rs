@@ -28,6 +28,8 @@ pub(crate) enum Deadline {
     Checks,
     /// Joins and leaves that have gathered are announced.
     Announcement,
+    /// What was deleted is removed from the disk.
+    Sweep,
 }
 
 /// Where the owner of a deadline keeps its time, in half the bytes of an
@@ -42,7 +44,7 @@ impl Slot {
 }
 
 /// All deadlines in the order of their times: at most six a session, two a connection
-/// and three of the engine.
+/// and four of the engine.
 #[derive(Debug)]
 pub(crate) struct Timers {
     began: Instant,

@@ -114,10 +114,11 @@ fn tag_length(text: &str) -> usize {
     text.find(|character| !is_tag_character(character)).unwrap_or(text.len())
 }
 
-/// Shows the channel with its `#`.
+/// Shows the channel with its `#`; that of the board has none.
 impl fmt::Display for Channel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "#{}", self.0)
+        let mark = if self.0 == BOARD { "" } else { "#" };
+        write!(formatter, "{mark}{}", self.0)
     }
 }
 
@@ -186,6 +187,7 @@ mod tests {
         assert_eq!(Channel::parse("#Rust_2024").unwrap().as_str(), "rust_2024");
         assert_eq!(Channel::parse("#GRÜSSE").unwrap().to_string(), "#grüsse");
         assert!(Channel::parse("#LOBBY").unwrap().is_lobby());
+        assert_eq!(Channel::board().to_string(), "@board");
         let longest = format!("#{}", "x".repeat(CHANNEL_BYTES_MAX));
         assert!(Channel::parse(&longest).is_some());
         let too_long = longest + "x";

@@ -194,6 +194,8 @@ pub enum PostRefusal {
     TooManyChannels,
     /// The channel is new, and the author has created as many as it may for now.
     MayNotCreate,
+    /// The author's account was deleted meanwhile.
+    AuthorDeleted,
 }
 
 /// Why a live line was not delivered.

@@ -1,6 +1,6 @@
 //! What operators do with accounts: on a running server, or on a store that no server uses.
 
-use postroom_model::{Blocked, Name};
+use postroom_model::{Blocked, Channel, Name};
 use postroom_store::{
     AccountId, AccountRef, AccountSummary, Call, Outcome, PasswordHash, PasswordOf, Standing,
 };
@@ -78,6 +78,8 @@ pub enum AccountAnswer {
         name: Name,
         /// Unread messages that are gone with it.
         unread: u32,
+        /// Posts that are gone with it, each counted once for each of its channels.
+        posts: u32,
         /// Whether the name is reserved.
         is_reserved: bool,
     },
@@ -163,8 +165,8 @@ impl AccountRequest {
             Outcome::Renamed { from, is_reserved, .. } => {
                 AccountAnswer::Renamed { from, to: self.new_name().clone(), is_reserved }
             }
-            Outcome::Deleted { name, unread, is_reserved, .. } => {
-                AccountAnswer::Deleted { name, unread, is_reserved }
+            Outcome::Deleted { name, unread, posts, is_reserved, .. } => {
+                AccountAnswer::Deleted { name, unread, posts, is_reserved }
             }
             Outcome::NameReleased => AccountAnswer::Released { name: self.name.clone() },
             Outcome::BlockSet { name, set } => AccountAnswer::BlockSet { name, set },
@@ -205,6 +207,8 @@ pub struct AdminTicket(pub usize);
 pub(crate) enum Administered {
     Account(AccountRequest),
     Accounts,
+    Channels,
+    DeleteChannel(Channel),
 }
 
 /// What came of a question about accounts.

@@ -28,6 +28,8 @@ pub(crate) enum Origin {
     Lock(Name),
     /// A question of an operator.
     Administration(AdminTicket, Administered),
+    /// The removal of what was deleted.
+    Sweep,
 }
 
 /// A call under way.

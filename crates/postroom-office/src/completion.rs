@@ -47,6 +47,7 @@ impl<S: Store> Office<S> {
             (Origin::Request(key), End::Unknown) => self.not_done(key, Reply::Unknown),
             (Origin::Lock(name), end) => self.lock_ended(name, &end),
             (Origin::Administration(ticket, what), end) => self.administered(ticket, what, end),
+            (Origin::Sweep, end) => self.swept(end),
             (Origin::Release, End::Done(outcome)) => {
                 if let Outcome::Released { name, remains: false, active } = outcome.into_inner() {
                     self.departed(Attendee { name, active });
@@ -180,7 +181,11 @@ impl<S: Store> Office<S> {
             | Outcome::AccountExists { .. }
             | Outcome::PasswordRemoved { .. }
             | Outcome::Renamed { .. }
-            | Outcome::Accounts { .. } => None,
+            | Outcome::Accounts { .. }
+            | Outcome::ChannelDeleted { .. }
+            | Outcome::NoSuchChannel
+            | Outcome::Channels { .. }
+            | Outcome::Swept => None,
         }
     }
 

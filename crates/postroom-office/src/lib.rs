@@ -10,6 +10,7 @@ mod administration;
 mod announcements;
 mod bounded_map;
 mod calls;
+mod channels;
 mod check;
 mod check_queue;
 mod checks;
@@ -27,6 +28,7 @@ mod password_change;
 mod password_file;
 mod requests;
 mod session;
+mod sweeping;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -55,6 +57,7 @@ use session::{Identity, Session, SpareWork};
 pub use administration::{
     AboutAccounts, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest, AdminTicket,
 };
+pub use channels::{AboutChannels, ChannelRefusal, DeletedChannel, ListedChannel};
 pub use check::{Check, Checked};
 pub use checks::LoginLimits;
 pub use creations::{CreationLimits, CreationRates};

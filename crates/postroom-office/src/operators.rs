@@ -1,10 +1,12 @@
 //! Carrying out what operators ask for.
 
-use postroom_store::{AccountId, Call, End, Outcome, Store};
+use postroom_model::Channel;
+use postroom_store::{AccountId, Call, ChannelSummary, End, Outcome, Store};
 
 use crate::Office;
 use crate::administration::{AboutAccounts, AccountRequest, AdminTicket, Administered};
 use crate::calls::Origin;
+use crate::channels::{AboutChannels, DeletedChannel, ListedChannel};
 use crate::output::Output;
 
 impl<S: Store> Office<S> {
@@ -23,6 +25,13 @@ impl<S: Store> Office<S> {
     /// Handles what came of it. The sessions of an account that has another name, or is
     /// gone, must end.
     pub(crate) fn administered(&mut self, ticket: AdminTicket, what: Administered, end: End) {
+        let (end, what) = match what {
+            Administered::Channels => return self.about_channels(ticket, None, end),
+            Administered::DeleteChannel(channel) => {
+                return self.about_channels(ticket, Some(channel), end);
+            }
+            what => (end, what),
+        };
         let answer = match (end, what) {
             (End::Unavailable, _) => AboutAccounts::Unavailable,
             (End::Unknown, _) => AboutAccounts::Unknown,
@@ -38,7 +47,7 @@ impl<S: Store> Office<S> {
                     }
                     AboutAccounts::Account(request.answer(outcome))
                 }
-                (_, Administered::Accounts) => AboutAccounts::Unavailable,
+                (_, _) => AboutAccounts::Unavailable,
             },
         };
         self.outputs.push_back(Output::Administered(ticket, answer));
@@ -49,5 +58,50 @@ impl<S: Store> Office<S> {
         let expelled: Vec<_> =
             of_account.map(|(index, session)| crate::key(index, session.generation)).collect();
         self.outputs.extend(expelled.into_iter().map(Output::Expelled));
+    }
+
+    /// Lists the channels behind `after` for an operator; the answer is an
+    /// [`Output::AboutChannels`].
+    pub fn list_channels(&mut self, ticket: AdminTicket, after: Option<Channel>) {
+        let call = Call::ListChannels { after };
+        self.submit(Origin::Administration(ticket, Administered::Channels), call);
+    }
+
+    /// Deletes the posts of a channel for an operator; the answer is an
+    /// [`Output::AboutChannels`].
+    pub fn delete_channel(&mut self, ticket: AdminTicket, channel: Channel) {
+        let call = Call::DeleteChannel { channel: channel.clone() };
+        self.submit(Origin::Administration(ticket, Administered::DeleteChannel(channel)), call);
+    }
+
+    /// Handles what came of either; `deleted` is the channel that was to be deleted.
+    pub(crate) fn about_channels(
+        &mut self,
+        ticket: AdminTicket,
+        deleted: Option<Channel>,
+        end: End,
+    ) {
+        let about = match end {
+            End::Unavailable => AboutChannels::Unavailable,
+            End::Unknown => AboutChannels::Unknown,
+            End::Done(outcome) => match (outcome.into_inner(), deleted) {
+                (outcome, Some(channel)) => {
+                    let members = self.live.members(&channel).len();
+                    AboutChannels::Deleted(DeletedChannel::of(channel, &outcome, members))
+                }
+                (Outcome::Channels { channels, next }, None) => {
+                    let listed = |summary: ChannelSummary| {
+                        let members = self.live.members(&summary.channel).len();
+                        ListedChannel::new(summary, members)
+                    };
+                    AboutChannels::Channels {
+                        channels: channels.into_iter().map(listed).collect(),
+                        next,
+                    }
+                }
+                (_, None) => AboutChannels::Unavailable,
+            },
+        };
+        self.outputs.push_back(Output::AboutChannels(ticket, about));
     }
 }

@@ -6,6 +6,7 @@ use postroom_model::{Attendee, Channel, Event, Posted, Reply, SessionKey};
 use postroom_store::Damaged;
 
 use crate::administration::{AboutAccounts, AdminTicket};
+use crate::channels::AboutChannels;
 
 /// An output. The driver passes outputs on in the order in which it takes them.
 #[derive(Debug)]
@@ -28,6 +29,13 @@ pub enum Output {
     Operator(Operator),
     /// To the operator who asked.
     Administered(AdminTicket, AboutAccounts),
+    /// To the operator who asked about channels.
+    AboutChannels(AdminTicket, AboutChannels),
+    /// A [sweep](crate::Office::sweep) has ended.
+    Swept {
+        /// Whether the store could do it.
+        is_done: bool,
+    },
     /// The session must end: its account has another name, or is gone.
     Expelled(SessionKey),
 }

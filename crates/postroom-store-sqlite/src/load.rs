@@ -54,17 +54,34 @@ pub(crate) fn load(
                 index.given_out(number);
             }
         }
-        let (mut unswept, ownerless) = load_mailboxes(connection, &mut index, &removed)?;
+        let Removed { mut unswept, ownerless, erases } =
+            load_mailboxes(connection, &mut index, &removed)?;
         forget_swept(connection, removed.len(), &unswept)?;
         unswept.extend(ownerless);
         load_blocks(connection, &mut index)?;
         load_channels(connection, &mut index)?;
         load_posts(connection, &mut index, limits.channel_posts)?;
         index.loaded();
-        Ok(unswept)
+        let mut sweep = Sweep::new(unswept);
+        if erases {
+            sweep.erase();
+        }
+        Ok(sweep)
     };
-    let unswept = load().map_err(|cause| OpenError::database(path, cause))?;
-    Ok((index, Sweep::new(unswept)))
+    let sweep = load().map_err(|cause| OpenError::database(path, cause))?;
+    Ok((index, sweep))
+}
+
+/// Removed messages that still have a row.
+#[derive(Default)]
+struct Removed {
+    /// Those whose removal is noted.
+    unswept: Vec<u64>,
+    /// Those that were handed out when their account was deleted: a restart has brought
+    /// them back.
+    ownerless: Vec<u64>,
+    /// Whether messages of deleted accounts are among them.
+    erases: bool,
 }
 
 /// The latest sequence number that was given out before the last sweep; later
@@ -202,24 +219,26 @@ fn removed(connection: &Connection, damages: &mut Damages) -> rusqlite::Result<V
     Ok(removed)
 }
 
-/// Fills the mailboxes; returns which of the `removed` messages still have a row, and
-/// which were in the mailboxes of accounts that were deleted meanwhile.
+/// Fills the mailboxes; returns which messages are to be swept out.
 fn load_mailboxes(
     connection: &Connection,
     index: &mut Index,
     removed: &[u64],
-) -> rusqlite::Result<(Vec<u64>, Vec<u64>)> {
+) -> rusqlite::Result<Removed> {
     let mut damages = std::mem::take(&mut index.damages);
     let mut removed = removed.iter().copied().peekable();
-    let (mut unswept, mut ownerless) = (Vec::new(), Vec::new());
+    let mut found = Removed::default();
     scan(connection, MESSAGES, &mut damages, |key, row, damages| {
         let sequence = record::sequence(key, index.last_sequence(), "number")?;
         index.given_out(sequence);
         while removed.next_if(|earlier| *earlier < sequence).is_some() {}
         if removed.peek() == Some(&sequence) {
-            unswept.push(sequence);
+            found.unswept.push(sequence);
             let of =
                 |column| row.as_ref().ok().and_then(|row| record::account(row, column, "").ok());
+            let is_deleted =
+                |account| index.get(account).is_some_and(|of| of.state != State::Known);
+            found.erases |= of(0).is_some_and(is_deleted);
             for account in [of(0), of(1)].into_iter().flatten() {
                 if index.get(account).is_some() {
                     index.name_in_record(account);
@@ -238,8 +257,8 @@ fn load_mailboxes(
             return Err("its recipient or its sender is not an account".to_owned());
         }
         if index.account(recipient).state != State::Known {
-            // It was handed out at that moment, and a restart has brought it back.
-            ownerless.push(sequence);
+            found.ownerless.push(sequence);
+            found.erases = true;
             return Ok(());
         }
         index.account_mut(recipient).mailbox.append(sequence);
@@ -251,7 +270,7 @@ fn load_mailboxes(
         Ok(())
     })?;
     index.damages = damages;
-    Ok((unswept, ownerless))
+    Ok(found)
 }
 
 /// Takes up whom accounts have blocked.
@@ -323,6 +342,11 @@ fn load_posts(connection: &Connection, index: &mut Index, posts_max: u32) -> rus
         }
         if let Some(author) = author {
             index.name_in_record(author);
+            if index.account(author).state != State::Known {
+                // The sweep of its posts was broken off.
+                index.channels.load_erased(channel, number);
+                return Ok(());
+            }
         }
         let by = By { author, at: record::time(row, 2) };
         index.channels.load(channel, number, by, posts_max);

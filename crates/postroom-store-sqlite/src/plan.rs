@@ -23,6 +23,12 @@ pub(crate) struct Plan {
     pub(crate) posted: Vec<ChannelId>,
     /// The channels evicted.
     pub(crate) evicted: Vec<ChannelId>,
+    /// The channels that an operator deletes.
+    pub(crate) deleted_channels: Vec<ChannelId>,
+    /// The accounts deleted.
+    pub(crate) deleted_accounts: Vec<AccountId>,
+    /// It removes messages of a deleted account.
+    pub(crate) erases_messages: bool,
     pub(crate) step: Option<Step>,
     /// Posts deleted.
     pub(crate) trimmed: usize,
@@ -61,6 +67,15 @@ impl Plan {
         for channel in self.evicted.drain(..) {
             index.channels.evicted(channel);
         }
+        for channel in self.deleted_channels.drain(..) {
+            index.channels.erase(channel);
+        }
+        for account in self.deleted_accounts.drain(..) {
+            index.channels.erase_author(account);
+        }
+        if self.erases_messages {
+            sweep.erase();
+        }
         self.clear();
     }
 
@@ -79,6 +94,9 @@ impl Plan {
         self.removed.clear();
         self.posted.clear();
         self.evicted.clear();
+        self.deleted_channels.clear();
+        self.deleted_accounts.clear();
+        self.erases_messages = false;
         self.step = None;
         self.trimmed = 0;
         self.registered.clear();

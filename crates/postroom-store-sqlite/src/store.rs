@@ -143,6 +143,10 @@ impl Store for SqliteStore {
         self.limits = self.limits.replaced_by(limits);
     }
 
+    fn needs_sweep(&self) -> bool {
+        self.index.channels.needs_sweep() || self.sweep.is_erasing()
+    }
+
     fn next_job(&mut self, now: Timestamp) -> Option<CommitJob> {
         let is_new = self.work.as_ref()?.group.calls.is_empty();
         if is_new && self.waiting.is_empty() {

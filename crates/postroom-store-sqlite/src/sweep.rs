@@ -25,6 +25,8 @@ pub(crate) struct Sweep {
     noted: Vec<u64>,
     round: Option<Round>,
     hurried: bool,
+    /// What is noted has messages of deleted accounts: do not wait for a full round.
+    erases: bool,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,8 @@ struct Round {
     rest: Vec<u64>,
     /// The last position in the removal table that this round covers.
     through: i64,
+    /// Whether messages of deleted accounts are among them.
+    erases: bool,
 }
 
 /// What a group sweeps, once it is committed.
@@ -49,12 +53,22 @@ pub(crate) enum Step {
 impl Sweep {
     /// Takes up the removals found at start.
     pub(crate) fn new(noted: Vec<u64>) -> Self {
-        Self { noted, round: None, hurried: false }
+        Self { noted, round: None, hurried: false, erases: false }
     }
 
     /// The disk is short of room: do not wait for a full round.
     pub(crate) fn hurry(&mut self) {
         self.hurried = true;
+    }
+
+    /// Messages of a deleted account are among what is noted: they are to go soon.
+    pub(crate) fn erase(&mut self) {
+        self.erases = !self.noted.is_empty();
+    }
+
+    /// Whether messages of deleted accounts are still on disk.
+    pub(crate) fn is_erasing(&self) -> bool {
+        self.erases || self.round.as_ref().is_some_and(|round| round.erases)
     }
 
     /// Plans the next step within a group that itself notes `removals`. Rows that
@@ -68,7 +82,7 @@ impl Sweep {
     ) -> Option<Step> {
         let least = if self.hurried { STEP_ROWS_HURRIED } else { STEP_ROWS };
         let rows = |rest: &[u64]| rest.len().min(least.max(2 * removals));
-        let Some(Round { rest, through }) = &self.round else {
+        let Some(Round { rest, through, .. }) = &self.round else {
             let rest = self.is_due().then(|| self.sorted())?;
             let removals = place(removals);
             operations.push(Operation::BeginSweep { last_sequence, removals });
@@ -94,7 +108,8 @@ impl Sweep {
             Some(Step::Begin { mut rest, rows }) => {
                 rest.truncate(rest.len() - rows);
                 let through = through.expect("a job that begins a round finds its end");
-                self.round = Some(Round { rest, through });
+                let erases = std::mem::take(&mut self.erases);
+                self.round = Some(Round { rest, through, erases });
                 self.noted.clear();
             }
             Some(Step::Continue { rows }) => {
@@ -119,7 +134,8 @@ impl Sweep {
     }
 
     fn is_due(&self) -> bool {
-        self.noted.len() >= ROUND_REMOVALS || (self.hurried && !self.noted.is_empty())
+        let is_early = self.hurried || self.erases;
+        self.noted.len() >= ROUND_REMOVALS || (is_early && !self.noted.is_empty())
     }
 }
 

@@ -142,8 +142,9 @@ pub enum Call {
         /// The new name; that of no other account, spelt as it is to be shown.
         to: Name,
     },
-    /// Deletes an account: what is unread in its mailbox, its password, and whom it has
-    /// blocked. What it has written stays, and names it. If it had a password, its name is
+    /// Deletes an account: what is unread in its mailbox, its password, whom it has
+    /// blocked, and its posts. Messages that it has written and that are unread stay, and
+    /// name it: they are their recipients' mail. If it had a password, its name is
     /// reserved: no one can register it until it is released.
     Delete {
         /// Whose.
@@ -160,6 +161,22 @@ pub enum Call {
         /// Where to begin.
         from: AccountId,
     },
+    /// Deletes the posts of a channel, and the channel. Its members stay in it, and with
+    /// its next post it begins anew.
+    DeleteChannel {
+        /// The channel.
+        channel: Channel,
+    },
+    /// Tells channels that have posts or members, in the order of their names, as many as
+    /// [`CHANNELS_PAGE`].
+    ListChannels {
+        /// The last one of the page before.
+        after: Option<Channel>,
+    },
+    /// Removes from the disk some of what was deleted: at most [`SWEPT_MAX`] records of a
+    /// kind, so that no commit grows with what is deleted. See
+    /// [`Store::needs_sweep`](crate::Store::needs_sweep).
+    Sweep,
 }
 
 impl Call {
@@ -185,6 +202,12 @@ pub enum AccountRef {
 
 /// Accounts that [`Call::ListAccounts`] tells at a time.
 pub const ACCOUNTS_PAGE: usize = 1_000;
+
+/// Channels that [`Call::ListChannels`] tells at a time.
+pub const CHANNELS_PAGE: usize = 1_000;
+
+/// Records of a kind that a [`Call::Sweep`] removes.
+pub const SWEPT_MAX: usize = 256;
 
 /// Whose password a [`Call::SetPassword`] sets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -24,8 +24,10 @@ use thiserror::Error;
 pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
 
 pub use account::{AccountId, AccountSummary, PasswordHash, Standing};
-pub use call::{ACCOUNTS_PAGE, AccountRef, Admits, Call, Key, PasswordOf};
-pub use outcome::{Lease, Outcome, Presence};
+pub use call::{
+    ACCOUNTS_PAGE, AccountRef, Admits, CHANNELS_PAGE, Call, Key, PasswordOf, SWEPT_MAX,
+};
+pub use outcome::{ChannelSummary, Lease, Outcome, Presence};
 
 /// Entries of a page of a timeline, at most.
 pub const PAGE_ENTRIES_MAX: usize = 64;
@@ -78,6 +80,10 @@ pub trait Store {
     /// channel keeps, what of a mailbox a sender may fill, and what of the disk stays free,
     /// are read when the store is opened.
     fn set_limits(&mut self, limits: Limits);
+
+    /// Whether the disk still has records of deleted accounts or channels. Nobody can read
+    /// them, and each [`Call::Sweep`] removes some, also after a restart.
+    fn needs_sweep(&self) -> bool;
 
     /// The next group to be committed, if there is one and it need not wait for one
     /// under way.

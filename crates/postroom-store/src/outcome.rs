@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use postroom_model::{Blocked, Entry, Full, Name, Page, Post, PostRefusal, Text};
+use postroom_model::{Blocked, Channel, Entry, Full, Name, Page, Post, PostRefusal, Text};
 
+use crate::Timestamp;
 use crate::account::{AccountId, AccountSummary, PasswordHash, Standing};
 
 /// The presence of an account: its holder must release it.
@@ -163,6 +164,8 @@ pub enum Outcome {
         name: Name,
         /// Unread messages that are gone with it, leased ones included.
         unread: u32,
+        /// Posts that are gone with it, each counted once for each of its channels.
+        posts: u32,
         /// Whether the name is reserved.
         is_reserved: bool,
     },
@@ -199,6 +202,22 @@ pub enum Outcome {
         /// Where the next ones begin, if there may be any.
         next: Option<AccountId>,
     },
+    /// `DeleteChannel`: its posts are gone.
+    ChannelDeleted {
+        /// How many.
+        posts: u32,
+    },
+    /// `DeleteChannel`: the channel has neither posts nor members.
+    NoSuchChannel,
+    /// `ListChannels`: these.
+    Channels {
+        /// The channels, in the order of their names.
+        channels: Vec<ChannelSummary>,
+        /// The last one, if there may be more.
+        next: Option<Channel>,
+    },
+    /// `Sweep`: done.
+    Swept,
     /// The disk has less room than the reserve; nothing was stored.
     DiskFull,
     /// There are as many accounts as there may be; nothing was stored.
@@ -226,6 +245,17 @@ impl Outcome {
             _ => 0,
         }
     }
+}
+
+/// One line of the list of channels.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ChannelSummary {
+    /// The channel.
+    pub channel: Channel,
+    /// Posts that it keeps.
+    pub posts: u32,
+    /// When the latest was stored, if it has any.
+    pub latest: Option<Timestamp>,
 }
 
 /// The right to one message: its holder must confirm or return it.

@@ -9,9 +9,11 @@ mod routes;
 mod socket;
 
 pub use api::{
-    AccountDone, AccountLine, AccountOrder, AccountPage, CheckLine, Counts, Kicked, LogLevel,
-    Problem, Reloaded, SessionLine, SessionPage, StatusReport, Whose,
+    AccountDone, AccountLine, AccountOrder, AccountPage, ChannelDone, ChannelLine, ChannelOrder,
+    ChannelPage, CheckLine, Counts, Kicked, LogLevel, Problem, Reloaded, SessionLine, SessionPage,
+    StatusReport, Whose,
 };
 pub use archive::{Archive, ReadFailure, Reading};
 pub use client::{AdminClient, ClientError};
+pub use orders::channel;
 pub use socket::{AdminSocket, AdminThread, SOCKET, SocketError};

@@ -1,8 +1,8 @@
 //! What orders come to: requests of the office, and its refusals as problems.
 
 use axum::http::StatusCode;
-use postroom_engine::{AccountCommand, AccountRefusal, AccountRequest};
-use postroom_model::{Name, Password};
+use postroom_engine::{AccountCommand, AccountRefusal, AccountRequest, ChannelRefusal};
+use postroom_model::{Channel, Name, Password};
 use postroom_office::password;
 use postroom_store::PasswordHash;
 
@@ -39,6 +39,18 @@ pub(crate) fn name(word: &str) -> Result<Name, Problem> {
     })
 }
 
+/// The channel that an operator names, with its `#` or without it: shells take `#` for the
+/// beginning of a comment.
+pub fn channel(word: &str) -> Result<Channel, Problem> {
+    Channel::parse(word).or_else(|| Channel::from_stored(word)).ok_or_else(|| {
+        let detail = format!(
+            "\"{}\" is not a channel: letters, digits and _, such as #rust; or @board",
+            word.escape_debug()
+        );
+        problem(StatusCode::UNPROCESSABLE_ENTITY, "channel", &detail)
+    })
+}
+
 fn hashed(word: &str) -> Result<PasswordHash, Problem> {
     let password = Password::from_bytes(word.as_bytes()).map_err(|error| {
         let detail = format!("the password is not accepted: {error}");
@@ -49,6 +61,20 @@ fn hashed(word: &str) -> Result<PasswordHash, Problem> {
     };
     let salt = postroom_server::salt().map_err(|error| failed(&error))?;
     password::hash(&password, salt).map_err(|error| failed(&error))
+}
+
+impl From<ChannelRefusal> for Problem {
+    fn from(refusal: ChannelRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            ChannelRefusal::Unknown(_) => {
+                problem(StatusCode::NOT_FOUND, "no-such-channel", &detail)
+            }
+            ChannelRefusal::DiskFull => {
+                problem(StatusCode::INSUFFICIENT_STORAGE, "disk-full", &detail)
+            }
+        }
+    }
 }
 
 impl From<AccountRefusal> for Problem {

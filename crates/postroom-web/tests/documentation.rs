@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use postroom_web::{AccountDone, AccountOrder, CheckLine, Counts};
+use postroom_web::{AccountDone, AccountOrder, ChannelDone, ChannelOrder, CheckLine, Counts};
 use serde_json::{Value, json};
 
 const PAGE: &str = include_str!("../../../docs/administration.md");
@@ -34,13 +34,22 @@ fn every_order_and_every_answer_is_on_the_page() {
             assert!(words().contains(&word), "{word}");
         }
     }
+    let order = json!({"command": "delete", "channel": "#a"});
+    let parsed: ChannelOrder = serde_json::from_value(order.clone()).expect("it is an order");
+    assert_eq!(serde_json::to_value(&parsed).expect("it is JSON"), order);
+    let done = ChannelDone::Deleted { channel: "#a".to_owned(), posts: 1, members: 1 };
+    let shape = PAGE.lines().find(|line| line.contains("POST /v1/channel")).expect("a line");
+    let told = serde_json::to_value(done).expect("it is JSON");
+    for (member, _) in told.as_object().expect("an object") {
+        assert!(shape.contains(&format!("\"{member}\"")), "{member}");
+    }
     let account = || "a".to_owned();
     for done in [
         AccountDone::Added { account: account() },
         AccountDone::PasswordSet { account: account(), had_password: true },
         AccountDone::PasswordRemoved { account: account(), had_password: true },
         AccountDone::Renamed { account: account(), to: account(), is_reserved: true },
-        AccountDone::Deleted { account: account(), unread: 1, is_reserved: true },
+        AccountDone::Deleted { account: account(), unread: 1, posts: 1, is_reserved: true },
         AccountDone::Released { account: account() },
         AccountDone::BlockSet {
             account: account(),

@@ -69,6 +69,17 @@ impl Folder {
         let outcome = completed.pop().and_then(Completion::into_outcome);
         Ok(outcome.expect("this store carries out each call"))
     }
+
+    /// Removes from the disk all that was deleted, as far as the disk allows. What is left
+    /// goes when a server runs.
+    pub(crate) fn sweep(&mut self) -> Result<(), DeskError> {
+        while self.store.needs_sweep() {
+            if !matches!(self.call(Call::Sweep)?, Outcome::Swept) {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The time of day.

@@ -3,6 +3,7 @@
 mod account;
 mod archive;
 mod cert;
+mod channel;
 mod check;
 mod command_line;
 mod config;
@@ -43,6 +44,8 @@ enum Command {
     Config(config_command::ConfigCommand),
     /// Add, rename, delete and list accounts, set passwords, block senders
     Account(account::AccountArguments),
+    /// List and delete channels
+    Channel(channel::ChannelArguments),
     /// Print how a running server is
     Status(running::ListArguments),
     /// List the sessions of a running server
@@ -121,6 +124,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::serve(&arguments)?,
         Command::Config(command) => config_command::config(&command)?,
         Command::Account(arguments) => account::account(&arguments)?,
+        Command::Channel(arguments) => channel::channel(&arguments)?,
         Command::Status(arguments) => running::status(&arguments)?,
         Command::Sessions(arguments) => running::sessions(&arguments)?,
         Command::Kick(arguments) => running::kick(&arguments)?,

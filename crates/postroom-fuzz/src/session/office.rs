@@ -120,8 +120,8 @@ impl Office {
                 Reply::Unavailable
             }
             Request::Post { .. } => {
-                use PostRefusal::{DiskFull, MayNotCreate, TooManyChannels};
-                let refusals = [DiskFull, TooManyChannels, MayNotCreate];
+                use PostRefusal::{AuthorDeleted, DiskFull, MayNotCreate, TooManyChannels};
+                let refusals = [DiskFull, TooManyChannels, MayNotCreate, AuthorDeleted];
                 Reply::NotPosted(refusals[self.refusals % refusals.len()])
             }
             Request::Tell { .. } => Reply::NotTold(NotTold::Absent),

@@ -160,6 +160,8 @@ impl From<PostRefusal> for Refusal {
             PostRefusal::DiskFull => Self::DiskFull,
             PostRefusal::TooManyChannels => Self::TooManyHashtags,
             PostRefusal::MayNotCreate => Self::NewHashtags,
+            // The board posts without an account.
+            PostRefusal::AuthorDeleted => Self::Unavailable,
         }
     }
 }

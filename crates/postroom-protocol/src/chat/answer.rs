@@ -161,6 +161,7 @@ fn write_post_refusal(answer: &mut Vec<u8>, refusal: PostRefusal) -> std::io::Re
     answer.write_all(match refusal {
         PostRefusal::DiskFull => b"Nothing was said: the server's disk is full.\n",
         PostRefusal::TooManyChannels => b"Nothing was said: the server takes no new hashtags.\n",
+        PostRefusal::AuthorDeleted => b"Nothing was said: your account was deleted.\n",
         PostRefusal::MayNotCreate => {
             b"Nothing was said: you have created too many hashtags lately. Use one that exists, \
               or try again later.\n"

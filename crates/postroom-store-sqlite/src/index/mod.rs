@@ -11,7 +11,7 @@ use postroom_model::{Channel, Fault, Name, faulty};
 use postroom_store::{AccountId, AccountRef, Admits, Key, Outcome, PasswordHash, Standing};
 
 use crate::blocks::Blocks;
-use crate::channels::{Channels, Said};
+use crate::channels::{Channels, Said, SetAside};
 use crate::damage::Damages;
 use crate::idle::ChannelId;
 use crate::mailbox::Mailbox;
@@ -113,7 +113,7 @@ pub(crate) enum Undo {
     ReuseChannel(ChannelId),
     EvictChannel(ChannelId, Channel),
     Post(ChannelId, Said),
-    SetPostAside(ChannelId, u64),
+    SetPostAside(ChannelId, SetAside),
 }
 
 impl Undo {
@@ -471,7 +471,7 @@ impl Index {
                 Undo::ReuseChannel(id) => self.channels.undo_reuse(id),
                 Undo::EvictChannel(id, channel) => self.channels.undo_evict(id, channel),
                 Undo::Post(id, before) => self.channels.undo_append(id, before),
-                Undo::SetPostAside(id, number) => self.channels.undo_set_aside(id, number),
+                Undo::SetPostAside(id, taken) => self.channels.undo_set_aside(id, taken),
             }
         }
     }

@@ -185,6 +185,8 @@ impl Planner<'_> {
         let found = self.index.account(account);
         let (name, unread) = (found.name.clone(), found.mailbox.unread());
         let is_reserved = found.password.is_some();
+        let posts = self.index.channels.count_by(account);
+        self.plan.erases_messages |= unread > 0;
         while let Some(message) = self.index.account(account).mailbox.earliest() {
             self.index.account_mut(account).mailbox.lease();
             self.plan.undo.push(Undo::Lease(account, message));
@@ -195,7 +197,8 @@ impl Planner<'_> {
         }
         self.take_password(account);
         self.set_state(account, if is_reserved { State::Reserved } else { State::Released });
-        Outcome::Deleted { account, name, unread, is_reserved }
+        self.plan.deleted_accounts.push(account);
+        Outcome::Deleted { account, name, unread, posts, is_reserved }
     }
 
     pub(super) fn release_name(&mut self, name: &Name) -> Outcome {

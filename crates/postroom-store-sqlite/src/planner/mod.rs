@@ -30,6 +30,8 @@ pub(crate) struct Planner<'a> {
     now: Timestamp,
     /// An account of before the group is evicted or deleted by it.
     has_evicted: bool,
+    /// The group has a [`Call::Sweep`].
+    is_sweeping: bool,
     /// The place of the call that is being planned.
     call: u32,
 }
@@ -48,9 +50,17 @@ pub(crate) fn plan(
     plan.clear();
     let Group { calls, operations, allowed, accounts, now } = group;
     operations.clear();
-    let (allowed, now, has_evicted) = (*allowed, *now, false);
-    let mut planner =
-        Planner { index, plan, operations, limits, allowed, now, has_evicted, call: 0 };
+    let mut planner = Planner {
+        index,
+        plan,
+        operations,
+        limits,
+        allowed: *allowed,
+        now: *now,
+        has_evicted: false,
+        is_sweeping: false,
+        call: 0,
+    };
     planner.calls(calls);
     planner.sweep(sweep);
     *accounts = planner.index.len();
@@ -76,6 +86,11 @@ impl Planner<'_> {
             Call::Compose { recipient, .. } => self.index.find(recipient),
             _ => None,
         }));
+    }
+
+    fn begin_sweep(&mut self) -> Outcome {
+        self.is_sweeping = matches!(self.allowed, Allowed::Everything | Allowed::NoMessages);
+        if self.is_sweeping { Outcome::Swept } else { Outcome::DiskFull }
     }
 
     fn sweep(&mut self, sweep: &Sweep) {
@@ -127,6 +142,9 @@ impl Planner<'_> {
             Call::Block { account, sender, is_blocked } => self.block(account, sender, *is_blocked),
             Call::ListBlocked { account } => self.index.list_blocked(account),
             Call::ListAccounts { from } => self.index.summaries(*from),
+            Call::DeleteChannel { channel } => self.delete_channel(channel),
+            Call::ListChannels { after } => self.index.channels.list(after.as_ref()),
+            Call::Sweep => self.begin_sweep(),
             Call::Claim { .. }
             | Call::Release { .. }
             | Call::ListPresent
@@ -268,6 +286,7 @@ impl Planner<'_> {
 
     /// Removes a leased message.
     fn remove(&mut self, account: AccountId, message: u64) {
+        self.plan.erases_messages |= self.index.account(account).state != State::Known;
         self.index.account_mut(account).mailbox.confirm();
         self.plan.undo.push(Undo::Confirm(account));
         self.uncount(account, message);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use postroom_model::{Channel, Page, Position, Post, PostRefusal};
-use postroom_store::{AccountId, Outcome, PAGE_ENTRIES_MAX};
+use postroom_store::{AccountId, Outcome, PAGE_ENTRIES_MAX, SWEPT_MAX};
 
 use super::Planner;
 use crate::allowed::Allowed;
@@ -14,6 +14,7 @@ use crate::idle::ChannelId;
 use crate::index::{Index, Undo};
 use crate::operation::{Operation, place};
 use crate::plan::Plan;
+use crate::state::State;
 
 /// Posts that a commit deletes, at least, once so many are due.
 const TRIM_ROWS: usize = 64;
@@ -27,6 +28,9 @@ impl Planner<'_> {
     ) -> Outcome {
         if self.allowed != Allowed::Everything {
             return Outcome::NotPosted(PostRefusal::DiskFull);
+        }
+        if author.is_some_and(|author| self.index.account(author).state != State::Known) {
+            return Outcome::NotPosted(PostRefusal::AuthorDeleted);
         }
         let channels = &self.index.channels;
         let is_new =
@@ -122,16 +126,35 @@ impl Planner<'_> {
         }
     }
 
+    /// Deletes a channel and its posts.
+    pub(super) fn delete_channel(&mut self, channel: &Channel) -> Outcome {
+        if self.allowed == Allowed::Nothing {
+            return Outcome::DiskFull;
+        }
+        let Some(posts) = self.index.channels.posts(channel) else {
+            return Outcome::NoSuchChannel;
+        };
+        if let Some(id) = self.index.channels.find(channel) {
+            let name = self.index.channels.evict(id);
+            self.plan.undo.extend(name.map(|name| Undo::EvictChannel(id, name)));
+            self.plan.deleted_channels.push(id);
+            self.operations.push(Operation::EvictChannel { channel: id });
+        }
+        Outcome::ChannelDeleted { posts }
+    }
+
     /// Deletes some posts that their channels keep no longer; says how many.
     pub(super) fn trim(&mut self) -> usize {
-        // A group that only reads must not have to be synced for it.
-        if self.plan.posted.is_empty() {
-            return 0;
-        }
+        let (least, most) = match self.plan.posted.len() {
+            _ if self.is_sweeping => (1, SWEPT_MAX),
+            // A group that only reads must not have to be synced for it.
+            0 => return 0,
+            posted => (TRIM_ROWS, TRIM_ROWS.max(2 * posted)),
+        };
         let Index { channels, damages, .. } = &*self.index;
-        let due = channels.due(TRIM_ROWS.max(2 * self.plan.posted.len()));
+        let due = channels.due(most);
         let count = due.len();
-        if count < TRIM_ROWS {
+        if count < least {
             return 0;
         }
         let sound = due.filter(|number| !damages.contains("post", damage::key(*number)));
@@ -145,7 +168,7 @@ fn is_sound(index: &mut Index, plan: &mut Plan, channel: ChannelId, number: u64)
     if !index.damages.contains("post", damage::key(number)) {
         return true;
     }
-    index.channels.set_aside(channel, number);
-    plan.undo.push(Undo::SetPostAside(channel, number));
+    let taken = index.channels.set_aside(channel, number);
+    plan.undo.extend(taken.map(|taken| Undo::SetPostAside(channel, taken)));
     false
 }

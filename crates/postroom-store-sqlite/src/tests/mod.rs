@@ -24,6 +24,7 @@ mod gaps;
 mod jobs;
 mod power;
 mod random_damage;
+mod removal;
 
 /// A folder, and what runs the jobs of its stores.
 struct Place {

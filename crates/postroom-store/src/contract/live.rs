@@ -23,7 +23,7 @@ pub(super) fn post(author: Option<(AccountId, &str)>, tags: &[&str], words: &str
 }
 
 impl<F: Fixture> Desk<'_, F> {
-    fn page(&mut self, tag: &str, from: Position) -> Page {
+    pub(super) fn page(&mut self, tag: &str, from: Position) -> Page {
         match self.call(Call::Timeline { channel: channel(tag), from }) {
             Outcome::Timeline(page) => page,
             other => panic!("a timeline is answered by {other:?}"),
@@ -42,7 +42,7 @@ impl<F: Fixture> Desk<'_, F> {
         entries
     }
 
-    fn latest(&mut self, tag: &str) -> Option<String> {
+    pub(super) fn latest(&mut self, tag: &str) -> Option<String> {
         match self.call(Call::Latest { channel: channel(tag) }) {
             Outcome::Latest(entry) => entry.as_ref().map(shown),
             other => panic!("the latest is answered by {other:?}"),

@@ -17,6 +17,7 @@ mod jobs;
 mod live;
 mod model;
 mod passwords;
+mod removal;
 
 use postroom_model::{Full, Name, Text, Unknown};
 
@@ -80,6 +81,13 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         deletion::what_was_handed_out_at_the_deletion_never_comes_back,
         deletion::a_deletion_that_is_not_committed_leaves_the_account,
         deletion::a_released_place_is_the_first_to_be_taken,
+        removal::the_posts_of_a_deleted_account_go_with_it,
+        removal::an_erasure_that_is_broken_off_goes_on,
+        removal::a_deleted_account_posts_no_more,
+        removal::a_deleted_channel_begins_anew,
+        removal::a_removal_that_is_not_committed_leaves_the_posts,
+        removal::channels_are_listed_in_pages,
+        removal::an_erasure_counts_for_the_order_of_evictions,
         administration::a_password_is_set_of_whom_it_is_meant_for,
         administration::an_account_without_its_password_opens_to_anyone,
         administration::a_renamed_account_keeps_what_it_has_and_what_it_has_written,

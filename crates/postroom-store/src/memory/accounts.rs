@@ -117,7 +117,8 @@ impl Books {
         let mailbox = BTreeMap::new();
         let (password, is_deleted) = (None, true);
         *account = Account { name: name.clone(), password, is_deleted, is_reserved, mailbox };
-        Outcome::Deleted { account: id, name, unread, is_reserved }
+        let posts = self.channels.erase_author(&name);
+        Outcome::Deleted { account: id, name, unread, posts, is_reserved }
     }
 
     pub(super) fn is_reserved(&self, name: &Name) -> bool {

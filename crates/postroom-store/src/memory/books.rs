@@ -112,6 +112,8 @@ impl Books {
             | Call::RemovePassword { .. }
             | Call::Rename { .. }
             | Call::Delete { .. }
+            | Call::DeleteChannel { .. }
+            | Call::Sweep
             | Call::ReleaseName { .. }
                 if is_full =>
             {
@@ -136,6 +138,9 @@ impl Books {
             }
             Call::Return { leases } => give_back(session, &leases),
             Call::Post { .. } if is_full => Outcome::NotPosted(PostRefusal::DiskFull),
+            Call::Post { author: Some(author), .. } if self.account(author).is_deleted => {
+                Outcome::NotPosted(PostRefusal::AuthorDeleted)
+            }
             Call::Post { post, may_create, .. } => {
                 self.channels.post(session, &post, may_create, limits, now)
             }
@@ -147,6 +152,9 @@ impl Books {
             Call::Timeline { channel, from } => {
                 Outcome::Timeline(self.channels.page(&channel, from))
             }
+            Call::DeleteChannel { channel } => self.channels.delete(session, &channel),
+            Call::ListChannels { after } => self.channels.list(session, after.as_ref()),
+            Call::Sweep => Outcome::Swept,
             Call::Delete { name } => self.delete(&name),
             Call::ReleaseName { name } => self.release_name(&name),
             Call::SetPassword { name, password, of } => {

@@ -1,11 +1,14 @@
 //! Posts in the channels of a store in memory.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use postroom_model::{Author, Channel, Entry, Name, Page, Position, Post, PostRefusal};
 
-use crate::{Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX, PROTECTED_MS, Timestamp};
+use crate::{
+    CHANNELS_PAGE, ChannelSummary, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX, PROTECTED_MS,
+    Timestamp,
+};
 
 use super::session::Session;
 
@@ -41,6 +44,44 @@ impl Channels {
             let (channels, text) = (said.post.channels.clone(), said.post.text.clone());
             said.post = Arc::new(Post { author, channels, text });
         }
+    }
+
+    /// Removes the posts of an author; returns how many there were.
+    pub(super) fn erase_author(&mut self, author: &Name) -> u32 {
+        let is_by =
+            |said: &Said| matches!(&said.post.author, Author::Account(name) if name == author);
+        let before = self.posts().count();
+        self.kept.iter_mut().for_each(|(_, said)| said.retain(|said| !is_by(said)));
+        u32::try_from(before - self.posts().count()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn delete(&mut self, session: &Session, channel: &Channel) -> Outcome {
+        let place = self.kept.iter().position(|(known, _)| known == channel);
+        let posts = place.map(|place| self.kept.remove(place).1.len());
+        match posts.or_else(|| session.held.contains(channel).then_some(0)) {
+            Some(posts) => {
+                Outcome::ChannelDeleted { posts: u32::try_from(posts).unwrap_or(u32::MAX) }
+            }
+            None => Outcome::NoSuchChannel,
+        }
+    }
+
+    pub(super) fn list(&self, session: &Session, after: Option<&Channel>) -> Outcome {
+        let known = self.kept.iter().map(|(channel, _)| channel);
+        let all: BTreeSet<_> = known.chain(&session.held).collect();
+        let rest: Vec<_> =
+            all.into_iter().filter(|channel| after.is_none_or(|after| *channel > after)).collect();
+        let summary = |channel: &&Channel| {
+            let said = self.said(channel);
+            ChannelSummary {
+                channel: (*channel).clone(),
+                posts: u32::try_from(said.len()).unwrap_or(u32::MAX),
+                latest: said.back().map(|latest| latest.stored),
+            }
+        };
+        let channels: Vec<_> = rest.iter().take(CHANNELS_PAGE).map(summary).collect();
+        let last = channels.last().map(|last| last.channel.clone());
+        Outcome::Channels { channels, next: last.filter(|_| rest.len() > CHANNELS_PAGE) }
     }
 
     pub(super) fn said(&self, channel: &Channel) -> &VecDeque<Said> {

@@ -319,6 +319,11 @@ impl Store for MemoryStore {
         self.limits = self.limits.replaced_by(limits);
     }
 
+    /// Memory is freed at once.
+    fn needs_sweep(&self) -> bool {
+        false
+    }
+
     fn next_job(&mut self, now: Timestamp) -> Option<MemoryJob> {
         let disk = self.disk.clone();
         let calls = self.take_due(&mut disk.0.borrow_mut());
@@ -383,15 +388,17 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
         Call::Post { post, .. } => {
             post.channels.iter().map(|channel| Subject::Channel(channel.clone())).collect()
         }
-        Call::Latest { channel } | Call::Timeline { channel, .. } => {
-            vec![Subject::Channel(channel.clone())]
-        }
+        Call::Latest { channel }
+        | Call::Timeline { channel, .. }
+        | Call::DeleteChannel { channel } => vec![Subject::Channel(channel.clone())],
         Call::Claim { .. }
         | Call::Release { .. }
         | Call::ListPresent
         | Call::CountUnread { .. }
         | Call::ListBlocked { .. }
-        | Call::ListAccounts { .. } => Vec::new(),
+        | Call::ListAccounts { .. }
+        | Call::ListChannels { .. }
+        | Call::Sweep => Vec::new(),
     }
 }
 

@@ -104,6 +104,8 @@ pub enum AccountDone {
         account: String,
         /// Unread messages that are gone with it.
         unread: u32,
+        /// Posts that are gone with it, each counted once for each of its channels.
+        posts: u32,
         /// Whether the name is reserved.
         is_reserved: bool,
     },
@@ -144,8 +146,8 @@ impl From<AccountAnswer> for AccountDone {
                 let (account, to) = (from.to_string(), to.to_string());
                 Self::Renamed { account, to, is_reserved }
             }
-            AccountAnswer::Deleted { name, unread, is_reserved } => {
-                Self::Deleted { account: name.to_string(), unread, is_reserved }
+            AccountAnswer::Deleted { name, unread, posts, is_reserved } => {
+                Self::Deleted { account: name.to_string(), unread, posts, is_reserved }
             }
             AccountAnswer::Released { name } => Self::Released { account: name.to_string() },
             AccountAnswer::BlockSet { name, set: Blocked { sender, is_blocked, is_new } } => {

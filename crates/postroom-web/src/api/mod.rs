@@ -1,6 +1,7 @@
 //! What goes over the socket, as JSON.
 
 mod accounts;
+mod channels;
 mod check;
 mod sessions;
 mod settings;
@@ -9,6 +10,7 @@ mod status;
 use serde::{Deserialize, Serialize};
 
 pub use accounts::{AccountDone, AccountLine, AccountOrder, AccountPage};
+pub use channels::{ChannelDone, ChannelLine, ChannelOrder, ChannelPage};
 pub use check::{CheckLine, Counts};
 pub use sessions::{Kicked, SessionLine, SessionPage, Whose};
 pub use settings::{LogLevel, Reloaded};

@@ -3,14 +3,12 @@
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use postroom_engine::{AboutAccounts, AdminAnswer, AdminRequest};
 use postroom_server::Administrator;
 use postroom_store::AccountId;
 
-use super::{Answer, From, ask, malformed, unexpected};
+use super::{Answer, From, ask, malformed, unavailable, unexpected, unknown};
 use crate::api::{AccountDone, AccountOrder, AccountPage, Problem};
-use crate::orders::problem;
 
 pub(super) async fn accounts(
     State(administrator): State<Administrator>,
@@ -42,14 +40,8 @@ pub(super) async fn account(
 fn not_done(about: AboutAccounts) -> Problem {
     let refusal = match about {
         AboutAccounts::Account(Err(refusal)) => refusal,
-        AboutAccounts::Unavailable => {
-            let detail = "the store cannot do it now; nothing was changed";
-            return problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
-        }
-        AboutAccounts::Unknown => {
-            let detail = "the store cannot say whether it was done; look, then try again";
-            return problem(StatusCode::INTERNAL_SERVER_ERROR, "unknown", detail);
-        }
+        AboutAccounts::Unavailable => return unavailable(),
+        AboutAccounts::Unknown => return unknown(),
         AboutAccounts::Account(Ok(_)) | AboutAccounts::Accounts { .. } => return unexpected(),
     };
     refusal.into()

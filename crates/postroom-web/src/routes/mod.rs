@@ -1,6 +1,7 @@
 //! The routes of the API: each asks the server and waits for its answer.
 
 mod accounts;
+mod channels;
 mod check;
 mod reading;
 mod sessions;
@@ -37,6 +38,8 @@ pub(crate) fn router(administrator: Administrator, archive: Arc<dyn Archive>) ->
         .route("/v1/status", get(status::status))
         .route("/v1/accounts", get(accounts::accounts))
         .route("/v1/account", post(accounts::account))
+        .route("/v1/channels", get(channels::channels))
+        .route("/v1/channel", post(channels::channel))
         .route("/v1/sessions", get(sessions::sessions))
         .route("/v1/kick", post(sessions::kick))
         .route("/v1/reload", post(settings::reload))
@@ -78,6 +81,16 @@ fn not_asked(not_asked: NotAsked) -> Problem {
 
 fn malformed(rejection: &JsonRejection) -> Problem {
     problem(rejection.status(), "malformed", &rejection.body_text())
+}
+
+fn unavailable() -> Problem {
+    let detail = "the store cannot do it now; nothing was changed";
+    problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+}
+
+fn unknown() -> Problem {
+    let detail = "the store cannot say whether it was done; look, then try again";
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "unknown", detail)
 }
 
 fn stopped() -> Problem {

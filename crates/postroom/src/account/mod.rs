@@ -68,8 +68,8 @@ enum Change {
         /// Its new name
         to: String,
     },
-    /// Delete an account, its unread messages and its password; a name that had a password
-    /// stays reserved
+    /// Delete an account, its unread messages, its posts and its password; a name that had a
+    /// password stays reserved
     Delete(NameArguments),
     /// Let the reserved name of a deleted or renamed account be registered again
     Release(NameArguments),

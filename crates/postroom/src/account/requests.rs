@@ -13,6 +13,7 @@ impl Desk {
             Self::Folder(folder) => {
                 let request = order.request().map_err(DeskError::refused)?;
                 let outcome = folder.call(request.call())?;
+                folder.sweep()?;
                 let answer = request.answer(outcome);
                 answer.map(Into::into).map_err(|refusal| DeskError::refused(refusal.into()))
             }

@@ -54,10 +54,14 @@ pub(super) fn done(arguments: &AccountArguments, done: &AccountDone) -> String {
         AccountDone::Renamed { account, to, is_reserved } => {
             format!("renamed the account {account} to {to}{}", reserved(account, *is_reserved))
         }
-        AccountDone::Deleted { account, unread, is_reserved } => {
+        AccountDone::Deleted { account, unread, posts, is_reserved } => {
             let messages = if *unread == 1 { "message" } else { "messages" };
+            let posted = if *posts == 1 { "post" } else { "posts" };
             let reserved = reserved(account, *is_reserved);
-            format!("deleted the account {account} and {unread} unread {messages}{reserved}")
+            format!(
+                "deleted the account {account}, {unread} unread {messages} and \
+                 {posts} {posted}{reserved}"
+            )
         }
         AccountDone::Released { account } => format!("the name {account} can be registered again"),
         AccountDone::BlockSet { account, sender, is_blocked, is_new } => {

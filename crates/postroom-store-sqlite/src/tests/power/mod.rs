@@ -26,7 +26,7 @@ use toll::Toll;
 const NAMES: [&str; 2] = ["bob", "ann"];
 
 /// A folder in memory, where the system has any: nothing here is to be synced in truth.
-fn folder() -> TempDir {
+pub(super) fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() }
 }

@@ -5,6 +5,7 @@
 mod administration;
 mod archive;
 mod audit;
+mod channels;
 mod generate;
 mod log_lines;
 mod package;

@@ -157,7 +157,10 @@ fn a_deleted_name_is_reserved_until_it_is_released() {
     server.stop();
     let said = done(&["delete", "dora"]);
     let (what, release) = said.trim_end().split_once(" until: postroom account ").unwrap();
-    assert_eq!(what, "deleted the account Dora and 1 unread message; the name Dora is reserved");
+    assert_eq!(
+        what,
+        "deleted the account Dora, 1 unread message and 0 posts; the name Dora is reserved"
+    );
     assert!(release.starts_with("release Dora --data "), "{release}");
     assert_eq!(
         done(&["list"]),
@@ -184,7 +187,7 @@ fn a_deleted_name_is_reserved_until_it_is_released() {
         assert_eq!(error.lines().count(), 1, "{error}");
     }
     assert_eq!(done(&["release", "dora"]), "the name dora can be registered again\n");
-    assert_eq!(done(&["delete", "bob"]), "deleted the account bob and 1 unread message\n");
+    assert_eq!(done(&["delete", "bob"]), "deleted the account bob, 1 unread message and 0 posts\n");
     assert_eq!(done(&["list"]), format!("{HEADER}\nann\t0\topen\n"));
     server.restart();
     let welcome = "Login successful with new username. Welcome dora";

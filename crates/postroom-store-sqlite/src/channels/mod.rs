@@ -10,14 +10,18 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+mod posts;
+mod removal;
+
 use postroom_model::Channel;
 use postroom_store::{AccountId, Timestamp};
 
 use crate::idle::{Authors, ChannelId, Idle, Rank};
 use crate::reserved::Reserved;
+use posts::{Posts, Taken};
 
 /// All channels and the numbers of their posts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Channels {
     all: Vec<Kept>,
     by_name: HashMap<Channel, ChannelId>,
@@ -26,6 +30,8 @@ pub(crate) struct Channels {
     last_post: u64,
     /// Kept no longer and still in the table.
     due: VecDeque<(u64, ChannelId)>,
+    /// Whether nothing is due but what channels keep no longer because of later posts.
+    is_swept: bool,
     /// Channels with members, whether they have posts or not.
     held: HashSet<Channel>,
     /// Channels that may be evicted.
@@ -37,8 +43,7 @@ pub(crate) struct Channels {
 /// A channel and what it keeps.
 #[derive(Debug, Default)]
 struct Kept {
-    /// In ascending order.
-    numbers: VecDeque<u64>,
+    posts: Posts,
     /// `None` where it is damaged, or evicted.
     name: Option<Channel>,
     said: Said,
@@ -60,12 +65,36 @@ pub(crate) struct Said {
     latest: Timestamp,
 }
 
+/// A post that was taken out, and what its channel was before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SetAside {
+    taken: Taken,
+    before: Said,
+}
+
 /// One post.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct By {
     /// No one: the board.
     pub(crate) author: Option<AccountId>,
     pub(crate) at: Timestamp,
+}
+
+impl Default for Channels {
+    fn default() -> Self {
+        Self {
+            all: Vec::new(),
+            by_name: HashMap::new(),
+            reserved: Reserved::default(),
+            gaps: HashSet::new(),
+            last_post: 0,
+            due: VecDeque::new(),
+            is_swept: true,
+            held: HashSet::new(),
+            idle: Idle::default(),
+            free: Vec::new(),
+        }
+    }
 }
 
 impl Channels {
@@ -196,7 +225,7 @@ impl Channels {
     /// Lets the number of an evicted channel be given out again, if no post has it.
     fn release(&mut self, id: ChannelId) {
         let kept = self.kept_mut(id);
-        if kept.is_evicted && kept.due == 0 && kept.numbers.is_empty() {
+        if kept.is_evicted && kept.due == 0 && kept.posts.is_empty() {
             *kept = Kept { is_evicted: true, ..Kept::default() };
             self.free.push(id);
         }
@@ -231,7 +260,7 @@ impl Channels {
 
     pub(crate) fn undo_append(&mut self, id: ChannelId, before: Said) {
         let kept = self.kept_mut(id);
-        kept.numbers.pop_back();
+        kept.posts.pop_latest();
         kept.said = before;
         kept.pending -= 1;
         self.settle(id);
@@ -244,18 +273,22 @@ impl Channels {
         self.settle(id);
     }
 
-    /// Takes a damaged post out.
-    pub(crate) fn set_aside(&mut self, id: ChannelId, number: u64) {
-        let kept = &mut self.kept_mut(id).numbers;
-        if let Ok(place) = kept.binary_search(&number) {
-            kept.remove(place);
-        }
+    /// Takes a post out before its channel keeps it no longer; `None` if it does not keep
+    /// it.
+    pub(crate) fn set_aside(&mut self, id: ChannelId, number: u64) -> Option<SetAside> {
+        let kept = self.kept_mut(id);
+        let taken = kept.posts.take(number)?;
+        let before = kept.said;
+        kept.said.authors = kept.posts.authors();
         self.settle(id);
+        Some(SetAside { taken, before })
     }
 
-    pub(crate) fn undo_set_aside(&mut self, id: ChannelId, number: u64) {
-        let kept = &mut self.kept_mut(id).numbers;
-        kept.insert(kept.partition_point(|other| *other < number), number);
+    pub(crate) fn undo_set_aside(&mut self, id: ChannelId, set_aside: SetAside) {
+        let SetAside { taken, before } = set_aside;
+        let kept = self.kept_mut(id);
+        kept.posts.insert(taken);
+        kept.said = before;
         self.settle(id);
     }
 
@@ -273,8 +306,12 @@ impl Channels {
     pub(crate) fn load(&mut self, id: ChannelId, number: u64, by: By, posts_max: u32) {
         let kept = self.kept_mut(id);
         kept.push(number, by);
-        let posts_max = if kept.is_evicted { 0 } else { posts_max };
-        self.trim(id, posts_max);
+        if kept.is_evicted {
+            self.is_swept = false;
+            self.trim(id, 0);
+        } else {
+            self.trim(id, posts_max);
+        }
     }
 
     /// All posts found at start are taken up.
@@ -288,8 +325,8 @@ impl Channels {
     /// Lets go what is beyond the posts that a channel keeps.
     fn trim(&mut self, id: ChannelId, posts_max: u32) {
         let kept = &mut self.all[id.0 as usize];
-        while kept.numbers.len() > posts_max as usize
-            && let Some(number) = kept.numbers.pop_front()
+        while kept.posts.len() > posts_max as usize
+            && let Some(number) = kept.posts.pop_earliest()
         {
             kept.due += 1;
             self.due.push_back((number, id));
@@ -301,7 +338,8 @@ impl Channels {
         let kept = &mut self.all[id.0 as usize];
         let is_hashtag = kept.name.as_ref().is_some_and(|name| !name.is_built_in());
         let is_idle = is_hashtag && kept.pending == 0 && !kept.is_held;
-        let rank = is_idle.then(|| kept.said.authors.rank(id, &kept.numbers, kept.said.latest));
+        let Said { authors, latest } = kept.said;
+        let rank = is_idle.then(|| authors.rank(id, kept.posts.numbers(), latest));
         if rank != kept.rank {
             self.idle.remove(std::mem::replace(&mut kept.rank, rank));
             self.idle.insert(rank);
@@ -317,13 +355,12 @@ impl Channels {
     }
 
     pub(crate) fn latest(&self, id: ChannelId) -> Option<u64> {
-        self.kept(id).numbers.back().copied()
+        self.kept(id).posts.numbers().back().copied()
     }
 
     /// The number of a channel's first post from `from` on.
     pub(crate) fn next(&self, id: ChannelId, from: u64) -> Option<u64> {
-        let kept = &self.kept(id).numbers;
-        kept.get(kept.partition_point(|number| *number < from)).copied()
+        self.kept(id).posts.next(from)
     }
 
     /// The first of the numbers that are due, at most `count`.
@@ -339,136 +376,17 @@ impl Channels {
                 self.release(id);
             }
         }
+        self.is_swept |= self.due.is_empty();
     }
 }
 
 impl Kept {
     fn push(&mut self, number: u64, by: By) {
-        self.said.authors.add(by.author, self.numbers.back().copied());
+        self.said.authors.add(by.author, self.posts.numbers().back().copied());
         self.said.latest = by.at;
-        self.numbers.push_back(number);
+        self.posts.push(number, by.author);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use postroom_store::PROTECTED_MS;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::index::{Index, Undo};
-
-    const BY: By = By { author: None, at: Timestamp(0) };
-
-    fn all(channels: &Channels, id: ChannelId) -> Vec<u64> {
-        let next = |from: &u64| channels.next(id, from + 1);
-        std::iter::successors(channels.next(id, 0), next).collect()
-    }
-
-    #[test]
-    fn a_channel_keeps_its_latest_posts() {
-        let mut channels = Channels::default();
-        let rust = Channel::parse("#rust").unwrap();
-        let id = channels.add(rust.clone());
-        for _ in 0..5 {
-            channels.append(id, BY);
-            channels.posted(id, 3);
-        }
-        assert_eq!(all(&channels, id), [3, 4, 5]);
-        assert_eq!(channels.next(id, 4), Some(4));
-        assert_eq!(channels.next(id, 9), None);
-        assert_eq!(channels.latest(id), Some(5));
-        assert_eq!(channels.find(&Channel::lobby()), None);
-        assert_eq!(channels.due(9).collect::<Vec<_>>(), [1, 2]);
-        channels.deleted(1);
-        assert_eq!(channels.due(9).collect::<Vec<_>>(), [2]);
-        let (_, before) = channels.append(id, BY);
-        channels.undo_append(id, before);
-        assert_eq!(channels.append(id, BY).0, 7, "a number is given out once");
-        channels.set_aside(id, 4);
-        assert_eq!(all(&channels, id), [3, 5, 7]);
-        channels.undo_set_aside(id, 4);
-        assert_eq!(all(&channels, id), [3, 4, 5, 7]);
-    }
-
-    /// All that decides what is found, evicted and given out; names by their numbers.
-    fn snapshot(channels: &Channels) -> String {
-        let Channels { all, by_name, idle, free, due, .. } = channels;
-        let all: Vec<_> = all
-            .iter()
-            .map(|Kept { numbers, name, said, is_evicted, pending, due, rank, .. }| {
-                format!("{numbers:?} {name:?} {said:?} {is_evicted} {pending} {due} {rank:?}\n")
-            })
-            .collect();
-        let found: BTreeMap<_, _> = by_name.iter().collect();
-        format!("{all:?} {found:?} {idle:?} {free:?} {due:?}")
-    }
-
-    /// Says one thing in one of ten channels, of which there are four; returns how to
-    /// take it back.
-    fn say(channels: &mut Channels, tag: u8, author: u32, now: u64) -> Vec<Undo> {
-        let mut undo = Vec::new();
-        let channel = Channel::parse(&format!("#t{tag}")).unwrap();
-        let by = By { author: Some(AccountId(author)), at: Timestamp(now) };
-        let id = channels.find(&channel).or_else(|| {
-            if channels.hashtags() == 4 {
-                let goes = channels.evictable(1, std::slice::from_ref(&channel), by.at)?[0];
-                undo.push(Undo::EvictChannel(goes, channels.evict(goes).unwrap()));
-            }
-            Some(if let Some(id) = channels.reuse(&channel) {
-                undo.push(Undo::ReuseChannel(id));
-                id
-            } else {
-                undo.push(Undo::Channel(channel.clone()));
-                channels.add(channel)
-            })
-        });
-        if let Some(id) = id {
-            undo.push(Undo::Post(id, channels.append(id, by).1));
-        }
-        undo
-    }
-
-    /// What the undo of a group means that is committed.
-    fn commit(channels: &mut Channels, changes: &[Undo]) {
-        for change in changes {
-            match change {
-                Undo::Post(id, _) => channels.posted(*id, 3),
-                Undo::EvictChannel(id, _) => channels.evicted(*id),
-                _ => {}
-            }
-        }
-        let count = channels.due(2).len();
-        channels.deleted(count);
-    }
-
-    proptest! {
-        #[test]
-        fn undo_takes_back_what_a_group_has_posted_and_evicted(
-            groups in prop::collection::vec(
-                prop::collection::vec((0..10_u8, 0..2_u32), 1..6), 1..20),
-            undone in prop::collection::vec(any::<bool>(), 20),
-        ) {
-            let mut index = Index::default();
-            for (number, (group, is_undone)) in groups.into_iter().zip(undone).enumerate() {
-                let before = snapshot(&index.channels);
-                let now = number as u64 * PROTECTED_MS / 4;
-                let mut changes = Vec::new();
-                for (tag, author) in group {
-                    changes.extend(say(&mut index.channels, tag, author, now));
-                }
-                if is_undone {
-                    index.undo(changes.into_iter());
-                    prop_assert_eq!(snapshot(&index.channels), before);
-                } else {
-                    commit(&mut index.channels, &changes);
-                }
-                prop_assert!(index.channels.hashtags() <= 4);
-                let numbers = index.channels.all.len();
-                prop_assert!(numbers <= 4 + index.channels.due.len() + 6, "{}", numbers);
-            }
-        }
-    }
-}
+mod tests;
