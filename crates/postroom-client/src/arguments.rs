@@ -33,6 +33,10 @@ pub struct MailArguments {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
 
+    /// Keep no typed lines for the next time
+    #[arg(long)]
+    pub no_history: bool,
+
     /// Whether and how to use TLS
     #[command(flatten)]
     pub tls: TlsArguments,
@@ -162,6 +166,10 @@ pub struct ImArguments {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
 
+    /// Keep no typed lines for the next time
+    #[arg(long)]
+    pub no_history: bool,
+
     /// Whether and how to use TLS
     #[command(flatten)]
     pub tls: TlsArguments,
@@ -192,6 +200,10 @@ pub struct ChatArguments {
     /// Seconds to wait for the connection, for the login and for the end
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
+
+    /// Keep no typed lines for the next time
+    #[arg(long)]
+    pub no_history: bool,
 
     /// Whether and how to use TLS
     #[command(flatten)]

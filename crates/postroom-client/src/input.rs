@@ -5,6 +5,7 @@
 
 use std::io::{self, Read, Write as _};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use rustix::event::PollFlags;
 
@@ -37,8 +38,11 @@ pub(crate) struct TerminalInput {
 
 impl TerminalInput {
     /// The terminal at the standard input and output.
-    pub(crate) fn new(signals: Signals) -> Result<Self, ClientError> {
-        Ok(Self { console: TerminalConsole::of_process()?, signals })
+    /// The lines typed are kept in the file `history`, if there is to be one.
+    pub(crate) fn new(signals: Signals, history: Option<PathBuf>) -> Result<Self, ClientError> {
+        let mut console = TerminalConsole::of_process()?;
+        console.keep_history(history)?;
+        Ok(Self { console, signals })
     }
 
     fn ask(&mut self, prompt: Prompt) -> Result<Typed, ClientError> {

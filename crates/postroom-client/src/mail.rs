@@ -32,7 +32,9 @@ pub fn mail(arguments: &MailArguments, environment: &Environment) -> Result<(), 
     let is_terminal = stdin.is_terminal() && stdout.is_terminal();
     let output = &mut stdout.lock();
     if is_terminal && !is_dumb() {
-        return converse(arguments, settings, Signals::listen, TerminalInput::new, output);
+        let history = settings.history.clone();
+        let input = |signals| TerminalInput::new(signals, history);
+        return converse(arguments, settings, Signals::listen, input, output);
     }
     // Bytes in the standard library's buffer would be invisible to poll.
     let source = File::from(stdin.as_fd().try_clone_to_owned().map_err(ClientError::Input)?);

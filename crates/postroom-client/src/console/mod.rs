@@ -10,6 +10,8 @@ mod completion;
 mod drawing;
 mod dumb;
 mod editor;
+mod history;
+mod history_file;
 mod keys;
 mod plain;
 mod terminal;
@@ -17,6 +19,7 @@ mod terminal;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::PathBuf;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -91,8 +94,9 @@ pub(crate) trait Console {
 }
 
 /// The standard input and output: as a terminal with a line editor if both are a
-/// terminal that obeys control sequences, otherwise as lines.
-pub(crate) fn standard() -> Result<Box<dyn Console>, ClientError> {
+/// terminal that obeys control sequences, otherwise as lines. The line editor keeps what is
+/// typed in the file `history`, if there is to be one.
+pub(crate) fn standard(history: Option<PathBuf>) -> Result<Box<dyn Console>, ClientError> {
     let (stdin, stdout) = (io::stdin(), io::stdout());
     // Bytes in the standard library's buffer would be invisible to poll.
     let source = File::from(stdin.as_fd().try_clone_to_owned().map_err(ClientError::Input)?);
@@ -105,6 +109,7 @@ pub(crate) fn standard() -> Result<Box<dyn Console>, ClientError> {
     let mut console = TerminalConsole::of_process()?;
     console.clear_by_interrupt();
     console.take_over()?;
+    console.keep_history(history)?;
     Ok(Box::new(console))
 }
 

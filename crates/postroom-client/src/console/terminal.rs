@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{self, InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
@@ -16,6 +17,8 @@ use unicode_width::UnicodeWidthChar as _;
 
 use super::drawing::Drawing;
 use super::editor::{LineEditor, Pressed};
+use super::history::History;
+use super::history_file::HistoryFile;
 use super::keys::{BRACKET_PASTES, Key, KeyDecoder, LEAVE_PASTES};
 use super::{Completer, Console, Prompt, is_ready, show};
 use crate::ClientError;
@@ -81,6 +84,21 @@ impl TerminalConsole {
             is_after_secret: false,
             usual,
         })
+    }
+
+    /// Keeps what is typed in a file, and begins with what was typed in earlier runs.
+    pub(crate) fn keep_history(&mut self, path: Option<PathBuf>) -> Result<(), ClientError> {
+        let Some(path) = path else { return Ok(()) };
+        self.editor.history = History::of_file(HistoryFile::new(path));
+        self.tell_history_complaint()
+    }
+
+    /// Says, once, why the lines are not kept.
+    fn tell_history_complaint(&mut self) -> Result<(), ClientError> {
+        match self.editor.history.take_complaint() {
+            Some(complaint) => self.say(&complaint),
+            None => Ok(()),
+        }
     }
 
     /// Lets Ctrl-C clear a line that is not empty.
@@ -151,6 +169,7 @@ impl TerminalConsole {
                 Pressed::Candidates(words) => self.say(&listed(&words))?,
                 Pressed::Line(line) => {
                     self.leave_line(&line)?;
+                    self.tell_history_complaint()?;
                     self.lines.push_back(Typed::line(line.into_bytes()));
                 }
                 Pressed::Interrupt => self.is_interrupted = true,

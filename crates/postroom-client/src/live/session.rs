@@ -146,7 +146,7 @@ pub(crate) fn run<P: Protocol>(options: Options) -> Result<(), ClientError> {
         Err(ClientError::Interrupted) => return Ok(()),
         opened => opened?,
     };
-    let mut console = console::standard()?;
+    let mut console = console::standard(options.settings.history.clone())?;
     Session::<P>::new(&mut *console, connection, signals, options).run()
 }
 

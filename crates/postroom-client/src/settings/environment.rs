@@ -43,6 +43,12 @@ impl Environment {
         self.own_folder("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("client.toml"))
     }
 
+    /// The user's file of lines that were typed in a client.
+    pub(super) fn history_file(&self, client: Client) -> Option<PathBuf> {
+        let folder = self.own_folder("XDG_STATE_HOME", ".local/state");
+        folder.map(|folder| folder.join(format!("{}_history", client.name())))
+    }
+
     /// This program's folder in one of the XDG base directories.
     fn own_folder(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
         let default = || self.home().map(|home| home.join(below_home));
@@ -97,8 +103,8 @@ fn is_set_by_orchestrators(name: &str) -> bool {
 /// A value as its key has it; that of a truth is a word here.
 fn typed(key: Key, value: &OsStr) -> Value<'_> {
     match (key, value.to_str()) {
-        (Key::Tls, Some("true")) => Value::Truth(true),
-        (Key::Tls, Some("false")) => Value::Truth(false),
+        (key, Some("true")) if key.is_truth() => Value::Truth(true),
+        (key, Some("false")) if key.is_truth() => Value::Truth(false),
         (_, Some(text)) => Value::Text(text),
         (_, None) => Value::Other,
     }

@@ -73,6 +73,7 @@ impl MailArguments {
     pub(crate) fn given(&self) -> Result<Given> {
         let Self { name, password_file, .. } = self;
         let said = draft(self.server.given()?, name.as_ref(), password_file.as_ref());
+        let said = Draft { history: self.no_history.then_some(false), ..said };
         Given::new(said, &self.tls, &self.defaults)
     }
 }
@@ -81,6 +82,7 @@ impl ImArguments {
     pub(crate) fn given(&self) -> Result<Given> {
         let Self { name, password_file, .. } = self;
         let said = draft(self.server.given()?, name.as_ref(), password_file.as_ref());
+        let said = Draft { history: self.no_history.then_some(false), ..said };
         Given::new(said, &self.tls, &self.defaults)
     }
 }
@@ -89,6 +91,7 @@ impl ChatArguments {
     pub(crate) fn given(&self) -> Result<Given> {
         let Self { name, password_file, .. } = self;
         let said = draft(self.server.given()?, name.as_ref(), password_file.as_ref());
+        let said = Draft { history: self.no_history.then_some(false), ..said };
         Given::new(said, &self.tls, &self.defaults)
     }
 }

@@ -17,6 +17,7 @@ pub(super) enum Key {
     Tls,
     Ca,
     Pin,
+    History,
 }
 
 /// A value as its source has it.
@@ -45,11 +46,19 @@ pub(super) struct Draft {
     pub(super) tls: Option<bool>,
     pub(super) ca: Option<PathBuf>,
     pub(super) pin: Option<Fingerprint>,
+    pub(super) history: Option<bool>,
 }
 
 impl Key {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Server, Self::Name, Self::PasswordFile, Self::Tls, Self::Ca, Self::Pin];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Server,
+        Self::Name,
+        Self::PasswordFile,
+        Self::Tls,
+        Self::Ca,
+        Self::Pin,
+        Self::History,
+    ];
 
     /// The key as it is written in a file; in capitals it ends the name of its variable.
     pub(super) fn name(self) -> &'static str {
@@ -60,6 +69,7 @@ impl Key {
             Self::Tls => "tls",
             Self::Ca => "ca",
             Self::Pin => "pin",
+            Self::History => "history",
         }
     }
 
@@ -73,8 +83,14 @@ impl Key {
         match self {
             // The board asks for no login.
             Self::Name | Self::PasswordFile => client != "board",
+            Self::History => matches!(client, "mail" | "im" | "chat"),
             Self::Server | Self::Tls | Self::Ca | Self::Pin => true,
         }
+    }
+
+    /// Whether its value is true or false.
+    pub(super) fn is_truth(self) -> bool {
+        matches!(self, Self::Tls | Self::History)
     }
 
     /// All keys, for an error.
@@ -95,10 +111,11 @@ impl Draft {
     ) -> Result<(), String> {
         match (key, value) {
             (Key::Tls, Value::Truth(truth)) => self.tls = Some(truth),
-            (Key::Tls, Value::Text("true" | "false")) => {
+            (Key::History, Value::Truth(truth)) => self.history = Some(truth),
+            (Key::Tls | Key::History, Value::Text("true" | "false")) => {
                 return Err("it must be true or false, without quotes".to_owned());
             }
-            (Key::Tls, _) => return Err("it must be true or false".to_owned()),
+            (Key::Tls | Key::History, _) => return Err("it must be true or false".to_owned()),
             (_, Value::Truth(_) | Value::Other) => {
                 return Err("it must be a text in quotes".to_owned());
             }
@@ -120,7 +137,7 @@ impl Draft {
 
     /// What the source says, or which parts contradict each other.
     pub(super) fn finish(self) -> Result<Layer, &'static str> {
-        let Self { server, name, password_file, tls, ca, pin } = self;
+        let Self { server, name, password_file, tls, ca, pin, history } = self;
         let anchor = match (ca, pin) {
             (Some(_), Some(_)) => return Err("ca and pin cannot both hold; choose one"),
             (Some(ca), None) => Some(Anchor::Authorities(ca)),
@@ -140,7 +157,7 @@ impl Draft {
             (None, None) if !is_asked_by_address => None,
             (_, None) => Some(Wish::Tls),
         };
-        Ok(Layer { server, name, password_file, security })
+        Ok(Layer { server, name, password_file, security, history })
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) struct Layer {
     pub(super) name: Option<String>,
     pub(super) password_file: Option<PathBuf>,
     pub(super) security: Option<Wish>,
+    pub(super) history: Option<bool>,
 }
 
 impl Layer {
@@ -57,6 +58,7 @@ impl Layer {
             server: self.server.or(below.server),
             name: self.name.or(below.name),
             password_file: self.password_file.or(password_file_below),
+            history: self.history.or(below.history),
             security: match (self.security, below.security) {
                 // Asking for TLS once more does not change whom it trusts.
                 (Some(Wish::Tls), below @ Some(Wish::Trusting(_))) => below,

@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) security: Security,
     pub(crate) name: Option<String>,
     pub(crate) password_file: Option<PathBuf>,
+    /// Where the lines that are typed are kept between runs, if they are.
+    pub(crate) history: Option<PathBuf>,
 }
 
 impl Settings {
@@ -57,11 +59,12 @@ impl Settings {
             DefaultsFile::This(path) => file::load(client, Some(&path), environment)?,
         };
         let said = said.over(environment.layer(client)?.over(defaults));
-        let Layer { server, name, password_file, security } = said;
+        let Layer { server, name, password_file, security, history } = said;
         let security = security.map_or(Security::Plain, Security::from);
         let server = server.unwrap_or_else(|| GivenServer::of_host(HOST_DEFAULT));
         let server = server.address(client.port(&security));
-        Ok(Self { server, security, name, password_file })
+        let history = environment.history_file(client).filter(|_| history != Some(false));
+        Ok(Self { server, security, name, password_file, history })
     }
 }
 

@@ -26,6 +26,7 @@ impl Case {
             name: None,
             password_file: None,
             timeout: std::time::Duration::from_secs(1),
+            no_history: false,
             tls: TlsArguments::default(),
             defaults: DefaultsArguments::default(),
         };

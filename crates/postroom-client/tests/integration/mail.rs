@@ -17,6 +17,7 @@ pub(crate) fn arguments(server: &ServerAddress) -> MailArguments {
         name: None,
         password_file: None,
         timeout: Duration::from_secs(20),
+        no_history: false,
         tls: TlsArguments::default(),
         defaults: DefaultsArguments::default(),
     }

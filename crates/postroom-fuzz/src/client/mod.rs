@@ -66,6 +66,7 @@ fn run_mail(input: &[u8], strict: bool) {
             name: Some("jacky".to_owned()),
             password_file: None,
             timeout: TIMEOUT,
+            no_history: false,
             tls: TlsArguments::default(),
             defaults: DefaultsArguments::default(),
         };
@@ -117,6 +118,7 @@ pub(crate) fn im(input: &[u8]) {
             name: Some("jacky".to_owned()),
             password_file: Some(password_file()),
             timeout: TIMEOUT,
+            no_history: false,
             tls: TlsArguments::default(),
             defaults: DefaultsArguments::default(),
         };
@@ -131,6 +133,7 @@ pub(crate) fn chat(input: &[u8]) {
             name: Some("jacky".to_owned()),
             password_file: None,
             timeout: TIMEOUT,
+            no_history: false,
             tls: TlsArguments::default(),
             defaults: DefaultsArguments::default(),
         };

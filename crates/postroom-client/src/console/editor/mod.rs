@@ -1,14 +1,10 @@
-//! The line that is being typed, and the lines typed before it.
-
-use std::collections::VecDeque;
+//! The line that is being typed.
 
 use unicode_width::UnicodeWidthChar as _;
 
 use super::completion::Completer;
+use super::history::History;
 use super::keys::Key;
-
-/// Lines in the history.
-const HISTORY_LINES_MAX: usize = 100;
 
 /// Bytes that can be typed: more than can be sent, so that a pasted text that is
 /// too long can be shortened.
@@ -42,7 +38,8 @@ pub(crate) struct LineEditor {
     text: String,
     /// Bytes before the cursor, at a character boundary.
     cursor: usize,
-    history: VecDeque<String>,
+    /// The lines typed before.
+    pub(super) history: History,
     /// The line of the history that is shown, if any, ...
     recalled: Option<usize>,
     /// ... and the line that was typed before.
@@ -236,12 +233,13 @@ impl LineEditor {
     /// Shows the latest line before this one that contains the query.
     fn search_before(&mut self, before: usize) {
         let Some(search) = &mut self.search else { return };
-        let mut lines = self.history.iter().enumerate().take(before).rev();
+        let mut lines =
+            (0..before).rev().filter_map(|index| Some((index, self.history.line(index)?)));
         let found = lines.find_map(|(index, line)| Some((index, line.find(&search.query)?)));
         search.has_failed = found.is_none() && !search.query.is_empty();
         if let Some((index, at)) = found.filter(|_| !search.query.is_empty()) {
             search.found = Some(index);
-            self.text.clone_from(&self.history[index]);
+            self.text = self.history.line(index).unwrap_or_default().to_owned();
             self.cursor = at;
         }
     }
@@ -255,12 +253,8 @@ impl LineEditor {
         let line = std::mem::take(&mut self.text);
         self.cursor = 0;
         self.recalled = None;
-        let is_kept = !self.is_secret && !line.is_empty() && self.history.back() != Some(&line);
-        if is_kept {
-            if self.history.len() == HISTORY_LINES_MAX {
-                self.history.pop_front();
-            }
-            self.history.push_back(line.clone());
+        if !self.is_secret {
+            self.history.remember(&line);
         }
         line
     }
@@ -272,12 +266,12 @@ impl LineEditor {
             self.draft.clone_from(&self.text);
         }
         self.recalled = Some(index);
-        self.show(self.history[index].clone());
+        self.show(self.history.line(index).unwrap_or_default().to_owned());
     }
 
     fn recall_later(&mut self) {
         let Some(index) = self.recalled else { return };
-        if let Some(line) = self.history.get(index + 1).cloned() {
+        if let Some(line) = self.history.line(index + 1).map(str::to_owned) {
             self.recalled = Some(index + 1);
             self.show(line);
         } else {

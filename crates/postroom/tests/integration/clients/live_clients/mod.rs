@@ -4,6 +4,7 @@
 mod dumb;
 mod editing;
 mod endings;
+mod history;
 mod logins;
 mod mail;
 mod together;
