@@ -166,6 +166,10 @@ pub struct ImArguments {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
 
+    /// End when the connection is lost, as without a terminal, instead of connecting again
+    #[arg(long)]
+    pub no_reconnect: bool,
+
     /// Keep no typed lines for the next time
     #[arg(long)]
     pub no_history: bool,
@@ -201,6 +205,10 @@ pub struct ChatArguments {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub timeout: Duration,
 
+    /// End when the connection is lost, as without a terminal, instead of connecting again
+    #[arg(long)]
+    pub no_reconnect: bool,
+
     /// Keep no typed lines for the next time
     #[arg(long)]
     pub no_history: bool,
@@ -217,6 +225,9 @@ pub struct ChatArguments {
 /// Post a text to the board, or fetch the latest
 #[derive(Args, Clone, Debug)]
 #[command(after_help = status::HELP)]
+#[command(
+    override_usage = "postroom board [OPTIONS] <--upload|--download> [ADDRESS [PORT]] [MESSAGE|#TAG]"
+)]
 #[command(group = ArgGroup::new("direction").args(["upload", "download"]).required(true))]
 pub struct BoardArguments {
     /// Upload: MESSAGE becomes the latest text
@@ -283,6 +294,7 @@ pub struct ServerArguments {
 
 /// Which file of defaults to use
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Defaults")]
 pub struct DefaultsArguments {
     /// File of defaults, in place of ~/.config/postroom/client.toml
     #[arg(long, value_name = "FILE", conflicts_with = "no_config")]

@@ -14,8 +14,10 @@ use rustix::event::PollFlags;
 
 use crate::line_splitter::{LineSplitter, NextLine};
 use crate::settings::Settings;
-use crate::signals::Signals;
+use crate::signals::Wait;
 use crate::transport::{Received, Transport};
+
+pub(crate) use crate::transport::DEAD_AFTER;
 use crate::trust::Trust;
 use crate::{ANSWER_BYTES_MAX, ClientError, Deviation, ServerAddress};
 
@@ -45,6 +47,13 @@ impl Resolved {
     }
 }
 
+impl Resolved {
+    /// The server's address.
+    pub(crate) fn server(&self) -> &ServerAddress {
+        &self.server
+    }
+}
+
 /// A stream of lines in each direction.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -63,10 +72,10 @@ impl Connection {
         resolved: Resolved,
         protocol: &'static str,
         timeout: Duration,
-        signals: &Signals,
+        wait: &mut dyn Wait,
     ) -> Result<Self, ClientError> {
         let Resolved { server, addresses, trust } = resolved;
-        match Transport::connect(&addresses, trust.as_ref(), timeout, signals) {
+        match Transport::connect(&addresses, trust.as_ref(), timeout, wait) {
             Ok(transport) => Ok(Self::over(transport, server, protocol, timeout)),
             Err(error) => Err(ClientError::connection(&server, timeout, error)),
         }

@@ -21,7 +21,7 @@ pub enum ClientError {
     Settings(#[from] SettingsError),
     /// Nothing says as whom a script sends or reads.
     #[error(
-        "nobody is named to log in as; use --as NAME, or set name in ~/.config/postroom/client.toml"
+        "there is no name to log in as; use --as NAME, or set name in ~/.config/postroom/client.toml"
     )]
     NameMissing,
     /// The host name has no address.
@@ -402,6 +402,46 @@ impl ClientError {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe => Self::Dropped { server },
             _ => Self::Connection { server, source },
+        }
+    }
+}
+
+impl ClientError {
+    /// Whether it may go well later, with the same name and password, where it has gone well
+    /// before.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. }
+                | Self::TimedOut { .. }
+                | Self::Dropped { .. }
+                | Self::Unanswered { .. }
+                | Self::Gone { .. }
+                | Self::Stopped { .. }
+                | Self::AlreadyLoggedIn { .. }
+                | Self::NameRefused { .. }
+                | Self::NotDialledBack { .. }
+                | Self::Connection { .. }
+                | Self::Tls { failure: TlsFailure::EndedEarly, .. }
+        )
+    }
+
+    /// What happened, without the advice for a person who has to connect again.
+    pub(crate) fn in_short(&self) -> String {
+        match self {
+            Self::Refused { server } => format!("{server} refuses connections"),
+            Self::TimedOut { server, .. } => format!("{server} does not answer"),
+            Self::Stopped { server } => format!("{server} is stopping"),
+            Self::Dropped { server } | Self::Unanswered { server, .. } | Self::Gone { server } => {
+                format!("{server} has ended the connection")
+            }
+            Self::AlreadyLoggedIn { name, .. } => {
+                format!("{name} is still logged in, perhaps over the lost connection")
+            }
+            Self::NotDialledBack { server, .. } => {
+                format!("{server} cannot connect back to this computer")
+            }
+            other => other.to_string(),
         }
     }
 }

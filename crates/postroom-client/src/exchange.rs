@@ -34,7 +34,7 @@ impl Exchange {
         timeout: Duration,
         signals: Signals,
     ) -> Result<Self, ClientError> {
-        let connection = Connection::open(resolved, protocol, timeout, &signals)?;
+        let connection = Connection::open(resolved, protocol, timeout, &mut &signals)?;
         Ok(Self { connection, timeout, deadline: Instant::now() + timeout, signals })
     }
 
@@ -136,7 +136,7 @@ impl Exchange {
     fn wait(&self, receiving: bool) -> Result<(), ClientError> {
         self.connection
             .transport
-            .wait(receiving, self.deadline, &self.signals)
+            .wait(receiving, self.deadline, &mut &self.signals)
             .map_err(|error| self.failure(error))
     }
 

@@ -18,7 +18,8 @@
 //!
 //! `im` and `chat` wait for both sides at once (`live`): for lines of the server,
 //! and for those of a person or a script at a `console`. A `live::Session` is the
-//! state machine of both, to which each adds its protocol.
+//! state machine of both, to which each adds its protocol. At a terminal it survives the end
+//! of its connection (`live::returning`), and the console keeps what is typed in a file.
 
 // One pattern for modules: a module with parts is `name/mod.rs`.
 #![deny(clippy::self_named_module_files)]

@@ -13,6 +13,32 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+/// Waits for a file, and for whatever else a client looks after meanwhile.
+pub(crate) trait Wait {
+    /// Waits until `watched` is ready for one of `events`.
+    ///
+    /// Fails with `TimedOut` when `deadline` passes, and with `Interrupted` when the client is
+    /// to end.
+    fn wait(
+        &mut self,
+        watched: BorrowedFd<'_>,
+        events: PollFlags,
+        deadline: Option<Instant>,
+    ) -> io::Result<()>;
+}
+
+/// Looks after signals alone.
+impl Wait for &Signals {
+    fn wait(
+        &mut self,
+        watched: BorrowedFd<'_>,
+        events: PollFlags,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        Signals::wait(self, watched, events, deadline)
+    }
+}
+
 /// Watches for some signals; the default watches for none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Signals {
@@ -72,6 +98,15 @@ impl Signals {
         watched: impl IntoIterator<Item = (BorrowedFd<'a>, PollFlags)>,
         deadline: Option<Instant>,
     ) -> io::Result<()> {
+        self.wait_for_each(watched, deadline).map(drop)
+    }
+
+    /// Does the same, and returns of each whether it is ready.
+    pub(crate) fn wait_for_each<'a>(
+        &self,
+        watched: impl IntoIterator<Item = (BorrowedFd<'a>, PollFlags)>,
+        deadline: Option<Instant>,
+    ) -> io::Result<Vec<bool>> {
         let as_polled = |(fd, events)| PollFd::from_borrowed_fd(fd, events);
         // The signals are first, so that they are easy to find below.
         let wake = self.watched().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN));
@@ -85,7 +120,10 @@ impl Signals {
                 Ok(_) if has_wake && !polled[0].revents().is_empty() => {
                     return Err(io::ErrorKind::Interrupted.into());
                 }
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    let ready = polled.iter().skip(usize::from(has_wake));
+                    return Ok(ready.map(|polled| !polled.revents().is_empty()).collect());
+                }
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
             }

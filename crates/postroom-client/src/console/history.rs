@@ -78,7 +78,7 @@ impl History {
 
 /// Whether a line may be a command with a password of any of the protocols, spelled
 /// wrongly perhaps: a message that only looks like one costs nothing but its place here.
-fn may_hold_password(line: &str) -> bool {
+pub(crate) fn may_hold_password(line: &str) -> bool {
     let word = line.split_whitespace().next().unwrap_or_default();
     let word = word.trim_start_matches(['/', '\\', '-']).to_lowercase();
     ["pass", "psw", "pwd", "login"].iter().any(|beginning| word.starts_with(beginning))

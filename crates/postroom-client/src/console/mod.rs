@@ -30,6 +30,7 @@ use crate::typed::Typed;
 
 pub(crate) use completion::{CommandHelp, Completer, Operand};
 pub(crate) use dumb::DumbConsole;
+pub(crate) use history::may_hold_password;
 pub(crate) use plain::PlainConsole;
 pub(crate) use terminal::TerminalConsole;
 
@@ -83,6 +84,11 @@ pub(crate) trait Console {
 
     /// Changes the prompt; without one, what is typed waits and is not shown.
     fn ask(&mut self, prompt: Option<Prompt>) -> Result<(), ClientError>;
+
+    /// Offers a line that was typed to be edited again, unless another one was begun.
+    fn restore(&mut self, _line: &str) -> Result<(), ClientError> {
+        Ok(())
+    }
 
     /// Shows a line. It is written and flushed when this returns.
     fn say(&mut self, line: &str) -> Result<(), ClientError>;

@@ -376,6 +376,13 @@ impl Console for TerminalConsole {
         })
     }
 
+    fn restore(&mut self, line: &str) -> Result<(), ClientError> {
+        if self.editor.text().is_empty() {
+            self.editor.restore(line);
+        }
+        self.update(Drawing::erase)
+    }
+
     fn completer(&mut self) -> Option<&mut Completer> {
         Some(&mut self.editor.completer)
     }

@@ -16,7 +16,7 @@ impl Session<'_, Im> {
         if let Some(password) = self.password.clone() {
             return self.log_in(login, &password);
         }
-        if !self.live.console.is_interactive() {
+        if !self.can_ask() {
             return Err(ClientError::PasswordMissing { name: login.name });
         }
         self.ask_password(login, "Password: ")
@@ -25,7 +25,7 @@ impl Session<'_, Im> {
     pub(super) fn log_in(&mut self, login: Login, password: &Password) -> Result<(), ClientError> {
         if password.as_bytes().contains(&b' ') {
             let error = ClientError::PasswordSpace { name: login.name.clone() };
-            if !self.live.console.is_interactive() {
+            if !self.can_ask() {
                 return Err(error);
             }
             self.live.console.say(&error.to_string())?;
@@ -35,7 +35,8 @@ impl Session<'_, Im> {
         let line = [b"/login ", name, b" ", password.as_bytes()].concat();
         self.state = State::Awaiting(Awaited::Login(login));
         self.live.await_answer(Duration::ZERO);
-        self.live.console.ask(None)?;
+        self.tried = Some(password.clone());
+        self.hush()?;
         self.live.connection.send(&line)
     }
 
@@ -44,7 +45,7 @@ impl Session<'_, Im> {
     pub(super) fn already_logged_in(&mut self, name: Name) -> Result<(), ClientError> {
         let server = self.live.connection.server().clone();
         let error = ClientError::AlreadyLoggedIn { server, name };
-        if !self.live.console.is_interactive() {
+        if !self.can_ask() {
             return Err(error);
         }
         self.live.console.say(&error.to_string())?;
@@ -68,7 +69,9 @@ impl Session<'_, Im> {
         });
         let (dial_back, port) = listening.map_err(|source| self.cannot_listen(source))?;
         self.protocol.name = Some(name.clone());
-        self.live.console.say(&format!("Logged in as {name}."))?;
+        if !self.is_returning() {
+            self.live.console.say(&format!("Logged in as {name}."))?;
+        }
         self.state = State::Awaiting(Awaited::DialBack(dial_back));
         self.live.await_answer(Duration::ZERO);
         self.live.connection.send(format!("/port {port}").as_bytes())

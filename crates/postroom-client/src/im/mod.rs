@@ -10,7 +10,7 @@ mod login;
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postroom_model::{Name, Password};
 use rustix::event::PollFlags;
@@ -90,6 +90,9 @@ impl Protocol for Im {
     const COMMANDS: &'static [CommandHelp] = &COMMANDS;
     const HELP: Option<&'static str> = None;
     const LEAVE: &'static [u8] = b"/exit";
+    // Only its answer settles a message.
+    const SETTLED_AFTER: Duration = Duration::MAX;
+    const LEAVE_WORD: &'static str = "/exit";
     type Awaited = Awaited;
 
     fn start(session: &mut Session<'_, Self>) -> Result<(), ClientError> {
@@ -126,6 +129,18 @@ impl Protocol for Im {
             }
             _ => session.live.connection.gone(),
         }
+    }
+
+    fn leaves(line: &str) -> bool {
+        matches!(Command::parse(line), Ok(Command::Exit))
+    }
+
+    fn lost(session: &mut Session<'_, Self>) {
+        session.protocol.pushes = None;
+    }
+
+    fn returned(_session: &mut Session<'_, Self>) -> Result<(), ClientError> {
+        Ok(())
     }
 
     fn watched<'s>(&'s self, state: &'s State<Awaited>) -> Vec<(BorrowedFd<'s>, PollFlags)> {
@@ -213,6 +228,7 @@ impl Session<'_, Im> {
         let shown = answer.in_words(asked, self.live.console.colours());
         let shown = shown.ok_or_else(|| self.unexpected(line))?;
         self.state = State::Here;
+        self.doubt.answered();
         self.live.await_nothing();
         self.live.console.say(&shown)
     }
@@ -230,6 +246,7 @@ impl Session<'_, Im> {
                     if asked == Request::List { Duration::ZERO } else { DELIVERY_WAIT_MAX };
                 self.live.await_answer(longer);
                 self.state = State::Awaiting(Awaited::Answer(asked));
+                self.doubt.sent(line.clone(), Instant::now());
                 self.live.connection.send(line.as_bytes())
             }
             Ok(Command::Help) => self.help(),

@@ -31,7 +31,7 @@ impl<P: Protocol> Session<'_, P> {
     pub(crate) fn take_name(&mut self, word: &str) -> Result<(), ClientError> {
         match parse_name(word.trim()) {
             Ok(name) => P::begin_login(self, Login { name, passwords_refused: 0 }),
-            Err(error) if self.live.console.is_interactive() => {
+            Err(error) if self.can_ask() => {
                 self.live.console.say(&error.to_string())?;
                 self.ask_name()
             }
@@ -77,7 +77,7 @@ impl<P: Protocol> Session<'_, P> {
         error: ClientError,
     ) -> Result<(), ClientError> {
         login.passwords_refused += u32::from(with_password);
-        if !self.live.console.is_interactive() || login.passwords_refused == PASSWORDS_MAX {
+        if !self.can_ask() || login.passwords_refused == PASSWORDS_MAX {
             return Err(error);
         }
         self.password = None;

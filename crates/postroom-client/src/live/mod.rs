@@ -1,7 +1,12 @@
 //! What chat's and im's clients share: waiting for the person, the server and
 //! signals at once, the states of a session, and the login.
 
+mod absent;
+mod backoff;
+mod comeback;
+mod doubt;
 mod login;
+mod returning;
 mod session;
 
 use std::io;

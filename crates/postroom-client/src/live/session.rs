@@ -8,6 +8,8 @@ use std::time::Duration;
 use postroom_model::{Name, Password};
 use rustix::event::PollFlags;
 
+use super::comeback::Comeback;
+use super::doubt::Doubt;
 use super::{Flow, Live, Woken};
 use crate::ClientError;
 use crate::connection::{Connection, Resolved};
@@ -27,8 +29,14 @@ pub(crate) trait Protocol: Default {
     /// The line before the commands in the answer to /help.
     const HELP: Option<&'static str>;
 
-    /// The command that ends the session.
+    /// The command that ends the session, as it is sent, ...
     const LEAVE: &'static [u8];
+
+    /// ... and as a person is told of it.
+    const LEAVE_WORD: &'static str;
+
+    /// A line that was sent so long ago has arrived, even if the server has said nothing since.
+    const SETTLED_AFTER: Duration;
 
     /// What the server is to send next.
     type Awaited;
@@ -59,6 +67,15 @@ pub(crate) trait Protocol: Default {
 
     /// The error for a server that has ended the connection.
     fn ended(session: &Session<'_, Self>) -> ClientError;
+
+    /// Whether a typed line asks to leave.
+    fn leaves(line: &str) -> bool;
+
+    /// Forgets what is of a connection that is lost.
+    fn lost(session: &mut Session<'_, Self>);
+
+    /// Restores what the server has forgotten, once the account is logged in again.
+    fn returned(session: &mut Session<'_, Self>) -> Result<(), ClientError>;
 
     /// Handles a deadline that has passed.
     fn late(session: &mut Session<'_, Self>) -> Result<Flow, ClientError> {
@@ -102,6 +119,12 @@ pub(crate) struct Session<'a, P: Protocol> {
     pub(super) name: Option<String>,
     /// From a file, until it was refused.
     pub(crate) password: Option<Password>,
+    /// The password that was sent last.
+    pub(crate) tried: Option<Password>,
+    /// The lines of which it is not known whether they have arrived.
+    pub(crate) doubt: Doubt,
+    /// Set where the session comes back after its connection is lost.
+    pub(super) comeback: Option<Comeback>,
 }
 
 /// ```text
@@ -142,12 +165,17 @@ pub(crate) fn run<P: Protocol>(options: Options) -> Result<(), ClientError> {
     let server = Resolved::new(&options.settings)?;
     // Not before: the resolver cannot be interrupted.
     let signals = Signals::listen_to_all().map_err(ClientError::Input)?;
-    let connection = match open::<P>(server, &options, &signals) {
+    let connection = match open::<P>(server.clone(), &options, &signals) {
         Err(ClientError::Interrupted) => return Ok(()),
         opened => opened?,
     };
+    let reconnects = options.settings.reconnects;
     let mut console = console::standard(options.settings.history.clone())?;
-    Session::<P>::new(&mut *console, connection, signals, options).run()
+    let mut session = Session::<P>::new(&mut *console, connection, signals, options);
+    if reconnects && session.live.console.is_interactive() {
+        session.comeback = Some(Comeback::new(server));
+    }
+    session.run()
 }
 
 /// Does as [`run`] with lines from `input`, which must not be buffered, and
@@ -169,7 +197,7 @@ fn open<P: Protocol>(
     options: &Options,
     signals: &Signals,
 ) -> Result<Connection, ClientError> {
-    Connection::open(server, P::NAME, options.timeout, signals)?.kept_alive()
+    Connection::open(server, P::NAME, options.timeout, &mut &*signals)?.kept_alive()
 }
 
 impl<'a, P: Protocol> Session<'a, P> {
@@ -188,23 +216,32 @@ impl<'a, P: Protocol> Session<'a, P> {
             protocol: P::default(),
             name: options.settings.name,
             password: options.password,
+            tried: None,
+            doubt: Doubt::default(),
+            comeback: None,
         }
     }
 
     fn run(mut self) -> Result<(), ClientError> {
-        P::start(&mut self)?;
+        let mut flow = P::start(&mut self).map(|()| Flow::On);
         loop {
-            if self.turn()? == Flow::Done {
-                return Ok(());
-            }
-            let flow = match self.live.wait(&self.protocol.watched(&self.state))? {
-                Woken::Something => Flow::On,
-                Woken::Interrupted => self.hurry()?,
-                Woken::Late => P::late(&mut self)?,
+            flow = match flow {
+                Ok(Flow::Done) => return Ok(()),
+                Ok(Flow::On) => self.round(),
+                Err(error) => Ok(self.recover(error)?),
             };
-            if flow == Flow::Done {
-                return Ok(());
-            }
+        }
+    }
+
+    /// Does all that can be done without waiting, and waits.
+    fn round(&mut self) -> Result<Flow, ClientError> {
+        if self.turn()? == Flow::Done {
+            return Ok(Flow::Done);
+        }
+        match self.live.wait(&self.protocol.watched(&self.state))? {
+            Woken::Something => Ok(Flow::On),
+            Woken::Interrupted => self.hurry(),
+            Woken::Late => P::late(self),
         }
     }
 
@@ -260,9 +297,7 @@ impl<'a, P: Protocol> Session<'a, P> {
 
     /// Shows what can be typed, without asking the server.
     pub(crate) fn help(&mut self) -> Result<(), ClientError> {
-        let lines = P::HELP.into_iter().map(str::to_owned);
-        let mut lines = lines.chain(P::COMMANDS.iter().map(CommandHelp::line));
-        lines.try_for_each(|line| self.live.console.say(&line))
+        help_lines::<P>().iter().try_for_each(|line| self.live.console.say(line))
     }
 
     /// The server has let the name in: commands may be typed.
@@ -270,12 +305,30 @@ impl<'a, P: Protocol> Session<'a, P> {
         self.state = State::Here;
         self.live.await_nothing();
         let prompt = format!("{name}@{}> ", self.live.connection.server());
-        self.live.console.ask(Some(Prompt::standing(prompt)))
+        let was_away = self.arrive(name);
+        self.live.console.ask(Some(Prompt::standing(prompt)))?;
+        if was_away {
+            let said = "Connected again; what was said meanwhile is not shown.";
+            self.live.console.say(said)?;
+            P::returned(self)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the server is to say farewell.
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.state, State::Leaving)
+    }
+
+    /// Shows no prompt while the server is to answer; while it is to let the account in
+    /// again, the line that is being typed stays.
+    pub(crate) fn hush(&mut self) -> Result<(), ClientError> {
+        if self.is_returning() { Ok(()) } else { self.live.console.ask(None) }
     }
 
     /// Asks the server to end the session.
     pub(crate) fn leave(&mut self) -> Result<(), ClientError> {
-        if !matches!(self.state, State::Leaving) {
+        if !self.is_leaving() {
             self.live.connection.send(P::LEAVE)?;
         }
         self.state = State::Leaving;
@@ -283,4 +336,10 @@ impl<'a, P: Protocol> Session<'a, P> {
         // Last: a terminal that has been closed fails.
         self.live.console.ask(None)
     }
+}
+
+/// What can be typed.
+pub(super) fn help_lines<P: Protocol>() -> Vec<String> {
+    let lines = P::HELP.into_iter().map(str::to_owned);
+    lines.chain(P::COMMANDS.iter().map(CommandHelp::line)).collect()
 }

@@ -82,7 +82,9 @@ impl ImArguments {
     pub(crate) fn given(&self) -> Result<Given> {
         let Self { name, password_file, .. } = self;
         let said = draft(self.server.given()?, name.as_ref(), password_file.as_ref());
-        let said = Draft { history: self.no_history.then_some(false), ..said };
+        let history = self.no_history.then_some(false);
+        let reconnect = self.no_reconnect.then_some(false);
+        let said = Draft { history, reconnect, ..said };
         Given::new(said, &self.tls, &self.defaults)
     }
 }
@@ -91,7 +93,9 @@ impl ChatArguments {
     pub(crate) fn given(&self) -> Result<Given> {
         let Self { name, password_file, .. } = self;
         let said = draft(self.server.given()?, name.as_ref(), password_file.as_ref());
-        let said = Draft { history: self.no_history.then_some(false), ..said };
+        let history = self.no_history.then_some(false);
+        let reconnect = self.no_reconnect.then_some(false);
+        let said = Draft { history, reconnect, ..said };
         Given::new(said, &self.tls, &self.defaults)
     }
 }

@@ -18,6 +18,7 @@ pub(super) enum Key {
     Ca,
     Pin,
     History,
+    Reconnect,
 }
 
 /// A value as its source has it.
@@ -47,10 +48,11 @@ pub(super) struct Draft {
     pub(super) ca: Option<PathBuf>,
     pub(super) pin: Option<Fingerprint>,
     pub(super) history: Option<bool>,
+    pub(super) reconnect: Option<bool>,
 }
 
 impl Key {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Server,
         Self::Name,
         Self::PasswordFile,
@@ -58,6 +60,7 @@ impl Key {
         Self::Ca,
         Self::Pin,
         Self::History,
+        Self::Reconnect,
     ];
 
     /// The key as it is written in a file; in capitals it ends the name of its variable.
@@ -70,6 +73,7 @@ impl Key {
             Self::Ca => "ca",
             Self::Pin => "pin",
             Self::History => "history",
+            Self::Reconnect => "reconnect",
         }
     }
 
@@ -84,13 +88,14 @@ impl Key {
             // The board asks for no login.
             Self::Name | Self::PasswordFile => client != "board",
             Self::History => matches!(client, "mail" | "im" | "chat"),
+            Self::Reconnect => matches!(client, "im" | "chat"),
             Self::Server | Self::Tls | Self::Ca | Self::Pin => true,
         }
     }
 
     /// Whether its value is true or false.
     pub(super) fn is_truth(self) -> bool {
-        matches!(self, Self::Tls | Self::History)
+        matches!(self, Self::Tls | Self::History | Self::Reconnect)
     }
 
     /// All keys, for an error.
@@ -112,10 +117,13 @@ impl Draft {
         match (key, value) {
             (Key::Tls, Value::Truth(truth)) => self.tls = Some(truth),
             (Key::History, Value::Truth(truth)) => self.history = Some(truth),
-            (Key::Tls | Key::History, Value::Text("true" | "false")) => {
+            (Key::Reconnect, Value::Truth(truth)) => self.reconnect = Some(truth),
+            (Key::Tls | Key::History | Key::Reconnect, Value::Text("true" | "false")) => {
                 return Err("it must be true or false, without quotes".to_owned());
             }
-            (Key::Tls | Key::History, _) => return Err("it must be true or false".to_owned()),
+            (Key::Tls | Key::History | Key::Reconnect, _) => {
+                return Err("it must be true or false".to_owned());
+            }
             (_, Value::Truth(_) | Value::Other) => {
                 return Err("it must be a text in quotes".to_owned());
             }
@@ -137,7 +145,7 @@ impl Draft {
 
     /// What the source says, or which parts contradict each other.
     pub(super) fn finish(self) -> Result<Layer, &'static str> {
-        let Self { server, name, password_file, tls, ca, pin, history } = self;
+        let Self { server, name, password_file, tls, ca, pin, history, reconnect } = self;
         let anchor = match (ca, pin) {
             (Some(_), Some(_)) => return Err("ca and pin cannot both hold; choose one"),
             (Some(ca), None) => Some(Anchor::Authorities(ca)),
@@ -157,7 +165,7 @@ impl Draft {
             (None, None) if !is_asked_by_address => None,
             (_, None) => Some(Wish::Tls),
         };
-        Ok(Layer { server, name, password_file, security, history })
+        Ok(Layer { server, name, password_file, security, history, reconnect })
     }
 }
 

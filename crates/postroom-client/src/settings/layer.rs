@@ -46,6 +46,7 @@ pub(super) struct Layer {
     pub(super) password_file: Option<PathBuf>,
     pub(super) security: Option<Wish>,
     pub(super) history: Option<bool>,
+    pub(super) reconnect: Option<bool>,
 }
 
 impl Layer {
@@ -59,6 +60,7 @@ impl Layer {
             name: self.name.or(below.name),
             password_file: self.password_file.or(password_file_below),
             history: self.history.or(below.history),
+            reconnect: self.reconnect.or(below.reconnect),
             security: match (self.security, below.security) {
                 // Asking for TLS once more does not change whom it trusts.
                 (Some(Wish::Tls), below @ Some(Wish::Trusting(_))) => below,

@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) password_file: Option<PathBuf>,
     /// Where the lines that are typed are kept between runs, if they are.
     pub(crate) history: Option<PathBuf>,
+    /// Whether a person's session connects again once its connection is lost.
+    pub(crate) reconnects: bool,
 }
 
 impl Settings {
@@ -59,12 +61,13 @@ impl Settings {
             DefaultsFile::This(path) => file::load(client, Some(&path), environment)?,
         };
         let said = said.over(environment.layer(client)?.over(defaults));
-        let Layer { server, name, password_file, security, history } = said;
+        let Layer { server, name, password_file, security, history, reconnect } = said;
         let security = security.map_or(Security::Plain, Security::from);
         let server = server.unwrap_or_else(|| GivenServer::of_host(HOST_DEFAULT));
         let server = server.address(client.port(&security));
         let history = environment.history_file(client).filter(|_| history != Some(false));
-        Ok(Self { server, security, name, password_file, history })
+        let reconnects = reconnect.unwrap_or(true);
+        Ok(Self { server, security, name, password_file, history, reconnects })
     }
 }
 

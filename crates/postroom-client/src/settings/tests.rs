@@ -26,6 +26,7 @@ impl Case {
             name: None,
             password_file: None,
             timeout: std::time::Duration::from_secs(1),
+            no_reconnect: false,
             no_history: false,
             tls: TlsArguments::default(),
             defaults: DefaultsArguments::default(),
@@ -263,4 +264,33 @@ fn each_mistake_in_the_environment_and_the_command_line_names_what_is_wrong() {
     let case = Case::new("").given(address("postrooms://h"));
     let complaint = case.given(|arguments| arguments.tls = no_tls).complaint();
     assert!(complaint.starts_with("the command line: postrooms:// asks for TLS"), "{complaint}");
+}
+
+#[test]
+fn history_and_coming_back_are_refused_in_any_source() {
+    let case = Case::new("");
+    let settings = case.chat();
+    let file = case.home.path().join(".local/state/postroom/chat_history");
+    assert_eq!((settings.history, settings.reconnects), (Some(file), true));
+    let elsewhere = Case::new("").with("XDG_STATE_HOME", "/state").chat().history;
+    assert_eq!(elsewhere, Some("/state/postroom/chat_history".into()));
+    let option = |arguments: &mut ChatArguments| {
+        (arguments.no_history, arguments.no_reconnect) = (true, true);
+    };
+    let on = "history = true\nreconnect = true\n";
+    for case in [
+        Case::new("history = false\nreconnect = false"),
+        Case::new(&format!("{on}[chat]\nhistory = false\nreconnect = false")),
+        Case::new(on)
+            .with("POSTROOM_CLIENT_HISTORY", "false")
+            .with("POSTROOM_CLIENT_RECONNECT", "false"),
+        Case::new(on).given(option),
+    ] {
+        let settings = case.chat();
+        assert_eq!((settings.history, settings.reconnects), (None, false));
+    }
+    for text in ["[send]\nhistory = false", "[mail]\nreconnect = false", "history = 'x'"] {
+        assert!(Case::new(text).try_chat().is_err(), "{text}");
+    }
+    assert!(Case::new("[im]\nhistory = false").chat().history.is_some());
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::signals::{Signals, is_transient};
+use crate::signals::{Wait, is_transient};
 use crate::tls_failure::TlsFailure;
 use crate::trust::Trust;
 use tls::Tls;
@@ -34,7 +34,7 @@ const PROBE_AFTER: Duration = Duration::from_secs(30);
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 
 /// ... and a server whose system has not answered for this long is gone.
-const DEAD_AFTER: Duration = Duration::from_mins(1);
+pub(crate) const DEAD_AFTER: Duration = Duration::from_mins(1);
 
 /// Bytes to and from a server. No call blocks, except [`connect`](Self::connect)
 /// and [`wait`](Self::wait).
@@ -74,24 +74,24 @@ impl Transport {
         addresses: &[SocketAddr],
         trust: Option<&Trust>,
         timeout: Duration,
-        signals: &Signals,
+        wait: &mut dyn Wait,
     ) -> io::Result<Self> {
         let deadline = Instant::now() + timeout;
-        let mut transport = connect::connect(addresses, timeout, signals).map(Self::over)?;
+        let mut transport = connect::connect(addresses, timeout, wait).map(Self::over)?;
         if let Some(trust) = trust {
             transport.tls = Some(Box::new(Tls::new(trust)?));
-            transport.shake_hands(deadline, signals)?;
+            transport.shake_hands(deadline, wait)?;
         }
         Ok(transport)
     }
 
-    fn shake_hands(&mut self, deadline: Instant, signals: &Signals) -> io::Result<()> {
+    fn shake_hands(&mut self, deadline: Instant, wait: &mut dyn Wait) -> io::Result<()> {
         loop {
             self.flush()?;
             if !self.tls.as_ref().is_some_and(|tls| tls.is_shaking_hands()) {
                 return Ok(());
             }
-            self.wait(true, deadline, signals)?;
+            self.wait(true, deadline, wait)?;
             if let Some(tls) = &mut self.tls {
                 tls.shake_hands(&mut self.stream)?;
             }
@@ -190,12 +190,13 @@ impl Transport {
         &self,
         receiving: bool,
         deadline: Instant,
-        signals: &Signals,
+        wait: &mut dyn Wait,
     ) -> io::Result<()> {
         if Instant::now() >= deadline {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        signals.wait_for_any([self.watched(receiving)], Some(deadline))
+        let (watched, events) = self.watched(receiving);
+        wait.wait(watched, events, Some(deadline))
     }
 
     /// From now on dropping the transport ends the connection with a FIN.

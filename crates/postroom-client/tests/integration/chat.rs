@@ -18,6 +18,7 @@ fn arguments(server: &ServerAddress) -> ChatArguments {
         name: Some("john".to_owned()),
         password_file: None,
         timeout: Duration::from_secs(20),
+        no_reconnect: false,
         no_history: false,
         tls: TlsArguments::default(),
         defaults: DefaultsArguments::default(),

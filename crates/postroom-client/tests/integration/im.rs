@@ -22,6 +22,7 @@ fn arguments(server: &ServerAddress) -> (NamedTempFile, ImArguments) {
         name: Some("jacky".to_owned()),
         password_file: Some(file.path().into()),
         timeout: Duration::from_secs(20),
+        no_reconnect: false,
         no_history: false,
         tls: TlsArguments::default(),
         defaults: DefaultsArguments::default(),

@@ -133,6 +133,12 @@ impl LineEditor {
         }
     }
 
+    /// Puts a line in the place of what was typed.
+    pub(crate) fn restore(&mut self, line: &str) {
+        self.clear();
+        self.show(line.to_owned());
+    }
+
     /// Drops what was typed.
     pub(crate) fn clear(&mut self) {
         self.text.clear();

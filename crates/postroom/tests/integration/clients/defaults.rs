@@ -106,7 +106,7 @@ fn every_client_runs_without_options_once_the_file_says_all() {
     assert!(said.contains("bob needs a password to log in"), "{said}");
     // The file is not asked.
     let said = user.refused(&["read", "--no-config"], 64);
-    assert!(said.contains("nobody is named to log in as; use --as NAME"), "{said}");
+    assert!(said.contains("there is no name to log in as; use --as NAME"), "{said}");
     let unreadable = user.path(".config/postroom/secret");
     std::fs::remove_file(&unreadable).unwrap();
     let said = user.refused(&["chat"], 66);

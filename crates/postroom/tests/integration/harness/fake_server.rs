@@ -15,6 +15,11 @@ impl FakeServer {
         Self(TcpListener::bind("127.0.0.1:0").unwrap())
     }
 
+    /// Listens at this address.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self(TcpListener::bind(address).unwrap())
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.0.local_addr().unwrap()
     }

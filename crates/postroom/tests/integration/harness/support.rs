@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
@@ -37,6 +37,21 @@ pub(crate) fn without_user(command: &mut Command) -> &mut Command {
         command.env_remove(variable);
     }
     command
+}
+
+/// A loopback address at which nothing listens, and which the system gives to nobody who asks
+/// for any: it stays free while a server is stopped.
+pub(crate) fn lasting_address() -> SocketAddr {
+    static TAKEN: AtomicUsize = AtomicUsize::new(0);
+    let first = std::process::id();
+    loop {
+        let number = u32::try_from(TAKEN.fetch_add(1, Ordering::Relaxed)).unwrap();
+        // Linux gives out the ports from 32,768 on.
+        let port = u16::try_from(20_000 + (first + 7 * number) % 12_000).unwrap();
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().unwrap();
+        }
+    }
 }
 
 /// Fails, with the package to install, if a program is missing.

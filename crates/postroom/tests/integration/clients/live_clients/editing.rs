@@ -128,7 +128,8 @@ fn no_color_takes_nothing_but_the_colours() {
     terminal.wait_for_rows(&["mary: hi", &half]);
     terminal.type_keys(" a line\r");
     peer.expect("/all half a line");
-    peer.say("Server has been closed by host\n");
+    terminal.type_keys("/quit\r");
+    answer_quit(&mut peer);
     let (_, written) = terminal.end();
     assert!(written.contains("mary: hi") && !written.contains("m\u{1b}[0m"), "{written:?}");
 }

@@ -6,7 +6,10 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use super::{ChatTerminal, ImTerminal, answer_exit, answer_quit, chat_arguments, im_arguments};
+use super::{
+    ChatTerminal, ImTerminal, answer_exit, answer_quit, chat_arguments, chat_that_stays_away,
+    im_arguments, im_that_stays_away,
+};
 use crate::harness::support::{program, run_program, without_user};
 use crate::harness::terminal::Terminal;
 
@@ -19,7 +22,7 @@ fn complaint(written: &str) -> &str {
 
 #[test]
 fn the_end_of_the_server_is_reported_at_once() {
-    let ImTerminal { mut terminal, commands, pushes, prompt } = ImTerminal::start();
+    let ImTerminal { mut terminal, commands, pushes, prompt } = im_that_stays_away();
     terminal.type_keys("half a li");
     terminal.wait_for(&format!("{prompt}half a li"));
     drop((commands, pushes));
@@ -29,7 +32,7 @@ fn the_end_of_the_server_is_reported_at_once() {
     assert_eq!(status.code(), Some(75));
     complaint(&written);
 
-    let ChatTerminal { mut terminal, peer, .. } = ChatTerminal::start();
+    let ChatTerminal { mut terminal, peer, .. } = chat_that_stays_away();
     drop(peer);
     terminal.wait_for_words("has ended the connection");
     assert!(terminal.is_as_usual());
@@ -40,7 +43,7 @@ fn the_end_of_the_server_is_reported_at_once() {
 
 #[test]
 fn a_server_that_stops_says_so() {
-    let ImTerminal { terminal, mut pushes, commands: _kept, .. } = ImTerminal::start();
+    let ImTerminal { terminal, mut pushes, commands: _kept, .. } = im_that_stays_away();
     pushes.say("/forceQuit\n");
     let (status, written) = terminal.end();
     assert_eq!(status.code(), Some(75));
@@ -49,7 +52,7 @@ fn a_server_that_stops_says_so() {
         "{written:?}"
     );
 
-    let ChatTerminal { terminal, mut peer, .. } = ChatTerminal::start();
+    let ChatTerminal { terminal, mut peer, .. } = chat_that_stays_away();
     peer.say("Server has been closed by host\n");
     let (status, written) = terminal.end();
     assert_eq!(status.code(), Some(75));

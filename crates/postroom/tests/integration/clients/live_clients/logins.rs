@@ -1,8 +1,8 @@
 //! Names and passwords asked for at a terminal.
 
 use super::{
-    AGAIN, GREETING, answer_exit, chat_arguments, client_arguments, expect_password, im_arguments,
-    let_in, log_in_to_mail,
+    AGAIN, GREETING, answer_exit, answer_quit, chat_arguments, client_arguments, expect_password,
+    im_arguments, let_in, log_in_to_mail,
 };
 use crate::harness::fake_server::FakeServer;
 use crate::harness::terminal::Terminal;
@@ -60,7 +60,8 @@ fn chat_asks_for_a_password_where_a_name_is_taken() {
     peer.expect("/setname jim");
     peer.say("Username accepted\n");
     terminal.wait_for(&format!("jim@{}> ", server.address()));
-    peer.say("Server has been closed by host\n");
+    terminal.type_keys("/quit\r");
+    answer_quit(&mut peer);
     let (_, written) = terminal.end();
     assert!(!written.contains("secret"), "{written:?}");
 }

@@ -7,6 +7,7 @@ mod endings;
 mod history;
 mod logins;
 mod mail;
+mod returning;
 mod together;
 mod typing;
 
@@ -81,6 +82,20 @@ impl ChatTerminal {
         terminal.wait_for(&prompt);
         Self { terminal, peer, prompt }
     }
+}
+
+/// A client `im` that ends once its connection is lost.
+fn im_that_stays_away() -> ImTerminal {
+    ImTerminal::at(|address| {
+        Terminal::start(&im_arguments(address, &["--as", "jacky", "--no-reconnect"]))
+    })
+}
+
+/// The same of `chat`.
+fn chat_that_stays_away() -> ChatTerminal {
+    ChatTerminal::at(|arguments| {
+        Terminal::start(&[arguments, &["--no-reconnect".to_owned()]].concat())
+    })
 }
 
 /// The client `mail` at a terminal of this kind, once it has sent the name bob.

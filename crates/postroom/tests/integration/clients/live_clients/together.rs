@@ -17,7 +17,7 @@ fn server() -> (TempDir, Server) {
 
 fn log_in(server: &Server, name: &str, password: &str) -> (Terminal, String) {
     let address = server.address("im");
-    let mut terminal = Terminal::start(&im_arguments(address, &["--as", name]));
+    let mut terminal = Terminal::start(&im_arguments(address, &["--as", name, "--no-reconnect"]));
     terminal.answer("Password: ", password);
     let prompt = format!("{name}@{address}> ");
     terminal.wait_for(&prompt);
@@ -41,7 +41,7 @@ fn two_people_type_at_the_same_time() {
     jacky.wait_for_rows(&["Delivered to bob.", jackys.trim_end()]);
 
     let address = server.address("chat");
-    let mut mary = Terminal::start(&chat_arguments(address, &["--as", "mary"]));
+    let mut mary = Terminal::start(&chat_arguments(address, &["--as", "mary", "--no-reconnect"]));
     mary.wait_for(&format!("mary@{address}> "));
     mary.type_keys("hello everyone\r");
     bob.wait_for_rows(&["mary (to all): hello everyone", &format!("{bobs}ano")]);
@@ -59,7 +59,7 @@ fn a_server_that_stops_tells_everyone() {
     let (_folder, mut server) = server();
     let (jacky, _) = log_in(&server, "jacky", "12345");
     let address = server.address("chat");
-    let mut mary = Terminal::start(&chat_arguments(address, &["--as", "mary"]));
+    let mut mary = Terminal::start(&chat_arguments(address, &["--as", "mary", "--no-reconnect"]));
     mary.wait_for(&format!("mary@{address}> "));
     assert!(server.stop().success());
     for terminal in [jacky, mary] {
@@ -107,9 +107,9 @@ fn a_login_to_the_room_shows_none_of_the_commands_that_the_client_sends() {
     bob.type_keys("54321\r");
     bob.wait_for(&format!("bob@{address}> "));
 
-    let mut mary = Terminal::start(&chat_arguments(address, &["--as", "mary"]));
+    let mut mary = Terminal::start(&chat_arguments(address, &["--as", "mary", "--no-reconnect"]));
     mary.wait_for(&format!("mary@{address}> "));
-    let mut other = Terminal::start(&chat_arguments(address, &["--as", "mary"]));
+    let mut other = Terminal::start(&chat_arguments(address, &["--as", "mary", "--no-reconnect"]));
     other.wait_for_rows(&["mary is already logged in; choose another name.", "Username:"]);
     for mut terminal in [bob, mary, other] {
         terminal.type_keys("/quit\r");

@@ -1,13 +1,16 @@
 //! The client for `chat`: it shows the server's lines as they arrive and sends
 //! what is typed, to everyone unless it is a command.
 
+mod lines;
+
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use postroom_model::{Name, Password, Safe};
+use postroom_model::{Channel, Password};
 
-use crate::colour::Colours;
+use self::lines::{JOINED, LEFT, announced, author, has_answer, hashtag_in, is_answer, shown};
+use crate::connection::DEAD_AFTER;
 use crate::console::{CommandHelp, Operand};
 use crate::error::Deviation;
 use crate::listener::protocol_of;
@@ -35,6 +38,9 @@ const PRESENT: &str = "That username is taken. Choose another: /setname NAME.";
 /// The server's answer to a password before a name, the order in which this
 /// client sends them.
 const PASSWORD_KEPT: &str = "Now choose your name with /setname NAME.";
+
+/// The server's answer once a password is changed.
+const PASSWORD_CHANGED: &str = "Your password is changed.";
 
 /// The server's farewell to a client that leaves, ...
 const FAREWELL: &str = "You have left the chat";
@@ -109,7 +115,12 @@ fn options(arguments: &ChatArguments, environment: &Environment) -> Result<Optio
 
 /// The protocol `chat`.
 #[derive(Debug, Default)]
-struct Chat;
+struct Chat {
+    /// The hashtags that were joined, in that order.
+    joined: Vec<Channel>,
+    /// The password that the server is to take in place of the present one.
+    new_password: Option<Password>,
+}
 
 /// What the server is to send next.
 #[derive(Debug)]
@@ -147,6 +158,9 @@ impl Protocol for Chat {
     const HELP: Option<&'static str> =
         Some("A line that is not a command goes to everyone. The commands:");
     const LEAVE: &'static [u8] = b"/quit";
+    // Otherwise the system would have ended the connection.
+    const SETTLED_AFTER: Duration = DEAD_AFTER;
+    const LEAVE_WORD: &'static str = "/quit";
     type Awaited = Awaited;
 
     fn start(session: &mut Session<'_, Self>) -> Result<(), ClientError> {
@@ -182,6 +196,10 @@ impl Protocol for Chat {
             _ => match to_send(line) {
                 Ok(sent) => {
                     session.live.learn_hashtags(line);
+                    if let Some(password) = new_password(&sent) {
+                        session.protocol.new_password = Some(password);
+                    }
+                    session.doubt.sent(line.to_owned(), Instant::now());
                     session.live.connection.send(sent.as_bytes())
                 }
                 Err(error) => session.live.refuse(&error),
@@ -200,6 +218,22 @@ impl Protocol for Chat {
             }
             _ => session.live.connection.gone(),
         }
+    }
+
+    fn leaves(line: &str) -> bool {
+        line.trim() == "/quit"
+    }
+
+    fn lost(session: &mut Session<'_, Self>) {
+        session.protocol.new_password = None;
+    }
+
+    /// Joins the hashtags again; the server answers each.
+    fn returned(session: &mut Session<'_, Self>) -> Result<(), ClientError> {
+        let joined = session.protocol.joined.clone();
+        joined.iter().try_for_each(|channel| {
+            session.live.connection.send(format!("/join {channel}").as_bytes())
+        })
     }
 
     /// The deadline of the greeting is not the last.
@@ -221,6 +255,11 @@ impl Session<'_, Chat> {
             let deviation = Deviation::unexpected("a connection", line);
             return Err(self.live.connection.deviation(deviation));
         }
+        self.doubt.heard(Instant::now());
+        if is_answer(line) {
+            self.doubt.answered_first(has_answer);
+        }
+        self.note(line);
         if !self.acts_on(line) {
             self.live.console.say(&shown(line, self.live.console.colours()))?;
             self.learn_from(line);
@@ -243,10 +282,34 @@ impl Session<'_, Chat> {
     /// Whether the client itself does what the line advises, so that the advice
     /// would only puzzle a person.
     fn acts_on(&self, line: &str) -> bool {
-        let State::Awaiting(Awaited::Entry(entry)) = &self.state else { return false };
+        let entry = match &self.state {
+            State::Awaiting(Awaited::Entry(entry)) => entry,
+            State::Awaiting(Awaited::Greeting(_)) => {
+                return self.is_returning() && protocol_of(line) == Some(Chat::NAME);
+            }
+            _ => return false,
+        };
         let is_kept = entry.password_open && line == PASSWORD_KEPT;
-        let is_taken = line.contains(TAKEN) && !line.starts_with(ACCEPTED);
-        is_kept || (is_taken && self.live.console.is_interactive())
+        let is_accepted = line.starts_with(ACCEPTED);
+        let is_taken = line.contains(TAKEN) && !is_accepted;
+        is_kept
+            || (is_taken && self.live.console.is_interactive())
+            || (is_accepted && self.is_returning())
+    }
+
+    /// Notes what is needed to come back as before. Nobody else can write such a line:
+    /// theirs begin with their names.
+    fn note(&mut self, line: &str) {
+        if let Some(channel) = hashtag_in(line, JOINED) {
+            self.protocol.joined.retain(|known| *known != channel);
+            self.protocol.joined.push(channel);
+        } else if let Some(channel) = hashtag_in(line, LEFT) {
+            self.protocol.joined.retain(|known| *known != channel);
+        } else if line == PASSWORD_CHANGED
+            && let Some(password) = self.protocol.new_password.take()
+        {
+            self.change_password(password);
+        }
     }
 
     fn enter_as(&mut self, login: Login, password: Option<&Password>) -> Result<(), ClientError> {
@@ -254,11 +317,12 @@ impl Session<'_, Chat> {
             self.live.connection.send(&[b"/pass ", password.as_bytes()].concat())?;
         }
         self.live.connection.send(format!("/setname {}", login.name).as_bytes())?;
+        self.tried = password.cloned();
         let has_password = password.is_some();
         let entry = Entry { login, with_password: has_password, password_open: has_password };
         self.state = State::Awaiting(Awaited::Entry(entry));
         self.live.await_answer(Duration::ZERO);
-        self.live.console.ask(None)
+        self.hush()
     }
 
     fn entry_answered(&mut self, entry: Entry, line: &str) -> Result<(), ClientError> {
@@ -278,7 +342,14 @@ impl Session<'_, Chat> {
         let Entry { login, with_password, .. } = entry;
         let is_taken = line.contains(TAKEN);
         let (server, name) = (self.live.connection.server().clone(), login.name.clone());
-        if !self.live.console.is_interactive() {
+        if self.is_returning() {
+            return Err(match line {
+                PRESENT => ClientError::AlreadyLoggedIn { server, name },
+                _ if is_taken => ClientError::LoginRefused { server, name, with_password },
+                _ => ClientError::NameRefused { server, name },
+            });
+        }
+        if !self.can_ask() {
             return Err(if is_taken {
                 ClientError::NameTaken { server, name }
             } else {
@@ -319,6 +390,12 @@ impl Session<'_, Chat> {
     }
 }
 
+/// The new password in a command that asks for one.
+fn new_password(sent: &str) -> Option<Password> {
+    let (_, new) = sent.strip_prefix("/passwd ")?.split_once(' ')?;
+    Password::from_bytes(new.as_bytes()).ok()
+}
+
 /// What is sent for a line: a command as it is, anything else as a message to
 /// everyone.
 fn to_send(line: &str) -> Result<String, ClientError> {
@@ -329,39 +406,6 @@ fn to_send(line: &str) -> Result<String, ClientError> {
         return Err(ClientError::LineTooLong);
     }
     Ok(sent)
-}
-
-/// The server's line, safe to show, with the author's name in its colour:
-/// `john: hello`, `john(private): hi`, `john(#tag): text`.
-fn shown(line: &str, colours: Colours) -> String {
-    match author(line) {
-        Some(name) => format!("{}{}", colours.name(name), Safe(&line[name.len()..])),
-        None => Safe(line).to_string(),
-    }
-}
-
-/// The names in a line that announces who has joined or left: `ann, bob and 2 more have
-/// joined, eve has left (4 users active)`.
-fn announced(line: &str) -> impl Iterator<Item = &str> {
-    let list = line.strip_suffix(" active)").and_then(|line| line.rsplit_once(" ("));
-    let parts = list.filter(|_| author(line).is_none()).into_iter();
-    parts
-        .flat_map(|(list, _)| list.split(", "))
-        .flat_map(|part| {
-            let words: Vec<_> = part.split(' ').collect();
-            match words[..] {
-                [name, "and", other, "have", ..] => [Some(name), Some(other)],
-                _ => [words.first().copied(), None],
-            }
-        })
-        .flatten()
-}
-
-/// The author of a line, if it has one.
-fn author(line: &str) -> Option<&str> {
-    line.split_once(": ")
-        .map(|(start, _)| start.split_once('(').map_or(start, |(name, _)| name))
-        .filter(|name| Name::new(name).is_ok())
 }
 
 #[cfg(test)]
@@ -375,34 +419,5 @@ mod tests {
         assert_eq!(to_send(" /cmd").unwrap(), "/all  /cmd");
         assert!(matches!(to_send(&"x".repeat(8_190)), Err(ClientError::LineTooLong)));
         assert!(matches!(to_send("a\0"), Err(ClientError::Text(_))));
-    }
-
-    #[test]
-    fn the_names_of_an_announcement_are_known() {
-        let names = |line| announced(line).collect::<Vec<_>>().join(" ");
-        for (line, expected) in [
-            ("ann has joined (1 user active)", "ann"),
-            ("ann and and have joined (2 users active)", "ann and"),
-            ("ann, bob and cat have left (0 users active)", "ann bob cat"),
-            ("a, b, c, d, e and 12 more have joined, f has left (9 users active)", "a b c d e f"),
-            ("ann and 12 have joined, eve has left (2 users active)", "ann 12 eve"),
-            ("ann: bob has joined (2 users active)", ""),
-            ("(12 posts missed in #rust)", ""),
-        ] {
-            assert_eq!(names(line), expected, "{line}");
-        }
-    }
-
-    #[test]
-    fn the_name_before_a_message_has_its_colour() {
-        let john = Colours::Names.name("john");
-        for rest in [": hello: all", "(private): hi", "(#rust): text"] {
-            assert_eq!(shown(&format!("john{rest}"), Colours::Names), format!("{john}{rest}"));
-        }
-        for line in ["Users in chat:", "User not found: john", "john hello", "", ": x"] {
-            assert_eq!(shown(line, Colours::Names), line);
-        }
-        assert_eq!(shown("john: \u{1b}[2J\u{202e}", Colours::None), "john: ^[[2J");
-        assert_eq!(shown("\u{1b}: x", Colours::Names), "^[: x");
     }
 }
