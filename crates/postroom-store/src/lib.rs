@@ -10,6 +10,7 @@
 //! is ever shown.
 
 mod account;
+mod backup;
 mod call;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
@@ -24,6 +25,7 @@ use thiserror::Error;
 pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
 
 pub use account::{AccountId, AccountSummary, PasswordHash, Standing};
+pub use backup::{Backup, BackupGuard, BackupToken, NotBackedUp};
 pub use call::{
     ACCOUNTS_PAGE, AccountRef, Admits, CHANNELS_PAGE, Call, Key, PasswordOf, SWEPT_MAX,
 };
@@ -109,6 +111,24 @@ pub trait Store {
     ///
     /// The store has set them aside and goes on without them.
     fn take_damaged(&mut self) -> Vec<Damaged>;
+
+    /// Begins a backup: a copy of everything that is stored when the copy is complete, so
+    /// with all that was committed before this call.
+    ///
+    /// Its parts are copied by jobs, as [`continue_backup`](Self::continue_backup) asks
+    /// for; nothing waits for it. There is one at a time, until its guard is dropped.
+    fn begin_backup(&mut self, _token: BackupToken) -> Result<(), NotBackedUp> {
+        Err(NotBackedUp::Unsupported)
+    }
+
+    /// Lets the next job copy a part of the backup, with calls or without. To be called
+    /// while no job is out; the caller decides how often, and so how fast the backup is.
+    fn continue_backup(&mut self) {}
+
+    /// What the backup came to, once it has ended.
+    fn take_backup(&mut self) -> Option<Result<Backup, NotBackedUp>> {
+        None
+    }
 
     /// Runs jobs here until none is left. For programs that wait for the disk.
     fn settle(

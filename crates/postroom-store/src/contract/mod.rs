@@ -9,6 +9,7 @@
 
 mod accounts;
 mod administration;
+mod backup;
 mod blocks;
 mod creation;
 mod deletion;
@@ -105,6 +106,8 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         jobs::a_login_waits_for_the_password_that_is_being_set,
         jobs::a_job_that_never_ran_stored_and_acknowledged_nothing,
         jobs::a_job_whose_result_is_lost_acknowledged_nothing,
+        backup::a_backup_has_what_was_committed_before_it,
+        backup::no_backup_needs_no_job,
     ];
     for test in tests {
         fixture.clear();

@@ -8,6 +8,7 @@
 //! account or channel keep theirs. A test can also make the disk full.
 
 mod accounts;
+mod backup;
 mod books;
 mod channels;
 mod session;
@@ -22,10 +23,11 @@ use std::time::Duration;
 use postroom_model::{Batch, Channel, Committed, Fault, Name, faulty};
 
 use crate::{
-    AccountId, AccountRef, Call, Completion, Damaged, End, Job, JobDone, Lease, Limits, Outcome,
-    Store, StoreFailure, Ticket, Timestamp,
+    AccountId, AccountRef, Backup, BackupToken, Call, Completion, Damaged, End, Job, JobDone,
+    Lease, Limits, NotBackedUp, Outcome, Store, StoreFailure, Ticket, Timestamp,
 };
 
+use backup::Copying;
 use books::Books;
 use session::Session;
 
@@ -85,6 +87,7 @@ impl MemoryDisk {
             last_job: 0,
             completions: Vec::new(),
             promised: HashSet::new(),
+            copying: Copying::default(),
         }
     }
 
@@ -129,6 +132,7 @@ pub struct MemoryStore {
     completions: Vec<Completion>,
     /// Calls that are completed and not carried out.
     promised: HashSet<Ticket>,
+    copying: Copying,
 }
 
 #[derive(Debug)]
@@ -143,6 +147,8 @@ struct UnderWay {
     job: u64,
     now: Timestamp,
     calls: Vec<(Waiting, Fate)>,
+    /// Whether it copies a part of the backup.
+    copies: bool,
 }
 
 /// A group of calls, which the store itself holds.
@@ -327,13 +333,14 @@ impl Store for MemoryStore {
     fn next_job(&mut self, now: Timestamp) -> Option<MemoryJob> {
         let disk = self.disk.clone();
         let calls = self.take_due(&mut disk.0.borrow_mut());
-        if calls.is_empty() {
+        let copies = self.copying.takes_part();
+        if calls.is_empty() && !copies {
             return None;
         }
         self.promise(&calls);
         self.last_job += 1;
         let job = self.last_job;
-        self.under_way.push(UnderWay { job, now, calls });
+        self.under_way.push(UnderWay { job, now, calls, copies });
         Some(MemoryJob(job))
     }
 
@@ -341,7 +348,7 @@ impl Store for MemoryStore {
         let disk = self.disk.clone();
         let disk = &mut *disk.0.borrow_mut();
         let place = self.under_way.iter().position(|group| group.job == done.0);
-        let UnderWay { now, calls, .. } =
+        let UnderWay { now, calls, copies, .. } =
             self.under_way.swap_remove(place.expect("a job finishes once"));
         for (waiting, fate) in calls {
             if self.promised.contains(&waiting.ticket) {
@@ -349,6 +356,9 @@ impl Store for MemoryStore {
                 continue;
             }
             self.end(disk, waiting, fate, now);
+        }
+        if copies {
+            self.copying.copy(disk.is_full, || disk.books.texts());
         }
         Ok(())
     }
@@ -360,6 +370,18 @@ impl Store for MemoryStore {
 
     fn take_damaged(&mut self) -> Vec<Damaged> {
         Vec::new()
+    }
+
+    fn begin_backup(&mut self, token: BackupToken) -> Result<(), NotBackedUp> {
+        self.copying.begin(token)
+    }
+
+    fn continue_backup(&mut self) {
+        self.copying.proceed();
+    }
+
+    fn take_backup(&mut self) -> Option<Result<Backup, NotBackedUp>> {
+        self.copying.take()
     }
 }
 
