@@ -8,6 +8,9 @@
 //! usual length, the store copies the short rest itself, between two commits, after which
 //! SQLite begins the log anew at its start: there its blocks are already allocated, and a
 //! sync costs less than half.
+//!
+//! The thread also writes the copy of a backup to the disk, when there is nothing to copy
+//! of the log.
 
 use std::error::Error;
 use std::fs::{File, OpenOptions};
@@ -21,6 +24,7 @@ use postroom_store::StoreFailure;
 use rusqlite::Connection;
 use rusqlite::wal::CheckpointMode;
 
+use crate::copy_file::CopyFile;
 use crate::disk_space::{self, DiskSpace};
 use crate::error::OpenError;
 use crate::file;
@@ -65,6 +69,15 @@ struct Shared {
     has_thread: AtomicBool,
     /// Pages of the log at which it is to copy them.
     step_pages: AtomicU32,
+    /// The file of a backup that is to be written to the disk. To be set before
+    /// `state` is locked.
+    unsynced: Mutex<Option<Arc<CopyFile>>>,
+}
+
+/// What the thread does next.
+enum Task {
+    CopyLog,
+    Sync(Arc<CopyFile>),
 }
 
 impl Shared {
@@ -91,16 +104,24 @@ impl Shared {
         matches!(*self.lock(), State::Wanted)
     }
 
-    /// Returns whether there will be more to do.
-    fn wait_until_wanted(&self) -> bool {
+    /// Waits for something to do; `None` if there will be nothing more.
+    fn next_task(&self) -> Option<Task> {
         let mut state = self.lock();
         loop {
             match *state {
-                State::Wanted => return true,
-                State::Closed | State::Failed(_) => return false,
-                State::Idle | State::Copied(_) => state = self.wait(state),
+                State::Wanted => return Some(Task::CopyLog),
+                State::Closed | State::Failed(_) => return None,
+                State::Idle | State::Copied(_) => {}
             }
+            if let Some(file) = self.unsynced().take() {
+                return Some(Task::Sync(file));
+            }
+            state = self.wait(state);
         }
+    }
+
+    fn unsynced(&self) -> MutexGuard<'_, Option<Arc<CopyFile>>> {
+        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The checkpointer has copied so many pages.
@@ -157,6 +178,7 @@ pub(crate) fn pair(path: PathBuf, platform: Platform) -> (Checkpoints, Checkpoin
         changed: Condvar::new(),
         has_thread: AtomicBool::new(false),
         step_pages: AtomicU32::new(STEP_PAGES),
+        unsynced: Mutex::new(None),
     });
     let checkpoints = Checkpoints { shared: Arc::clone(&shared), pages_before: 0 };
     (checkpoints, Checkpointer { path, platform, shared, files: None })
@@ -169,6 +191,18 @@ impl Checkpoints {
             State::Failed(cause) => Err(checkpoint_failed(cause.clone())),
             _ => Ok(()),
         }
+    }
+
+    /// Has the thread write a file to the disk, if there is one.
+    pub(crate) fn sync_later(&self, file: &Arc<CopyFile>) {
+        if !self.shared.has_thread.load(Ordering::Relaxed) {
+            return;
+        }
+        file.want_sync();
+        *self.shared.unsynced() = Some(Arc::clone(file));
+        // The thread has seen it, or waits.
+        drop(self.shared.lock());
+        self.shared.changed.notify_all();
     }
 
     /// Does after a commit what the length of the log asks for.
@@ -233,10 +267,15 @@ impl Checkpointer {
         self.shared.has_thread.store(true, Ordering::Relaxed);
         self.guarded(|checkpointer| {
             checkpointer.open()?;
-            while checkpointer.shared.wait_until_wanted() {
-                let begun = Instant::now();
-                checkpointer.copy_log()?;
-                checkpointer.shared.pace(begun.elapsed());
+            while let Some(task) = checkpointer.shared.next_task() {
+                match task {
+                    Task::CopyLog => {
+                        let begun = Instant::now();
+                        checkpointer.copy_log()?;
+                        checkpointer.shared.pace(begun.elapsed());
+                    }
+                    Task::Sync(file) => file.sync(),
+                }
             }
             Ok(())
         })

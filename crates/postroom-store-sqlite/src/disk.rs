@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
 use crate::checkpoint::{self, Checkpointer, Checkpoints};
+use crate::copy_file::{self, CopyFile};
 use crate::disk_space::DiskSpace;
 use crate::error::OpenError;
 use crate::file;
@@ -20,7 +21,7 @@ use crate::schema;
 pub(crate) struct Disk {
     // Before the folder: the file must be closed before its lock is released.
     pub(crate) connection: Connection,
-    space: DiskSpace,
+    pub(crate) space: DiskSpace,
     checkpoints: Checkpoints,
     /// Pages in the write-ahead log after the last commit.
     log_pages: Arc<AtomicU32>,
@@ -34,6 +35,8 @@ impl Disk {
         reserve_bytes: u64,
     ) -> Result<(Self, Checkpointer), OpenError> {
         let path = folder.database();
+        copy_file::remove_left(folder.path())
+            .map_err(|cause| OpenError::Folder { path: folder.path().to_path_buf(), cause })?;
         file::refuse_foreign(&path, schema::APPLICATION_ID)?;
         file::prepare(&path)?;
         let mut connection = schema::connect(folder.platform(), &path)?;
@@ -64,6 +67,11 @@ impl Disk {
     /// Does after a commit what the length of the log asks for.
     pub(crate) fn tend_log(&mut self) -> Result<(), StoreFailure> {
         self.checkpoints.tend(&self.connection, self.log_pages())
+    }
+
+    /// Has the checkpointer's thread write a file to the disk, if there is one.
+    pub(crate) fn sync_later(&self, file: &Arc<CopyFile>) {
+        self.checkpoints.sync_later(file);
     }
 
     pub(crate) fn failure(&self, cause: rusqlite::Error) -> StoreFailure {

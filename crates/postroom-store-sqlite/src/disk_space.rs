@@ -9,8 +9,10 @@ use crate::file;
 use crate::folder::DataFolder;
 use crate::platform::Platform;
 
+/// Bytes of a page of the table file.
+pub(crate) const PAGE_BYTES: u64 = 4_096;
 /// Bytes of a page of the log: a page of the table file and its frame's header.
-const LOG_PAGE_BYTES: u64 = 4_096 + 24;
+const LOG_PAGE_BYTES: u64 = PAGE_BYTES + 24;
 
 /// Asks how much may still be written beyond the reserve, which is kept for reading.
 #[derive(Debug)]
@@ -83,6 +85,11 @@ impl Table {
             _ => Self::default(),
         }
     }
+}
+
+/// The length of the table file, as the latest commit has left it.
+pub(crate) fn table_bytes(connection: &Connection) -> u64 {
+    Table::read(connection).bytes
 }
 
 /// Whether the error that `connection` has just returned says that the disk is

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use postroom_store::{Job, JobDone, StoreFailure};
 
 use crate::allowed::Allowed;
+use crate::backup::{Copying, Ended, Part};
 use crate::damage::is_unreadable;
 use crate::disk::Disk;
 use crate::disk_space::is_full;
@@ -30,11 +31,17 @@ pub struct CommitJobDone {
 /// What travels with a job, and is used for one after the other.
 #[derive(Debug)]
 pub(crate) struct Work {
+    // Before the disk, from whose connection it copies.
+    copying: Option<Copying>,
     pub(crate) disk: Disk,
     pub(crate) group: Group,
     pub(crate) found: Found,
     /// How long the disk took to keep what the group stored.
     pub(crate) sync_time: Option<Duration>,
+    /// What is to be done for a backup.
+    pub(crate) part: Part,
+    /// What a backup came to that has ended.
+    pub(crate) ended: Option<Ended>,
 }
 
 /// Why a group was not committed. Nothing of it is left on disk, except where the job
@@ -62,6 +69,9 @@ impl Job for CommitJob {
     fn run(self) -> CommitJobDone {
         let Self(mut work) = self;
         let result = work.run();
+        if !matches!(result, Err(Setback::Failed(_))) {
+            work.copy_part();
+        }
         CommitJobDone { work, result }
     }
 }
@@ -74,7 +84,15 @@ impl JobDone for CommitJobDone {
 
 impl Work {
     pub(crate) fn new(disk: Disk) -> Self {
-        Self { disk, group: Group::new(), found: Found::default(), sync_time: None }
+        Self {
+            copying: None,
+            disk,
+            group: Group::new(),
+            found: Found::default(),
+            sync_time: None,
+            part: Part::None,
+            ended: None,
+        }
     }
 
     fn run(&mut self) -> Result<(), Setback> {
@@ -92,6 +110,24 @@ impl Work {
         let tended = self.disk.tend_log();
         self.sync_time = self.group.operations.write().then(|| begun.elapsed());
         Ok(tended?)
+    }
+
+    /// Does what is to be done for a backup.
+    fn copy_part(&mut self) {
+        self.ended = match std::mem::take(&mut self.part) {
+            Part::None => return,
+            Part::First(token) => match Copying::begin(&self.disk, token) {
+                Ok(copying) => {
+                    self.copying = Some(copying);
+                    None
+                }
+                Err(ended) => Some(ended),
+            },
+            Part::Next => self.copying.as_mut().and_then(|copying| copying.proceed(&self.disk)),
+        };
+        if self.ended.is_some() {
+            self.copying = None;
+        }
     }
 
     /// Returns when the disk was first waited for.

@@ -24,13 +24,16 @@
 //! Of the rest, [`DataFolder`] keeps a second server out; `load` fills the index at
 //! start; `Sweep` and `Channels` know which rows are to be deleted; [`Checkpointer`]
 //! moves the log into the table file on a thread of its caller's, or step by step; `Damages` lists the
-//! records that were set aside, and [`check()`] finds all of them.
+//! records that were set aside, and [`check()`] finds all of them. `backup` copies the store
+//! while it is used.
 
 mod allowed;
+mod backup;
 mod blocks;
 mod channels;
 mod check;
 mod checkpoint;
+mod copy_file;
 mod damage;
 mod disk;
 mod disk_space;

@@ -4,10 +4,11 @@ use std::convert::Infallible;
 
 use postroom_model::{Batch, Channel, Fault, Name, faulty};
 use postroom_store::{
-    AccountId, Call, Completion, Damaged, End, Limits, Outcome, Store, StoreFailure, Ticket,
-    Timestamp,
+    AccountId, Backup, BackupToken, Call, Completion, Damaged, End, Limits, NotBackedUp, Outcome,
+    Store, StoreFailure, Ticket, Timestamp,
 };
 
+use crate::backup::Backups;
 use crate::checkpoint::Checkpointer;
 use crate::disk::Disk;
 use crate::draft::Records;
@@ -42,6 +43,7 @@ pub struct SqliteStore {
     /// Answers that wait for no commit. Empty; keeps its memory.
     answers: Batch<Outcome>,
     completed: Vec<Completion>,
+    backups: Backups,
 }
 
 impl SqliteStore {
@@ -66,6 +68,7 @@ impl SqliteStore {
             waiting: Vec::new(),
             answers: Batch::new(),
             completed: Vec::new(),
+            backups: Backups::default(),
         };
         Ok((store, checkpointer))
     }
@@ -149,10 +152,15 @@ impl Store for SqliteStore {
 
     fn next_job(&mut self, now: Timestamp) -> Option<CommitJob> {
         let is_new = self.work.as_ref()?.group.calls.is_empty();
-        if is_new && self.waiting.is_empty() {
+        let has_calls = !(is_new && self.waiting.is_empty());
+        if !has_calls && !self.backups.is_due() {
             return None;
         }
         let mut work = self.work.take()?;
+        work.part = self.backups.next_part();
+        if !has_calls {
+            return Some(CommitJob(work));
+        }
         if is_new {
             std::mem::swap(&mut work.group.calls, &mut self.waiting);
             self.passwords.group();
@@ -165,6 +173,7 @@ impl Store for SqliteStore {
 
     fn finish(&mut self, done: CommitJobDone) -> Result<(), StoreFailure> {
         let CommitJobDone { mut work, result } = done;
+        self.backups.copied(work.ended.take());
         for Damaged { table, key, what } in work.found.damaged.drain(..) {
             self.index.damages.note(table, key, what);
         }
@@ -197,5 +206,17 @@ impl Store for SqliteStore {
 
     fn take_damaged(&mut self) -> Vec<Damaged> {
         self.index.damages.take()
+    }
+
+    fn begin_backup(&mut self, token: BackupToken) -> Result<(), NotBackedUp> {
+        self.backups.begin(token)
+    }
+
+    fn continue_backup(&mut self) {
+        self.backups.proceed();
+    }
+
+    fn take_backup(&mut self) -> Option<Result<Backup, NotBackedUp>> {
+        self.backups.take()
     }
 }

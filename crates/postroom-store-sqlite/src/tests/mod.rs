@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::file::database as database_file;
 use crate::{CommitJob, CommitJobDone, DataFolder, OpenError, SqliteStore};
 
+mod backup;
 mod blocks;
 mod checks;
 mod damage;
