@@ -71,6 +71,7 @@ mod transaction;
 mod unused;
 mod view;
 
+pub use backup::{BackUpError, back_up};
 pub use check::{Check, Checked, Finding, check};
 pub use checkpoint::Checkpointer;
 pub use error::OpenError;

@@ -61,6 +61,11 @@ impl Reader {
         self.version
     }
 
+    /// The connection, for whoever copies from it.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Whether a server runs, which goes on while this reads.
     pub(crate) fn is_beside_server(&self) -> bool {
         self.locks.is_none()

@@ -9,6 +9,7 @@
 //! and the next part waits for it: so commits never wait behind a long queue of the disk.
 
 mod handle;
+mod offline;
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use crate::disk::Disk;
 use crate::disk_space;
 
 use handle::Handle;
+
+pub use offline::{BackUpError, back_up};
 
 /// Pages that are copied at a time.
 const STEP_PAGES: u16 = 32;
