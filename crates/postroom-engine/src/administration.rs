@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use postroom_model::{Blocked, Channel, Name, SessionKey};
 use postroom_office::{AboutAccounts, AboutChannels, AccountAnswer, AccountRequest, AdminTicket};
 use postroom_protocol::{DropReason, Input};
-use postroom_store::{AccountId, Store};
+use postroom_store::{AccountId, Backup, BackupToken, NotBackedUp, Store};
 
 use crate::connection::{Connection, Phase};
 use crate::listener::ListenerName;
@@ -43,6 +43,8 @@ pub enum AdminRequest {
     },
     /// End sessions.
     Kick(Kick),
+    /// Copy the store. The answer comes when the copy is complete.
+    Backup(BackupToken),
 }
 
 /// Whose sessions end.
@@ -72,6 +74,8 @@ pub enum AdminAnswer {
     },
     /// So many sessions end.
     Kicked(usize),
+    /// The copy of the store, or why there is none.
+    Backup(Result<Backup, NotBackedUp>),
 }
 
 /// How a server is.
@@ -121,6 +125,7 @@ impl<S: Store> Engine<S> {
             AdminRequest::Status => AdminAnswer::Status(self.status()),
             AdminRequest::Sessions { from } => self.session_page(from),
             AdminRequest::Kick(kick) => AdminAnswer::Kicked(self.kick(&kick)),
+            AdminRequest::Backup(token) => return self.begin_backup(ticket, token),
         };
         self.outputs.push_back(Output::Administered(ticket, Box::new(answer)));
     }

@@ -22,6 +22,7 @@ mod administration;
 mod announcing;
 mod asking;
 mod backlog;
+mod backup;
 mod before_login;
 mod connection;
 mod delivery;
@@ -60,6 +61,7 @@ use slab::Slab;
 
 use announcing::Announcing;
 use asking::QueuedSessions;
+use backup::BackupUnderWay;
 use before_login::BeforeLogin;
 use connection::Connection;
 use delivery::Watch;
@@ -81,6 +83,7 @@ use timers::{Deadline, Slot, Timers};
 use turns::Turns;
 
 pub use administration::{AdminAnswer, AdminRequest, Kick, SESSIONS_PAGE, SessionSummary, Status};
+pub use backup::BACKUP_PAUSE;
 pub use connection::{Broken, Cause};
 pub use dial::Dialled;
 pub use input::Read;
@@ -152,6 +155,7 @@ pub struct Engine<S> {
     session_outputs: Option<Box<Outputs>>,
     /// Empty buffers for answers: an idle connection keeps none.
     spare: SpareBuffers,
+    backup: Option<BackupUnderWay>,
 }
 
 /// Something for the driver to do.
@@ -222,6 +226,7 @@ impl<S: Store> Engine<S> {
             unsent: VecDeque::new(),
             session_outputs: None,
             spare: SpareBuffers::default(),
+            backup: None,
         };
         engine.plan_sweep();
         engine
@@ -312,6 +317,7 @@ impl<S: Store> Engine<S> {
     /// when all input of a turn has been taken; `wall` is kept with messages and decides
     /// nothing.
     pub fn next_job(&mut self, wall: Timestamp) -> Option<S::Job> {
+        self.continue_backup();
         self.office.next_job(wall)
     }
 
@@ -321,6 +327,7 @@ impl<S: Store> Engine<S> {
     pub fn finish(&mut self, done: <S::Job as Job>::Done) -> Result<(), StoreFailure> {
         self.office.finish(done)?;
         self.plan_sweep();
+        self.end_backup();
         Ok(())
     }
 
@@ -362,7 +369,8 @@ impl<S: Store> Engine<S> {
     /// When [`time_passed`](Self::time_passed) is to be called at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
         let left_out = self.line_counts.over_at();
-        [self.timers.next(), left_out, self.next_ask()].into_iter().flatten().min()
+        let next = [self.timers.next(), left_out, self.next_ask(), self.next_backup_part()];
+        next.into_iter().flatten().min()
     }
 
     /// What is left to be done when the driver ends: the lines of the log and the

@@ -8,6 +8,7 @@
 
 mod administration;
 mod announcements;
+mod backup;
 mod bounded_map;
 mod calls;
 mod channels;

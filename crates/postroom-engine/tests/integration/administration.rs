@@ -2,10 +2,12 @@
 
 use postroom_engine::{
     AboutAccounts, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest, AdminAnswer,
-    AdminRequest, EngineSettings, Kick, Status,
+    AdminRequest, AdminTicket, BACKUP_PAUSE, EngineSettings, Kick, Status, What,
 };
 use postroom_model::Name;
-use postroom_store::{AccountId, Limits, MemoryDisk, PasswordHash, Standing};
+use postroom_store::{
+    AccountId, BackupGuard, Limits, MemoryDisk, NotBackedUp, PasswordHash, Standing,
+};
 
 use postroom_simulator::{Driver, PeerKey, set_password};
 
@@ -138,4 +140,58 @@ fn sessions_are_listed_and_end_at_the_operators_word() {
     // What the operator ends may come again.
     let again = client(&mut driver, "mailbox", "LOGIN bob\n");
     assert!(!ends(&mut driver, again));
+}
+
+/// The log's words about backups.
+fn told(driver: &Driver) -> Vec<&'static str> {
+    let told = driver.log.iter().filter_map(|what| match what {
+        What::Administered { what, .. } => Some(*what),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn a_backup_is_made_in_parts_with_a_pause_between_them() {
+    let mut driver = driver();
+    let bob = client(&mut driver, "mailbox", "LOGIN bob\n");
+    driver.send(bob, b"COMPOSE ann\nhi\n");
+    driver.settle();
+    let (guard, token) = BackupGuard::new();
+    let (first, second) = (AdminTicket(1), AdminTicket(2));
+    driver.ask(first, AdminRequest::Backup(token));
+    assert!(driver.answer(first).is_none(), "it takes its time");
+    driver.ask(second, AdminRequest::Backup(BackupGuard::new().1));
+    let answer = driver.answer(second);
+    assert!(matches!(answer, Some(AdminAnswer::Backup(Err(NotBackedUp::UnderWay)))), "{answer:?}");
+    // The second part, and what clients ask does not wait for it.
+    driver.pass(BACKUP_PAUSE);
+    driver.send(bob, b"COMPOSE ann\nho\n");
+    driver.settle();
+    assert_eq!(driver.lines(bob), ["MESSAGE SENT", "MESSAGE SENT"]);
+    assert!(driver.answer(first).is_none(), "no part comes before its time");
+    driver.pass(BACKUP_PAUSE);
+    match driver.answer(first) {
+        Some(AdminAnswer::Backup(Ok(mut backup))) => {
+            let mut copy = String::new();
+            backup.content.read_to_string(&mut copy).unwrap();
+            assert_eq!(copy, "ann hi\nann ho\n");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(told(&driver), ["backup begun", "backup made"]);
+    drop(guard);
+}
+
+#[test]
+fn a_backup_ends_once_nobody_waits_for_it() {
+    let mut driver = driver();
+    let (guard, token) = BackupGuard::new();
+    let ticket = AdminTicket(1);
+    driver.ask(ticket, AdminRequest::Backup(token));
+    drop(guard);
+    driver.pass(BACKUP_PAUSE);
+    let answer = driver.answer(ticket);
+    assert!(matches!(answer, Some(AdminAnswer::Backup(Err(NotBackedUp::Canceled)))), "{answer:?}");
+    assert_eq!(told(&driver), ["backup begun", "backup canceled"]);
 }

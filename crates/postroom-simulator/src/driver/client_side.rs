@@ -21,6 +21,18 @@ impl<D: Disk> Driver<D> {
         self.administered.swap_remove(place.expect("each question is answered")).1
     }
 
+    /// An operator asks for what takes time; the answer is [taken](Self::answer) later.
+    pub fn ask(&mut self, ticket: AdminTicket, request: AdminRequest) {
+        self.engine.administer(self.now, ticket, request);
+        self.settle();
+    }
+
+    /// The answer to what an operator has asked, if there is one.
+    pub fn answer(&mut self, ticket: AdminTicket) -> Option<AdminAnswer> {
+        let place = self.administered.iter().position(|(to, _)| *to == ticket)?;
+        Some(self.administered.swap_remove(place).1)
+    }
+
     /// Whether a client listens for a connection back.
     pub fn listens(&self, key: PeerKey) -> bool {
         self.peers[key.0].listens
