@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Body as _, Bytes};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request};
@@ -57,6 +57,22 @@ pub enum ClientError {
     /// The server refuses it.
     #[error("{}", .0.detail)]
     Refused(Problem),
+    /// What it sends does not end as announced.
+    #[error(
+        "the server at {} stopped in the middle: {received} of {bytes} bytes have come",
+        socket.display()
+    )]
+    Cut {
+        /// The socket.
+        socket: PathBuf,
+        /// Bytes that have come.
+        received: u64,
+        /// Bytes that were announced.
+        bytes: u64,
+    },
+    /// What it sends cannot be kept.
+    #[error(transparent)]
+    Kept(io::Error),
 }
 
 impl AdminClient {
@@ -145,6 +161,50 @@ impl AdminClient {
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Ok(()))
         });
         answered.map_err(|cause| self.failed(cause))?.map_err(ClientError::Refused)
+    }
+
+    /// Asks with `POST` for something that `keep` takes piece by piece; returns its length.
+    pub fn download(
+        &mut self,
+        path: &str,
+        mut keep: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<u64, ClientError> {
+        let request = self.request(Method::POST, path, Bytes::new())?;
+        let sender = &mut self.sender;
+        let socket = &self.socket;
+        let answer = self.runtime.block_on(async {
+            let failed = |cause: hyper::Error| ClientError::Socket {
+                socket: socket.clone(),
+                cause: cause.into(),
+            };
+            sender.ready().await.map_err(failed)?;
+            let response = sender.send_request(request).await.map_err(failed)?;
+            let status = response.status();
+            let mut body = response.into_body();
+            if !status.is_success() {
+                let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+                return body
+                    .map(|body| Err(body.to_bytes()))
+                    .map_err(|cause| ClientError::Socket { socket: socket.clone(), cause });
+            }
+            let bytes = body.size_hint().exact().unwrap_or(u64::MAX);
+            let mut received = 0;
+            while let Some(Ok(frame)) = body.frame().await {
+                if let Ok(data) = frame.into_data() {
+                    keep(&data).map_err(ClientError::Kept)?;
+                    received += data.len() as u64;
+                }
+            }
+            if received == bytes {
+                return Ok(Ok(bytes));
+            }
+            Err(ClientError::Cut { socket: socket.clone(), received, bytes })
+        });
+        match answer? {
+            Ok(bytes) => Ok(bytes),
+            Err(problem) => Err(serde_json::from_slice(&problem)
+                .map_or_else(|error| self.failed(error.into()), ClientError::Refused)),
+        }
     }
 
     fn request(

@@ -2,6 +2,7 @@
 
 mod account;
 mod archive;
+mod backup;
 mod cert;
 mod channel;
 mod check;
@@ -56,6 +57,8 @@ enum Command {
     Reload(running::ReloadArguments),
     /// Set what the log of a running server has, until its next reload or start
     LogLevel(running::LogLevelArguments),
+    /// Copy the store to a file, also of a running server
+    Backup(backup::BackupArguments),
     /// Read the whole store and print the damaged records
     Check(check::CheckArguments),
     /// Make a self-signed certificate and its key, to try TLS
@@ -130,6 +133,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Kick(arguments) => running::kick(&arguments)?,
         Command::Reload(arguments) => running::reload(&arguments)?,
         Command::LogLevel(arguments) => running::log_level(&arguments)?,
+        Command::Backup(arguments) => backup::backup(&arguments)?,
         Command::Check(arguments) => check::check(&arguments)?,
         Command::Cert(arguments) => cert::cert(&arguments)?,
         Command::Generate(arguments) => generate::generate(&arguments, &Arguments::command())?,

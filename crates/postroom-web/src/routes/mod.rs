@@ -1,6 +1,7 @@
 //! The routes of the API: each asks the server and waits for its answer.
 
 mod accounts;
+mod backup;
 mod channels;
 mod check;
 mod reading;
@@ -44,6 +45,7 @@ pub(crate) fn router(administrator: Administrator, archive: Arc<dyn Archive>) ->
         .route("/v1/kick", post(sessions::kick))
         .route("/v1/reload", post(settings::reload))
         .route("/v1/log-level", post(settings::log_level))
+        .route("/v1/backup", post(backup::backup))
         .fallback(async || problem(StatusCode::NOT_FOUND, "unknown-path", "there is no such path"))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(administrator)

@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
 use super::support::need;
-use crate::harness::support::Server;
+use crate::harness::support::{Server, program};
 
 const MOUNT: &str = "mount -t tmpfs -o \"size=$1m\" tmpfs \"$0\" && echo mounted && exec cat";
 
@@ -65,6 +65,17 @@ impl SmallDisk {
     /// Starts a server that keeps its data on this disk.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
         Server::through(&self.launcher, &self.mounted_at.path().join("data"), arguments)
+    }
+
+    /// Where programs on this disk find it.
+    pub(crate) fn mounted_at(&self) -> &Path {
+        self.mounted_at.path()
+    }
+
+    /// Runs the program where it sees this disk.
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
+        let mut command = Command::new(&self.launcher[0]);
+        command.args(&self.launcher[1..]).arg(program()).args(words).output().unwrap()
     }
 
     /// Where this process finds the data of the server.

@@ -5,6 +5,7 @@
 mod administration;
 mod archive;
 mod audit;
+mod backup;
 mod channels;
 mod generate;
 mod log_lines;

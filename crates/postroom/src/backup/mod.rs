@@ -1,0 +1,69 @@
+//! `postroom backup`: a copy of the store as one file, from the running server, or from the
+//! folder where none runs.
+
+mod new_file;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+use postroom_store_sqlite::BackUpError;
+use postroom_web::{AdminClient, ClientError};
+use thiserror::Error;
+
+use crate::config::{Config, ConfigError, Overrides};
+
+use new_file::{FileError, NewFile};
+
+/// The command line of `postroom backup`.
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The settings of the server
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder [default: ./postroom-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Replace the file if there is one
+    #[arg(long)]
+    force: bool,
+    /// The file of the backup; its owner alone may read it
+    #[arg(value_name = "BACKUP")]
+    file: PathBuf,
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum BackupError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("there is no backup: {0}")]
+    Server(#[from] ClientError),
+    #[error(transparent)]
+    Store(#[from] BackUpError),
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+}
+
+/// Writes a backup, and prints one line.
+pub(crate) fn backup(arguments: &BackupArguments) -> Result<(), BackupError> {
+    let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
+    let config = Config::load(arguments.config.as_deref(), &overrides)?;
+    let mut file = NewFile::create(&arguments.file, arguments.force)?;
+    let from = if let Some(mut server) = AdminClient::connect(&config.data)? {
+        let copied = server.download("/v1/backup", |bytes| file.write(bytes));
+        copied.map_err(|error| match error {
+            ClientError::Kept(cause) => file.failed(cause).into(),
+            error => BackupError::Server(error),
+        })?;
+        "of the running server"
+    } else {
+        postroom_store_sqlite::back_up(&config.data, file.part())?;
+        "of the store"
+    };
+    let bytes = file.place()?;
+    let (path, data) = (arguments.file.display(), config.data.display());
+    writeln!(io::stdout(), "wrote a backup {from} in {data} to {path}: {bytes} bytes")
+        .map_err(BackupError::Output)
+}
