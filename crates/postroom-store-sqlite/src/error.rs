@@ -30,6 +30,12 @@ pub enum OpenError {
         /// The folder.
         path: PathBuf,
     },
+    /// A restore was cut off.
+    #[error("a restore to {} was cut off; start the server there, which finishes it", path.display())]
+    Unfinished {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file of the store is readable by others, and cannot be made private.
     #[error("cannot keep others from reading {}: {cause}; let the user who runs the server own it", path.display())]
     Private {

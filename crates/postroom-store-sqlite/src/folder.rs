@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::error::OpenError;
 use crate::file;
 use crate::platform::Platform;
+use crate::restoring::{self, READY};
 
 /// Kept beside the store; holds nothing.
 const LOCK_FILE: &str = "postroom.lock";
@@ -25,6 +26,9 @@ pub struct DataFolder {
 
 impl DataFolder {
     /// Makes the folder if there is none, for its owner alone, and locks it.
+    ///
+    /// Here and in [`open_existing`](Self::open_existing), a restore that was cut off is
+    /// finished.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         make_folder(path).map_err(|cause| OpenError::Folder { path: path.to_path_buf(), cause })?;
         Self::lock(path)
@@ -50,6 +54,7 @@ impl DataFolder {
         }
         match file.try_lock() {
             Ok(()) => {
+                restoring::finish(path)?;
                 let (path, platform) = (path.to_path_buf(), Platform::default());
                 Ok(Self { path, platform, _locks: vec![folder, file] })
             }
@@ -93,17 +98,17 @@ impl DataFolder {
 
 /// Refuses a folder without a store. An empty file is none, unless it has a log.
 pub(crate) fn require_store(path: &Path) -> Result<(), OpenError> {
+    if has_store(path)? { Ok(()) } else { Err(OpenError::NoStore { path: path.to_path_buf() }) }
+}
+
+/// Whether a folder has a store, or one that takes its place next.
+pub(crate) fn has_store(path: &Path) -> Result<bool, OpenError> {
     let database = file::database(path);
-    let files = [database.clone(), file::beside(&database, "-wal")];
+    let files = [database.clone(), file::beside(&database, "-wal"), path.join(READY)];
     let lengths: io::Result<Vec<u64>> = files.iter().map(|file| file::bytes(file)).collect();
     match lengths {
-        Ok(lengths) if lengths.iter().all(|length| *length == 0) => {
-            Err(OpenError::NoStore { path: path.to_path_buf() })
-        }
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            Err(OpenError::NoStore { path: path.to_path_buf() })
-        }
+        Ok(lengths) => Ok(lengths.iter().any(|length| *length > 0)),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
         Err(cause) => Err(OpenError::Read { path: database, cause }),
     }
 }
@@ -123,6 +128,9 @@ pub(crate) fn lock_for_reading(path: &Path) -> Result<Option<Vec<File>>, OpenErr
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(cause) => return Err(OpenError::Read { path, cause }),
         }
+    }
+    if path.join(READY).exists() {
+        return Err(OpenError::Unfinished { path: path.to_path_buf() });
     }
     Ok(Some(locks))
 }

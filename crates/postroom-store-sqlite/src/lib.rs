@@ -25,7 +25,7 @@
 //! start; `Sweep` and `Channels` know which rows are to be deleted; [`Checkpointer`]
 //! moves the log into the table file on a thread of its caller's, or step by step; `Damages` lists the
 //! records that were set aside, and [`check()`] finds all of them. `backup` copies the store
-//! while it is used.
+//! while it is used, and [`restore()`] puts a copy in its place.
 
 mod allowed;
 mod backup;
@@ -57,6 +57,8 @@ mod presences;
 mod reader;
 mod record;
 mod reserved;
+mod restore;
+mod restoring;
 mod scan;
 mod schema;
 mod senders;
@@ -78,4 +80,5 @@ pub use error::OpenError;
 pub use folder::DataFolder;
 pub use job::{CommitJob, CommitJobDone};
 pub use reader::Place;
+pub use restore::{RestoreError, Restored, restore};
 pub use store::SqliteStore;

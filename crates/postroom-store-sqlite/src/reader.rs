@@ -22,6 +22,13 @@ pub enum Place<'a> {
     /// That which a server of this process has open. SQLite alone may open its files: to
     /// close any descriptor of the table file gives up all locks that the process has on it.
     OwnServer(&'a Path),
+    /// A whole copy of a store, which nobody uses.
+    Copy {
+        /// The file.
+        file: &'a Path,
+        /// What errors call it.
+        shown: &'a Path,
+    },
 }
 
 /// A connection that reads.
@@ -51,8 +58,18 @@ impl Reader {
                     .map_err(|cause| OpenError::database(&path, cause))?;
                 (path, (connection, None))
             }
+            Place::Copy { file, shown } => {
+                let connection = connect_immutable(file)
+                    .and_then(reading)
+                    .map_err(|cause| OpenError::database(shown, cause))?;
+                (shown.to_path_buf(), (connection, Some(Vec::new())))
+            }
         };
         let version = schema::version(&connection, &path)?;
+        if version == 0 && matches!(place, Place::Copy { .. }) {
+            // An empty file, or an empty database of any program.
+            return Err(OpenError::Foreign { path });
+        }
         Ok(Self { connection, path, version, locks })
     }
 
@@ -143,10 +160,7 @@ fn connect(folder: &Path, path: &Path) -> Result<(Connection, Option<Vec<File>>)
     let has_log = read(&beside(path, "-wal"))? > 0;
     let open = || match (&locks, has_log) {
         (None, _) => connect_beside_server(path),
-        (Some(_), false) => {
-            let flags = READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(immutable(path), flags)
-        }
+        (Some(_), false) => connect_immutable(path),
         (Some(_), true) => {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let connection = Connection::open_with_flags(path, flags)?;
@@ -164,6 +178,10 @@ const READ_ONLY: OpenFlags =
 
 fn connect_beside_server(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(path, READ_ONLY)
+}
+
+fn connect_immutable(path: &Path) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(immutable(path), READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
 }
 
 /// Lets a connection read alone.

@@ -15,6 +15,7 @@ mod log;
 mod passwords;
 mod reload;
 mod report;
+mod restore;
 mod running;
 mod serve;
 
@@ -59,6 +60,8 @@ enum Command {
     LogLevel(running::LogLevelArguments),
     /// Copy the store to a file, also of a running server
     Backup(backup::BackupArguments),
+    /// Make the store of a folder of a backup, where no server runs
+    Restore(restore::RestoreArguments),
     /// Read the whole store and print the damaged records
     Check(check::CheckArguments),
     /// Make a self-signed certificate and its key, to try TLS
@@ -134,6 +137,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Reload(arguments) => running::reload(&arguments)?,
         Command::LogLevel(arguments) => running::log_level(&arguments)?,
         Command::Backup(arguments) => backup::backup(&arguments)?,
+        Command::Restore(arguments) => restore::restore(&arguments)?,
         Command::Check(arguments) => check::check(&arguments)?,
         Command::Cert(arguments) => cert::cert(&arguments)?,
         Command::Generate(arguments) => generate::generate(&arguments, &Arguments::command())?,

@@ -15,6 +15,7 @@ mod password_file;
 pub(crate) mod passwords;
 mod reload;
 mod report;
+mod restore;
 mod serve;
 mod service;
 mod service_manager;
