@@ -8,6 +8,7 @@ mod channel;
 mod committed;
 mod event;
 mod fault;
+mod histogram;
 mod name;
 mod password;
 mod peer;
@@ -24,6 +25,7 @@ pub use event::{Announcement, Attendee, Event, Mark, NameList, Posted, SessionKe
 #[cfg(feature = "faults")]
 pub use fault::set_fault;
 pub use fault::{Fault, faulty};
+pub use histogram::Histogram;
 pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
 pub use peer::{Network, Peer, SITE_NETWORKS, Site};

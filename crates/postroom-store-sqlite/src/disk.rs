@@ -10,7 +10,7 @@ use rusqlite::hooks::Wal;
 
 use crate::checkpoint::{self, Checkpointer, Checkpoints};
 use crate::copy_file::{self, CopyFile};
-use crate::disk_space::DiskSpace;
+use crate::disk_space::{DiskSpace, LOG_PAGE_BYTES};
 use crate::error::OpenError;
 use crate::file;
 use crate::folder::DataFolder;
@@ -85,6 +85,11 @@ impl Disk {
             _ => "check the disk",
         };
         StoreFailure { what, advice, cause: cause.into() }
+    }
+
+    /// Bytes of the log after the last commit.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        u64::from(self.log_pages()) * LOG_PAGE_BYTES
     }
 
     fn log_pages(&self) -> u32 {

@@ -12,7 +12,7 @@ use crate::platform::Platform;
 /// Bytes of a page of the table file.
 pub(crate) const PAGE_BYTES: u64 = 4_096;
 /// Bytes of a page of the log: a page of the table file and its frame's header.
-const LOG_PAGE_BYTES: u64 = PAGE_BYTES + 24;
+pub(crate) const LOG_PAGE_BYTES: u64 = PAGE_BYTES + 24;
 
 /// Asks how much may still be written beyond the reserve, which is kept for reading.
 #[derive(Debug)]

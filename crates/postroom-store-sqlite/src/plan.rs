@@ -56,6 +56,9 @@ impl Plan {
         through: Option<i64>,
         channel_posts: u32,
     ) {
+        let changes = self.undo.iter().filter_map(Undo::unread_change);
+        let change = changes.map(|(_, change)| change).sum();
+        index.unread = index.unread.saturating_add_signed(change);
         sweep.committed(self.step.take(), through, &self.removed);
         index.channels.deleted(self.trimmed);
         for account in self.registered.drain(..) {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use postroom_model::{Batch, Channel, Fault, Name, faulty};
 use postroom_store::{
     AccountId, Backup, BackupToken, Call, Completion, Damaged, End, Limits, NotBackedUp, Outcome,
-    Store, StoreFailure, Ticket, Timestamp,
+    Store, StoreFailure, StoreUsage, Ticket, Timestamp,
 };
 
 use crate::backup::Backups;
@@ -39,6 +39,8 @@ pub struct SqliteStore {
     presences: Presences,
     passwords: Passwords,
     limits: Limits,
+    /// Bytes of the log after the last commit.
+    log_bytes: u64,
     waiting: Vec<(Ticket, Call)>,
     /// Answers that wait for no commit. Empty; keeps its memory.
     answers: Batch<Outcome>,
@@ -65,6 +67,7 @@ impl SqliteStore {
             presences: Presences::default(),
             passwords: Passwords::default(),
             limits,
+            log_bytes: 0,
             waiting: Vec::new(),
             answers: Batch::new(),
             completed: Vec::new(),
@@ -196,6 +199,7 @@ impl Store for SqliteStore {
             // Without its work the store plans nothing more.
             Err(Setback::Failed(failure)) => return Err(failure),
         }
+        self.log_bytes = work.disk.log_bytes();
         self.work = Some(work);
         Ok(())
     }
@@ -218,5 +222,17 @@ impl Store for SqliteStore {
 
     fn take_backup(&mut self) -> Option<Result<Backup, NotBackedUp>> {
         self.backups.take()
+    }
+
+    fn usage(&self) -> StoreUsage {
+        StoreUsage {
+            accounts: self.index.accounts(),
+            accounts_max: self.limits.accounts_max,
+            channels: self.index.channels.hashtags(),
+            channels_max: self.limits.channels_max,
+            unread: self.index.unread,
+            log_bytes: self.log_bytes,
+            disk_reserve_bytes: self.limits.disk_reserve_bytes,
+        }
     }
 }

@@ -130,6 +130,9 @@ pub trait Store {
         None
     }
 
+    /// How much it holds. What is being committed may be counted. Costs little.
+    fn usage(&self) -> StoreUsage;
+
     /// Runs jobs here until none is left. For programs that wait for the disk.
     fn settle(
         &mut self,
@@ -158,6 +161,25 @@ pub trait JobDone: Send + 'static {
     /// How long the disk took to keep what the job stored; `None` if it stored nothing, or
     /// the store has no disk to wait for.
     fn sync_time(&self) -> Option<Duration>;
+}
+
+/// How much a store holds, and how much it may.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct StoreUsage {
+    /// Accounts, with those that were deleted and that records still name.
+    pub accounts: u32,
+    /// Accounts that there may be.
+    pub accounts_max: u32,
+    /// Channels, without those that there always are.
+    pub channels: u32,
+    /// Channels that there may be.
+    pub channels_max: u32,
+    /// Unread messages in all mailboxes, those handed out included.
+    pub unread: u64,
+    /// Bytes of the log that the latest commit has left; 0 where there is none.
+    pub log_bytes: u64,
+    /// Bytes of free disk below which messages and posts are refused.
+    pub disk_reserve_bytes: u64,
 }
 
 /// A record that cannot be read as what it should be. It stays on disk as it is.

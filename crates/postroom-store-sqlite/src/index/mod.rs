@@ -31,6 +31,8 @@ pub(crate) struct Index {
     skeletons: Skeletons,
     hasher: RandomState,
     last_sequence: u64,
+    /// Unread messages in all mailboxes, as the latest commit has left them.
+    pub(crate) unread: u64,
     reserved: Reserved,
     gaps: HashSet<AccountId>,
     unused: Unused,
@@ -137,6 +139,7 @@ impl Index {
             skeletons: Skeletons::with_capacity(accounts),
             hasher: RandomState::new(),
             last_sequence: 0,
+            unread: 0,
             reserved: Reserved::default(),
             gaps: HashSet::new(),
             unused: Unused::default(),
@@ -359,6 +362,7 @@ impl Index {
 
     /// All records are loaded.
     pub(crate) fn loaded(&mut self) {
+        self.unread = self.accounts.iter().map(|of| u64::from(of.mailbox.unread())).sum();
         (0..self.len()).map(AccountId).for_each(|id| self.settle(id));
     }
 

@@ -19,6 +19,7 @@ mod live;
 mod model;
 mod passwords;
 mod removal;
+mod usage;
 
 use postroom_model::{Full, Name, Text, Unknown};
 
@@ -104,6 +105,7 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         jobs::counts_logins_and_presence_wait_for_no_job,
         jobs::what_is_not_committed_does_not_show,
         jobs::a_login_waits_for_the_password_that_is_being_set,
+        usage::what_the_store_holds_is_counted,
         jobs::a_job_that_never_ran_stored_and_acknowledged_nothing,
         jobs::a_job_whose_result_is_lost_acknowledged_nothing,
         backup::a_backup_has_what_was_committed_before_it,

@@ -7,7 +7,8 @@ use std::fmt;
 use postroom_model::{Author, Fault, Full, Name, Post, PostRefusal, Text, Unknown, faulty};
 
 use crate::{
-    AccountId, Admits, Call, Key, Lease, Limits, Outcome, PasswordHash, Standing, Timestamp,
+    AccountId, Admits, Call, Key, Lease, Limits, Outcome, PasswordHash, Standing, StoreUsage,
+    Timestamp,
 };
 
 use super::channels::{Channels, entry};
@@ -59,6 +60,19 @@ pub(super) struct Creator<'a> {
 }
 
 impl Books {
+    pub(super) fn usage(&self, limits: Limits) -> StoreUsage {
+        let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        StoreUsage {
+            accounts: number(self.accounts.len()),
+            accounts_max: limits.accounts_max,
+            channels: number(self.channels.hashtags()),
+            channels_max: limits.channels_max,
+            unread: self.accounts.iter().map(|account| account.mailbox.len() as u64).sum(),
+            log_bytes: 0,
+            disk_reserve_bytes: limits.disk_reserve_bytes,
+        }
+    }
+
     pub(super) fn is_locked(&self, name: &Name) -> bool {
         self.find(name).is_some_and(|id| self.account(id).password.is_some())
     }

@@ -35,6 +35,11 @@ impl Channels {
             .flat_map(|(channel, said)| said.iter().map(move |said| (channel, &*said.post)))
     }
 
+    /// How many there are beside those that there always are.
+    pub(super) fn hashtags(&self) -> usize {
+        self.kept.iter().filter(|(channel, _)| !channel.is_built_in()).count()
+    }
+
     /// An author has another name from now on.
     pub(super) fn rename_author(&mut self, from: &Name, to: &Name) {
         let is_by =

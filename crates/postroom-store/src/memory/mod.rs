@@ -24,7 +24,7 @@ use postroom_model::{Batch, Channel, Committed, Fault, Name, faulty};
 
 use crate::{
     AccountId, AccountRef, Backup, BackupToken, Call, Completion, Damaged, End, Job, JobDone,
-    Lease, Limits, NotBackedUp, Outcome, Store, StoreFailure, Ticket, Timestamp,
+    Lease, Limits, NotBackedUp, Outcome, Store, StoreFailure, StoreUsage, Ticket, Timestamp,
 };
 
 use backup::Copying;
@@ -382,6 +382,10 @@ impl Store for MemoryStore {
 
     fn take_backup(&mut self) -> Option<Result<Backup, NotBackedUp>> {
         self.copying.take()
+    }
+
+    fn usage(&self) -> StoreUsage {
+        self.disk.0.borrow().books.usage(self.limits)
     }
 }
 
