@@ -11,6 +11,7 @@ use postroom_store::{AccountId, Backup, BackupToken, NotBackedUp, Store};
 
 use crate::connection::{Connection, Phase};
 use crate::listener::ListenerName;
+use crate::metrics::Status;
 use crate::session::Session;
 use crate::{Engine, Output};
 
@@ -78,21 +79,6 @@ pub enum AdminAnswer {
     Backup(Result<Backup, NotBackedUp>),
 }
 
-/// How a server is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Status {
-    /// Connections that there are.
-    pub connections: usize,
-    /// Connections that there may be.
-    pub connections_max: usize,
-    /// Connections that wait for their login.
-    pub before_login: usize,
-    /// Bytes that wait for clients.
-    pub output_bytes: usize,
-    /// Calls to the store that have not completed.
-    pub calls_under_way: usize,
-}
-
 /// A session, as operators see it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SessionSummary {
@@ -128,16 +114,6 @@ impl<S: Store> Engine<S> {
             AdminRequest::Backup(token) => return self.begin_backup(ticket, token),
         };
         self.outputs.push_back(Output::Administered(ticket, Box::new(answer)));
-    }
-
-    fn status(&self) -> Status {
-        Status {
-            connections: self.connections.len(),
-            connections_max: self.settings.connections_max,
-            before_login: self.before_login.len(),
-            output_bytes: self.held_bytes,
-            calls_under_way: self.office.calls_under_way(),
-        }
     }
 
     fn session_page(&self, from: usize) -> AdminAnswer {

@@ -98,6 +98,17 @@ pub enum Cause {
     Fault,
 }
 
+impl Cause {
+    /// The word for it, for counts.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Ordinary => "ordinary",
+            Self::Limit => "limit",
+            Self::Fault => "fault",
+        }
+    }
+}
+
 impl Ending {
     /// The reason for the log, and what kind it is of.
     pub(crate) fn reason(self, phase: Phase) -> (&'static str, Cause) {

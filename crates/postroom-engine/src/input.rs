@@ -9,7 +9,6 @@ use postroom_store::Store;
 use crate::connection::{Broken, Connection, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::Proof;
-use crate::telling::TellsLeft;
 use crate::timers::{Deadline, Slot};
 use crate::turns::Listed;
 use crate::{Engine, EngineSettings, Output};
@@ -49,17 +48,6 @@ pub struct Read {
 }
 
 impl<S: Store> Engine<S> {
-    /// A new turn of the driver begins.
-    pub fn begin_turn(&mut self, now: Instant) {
-        self.now = now;
-        self.office.set_time(now);
-        self.turns.begin();
-        self.tells_left = TellsLeft::WHOLE;
-        self.elapse();
-        self.ask_queued();
-        self.end_those_with_most_waiting();
-    }
-
     /// The socket of a connection may have bytes, or its end.
     pub fn readable(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key.index()) else {
@@ -177,6 +165,7 @@ impl<S: Store> Engine<S> {
     ) {
         self.now = now;
         self.turns.end_read(bytes.len());
+        self.counts.received_bytes += bytes.len() as u64;
         let proof = self.has_acknowledged_all(key, acknowledged);
         let Some(connection) = self.connections.get(key.index()) else {
             return;
@@ -305,7 +294,7 @@ impl<S: Store> Engine<S> {
     }
 
     /// Tells sessions of the deadlines that wait for no input any more.
-    fn elapse(&mut self) {
+    pub(crate) fn elapse(&mut self) {
         if self.overdue.is_empty() {
             return;
         }

@@ -25,6 +25,7 @@ mod backlog;
 mod backup;
 mod before_login;
 mod connection;
+mod counts;
 mod delivery;
 mod dial;
 mod due;
@@ -33,6 +34,7 @@ mod input;
 mod key;
 mod listener;
 mod log;
+mod metrics;
 mod opening;
 mod origin;
 mod output_limit;
@@ -40,6 +42,7 @@ mod peers;
 mod proxied;
 mod rates;
 mod recent;
+mod refusal;
 mod rendered;
 mod session;
 mod settings;
@@ -64,12 +67,13 @@ use asking::QueuedSessions;
 use backup::BackupUnderWay;
 use before_login::BeforeLogin;
 use connection::Connection;
+use counts::Turn;
 use delivery::Watch;
 use dial::Failures;
 use due::DueChannels;
 use input::Overdue;
 use listener::Listeners;
-use log::Counts;
+use log::LineCounts;
 use peers::Peers;
 use proxied::AwaitedHeaders;
 use rates::Rates;
@@ -85,17 +89,19 @@ use turns::Turns;
 pub use administration::{AdminAnswer, AdminRequest, Kick, SESSIONS_PAGE, SessionSummary, Status};
 pub use backup::BACKUP_PAUSE;
 pub use connection::{Broken, Cause};
+pub use counts::{EngineCounts, Tally};
 pub use dial::Dialled;
 pub use input::Read;
 pub use key::ConnectionKey;
 pub use listener::{Listener, ListenerKey, ListenerName, ListenerOptions, Proof};
 pub use log::{Level, LogLine, What};
+pub use metrics::{EngineMetrics, Status};
 pub use opening::Refused;
 pub use origin::Origin;
 pub use postroom_office::{
     AboutAccounts, AboutChannels, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest,
     AdminTicket, ChannelRefusal, CreationLimits, CreationRates, DeletedChannel, ListedChannel,
-    LoginLimits,
+    LoginLimits, OfficeCounts,
 };
 pub use proxied::HeaderRead;
 pub use settings::{EngineSettings, PeerLimits, ProxySettings, Rate, RateLimits, RecentLimits};
@@ -107,6 +113,8 @@ pub struct Engine<S> {
     office: Office<S>,
     /// The latest time that the driver has told.
     now: Instant,
+    counts: EngineCounts,
+    turn: Turn,
     connections: Slab<Connection>,
     sessions: Sessions,
     before_login: BeforeLogin,
@@ -127,7 +135,7 @@ pub struct Engine<S> {
     announcing: Announcing,
     sweeping: Sweeping,
     /// Lines of the log in this second.
-    line_counts: Counts,
+    line_counts: LineCounts,
     /// Connections with input to be taken.
     turns: Turns,
     /// Deadlines that have passed and wait for input.
@@ -190,7 +198,7 @@ impl<S: Store> Engine<S> {
     pub fn new(now: Instant, settings: EngineSettings, store: S) -> Self {
         let peers = Peers::new(settings.peers.clone());
         let mut engine = Self {
-            office: Office::new(store, settings.logins, settings.creation),
+            office: Office::new(now, store, settings.logins, settings.creation),
             rates: Rates::new(settings.rates),
             recent: RecentPosts::new(settings.recent),
             rendered: RenderedPosts::default(),
@@ -198,6 +206,8 @@ impl<S: Store> Engine<S> {
             settings,
             listeners: Listeners::default(),
             now,
+            counts: EngineCounts::new(),
+            turn: Turn::new(now),
             connections: Slab::new(),
             sessions: Sessions::default(),
             before_login: BeforeLogin::default(),
@@ -213,7 +223,7 @@ impl<S: Store> Engine<S> {
             checks_deadline: Slot::default(),
             announcing: Announcing::new(now),
             sweeping: Sweeping::default(),
-            line_counts: Counts::default(),
+            line_counts: LineCounts::default(),
             turns: Turns::new(),
             overdue: VecDeque::new(),
             outputs: VecDeque::new(),
@@ -234,6 +244,7 @@ impl<S: Store> Engine<S> {
 
     /// Adds a listener; connections to it may be [opened](Self::open) from now on.
     pub fn add_listener(&mut self, listener: Listener) -> ListenerKey {
+        self.counts.accepted.push((listener.name(), 0));
         self.listeners.add(listener)
     }
 
@@ -259,6 +270,23 @@ impl<S: Store> Engine<S> {
     pub fn set_log_level(&mut self, logs_requests: bool, level: String) {
         self.settings.logs_requests = logs_requests;
         self.log_administered("log level set", level);
+    }
+
+    /// A new turn of the driver begins.
+    pub fn begin_turn(&mut self, now: Instant) {
+        self.now = now;
+        self.office.set_time(now);
+        self.turn.begin(now, &mut self.counts);
+        self.turns.begin();
+        self.tells_left = TellsLeft::WHOLE;
+        self.elapse();
+        self.ask_queued();
+        self.end_those_with_most_waiting();
+    }
+
+    /// The turn of the driver ends: next it waits for work.
+    pub fn end_turn(&mut self, now: Instant) {
+        self.turn.end(now, &mut self.counts);
     }
 
     /// Takes over a password file with its first reading.

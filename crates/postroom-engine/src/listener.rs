@@ -80,6 +80,12 @@ impl Default for ListenerOptions {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ListenerKey(pub(crate) u16);
 
+impl ListenerKey {
+    pub(crate) fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
 /// All listeners, by their keys.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners(Vec<Listener>);
@@ -96,6 +102,6 @@ impl Listeners {
     }
 
     pub(crate) fn get(&self, key: ListenerKey) -> &Listener {
-        &self.0[usize::from(key.0)]
+        &self.0[key.index()]
     }
 }

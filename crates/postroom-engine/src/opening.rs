@@ -13,7 +13,6 @@ use crate::backlog::Backlog;
 use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::{Listener, ListenerKey, Proof};
-use crate::peers::LimitMet;
 use crate::session::Session;
 use crate::timers::{Deadline, Slot};
 
@@ -94,8 +93,8 @@ impl<S: Store> Engine<S> {
         if address_of == AddressOf::Proxy || !self.peers.counts(peer.ip()) {
             return Ok(false);
         }
-        self.peers.enter(peer.ip().into(), self.now).map_err(|LimitMet(limit)| {
-            self.log_refused(listener, peer, limit);
+        self.peers.enter(peer.ip().into(), self.now).map_err(|refusal| {
+            self.log_refused(listener, peer, refusal);
             let Listener { protocol, options } = self.listeners.get(listener);
             // It would need a handshake first.
             Refused { farewell: if options.tls { "" } else { protocol.refusal } }
@@ -136,6 +135,7 @@ impl<S: Store> Engine<S> {
             missed_lines: 0,
             dialling: None,
         });
+        self.counts.accepted(listener);
         self.log_connected(key);
         if options.tls {
             let (drain, limit) = (
@@ -196,7 +196,7 @@ impl<S: Store> Engine<S> {
     /// not ended before that was taken, in this turn or a later one.
     pub fn evict_before_login(&mut self, now: Instant) {
         self.now = now;
-        let most = (self.settings.connections_max / BEFORE_LOGIN_SHARE).max(1);
+        let most = self.before_login_max();
         self.evict_before_header(most);
         while self.before_login.len() > most
             && !faulty(Fault::WaitingUnlimited)
@@ -209,6 +209,11 @@ impl<S: Store> Engine<S> {
                 self.limit_end(front);
             }
         }
+    }
+
+    /// Connections that may wait for their login.
+    pub(crate) fn before_login_max(&self) -> usize {
+        (self.settings.connections_max / BEFORE_LOGIN_SHARE).max(1)
     }
 
     /// Whether the input of a connection that is to give way must be taken first.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use postroom_model::{Fault, Network, SITE_NETWORKS, Site, faulty};
 
 use crate::rates::{forget_idle, site};
+use crate::refusal::Refusal;
 use crate::settings::PeerLimits;
 
 /// Networks of which it is known how often they connect, and sites. Those at rest are
@@ -27,10 +28,6 @@ pub(crate) struct Peers {
     networks: Table<Network>,
     sites: Table<Site>,
 }
-
-/// Which limit a new connection has met, for the log.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct LimitMet(pub(crate) &'static str);
 
 impl Peers {
     pub(crate) fn new(limits: PeerLimits) -> Self {
@@ -55,7 +52,7 @@ impl Peers {
 
     /// A peer connects. It is counted until it [leaves](Self::leave), unless it has met a
     /// limit.
-    pub(crate) fn enter(&mut self, network: Network, now: Instant) -> Result<(), LimitMet> {
+    pub(crate) fn enter(&mut self, network: Network, now: Instant) -> Result<(), Refusal> {
         let site = site(network);
         let full_at = self.networks.check(network, now)?;
         if let Some(site) = site {
@@ -79,8 +76,8 @@ impl Peers {
 struct Limits {
     connections: u32,
     new_per_minute: u32,
-    too_many: &'static str,
-    too_often: &'static str,
+    too_many: Refusal,
+    too_often: Refusal,
 }
 
 impl Limits {
@@ -88,8 +85,8 @@ impl Limits {
         Self {
             connections: limits.connections,
             new_per_minute: limits.new_per_minute,
-            too_many: "the address has too many connections (connection.per_address_max)",
-            too_often: "the address connects too often (connection.new_per_minute)",
+            too_many: Refusal::TooManyOfAddress,
+            too_often: Refusal::TooOftenOfAddress,
         }
     }
 
@@ -97,8 +94,8 @@ impl Limits {
         Self {
             connections: limits.connections.saturating_mul(SITE_NETWORKS),
             new_per_minute: limits.new_per_minute.saturating_mul(SITE_NETWORKS),
-            too_many: "its /48 has too many connections (connection.per_address_max)",
-            too_often: "its /48 connects too often (connection.new_per_minute)",
+            too_many: Refusal::TooManyOfSite,
+            too_often: Refusal::TooOftenOfSite,
         }
     }
 }
@@ -120,15 +117,15 @@ impl<K: Copy + Eq + Hash + Ord> Table<K> {
 
     /// Whether there may be one more connection; when its peer may then connect as often as
     /// at first again.
-    fn check(&self, key: K, now: Instant) -> Result<Instant, LimitMet> {
+    fn check(&self, key: K, now: Instant) -> Result<Instant, Refusal> {
         let connections = self.connections.get(&key).copied().unwrap_or_default();
         if connections >= self.limits.connections && !faulty(Fault::PeersUnlimited) {
-            return Err(LimitMet(self.limits.too_many));
+            return Err(self.limits.too_many);
         }
         let full_at = self.full_at.get(&key).copied().map_or(now, |at| at.max(now));
         let full_at = full_at + MINUTE / self.limits.new_per_minute.max(1);
         if full_at > now + MINUTE {
-            return Err(LimitMet(self.limits.too_often));
+            return Err(self.limits.too_often);
         }
         Ok(full_at)
     }
@@ -180,8 +177,8 @@ mod tests {
         let of_one_network = || (0..100).map(|number| format!("2001:db8:1:2::{number:x}"));
         let mut peers = peers(5, 1_000);
         assert_eq!(let_in(&mut peers, of_one_network(), now), 5);
-        let LimitMet(limit) = peers.enter(network("2001:db8:1:2::1"), now).unwrap_err();
-        assert!(limit.contains("connection.per_address_max"), "{limit}");
+        let refused = peers.enter(network("2001:db8:1:2::1"), now);
+        assert_eq!(refused, Err(Refusal::TooManyOfAddress));
         assert_eq!(peers.enter(network("2001:db8:2:2::1"), now), Ok(()));
     }
 

@@ -18,6 +18,7 @@ use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::ListenerKey;
 use crate::opening::{AddressOf, Newcomer, Refused};
+use crate::refusal::Refusal;
 use crate::timers::Deadline;
 
 /// What came of the beginning of a connection that a proxy passes on.
@@ -76,7 +77,7 @@ impl<S: Store> Engine<S> {
         let address = proxy.ip().to_canonical();
         let proxies = &self.settings.proxies;
         if !proxies.addresses.iter().any(|prefix| prefix.contains(&address)) {
-            self.log_refused(listener, proxy, "the address is no proxy's (connection.proxies)");
+            self.log_refused(listener, proxy, Refusal::NotAProxy);
             return Err(Refused { farewell: "" });
         }
         let until = self.now + proxies.header_limit;
@@ -105,9 +106,9 @@ impl<S: Store> Engine<S> {
         let refused = match ProxyHeader::parse(bytes) {
             Ok(Some(header)) => return self.header_is_whole(key, awaited, header),
             Ok(None) if !is_over => return HeaderRead::More,
-            Ok(None) => "it ended before its PROXY header was whole",
-            Err(ProxyHeaderError::Malformed) => "its PROXY header is malformed",
-            Err(ProxyHeaderError::TooLong) => "its PROXY header is too long",
+            Ok(None) => Refusal::HeaderCut,
+            Err(ProxyHeaderError::Malformed) => Refusal::HeaderMalformed,
+            Err(ProxyHeaderError::TooLong) => Refusal::HeaderTooLong,
         };
         self.log_refused(awaited.listener, awaited.proxy, refused);
         self.forget(key);
@@ -144,17 +145,17 @@ impl<S: Store> Engine<S> {
         while self.headers.all.len() > most
             && let Some(key) = self.headers.oldest()
         {
-            self.log_header(key, "too many connections wait for their PROXY header");
+            self.log_header(key, Refusal::HeadersTooMany);
             self.remove(key, Ending::AsItsPhase);
         }
     }
 
     /// The time of a connection is over, perhaps that for its header.
     pub(crate) fn log_late_header(&mut self, key: ConnectionKey) {
-        self.log_header(key, "its PROXY header did not come in time (connection.proxy_limit_ms)");
+        self.log_header(key, Refusal::HeaderLate);
     }
 
-    fn log_header(&mut self, key: ConnectionKey, refused: &'static str) {
+    fn log_header(&mut self, key: ConnectionKey, refused: Refusal) {
         if let Some(Awaited { listener, proxy, .. }) = self.headers.all.get(&key).copied() {
             self.log_refused(listener, proxy, refused);
         }

@@ -4,6 +4,7 @@
 //! once (`recent/mod.rs`), and a member is told all that it has not been told yet at one
 //! time: one system call for each, from memory that the processor has at hand.
 
+use std::time::Instant;
 use std::vec;
 
 use postroom_model::{Event, Fault, Reply, SessionKey, faulty};
@@ -103,8 +104,8 @@ impl<S: Store> Engine<S> {
             (self.recent.end_of(channel, is_due), members)
         };
         let listed: Vec<_> = channels.into_iter().map(begin).collect();
-        for (author, posted) in posts {
-            self.recent.add(author, posted);
+        for post in posts {
+            self.recent.add(post);
         }
         for (position, members) in listed {
             self.list_due(position, members);
@@ -179,6 +180,7 @@ impl<S: Store> Engine<S> {
             || connection.waiting() <= output_bytes_max;
         if !has_room && matches!(event, Event::Told(_)) && connection.phase == Phase::Open {
             session.missed_lines += 1;
+            self.counts.lines_missed += 1;
         }
         has_room && connection.phase == Phase::Open
     }
@@ -312,11 +314,13 @@ impl<S: Store> Engine<S> {
             return None;
         }
         let untold = self.recent.untold(&mut session.positions)?;
+        let asked_at = untold.asked_at();
         let (lines, posts) = self.rendered.lines(protocol.name, render, &untold, bytes_max);
         let has_more = posts < untold.len();
         connection.output.extend_from_slice(lines);
         self.held_bytes += connection.held();
         untold.told(posts);
+        self.turn.told(asked_at, posts as u64);
         self.will_transmit(front);
         Some(has_more)
     }
@@ -346,22 +350,28 @@ impl<S: Store> Engine<S> {
             return false;
         };
         let mut has_more = false;
+        let mut told = Told::default();
         if let Some(session) = self.sessions.get_mut(key) {
             while let Some(next) = next(&self.recent, &mut session.positions, key) {
                 let outputs = &mut buffers.outputs;
                 match (next, session.protocol.posts) {
-                    (Next::Post(posted), PostHandling::Rendered(render)) => {
+                    (Next::Post(posted, asked_at), PostHandling::Rendered(render)) => {
                         if session.state.shows_posts() {
                             render(posted, &mut outputs.front);
+                            told.add(asked_at);
                         }
                     }
-                    (Next::Post(posted), _) => {
+                    (Next::Post(posted, asked_at), _) => {
+                        told.add(asked_at);
                         reading = session.state.input(Input::Post(posted), outputs);
                     }
                     (Next::Announced(event), _) => {
                         reading = session.state.input(Input::Event(event), outputs);
                     }
                     (Next::Missed(event), _) => {
+                        if let Event::Missed { missed, .. } = &event {
+                            self.counts.posts_missed += missed;
+                        }
                         reading = session.state.input(Input::Event(&event), outputs);
                     }
                 }
@@ -371,7 +381,25 @@ impl<S: Store> Engine<S> {
                 }
             }
         }
+        if let Some(earliest) = told.earliest {
+            self.turn.told(earliest, told.posts);
+        }
         self.carry_out(key, buffers, reading);
         has_more
+    }
+}
+
+/// Posts that a session is told together.
+#[derive(Debug, Default)]
+struct Told {
+    posts: u64,
+    /// When the earliest of them was asked for.
+    earliest: Option<Instant>,
+}
+
+impl Told {
+    fn add(&mut self, asked_at: Instant) {
+        self.posts += 1;
+        self.earliest.get_or_insert(asked_at);
     }
 }

@@ -64,6 +64,7 @@ impl<S: Store> Engine<S> {
         };
         self.held_bytes -= connection.held();
         connection.transmitted += bytes as u64;
+        self.counts.sent_bytes += bytes as u64;
         connection.sent += bytes;
         connection.is_stuck = connection.waiting() > 0;
         if connection.is_stuck {

@@ -1,5 +1,7 @@
 //! The origins of the store calls that are under way.
 
+use std::time::Instant;
+
 use postroom_model::{Name, SessionKey};
 use postroom_store::{Call, PAGE_BYTES, Ticket};
 use slab::Slab;
@@ -39,6 +41,20 @@ struct UnderWay {
     origin: Origin,
     reservation: Option<Reservation>,
     bytes: usize,
+    since: Instant,
+    leases: u32,
+}
+
+/// A call that has completed.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) origin: Origin,
+    /// What was reserved for it.
+    pub(crate) reservation: Option<Reservation>,
+    /// When it was asked for; of a removal, when the first of its messages was handed out.
+    pub(crate) since: Instant,
+    /// The messages that it was to remove.
+    pub(crate) leases: u32,
 }
 
 /// What a call takes beside its texts, with its outcome: in bytes of memory, and as many
@@ -60,12 +76,18 @@ impl Calls {
         call: &Call,
         origin: Origin,
         reservation: Option<Reservation>,
+        since: Instant,
     ) -> Ticket {
         self.last = self.last.wrapping_add(1);
         let number = self.last;
         let bytes = CALL_BYTES + text_bytes(call);
         self.bytes += bytes;
-        let place = self.under_way.insert(UnderWay { number, origin, reservation, bytes });
+        let leases = match call {
+            Call::Confirm { leases } => u32::try_from(leases.len()).unwrap_or(u32::MAX),
+            _ => 0,
+        };
+        let under_way = UnderWay { number, origin, reservation, bytes, since, leases };
+        let place = self.under_way.insert(under_way);
         Ticket(u64::from(number) << 32 | place as u64)
     }
 
@@ -82,14 +104,15 @@ impl Calls {
         self.bytes
     }
 
-    /// Removes a call that has completed; returns also what was reserved for it.
-    pub(crate) fn end(&mut self, ticket: Ticket) -> Option<(Origin, Option<Reservation>)> {
+    /// Removes a call that has completed.
+    pub(crate) fn end(&mut self, ticket: Ticket) -> Option<Ended> {
         let place = usize::try_from(ticket.0 & u64::from(u32::MAX)).ok()?;
         let number = self.under_way.get(place)?.number;
         (u64::from(number) == ticket.0 >> 32).then(|| {
-            let UnderWay { origin, reservation, bytes, .. } = self.under_way.remove(place);
+            let UnderWay { origin, reservation, bytes, since, leases, .. } =
+                self.under_way.remove(place);
             self.bytes -= bytes;
-            (origin, reservation)
+            Ended { origin, reservation, since, leases }
         })
     }
 }
@@ -111,12 +134,14 @@ mod tests {
     #[test]
     fn a_ticket_ends_its_own_call_and_only_once() {
         let mut calls = Calls::default();
-        let first = calls.begin(&Call::ListPresent, Origin::HandBack, None);
+        let now = crate::tests::any_time();
+        let first = calls.begin(&Call::ListPresent, Origin::HandBack, None, now);
         assert!(calls.end(first).is_some());
-        let second = calls.begin(&Call::ListPresent, Origin::Lock(Name::new("bob").unwrap()), None);
+        let of_bob = Origin::Lock(Name::new("bob").unwrap());
+        let second = calls.begin(&Call::ListPresent, of_bob, None, now);
         assert_ne!(first, second);
         assert!(calls.end(first).is_none(), "its place is another's");
-        assert!(matches!(calls.end(second), Some((Origin::Lock(_), None))));
+        assert!(matches!(calls.end(second), Some(Ended { origin: Origin::Lock(_), .. })));
         assert!(calls.end(second).is_none());
     }
 }

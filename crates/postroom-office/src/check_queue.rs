@@ -78,6 +78,11 @@ impl CheckQueue {
         self.len == 0
     }
 
+    /// Checks that wait, and those that may.
+    pub(crate) fn len(&self) -> (usize, usize) {
+        (self.len, self.max)
+    }
+
     /// Adds a check. At a limit returns the one that is evicted.
     pub(crate) fn add(&mut self, check: Check) -> Option<Check> {
         let network = check.peer.network;

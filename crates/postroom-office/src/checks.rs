@@ -68,6 +68,11 @@ impl Checks {
         self.failed.set_limits(limits.account_delay_max, limits.network_delay_max);
     }
 
+    /// Checks that wait, and those that may.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        self.waiting.len()
+    }
+
     /// Adds a check. At a limit returns the one that is evicted.
     pub(crate) fn add(&mut self, mut check: Check) -> Option<Check> {
         self.not_before = None;

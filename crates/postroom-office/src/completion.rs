@@ -1,12 +1,14 @@
 //! Handling the completions of store calls.
 
+use std::time::Instant;
+
 use postroom_model::{
     Attendee, BlockRefusal, Committed, ComposeRefusal, Composed, Delivery, LogInRefusal,
     PasswordRefusal, Reply,
 };
 use postroom_store::{Call, Completion, End, Outcome, Presence, Store};
 
-use crate::calls::{Origin, RequestKey};
+use crate::calls::{Ended, Origin, RequestKey};
 use crate::session::{Identity, Opened};
 use crate::{Office, find};
 
@@ -29,10 +31,14 @@ impl<S: Store> Office<S> {
     }
 
     fn complete(&mut self, Completion { ticket, end }: Completion) {
-        let Some((origin, reservation)) = self.calls.end(ticket) else {
+        let Some(Ended { origin, reservation, since, leases }) = self.calls.end(ticket) else {
             debug_assert!(false, "a call completes once");
             return;
         };
+        if let End::Done(outcome) = &end {
+            let took = self.now.saturating_duration_since(since);
+            self.counts.done(outcome.get(), leases, took);
+        }
         if let Some(reservation) = reservation {
             let created = match &end {
                 End::Done(outcome) => outcome.get().created(),
@@ -42,7 +48,7 @@ impl<S: Store> Office<S> {
             self.creations.settle(reservation, created);
         }
         match (origin, end) {
-            (Origin::Request(key), End::Done(outcome)) => self.done(key, outcome),
+            (Origin::Request(key), End::Done(outcome)) => self.done(key, outcome, since),
             (Origin::Request(key), End::Unavailable) => self.not_done(key, Reply::Unavailable),
             (Origin::Request(key), End::Unknown) => self.not_done(key, Reply::Unknown),
             (Origin::Lock(name), end) => self.lock_ended(name, &end),
@@ -77,11 +83,11 @@ impl<S: Store> Office<S> {
         self.resolve(key, reply);
     }
 
-    fn done(&mut self, key: RequestKey, outcome: Committed<Outcome>) {
+    fn done(&mut self, key: RequestKey, outcome: Committed<Outcome>, since: Instant) {
         let reply = match outcome.get() {
             Outcome::Posted { post, .. } => {
                 let post = outcome.derive(|_| post.clone());
-                self.posted(key, &post);
+                self.posted(key, &post, since);
                 return;
             }
             Outcome::Composed { recipient, name, registered } => {
@@ -118,7 +124,9 @@ impl<S: Store> Office<S> {
             Outcome::Read { lease, sender, text, remaining } => {
                 let session = find(&mut self.sessions, key.session);
                 match session.filter(|session| !session.has_ended) {
-                    Some(session) => session.work_or(&mut self.spare).leases.push(lease),
+                    Some(session) => {
+                        session.work_or(&mut self.spare).handed_out.add(lease, self.now);
+                    }
                     // The session has ended meanwhile: the message is unread again.
                     None => self.submit(Origin::HandBack, Call::Return { leases: vec![lease] }),
                 }

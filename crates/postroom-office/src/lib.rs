@@ -16,6 +16,7 @@ mod check;
 mod check_queue;
 mod checks;
 mod completion;
+mod counts;
 mod creations;
 mod failed_logins;
 mod file_passwords;
@@ -53,7 +54,7 @@ use live::Live;
 use locks::Locks;
 use password_file::PasswordFile;
 use requests::{Due, Requests};
-use session::{Identity, Session, SpareWork};
+use session::{HandedOut, Identity, Session, SpareWork};
 
 pub use administration::{
     AboutAccounts, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest, AdminTicket,
@@ -61,9 +62,10 @@ pub use administration::{
 pub use channels::{AboutChannels, ChannelRefusal, DeletedChannel, ListedChannel};
 pub use check::{Check, Checked};
 pub use checks::LoginLimits;
+pub use counts::OfficeCounts;
 pub use creations::{CreationLimits, CreationRates};
 pub use file_passwords::{FilePasswords, PasswordTables};
-pub use output::{Announcements, Operator, Output, Posts};
+pub use output::{Announcements, NewPost, Operator, Output, Posts};
 pub use password_file::{PasswordRead, PasswordsRead};
 
 /// Bytes of the calls that wait for the store. While the disk is slow, this much may be
@@ -74,6 +76,9 @@ const CALL_BYTES_MAX: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Office<S> {
     store: S,
+    /// The latest time that the driver has told.
+    now: Instant,
+    counts: OfficeCounts,
     sessions: Slab<Session>,
     /// Distinguishes the sessions that use one place of `sessions` one after the other.
     next_generation: u32,
@@ -106,12 +111,14 @@ pub struct Office<S> {
 
 impl<S: Store> Office<S> {
     /// An office over `store`.
-    pub fn new(mut store: S, logins: LoginLimits, creation: CreationLimits) -> Self {
+    pub fn new(now: Instant, mut store: S, logins: LoginLimits, creation: CreationLimits) -> Self {
         // The damaged records found when the store was opened.
         let damaged = store.take_damaged().into_iter();
         let outputs = damaged.map(|record| Output::Operator(Operator::Damaged(record))).collect();
         Self {
             store,
+            now,
+            counts: OfficeCounts::default(),
             sessions: Slab::new(),
             next_generation: 0,
             spare: SpareWork::default(),
@@ -142,6 +149,7 @@ impl<S: Store> Office<S> {
 
     /// Tells the time, on which depends how much peers may create.
     pub fn set_time(&mut self, now: Instant) {
+        self.now = now;
         self.creations.set_time(now);
     }
 
@@ -182,9 +190,10 @@ impl<S: Store> Office<S> {
             }
             (Request::Read, Some(account)) => self.submit_request(key, Call::Read { account }),
             (Request::Confirm, Some(_)) => {
-                let leases = record.work().map(|work| std::mem::take(&mut work.leases));
-                let leases = leases.unwrap_or_default();
-                self.submit_request(key, Call::Confirm { leases });
+                let handed_out = record.work().map(|work| work.handed_out.take());
+                let HandedOut { leases, since } = handed_out.unwrap_or_default();
+                let since = since.unwrap_or(self.now);
+                self.submit_since(Origin::Request(key), Call::Confirm { leases }, None, since);
             }
             (Request::CountUnread, Some(account)) => {
                 self.submit_request(key, Call::CountUnread { account });
@@ -254,7 +263,7 @@ impl<S: Store> Office<S> {
             return;
         };
         record.has_ended = true;
-        let leases = record.work().map(|work| std::mem::take(&mut work.leases));
+        let leases = record.work().map(|work| work.handed_out.take().leases);
         let is_returned = |leases: &Vec<_>| !leases.is_empty() && !faulty(Fault::LeaseDropped);
         if let Some(leases) = leases.filter(is_returned) {
             self.submit(Origin::HandBack, Call::Return { leases });
@@ -337,7 +346,8 @@ impl<S: Store> Office<S> {
     /// Whether calls that take as much memory as may be wait for the store. More requests
     /// that it has to store, or to read, had better wait elsewhere.
     pub fn is_busy(&self) -> bool {
-        self.calls.bytes() + self.deferred_bytes >= CALL_BYTES_MAX
+        let (bytes, most) = self.call_bytes();
+        bytes >= most
     }
 
     /// Whether a session has requests that are not answered.
@@ -393,8 +403,18 @@ impl<S: Store> Office<S> {
     }
 
     fn submit_reserved(&mut self, origin: Origin, call: Call, reservation: Option<Reservation>) {
+        self.submit_since(origin, call, reservation, self.now);
+    }
+
+    fn submit_since(
+        &mut self,
+        origin: Origin,
+        call: Call,
+        reservation: Option<Reservation>,
+        since: Instant,
+    ) {
         self.has_submitted = true;
-        let ticket = self.calls.begin(&call, origin, reservation);
+        let ticket = self.calls.begin(&call, origin, reservation, since);
         self.store.submit(ticket, call);
     }
 

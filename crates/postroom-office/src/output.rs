@@ -1,6 +1,7 @@
 //! The outputs of the office and their recipients.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use postroom_model::{Attendee, Channel, Event, Posted, Reply, SessionKey};
 use postroom_store::Damaged;
@@ -45,9 +46,19 @@ pub enum Output {
 pub struct Posts {
     /// The channels, each with its members; some may have ended meanwhile.
     pub channels: Vec<(Channel, Vec<SessionKey>)>,
-    /// The posts in the order of their commits, each in one of the channels and with the
-    /// session that posted it, which does not receive it.
-    pub posts: Vec<(SessionKey, Posted)>,
+    /// The posts in the order of their commits, each in one of the channels.
+    pub posts: Vec<NewPost>,
+}
+
+/// A post that is on disk and has not been told.
+#[derive(Debug)]
+pub struct NewPost {
+    /// The session that posted it, which does not receive it.
+    pub author: SessionKey,
+    /// The post.
+    pub posted: Posted,
+    /// When it was asked for.
+    pub asked_at: Instant,
 }
 
 /// The announcements of one crowd.

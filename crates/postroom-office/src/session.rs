@@ -45,8 +45,8 @@ pub(crate) struct Session {
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     pub(crate) requests: Requests,
-    /// Leases of messages handed out and not confirmed.
-    pub(crate) leases: Vec<Lease>,
+    /// The messages handed out and not confirmed.
+    pub(crate) handed_out: HandedOut,
     /// The joined channels, without `#lobby`.
     pub(crate) channels: Vec<Channel>,
     /// The presence to release when the requests are completed, so that no session sees
@@ -54,6 +54,26 @@ pub(crate) struct Work {
     pub(crate) release: Option<Presence>,
     /// The change of its password that it has asked for.
     pub(crate) change: Option<Box<PasswordChange>>,
+}
+
+/// The leases of messages that were handed out and are not confirmed.
+#[derive(Debug, Default)]
+pub(crate) struct HandedOut {
+    pub(crate) leases: Vec<Lease>,
+    /// When the first of them was handed out.
+    pub(crate) since: Option<Instant>,
+}
+
+impl HandedOut {
+    pub(crate) fn add(&mut self, lease: Lease, now: Instant) {
+        self.since.get_or_insert(now);
+        self.leases.push(lease);
+    }
+
+    /// Takes all of them.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::take(self)
+    }
 }
 
 /// The account of a session.
@@ -178,7 +198,8 @@ impl Session {
     /// work of the session to `spare` if nothing is left in it.
     pub(crate) fn rest(&mut self, spare: &mut SpareWork) -> Option<Presence> {
         let release = self.work()?.release.take();
-        let is_empty = |work: &mut Box<Work>| work.leases.is_empty() && work.channels.is_empty();
+        let is_empty =
+            |work: &mut Box<Work>| work.handed_out.leases.is_empty() && work.channels.is_empty();
         if let Some(work) = self.work.take_if(is_empty) {
             self.next_request = work.requests.next();
             spare.put(work);

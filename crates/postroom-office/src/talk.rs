@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use postroom_model::{
     Channel, Committed, Event, Fault, Mark, Name, NotTold, Notice, Post, Posted, Reply, SessionKey,
@@ -13,7 +14,7 @@ use crate::Office;
 use crate::calls::{Origin, RequestKey};
 use crate::creations::Kind;
 use crate::find;
-use crate::output::{Output, Posts};
+use crate::output::{NewPost, Output, Posts};
 use crate::session::{self, Awaited, Session, Stage};
 
 /// Maximum channels per session, without `#lobby`.
@@ -86,7 +87,12 @@ impl<S: Store> Office<S> {
     }
 
     /// Handles a post that is on disk: sends it to the members of its channels.
-    pub(crate) fn posted(&mut self, key: RequestKey, post: &Committed<Arc<Post>>) {
+    pub(crate) fn posted(
+        &mut self,
+        key: RequestKey,
+        post: &Committed<Arc<Post>>,
+        asked_at: Instant,
+    ) {
         self.announce_first(key.session);
         let (mark, is_abandoned) = match self.stored(key) {
             Some((mark, is_abandoned)) => (Some(mark), is_abandoned),
@@ -102,7 +108,7 @@ impl<S: Store> Office<S> {
                 members.extend(others.clone().filter(|member| self.live.confirms_posts(*member)));
             }
             if others.next().is_some() {
-                self.push_post(key.session, posted);
+                self.push_post(NewPost { author: key.session, posted, asked_at });
             }
         }
         let committed = post.derive(|_| ());
@@ -120,20 +126,20 @@ impl<S: Store> Office<S> {
     /// Appends a post to the gathered posts, unless another event or a change of members
     /// came between: each member gets them together, and the members of a channel are
     /// listed once.
-    fn push_post(&mut self, author: SessionKey, posted: Posted) {
-        let is_in =
-            |posts: &Posts| posts.channels.iter().any(|(other, _)| *other == posted.channel);
+    fn push_post(&mut self, post: NewPost) {
+        let channel = &post.posted.channel;
+        let is_in = |posts: &Posts| posts.channels.iter().any(|(other, _)| other == channel);
         if !self.posts.as_ref().is_some_and(is_in) {
             if self.posts.as_ref().is_some_and(|posts| posts.channels.len() == GATHERED_MAX) {
                 self.push_posts();
             }
-            let members = self.live.members(&posted.channel).iter().copied().collect();
+            let members = self.live.members(channel).iter().copied().collect();
             let posts = self.posts.get_or_insert_default();
-            posts.channels.push((posted.channel.clone(), members));
+            posts.channels.push((channel.clone(), members));
         }
         let posts = &mut self.posts.get_or_insert_default().posts;
         let place = if faulty(Fault::PostsReordered) { 0 } else { posts.len() };
-        posts.insert(place, (author, posted));
+        posts.insert(place, post);
     }
 
     /// Makes an output of the gathered posts. Of the later outputs only replies may
@@ -194,6 +200,7 @@ impl<S: Store> Office<S> {
         // Before the reply: a session that sends a line to itself and quits still
         // receives it.
         let told = Event::Told(Told { sender, text, mark });
+        self.counts.lines_told += 1;
         if mark.is_some() || !faulty(Fault::LiveLineLost) {
             self.push_event(sessions.clone(), told);
         }

@@ -13,6 +13,12 @@ use postroom_store::{Call, Fate, Job as _, Limits, MemoryDisk, MemoryStore, Time
 use crate::password::{Checker, SALT_BYTES};
 use crate::{CreationLimits, FilePasswords, LoginLimits, Office, Output, PasswordTables};
 
+/// A first instant for tests, whose clock may begin anywhere.
+#[expect(clippy::disallowed_methods, reason = "any time will do as the first")]
+pub(crate) fn any_time() -> Instant {
+    Instant::now()
+}
+
 /// An office, its store's disk and its outputs.
 pub(crate) struct Bench {
     pub(crate) office: Office<MemoryStore>,
@@ -25,9 +31,8 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let disk = MemoryDisk::default();
         let store = disk.open(Limits::default());
-        #[expect(clippy::disallowed_methods, reason = "any time will do as the first")]
-        let now = Instant::now();
-        let office = Office::new(store, LoginLimits::default(), CreationLimits::default());
+        let now = any_time();
+        let office = Office::new(now, store, LoginLimits::default(), CreationLimits::default());
         Self { office, disk, outputs: Vec::new(), now }
     }
 

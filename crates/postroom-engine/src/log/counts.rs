@@ -14,14 +14,14 @@ pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// How many lines of each kind and peer came in this second.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
+pub(crate) struct LineCounts {
     /// Ordered, so that what was left out is logged in the same order in each run.
     lines: BTreeMap<(Level, &'static str, Option<IpAddr>), u32>,
     /// When the second is over.
     over: Option<Instant>,
 }
 
-impl Counts {
+impl LineCounts {
     /// Counts a line; whether it is to be written.
     pub(crate) fn admit(
         &mut self,
@@ -64,9 +64,9 @@ mod tests {
 
     #[test]
     fn beyond_twenty_a_second_lines_of_one_kind_and_peer_are_counted() {
-        let (mut counts, now) = (Counts::default(), now());
+        let (mut counts, now) = (LineCounts::default(), now());
         let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
-        let admitted = |counts: &mut Counts, kind, peer, lines| {
+        let admitted = |counts: &mut LineCounts, kind, peer, lines| {
             (0..lines).filter(|_| counts.admit(Level::Warn, kind, Some(peer), now)).count()
         };
         assert_eq!(admitted(&mut counts, "full", one, 50), 20);
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn what_was_left_out_is_logged_in_the_same_order_in_each_run() {
-        let (mut counts, now) = (Counts::default(), now());
+        let (mut counts, now) = (LineCounts::default(), now());
         let peers: Vec<IpAddr> = (1..9_u8).map(|last| [192, 0, 2, last].into()).collect();
         for _ in 0..=LINES_A_SECOND_MAX {
             for peer in peers.iter().rev() {
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_number_of_peers_is_bounded() {
-        let (mut counts, now) = (Counts::default(), now());
+        let (mut counts, now) = (LineCounts::default(), now());
         for peer in 0..20_000_u32 {
             counts.admit(Level::Warn, "full", Some(IpAddr::from(peer.to_be_bytes())), now);
         }

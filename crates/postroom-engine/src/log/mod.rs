@@ -22,12 +22,14 @@ use crate::connection::Cause;
 use crate::dial::DialFailure;
 use crate::listener::ListenerKey;
 use crate::origin::Origin;
+use crate::refusal::Refusal;
 use crate::session::Session;
 
-pub(crate) use counts::Counts;
+pub(crate) use counts::LineCounts;
+pub(crate) use words::{LIMITS, LOGIN_FAILURES};
 
 use counts::SECOND;
-use words::{Limit, reason, request_name, why_not_changed};
+use words::{Limit, failure, reason, request_name, why_not_changed};
 
 /// How important a line is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -189,8 +191,10 @@ impl<S: Store> Engine<S> {
         &mut self,
         listener: ListenerKey,
         peer: SocketAddr,
-        reason: &'static str,
+        refusal: Refusal,
     ) {
+        self.counts.refused.add(refusal.kind());
+        let reason = refusal.as_str();
         if self.line_counts.admit(Level::Warn, reason, Some(counted(peer)), self.now) {
             let listener = self.listeners.get(listener).name();
             let origin = Origin { peer, listener, account: None };
@@ -204,12 +208,15 @@ impl<S: Store> Engine<S> {
         match reply {
             Reply::LoggedIn { name, registered, .. } => {
                 let origin = self.origin(session);
+                self.counts.logins += 1;
                 if *registered {
+                    self.counts.registrations += 1;
                     self.log(Level::Info, origin.clone(), What::Registered(name.clone()));
                 }
                 self.log(Level::Info, origin, What::LoggedIn);
             }
             Reply::Composed(composed) if composed.get().registered => {
+                self.counts.registrations += 1;
                 let origin = self.origin(session);
                 let name = composed.get().recipient.clone();
                 self.log(Level::Info, origin, What::Registered(name));
@@ -229,6 +236,7 @@ impl<S: Store> Engine<S> {
                 self.log(Level::Info, origin, What::BlockSet { sender, is_blocked });
             }
             Reply::LogInRefused(refusal) => {
+                self.counts.logins_failed.add(failure(*refusal));
                 let origin = self.origin(session);
                 self.log(Level::Info, origin, What::LoginFailed(reason(*refusal)));
             }
@@ -237,6 +245,7 @@ impl<S: Store> Engine<S> {
         let Some(limit) = Limit::of(reply) else {
             return;
         };
+        self.counts.limits_met.add(limit.kind());
         // A refused post on the board is logged with its report.
         let session = self.sessions.get(session).filter(|session| !session.protocol.reports);
         let Some(origin) = session.map(Session::origin) else {
@@ -317,6 +326,7 @@ impl<S: Store> Engine<S> {
         cause: Cause,
     ) {
         let (origin, what) = (session.origin(), What::Disconnected(reason, cause));
+        self.counts.ended.add(cause.kind());
         match cause {
             Cause::Ordinary => self.log(Level::Info, Some(origin), what),
             Cause::Limit | Cause::Fault => self.log_limited(Level::Warn, reason, origin, what),
@@ -337,6 +347,7 @@ impl<S: Store> Engine<S> {
     }
 
     pub(crate) fn log_operator(&mut self, told: Operator) {
+        self.counts.damaged_records += u64::from(matches!(told, Operator::Damaged(_)));
         let level = match told {
             Operator::Damaged(_) => Level::Error,
             Operator::NotLocked | Operator::PasswordsLate => Level::Warn,

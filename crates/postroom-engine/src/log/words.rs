@@ -4,6 +4,31 @@ use postroom_model::{
     ComposeRefusal, Full, LogInRefusal, Name, PasswordRefusal, PostRefusal, Reply, Request,
 };
 
+/// The kinds of limits that requests meet, for counts.
+pub(crate) const LIMITS: [&str; 9] = [
+    "mailbox",
+    "mailbox_share",
+    "blocked",
+    "disk",
+    "accounts",
+    "hashtags",
+    "new_accounts",
+    "new_hashtags",
+    "password_checks",
+];
+
+/// The kinds of failed logins, for counts.
+pub(crate) const LOGIN_FAILURES: [&str; 8] = [
+    "no_password",
+    "wrong_password",
+    "password_checks",
+    "accounts",
+    "disk",
+    "present",
+    "new_accounts",
+    "looks_alike",
+];
+
 /// A limit that a request met.
 #[derive(Debug)]
 pub(super) enum Limit {
@@ -38,6 +63,22 @@ impl Limit {
         })
     }
 
+    /// Its kind, one of [`LIMITS`].
+    pub(super) fn kind(&self) -> &'static str {
+        let place = match self {
+            Self::MailboxFull { full: Full::Mailbox, .. } => 0,
+            Self::MailboxFull { full: Full::Share, .. } => 1,
+            Self::MailboxFull { full: Full::Blocked, .. } => 2,
+            Self::DiskFull => 3,
+            Self::TooManyAccounts => 4,
+            Self::TooManyHashtags => 5,
+            Self::NewAccounts => 6,
+            Self::NewHashtags => 7,
+            Self::TooManyPasswordChecks => 8,
+        };
+        LIMITS[place]
+    }
+
     pub(super) fn as_str(&self) -> &'static str {
         match self {
             Self::MailboxFull { full: Full::Mailbox, .. } => {
@@ -63,6 +104,21 @@ impl Limit {
             }
         }
     }
+}
+
+/// The kind of a refused login, one of [`LOGIN_FAILURES`].
+pub(super) fn failure(refusal: LogInRefusal) -> &'static str {
+    let place = match refusal {
+        LogInRefusal::NoPassword => 0,
+        LogInRefusal::Password => 1,
+        LogInRefusal::Busy => 2,
+        LogInRefusal::TooManyAccounts => 3,
+        LogInRefusal::DiskFull => 4,
+        LogInRefusal::Present => 5,
+        LogInRefusal::MayNotCreate => 6,
+        LogInRefusal::LooksAlike => 7,
+    };
+    LOGIN_FAILURES[place]
 }
 
 /// A refused login in words.

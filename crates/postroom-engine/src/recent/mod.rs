@@ -10,9 +10,10 @@
 //! which they happened.
 
 use std::collections::{BTreeSet, HashMap, VecDeque, vec_deque};
+use std::time::Instant;
 
 use postroom_model::{Channel, Event, Fault, Posted, SessionKey, faulty};
-use postroom_office::Announcements;
+use postroom_office::{Announcements, NewPost};
 use slab::Slab;
 
 use crate::settings::RecentLimits;
@@ -39,7 +40,8 @@ pub(crate) struct Position {
 
 /// What a member is told next.
 pub(crate) enum Next<'a> {
-    Post(&'a Posted),
+    /// A post, and when it was asked for.
+    Post(&'a Posted, Instant),
     Announced(&'a Event),
     /// The channel keeps later posts only.
     Missed(Event),
@@ -51,12 +53,19 @@ pub(crate) struct Untold<'a> {
     posts: vec_deque::Iter<'a, Kept>,
     /// The sequence number of the first.
     first: u64,
+    /// When it was asked for.
+    asked_at: Instant,
 }
 
 impl<'a> Untold<'a> {
     /// The sequence number of the first post.
     pub(crate) fn first(&self) -> u64 {
         self.first
+    }
+
+    /// When the first post was asked for.
+    pub(crate) fn asked_at(&self) -> Instant {
+        self.asked_at
     }
 
     /// How many posts there are.
@@ -66,7 +75,7 @@ impl<'a> Untold<'a> {
 
     pub(crate) fn posts(&self) -> impl Iterator<Item = &'a Posted> {
         self.posts.clone().filter_map(|kept| match &kept.what {
-            What::Post { posted, .. } => Some(posted),
+            What::Post(post) => Some(&post.posted),
             What::Announcements(_) => None,
         })
     }
@@ -113,21 +122,21 @@ struct Kept {
 
 #[derive(Debug)]
 enum What {
-    Post { author: SessionKey, posted: Posted },
+    Post(NewPost),
     Announcements(Box<Announcements>),
 }
 
 impl Kept {
     fn is_by(&self, session: SessionKey) -> bool {
-        matches!(&self.what, What::Post { author, .. } if *author == session)
+        matches!(&self.what, What::Post(post) if post.author == session)
     }
 
     /// What a session is told of it.
     fn told_to(&self, session: SessionKey) -> Option<Next<'_>> {
         match &self.what {
-            What::Post { author, posted } => {
+            What::Post(NewPost { author, posted, asked_at }) => {
                 let is_for_it = *author != session || faulty(Fault::OwnPostsTold);
-                is_for_it.then_some(Next::Post(posted))
+                is_for_it.then_some(Next::Post(posted, *asked_at))
             }
             What::Announcements(announcements) => {
                 announcements.event_for(session).map(Next::Announced)
@@ -167,10 +176,10 @@ impl RecentPosts {
     }
 
     /// Adds a post to its channel, of which [`end_of`](Self::end_of) was asked before.
-    pub(crate) fn add(&mut self, author: SessionKey, posted: Posted) {
-        if let Some(place) = self.places.get(&posted.channel) {
-            let bytes = POST_BYTES + posted.shown().len();
-            self.keep(*place, What::Post { author, posted }, bytes);
+    pub(crate) fn add(&mut self, post: NewPost) {
+        if let Some(place) = self.places.get(&post.posted.channel) {
+            let bytes = POST_BYTES + post.posted.shown().len();
+            self.keep(*place, What::Post(post), bytes);
         }
     }
 
@@ -254,6 +263,11 @@ impl RecentPosts {
         }
     }
 
+    /// Bytes of the posts that are kept.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The position of a session in a channel; gives it this one if it has none.
     pub(crate) fn enter<'a>(
         &mut self,
@@ -280,7 +294,7 @@ impl RecentPosts {
         // Never more than are kept.
         let at = usize::try_from(position.next - channel.first).unwrap_or(usize::MAX);
         channel.posts.iter().skip(at).filter_map(|kept| match &kept.what {
-            What::Post { author, .. } => Some(*author),
+            What::Post(post) => Some(post.author),
             What::Announcements(_) => None,
         })
     }
@@ -353,8 +367,12 @@ impl RecentPosts {
                 return None;
             }
             let at = usize::try_from(position.next - channel.first).ok()?;
-            let first = channel.posts.get(at)?.sequence;
-            untold = Some(Untold { position, posts: channel.posts.range(at..), first });
+            let Kept { sequence: first, what: What::Post(post), .. } = channel.posts.get(at)?
+            else {
+                return None;
+            };
+            let (first, asked_at) = (*first, post.asked_at);
+            untold = Some(Untold { position, posts: channel.posts.range(at..), first, asked_at });
         }
         untold
     }

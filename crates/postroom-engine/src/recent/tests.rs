@@ -6,6 +6,7 @@ use postroom_model::{Author, Batch, Name, Post, Text};
 use proptest::prelude::*;
 
 use super::*;
+use crate::tests::any_time;
 
 /// Limits that are never reached.
 const NONE: RecentLimits =
@@ -55,7 +56,7 @@ impl Member {
 
     fn next(&mut self, recent: &RecentPosts) -> Option<Told> {
         Some(match recent.next(&mut self.positions, self.key)? {
-            Next::Post(posted) => Told::Post(posted.shown().parse().unwrap()),
+            Next::Post(posted, _) => Told::Post(posted.shown().parse().unwrap()),
             Next::Missed(Event::Missed { channel, missed }) => Told::Missed(channel, missed),
             Next::Missed(_) | Next::Announced(_) => panic!("nothing was announced"),
         })
@@ -76,7 +77,7 @@ fn add<'a>(
     let by = |(author, number): &(_, _)| (*author, posted(channel, *number));
     let position = recent.end_of(channel.clone(), false);
     for (author, posted) in posts.iter().map(by) {
-        recent.add(author, posted);
+        recent.add(NewPost { author, posted, asked_at: any_time() });
     }
     for Member { key, positions } in members {
         recent.enter(positions, position);
@@ -174,7 +175,8 @@ fn channels_without_members_take_nothing() {
 fn a_channel_whose_members_ended_before_they_were_listed_takes_nothing() {
     let mut recent = RecentPosts::new(NONE);
     let position = recent.end_of(channel(0), false);
-    recent.add(session(0), posted(&channel(0), 0));
+    let (author, posted) = (session(0), posted(&channel(0), 0));
+    recent.add(NewPost { author, posted, asked_at: any_time() });
     recent.forget_if_nobody_reads(position);
     assert_eq!((recent.bytes, recent.channels.len(), recent.oldest.len()), (0, 0, 0));
 }

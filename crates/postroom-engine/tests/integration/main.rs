@@ -12,6 +12,7 @@ mod late;
 mod laws;
 mod limits;
 mod logins;
+mod metrics;
 mod own_account;
 mod peers;
 mod posts;

@@ -136,7 +136,12 @@ struct Trial {
 
 fn open(disk: &MemoryDisk) -> Office<MemoryStore> {
     let limits = Limits { mailbox_capacity: CAPACITY, ..Limits::default() };
-    Office::new(disk.open(limits), LoginLimits::default(), CreationLimits::default())
+    Office::new(
+        crate::telling::any_time(),
+        disk.open(limits),
+        LoginLimits::default(),
+        CreationLimits::default(),
+    )
 }
 
 impl Trial {

@@ -1,17 +1,24 @@
 //! Which session receives which post when several requests are under way.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use postroom_model::{
     Access, Author, Channel, Mark, Name, Notice, Peer, Posted, PresenceTerms, Reply, Request,
     SessionKey, Terms, Text,
 };
-use postroom_office::{CreationLimits, LoginLimits, Office, Output, Posts};
+use postroom_office::{CreationLimits, LoginLimits, NewPost, Office, Output, Posts};
 use postroom_store::{Job as _, Limits, MemoryDisk, MemoryStore, Timestamp};
 
 fn office() -> Office<MemoryStore> {
     let store = MemoryDisk::default().open(Limits::default());
-    Office::new(store, LoginLimits::default(), CreationLimits::default())
+    Office::new(any_time(), store, LoginLimits::default(), CreationLimits::default())
+}
+
+/// A first instant for tests, whose clock may begin anywhere.
+#[expect(clippy::disallowed_methods, reason = "any time will do as the first")]
+pub(crate) fn any_time() -> Instant {
+    Instant::now()
 }
 
 /// Where the clients come from.
@@ -73,8 +80,8 @@ fn shown(session: SessionKey, outputs: &[Output]) -> Vec<String> {
             let mut channels = channels.iter().filter(|(channel, _)| *channel == posted.channel);
             channels.any(|(_, members)| members.contains(&session))
         };
-        let others = posts.iter().filter(|(author, _)| *author != session);
-        for (_, posted) in others.filter(|(_, posted)| is_member(posted)) {
+        let others = posts.iter().filter(|post| post.author != session);
+        for NewPost { posted, .. } in others.filter(|post| is_member(&post.posted)) {
             let Author::Account(author) = &posted.post().author else { panic!("{posted:?}") };
             shown.push(format!("{author}: {}", posted.shown()));
         }
@@ -157,7 +164,7 @@ fn post_awaiting(office: &mut Office<MemoryStore>, session: SessionKey) -> Mark 
         Output::Posts(posts) => Some(posts),
         _ => None,
     });
-    let Some((_, posted)) = posts.and_then(|posts| posts.posts.first()) else {
+    let Some(NewPost { posted, .. }) = posts.and_then(|posts| posts.posts.first()) else {
         panic!("{outputs:?}");
     };
     assert_eq!(reply(session, &outputs), None);

@@ -223,6 +223,7 @@ impl<D: Disk> Driver<D> {
             live.get(&key).map_or(0, |key| peers[key.0].acknowledged())
         });
         self.engine.evict_before_login(self.now);
+        self.engine.end_turn(self.now);
     }
 
     /// Checks a password at once.

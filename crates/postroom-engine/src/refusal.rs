@@ -1,0 +1,61 @@
+//! Why a connection is closed before it has a session.
+
+/// The kinds of refusals, for counts.
+pub(crate) const KINDS: [&str; 4] =
+    ["too_many_connections", "connects_too_often", "not_a_proxy", "proxy_header"];
+
+/// Why a connection is closed before it has a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Refusal {
+    /// Its address has too many.
+    TooManyOfAddress,
+    /// Its /48 of IPv6 has too many.
+    TooManyOfSite,
+    /// Its address connects too often.
+    TooOftenOfAddress,
+    /// Its /48 of IPv6 connects too often.
+    TooOftenOfSite,
+    /// It is not a proxy's, and its listener is for proxies.
+    NotAProxy,
+    /// It has ended within the header of a proxy.
+    HeaderCut,
+    HeaderMalformed,
+    HeaderTooLong,
+    /// Too many wait for such headers.
+    HeadersTooMany,
+    HeaderLate,
+}
+
+impl Refusal {
+    /// The reason, for the log.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::TooManyOfAddress => {
+                "the address has too many connections (connection.per_address_max)"
+            }
+            Self::TooManyOfSite => "its /48 has too many connections (connection.per_address_max)",
+            Self::TooOftenOfAddress => "the address connects too often (connection.new_per_minute)",
+            Self::TooOftenOfSite => "its /48 connects too often (connection.new_per_minute)",
+            Self::NotAProxy => "the address is no proxy's (connection.proxies)",
+            Self::HeaderCut => "it ended before its PROXY header was whole",
+            Self::HeaderMalformed => "its PROXY header is malformed",
+            Self::HeaderTooLong => "its PROXY header is too long",
+            Self::HeadersTooMany => "too many connections wait for their PROXY header",
+            Self::HeaderLate => "its PROXY header did not come in time (connection.proxy_limit_ms)",
+        }
+    }
+
+    /// Its kind, one of [`KINDS`].
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::TooManyOfAddress | Self::TooManyOfSite => KINDS[0],
+            Self::TooOftenOfAddress | Self::TooOftenOfSite => KINDS[1],
+            Self::NotAProxy => KINDS[2],
+            Self::HeaderCut
+            | Self::HeaderMalformed
+            | Self::HeaderTooLong
+            | Self::HeadersTooMany
+            | Self::HeaderLate => KINDS[3],
+        }
+    }
+}
