@@ -9,6 +9,7 @@ use slab::Slab;
 use thiserror::Error;
 use tracing::Level;
 
+use crate::metrics::ServerMetrics;
 use crate::new_settings::{ReloadSummary, SettingsError};
 
 /// Questions that may wait for the event loop.
@@ -22,10 +23,14 @@ type Reply = Box<dyn FnOnce(AdminAnswer) + Send>;
 /// Takes what came of a reload, or why nothing has changed, in the same way.
 type ReloadReply = Box<dyn FnOnce(Result<ReloadSummary, String>) + Send>;
 
+/// Takes what a server has counted, in the same way.
+type TakeMetrics = Box<dyn FnOnce(ServerMetrics) + Send>;
+
 enum Asked {
     OfEngine { request: AdminRequest, reply: Reply },
     Reload(ReloadReply),
     SetLogLevel(Level),
+    Metrics(TakeMetrics),
 }
 
 /// Asks a running server, from any thread.
@@ -71,6 +76,14 @@ impl Administrator {
         self.send(Asked::SetLogLevel(level))
     }
 
+    /// Asks what the server has counted. `take` gets it in the same way.
+    pub fn ask_metrics(
+        &self,
+        take: impl FnOnce(ServerMetrics) + Send + 'static,
+    ) -> Result<(), NotAsked> {
+        self.send(Asked::Metrics(Box::new(take)))
+    }
+
     fn send(&self, asked: Asked) -> Result<(), NotAsked> {
         self.asked.try_send(asked).map_err(|error| match error {
             TrySendError::Full(_) => NotAsked::Busy,
@@ -87,6 +100,7 @@ pub(crate) enum Question {
     OfEngine(AdminTicket, AdminRequest),
     Reload(ReloadReply),
     SetLogLevel(Level),
+    Metrics(TakeMetrics),
 }
 
 /// The event loop's side of the queue.
@@ -140,6 +154,7 @@ impl Administration {
             }
             Asked::Reload(reply) => Question::Reload(reply),
             Asked::SetLogLevel(level) => Question::SetLogLevel(level),
+            Asked::Metrics(take) => Question::Metrics(take),
         })
     }
 

@@ -6,7 +6,9 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use postroom_store::Timestamp;
+use postroom_store::{Job, JobDone, Timestamp};
+
+use crate::metrics::CommitMetrics;
 
 /// So long no sync has been slow when the disk counts as fast again.
 const FAST_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -53,6 +55,26 @@ pub(crate) struct Commits {
     has_sent: bool,
     /// The next group waits for more calls.
     gathers: bool,
+    metrics: CommitMetrics,
+    /// Since when a job on the thread has not ended.
+    under_way_since: Option<Instant>,
+}
+
+/// What a job came to, and how long it ran.
+#[derive(Debug)]
+pub(crate) struct Ran<D> {
+    pub(crate) done: D,
+    took: Duration,
+    /// When it had run.
+    at: Instant,
+}
+
+/// Runs a job.
+pub(crate) fn run<J: Job>(job: J) -> Ran<J::Done> {
+    let begun = Instant::now();
+    let done = job.run();
+    let at = Instant::now();
+    Ran { done, took: at.saturating_duration_since(begun), at }
 }
 
 /// Another place for the jobs, and why.
@@ -66,7 +88,14 @@ pub(crate) enum Change {
 
 impl Commits {
     pub(crate) fn new(settings: CommitSettings) -> Self {
-        Self { settings, slow_at: None, has_sent: false, gathers: false }
+        Self {
+            settings,
+            slow_at: None,
+            has_sent: false,
+            gathers: false,
+            metrics: CommitMetrics::default(),
+            under_way_since: None,
+        }
     }
 
     pub(crate) fn set_settings(&mut self, settings: CommitSettings) {
@@ -110,8 +139,31 @@ impl Commits {
         self.gathers
     }
 
+    /// A job begins to run on the thread.
+    pub(crate) fn began_on_thread(&mut self, now: Instant) {
+        self.under_way_since.get_or_insert(now);
+    }
+
+    /// A job on the thread has ended; others may not have.
+    pub(crate) fn ended_on_thread(&mut self, now: Instant, has_others: bool) {
+        self.under_way_since = has_others.then_some(now);
+    }
+
+    /// Counts a job that has run, and returns where the next ones run, if that changes.
+    pub(crate) fn ran<D: JobDone>(&mut self, ran: &Ran<D>) -> Option<Change> {
+        let sync_time = ran.done.sync_time()?;
+        self.metrics.commit_times.add(ran.took, 1);
+        self.metrics.sync_times.add(sync_time, 1);
+        self.synced(ran.at, sync_time)
+    }
+
+    pub(crate) fn metrics(&self, now: Instant) -> CommitMetrics {
+        let under_way = self.under_way_since.map(|since| now.saturating_duration_since(since));
+        CommitMetrics { on_thread: self.use_thread(), under_way_for: under_way, ..self.metrics }
+    }
+
     /// Takes how long a sync took that has just ended.
-    pub(crate) fn synced(&mut self, now: Instant, took: Duration) -> Option<Change> {
+    fn synced(&mut self, now: Instant, took: Duration) -> Option<Change> {
         if self.settings.path != CommitPath::Auto {
             return None;
         }

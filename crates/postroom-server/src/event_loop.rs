@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token, Waker};
 use postroom_engine::{ConnectionKey, Engine, ListenerKey, Output};
 use postroom_protocol::{Category, Report};
-use postroom_store::{Job, JobDone as _, Store, StoreFailure};
+use postroom_store::{Job, Store, StoreFailure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use crate::administration::{Administration, Administrator, Question};
 use crate::certificate::TlsSettings;
-use crate::commits::{Commits, GATHERING, timestamp};
+use crate::commits::{self, Commits, GATHERING, Ran, timestamp};
 use crate::connection::Connections;
 use crate::handshakes::Handshakes;
 use crate::listener::{BoundListener, KeepAlive};
 use crate::log_line;
+use crate::metrics::ServerMetrics;
 use crate::new_settings::LogControl;
 use crate::parts::{Parts, Passwords, Reporter};
 use crate::service_manager::ServiceManager;
@@ -190,6 +191,7 @@ impl<S: Store> Server<S> {
             self.accept();
             self.check_passwords();
             self.ask_for_acknowledgements();
+            self.engine.end_turn(Instant::now());
         }
         Ok(())
     }
@@ -317,25 +319,21 @@ impl<S: Store> Server<S> {
         }
         match self.engine.next_job(timestamp()) {
             Some(job) if self.commits.use_thread() => {
+                self.commits.began_on_thread(self.now);
                 self.threads.commit(job);
                 Ok(())
             }
-            Some(job) => {
-                let done = job.run();
-                self.finish(Instant::now(), done)
-            }
+            Some(job) => self.finish(commits::run(job)),
             None => Ok(()),
         }
     }
 
     /// Takes the result of a job.
-    fn finish(&mut self, now: Instant, done: <S::Job as Job>::Done) -> Result<(), StoreFailure> {
-        if let Some(took) = done.sync_time()
-            && let Some(change) = self.commits.synced(now, took)
-        {
+    fn finish(&mut self, ran: Ran<<S::Job as Job>::Done>) -> Result<(), StoreFailure> {
+        if let Some(change) = self.commits.ran(&ran) {
             self.commits.log(change);
         }
-        self.engine.finish(done)
+        self.engine.finish(ran.done)
     }
 
     /// Starts password checks for which a thread is free.
@@ -387,12 +385,21 @@ impl<S: Store> Server<S> {
                 }
                 Question::Reload(reply) => self.administration.reload(Some(reply)),
                 Question::SetLogLevel(level) => self.set_log_level(level),
+                Question::Metrics(take) => take(self.metrics()),
             }
         }
         if self.administration.begin_reload() {
             self.manager.reloading(self.now);
             self.engine.ask_for_passwords();
             self.threads.read_settings();
+        }
+    }
+
+    fn metrics(&self) -> ServerMetrics {
+        ServerMetrics {
+            engine: self.engine.metrics(),
+            commits: self.commits.metrics(self.now),
+            is_stopping: self.stop != Stop::No,
         }
     }
 
@@ -428,9 +435,10 @@ impl<S: Store> Server<S> {
     fn take_from_threads(&mut self) -> Result<(), ServerError> {
         while let Some(told) = self.threads.take_told() {
             match told {
-                Told::Committed(done) => {
+                Told::Committed(ran) => {
                     self.commits.sent();
-                    self.finish(self.now, done)?;
+                    self.commits.ended_on_thread(self.now, self.threads.commits());
+                    self.finish(ran)?;
                 }
                 Told::Checked(checked) => self.engine.checked(checked),
                 Told::PasswordsRead(read) => self.engine.passwords_read(read),

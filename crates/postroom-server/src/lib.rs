@@ -17,6 +17,7 @@ mod event_loop;
 mod handshakes;
 mod listener;
 mod log_line;
+mod metrics;
 mod new_settings;
 mod parts;
 mod passed;
@@ -43,6 +44,7 @@ pub use certificate::{CertificateError, CertificateFiles, TlsSettings};
 pub use commits::{CommitPath, CommitSettings};
 pub use event_loop::Server;
 pub use listener::{BoundListener, KeepAlive, ListenError, open_listeners};
+pub use metrics::{CommitMetrics, ServerMetrics};
 pub use new_settings::{
     LogControl, NewSettings, ReloadSummary, SettingsError, SettingsSource, logs_requests,
 };

@@ -17,6 +17,7 @@ use postroom_office::{Check, Checked, PasswordRead, PasswordsRead};
 use postroom_store::{Job, StoreFailure};
 use rustix::process::nice;
 
+use crate::commits::{self, Ran};
 use crate::new_settings::{NewSettings, SettingsError, SettingsSource};
 use crate::parts::PasswordSource;
 use crate::salt::salt;
@@ -32,7 +33,7 @@ const CHECKERS_NICER_BY: i32 = 10;
 #[derive(Debug)]
 pub(crate) enum Told<D> {
     /// A job of the store has run.
-    Committed(D),
+    Committed(Ran<D>),
     Checked(Checked),
     PasswordsRead(PasswordsRead),
     /// The operating system gives no random bytes.
@@ -145,7 +146,7 @@ impl<J: Job> Threads<J> {
         let (jobs, queue) = channel::<J>();
         let committer = spawn("commit", &notifier, move |notifier| {
             for job in queue {
-                notifier.tell(Told::Committed(job.run()));
+                notifier.tell(Told::Committed(commits::run(job)));
             }
         })?;
         let Sources { passwords, mut settings } = sources;
