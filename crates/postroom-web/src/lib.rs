@@ -1,9 +1,11 @@
 //! The administration of a running server: an HTTP/JSON API on a Unix socket in the data
-//! folder, on a thread of its own, and its client. docs/administration.md describes it.
+//! folder, on a thread of its own, and its client; and on the same thread metrics for Prometheus.
+//! docs/administration.md and docs/operating.md describe them.
 
 mod api;
 mod archive;
 mod client;
+mod metrics;
 mod orders;
 mod routes;
 mod socket;
@@ -15,5 +17,6 @@ pub use api::{
 };
 pub use archive::{Archive, ReadFailure, Reading};
 pub use client::{AdminClient, ClientError};
+pub use metrics::{MetricsError, MetricsListener};
 pub use orders::channel;
-pub use socket::{AdminSocket, AdminThread, SOCKET, SocketError};
+pub use socket::{AdminSocket, AdminThread, SOCKET, Served, SocketError};

@@ -1,6 +1,7 @@
-//! The Unix socket of a server, and the thread that serves it.
+//! The Unix socket of a server, and the thread that serves it and the metrics.
 
 use std::fs::{self, File, Permissions};
+use std::future::pending;
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,6 +18,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::archive::Archive;
+use crate::metrics::{self, MetricsListener, Scraper};
 use crate::routes::router;
 
 /// The name of the socket in the data folder.
@@ -37,12 +39,12 @@ pub struct AdminSocket {
     path: PathBuf,
 }
 
-/// The thread that serves a socket.
+/// The thread that serves the socket and the metrics.
 #[derive(Debug)]
 pub struct AdminThread {
     stop: oneshot::Sender<()>,
     handle: JoinHandle<()>,
-    path: PathBuf,
+    path: Option<PathBuf>,
 }
 
 impl AdminSocket {
@@ -69,33 +71,39 @@ impl AdminSocket {
             Err(cause) => Err(SocketError { path, cause }),
         }
     }
+}
 
-    /// Serves the socket on a thread of its own; the archive is read on a few others.
-    pub fn serve(
-        self,
-        administrator: Administrator,
-        archive: Arc<dyn Archive>,
-    ) -> io::Result<AdminThread> {
-        let Self { listener, path } = self;
+/// What the thread of the administration serves.
+pub struct Served {
+    /// The socket for operators, with what is read there of the store.
+    pub socket: Option<(AdminSocket, Arc<dyn Archive>)>,
+    /// The port for metrics.
+    pub metrics: Option<MetricsListener>,
+    /// The data folder of the server, of which metrics tell how much space it has.
+    pub data: PathBuf,
+}
+
+impl AdminThread {
+    /// Serves this on a thread of its own; the archive and the folder are read on a few
+    /// others.
+    pub fn start(served: Served, administrator: Administrator) -> io::Result<Self> {
+        let Served { socket, metrics, data } = served;
         let (stop, stopped) = oneshot::channel::<()>();
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
-            .max_blocking_threads(READERS_MAX)
+            .enable_time()
+            // One asks the disk for its space.
+            .max_blocking_threads(READERS_MAX + 1)
             .build()?;
+        let path = socket.as_ref().map(|(socket, _)| socket.path.clone());
         let serve = async move {
-            let listener = match tokio::net::UnixListener::from_std(listener) {
-                Ok(listener) => listener,
-                Err(error) => {
-                    tracing::error!(%error, "cannot serve the administration");
-                    return;
-                }
-            };
-            let served = axum::serve(listener, router(administrator, archive));
+            let scraper = Scraper::new(administrator.clone(), data);
             tokio::select! {
-                served = served => {
-                    if let Err(error) = served {
-                        tracing::error!(%error, "the administration has ended");
-                    }
+                error = administer(socket, administrator) => {
+                    tracing::error!(%error, "the administration has ended");
+                }
+                error = watch(metrics, scraper) => {
+                    tracing::error!(%error, "the metrics have ended");
                 }
                 _ = stopped => {}
             }
@@ -106,11 +114,9 @@ impl AdminSocket {
             // A page of the archive takes milliseconds, unless the disk hangs.
             runtime.shutdown_timeout(READ_LIMIT);
         })?;
-        Ok(AdminThread { stop, handle, path })
+        Ok(Self { stop, handle, path })
     }
-}
 
-impl AdminThread {
     /// Ends the thread, and removes the socket.
     pub fn stop(self) {
         let Self { stop, handle, path } = self;
@@ -119,8 +125,35 @@ impl AdminThread {
         if handle.join().is_err() {
             tracing::error!(thread = "administration", "a thread has panicked");
         }
-        // The next server would replace it.
-        let _ = fs::remove_file(path);
+        if let Some(path) = path {
+            // The next server would replace it.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Serves the socket, if there is one, until it fails.
+async fn administer(
+    socket: Option<(AdminSocket, Arc<dyn Archive>)>,
+    administrator: Administrator,
+) -> io::Error {
+    let Some((AdminSocket { listener, .. }, archive)) = socket else {
+        return pending().await;
+    };
+    match tokio::net::UnixListener::from_std(listener) {
+        Ok(listener) => match axum::serve(listener, router(administrator, archive)).await {
+            Ok(()) => pending().await,
+            Err(error) => error,
+        },
+        Err(error) => error,
+    }
+}
+
+/// Serves the metrics, if they are wanted, until that fails.
+async fn watch(listener: Option<MetricsListener>, scraper: Scraper) -> io::Error {
+    match listener {
+        Some(listener) => metrics::serve(listener, scraper).await,
+        None => pending().await,
     }
 }
 

@@ -1,6 +1,5 @@
 //! `postroom serve`.
 
-use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use postroom_server::{
 };
 use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket};
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
-use postroom_web::{AdminSocket, AdminThread};
+use postroom_web::{AdminSocket, AdminThread, Archive, MetricsError, MetricsListener, Served};
 
 use crate::archive::StoreArchive;
 use crate::config::{Config, ConfigError, ListenerError, SettingsArguments, TlsError};
@@ -45,6 +44,8 @@ pub(crate) enum ServeError {
     Server(#[from] ServerError),
     #[error(transparent)]
     Passwords(#[from] PasswordFileError),
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     #[error("cannot catch signals: {0}")]
     Signals(io::Error),
     #[error("cannot empty the board: {0}")]
@@ -94,6 +95,7 @@ struct Prepared {
     signals: CaughtSignals,
     passwords: Option<Passwords>,
     certificate: Option<TlsSettings>,
+    metrics: Option<MetricsListener>,
     reloading: Reloading,
 }
 
@@ -109,6 +111,7 @@ fn prepare(
     let folder = DataFolder::open(&config.data)?;
     let mut settings = config.server_settings(&listeners);
     let listeners = open_listeners(listeners, passed, settings.keep_alive)?;
+    let metrics = config.metrics_address()?.map(MetricsListener::bind).transpose()?;
     let most = &mut settings.engine.connections_max;
     let connections_max = affordable_connections();
     *most = (*most).min(connections_max);
@@ -125,13 +128,15 @@ fn prepare(
         signals,
         passwords,
         certificate,
+        metrics,
         reloading: Reloading { arguments, running, connections_max },
     })
 }
 
 impl Prepared {
     fn run(self, config: &Config, log: Log, report: ReportFile) -> Result<(), ServeError> {
-        let announcement = announcement(&self.listeners);
+        let metrics = self.metrics;
+        let announcement = announcement(&self.listeners, metrics.as_ref());
         let parts = Parts {
             settings: self.settings,
             store: self.store,
@@ -146,7 +151,7 @@ impl Prepared {
         };
         let checkpointer = self.checkpointer;
         let server = Server::new(parts, move || checkpointer.run())?;
-        let administration = administer(&config.data, server.administrator());
+        let administration = administer(&config.data, metrics, server.administrator());
         announce(&announcement).map_err(ServeError::Output)?;
         tracing::info!(data = %config.data.display(), "ready");
         let ended = server.run();
@@ -159,14 +164,35 @@ impl Prepared {
     }
 }
 
-/// Opens the socket for operators. Without it the server still serves its clients.
-fn administer(folder: &Path, administrator: Administrator) -> Option<AdminThread> {
-    let open = || -> Result<AdminThread, Box<dyn Error>> {
-        let archive = Arc::new(StoreArchive::of_own_server(folder));
-        Ok(AdminSocket::open(folder)?.serve(administrator, archive)?)
-    };
-    open()
+/// Opens the socket for operators, and serves it and the metrics. Without them the server
+/// still serves its clients.
+fn administer(
+    folder: &Path,
+    metrics: Option<MetricsListener>,
+    administrator: Administrator,
+) -> Option<AdminThread> {
+    let archive = StoreArchive::of_own_server(folder);
+    let socket = AdminSocket::open(folder)
         .inspect_err(|error| tracing::warn!("the server cannot be asked by operators: {error}"))
+        .ok()
+        .map(|socket| (socket, Arc::new(archive) as Arc<dyn Archive>));
+    if let Some(metrics) = &metrics {
+        let address = metrics.address();
+        if address.ip().is_loopback() {
+            tracing::info!(%address, "metrics are served");
+        } else {
+            tracing::warn!(
+                %address,
+                "metrics are served to whoever reaches their address; they show no names, but \
+                 how much there is to do, and when"
+            );
+        }
+    }
+    let served = Served { socket, metrics, data: folder.to_path_buf() };
+    AdminThread::start(served, administrator)
+        .inspect_err(|error| {
+            tracing::warn!("the server can neither be asked by operators nor watched: {error}");
+        })
         .ok()
 }
 
@@ -203,13 +229,14 @@ fn affordable_connections() -> usize {
     }
 }
 
-fn announcement(listeners: &[BoundListener]) -> String {
+fn announcement(listeners: &[BoundListener], metrics: Option<&MetricsListener>) -> String {
     listeners
         .iter()
         .map(|listener| {
             let ListenerSettings { listener, address } = listener.settings;
             format!("{} {address}\n", listener.name())
         })
+        .chain(metrics.map(|metrics| format!("metrics {}\n", metrics.address())))
         .chain(["ready\n".to_owned()])
         .collect()
 }

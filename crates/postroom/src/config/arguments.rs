@@ -52,6 +52,10 @@ pub(crate) struct Overrides {
     /// once it listens
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Serve metrics for Prometheus and the health of the server at this address, such as
+    /// 127.0.0.1:9464, over HTTP and without a password
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<String>,
     /// How to write the log [default: text]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,

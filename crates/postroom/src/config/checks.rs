@@ -58,6 +58,7 @@ impl Config {
             let rule = "im.broadcast_verb is one word that begins with a slash";
             return Err(ConfigError::Invalid(rule.into()));
         }
+        self.metrics_address()?;
         self.log.level().map(|_| self)
     }
 }

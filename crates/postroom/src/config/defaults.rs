@@ -9,7 +9,8 @@ use postroom_store::Limits;
 
 use super::{
     Accounts, AnonymousSetting, Board, Channels, Chat, Commit, Config, Connection, DialBack, Disk,
-    Im, Log, LogFormat, Mailbox, Offline, Origins, Prefix, ProofSetting, Rates, Stop, Store, Tls,
+    Im, Log, LogFormat, Mailbox, Metrics, Offline, Origins, Prefix, ProofSetting, Rates, Stop,
+    Store, Tls,
 };
 
 impl Default for Config {
@@ -23,6 +24,7 @@ impl Default for Config {
             report_bytes_max: 64 << 20,
             proof: ProofSetting::Tcp,
             log: Log::default(),
+            metrics: Metrics::default(),
             mailbox: Mailbox::default(),
             accounts: Accounts::default(),
             channels: Channels::default(),

@@ -20,6 +20,7 @@ mod tests;
 mod tls;
 
 use std::env;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -54,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) report_bytes_max: u64,
     proof: ProofSetting,
     pub(crate) log: Log,
+    metrics: Metrics,
     mailbox: Mailbox,
     accounts: Accounts,
     channels: Channels,
@@ -91,6 +93,12 @@ pub(crate) enum LogFormat {
     Text,
     /// A JSON object a line
     Json,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct Metrics {
+    address: String,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -232,6 +240,11 @@ pub(crate) enum ConfigError {
 }
 
 impl Config {
+    /// Where metrics are served, if they are.
+    pub(crate) fn metrics_address(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        self.metrics.address()
+    }
+
     /// Combines the settings of all sources.
     pub(crate) fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Self, ConfigError> {
         Self::from_sources(file, env::vars_os().filter_map(utf8_pair), overrides)
@@ -277,8 +290,9 @@ impl Config {
     }
 
     fn overridden(mut self, overrides: &Overrides) -> Self {
-        let Overrides { set: _, data, listen, allow_open, capacity, passwords, report, log_format } =
+        let Overrides { set: _, data, listen, allow_open, capacity, passwords, report, .. } =
             overrides;
+        let Overrides { log_format, metrics, .. } = overrides;
         let origins = &mut self.origins;
         let listen = Some(listen).filter(|listen| !listen.is_empty());
         origins.replace("data", &mut self.data, data.as_ref());
@@ -288,6 +302,7 @@ impl Config {
         origins.replace("passwords", &mut self.passwords, passwords.as_ref());
         origins.replace("report", &mut self.report, report.as_ref());
         origins.replace("log.format", &mut self.log.format, log_format.as_ref());
+        origins.replace("metrics.address", &mut self.metrics.address, metrics.as_ref());
         self
     }
 }
@@ -296,6 +311,22 @@ impl Config {
 /// variables such as `POSTROOM_SERVICE_HOST` and `POSTROOM_PORT_4401_TCP`.
 fn is_set_by_orchestrators(name: &str) -> bool {
     name == "PORT" || name.starts_with("PORT_") || name.starts_with("SERVICE_")
+}
+
+impl Metrics {
+    /// Where metrics are served, if they are.
+    fn address(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        if self.address.is_empty() {
+            return Ok(None);
+        }
+        let parsed = self.address.parse();
+        parsed.map(Some).map_err(|_| ConfigError::Value {
+            key: "metrics.address".into(),
+            origin: "settings".into(),
+            value: self.address.clone(),
+            cause: "it must be an address and a port, such as 127.0.0.1:9464".into(),
+        })
+    }
 }
 
 impl Log {

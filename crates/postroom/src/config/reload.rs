@@ -7,7 +7,7 @@ use super::sources::{collect_keys, insert, one_line};
 use super::{Config, ConfigError};
 
 /// The settings that are read at the start alone.
-const NEED_RESTART: [&str; 11] = [
+const NEED_RESTART: [&str; 12] = [
     "data",
     "listen",
     "passwords",
@@ -15,6 +15,7 @@ const NEED_RESTART: [&str; 11] = [
     "report_bytes_max",
     "proof",
     "log.format",
+    "metrics.address",
     "mailbox.per_sender_percent",
     "channels.posts",
     "board.persist",

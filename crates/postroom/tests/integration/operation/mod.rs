@@ -9,6 +9,7 @@ mod backup;
 mod channels;
 mod generate;
 mod log_lines;
+mod metrics;
 mod package;
 mod passed_sockets;
 mod password_file;
