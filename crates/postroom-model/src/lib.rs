@@ -12,6 +12,7 @@ mod histogram;
 mod name;
 mod password;
 mod peer;
+mod prefix;
 mod reply;
 mod request;
 mod safe;
@@ -29,6 +30,7 @@ pub use histogram::Histogram;
 pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
 pub use peer::{Network, Peer, SITE_NETWORKS, Site};
+pub use prefix::{Prefix, PrefixError};
 pub use reply::{
     BlockRefusal, Blocked, ComposeRefusal, Composed, Delivery, Full, LogInRefusal, NotTold,
     PasswordRefusal, PostRefusal, Reply,
