@@ -193,7 +193,11 @@ impl<S: Store> Office<S> {
             | Outcome::ChannelDeleted { .. }
             | Outcome::NoSuchChannel
             | Outcome::Channels { .. }
-            | Outcome::Swept => None,
+            | Outcome::Swept
+            | Outcome::Banned { .. }
+            | Outcome::TooManyBans
+            | Outcome::Unbanned
+            | Outcome::NotBanned => None,
         }
     }
 

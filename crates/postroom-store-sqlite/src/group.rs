@@ -1,7 +1,7 @@
 //! A group of calls and what it writes and reads.
 
 use postroom_model::{Fault, Name, faulty};
-use postroom_store::{Call, Key, Ticket, Timestamp};
+use postroom_store::{BanSubject, Call, Key, Ticket, Timestamp};
 
 use crate::allowed::Allowed;
 use crate::operation::Operations;
@@ -46,6 +46,16 @@ impl Group {
             Call::Block { sender, .. } => sender,
             Call::Rename { to, .. } => to,
             call => unreachable!("{call:?} names no account"),
+        }
+    }
+
+    /// Who is banned by a call, as it is stored. No name has a slash, and all prefixes have
+    /// one.
+    pub(crate) fn banned(&self, call: u32) -> String {
+        match &self.calls[call as usize].1 {
+            Call::Ban { subject: BanSubject::Name(name), .. } => name.to_string(),
+            Call::Ban { subject: BanSubject::Addresses(prefix), .. } => prefix.net().to_string(),
+            call => unreachable!("{call:?} bans nobody"),
         }
     }
 

@@ -29,6 +29,7 @@
 
 mod allowed;
 mod backup;
+mod bans;
 mod blocks;
 mod channels;
 mod check;

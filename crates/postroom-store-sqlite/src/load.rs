@@ -11,6 +11,7 @@ use postroom_model::Name;
 use postroom_store::{AccountId, Limits, PasswordHash};
 use rusqlite::{Connection, Row};
 
+use crate::bans::BanRow;
 use crate::channels::{By, Channels};
 use crate::damage::{self, Damages, is_unreadable};
 use crate::error::OpenError;
@@ -30,6 +31,7 @@ const MESSAGES: Table = Table { name: "message", key: "sequence", columns: "reci
 const REMOVALS: Table = Table { name: "removal", key: "position", columns: "message" };
 const CHANNELS: Table = Table { name: "channel", key: "id", columns: "name" };
 const BLOCKS: Table = Table { name: "block", key: "number", columns: "account, sender" };
+const BANS: Table = Table { name: "ban", key: "number", columns: "subject, since_ms, until_ms" };
 const POSTS: Table = Table { name: "post", key: "number", columns: "channel, author, stored_ms" };
 
 /// Reads the whole file once: accounts, removals, of each message whose it is,
@@ -59,6 +61,7 @@ pub(crate) fn load(
         forget_swept(connection, removed.len(), &unswept)?;
         unswept.extend(ownerless);
         load_blocks(connection, &mut index)?;
+        load_bans(connection, &mut index)?;
         load_channels(connection, &mut index)?;
         load_posts(connection, &mut index, limits.channel_posts)?;
         index.loaded();
@@ -291,6 +294,21 @@ fn load_blocks(connection: &Connection, index: &mut Index) -> rusqlite::Result<(
     })?;
     index.damages = damages;
     Ok(())
+}
+
+/// Takes up who is banned. What has ended since is deleted with a later ban.
+fn load_bans(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
+    let Index { bans, damages, .. } = index;
+    scan(connection, BANS, damages, |key, row, _| {
+        let number = record::sequence(key, bans.last(), "number")?;
+        bans.given_out(number);
+        let (subject, since, until) = record::ban(row?)?;
+        if bans.get(&subject).is_some() {
+            return Err("its subject is banned in an earlier row".to_owned());
+        }
+        bans.insert(subject, BanRow { number, since, until });
+        Ok(())
+    })
 }
 
 /// Takes up the channels. One that is damaged keeps its number.

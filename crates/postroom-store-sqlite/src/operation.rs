@@ -2,6 +2,7 @@
 
 use postroom_store::AccountId;
 
+use crate::bans::BanRow;
 use crate::idle::ChannelId;
 use crate::state::State;
 
@@ -41,6 +42,14 @@ pub(crate) enum Operation {
         call: u32,
     },
     DeleteBlock {
+        number: u64,
+    },
+    /// Adds a ban, or gives it another end.
+    PutBan {
+        row: BanRow,
+        call: u32,
+    },
+    DeleteBan {
         number: u64,
     },
     InsertMessage {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use postroom_model::Batch;
 use postroom_store::AccountId;
 
+use crate::bans::BanChanges;
 use crate::draft::Draft;
 use crate::idle::ChannelId;
 use crate::index::{Index, Undo};
@@ -36,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) recipients: Vec<Option<AccountId>>,
     /// The accounts registered.
     pub(crate) registered: Vec<AccountId>,
+    /// The bans changed; `None` if none is.
+    pub(crate) bans: Option<BanChanges>,
     /// How many unread messages the group adds to each account, once that was asked.
     unread: Option<HashMap<AccountId, i64>>,
 }
@@ -63,6 +66,9 @@ impl Plan {
         index.channels.deleted(self.trimmed);
         for account in self.registered.drain(..) {
             index.registered(account);
+        }
+        if let Some(bans) = self.bans.take() {
+            bans.committed(&mut index.bans);
         }
         for channel in self.posted.drain(..) {
             index.channels.posted(channel, channel_posts);
@@ -103,6 +109,7 @@ impl Plan {
         self.step = None;
         self.trimmed = 0;
         self.registered.clear();
+        self.bans = None;
         self.unread = None;
     }
 }

@@ -3,8 +3,8 @@
 //! A row may hold anything, for disks and people change files: each column is
 //! read as what it should be, or it is said what is wrong with it.
 
-use postroom_model::{Channel, Name, Text};
-use postroom_store::{AccountId, PasswordHash, Timestamp};
+use postroom_model::{Channel, Name, Prefix, Text};
+use postroom_store::{AccountId, BanSubject, PasswordHash, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
@@ -51,6 +51,27 @@ pub(crate) fn author(row: &Row<'_>, column: usize) -> Read<Option<AccountId>> {
 pub(crate) fn time(row: &Row<'_>, column: usize) -> Timestamp {
     let time = integer(row, column, "time").ok().and_then(|time| u64::try_from(time).ok());
     Timestamp(time.unwrap_or(0))
+}
+
+/// When a ban began or ends.
+fn ban_time(row: &Row<'_>, column: usize, what: &str) -> Read<Timestamp> {
+    u64::try_from(integer(row, column, what)?).map(Timestamp).map_err(|_| out_of_range(what))
+}
+
+/// A ban: its subject, its beginning and its end, if it has one.
+pub(crate) fn ban(row: &Row<'_>) -> Read<(BanSubject, Timestamp, Option<Timestamp>)> {
+    let subject = bytes(row, 0, "subject")?;
+    let subject = if subject.contains(&b'/') {
+        let prefix: Option<Prefix> = str::from_utf8(subject).ok().and_then(|of| of.parse().ok());
+        BanSubject::Addresses(prefix.ok_or("its subject is not a prefix of addresses")?)
+    } else {
+        BanSubject::Name(name(row, 0)?)
+    };
+    let until = match value(row, 2)? {
+        ValueRef::Null => None,
+        _ => Some(ban_time(row, 2, "end")?),
+    };
+    Ok((subject, ban_time(row, 1, "beginning")?, until))
 }
 
 pub(crate) fn number(row: &Row<'_>, column: usize, what: &str) -> Read<u32> {

@@ -102,11 +102,27 @@ const MIGRATIONS: &[&str] = &[
     -- 'released'. Its row stays as long as messages and posts name it.
     ALTER TABLE account ADD COLUMN deleted TEXT;
 ",
+    "
+    -- Who is banned: a name, or a prefix of addresses, which has a slash. No end: until the
+    -- ban is lifted. One that has ended is deleted later.
+    CREATE TABLE ban (
+        number INTEGER PRIMARY KEY,
+        subject TEXT NOT NULL,
+        since_ms INTEGER NOT NULL,
+        until_ms INTEGER
+    ) STRICT;
+",
 ];
 
 /// The tables that each version has beside those of the one before.
-const TABLES: &[&[&str]] =
-    &[&["account", "message", "removal", "counter"], &["channel", "post"], &[], &["block"], &[]];
+const TABLES: &[&[&str]] = &[
+    &["account", "message", "removal", "counter"],
+    &["channel", "post"],
+    &[],
+    &["block"],
+    &[],
+    &["ban"],
+];
 
 /// Opens the file as a log that syncs each commit.
 pub(crate) fn connect(platform: &Platform, path: &Path) -> Result<Connection, OpenError> {

@@ -1,11 +1,12 @@
 //! The store: groups calls, hands them out as jobs and completes them.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 
-use postroom_model::{Batch, Channel, Fault, Name, faulty};
+use postroom_model::{Batch, Channel, Fault, Name, Prefix, faulty};
 use postroom_store::{
-    AccountId, Backup, BackupToken, Call, Completion, Damaged, End, Limits, NotBackedUp, Outcome,
-    Store, StoreFailure, StoreUsage, Ticket, Timestamp,
+    AccountId, Backup, BackupToken, BanPage, BanPlace, Call, Completion, Damaged, End, Limits,
+    NotBackedUp, Outcome, Store, StoreFailure, StoreUsage, Ticket, Timestamp,
 };
 
 use crate::backup::Backups;
@@ -139,6 +140,18 @@ impl Store for SqliteStore {
 
     fn has_blocked(&self, account: AccountId, sender: &Name) -> bool {
         self.index.blocks.contains(account, sender)
+    }
+
+    fn is_banned(&self, name: &Name, now: Timestamp) -> bool {
+        self.index.bans.is_banned(name, now)
+    }
+
+    fn banned_with(&self, address: IpAddr, now: Timestamp) -> Option<Prefix> {
+        self.index.bans.banned_with(address, now)
+    }
+
+    fn bans(&self, from: BanPlace, now: Timestamp) -> BanPage {
+        self.index.bans.page(from, now)
     }
 
     fn set_members(&mut self, channel: &Channel, has_members: bool) {

@@ -4,6 +4,7 @@ use postroom_model::{Fault, Position, faulty};
 use postroom_store::{AccountId, Damaged, PAGE_BYTES, PAGE_ENTRIES_MAX};
 use rusqlite::{Connection, Params, Row, params};
 
+use crate::bans::BanRow;
 use crate::damage::{self, is_unreadable, unreadable};
 use crate::found::{Found, FoundPage};
 use crate::group::Group;
@@ -105,6 +106,12 @@ impl Worker<'_> {
                 params![number, account.0, group.name(call).as_str()],
             ),
             Operation::DeleteBlock { number } => self.execute(Statement::DeleteBlock, [number]),
+            Operation::PutBan { row: BanRow { number, since, until }, call } => {
+                let until = until.map(|until| until.0);
+                let row = params![number, group.banned(call), since.0, until];
+                self.execute(Statement::PutBan, row)
+            }
+            Operation::DeleteBan { number } => self.execute(Statement::DeleteBan, [number]),
             Operation::InsertChannel { channel, call, place } => {
                 let row = params![channel.0, group.channel(call, place)];
                 self.execute(Statement::InsertChannel, row)

@@ -1,10 +1,12 @@
 //! The calls of a store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postroom_model::{Channel, Fault, Name, Position, Post, Text, Unknown, faulty};
 
 use crate::account::{AccountId, PasswordHash};
+use crate::ban::BanSubject;
 use crate::outcome::{Lease, Presence};
 
 /// One atomic change or question.
@@ -177,6 +179,18 @@ pub enum Call {
     /// kind, so that no commit grows with what is deleted. See
     /// [`Store::needs_sweep`](crate::Store::needs_sweep).
     Sweep,
+    /// Bans a name or addresses. Where it is banned, this says anew how long.
+    Ban {
+        /// Who.
+        subject: BanSubject,
+        /// How long from the time of the commit; `None` for until it is lifted.
+        lasts: Option<Duration>,
+    },
+    /// Lifts a ban.
+    Unban {
+        /// Whose.
+        subject: BanSubject,
+    },
 }
 
 impl Call {

@@ -11,25 +11,30 @@
 
 mod account;
 mod backup;
+mod ban;
 mod call;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod memory;
 mod outcome;
+mod timestamp;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use postroom_model::{Channel, Committed, MAILBOX_CAPACITY_DEFAULT, Name};
+use postroom_model::{Channel, Committed, MAILBOX_CAPACITY_DEFAULT, Name, Prefix};
 use thiserror::Error;
 
 pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
 
 pub use account::{AccountId, AccountSummary, PasswordHash, Standing};
 pub use backup::{Backup, BackupGuard, BackupToken, NotBackedUp};
+pub use ban::{BANS_PAGE, Ban, BanPage, BanPlace, BanSubject};
 pub use call::{
     ACCOUNTS_PAGE, AccountRef, Admits, CHANNELS_PAGE, Call, Key, PasswordOf, SWEPT_MAX,
 };
 pub use outcome::{ChannelSummary, Lease, Outcome, Presence};
+pub use timestamp::Timestamp;
 
 /// Entries of a page of a timeline, at most.
 pub const PAGE_ENTRIES_MAX: usize = 64;
@@ -72,6 +77,16 @@ pub trait Store {
 
     /// Whether an account has blocked a sender, for what is not stored.
     fn has_blocked(&self, account: AccountId, sender: &Name) -> bool;
+
+    /// Whether a name is banned at this time. Of bans, only what is committed counts.
+    fn is_banned(&self, name: &Name, now: Timestamp) -> bool;
+
+    /// The banned addresses of which this is one at this time: the fewest, if several bans
+    /// are in force.
+    fn banned_with(&self, address: IpAddr, now: Timestamp) -> Option<Prefix>;
+
+    /// The bans in force at this time, as many as [`BANS_PAGE`].
+    fn bans(&self, from: BanPlace, now: Timestamp) -> BanPage;
 
     /// Whether a channel has members on this server: such a channel is not evicted. At
     /// first none has any. Takes effect before calls submitted later, and on none that
@@ -213,7 +228,7 @@ pub enum End {
     Unavailable,
     /// The store cannot say whether it was carried out. Only the end of a call that
     /// stores something: [`Call::Open`], [`Call::Compose`], [`Call::Confirm`],
-    /// [`Call::Post`] and [`Call::SetPassword`].
+    /// [`Call::Post`], [`Call::SetPassword`], [`Call::Ban`] and [`Call::Unban`].
     Unknown,
 }
 
@@ -231,10 +246,6 @@ impl Completion {
 /// Tells the calls of a store apart; means something to its caller alone.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Ticket(pub u64);
-
-/// Milliseconds since 1970-01-01 00:00 UTC.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Timestamp(pub u64);
 
 /// How much a store takes in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -254,6 +265,8 @@ pub struct Limits {
     pub channels_max: u32,
     /// Posts that a channel keeps, the latest.
     pub channel_posts: u32,
+    /// Bans in force at a time. At this limit a new one is refused.
+    pub bans_max: u32,
     /// Bytes of free disk below which messages and posts are refused.
     pub disk_reserve_bytes: u64,
 }
@@ -285,6 +298,7 @@ impl Default for Limits {
             accounts_max: 2_000_000,
             channels_max: 10_000,
             channel_posts: 1_000,
+            bans_max: 16_384,
             disk_reserve_bytes: 16 << 20,
         }
     }

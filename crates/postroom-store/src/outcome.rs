@@ -6,6 +6,7 @@ use postroom_model::{Blocked, Channel, Entry, Full, Name, Page, Post, PostRefusa
 
 use crate::Timestamp;
 use crate::account::{AccountId, AccountSummary, PasswordHash, Standing};
+use crate::ban::Ban;
 
 /// The presence of an account: its holder must release it.
 #[derive(Debug, Eq, PartialEq)]
@@ -218,6 +219,21 @@ pub enum Outcome {
     },
     /// `Sweep`: done.
     Swept,
+    /// `Ban`: it is in force.
+    Banned {
+        /// The ban.
+        ban: Ban,
+        /// Whether one was in force before.
+        was_banned: bool,
+        /// The account whose name is banned, if there is one.
+        account: Option<AccountId>,
+    },
+    /// `Ban`: there are as many as there may be.
+    TooManyBans,
+    /// `Unban`: it is lifted.
+    Unbanned,
+    /// `Unban`: none is in force.
+    NotBanned,
     /// The disk has less room than the reserve; nothing was stored.
     DiskFull,
     /// There are as many accounts as there may be; nothing was stored.

@@ -83,6 +83,7 @@ impl Reading<CheckLine> for Checking {
 }
 
 fn counts(checked: Checked) -> Counts {
-    let Checked { accounts, messages, removals, channels, posts, blocks, structure } = checked;
-    Counts { accounts, messages, removals, channels, posts, blocks, structure }
+    let Checked { accounts, messages, removals, channels, posts, blocks, bans, structure } =
+        checked;
+    Counts { accounts, messages, removals, channels, posts, blocks, bans, structure }
 }

@@ -121,7 +121,8 @@ impl Report {
         if findings > 0 {
             return Err(CheckError::Damaged { findings, data });
         }
-        let Counts { accounts, messages, removals, channels, posts, blocks, structure } = counts;
+        let Counts { accounts, messages, removals, channels, posts, blocks, bans, structure } =
+            counts;
         let left_out = if structure {
             ""
         } else {
@@ -130,7 +131,8 @@ impl Report {
         writeln!(
             io::stdout(),
             "nothing is damaged in {}: accounts {accounts}, messages {messages}, \
-             removals {removals}, channels {channels}, posts {posts}, blocks {blocks}{left_out}",
+             removals {removals}, channels {channels}, posts {posts}, blocks {blocks}, \
+             bans {bans}{left_out}",
             data.display()
         )
         .map_err(CheckError::Output)

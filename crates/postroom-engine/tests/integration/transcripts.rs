@@ -103,6 +103,7 @@ fn limits(transcript: &Transcript) -> Limits {
         accounts_max: number("accounts.max").unwrap_or(standard.accounts_max),
         channels_max: number("channels.max").unwrap_or(standard.channels_max),
         channel_posts: number("channels.posts").unwrap_or(standard.channel_posts),
+        bans_max: standard.bans_max,
         disk_reserve_bytes: 0,
     }
 }

@@ -57,6 +57,8 @@ pub struct Checked {
     pub posts: u64,
     /// Senders whom accounts have blocked.
     pub blocks: u64,
+    /// Bans, those that have ended and are not yet deleted included.
+    pub bans: u64,
     /// Whether the structure of the file was read, too. That takes one long look,
     /// which would keep the log of a running server from beginning anew.
     pub structure: bool,

@@ -22,6 +22,7 @@ pub(super) enum Subject {
     Channels,
     Posts,
     Blocks,
+    Bans,
 }
 
 impl Subject {
@@ -36,7 +37,8 @@ impl Subject {
             Self::Removals => (version > 1).then_some(Self::Channels),
             Self::Channels => Some(Self::Posts),
             Self::Posts => (version > 3).then_some(Self::Blocks),
-            Self::Blocks => None,
+            Self::Blocks => (version > 5).then_some(Self::Bans),
+            Self::Bans => None,
         }
     }
 
@@ -49,6 +51,7 @@ impl Subject {
             Self::Channels => ("channel", "id", "name"),
             Self::Posts => ("post", "number", "author, text, channel, stored_ms"),
             Self::Blocks => ("block", "number", "account, sender"),
+            Self::Bans => ("ban", "number", "subject, since_ms, until_ms"),
         };
         Table { name, key, columns }
     }
@@ -62,6 +65,7 @@ impl Subject {
             Self::Channels => &mut checked.channels,
             Self::Posts => &mut checked.posts,
             Self::Blocks => &mut checked.blocks,
+            Self::Bans => &mut checked.bans,
         }
     }
 }
@@ -157,6 +161,10 @@ impl Rules {
                 let account = record::account(row, 0, "account")?;
                 record::name(row, 1)?;
                 exists(connection, "account", &self.accounts, account.0, "account")
+            }
+            Subject::Bans => {
+                self.last = record::sequence(key, self.last, "number")?;
+                record::ban(row?).map(drop)
             }
         }
     }

@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 use postroom_model::{Channel, Fault, Name, faulty};
 use postroom_store::{AccountId, AccountRef, Admits, Key, Outcome, PasswordHash, Standing};
 
+use crate::bans::Bans;
 use crate::blocks::Blocks;
 use crate::channels::{Channels, Said, SetAside};
 use crate::damage::Damages;
@@ -38,6 +39,8 @@ pub(crate) struct Index {
     unused: Unused,
     pub(crate) channels: Channels,
     pub(crate) blocks: Blocks,
+    /// As they are committed.
+    pub(crate) bans: Bans,
     /// Set if a sender may not fill a mailbox.
     pub(crate) senders: Option<Senders>,
     pub(crate) damages: Damages,
@@ -145,6 +148,7 @@ impl Index {
             unused: Unused::default(),
             channels: Channels::default(),
             blocks: Blocks::default(),
+            bans: Bans::default(),
             senders: None,
             damages: Damages::default(),
         }

@@ -2,6 +2,7 @@
 //! what is to be written and read. It waits for nothing.
 
 mod accounts;
+mod bans;
 mod posts;
 
 use postroom_model::{Fault, Full, Name, Unknown, faulty};
@@ -145,6 +146,8 @@ impl Planner<'_> {
             Call::DeleteChannel { channel } => self.delete_channel(channel),
             Call::ListChannels { after } => self.index.channels.list(after.as_ref()),
             Call::Sweep => self.begin_sweep(),
+            Call::Ban { subject, lasts } => self.ban(subject, *lasts),
+            Call::Unban { subject } => self.unban(subject),
             Call::Claim { .. }
             | Call::Release { .. }
             | Call::ListPresent

@@ -17,6 +17,7 @@ use crate::file::database as database_file;
 use crate::{CommitJob, CommitJobDone, DataFolder, OpenError, SqliteStore};
 
 mod backup;
+mod bans;
 mod blocks;
 mod checks;
 mod damage;

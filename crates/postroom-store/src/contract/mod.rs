@@ -10,6 +10,7 @@
 mod accounts;
 mod administration;
 mod backup;
+mod bans;
 mod blocks;
 mod creation;
 mod deletion;
@@ -99,6 +100,12 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         passwords::a_password_is_changed_by_those_who_know_it,
         blocks::messages_of_a_blocked_sender_are_refused,
         blocks::an_account_blocks_no_more_senders_than_it_may,
+        bans::a_ban_holds_until_it_ends_or_is_lifted,
+        bans::a_ban_is_made_longer_or_shorter,
+        bans::an_address_is_banned_with_all_that_begin_like_it,
+        bans::there_are_no_more_bans_than_allowed,
+        bans::bans_are_listed_in_pages,
+        bans::a_ban_that_is_not_committed_does_not_count,
         passwords::unknown_names_and_accounts_without_a_password_are_admitted_apart,
         jobs::completions_keep_the_order_of_an_account_and_of_a_channel,
         jobs::what_comes_while_a_job_is_out_follows_it,

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use postroom_model::{Author, Fault, Full, Name, Post, PostRefusal, Text, Unknown, faulty};
 
 use crate::{
-    AccountId, Admits, Call, Key, Lease, Limits, Outcome, PasswordHash, Standing, StoreUsage,
-    Timestamp,
+    AccountId, Admits, BanSubject, Call, Key, Lease, Limits, Outcome, PasswordHash, Standing,
+    StoreUsage, Timestamp,
 };
 
+use super::bans::Bans;
 use super::channels::{Channels, entry};
 use super::session::Session;
 
@@ -21,6 +23,7 @@ pub(super) struct Books {
     pub(super) channels: Channels,
     /// Whom accounts have blocked.
     pub(super) blocked: Vec<(AccountId, Name)>,
+    pub(super) bans: Bans,
     last_sequence: u64,
 }
 
@@ -129,6 +132,8 @@ impl Books {
             | Call::DeleteChannel { .. }
             | Call::Sweep
             | Call::ReleaseName { .. }
+            | Call::Ban { .. }
+            | Call::Unban { .. }
                 if is_full =>
             {
                 Outcome::DiskFull
@@ -178,18 +183,13 @@ impl Books {
             Call::RemovePassword { name } => self.remove_password(&name),
             Call::Rename { from, to } => self.rename(&from, &to, limits),
             Call::ListAccounts { from } => self.summaries(from),
+            Call::Ban { subject, lasts } => self.ban(subject, lasts, limits, now),
+            Call::Unban { subject } => self.bans.unban(&subject, now),
             Call::Password { account } => {
                 let Account { name, password, .. } = self.account(account);
                 Outcome::Password { name: name.clone(), password: password.clone() }
             }
-            Call::ChangePassword { account, from, to } => {
-                let Account { name, password, .. } = self.account_mut(account);
-                if *password != Some(from) && !faulty(Fault::ChangeOverwrites) {
-                    return Outcome::PasswordDiffers;
-                }
-                *password = Some(to);
-                Outcome::PasswordSet { name: name.clone(), before: Some(Standing::Password) }
-            }
+            Call::ChangePassword { account, from, to } => self.change_password(account, &from, to),
             Call::Block { account, sender, is_blocked } => match self.resolve(account) {
                 Some(account) => self.block(account, sender, is_blocked),
                 None => Outcome::NoSuchAccount,
@@ -202,6 +202,35 @@ impl Books {
                 None => Outcome::NoSuchAccount,
             },
         }
+    }
+
+    fn change_password(
+        &mut self,
+        account: AccountId,
+        from: &PasswordHash,
+        to: PasswordHash,
+    ) -> Outcome {
+        let Account { name, password, .. } = self.account_mut(account);
+        if password.as_ref() != Some(from) && !faulty(Fault::ChangeOverwrites) {
+            return Outcome::PasswordDiffers;
+        }
+        *password = Some(to);
+        Outcome::PasswordSet { name: name.clone(), before: Some(Standing::Password) }
+    }
+
+    fn ban(
+        &mut self,
+        subject: BanSubject,
+        lasts: Option<Duration>,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Outcome {
+        let account = match &subject {
+            BanSubject::Name(name) => self.find(name),
+            BanSubject::Addresses(_) => None,
+        };
+        let until = lasts.map(|lasts| now.after(lasts));
+        self.bans.ban(subject, account, until, limits.bans_max, now)
     }
 
     /// Whether an unknown name looks like that of an account.

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod backup;
+mod bans;
 mod books;
 mod channels;
 mod session;
@@ -16,15 +17,17 @@ mod session;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_model::{Batch, Channel, Committed, Fault, Name, faulty};
+use postroom_model::{Batch, Channel, Committed, Fault, Name, Prefix, faulty};
 
 use crate::{
-    AccountId, AccountRef, Backup, BackupToken, Call, Completion, Damaged, End, Job, JobDone,
-    Lease, Limits, NotBackedUp, Outcome, Store, StoreFailure, StoreUsage, Ticket, Timestamp,
+    AccountId, AccountRef, Backup, BackupToken, BanPage, BanPlace, Call, Completion, Damaged, End,
+    Job, JobDone, Lease, Limits, NotBackedUp, Outcome, Store, StoreFailure, StoreUsage, Ticket,
+    Timestamp,
 };
 
 use backup::Copying;
@@ -179,6 +182,7 @@ impl JobDone for MemoryJobDone {
 enum Subject {
     Account(Name),
     Channel(Channel),
+    Bans,
 }
 
 impl MemoryStore {
@@ -317,6 +321,18 @@ impl Store for MemoryStore {
         self.disk.0.borrow().books.has_blocked(account, sender)
     }
 
+    fn is_banned(&self, name: &Name, now: Timestamp) -> bool {
+        self.disk.0.borrow().books.bans.is_banned(name, now)
+    }
+
+    fn banned_with(&self, address: IpAddr, now: Timestamp) -> Option<Prefix> {
+        self.disk.0.borrow().books.bans.banned_with(address, now)
+    }
+
+    fn bans(&self, from: BanPlace, now: Timestamp) -> BanPage {
+        self.disk.0.borrow().books.bans.page(from, now)
+    }
+
     fn set_members(&mut self, channel: &Channel, has_members: bool) {
         self.session.set_members(channel, has_members);
     }
@@ -417,6 +433,7 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
         Call::Latest { channel }
         | Call::Timeline { channel, .. }
         | Call::DeleteChannel { channel } => vec![Subject::Channel(channel.clone())],
+        Call::Ban { .. } | Call::Unban { .. } => vec![Subject::Bans],
         Call::Claim { .. }
         | Call::Release { .. }
         | Call::ListPresent

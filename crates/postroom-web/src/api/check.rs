@@ -44,6 +44,8 @@ pub struct Counts {
     pub posts: u64,
     /// Senders whom accounts have blocked.
     pub blocks: u64,
+    /// Bans, those that have ended and are not yet deleted included.
+    pub bans: u64,
     /// Whether the structure of the file was read, too: not while a server runs.
     pub structure: bool,
 }

@@ -23,6 +23,7 @@ impl Config {
             accounts_max: self.accounts.max,
             channels_max: self.channels.max,
             channel_posts: self.channels.posts,
+            bans_max: Limits::default().bans_max,
             disk_reserve_bytes: self.disk.reserve_bytes,
         }
     }
