@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use postroom_model::{Blocked, Channel, Name, SessionKey};
-use postroom_office::{AboutAccounts, AboutChannels, AccountAnswer, AccountRequest, AdminTicket};
+use postroom_office::{
+    AboutAccounts, AboutBan, AboutChannels, AccountAnswer, AccountRequest, AdminTicket, BanRequest,
+};
 use postroom_protocol::{DropReason, Input};
-use postroom_store::{AccountId, Backup, BackupToken, NotBackedUp, Store};
+use postroom_store::{AccountId, Backup, BackupToken, BanPage, BanPlace, NotBackedUp, Store};
 
 use crate::connection::{Connection, Phase};
 use crate::listener::ListenerName;
@@ -35,6 +37,13 @@ pub enum AdminRequest {
     },
     /// Delete the posts of a channel.
     DeleteChannel(Channel),
+    /// Ban someone, or lift a ban.
+    Ban(BanRequest),
+    /// Tell the bans in force, a page at a time.
+    Bans {
+        /// Where to begin.
+        from: BanPlace,
+    },
     /// Tell how the server is.
     Status,
     /// Tell the sessions, a page at a time.
@@ -64,6 +73,10 @@ pub enum AdminAnswer {
     Accounts(AboutAccounts),
     /// What came of a question about channels.
     Channels(AboutChannels),
+    /// What came of a ban, or of its end.
+    Ban(AboutBan),
+    /// A page of bans.
+    Bans(BanPage),
     /// How the server is.
     Status(Status),
     /// A page of sessions.
@@ -108,6 +121,8 @@ impl<S: Store> Engine<S> {
             AdminRequest::DeleteChannel(channel) => {
                 return self.office.delete_channel(ticket, channel);
             }
+            AdminRequest::Ban(request) => return self.office.ban(ticket, request),
+            AdminRequest::Bans { from } => AdminAnswer::Bans(self.office.bans(from)),
             AdminRequest::Status => AdminAnswer::Status(self.status()),
             AdminRequest::Sessions { from } => self.session_page(from),
             AdminRequest::Kick(kick) => AdminAnswer::Kicked(self.kick(&kick)),
@@ -137,6 +152,17 @@ impl<S: Store> Engine<S> {
 
     /// Ends sessions; returns how many.
     fn kick(&mut self, kick: &Kick) -> usize {
+        let kicked = self.end_sessions(kick);
+        let subject = match kick {
+            Kick::Account(name) => name.to_string(),
+            Kick::Addresses(prefix) => prefix.to_string(),
+        };
+        self.log_administered("sessions ended", subject);
+        kicked
+    }
+
+    /// Ends sessions, without a line about that in the log; returns how many.
+    pub(crate) fn end_sessions(&mut self, kick: &Kick) -> usize {
         let is_of = |session: &Session| match kick {
             Kick::Account(name) => {
                 let account =
@@ -156,11 +182,6 @@ impl<S: Store> Engine<S> {
         for session in &kicked {
             self.end_by_operator(*session);
         }
-        let subject = match kick {
-            Kick::Account(name) => name.to_string(),
-            Kick::Addresses(prefix) => prefix.to_string(),
-        };
-        self.log_administered("sessions ended", subject);
         kicked.len()
     }
 

@@ -23,6 +23,7 @@ mod announcing;
 mod asking;
 mod backlog;
 mod backup;
+mod bans;
 mod before_login;
 mod connection;
 mod counts;
@@ -73,7 +74,7 @@ use dial::Failures;
 use due::DueChannels;
 use input::Overdue;
 use listener::Listeners;
-use log::LineCounts;
+use log::{BannedCounts, LineCounts};
 use peers::Peers;
 use proxied::AwaitedHeaders;
 use rates::Rates;
@@ -86,7 +87,7 @@ use telling::{Telling, TellsLeft};
 use timers::{Deadline, Slot, Timers};
 use turns::Turns;
 
-pub use administration::{AdminAnswer, AdminRequest, Kick, SESSIONS_PAGE, SessionSummary, Status};
+pub use administration::{AdminAnswer, AdminRequest, Kick, SESSIONS_PAGE, SessionSummary};
 pub use backup::BACKUP_PAUSE;
 pub use connection::{Broken, Cause};
 pub use counts::{EngineCounts, Tally};
@@ -99,9 +100,9 @@ pub use metrics::{EngineMetrics, Status};
 pub use opening::Refused;
 pub use origin::Origin;
 pub use postroom_office::{
-    AboutAccounts, AboutChannels, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest,
-    AdminTicket, ChannelRefusal, CreationLimits, CreationRates, DeletedChannel, ListedChannel,
-    LoginLimits, OfficeCounts,
+    AboutAccounts, AboutBan, AboutChannels, AccountAnswer, AccountCommand, AccountRefusal,
+    AccountRequest, AdminTicket, BanAnswer, BanCommand, BanRefusal, BanRequest, ChannelRefusal,
+    CreationLimits, CreationRates, DeletedChannel, ListedChannel, LoginLimits, OfficeCounts,
 };
 pub use proxied::HeaderRead;
 pub use settings::{EngineSettings, PeerLimits, ProxySettings, Rate, RateLimits, RecentLimits};
@@ -136,6 +137,8 @@ pub struct Engine<S> {
     sweeping: Sweeping,
     /// Lines of the log in this second.
     line_counts: LineCounts,
+    /// Connections from banned addresses in this minute.
+    banned_counts: BannedCounts,
     /// Connections with input to be taken.
     turns: Turns,
     /// Deadlines that have passed and wait for input.
@@ -224,6 +227,7 @@ impl<S: Store> Engine<S> {
             announcing: Announcing::new(now),
             sweeping: Sweeping::default(),
             line_counts: LineCounts::default(),
+            banned_counts: BannedCounts::default(),
             turns: Turns::new(),
             overdue: VecDeque::new(),
             outputs: VecDeque::new(),
@@ -272,10 +276,10 @@ impl<S: Store> Engine<S> {
         self.log_administered("log level set", level);
     }
 
-    /// A new turn of the driver begins.
-    pub fn begin_turn(&mut self, now: Instant) {
+    /// A new turn of the driver begins. Bans end at their times of day: `wall` is that.
+    pub fn begin_turn(&mut self, now: Instant, wall: Timestamp) {
         self.now = now;
-        self.office.set_time(now);
+        self.office.set_time(now, wall);
         self.turn.begin(now, &mut self.counts);
         self.turns.begin();
         self.tells_left = TellsLeft::WHOLE;
@@ -342,8 +346,8 @@ impl<S: Store> Engine<S> {
     }
 
     /// The next group for the store to commit, if there is one to run now. To be asked
-    /// when all input of a turn has been taken; `wall` is kept with messages and decides
-    /// nothing.
+    /// when all input of a turn has been taken; `wall` is kept with messages and
+    /// bans.
     pub fn next_job(&mut self, wall: Timestamp) -> Option<S::Job> {
         self.continue_backup();
         self.office.next_job(wall)
@@ -396,9 +400,9 @@ impl<S: Store> Engine<S> {
 
     /// When [`time_passed`](Self::time_passed) is to be called at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let left_out = self.line_counts.over_at();
-        let next = [self.timers.next(), left_out, self.next_ask(), self.next_backup_part()];
-        next.into_iter().flatten().min()
+        let left_out = [self.line_counts.over_at(), self.banned_counts.over_at()];
+        let others = [self.timers.next(), self.next_ask(), self.next_backup_part()];
+        others.into_iter().chain(left_out).flatten().min()
     }
 
     /// What is left to be done when the driver ends: the lines of the log and the

@@ -18,7 +18,7 @@ use crate::timers::{Deadline, Slot};
 
 const EVICTED: Close = Close::Dropped(DropReason::Evicted);
 
-/// A connection is to be closed at once: its peer has met a limit.
+/// A connection is to be closed at once: its peer has met a limit, or is banned.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Refused {
     /// What it is told before, if anything.
@@ -62,7 +62,7 @@ impl<S: Store> Engine<S> {
     ///
     /// # Errors
     ///
-    /// Its peer has met a limit: the driver closes it, and nothing is kept of it.
+    /// Its peer has met a limit, or is banned: the driver closes it, and nothing is kept of it.
     pub fn open(
         &mut self,
         now: Instant,
@@ -86,10 +86,14 @@ impl<S: Store> Engine<S> {
         Ok(front)
     }
 
-    /// Whether a connection counts for the limits of its peer, if it has met none. The address
-    /// of a proxy stands for many clients, which have no limit together.
+    /// Whether a connection counts for the limits of its peer, if it has met none and is not
+    /// banned. The address of a proxy stands for many clients, which have no limit together.
     pub(crate) fn admit(&mut self, newcomer: Newcomer) -> Result<bool, Refused> {
         let Newcomer { listener, peer, address_of } = newcomer;
+        if let Some(ban) = self.office.banned_with(peer.ip()) {
+            self.log_banned(listener, peer, ban);
+            return Err(Refused { farewell: "" });
+        }
         if address_of == AddressOf::Proxy || !self.peers.counts(peer.ip()) {
             return Ok(false);
         }

@@ -1,8 +1,11 @@
 //! Why a connection is closed before it has a session.
 
 /// The kinds of refusals, for counts.
-pub(crate) const KINDS: [&str; 4] =
-    ["too_many_connections", "connects_too_often", "not_a_proxy", "proxy_header"];
+pub(crate) const KINDS: [&str; 5] =
+    ["too_many_connections", "connects_too_often", "not_a_proxy", "proxy_header", BANNED];
+
+/// The kind of those whose address is banned.
+pub(crate) const BANNED: &str = "banned";
 
 /// Why a connection is closed before it has a session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -92,6 +92,7 @@ impl<S: Store> Engine<S> {
             }
             Output::AboutChannels(ticket, about) => self.tell_about_channels(ticket, about),
             Output::Swept { is_done } => self.swept(is_done),
+            Output::AboutBan(ticket, about) => self.tell_about_ban(ticket, about),
             Output::Expelled(session) => self.end_by_operator(session),
         }
         true

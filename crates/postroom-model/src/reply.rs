@@ -102,6 +102,9 @@ pub enum LogInRefusal {
     NoPassword,
     /// The password is wrong.
     Password,
+    /// An operator has banned the name. The client is told what it is told of a wrong
+    /// password, or of a missing one, whatever it gave.
+    Banned,
     /// The queue of password checks is full.
     Busy,
     /// The name is new, and there are as many accounts as may be.

@@ -7,6 +7,7 @@ use postroom_store::{Call, PAGE_BYTES, Ticket};
 use slab::Slab;
 
 use crate::administration::{AdminTicket, Administered};
+use crate::bans::BanRequest;
 use crate::creations::Reservation;
 
 /// A request of a session.
@@ -32,6 +33,8 @@ pub(crate) enum Origin {
     Administration(AdminTicket, Administered),
     /// The removal of what was deleted.
     Sweep,
+    /// A ban by an operator, or its end.
+    Ban(AdminTicket, BanRequest),
 }
 
 /// A call under way.

@@ -54,6 +54,7 @@ impl<S: Store> Office<S> {
             (Origin::Lock(name), end) => self.lock_ended(name, &end),
             (Origin::Administration(ticket, what), end) => self.administered(ticket, what, end),
             (Origin::Sweep, end) => self.swept(end),
+            (Origin::Ban(ticket, request), end) => self.ban_ended(ticket, &request, end),
             (Origin::Release, End::Done(outcome)) => {
                 if let Outcome::Released { name, remains: false, active } = outcome.into_inner() {
                     self.departed(Attendee { name, active });

@@ -9,6 +9,8 @@
 mod administration;
 mod announcements;
 mod backup;
+mod banning;
+mod bans;
 mod bounded_map;
 mod calls;
 mod channels;
@@ -59,6 +61,7 @@ use session::{HandedOut, Identity, Session, SpareWork};
 pub use administration::{
     AboutAccounts, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest, AdminTicket,
 };
+pub use bans::{AboutBan, BanAnswer, BanCommand, BanRefusal, BanRequest};
 pub use channels::{AboutChannels, ChannelRefusal, DeletedChannel, ListedChannel};
 pub use check::{Check, Checked};
 pub use checks::LoginLimits;
@@ -95,6 +98,8 @@ pub struct Office<S> {
     checks: Checks,
     creations: Creations,
     locks: Locks,
+    /// The time of day, as it was told last.
+    wall: Timestamp,
     /// Set if there is a password file.
     file: Option<PasswordFile>,
     /// Sessions whose login only has to claim the presence of its account.
@@ -131,6 +136,7 @@ impl<S: Store> Office<S> {
             checks: Checks::new(logins),
             creations: Creations::new(creation),
             locks: Locks::default(),
+            wall: Timestamp::default(),
             file: None,
             claims: Vec::new(),
             completions: Vec::new(),
@@ -147,10 +153,12 @@ impl<S: Store> Office<S> {
         self.store.set_limits(store);
     }
 
-    /// Tells the time, on which depends how much peers may create.
-    pub fn set_time(&mut self, now: Instant) {
+    /// Tells the time, on which depends how much peers may create, and the time of day, at
+    /// which bans end.
+    pub fn set_time(&mut self, now: Instant, wall: Timestamp) {
         self.now = now;
         self.creations.set_time(now);
+        self.wall = wall;
     }
 
     /// Begins a session of a client from `peer`, at a listener that gives it this access.

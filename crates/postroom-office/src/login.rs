@@ -29,8 +29,18 @@ impl<S: Store> Office<S> {
             return;
         };
         let (has_proved, waits_since, is_ending, opened) = (false, None, false, None);
-        let login =
-            LogIn { number, name, password, has_proved, terms, waits_since, is_ending, opened };
+        let is_banned = false;
+        let login = LogIn {
+            number,
+            name,
+            password,
+            has_proved,
+            is_banned,
+            terms,
+            waits_since,
+            is_ending,
+            opened,
+        };
         record.identity = Identity::LoggingIn(Box::new(login));
         match &mut self.file {
             Some(file) => file.add(session),
@@ -38,15 +48,21 @@ impl<S: Store> Office<S> {
         }
     }
 
-    /// Continues a login with the passwords in force now.
+    /// Continues a login with the passwords and the bans in force now. A banned name is
+    /// refused like an unknown one where strangers are shut out, after as long.
     pub(crate) fn admit(&mut self, session: SessionKey) {
         let Some(login) = self.login(session) else {
             return;
         };
         login.waits_since = None;
         let (number, name) = (login.number, login.name.clone());
+        let is_banned = self.is_banned(&name);
+        if let Some(login) = self.login(session) {
+            login.is_banned = is_banned;
+        }
         let key = RequestKey { session, number };
         match self.checks.secret(&name).cloned() {
+            _ if is_banned => self.check(key, Against::Nothing),
             Some(secret) => self.check(key, Against::File(secret)),
             None if self.locks.is_missing(&name) => self.check(key, Against::Nothing),
             None => self.open(key, name, Key::None),
@@ -280,7 +296,9 @@ impl<S: Store> Office<S> {
         };
         // It is no guess, and counts as none.
         let Some(given) = login.password.clone() else {
-            if let Some(reply) = self.refused(key.session, LogInRefusal::NoPassword) {
+            let refusal =
+                if login.is_banned { LogInRefusal::Banned } else { LogInRefusal::NoPassword };
+            if let Some(reply) = self.refused(key.session, refusal) {
                 self.resolve(key, reply);
             }
             return;
@@ -344,6 +362,9 @@ impl<S: Store> Office<S> {
             Verdict::ChangesNothing => {
                 let refused = Reply::PasswordNotChanged(PasswordRefusal::Wrong);
                 return self.resolve(key, refused);
+            }
+            Verdict::Wrong if login.as_ref().is_some_and(|login| login.is_banned) => {
+                Err(Reply::LogInRefused(LogInRefusal::Banned))
             }
             Verdict::Wrong => Err(Reply::LogInRefused(LogInRefusal::Password)),
             Verdict::NotHashed => Err(Reply::Unavailable),

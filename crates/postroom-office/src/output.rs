@@ -7,6 +7,7 @@ use postroom_model::{Attendee, Channel, Event, Posted, Reply, SessionKey};
 use postroom_store::Damaged;
 
 use crate::administration::{AboutAccounts, AdminTicket};
+use crate::bans::AboutBan;
 use crate::channels::AboutChannels;
 
 /// An output. The driver passes outputs on in the order in which it takes them.
@@ -38,6 +39,9 @@ pub enum Output {
         is_done: bool,
     },
     /// The session must end: its account has another name, or is gone.
+    /// To the operator who asked for a ban.
+    AboutBan(AdminTicket, AboutBan),
+    /// The session must end: its account has another name, is gone, or is banned.
     Expelled(SessionKey),
 }
 

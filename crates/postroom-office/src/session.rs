@@ -95,6 +95,8 @@ pub(crate) struct LogIn {
     pub(crate) password: Option<Password>,
     /// The client has proved that it knows the password of the account.
     pub(crate) has_proved: bool,
+    /// Nobody may log in with the name: whatever password is given is refused.
+    pub(crate) is_banned: bool,
     pub(crate) terms: Terms,
     /// Set while the login waits for a read of the password file.
     pub(crate) waits_since: Option<Instant>,

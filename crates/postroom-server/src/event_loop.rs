@@ -250,7 +250,7 @@ impl<S: Store> Server<S> {
         self.poll_for(events, timeout)?;
         self.now = Instant::now();
         self.handshakes.begin_turn();
-        self.engine.begin_turn(self.now);
+        self.engine.begin_turn(self.now, timestamp());
         Ok(())
     }
 

@@ -42,6 +42,10 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
         What::ConnectionRefused(reason) => {
             log!(level, %peer, %listener, reason, audit = "limit", "connection refused");
         }
+        What::ConnectionBanned(ban) => {
+            let (reason, audit) = ("the address is banned", "banned");
+            log!(level, %peer, %listener, reason, %ban, audit, "connection refused");
+        }
         What::LoggedIn => log!(level, %peer, %listener, account, audit = "login", "logged in"),
         What::LoginFailed(reason) => {
             log!(level, %peer, %listener, account, reason, audit = "login_failed", "login failed");
@@ -89,6 +93,8 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
         | What::Joined(_)
         | What::Left(_)
         | What::Administered { .. }
+        | What::Banned { .. }
+        | What::ConnectionsBanned { .. }
         | What::Operator(_) => write_of_server(level, what),
     }
 }
@@ -114,6 +120,14 @@ fn write_of_server(level: Level, what: What) {
         What::Left(Attendee { name, active }) => log!(level, %name, active, "User has left"),
         What::Administered { what, subject } => {
             log!(level, subject, audit = "administration", "an operator: {what}");
+        }
+        What::Banned { subject, until } => {
+            let (subject, until) = (subject.to_string(), until.map(display));
+            log!(level, subject, until, audit = "administration", "an operator: banned");
+        }
+        What::ConnectionsBanned { ban, left_out } => {
+            let audit = "banned";
+            log!(level, %ban, left_out, audit, "more connections refused within a minute");
         }
         What::Operator(told) => write_to_operator(level, &told),
         // Lines of sessions.

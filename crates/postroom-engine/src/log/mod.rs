@@ -7,28 +7,28 @@
 //! are counted, and the count is logged once the second is over. That never concerns joins, leaves and logins, failed
 //! ones included.
 
+mod banned;
 mod counts;
 mod words;
 
 use std::net::{IpAddr, SocketAddr};
 
-use postroom_model::{Attendee, Blocked, Full, Name, Network, Reply, Request, SessionKey};
+use postroom_model::{Attendee, Blocked, Full, Name, Network, Prefix, Reply, Request, SessionKey};
 use postroom_office::Operator;
 use postroom_protocol::{Category, Report};
-use postroom_store::Store;
+use postroom_store::{BanSubject, Store, Timestamp};
 
 use crate::Engine;
 use crate::connection::Cause;
 use crate::dial::DialFailure;
 use crate::listener::ListenerKey;
 use crate::origin::Origin;
-use crate::refusal::Refusal;
+use crate::refusal::{self, Refusal};
 use crate::session::Session;
 
+pub(crate) use banned::BannedCounts;
 pub(crate) use counts::LineCounts;
 pub(crate) use words::{LIMITS, LOGIN_FAILURES};
-
-use counts::SECOND;
 use words::{Limit, failure, reason, request_name, why_not_changed};
 
 /// How important a line is.
@@ -62,6 +62,15 @@ pub enum What {
     Connected,
     /// A connection was closed at once, for this reason.
     ConnectionRefused(&'static str),
+    /// A connection was closed at once: its address is banned, with these.
+    ConnectionBanned(Prefix),
+    /// More connections from banned addresses were closed at once within a minute.
+    ConnectionsBanned {
+        /// With which addresses.
+        ban: Prefix,
+        /// So many.
+        left_out: u32,
+    },
     /// A session has logged in.
     LoggedIn,
     /// A session has registered an account, by its login or by a message to a new name.
@@ -146,6 +155,13 @@ pub enum What {
         /// With which account, or whose sessions.
         subject: String,
     },
+    /// An operator has banned someone.
+    Banned {
+        /// Whom.
+        subject: BanSubject,
+        /// When the ban ends, if it does.
+        until: Option<Timestamp>,
+    },
 }
 
 /// What the lines of a peer count for: its address, or with IPv6 its /48. What floods easily
@@ -199,6 +215,16 @@ impl<S: Store> Engine<S> {
             let listener = self.listeners.get(listener).name();
             let origin = Origin { peer, listener, account: None };
             self.log(Level::Warn, Some(origin), What::ConnectionRefused(reason));
+        }
+    }
+
+    /// A connection is closed before it has a session, since its address is banned.
+    pub(crate) fn log_banned(&mut self, listener: ListenerKey, peer: SocketAddr, ban: Prefix) {
+        self.counts.refused.add(refusal::BANNED);
+        if self.banned_counts.is_first(ban, self.now) {
+            let listener = self.listeners.get(listener).name();
+            let origin = Origin { peer, listener, account: None };
+            self.log(Level::Info, Some(origin), What::ConnectionBanned(ban));
         }
     }
 
@@ -361,6 +387,11 @@ impl<S: Store> Engine<S> {
         self.log(Level::Info, None, What::Administered { what, subject });
     }
 
+    /// An operator has banned someone.
+    pub(crate) fn log_ban(&mut self, subject: BanSubject, until: Option<Timestamp>) {
+        self.log(Level::Info, None, What::Banned { subject, until });
+    }
+
     /// Logs the ends of the sessions that are left when the server ends, and what was
     /// left out although the second is not over.
     pub fn cut_off(&mut self) {
@@ -369,12 +400,15 @@ impl<S: Store> Engine<S> {
                 self.log_disconnected(&session, "the server ends (stop.limit_ms)", Cause::Ordinary);
             }
         }
-        self.now += SECOND;
+        self.now += banned::PERIOD;
         self.log_left_out();
     }
 
-    /// Logs how many lines were left out in a second that is over.
+    /// Logs how many lines were left out in a second, or a minute, that is over.
     pub(crate) fn log_left_out(&mut self) {
+        for (ban, left_out) in self.banned_counts.take_left_out(self.now) {
+            self.log(Level::Info, None, What::ConnectionsBanned { ban, left_out });
+        }
         for (level, kind, peer, left_out) in self.line_counts.take_left_out(self.now) {
             self.log(level, None, What::LeftOut { peer, kind, left_out });
         }

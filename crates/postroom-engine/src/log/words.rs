@@ -18,7 +18,7 @@ pub(crate) const LIMITS: [&str; 9] = [
 ];
 
 /// The kinds of failed logins, for counts.
-pub(crate) const LOGIN_FAILURES: [&str; 8] = [
+pub(crate) const LOGIN_FAILURES: [&str; 9] = [
     "no_password",
     "wrong_password",
     "password_checks",
@@ -27,6 +27,7 @@ pub(crate) const LOGIN_FAILURES: [&str; 8] = [
     "present",
     "new_accounts",
     "looks_alike",
+    "banned",
 ];
 
 /// A limit that a request met.
@@ -117,6 +118,7 @@ pub(super) fn failure(refusal: LogInRefusal) -> &'static str {
         LogInRefusal::Present => 5,
         LogInRefusal::MayNotCreate => 6,
         LogInRefusal::LooksAlike => 7,
+        LogInRefusal::Banned => 8,
     };
     LOGIN_FAILURES[place]
 }
@@ -126,6 +128,7 @@ pub(super) fn reason(refusal: LogInRefusal) -> &'static str {
     match refusal {
         LogInRefusal::NoPassword => "no password was given",
         LogInRefusal::Password => "the password is wrong",
+        LogInRefusal::Banned => "the name is banned",
         LogInRefusal::Busy => "too many passwords wait to be checked",
         LogInRefusal::TooManyAccounts => "there are as many accounts as may be (accounts.max)",
         LogInRefusal::DiskFull => "the disk has no room for a new account (disk.reserve_bytes)",

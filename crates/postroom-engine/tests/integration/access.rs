@@ -26,7 +26,7 @@ fn connect(driver: &mut Driver, protocol: &str, access: Access) -> PeerKey {
 }
 
 /// The lines of a login.
-fn login(protocol: &str, name: &str, password: Option<&str>) -> String {
+pub(crate) fn login(protocol: &str, name: &str, password: Option<&str>) -> String {
     let (pass, login) = match protocol {
         "chat" => ("/pass", "/setname"),
         // The login has the password with it; without one it has no meaning.

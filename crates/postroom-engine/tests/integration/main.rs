@@ -5,6 +5,7 @@
 mod access;
 mod administration;
 mod announcements;
+mod bans;
 mod busy_channels;
 mod clients;
 mod creation;

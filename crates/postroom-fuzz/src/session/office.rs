@@ -86,7 +86,9 @@ impl Office {
     fn refusal(&self, request: Request) -> Reply {
         match request {
             Request::LogIn { .. } => {
-                use LogInRefusal::{Busy, DiskFull, LooksAlike, MayNotCreate, Password, Present};
+                use LogInRefusal::{
+                    Banned, Busy, DiskFull, LooksAlike, MayNotCreate, Password, Present,
+                };
                 let refusals = [
                     Password,
                     Busy,
@@ -95,6 +97,7 @@ impl Office {
                     Present,
                     MayNotCreate,
                     LooksAlike,
+                    Banned,
                 ];
                 Reply::LogInRefused(refusals[self.refusals % refusals.len()])
             }

@@ -136,7 +136,7 @@ fn write_blocked(answer: &mut Vec<u8>, names: &[Name]) -> std::io::Result<()> {
 fn write_log_in_refusal(answer: &mut Vec<u8>, refusal: LogInRefusal) -> std::io::Result<()> {
     answer.write_all(match refusal {
         LogInRefusal::Present => b"That username is taken. Choose another: /setname NAME.\n",
-        LogInRefusal::NoPassword | LogInRefusal::Password => {
+        LogInRefusal::NoPassword | LogInRefusal::Password | LogInRefusal::Banned => {
             b"That username is taken. Choose another, or give its password with /pass PASSWORD \
               before /setname NAME.\n"
         }

@@ -253,7 +253,7 @@ impl<D: Disk> Driver<D> {
 
     /// Gives the engine what waits in the sockets, as far as it takes it in a turn.
     fn read(&mut self) {
-        self.engine.begin_turn(self.now);
+        self.engine.begin_turn(self.now, self.wall);
         self.taken = Taken::default();
         while let Some(read) = self.engine.next_read(self.now) {
             let Read { connection, bytes_max, proves } = read;
