@@ -11,9 +11,9 @@ mod routes;
 mod socket;
 
 pub use api::{
-    AccountDone, AccountLine, AccountOrder, AccountPage, ChannelDone, ChannelLine, ChannelOrder,
-    ChannelPage, CheckLine, Counts, Kicked, LogLevel, Problem, Reloaded, SessionLine, SessionPage,
-    StatusReport, Whose,
+    AccountDone, AccountLine, AccountOrder, AccountPage, BanDone, BanLine, BanOrder, BanPage,
+    ChannelDone, ChannelLine, ChannelOrder, ChannelPage, CheckLine, Counts, Kicked, LogLevel,
+    Problem, Reloaded, SessionLine, SessionPage, StatusReport, UnbanOrder, Whom, Whose,
 };
 pub use archive::{Archive, ReadFailure, Reading};
 pub use client::{AdminClient, ClientError};

@@ -1,12 +1,18 @@
 //! What orders come to: requests of the office, and its refusals as problems.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use axum::http::StatusCode;
-use postroom_engine::{AccountCommand, AccountRefusal, AccountRequest, ChannelRefusal};
+use postroom_engine::{
+    AccountCommand, AccountRefusal, AccountRequest, BanCommand, BanRefusal, BanRequest,
+    ChannelRefusal,
+};
 use postroom_model::{Channel, Name, Password};
 use postroom_office::password;
-use postroom_store::PasswordHash;
+use postroom_store::{BanSubject, PasswordHash};
 
-use crate::api::{AccountOrder, Problem};
+use crate::api::{AccountOrder, BanOrder, Problem, UnbanOrder, Whom};
 
 impl AccountOrder {
     /// The request of the office; a password is hashed, which takes some ten milliseconds.
@@ -29,6 +35,39 @@ impl AccountOrder {
             Self::Blocked { account } => (account, AccountCommand::ListBlocked),
         };
         Ok(AccountRequest { name: name(&account)?, command })
+    }
+}
+
+impl BanOrder {
+    /// The request of the office.
+    pub fn request(self) -> Result<BanRequest, Problem> {
+        let lasts = self.seconds.map(NonZeroU32::get).map(u64::from).map(Duration::from_secs);
+        Ok(BanRequest { subject: subject(self.whom)?, command: BanCommand::Ban { lasts } })
+    }
+}
+
+impl UnbanOrder {
+    /// The request of the office.
+    pub fn request(self) -> Result<BanRequest, Problem> {
+        Ok(BanRequest { subject: subject(self.whom)?, command: BanCommand::Unban })
+    }
+}
+
+fn subject(whom: Whom) -> Result<BanSubject, Problem> {
+    Ok(match whom {
+        Whom::Name(word) => BanSubject::Name(name(&word)?),
+        Whom::Addresses(net) => BanSubject::Addresses(net.into()),
+    })
+}
+
+impl From<BanRefusal> for Problem {
+    fn from(refusal: BanRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            BanRefusal::NotBanned(_) => problem(StatusCode::NOT_FOUND, "not-banned", &detail),
+            BanRefusal::TooMany => problem(StatusCode::CONFLICT, "too-many-bans", &detail),
+            BanRefusal::DiskFull => problem(StatusCode::INSUFFICIENT_STORAGE, "disk-full", &detail),
+        }
     }
 }
 

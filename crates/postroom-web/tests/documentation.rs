@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use postroom_web::{AccountDone, AccountOrder, ChannelDone, ChannelOrder, CheckLine, Counts};
+use postroom_web::{
+    AccountDone, AccountOrder, BanDone, BanLine, BanOrder, BanPage, ChannelDone, ChannelOrder,
+    CheckLine, Counts, Whom,
+};
 use serde_json::{Value, json};
 
 const PAGE: &str = include_str!("../../../docs/administration.md");
@@ -85,6 +88,47 @@ fn every_line_of_a_check_is_on_the_page() {
         CheckLine::End(Counts::default()),
         CheckLine::Failed { detail: what() },
     ]);
+}
+
+/// The names of all members of a value.
+fn members(value: &Value, names: &mut Vec<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                names.push(name.clone());
+                members(value, names);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| members(value, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn all_of_bans_is_on_the_page() {
+    let ban = || BanLine {
+        whom: Whom::Addresses("192.0.2.0/24".parse().expect("a prefix")),
+        since_ms: 1,
+        until_ms: Some(2),
+    };
+    let whom = || Whom::Name("bob".to_owned());
+    let banned = BanDone::Banned { ban: ban(), was_banned: true, is_account: true, sessions: 1 };
+    let dones = [banned, BanDone::Unbanned { whom: whom() }];
+    for done in &dones {
+        let told: Value = serde_json::to_value(done).expect("it is JSON");
+        let word = told["done"].as_str().expect("a word");
+        assert!(words().contains(&word), "{word}");
+    }
+    let order = BanOrder { whom: whom(), seconds: std::num::NonZeroU32::new(1) };
+    let page = BanPage { bans: vec![ban()], next: Some(1) };
+    let told = json!([order, page, dones]);
+    let mut names = Vec::new();
+    members(&told, &mut names);
+    for name in &names {
+        let is_there = PAGE.contains(&format!("\"{name}\"")) || words().contains(&name.as_str());
+        assert!(is_there, "{name}");
+    }
+    assert!(names.len() > 15);
 }
 
 /// The text of all source files of a folder.

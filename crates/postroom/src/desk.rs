@@ -1,6 +1,7 @@
 //! Where commands are carried out: by the running server, or on the store of a folder that
 //! no server uses.
 
+use std::io::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket, Timestamp};
@@ -50,12 +51,20 @@ impl Desk {
         Ok(Self::Folder(Box::new(Folder { store, _checkpointer: checkpointer })))
     }
 
-    /// How many damaged records were left out. They do not prevent the commands. A server
-    /// has told of them in its log.
-    pub(crate) fn damaged(&mut self) -> usize {
-        match self {
+    /// Tells how many damaged records were left out, which do not prevent the command;
+    /// `check` lists them. A server has told of them in its log.
+    pub(crate) fn tell_of_damage(&mut self, check: &str) {
+        let damaged = match self {
             Self::Server(_) => 0,
             Self::Folder(folder) => folder.store.take_damaged().len(),
+        };
+        if damaged > 0 {
+            // The command does not depend on who reads it.
+            let _ = writeln!(
+                io::stderr(),
+                "postroom: {damaged} records of the store are damaged and left out; \
+                 list them with: {check}"
+            );
         }
     }
 }

@@ -3,6 +3,7 @@
 mod account;
 mod archive;
 mod backup;
+mod bans;
 mod cert;
 mod channel;
 mod check;
@@ -11,6 +12,7 @@ mod config;
 mod config_command;
 mod desk;
 mod generate;
+mod hint;
 mod log;
 mod passwords;
 mod reload;
@@ -62,6 +64,12 @@ enum Command {
     Backup(backup::BackupArguments),
     /// Make the store of a folder of a backup, where no server runs
     Restore(restore::RestoreArguments),
+    /// Ban a name or addresses: nobody logs in with it, or connects from them
+    Ban(bans::BanArguments),
+    /// Lift the ban of a name or of addresses
+    Unban(bans::UnbanArguments),
+    /// List the bans in force
+    Bans(running::ListArguments),
     /// Read the whole store and print the damaged records
     Check(check::CheckArguments),
     /// Make a self-signed certificate and its key, to try TLS
@@ -138,6 +146,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::LogLevel(arguments) => running::log_level(&arguments)?,
         Command::Backup(arguments) => backup::backup(&arguments)?,
         Command::Restore(arguments) => restore::restore(&arguments)?,
+        Command::Ban(arguments) => bans::ban(&arguments)?,
+        Command::Unban(arguments) => bans::unban(&arguments)?,
+        Command::Bans(arguments) => bans::bans(&arguments)?,
         Command::Check(arguments) => check::check(&arguments)?,
         Command::Cert(arguments) => cert::cert(&arguments)?,
         Command::Generate(arguments) => generate::generate(&arguments, &Arguments::command())?,

@@ -1,6 +1,7 @@
 //! What goes over the socket, as JSON.
 
 mod accounts;
+mod bans;
 mod channels;
 mod check;
 mod sessions;
@@ -10,6 +11,7 @@ mod status;
 use serde::{Deserialize, Serialize};
 
 pub use accounts::{AccountDone, AccountLine, AccountOrder, AccountPage};
+pub use bans::{BanDone, BanLine, BanOrder, BanPage, UnbanOrder, Whom};
 pub use channels::{ChannelDone, ChannelLine, ChannelOrder, ChannelPage};
 pub use check::{CheckLine, Counts};
 pub use sessions::{Kicked, SessionLine, SessionPage, Whose};

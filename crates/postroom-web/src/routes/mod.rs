@@ -2,6 +2,7 @@
 
 mod accounts;
 mod backup;
+mod bans;
 mod channels;
 mod check;
 mod reading;
@@ -43,6 +44,9 @@ pub(crate) fn router(administrator: Administrator, archive: Arc<dyn Archive>) ->
         .route("/v1/channel", post(channels::channel))
         .route("/v1/sessions", get(sessions::sessions))
         .route("/v1/kick", post(sessions::kick))
+        .route("/v1/bans", get(bans::bans))
+        .route("/v1/ban", post(bans::ban))
+        .route("/v1/unban", post(bans::unban))
         .route("/v1/reload", post(settings::reload))
         .route("/v1/log-level", post(settings::log_level))
         .route("/v1/backup", post(backup::backup))

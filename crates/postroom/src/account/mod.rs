@@ -7,7 +7,7 @@ mod requests;
 mod words;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use postroom_client::ClientError;
@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use crate::config::{Config, ConfigError, Overrides};
 use crate::desk::{Desk, DeskError};
+use crate::hint::hint;
 use password::read_password;
 use words::{Done, InFile};
 
@@ -129,14 +130,7 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> 
     let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
     let mut desk = Desk::open(&config)?;
-    let damaged = desk.damaged();
-    if damaged > 0 {
-        let hint = arguments.hint("check");
-        let _ = writeln!(
-            io::stderr(),
-            "postroom: {damaged} records of the store are damaged and left out; list them with: {hint}"
-        );
-    }
+    desk.tell_of_damage(&arguments.hint("check"));
     match &arguments.command {
         AccountCommand::List { json } => list::accounts(&mut desk, *json),
         AccountCommand::Blocked { name, json } => {
@@ -177,22 +171,8 @@ impl AccountArguments {
 
     /// A command of this program for the same store, as a shell command line.
     fn hint(&self, command: &str) -> String {
-        let given = |option, path: &Option<PathBuf>| {
-            let path = path.as_deref().map(Path::to_string_lossy);
-            path.map(|path| format!(" {option} {}", quoted(&path))).unwrap_or_default()
-        };
-        let (config, data) = (given("--config", &self.config), given("--data", &self.data));
-        format!("postroom {command}{config}{data}")
+        hint(command, self.config.as_deref(), self.data.as_deref())
     }
-}
-
-/// A word, quoted for a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 impl Change {

@@ -14,6 +14,7 @@ use postroom_web::{AdminClient, ClientError};
 use thiserror::Error;
 
 use crate::config::{Config, ConfigError, Overrides};
+use crate::hint::hint;
 
 pub(crate) use kick::{KickArguments, kick};
 pub(crate) use reload::{LogLevelArguments, ReloadArguments, log_level, reload};
@@ -31,14 +32,14 @@ pub(crate) struct Where {
     data: Option<PathBuf>,
 }
 
-/// The command line of `postroom status` and `postroom sessions`.
+/// The command line of `postroom status` and of the lists.
 #[derive(Debug, Args)]
 pub(crate) struct ListArguments {
     #[command(flatten)]
-    server: Where,
+    pub(crate) server: Where,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Error)]
@@ -58,9 +59,19 @@ pub(crate) enum RunningError {
 }
 
 impl Where {
-    fn connect(&self) -> Result<AdminClient, RunningError> {
+    /// The settings of the server.
+    pub(crate) fn load(&self) -> Result<Config, ConfigError> {
         let overrides = Overrides { data: self.data.clone(), ..Overrides::default() };
-        let config = Config::load(self.config.as_deref(), &overrides)?;
+        Config::load(self.config.as_deref(), &overrides)
+    }
+
+    /// A command of this program for the same server, as a shell command line.
+    pub(crate) fn hint(&self, command: &str) -> String {
+        hint(command, self.config.as_deref(), self.data.as_deref())
+    }
+
+    fn connect(&self) -> Result<AdminClient, RunningError> {
+        let config = self.load()?;
         AdminClient::connect(&config.data)?.ok_or(RunningError::None { data: config.data })
     }
 }
@@ -69,6 +80,6 @@ fn print(line: &str) -> Result<(), RunningError> {
     writeln!(io::stdout(), "{line}").map_err(RunningError::Output)
 }
 
-fn json(of: &impl serde::Serialize) -> String {
+pub(crate) fn json(of: &impl serde::Serialize) -> String {
     serde_json::to_string(of).expect("what was JSON can be JSON")
 }

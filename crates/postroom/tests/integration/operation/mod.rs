@@ -6,6 +6,7 @@ mod administration;
 mod archive;
 mod audit;
 mod backup;
+mod bans;
 mod channels;
 mod generate;
 mod log_lines;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::harness::im::{LOGGED_IN, NOT_LOGGED_IN};
 use crate::harness::logged::{LoggedServer, passwords, wait_until, write_passwords};
-use crate::harness::support::{PATIENCE, Server};
+use crate::harness::support::{PATIENCE, Server, run_program};
 
 const BOTH: [&str; 2] = ["mailbox", "mailbox-verbose"];
 
@@ -288,13 +288,15 @@ fn a_failed_login_takes_as_long_whatever_was_wrong() {
     assert_eq!(here.ask("/login here heres"), LOGGED_IN);
     write_passwords(&server.passwords(), "bob bobs\nfresh freshs\nhere heres\n");
     read_again(&server);
+    let data = server.data().to_str().unwrap().to_owned();
+    assert!(run_program(["ban", "banned", "--data", &data], b"").status.success());
     let server = &server;
     let on_im = |name: &'static str| -> Attempt<'_> {
         let mut im = server.connect("im");
         (name, Box::new(move || assert_eq!(im.ask(&format!("/login {name} x")), NOT_LOGGED_IN)))
     };
     let mut attempts: Vec<_> =
-        ["nobody", "bob", "fresh", "carol", "open", "here"].map(on_im).into();
+        ["nobody", "bob", "fresh", "carol", "open", "here", "banned"].map(on_im).into();
     let wrong = Some("wrong");
     let mailbox = move || assert!(!may_enter_mailbox(server, "mailbox", "bob", wrong));
     let chat = move || assert!(!may_enter_chat(server, "bob", wrong));

@@ -93,7 +93,7 @@ fn a_foreign_file_is_reported() {
 #[test]
 fn a_version_that_does_not_fit_is_reported() {
     for (version, advice) in
-        [(0, "backup"), (1, "backup"), (4, "backup"), (-2, "backup"), (6, "newer postroom")]
+        [(0, "backup"), (1, "backup"), (5, "backup"), (-2, "backup"), (7, "newer postroom")]
     {
         let (_folder, data) = store();
         execute(&data, &format!("PRAGMA user_version = {version}"));
@@ -103,6 +103,7 @@ fn a_version_that_does_not_fit_is_reported() {
         "DROP TABLE post",
         "DROP TABLE message",
         "DROP TABLE block",
+        "DROP TABLE ban",
         "DROP VIEW said; DROP TABLE post; DROP TABLE channel; PRAGMA user_version = 1;
          CREATE VIEW said AS SELECT 1",
         "ALTER TABLE message RENAME COLUMN sender TO author",
