@@ -106,6 +106,7 @@ pub use postroom_office::{
 };
 pub use proxied::HeaderRead;
 pub use settings::{EngineSettings, PeerLimits, ProxySettings, Rate, RateLimits, RecentLimits};
+pub use sweeping::Expired;
 
 /// A server without input or output, over the store `S`.
 pub struct Engine<S> {

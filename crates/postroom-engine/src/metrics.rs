@@ -1,10 +1,13 @@
 //! What operators and their programs are told about a running engine.
 
+use std::time::Duration;
+
 use postroom_office::OfficeCounts;
 use postroom_store::{Store, StoreUsage};
 
 use crate::Engine;
 use crate::counts::EngineCounts;
+use crate::sweeping::Expired;
 
 /// How a server is: how much there is of what has a limit.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -40,6 +43,10 @@ pub struct Status {
     pub checks_waiting_max: usize,
     /// How much the store holds.
     pub usage: StoreUsage,
+    /// What the retention has removed since the start.
+    pub expired: Expired,
+    /// By how much the clock of the system is ahead of that of the retention.
+    pub retention_behind: Duration,
 }
 
 /// How an engine is, and what it has done since it began.
@@ -83,6 +90,8 @@ impl<S: Store> Engine<S> {
             checks_waiting,
             checks_waiting_max,
             usage: self.office.usage(),
+            expired: self.sweeping.expired,
+            retention_behind: self.sweeping.behind,
         }
     }
 }

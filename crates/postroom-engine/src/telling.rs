@@ -91,8 +91,8 @@ impl<S: Store> Engine<S> {
                 self.outputs.push_back(crate::Output::Administered(ticket, answer));
             }
             Output::AboutChannels(ticket, about) => self.tell_about_channels(ticket, about),
-            Output::Swept { is_done } => self.swept(is_done),
             Output::AboutBan(ticket, about) => self.tell_about_ban(ticket, about),
+            Output::Swept(swept) => self.swept(swept),
             Output::Expelled(session) => self.end_by_operator(session),
         }
         true

@@ -28,7 +28,7 @@ pub(crate) enum Deadline {
     Checks,
     /// Joins and leaves that have gathered are announced.
     Announcement,
-    /// What was deleted is removed from the disk.
+    /// What was deleted, or is too old, is removed.
     Sweep,
 }
 

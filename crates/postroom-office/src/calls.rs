@@ -31,7 +31,7 @@ pub(crate) enum Origin {
     Lock(Name),
     /// A question of an operator.
     Administration(AdminTicket, Administered),
-    /// The removal of what was deleted.
+    /// The removal of what was deleted, or is too old.
     Sweep,
     /// A ban by an operator, or its end.
     Ban(AdminTicket, BanRequest),

@@ -194,7 +194,7 @@ impl<S: Store> Office<S> {
             | Outcome::ChannelDeleted { .. }
             | Outcome::NoSuchChannel
             | Outcome::Channels { .. }
-            | Outcome::Swept
+            | Outcome::Swept(_)
             | Outcome::Banned { .. }
             | Outcome::TooManyBans
             | Outcome::Unbanned

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use postroom_model::{Attendee, Channel, Event, Posted, Reply, SessionKey};
-use postroom_store::Damaged;
+use postroom_store::{Damaged, Swept};
 
 use crate::administration::{AboutAccounts, AdminTicket};
 use crate::bans::AboutBan;
@@ -33,11 +33,8 @@ pub enum Output {
     Administered(AdminTicket, AboutAccounts),
     /// To the operator who asked about channels.
     AboutChannels(AdminTicket, AboutChannels),
-    /// A [sweep](crate::Office::sweep) has ended.
-    Swept {
-        /// Whether the store could do it.
-        is_done: bool,
-    },
+    /// A [sweep](crate::Office::sweep) has ended; `None` if the store could not carry it out.
+    Swept(Option<Swept>),
     /// The session must end: its account has another name, or is gone.
     /// To the operator who asked for a ban.
     AboutBan(AdminTicket, AboutBan),

@@ -95,6 +95,8 @@ fn write_of_session(level: Level, origin: &Origin, what: What) {
         | What::Administered { .. }
         | What::Banned { .. }
         | What::ConnectionsBanned { .. }
+        | What::Expired { .. }
+        | What::ClockAhead { .. }
         | What::Operator(_) => write_of_server(level, what),
     }
 }
@@ -128,6 +130,20 @@ fn write_of_server(level: Level, what: What) {
         What::ConnectionsBanned { ban, left_out } => {
             let audit = "banned";
             log!(level, %ban, left_out, audit, "more connections refused within a minute");
+        }
+
+        What::Expired { messages, posts } => {
+            log!(level, messages, posts, "removed what is older than the retention allows");
+        }
+        What::ClockAhead { behind } => {
+            let behind_s = behind.as_secs();
+            log!(
+                level,
+                behind_s,
+                "the clock is far ahead of the latest message and post: the retention follows \
+                 it 60 times as fast as time passes; if the clock is wrong, set it right before \
+                 messages go that are not old"
+            );
         }
         What::Operator(told) => write_to_operator(level, &told),
         // Lines of sessions.

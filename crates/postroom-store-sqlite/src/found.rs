@@ -3,6 +3,7 @@
 use postroom_model::Position;
 use postroom_store::Damaged;
 
+use crate::expiry::Aged;
 use crate::record::{StoredMessage, StoredPost};
 
 /// The results of a job, each kind in the order of its operations. Its memory is used
@@ -15,6 +16,10 @@ pub(crate) struct Found {
     pub(crate) pages: Vec<FoundPage>,
     /// The last removal that the round of the sweep covers which the group began.
     pub(crate) sweeps_through: Option<i64>,
+    /// The records of the block that was looked at.
+    pub(crate) aged: Vec<Aged>,
+    /// That block cannot be read.
+    pub(crate) is_look_failed: bool,
     /// The records that could not be read; then the group was not committed.
     pub(crate) damaged: Vec<Damaged>,
 }
@@ -32,6 +37,8 @@ impl Found {
         self.posts.clear();
         self.pages.clear();
         self.sweeps_through = None;
+        self.aged.clear();
+        self.is_look_failed = false;
         self.damaged.clear();
     }
 }

@@ -40,6 +40,7 @@ mod disk;
 mod disk_space;
 mod draft;
 mod error;
+mod expiry;
 mod file;
 mod folder;
 mod found;

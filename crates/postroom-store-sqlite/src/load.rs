@@ -8,13 +8,14 @@
 use std::path::Path;
 
 use postroom_model::Name;
-use postroom_store::{AccountId, Limits, PasswordHash};
+use postroom_store::{AccountId, EARLIEST, Limits, PasswordHash, Timestamp};
 use rusqlite::{Connection, Row};
 
 use crate::bans::BanRow;
 use crate::channels::{By, Channels};
 use crate::damage::{self, Damages, is_unreadable};
 use crate::error::OpenError;
+use crate::expiry::{Expiry, Kind};
 use crate::idle::ChannelId;
 use crate::index::Index;
 use crate::record::{self, Read};
@@ -27,7 +28,8 @@ use crate::sweep::{ROUND_REMOVALS, Sweep};
 const MISSING: &str = "its row is missing";
 
 const ACCOUNTS: Table = Table { name: "account", key: "id", columns: "name, password, deleted" };
-const MESSAGES: Table = Table { name: "message", key: "sequence", columns: "recipient, sender" };
+const MESSAGES: Table =
+    Table { name: "message", key: "sequence", columns: "recipient, sender, stored_ms" };
 const REMOVALS: Table = Table { name: "removal", key: "position", columns: "message" };
 const CHANNELS: Table = Table { name: "channel", key: "id", columns: "name" };
 const BLOCKS: Table = Table { name: "block", key: "number", columns: "account, sender" };
@@ -45,6 +47,7 @@ pub(crate) fn load(
     let accounts = connection.query_row("SELECT count(*) FROM account", [], |row| row.get(0));
     let mut index = Index::new(accounts.unwrap_or(0));
     index.senders = limits.mailbox_share().map(|_| Senders::default());
+    index.expiry = Expiry::new(limits.retention);
     let mut load = || {
         load_accounts(connection, &mut index)?;
         let removed = removed(connection, &mut index.damages)?;
@@ -56,14 +59,15 @@ pub(crate) fn load(
                 index.given_out(number);
             }
         }
-        let Removed { mut unswept, ownerless, erases } =
+        let LoadedMailboxes { mut unswept, ownerless, erases, latest } =
             load_mailboxes(connection, &mut index, &removed)?;
         forget_swept(connection, removed.len(), &unswept)?;
         unswept.extend(ownerless);
         load_blocks(connection, &mut index)?;
         load_bans(connection, &mut index)?;
         load_channels(connection, &mut index)?;
-        load_posts(connection, &mut index, limits.channel_posts)?;
+        let latest_post = load_posts(connection, &mut index, limits.channel_posts)?;
+        index.expiry.loaded(latest.max(latest_post));
         index.loaded();
         let mut sweep = Sweep::new(unswept);
         if erases {
@@ -75,16 +79,18 @@ pub(crate) fn load(
     Ok((index, sweep))
 }
 
-/// Removed messages that still have a row.
+/// What there is beside the messages in mailboxes.
 #[derive(Default)]
-struct Removed {
-    /// Those whose removal is noted.
+struct LoadedMailboxes {
+    /// Messages whose removal is noted.
     unswept: Vec<u64>,
     /// Those that were handed out when their account was deleted: a restart has brought
     /// them back.
     ownerless: Vec<u64>,
     /// Whether messages of deleted accounts are among them.
     erases: bool,
+    /// When the latest message was stored.
+    latest: Option<Timestamp>,
 }
 
 /// The latest sequence number that was given out before the last sweep; later
@@ -227,13 +233,14 @@ fn load_mailboxes(
     connection: &Connection,
     index: &mut Index,
     removed: &[u64],
-) -> rusqlite::Result<Removed> {
+) -> rusqlite::Result<LoadedMailboxes> {
     let mut damages = std::mem::take(&mut index.damages);
     let mut removed = removed.iter().copied().peekable();
-    let mut found = Removed::default();
+    let (mut found, mut latest) = (LoadedMailboxes::default(), None);
     scan(connection, MESSAGES, &mut damages, |key, row, damages| {
         let sequence = record::sequence(key, index.last_sequence(), "number")?;
         index.given_out(sequence);
+        latest = row.as_ref().ok().and_then(|row| age(record::time(row, 2))).or(latest);
         while removed.next_if(|earlier| *earlier < sequence).is_some() {}
         if removed.peek() == Some(&sequence) {
             found.unswept.push(sequence);
@@ -265,6 +272,7 @@ fn load_mailboxes(
             return Ok(());
         }
         index.account_mut(recipient).mailbox.append(sequence);
+        index.expiry.note(Kind::Message, sequence, record::time(row, 2));
         index.name_in_record(recipient);
         index.name_in_record(sender);
         if let Some(senders) = &mut index.senders {
@@ -273,7 +281,13 @@ fn load_mailboxes(
         Ok(())
     })?;
     index.damages = damages;
+    found.latest = latest;
     Ok(found)
+}
+
+/// A time at which something can have been stored.
+fn age(at: Timestamp) -> Option<Timestamp> {
+    (at >= EARLIEST).then_some(at)
 }
 
 /// Takes up whom accounts have blocked.
@@ -337,8 +351,14 @@ fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result
     })
 }
 
-/// Takes up the numbers of the posts, `posts_max` of each channel.
-fn load_posts(connection: &Connection, index: &mut Index, posts_max: u32) -> rusqlite::Result<()> {
+/// Takes up the numbers of the posts, `posts_max` of each channel; returns when the latest
+/// was stored.
+fn load_posts(
+    connection: &Connection,
+    index: &mut Index,
+    posts_max: u32,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let mut latest = None;
     let mut damages = std::mem::take(&mut index.damages);
     scan(connection, POSTS, &mut damages, |key, row, damages| {
         let number = record::sequence(key, index.channels.last_post(), "number")?;
@@ -368,11 +388,13 @@ fn load_posts(connection: &Connection, index: &mut Index, posts_max: u32) -> rus
         }
         let by = By { author, at: record::time(row, 2) };
         index.channels.load(channel, number, by, posts_max);
+        index.expiry.note(Kind::Post, number, by.at);
+        latest = age(by.at).or(latest);
         Ok(())
     })?;
     index.channels.loaded();
     index.damages = damages;
-    Ok(())
+    Ok(latest)
 }
 
 /// Drops the removals of a round that a stop broke off, once they are many: its

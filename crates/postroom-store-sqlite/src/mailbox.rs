@@ -38,11 +38,15 @@ impl Mailbox {
         }
     }
 
-    /// Takes a damaged message out: it waits and counts no more.
-    pub(crate) fn set_aside(&mut self, sequence: u64) {
-        if let Ok(place) = self.waiting.binary_search(&sequence) {
-            self.waiting.remove(place);
-        }
+    /// Takes a message out: it waits and counts no more. Returns whether it waited.
+    pub(crate) fn set_aside(&mut self, sequence: u64) -> bool {
+        let place = self.waiting.binary_search(&sequence);
+        place.is_ok_and(|place| self.waiting.remove(place).is_some())
+    }
+
+    /// Whether messages are handed out.
+    pub(crate) fn has_leased(&self) -> bool {
+        self.leased > 0
     }
 
     /// Puts a leased message back in its place.

@@ -3,6 +3,7 @@
 use postroom_store::AccountId;
 
 use crate::bans::BanRow;
+use crate::expiry::Block;
 use crate::idle::ChannelId;
 use crate::state::State;
 
@@ -97,6 +98,13 @@ pub(crate) enum Operation {
         through: i64,
     },
     DeletePosts(Numbers),
+    SetLastSequence {
+        last_sequence: u64,
+    },
+    /// Reads when the records of a block were stored.
+    Look {
+        block: Block,
+    },
 }
 
 /// Some of the numbers kept beside the operations.
@@ -129,7 +137,10 @@ impl Operations {
         let reads = |operation: &Operation| {
             matches!(
                 operation,
-                Operation::ReadMessage { .. } | Operation::ReadPost { .. } | Operation::ReadPage(_)
+                Operation::ReadMessage { .. }
+                    | Operation::ReadPost { .. }
+                    | Operation::ReadPage(_)
+                    | Operation::Look { .. }
             )
         };
         !self.list.iter().all(reads)

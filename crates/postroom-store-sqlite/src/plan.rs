@@ -7,6 +7,7 @@ use postroom_store::AccountId;
 
 use crate::bans::BanChanges;
 use crate::draft::Draft;
+use crate::expiry;
 use crate::idle::ChannelId;
 use crate::index::{Index, Undo};
 use crate::sweep::{Step, Sweep};
@@ -31,6 +32,7 @@ pub(crate) struct Plan {
     /// It removes messages of a deleted account.
     pub(crate) erases_messages: bool,
     pub(crate) step: Option<Step>,
+    pub(crate) expiry: Option<expiry::Step>,
     /// Posts deleted.
     pub(crate) trimmed: usize,
     /// Of each call, the account it writes to, while the group is being planned.
@@ -107,6 +109,7 @@ impl Plan {
         self.deleted_accounts.clear();
         self.erases_messages = false;
         self.step = None;
+        self.expiry = None;
         self.trimmed = 0;
         self.registered.clear();
         self.bans = None;

@@ -8,6 +8,7 @@ use postroom_store::{AccountId, BanSubject, PasswordHash, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
+use crate::expiry::Aged;
 use crate::state::State;
 
 /// A part of a record, or what is wrong with it.
@@ -72,6 +73,12 @@ pub(crate) fn ban(row: &Row<'_>) -> Read<(BanSubject, Timestamp, Option<Timestam
         _ => Some(ban_time(row, 2, "end")?),
     };
     Ok((subject, ban_time(row, 1, "beginning")?, until))
+}
+
+/// A record that grows old, with whose it is; the number comes last.
+pub(crate) fn aged(row: &Row<'_>) -> Read<Aged> {
+    let sequence = u64::try_from(integer(row, 2, "number")?).map_err(|_| out_of_range("number"))?;
+    Ok(Aged { number: sequence, of: number(row, 0, "owner")?, at: time(row, 1) })
 }
 
 pub(crate) fn number(row: &Row<'_>, column: usize, what: &str) -> Read<u32> {

@@ -27,10 +27,12 @@ pub(crate) enum Statement {
     DeleteMessage,
     DeleteRemovals,
     DeletePost,
+    MessageAges,
+    PostAges,
 }
 
 impl Statement {
-    const COUNT: usize = Self::DeletePost as usize + 1;
+    const COUNT: usize = Self::PostAges as usize + 1;
 
     fn sql(self) -> &'static str {
         match self {
@@ -58,6 +60,13 @@ impl Statement {
             Self::DeleteMessage => "DELETE FROM message WHERE sequence = ?1",
             Self::DeleteRemovals => "DELETE FROM removal WHERE position <= ?1",
             Self::DeletePost => "DELETE FROM post WHERE number = ?1",
+            Self::MessageAges => {
+                "SELECT recipient, stored_ms, sequence FROM message \
+                 WHERE sequence BETWEEN ?1 AND ?2"
+            }
+            Self::PostAges => {
+                "SELECT channel, stored_ms, number FROM post WHERE number BETWEEN ?1 AND ?2"
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use postroom_model::{Batch, Channel, Fault, Name, Prefix, faulty};
 use postroom_store::{
     AccountId, Backup, BackupToken, BanPage, BanPlace, Call, Completion, Damaged, End, Limits,
-    NotBackedUp, Outcome, Store, StoreFailure, StoreUsage, Ticket, Timestamp,
+    NotBackedUp, Outcome, Store, StoreFailure, StoreUsage, SweepDue, Ticket, Timestamp,
 };
 
 use crate::backup::Backups;
@@ -162,8 +162,12 @@ impl Store for SqliteStore {
         self.limits = self.limits.replaced_by(limits);
     }
 
-    fn needs_sweep(&self) -> bool {
-        self.index.channels.needs_sweep() || self.sweep.is_erasing()
+    fn sweep_due(&self) -> SweepDue {
+        if self.index.channels.needs_sweep() || self.sweep.is_erasing() {
+            SweepDue::Soon
+        } else {
+            self.index.expiry.due()
+        }
     }
 
     fn next_job(&mut self, now: Timestamp) -> Option<CommitJob> {
@@ -195,6 +199,9 @@ impl Store for SqliteStore {
         }
         match self.complete_group(&mut work, result) {
             Ok(()) => {
+                if let Some(step) = self.plan.expiry.take() {
+                    self.index.expiry.committed(step, &work.found.aged);
+                }
                 let (through, kept) = (work.found.sweeps_through, self.limits.channel_posts);
                 let kept = kept - u32::from(faulty(Fault::ChannelTrimmed));
                 self.plan.committed(&mut self.index, &mut self.sweep, through, kept);
@@ -208,7 +215,13 @@ impl Store for SqliteStore {
                     self.plan.undo(&mut self.index);
                 }
             }
-            Err(Setback::Damaged) => self.plan.undo(&mut self.index),
+            Err(Setback::Damaged) => {
+                let look = self.plan.expiry.as_ref().and_then(|step| step.look);
+                if let Some(look) = look.filter(|_| work.found.is_look_failed) {
+                    self.index.expiry.give_up(look);
+                }
+                self.plan.undo(&mut self.index);
+            }
             // Without its work the store plans nothing more.
             Err(Setback::Failed(failure)) => return Err(failure),
         }

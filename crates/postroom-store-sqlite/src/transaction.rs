@@ -6,6 +6,7 @@ use rusqlite::{Connection, Params, Row, params};
 
 use crate::bans::BanRow;
 use crate::damage::{self, is_unreadable, unreadable};
+use crate::expiry::{Block, Kind};
 use crate::found::{Found, FoundPage};
 use crate::group::Group;
 use crate::operation::{Numbers, Operation};
@@ -133,6 +134,10 @@ impl Worker<'_> {
                 self.noting_unreadable("removal", through, deleted)
             }
             Operation::DeletePosts(numbers) => self.delete("post", Statement::DeletePost, numbers),
+            Operation::SetLastSequence { last_sequence } => {
+                self.execute(Statement::SetLastSequence, [last_sequence])
+            }
+            Operation::Look { block } => self.look(block),
         }
     }
 
@@ -207,6 +212,34 @@ impl Worker<'_> {
         };
         self.note(table, damage::key(key), what);
         Ok(None)
+    }
+
+    /// Reads when the records of a block were stored. One that cannot be read hides none of
+    /// the others; if the block cannot, nothing was found.
+    fn look(&mut self, block: Block) -> rusqlite::Result<()> {
+        let select = match block.kind() {
+            Kind::Message => Statement::MessageAges,
+            Kind::Post => Statement::PostAges,
+        };
+        let aged = &mut self.found.aged;
+        let mut read = || {
+            let mut rows = self
+                .statements
+                .get(select)?
+                .query(params![block.numbers().0, block.numbers().1])?;
+            while let Some(row) = rows.next()? {
+                aged.extend(record::aged(row));
+            }
+            Ok(())
+        };
+        match read() {
+            Err(error) if is_unreadable(&error) => {
+                self.found.aged.clear();
+                self.found.is_look_failed = true;
+                if self.connection.is_autocommit() { Err(error) } else { Ok(()) }
+            }
+            read => read,
+        }
     }
 
     fn begin_sweep(&mut self, last_sequence: u64, removals: u32) -> rusqlite::Result<()> {

@@ -175,10 +175,6 @@ pub enum Call {
         /// The last one of the page before.
         after: Option<Channel>,
     },
-    /// Removes from the disk some of what was deleted: at most [`SWEPT_MAX`] records of a
-    /// kind, so that no commit grows with what is deleted. See
-    /// [`Store::needs_sweep`](crate::Store::needs_sweep).
-    Sweep,
     /// Bans a name or addresses. Where it is banned, this says anew how long.
     Ban {
         /// Who.
@@ -190,6 +186,14 @@ pub enum Call {
     Unban {
         /// Whose.
         subject: BanSubject,
+    },
+
+    /// Removes from the disk some of what was deleted, and some of what is too old: at most
+    /// [`SWEPT_MAX`] records of a kind, so that no commit grows with what there is. See
+    /// [`Store::sweep_due`](crate::Store::sweep_due).
+    Sweep {
+        /// Milliseconds since the last sweep, by a clock that nobody sets.
+        passed_ms: u64,
     },
 }
 

@@ -17,6 +17,7 @@ mod call;
 pub mod contract;
 mod memory;
 mod outcome;
+mod retention;
 mod timestamp;
 
 use std::net::IpAddr;
@@ -33,7 +34,8 @@ pub use ban::{BANS_PAGE, Ban, BanPage, BanPlace, BanSubject};
 pub use call::{
     ACCOUNTS_PAGE, AccountRef, Admits, CHANNELS_PAGE, Call, Key, PasswordOf, SWEPT_MAX,
 };
-pub use outcome::{ChannelSummary, Lease, Outcome, Presence};
+pub use outcome::{ChannelSummary, Lease, Outcome, Presence, Swept};
+pub use retention::{CATCH_UP, EARLIEST, Retention, RetentionClock, is_old};
 pub use timestamp::Timestamp;
 
 /// Entries of a page of a timeline, at most.
@@ -98,15 +100,14 @@ pub trait Store {
     /// are read when the store is opened.
     fn set_limits(&mut self, limits: Limits);
 
-    /// Whether the disk still has records of deleted accounts or channels. Nobody can read
-    /// them, and each [`Call::Sweep`] removes some, also after a restart.
-    fn needs_sweep(&self) -> bool;
+    /// When the next [`Call::Sweep`] is due.
+    fn sweep_due(&self) -> SweepDue;
 
     /// The next group to be committed, if there is one and it need not wait for one
     /// under way.
     ///
     /// `now` is kept with new messages and posts; it decides nothing but how long a
-    /// channel is [protected](PROTECTED_MS). If the job is dropped, or
+    /// channel is [protected](PROTECTED_MS), and what a [`Retention`] removes. If the job is dropped, or
     /// its result never comes back, its calls do not complete, and may have been
     /// carried out; neither do later ones that must wait for them.
     fn next_job(&mut self, now: Timestamp) -> Option<Self::Job>;
@@ -160,6 +161,18 @@ pub trait Store {
         self.take_completions(completions);
         Ok(())
     }
+}
+
+/// When a store is to be swept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SweepDue {
+    /// Not before something is deleted.
+    Never,
+    /// Once in a while: there is a [`Retention`].
+    Later,
+    /// Soon: the disk still has records of deleted accounts or channels, which nobody can
+    /// read, or something is too old. Each sweep removes some, also after a restart.
+    Soon,
 }
 
 /// Work of a store that may wait for the disk. It may run on any thread.
@@ -269,6 +282,8 @@ pub struct Limits {
     pub bans_max: u32,
     /// Bytes of free disk below which messages and posts are refused.
     pub disk_reserve_bytes: u64,
+    /// How old unread messages and posts may become. Read when the store is opened.
+    pub retention: Retention,
 }
 
 impl Limits {
@@ -300,6 +315,7 @@ impl Default for Limits {
             channel_posts: 1_000,
             bans_max: 16_384,
             disk_reserve_bytes: 16 << 20,
+            retention: Retention::NONE,
         }
     }
 }

@@ -217,8 +217,6 @@ pub enum Outcome {
         /// The last one, if there may be more.
         next: Option<Channel>,
     },
-    /// `Sweep`: done.
-    Swept,
     /// `Ban`: it is in force.
     Banned {
         /// The ban.
@@ -234,6 +232,8 @@ pub enum Outcome {
     Unbanned,
     /// `Unban`: none is in force.
     NotBanned,
+    /// `Sweep`: what was removed since it was too old.
+    Swept(Swept),
     /// The disk has less room than the reserve; nothing was stored.
     DiskFull,
     /// There are as many accounts as there may be; nothing was stored.
@@ -261,6 +261,18 @@ impl Outcome {
             _ => 0,
         }
     }
+}
+
+/// What a sweep has removed because it was too old.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Swept {
+    /// Unread messages.
+    pub messages: u32,
+    /// Posts, each counted once for each of its channels.
+    pub posts: u32,
+    /// By how many milliseconds the clock of the system is ahead of that of the
+    /// [retention](crate::RetentionClock).
+    pub behind_ms: u64,
 }
 
 /// One line of the list of channels.

@@ -4,7 +4,10 @@
 use std::io::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket, Timestamp};
+use postroom_store::{
+    Call, Completion, Limits, Outcome, Retention, Store as _, StoreFailure, SweepDue, Ticket,
+    Timestamp,
+};
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
 use postroom_web::{AdminClient, ClientError, Problem};
 use thiserror::Error;
@@ -47,7 +50,9 @@ impl Desk {
             return Ok(Self::Server(server));
         }
         let folder = DataFolder::open_existing(&config.data)?;
-        let (store, checkpointer) = SqliteStore::open(folder, config.limits())?;
+        // What is too old goes while a server runs.
+        let limits = Limits { retention: Retention::NONE, ..config.limits() };
+        let (store, checkpointer) = SqliteStore::open(folder, limits)?;
         Ok(Self::Folder(Box::new(Folder { store, _checkpointer: checkpointer })))
     }
 
@@ -82,8 +87,8 @@ impl Folder {
     /// Removes from the disk all that was deleted, as far as the disk allows. What is left
     /// goes when a server runs.
     pub(crate) fn sweep(&mut self) -> Result<(), DeskError> {
-        while self.store.needs_sweep() {
-            if !matches!(self.call(Call::Sweep)?, Outcome::Swept) {
+        while self.store.sweep_due() == SweepDue::Soon {
+            if !matches!(self.call(Call::Sweep { passed_ms: 0 })?, Outcome::Swept(_)) {
                 break;
             }
         }

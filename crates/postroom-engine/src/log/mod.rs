@@ -12,6 +12,7 @@ mod counts;
 mod words;
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use postroom_model::{Attendee, Blocked, Full, Name, Network, Prefix, Reply, Request, SessionKey};
 use postroom_office::Operator;
@@ -148,6 +149,18 @@ pub enum What {
     Left(Attendee),
     /// What the office tells the operator.
     Operator(Operator),
+    /// The retention has removed something.
+    Expired {
+        /// Unread messages.
+        messages: u64,
+        /// Posts, each counted once for each of its channels.
+        posts: u64,
+    },
+    /// The clock of the system is ahead of that of the retention.
+    ClockAhead {
+        /// By so much.
+        behind: Duration,
+    },
     /// An operator has done something.
     Administered {
         /// What, in words.
@@ -380,6 +393,12 @@ impl<S: Store> Engine<S> {
             Operator::AllLocked | Operator::PasswordsInTime => Level::Info,
         };
         self.log(level, None, What::Operator(told));
+    }
+
+    /// Logs what the retention does.
+    pub(crate) fn log_expiry(&mut self, what: What) {
+        let level = if matches!(what, What::Expired { .. }) { Level::Info } else { Level::Warn };
+        self.log(level, None, what);
     }
 
     /// An operator has done something.

@@ -19,6 +19,7 @@ mod peers;
 mod posts;
 mod proxied;
 mod rates;
+mod retention;
 mod settings;
 mod slow_readers;
 mod slow_store;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use postroom_engine::{CreationLimits, CreationRates, EngineSettings};
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_protocol::{ChatSettings, ImSettings, PROTOCOLS, Settings};
-use postroom_store::{Call, Limits, MemoryDisk, Store as _, Ticket, Timestamp};
+use postroom_store::{Call, Limits, MemoryDisk, Retention, Store as _, Ticket, Timestamp};
 use postroom_testing::transcript::{Stage, Transcript, every_cut, for_each_transcript, play};
 
 use postroom_simulator::{Driver, PORT, PeerKey, set_password};
@@ -105,6 +105,7 @@ fn limits(transcript: &Transcript) -> Limits {
         channel_posts: number("channels.posts").unwrap_or(standard.channel_posts),
         bans_max: standard.bans_max,
         disk_reserve_bytes: 0,
+        retention: Retention::NONE,
     }
 }
 

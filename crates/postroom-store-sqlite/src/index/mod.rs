@@ -14,6 +14,7 @@ use crate::bans::Bans;
 use crate::blocks::Blocks;
 use crate::channels::{Channels, Said, SetAside};
 use crate::damage::Damages;
+use crate::expiry::Expiry;
 use crate::idle::ChannelId;
 use crate::mailbox::Mailbox;
 use crate::reserved::Reserved;
@@ -41,6 +42,7 @@ pub(crate) struct Index {
     pub(crate) blocks: Blocks,
     /// As they are committed.
     pub(crate) bans: Bans,
+    pub(crate) expiry: Expiry,
     /// Set if a sender may not fill a mailbox.
     pub(crate) senders: Option<Senders>,
     pub(crate) damages: Damages,
@@ -149,6 +151,7 @@ impl Index {
             channels: Channels::default(),
             blocks: Blocks::default(),
             bans: Bans::default(),
+            expiry: Expiry::default(),
             senders: None,
             damages: Damages::default(),
         }

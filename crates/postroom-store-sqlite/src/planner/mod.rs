@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bans;
+mod expiry;
 mod posts;
 
 use postroom_model::{Fault, Full, Name, Unknown, faulty};
@@ -13,6 +14,7 @@ use postroom_store::{
 use crate::allowed::Allowed;
 use crate::damage;
 use crate::draft::Draft;
+use crate::expiry::Kind;
 use crate::group::Group;
 use crate::index::{Index, Undo};
 use crate::operation::{Operation, Operations, place};
@@ -89,11 +91,6 @@ impl Planner<'_> {
         }));
     }
 
-    fn begin_sweep(&mut self) -> Outcome {
-        self.is_sweeping = matches!(self.allowed, Allowed::Everything | Allowed::NoMessages);
-        if self.is_sweeping { Outcome::Swept } else { Outcome::DiskFull }
-    }
-
     fn sweep(&mut self, sweep: &Sweep) {
         match self.allowed {
             Allowed::Everything | Allowed::NoMessages => {
@@ -145,9 +142,9 @@ impl Planner<'_> {
             Call::ListAccounts { from } => self.index.summaries(*from),
             Call::DeleteChannel { channel } => self.delete_channel(channel),
             Call::ListChannels { after } => self.index.channels.list(after.as_ref()),
-            Call::Sweep => self.begin_sweep(),
             Call::Ban { subject, lasts } => self.ban(subject, *lasts),
             Call::Unban { subject } => self.unban(subject),
+            Call::Sweep { passed_ms } => self.begin_sweep(*passed_ms),
             Call::Claim { .. }
             | Call::Release { .. }
             | Call::ListPresent
@@ -219,6 +216,7 @@ impl Planner<'_> {
             return Outcome::MailboxFull { recipient: name, capacity, full };
         }
         let sequence = self.index.next_sequence();
+        self.index.expiry.note(Kind::Message, sequence, self.now);
         self.index.account_mut(account).mailbox.append(sequence);
         if let Some(senders) = &mut self.index.senders {
             senders.add(sequence, account, sender);

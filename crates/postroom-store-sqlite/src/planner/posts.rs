@@ -10,6 +10,7 @@ use crate::allowed::Allowed;
 use crate::channels::By;
 use crate::damage;
 use crate::draft::Draft;
+use crate::expiry::Kind;
 use crate::idle::ChannelId;
 use crate::index::{Index, Undo};
 use crate::operation::{Operation, place};
@@ -49,6 +50,7 @@ impl Planner<'_> {
         for (number, channel) in post.channels.iter().enumerate() {
             let channel = self.find_or_add(channel, place(number));
             let (number, before) = self.index.channels.append(channel, by);
+            self.index.expiry.note(Kind::Post, number, self.now);
             self.plan.undo.push(Undo::Post(channel, before));
             self.plan.posted.push(channel);
             let call = self.call;

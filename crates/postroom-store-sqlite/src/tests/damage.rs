@@ -226,14 +226,14 @@ fn damaged_removals_and_counters_cost_at_most_a_second_delivery() {
 }
 
 /// The numbers of the pages of a table, its root page first.
-fn pages(folder: &TempDir, table: &str) -> Vec<usize> {
+pub(super) fn pages(folder: &TempDir, table: &str) -> Vec<usize> {
     let connection = Connection::open(database_file(folder.path())).unwrap();
     let mut select =
         connection.prepare("SELECT pageno FROM dbstat WHERE name = ?1 ORDER BY path").unwrap();
     select.query_map([table], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
-fn overwrite(folder: &TempDir, page: usize, from: usize, bytes: &[u8]) {
+pub(super) fn overwrite(folder: &TempDir, page: usize, from: usize, bytes: &[u8]) {
     let path = database_file(folder.path());
     let mut content = std::fs::read(&path).unwrap();
     let start = (page - 1) * PAGE + from;

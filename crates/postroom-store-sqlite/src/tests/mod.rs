@@ -27,6 +27,7 @@ mod jobs;
 mod power;
 mod random_damage;
 mod removal;
+mod retention;
 
 /// A folder, and what runs the jobs of its stores.
 struct Place {

@@ -1,9 +1,11 @@
 //! What is deleted leaves the file, a little with each commit, whatever happens meanwhile.
 
-use postroom_store::SWEPT_MAX;
+use postroom_store::{SWEPT_MAX, SweepDue};
 use postroom_virtual_disk::VirtualDisk;
 
 use super::*;
+
+pub(super) const SWEEP: Call = Call::Sweep { passed_ms: 0 };
 
 fn delete(spelling: &str) -> Call {
     Call::Delete { name: Name::new(spelling).unwrap() }
@@ -40,9 +42,9 @@ fn each_commit_removes_a_limited_number_of_rows() {
     let (mut posts, mut messages) = (rows(&folder, "post"), rows(&folder, "message"));
     assert_eq!(posts, 2 * POSTS as u64);
     let mut sweeps = 0;
-    while store.needs_sweep() {
+    while store.sweep_due() == SweepDue::Soon {
         // Others go on meanwhile.
-        settle(&mut store, [Call::Sweep, append(ann, "ann", "new")]);
+        settle(&mut store, [SWEEP, append(ann, "ann", "new")]);
         let (posts_left, messages_left) = (rows(&folder, "post"), rows(&folder, "message"));
         assert!(posts - posts_left <= SWEPT_MAX as u64, "{posts} to {posts_left}");
         assert!(messages + 1 - messages_left <= SWEPT_MAX as u64, "{messages} to {messages_left}");
@@ -60,13 +62,13 @@ fn posts_that_later_ones_replace_need_no_sweep() {
     let mut store = open(&folder, limits);
     for number in 0..300 {
         settle(&mut store, [post(["#a", "#b", "#c"][number % 3], "x")]);
-        assert!(!store.needs_sweep());
+        assert_eq!(store.sweep_due(), SweepDue::Never);
     }
     // At a start nobody knows who deleted a channel.
     drop(store);
     let mut store = open(&folder, limits);
-    while store.needs_sweep() {
-        settle(&mut store, [Call::Sweep]);
+    while store.sweep_due() == SweepDue::Soon {
+        settle(&mut store, [SWEEP]);
     }
     assert!(rows(&folder, "post") <= 20, "{} are left", rows(&folder, "post"));
 }
@@ -83,12 +85,12 @@ fn messages_that_were_handed_out_at_the_deletion_leave_the_file() {
         if is_restarted {
             drop(store);
             store = open(&folder, Limits::default());
-            assert!(store.needs_sweep());
+            assert_eq!(store.sweep_due(), SweepDue::Soon);
         } else if let Some(Outcome::Read { lease, .. }) = lease {
             settle(&mut store, [Call::Return { leases: vec![lease] }]);
         }
-        while store.needs_sweep() {
-            settle(&mut store, [Call::Sweep]);
+        while store.sweep_due() == SweepDue::Soon {
+            settle(&mut store, [SWEEP]);
         }
         assert_eq!(rows(&folder, "message"), 0, "{is_restarted}");
     }
@@ -107,8 +109,8 @@ fn a_damaged_post_stays_and_the_others_go() {
         .unwrap();
     let mut store = open(&folder, Limits::default());
     settle(&mut store, [delete("bob")]);
-    while store.needs_sweep() {
-        settle(&mut store, [Call::Sweep]);
+    while store.sweep_due() == SweepDue::Soon {
+        settle(&mut store, [SWEEP]);
     }
     assert_eq!(rows(&folder, "post"), 101);
     assert_eq!(entries(&mut store, "#bob"), Vec::<String>::new());
@@ -137,8 +139,8 @@ fn an_erasure_that_loses_power_anywhere_is_whole_and_goes_on() {
         let mut completed = Vec::new();
         let mut ends = store.settle(Timestamp(1), &mut completed).is_ok();
         let is_told = ends;
-        while ends && store.needs_sweep() {
-            store.submit(Ticket(0), Call::Sweep);
+        while ends && store.sweep_due() == SweepDue::Soon {
+            store.submit(Ticket(0), SWEEP);
             ends = store.settle(Timestamp(1), &mut completed).is_ok();
         }
         drop(store);
@@ -152,15 +154,15 @@ fn an_erasure_that_loses_power_anywhere_is_whole_and_goes_on() {
         if of_bob > 0 {
             settle(&mut store, [delete("bob")]);
         }
-        while store.needs_sweep() {
-            settle(&mut store, [Call::Sweep]);
+        while store.sweep_due() == SweepDue::Soon {
+            settle(&mut store, [SWEEP]);
         }
         let ann: Vec<_> =
             (0..POSTS).skip(1).step_by(2).map(|number| format!("ann: {number}")).collect();
         assert_eq!(entries(&mut store, "#ann"), ann[..64], "{cut}");
         drop(store);
         let mut store = open();
-        assert!(!store.needs_sweep(), "{cut}");
+        assert_eq!(store.sweep_due(), SweepDue::Never, "{cut}");
         let count = |table: &str| {
             let sql = format!("SELECT count(*) FROM {table}");
             connection(&store).query_row(&sql, [], |row| row.get::<_, usize>(0)).unwrap()

@@ -20,6 +20,7 @@ mod live;
 mod model;
 mod passwords;
 mod removal;
+mod retention;
 mod usage;
 
 use postroom_model::{Full, Name, Text, Unknown};
@@ -91,6 +92,12 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         removal::a_removal_that_is_not_committed_leaves_the_posts,
         removal::channels_are_listed_in_pages,
         removal::an_erasure_counts_for_the_order_of_evictions,
+        retention::what_is_too_old_goes_and_nothing_else,
+        retention::what_is_handed_out_is_not_too_old,
+        retention::a_clock_that_jumps_takes_nothing_at_once,
+        retention::what_was_stored_while_the_clock_was_not_set_stays,
+        retention::a_sweep_removes_a_limited_number,
+        retention::a_sweep_that_is_not_committed_leaves_what_is_too_old,
         administration::a_password_is_set_of_whom_it_is_meant_for,
         administration::an_account_without_its_password_opens_to_anyone,
         administration::a_renamed_account_keeps_what_it_has_and_what_it_has_written,

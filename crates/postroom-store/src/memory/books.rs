@@ -50,8 +50,7 @@ impl Account {
 pub(super) struct Message {
     sender: AccountId,
     text: Text,
-    #[expect(dead_code, reason = "kept with a message, and decides nothing")]
-    stored: Timestamp,
+    pub(super) stored: Timestamp,
 }
 
 /// What a call may create, and for whom.
@@ -130,7 +129,7 @@ impl Books {
             | Call::Rename { .. }
             | Call::Delete { .. }
             | Call::DeleteChannel { .. }
-            | Call::Sweep
+            | Call::Sweep { .. }
             | Call::ReleaseName { .. }
             | Call::Ban { .. }
             | Call::Unban { .. }
@@ -173,7 +172,7 @@ impl Books {
             }
             Call::DeleteChannel { channel } => self.channels.delete(session, &channel),
             Call::ListChannels { after } => self.channels.list(session, after.as_ref()),
-            Call::Sweep => Outcome::Swept,
+            Call::Sweep { passed_ms } => self.sweep(session, limits.retention, now, passed_ms),
             Call::Delete { name } => self.delete(&name),
             Call::ReleaseName { name } => self.release_name(&name),
             Call::SetPassword { name, password, of } => {

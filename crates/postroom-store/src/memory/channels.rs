@@ -7,7 +7,7 @@ use postroom_model::{Author, Channel, Entry, Name, Page, Position, Post, PostRef
 
 use crate::{
     CHANNELS_PAGE, ChannelSummary, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX, PROTECTED_MS,
-    Timestamp,
+    SWEPT_MAX, Timestamp, is_old,
 };
 
 use super::session::Session;
@@ -58,6 +58,25 @@ impl Channels {
         let before = self.posts().count();
         self.kept.iter_mut().for_each(|(_, said)| said.retain(|said| !is_by(said)));
         u32::try_from(before - self.posts().count()).unwrap_or(u32::MAX)
+    }
+
+    /// When the latest post was stored.
+    pub(super) fn latest(&self) -> Option<Timestamp> {
+        let last = self.kept.iter().filter_map(|(_, said)| said.back());
+        last.max_by_key(|said| said.number).map(|said| said.stored)
+    }
+
+    /// Removes some posts that are too old; returns how many.
+    pub(super) fn expire(&mut self, cutoff: Timestamp) -> u32 {
+        let mut left = SWEPT_MAX;
+        for said in self.kept.iter_mut().map(|(_, said)| said) {
+            said.retain(|said| {
+                let goes = left > 0 && is_old(said.stored, cutoff);
+                left -= usize::from(goes);
+                !goes
+            });
+        }
+        u32::try_from(SWEPT_MAX - left).unwrap_or(u32::MAX)
     }
 
     pub(super) fn delete(&mut self, session: &Session, channel: &Channel) -> Outcome {

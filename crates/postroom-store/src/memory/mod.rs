@@ -12,6 +12,7 @@ mod backup;
 mod bans;
 mod books;
 mod channels;
+mod retention;
 mod session;
 
 use std::cell::RefCell;
@@ -26,8 +27,8 @@ use postroom_model::{Batch, Channel, Committed, Fault, Name, Prefix, faulty};
 
 use crate::{
     AccountId, AccountRef, Backup, BackupToken, BanPage, BanPlace, Call, Completion, Damaged, End,
-    Job, JobDone, Lease, Limits, NotBackedUp, Outcome, Store, StoreFailure, StoreUsage, Ticket,
-    Timestamp,
+    Job, JobDone, Lease, Limits, NotBackedUp, Outcome, Store, StoreFailure, StoreUsage, SweepDue,
+    Ticket, Timestamp,
 };
 
 use backup::Copying;
@@ -341,9 +342,13 @@ impl Store for MemoryStore {
         self.limits = self.limits.replaced_by(limits);
     }
 
-    /// Memory is freed at once.
-    fn needs_sweep(&self) -> bool {
-        false
+    /// Memory is freed at once: only what grows old is swept.
+    fn sweep_due(&self) -> SweepDue {
+        match (self.session.has_more_old, self.limits.retention.is_on()) {
+            (true, _) => SweepDue::Soon,
+            (false, true) => SweepDue::Later,
+            (false, false) => SweepDue::Never,
+        }
     }
 
     fn next_job(&mut self, now: Timestamp) -> Option<MemoryJob> {
@@ -441,7 +446,7 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
         | Call::ListBlocked { .. }
         | Call::ListAccounts { .. }
         | Call::ListChannels { .. }
-        | Call::Sweep => Vec::new(),
+        | Call::Sweep { .. } => Vec::new(),
     }
 }
 

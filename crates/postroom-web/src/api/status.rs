@@ -31,6 +31,12 @@ pub struct StatusReport {
     pub channels_max: u32,
     /// Unread messages in all mailboxes.
     pub unread: u64,
+    /// Unread messages that the retention has removed since the start.
+    pub expired_messages: u64,
+    /// Posts that it has removed since the start.
+    pub expired_posts: u64,
+    /// By how many seconds the clock of the system is ahead of that of the retention.
+    pub retention_behind_s: u64,
 }
 
 impl From<Status> for StatusReport {
@@ -50,6 +56,9 @@ impl From<Status> for StatusReport {
             channels,
             channels_max,
             unread,
+            expired_messages: status.expired.messages,
+            expired_posts: status.expired.posts,
+            retention_behind_s: status.retention_behind.as_secs(),
         }
     }
 }

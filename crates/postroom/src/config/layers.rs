@@ -25,6 +25,7 @@ impl Config {
             channel_posts: self.channels.posts,
             bans_max: Limits::default().bans_max,
             disk_reserve_bytes: self.disk.reserve_bytes,
+            retention: Limits::default().retention,
         }
     }
 
