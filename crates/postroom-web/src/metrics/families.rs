@@ -129,10 +129,21 @@ fn backlog(page: &mut Exposition, status: &Status) {
 }
 
 fn store(page: &mut Exposition, server: &ServerMetrics, process: &ProcessMetrics) {
-    let usage = server.engine.status.usage;
+    let Status { usage, expired, retention_behind, .. } = server.engine.status;
     page.limited("postroom_accounts", "Accounts", usage.accounts, usage.accounts_max);
     page.limited("postroom_channels", "Hashtags", usage.channels, usage.channels_max);
     page.gauge("postroom_messages_unread", "Unread messages in all mailboxes", usage.unread);
+    page.counter(
+        "postroom_messages_expired_total",
+        "Unread messages removed for their age",
+        expired.messages,
+    );
+    page.counter("postroom_posts_expired_total", "Posts removed for their age", expired.posts);
+    page.gauge(
+        "postroom_retention_behind_seconds",
+        "By how much the clock of the system is ahead of that of the retention",
+        retention_behind.as_secs(),
+    );
     page.gauge("postroom_store_log_bytes", "Used length of the write-ahead log", usage.log_bytes);
     page.counter(
         "postroom_store_damaged_records_total",

@@ -10,7 +10,7 @@ use postroom_protocol::{ChatSettings, ImSettings, Settings};
 use postroom_server::{
     CommitPath, CommitSettings, KeepAlive, ListenerSettings, ServerSettings, logs_requests,
 };
-use postroom_store::Limits;
+use postroom_store::{Limits, Retention};
 
 use super::{Commit, Config, Offline};
 
@@ -25,7 +25,10 @@ impl Config {
             channel_posts: self.channels.posts,
             bans_max: Limits::default().bans_max,
             disk_reserve_bytes: self.disk.reserve_bytes,
-            retention: Limits::default().retention,
+            retention: Retention {
+                messages_ms: days(self.retention.messages_days),
+                posts_ms: days(self.retention.posts_days),
+            },
         }
     }
 
@@ -127,6 +130,11 @@ impl Config {
             },
         }
     }
+}
+
+/// Days in milliseconds; 0 stands for no limit.
+fn days(days: u32) -> Option<u64> {
+    (days > 0).then_some(u64::from(days) * 86_400_000)
 }
 
 /// Whether the address of each client seems to be a proxy's.

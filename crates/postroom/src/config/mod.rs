@@ -62,6 +62,7 @@ pub(crate) struct Config {
     im: Im,
     pub(crate) board: Board,
     chat: Chat,
+    retention: Retention,
     disk: Disk,
     store: Store,
     rates: Rates,
@@ -157,6 +158,13 @@ pub(crate) struct Board {
 #[serde(default, deny_unknown_fields)]
 struct Chat {
     announce: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct Retention {
+    messages_days: u32,
+    posts_days: u32,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

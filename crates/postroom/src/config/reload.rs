@@ -7,7 +7,7 @@ use super::sources::{collect_keys, insert, one_line};
 use super::{Config, ConfigError};
 
 /// The settings that are read at the start alone.
-const NEED_RESTART: [&str; 12] = [
+const NEED_RESTART: [&str; 14] = [
     "data",
     "listen",
     "passwords",
@@ -20,6 +20,8 @@ const NEED_RESTART: [&str; 12] = [
     "channels.posts",
     "board.persist",
     "disk.reserve_bytes",
+    "retention.messages_days",
+    "retention.posts_days",
 ];
 
 impl Config {

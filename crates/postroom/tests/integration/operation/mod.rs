@@ -18,6 +18,7 @@ pub(crate) mod passwords;
 mod reload;
 mod report;
 mod restore;
+mod retention;
 mod serve;
 mod service;
 mod service_manager;
