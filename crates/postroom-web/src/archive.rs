@@ -3,13 +3,16 @@
 use postroom_model::Name;
 use thiserror::Error;
 
-use crate::api::CheckLine;
+use crate::api::{CheckLine, ExportLine};
 
 /// The store of a running server, as operators read it. The program implements it: nothing
 /// here knows what the store is.
 pub trait Archive: Send + Sync + 'static {
     /// Begins to read everything, for damage.
     fn check(&self) -> Result<Box<dyn Reading<CheckLine>>, ReadFailure>;
+
+    /// Begins to read what there is of an account.
+    fn export(&self, name: &Name) -> Result<Box<dyn Reading<ExportLine>>, ReadFailure>;
 }
 
 /// A question to a store whose answer is long.
@@ -28,6 +31,9 @@ pub enum ReadFailure {
     /// There is no such account.
     #[error("there is no account {0}")]
     NoSuchAccount(Name),
+    /// It was deleted or renamed meanwhile.
+    #[error("the account {0} was deleted or renamed during the export; export it again")]
+    Gone(Name),
     /// The store cannot be read.
     #[error("{0}")]
     Store(String),
@@ -39,6 +45,12 @@ pub(crate) trait Line: serde::Serialize + Send + 'static {
 }
 
 impl Line for CheckLine {
+    fn failed(failure: &ReadFailure) -> Self {
+        Self::Failed { detail: failure.to_string() }
+    }
+}
+
+impl Line for ExportLine {
     fn failed(failure: &ReadFailure) -> Self {
         Self::Failed { detail: failure.to_string() }
     }

@@ -12,8 +12,9 @@ mod socket;
 
 pub use api::{
     AccountDone, AccountLine, AccountOrder, AccountPage, BanDone, BanLine, BanOrder, BanPage,
-    ChannelDone, ChannelLine, ChannelOrder, ChannelPage, CheckLine, Counts, Kicked, LogLevel,
-    Problem, Reloaded, SessionLine, SessionPage, StatusReport, UnbanOrder, Whom, Whose,
+    ChannelDone, ChannelLine, ChannelOrder, ChannelPage, CheckLine, Counts, EXPORT_VERSION,
+    ExportCounts, ExportLine, Kicked, LogLevel, Problem, Reloaded, SessionLine, SessionPage,
+    StatusReport, Time, UnbanOrder, Whom, Whose,
 };
 pub use archive::{Archive, ReadFailure, Reading};
 pub use client::{AdminClient, ClientError};

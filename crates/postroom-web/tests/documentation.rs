@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use postroom_store::Timestamp;
 use postroom_web::{
     AccountDone, AccountOrder, BanDone, BanLine, BanOrder, BanPage, ChannelDone, ChannelOrder,
-    CheckLine, Counts, Whom,
+    CheckLine, Counts, EXPORT_VERSION, ExportCounts, ExportLine, Whom,
 };
 use serde_json::{Value, json};
 
@@ -129,6 +130,21 @@ fn all_of_bans_is_on_the_page() {
         assert!(is_there, "{name}");
     }
     assert!(names.len() > 15);
+}
+
+#[test]
+fn every_line_of_an_export_is_on_the_page() {
+    let (word, time) = (|| "a".to_owned(), Timestamp(0).into());
+    check_lines_are_on_the_page(&[
+        ExportLine::Account { version: EXPORT_VERSION, account: word(), has_password: true, time },
+        ExportLine::Block { sender: word() },
+        ExportLine::Message { sender: word(), time, text: word() },
+        ExportLine::Sent { recipient: word(), time, text: word() },
+        ExportLine::Post { channel: word(), time, text: word() },
+        ExportLine::End(ExportCounts::default()),
+        ExportLine::Failed { detail: word() },
+    ]);
+    assert!(PAGE.contains(&format!("the version of this format, {EXPORT_VERSION};")));
 }
 
 /// The text of all source files of a folder.

@@ -1,12 +1,23 @@
 //! The store, as operators read it: beside the event loop of this process, or in a folder.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use postroom_model::Name;
 use postroom_office::password;
-use postroom_store_sqlite::{Check, Checked, Finding, OpenError, Place};
-use postroom_web::{Archive, CheckLine, Counts, ReadFailure, Reading};
+use postroom_store_sqlite::{
+    Check, Checked, Export, ExportError, Exported, Finding, OpenError, Place,
+};
+use postroom_web::{
+    AdminClient, Archive, CheckLine, ClientError, Counts, EXPORT_VERSION, ExportCounts, ExportLine,
+    ReadFailure, Reading, Time,
+};
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use crate::desk::now;
 
 /// The store of a folder.
 #[derive(Clone, Debug)]
@@ -41,6 +52,45 @@ impl Archive for StoreArchive {
             .map_err(|error| unreadable(&error))?;
         Ok(Box::new(Checking(check)))
     }
+
+    fn export(&self, name: &Name) -> Result<Box<dyn Reading<ExportLine>>, ReadFailure> {
+        let export = Export::open(self.place(), name).map_err(|error| unreadable(&error))?;
+        let counts = ExportCounts::default();
+        Ok(Box::new(Exporting { export, name: name.clone(), begun: now().into(), counts }))
+    }
+}
+
+/// Passes what an archive tells to `take`, until that breaks it off: through the server that
+/// runs in a folder, or from its store.
+pub(crate) fn lines<L: DeserializeOwned>(
+    data: &Path,
+    path: &str,
+    begin: impl FnOnce(&StoreArchive) -> Result<Box<dyn Reading<L>>, ReadFailure>,
+    mut take: impl FnMut(L) -> ControlFlow<()>,
+) -> Result<(), LinesError> {
+    if let Some(mut server) = AdminClient::connect(data)? {
+        return Ok(server.lines(path, take)?);
+    }
+    let mut reading = begin(&StoreArchive::of_folder(data))?;
+    let (mut lines, mut has_more) = (Vec::new(), true);
+    while has_more {
+        has_more = reading.page(&mut lines)?;
+        for line in lines.drain(..) {
+            if take(line).is_break() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why an archive does not tell everything.
+#[derive(Debug, Error)]
+pub(crate) enum LinesError {
+    #[error(transparent)]
+    Read(#[from] ReadFailure),
+    #[error(transparent)]
+    Server(#[from] ClientError),
 }
 
 fn unreadable(error: &OpenError) -> ReadFailure {
@@ -86,4 +136,59 @@ fn counts(checked: Checked) -> Counts {
     let Checked { accounts, messages, removals, channels, posts, blocks, bans, structure } =
         checked;
     Counts { accounts, messages, removals, channels, posts, blocks, bans, structure }
+}
+
+struct Exporting {
+    export: Export,
+    name: Name,
+    begun: Time,
+    counts: ExportCounts,
+}
+
+impl Reading<ExportLine> for Exporting {
+    fn page(&mut self, lines: &mut Vec<ExportLine>) -> Result<bool, ReadFailure> {
+        let Self { export, name, begun, counts } = self;
+        let tell = |exported| lines.extend(export_line(exported, *begun, counts));
+        let read = paced(export.is_beside_server(), || export.page(tell));
+        let has_more = read.map_err(|error| match error {
+            ExportError::NoSuchAccount => ReadFailure::NoSuchAccount(name.clone()),
+            ExportError::Gone => ReadFailure::Gone(name.clone()),
+            ExportError::Open(error) => unreadable(&error),
+        })?;
+        if !has_more {
+            lines.push(ExportLine::End(*counts));
+        }
+        Ok(has_more)
+    }
+}
+
+/// The line of what is exported; none where it is damaged.
+fn export_line(exported: Exported, begun: Time, counts: &mut ExportCounts) -> Option<ExportLine> {
+    let (line, count) = match exported {
+        Exported::Account { name, has_password } => {
+            let (version, account) = (EXPORT_VERSION, name.to_string());
+            return Some(ExportLine::Account { version, account, has_password, time: begun });
+        }
+        Exported::Block { sender } => {
+            (ExportLine::Block { sender: sender.to_string() }, &mut counts.blocks)
+        }
+        Exported::Message { sender, stored, text } => {
+            let (sender, text) = (sender.to_string(), text.as_str().to_owned());
+            (ExportLine::Message { sender, time: stored.into(), text }, &mut counts.messages)
+        }
+        Exported::Sent { recipient, stored, text } => {
+            let (recipient, text) = (recipient.to_string(), text.as_str().to_owned());
+            (ExportLine::Sent { recipient, time: stored.into(), text }, &mut counts.sent)
+        }
+        Exported::Post { channel, stored, text } => {
+            let (channel, text) = (channel.to_string(), text.as_str().to_owned());
+            (ExportLine::Post { channel, time: stored.into(), text }, &mut counts.posts)
+        }
+        Exported::Damaged => {
+            counts.damaged += 1;
+            return None;
+        }
+    };
+    *count += 1;
+    Some(line)
 }

@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
-use postroom_web::{AdminClient, Archive as _, CheckLine, ClientError, Counts, ReadFailure};
+use postroom_web::{Archive, CheckLine, Counts, ReadFailure};
 use thiserror::Error;
 
-use crate::archive::StoreArchive;
+use crate::archive::{LinesError, lines};
 use crate::config::{Config, ConfigError, Overrides};
 
 /// The command line of `postroom check`.
@@ -28,9 +28,7 @@ pub(crate) enum CheckError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Read(#[from] ReadFailure),
-    #[error(transparent)]
-    Server(#[from] ClientError),
+    Lines(#[from] LinesError),
     #[error("the server in {} has not read everything; check again", data.display())]
     Unfinished { data: PathBuf },
     #[error(
@@ -55,19 +53,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CheckError> {
     let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
     let mut report = Report::default();
-    if let Some(mut server) = AdminClient::connect(&config.data)? {
-        server.lines("/v1/check", |line| report.take(line))?;
-    } else {
-        let mut reading = StoreArchive::of_folder(&config.data).check()?;
-        let mut lines = Vec::new();
-        let mut has_more = true;
-        while has_more {
-            has_more = reading.page(&mut lines)?;
-            for line in lines.drain(..) {
-                has_more &= report.take(line).is_continue();
-            }
-        }
-    }
+    lines(&config.data, "/v1/check", Archive::check, |line| report.take(line))?;
     report.close(config.data)
 }
 
@@ -112,7 +98,7 @@ impl Report {
     fn close(self, data: PathBuf) -> Result<(), CheckError> {
         let Self { findings, is_file_damaged, written, end } = self;
         written.map_err(CheckError::Output)?;
-        let Some(counts) = end.transpose()? else {
+        let Some(counts) = end.transpose().map_err(LinesError::from)? else {
             return Err(CheckError::Unfinished { data });
         };
         if is_file_damaged {

@@ -22,6 +22,7 @@ mod blocks;
 mod checks;
 mod damage;
 mod deletion;
+mod exports;
 mod gaps;
 mod jobs;
 mod power;

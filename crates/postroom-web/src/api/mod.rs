@@ -4,9 +4,11 @@ mod accounts;
 mod bans;
 mod channels;
 mod check;
+mod export;
 mod sessions;
 mod settings;
 mod status;
+mod time;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +16,11 @@ pub use accounts::{AccountDone, AccountLine, AccountOrder, AccountPage};
 pub use bans::{BanDone, BanLine, BanOrder, BanPage, UnbanOrder, Whom};
 pub use channels::{ChannelDone, ChannelLine, ChannelOrder, ChannelPage};
 pub use check::{CheckLine, Counts};
+pub use export::{EXPORT_VERSION, ExportCounts, ExportLine};
 pub use sessions::{Kicked, SessionLine, SessionPage, Whose};
 pub use settings::{LogLevel, Reloaded};
 pub use status::StatusReport;
+pub use time::Time;
 
 /// Why nothing was done.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

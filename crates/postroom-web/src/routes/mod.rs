@@ -5,6 +5,7 @@ mod backup;
 mod bans;
 mod channels;
 mod check;
+mod export;
 mod reading;
 mod sessions;
 mod settings;
@@ -33,9 +34,10 @@ use reading::Slot;
 const BODY_BYTES_MAX: usize = 16 << 10;
 
 pub(crate) fn router(administrator: Administrator, archive: Arc<dyn Archive>) -> Router {
-    let reader = Arc::new(Reader { archive, checks: Slot::default() });
+    let reader = Arc::new(Reader { archive, checks: Slot::default(), exports: Slot::default() });
     Router::new()
         .route("/v1/check", get(check::check))
+        .route("/v1/export", get(export::export))
         .with_state(reader)
         .route("/v1/status", get(status::status))
         .route("/v1/accounts", get(accounts::accounts))
@@ -59,6 +61,7 @@ pub(crate) fn router(administrator: Administrator, archive: Arc<dyn Archive>) ->
 struct Reader {
     archive: Arc<dyn Archive>,
     checks: Slot,
+    exports: Slot,
 }
 
 type Answer<T> = Result<Json<T>, Problem>;

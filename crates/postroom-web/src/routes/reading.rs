@@ -163,6 +163,10 @@ impl From<ReadFailure> for Problem {
                 account: Some(name.to_string()),
                 ..problem(StatusCode::NOT_FOUND, "no-such-account", &detail)
             },
+            ReadFailure::Gone(name) => Self {
+                account: Some(name.to_string()),
+                ..problem(StatusCode::CONFLICT, "gone", &detail)
+            },
             ReadFailure::Store(_) => {
                 problem(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", &detail)
             }

@@ -1,6 +1,7 @@
 //! `postroom account`: accounts, on a running server or in the folder of one that does not
 //! run.
 
+mod export;
 mod list;
 mod password;
 mod requests;
@@ -18,6 +19,7 @@ use thiserror::Error;
 use crate::config::{Config, ConfigError, Overrides};
 use crate::desk::{Desk, DeskError};
 use crate::hint::hint;
+use export::ExportArguments;
 use password::read_password;
 use words::{Done, InFile};
 
@@ -52,6 +54,9 @@ enum AccountCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Write what there is of an account as JSON Lines: whom it has blocked, unread messages,
+    /// posts
+    Export(ExportArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -123,22 +128,30 @@ pub(crate) enum AccountError {
     Differ,
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
+    #[error("cannot write {}: {cause}", path.display())]
+    Write { path: PathBuf, cause: io::Error },
+    #[error("the server has not told everything; export the account again")]
+    CutOff,
 }
 
 /// Runs one of the account commands.
 pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> {
     let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
-    let mut desk = Desk::open(&config)?;
-    desk.tell_of_damage(&arguments.hint("check"));
+    let desk = || -> Result<Desk, AccountError> {
+        let mut desk = Desk::open(&config)?;
+        desk.tell_of_damage(&arguments.hint("check"));
+        Ok(desk)
+    };
     match &arguments.command {
-        AccountCommand::List { json } => list::accounts(&mut desk, *json),
+        AccountCommand::Export(of) => export::export(arguments, &config.data, of),
+        AccountCommand::List { json } => list::accounts(&mut desk()?, *json),
         AccountCommand::Blocked { name, json } => {
-            list::blocked(&mut desk, &parse_name(name)?, *json)
+            list::blocked(&mut desk()?, &parse_name(name)?, *json)
                 .map_err(|error| arguments.advise(error, None))
         }
         AccountCommand::Change(change) => {
-            let done = change.carry_out(&mut desk, arguments)?;
+            let done = change.carry_out(&mut desk()?, arguments)?;
             let rest = done.what_remains(&config.passwords);
             writeln!(io::stdout(), "{}{rest}", done.what).map_err(AccountError::Output)
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,6 +14,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::harness::chat::{read_greeting, set_name};
 use crate::harness::logged::wait_until;
 use crate::harness::support::{PATIENCE, Server, need, program, run_program};
 
@@ -53,7 +55,8 @@ fn run(data: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
 fn get(data: &Path, path: &str) -> BufReader<UnixStream> {
     let mut stream = UnixStream::connect(data.join("postroom.sock")).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let head = "HTTP/1.1\r\nHost: localhost\r\nConnection: close";
+    write!(stream, "GET {path} {head}\r\n\r\n").unwrap();
     BufReader::new(stream)
 }
 
@@ -225,4 +228,149 @@ fn a_check_says_so_if_the_server_dies_meanwhile() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
     assert!(stderr.starts_with("postroom: cannot ask the server at "), "{stderr}");
+}
+
+/// The lines of an export, without when it was begun.
+fn export_lines(text: &str) -> Vec<Value> {
+    let mut lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let time = lines[0]["time"].take();
+    assert!(time.as_str().unwrap().ends_with('Z') && time.as_str().unwrap().starts_with("20"));
+    lines
+}
+
+#[test]
+fn an_export_is_the_same_from_a_server_and_from_a_folder() {
+    let folder = store(&messages(2, 1, 0, "hello"));
+    let data = folder.path();
+    let mut server = Server::in_folder(data, &[]);
+    assert_eq!(server.log_in("alice").compose("bob", "a \"quoted\" \u{1b}text"), "MESSAGE SENT");
+    let mut chat = server.connect("chat");
+    read_greeting(&mut chat);
+    set_name(&mut chat, "alice");
+    assert_eq!(chat.ask("/say #rust hi"), "Said in #rust.");
+    for arguments in [&["account", "passwd", "alice"][..], &["account", "block", "alice", "Eve"]] {
+        let words = arguments.iter().copied().chain(["--data", data.to_str().unwrap()]);
+        assert!(run_program(words, b"secret\n").status.success());
+    }
+    let (status, from_server, told) = run(data, &["account", "export", "ALICE"]);
+    let sentence = "exported the account alice: 1 blocked sender, 2 unread messages, 1 message to \
+                    others that have not read them, 1 post\n";
+    assert_eq!((status, told.as_str()), (Some(0), sentence));
+    let lines = export_lines(&from_server);
+    let message = |number: u32| {
+        let time = format!("2023-11-14T22:13:20.00{number}Z");
+        json!({"type": "message", "sender": "bob", "time": time, "text": format!("hello {number}")})
+    };
+    let account = json!({"type": "account", "version": 1, "account": "alice", "has_password": true, "time": null});
+    assert_eq!(lines[..2], [account, json!({"type": "block", "sender": "Eve"})]);
+    assert_eq!(lines[2..4], [message(1), message(2)]);
+    assert_eq!(
+        (&lines[4]["recipient"], &lines[4]["text"]),
+        (&json!("bob"), &json!("a \"quoted\" \u{1b}text"))
+    );
+    assert_eq!((&lines[5]["channel"], &lines[5]["text"]), (&json!("#rust"), &json!("hi")));
+    let end =
+        json!({"type": "end", "blocks": 1, "messages": 2, "sent": 1, "posts": 1, "damaged": 0});
+    assert_eq!(lines[6..], [end]);
+    assert!(!from_server.contains("argon2"), "not even the hash of the password");
+    // Nothing was read by it.
+    let mut alice = server.connect("mailbox");
+    alice.send("PASS secret\n");
+    assert_eq!(alice.ask("LOGIN alice"), "2");
+    drop(alice);
+    assert!(server.stop().success());
+    let file = data.join("alice.jsonl");
+    let output = file.to_str().unwrap();
+    let (status, told, error) = run(data, &["account", "export", "alice", "--output", output]);
+    assert_eq!((status, told.as_str(), error.as_str()), (Some(0), sentence, ""));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let written = fs::read_to_string(&file).unwrap();
+    assert_eq!(export_lines(&written), lines);
+    let (status, _, error) = run(data, &["account", "export", "alice", "--output", output]);
+    assert_eq!((status, error.lines().count()), (Some(1), 1), "{error}");
+    assert!(error.starts_with("postroom: cannot write ") && error.contains("exists"), "{error}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), written, "it is as it was");
+}
+
+#[test]
+fn an_export_that_cannot_be_says_why_and_makes_no_file() {
+    let folder = store("");
+    let data = folder.path();
+    let file = data.join("out");
+    let output = file.to_str().unwrap();
+    for _ in 0..2 {
+        let server = Server::in_folder(data, &[]);
+        let refused = |name: &str| run(data, &["account", "export", name, "--output", output]);
+        for (name, words) in [
+            (
+                "carol",
+                &["there is no account carol; list the accounts with: postroom account list"][..],
+            ),
+            ("two words", &["\"two words\" is not a name"]),
+        ] {
+            let (status, stdout, error) = refused(name);
+            assert_eq!(
+                (status, stdout.as_str(), error.lines().count()),
+                (Some(1), "", 1),
+                "{error}"
+            );
+            assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        }
+        drop(server);
+        let (status, _, error) = refused("carol");
+        assert_eq!(status, Some(1));
+        assert!(error.contains("there is no account carol; list the accounts"), "{error}");
+        assert!(!file.exists());
+    }
+    assert_eq!(run(data, &["account", "export"]).0, Some(2));
+    let nowhere = TempDir::new().unwrap();
+    let (status, _, error) = run(nowhere.path(), &["account", "export", "alice"]);
+    assert!(status == Some(1) && error.contains("there is no store in"), "{error}");
+}
+
+#[test]
+fn a_large_mailbox_is_exported_to_a_slow_reader_and_nobody_waits_for_it() {
+    const MESSAGES: u32 = 30_000;
+    let text = "x".repeat(300);
+    let folder = store(&messages(MESSAGES, 1, 0, &text));
+    let server = Server::in_folder(folder.path(), &[]);
+    let mut slow = get(folder.path(), "/v1/export?account=alice");
+    assert_eq!(status(&mut slow), "200");
+    let log_bytes = Load::during(&server, |load| {
+        wait_until("the log was filled", || load.has_written_enough());
+    });
+    assert!(log_bytes <= LOG_BYTES_KEPT, "{log_bytes}");
+    let mut rest = Vec::new();
+    slow.read_to_end(&mut rest).unwrap();
+    let rest = String::from_utf8(rest).unwrap();
+    // Each chunk ends with a line feed, and has its length in a line of its own.
+    let lines = rest.lines().filter(|line| line.starts_with('{'));
+    let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (line, number) in lines[1..].iter().zip(1..=MESSAGES) {
+        assert_eq!(line["text"], json!(format!("{text} {number}")));
+    }
+    assert_eq!(lines.last().unwrap()["messages"], json!(MESSAGES));
+    let mut alice = server.connect("mailbox");
+    assert_eq!(alice.ask("LOGIN alice"), MESSAGES.to_string(), "nothing was read by it");
+}
+
+#[test]
+fn an_export_that_is_cut_off_leaves_no_file() {
+    let folder = store(&messages(200_000, 1, 0, &"x".repeat(100)));
+    let mut server = Server::in_folder(folder.path(), &[]);
+    let file = folder.path().join("out");
+    let export = Command::new(program())
+        .args(["account", "export", "alice", "--output", file.to_str().unwrap()])
+        .args(["--data", folder.path().to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("the export has begun", || file.exists());
+    server.kill();
+    let output = export.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
+    assert!(!file.exists(), "a part of an export is none");
 }
