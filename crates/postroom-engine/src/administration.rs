@@ -201,6 +201,7 @@ impl<S: Store> Engine<S> {
         };
         let (what, name) = match answer {
             AccountAnswer::Added { name } => ("account added", name),
+            AccountAnswer::Imported { name, .. } => ("account imported", name),
             AccountAnswer::PasswordSet { name, .. } => ("password set", name),
             AccountAnswer::PasswordRemoved { name, .. } => ("password removed", name),
             AccountAnswer::Renamed { from, .. } => ("account renamed", from),

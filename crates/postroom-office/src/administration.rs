@@ -1,8 +1,11 @@
 //! What operators do with accounts: on a running server, or on a store that no server uses.
 
+use std::sync::Arc;
+
 use postroom_model::{Blocked, Channel, Name};
 use postroom_store::{
-    AccountId, AccountRef, AccountSummary, Call, Outcome, PasswordHash, PasswordOf, Standing,
+    AccountId, AccountRef, AccountSummary, Call, Import, Outcome, PasswordHash, PasswordOf,
+    Standing,
 };
 use thiserror::Error;
 
@@ -20,6 +23,8 @@ pub struct AccountRequest {
 pub enum AccountCommand {
     /// Add it, with this password.
     Add(PasswordHash),
+    /// Add it, with what it had elsewhere.
+    Import(Arc<Import>),
     /// Give it a password, or another one.
     SetPassword(PasswordHash),
     /// Remove its password.
@@ -48,6 +53,15 @@ pub enum AccountAnswer {
     Added {
         /// The name of the account.
         name: Name,
+    },
+    /// `Import`.
+    Imported {
+        /// The name of the account.
+        name: Name,
+        /// Senders that it has blocked.
+        blocked: usize,
+        /// Messages in its mailbox.
+        messages: usize,
     },
     /// `SetPassword`.
     PasswordSet {
@@ -123,6 +137,12 @@ pub enum AccountRefusal {
     /// There are as many accounts as there may be.
     #[error("there are as many accounts as there may be (accounts.max)")]
     TooManyAccounts,
+    /// A mailbox does not hold as many messages.
+    #[error("a mailbox holds {capacity} messages here (mailbox.capacity); nothing was changed")]
+    MailboxTooSmall {
+        /// How many it holds.
+        capacity: u32,
+    },
     /// The disk has no room for the change.
     #[error("the disk is full; nothing was changed")]
     DiskFull,
@@ -137,6 +157,7 @@ impl AccountRequest {
             AccountCommand::Add(password) => {
                 Call::SetPassword { name, password, of: PasswordOf::New }
             }
+            AccountCommand::Import(import) => Call::Import { name, import },
             AccountCommand::SetPassword(password) => {
                 Call::SetPassword { name, password, of: PasswordOf::Known }
             }
@@ -159,6 +180,7 @@ impl AccountRequest {
                 let had_password = before == Some(Standing::Password);
                 AccountAnswer::PasswordSet { name, had_password }
             }
+            Outcome::Imported { name } => self.imported(name),
             Outcome::PasswordRemoved { name, had_password } => {
                 AccountAnswer::PasswordRemoved { name, had_password }
             }
@@ -173,6 +195,14 @@ impl AccountRequest {
             Outcome::BlockedNames(names) => AccountAnswer::Blocked(names),
             outcome => return Err(self.refusal(outcome)),
         })
+    }
+
+    fn imported(&self, name: Name) -> AccountAnswer {
+        let (blocked, messages) = match &self.command {
+            AccountCommand::Import(import) => (import.blocked.len(), import.messages.len()),
+            _ => (0, 0),
+        };
+        AccountAnswer::Imported { name, blocked, messages }
     }
 
     /// The name that the account is to have.
@@ -192,6 +222,9 @@ impl AccountRequest {
             (Outcome::TooManyBlocked, _) => AccountRefusal::TooManyBlocked,
             (Outcome::TooManyAccounts, _) => AccountRefusal::TooManyAccounts,
             (Outcome::DiskFull, _) => AccountRefusal::DiskFull,
+            (Outcome::MailboxFull { capacity, .. }, _) => {
+                AccountRefusal::MailboxTooSmall { capacity }
+            }
             (_, AccountCommand::Release) => AccountRefusal::NotReserved(name),
             _ => AccountRefusal::Unknown(name),
         }

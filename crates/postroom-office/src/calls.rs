@@ -125,6 +125,7 @@ fn text_bytes(call: &Call) -> usize {
     match call {
         Call::Compose { text, .. } => text.as_str().len(),
         Call::Post { post, .. } => post.text.as_str().len() * post.channels.len(),
+        Call::Import { import, .. } => import.text_bytes(),
         Call::Timeline { .. } => PAGE_BYTES,
         _ => 0,
     }

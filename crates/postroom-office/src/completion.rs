@@ -190,6 +190,7 @@ impl<S: Store> Office<S> {
             | Outcome::AccountExists { .. }
             | Outcome::PasswordRemoved { .. }
             | Outcome::Renamed { .. }
+            | Outcome::Imported { .. }
             | Outcome::Accounts { .. }
             | Outcome::ChannelDeleted { .. }
             | Outcome::NoSuchChannel

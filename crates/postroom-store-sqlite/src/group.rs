@@ -1,7 +1,7 @@
 //! A group of calls and what it writes and reads.
 
 use postroom_model::{Fault, Name, faulty};
-use postroom_store::{BanSubject, Call, Key, Ticket, Timestamp};
+use postroom_store::{BanSubject, Call, Import, ImportedMessage, Key, Ticket, Timestamp};
 
 use crate::allowed::Allowed;
 use crate::operation::Operations;
@@ -41,7 +41,9 @@ impl Group {
     /// The account that a call opens, writes to, gives a password, renames or blocks.
     pub(crate) fn name(&self, call: u32) -> &Name {
         match &self.calls[call as usize].1 {
-            Call::Open { name, .. } | Call::SetPassword { name, .. } => name,
+            Call::Open { name, .. }
+            | Call::SetPassword { name, .. }
+            | Call::Import { name, .. } => name,
             Call::Compose { recipient, .. } => recipient,
             Call::Block { sender, .. } => sender,
             Call::Rename { to, .. } => to,
@@ -74,8 +76,22 @@ impl Group {
             Call::SetPassword { password, .. }
             | Call::Open { key: Key::New(password), .. }
             | Call::ChangePassword { to: password, .. } => &password.0,
+            Call::Import { import, .. } => &import.password.0,
             call => unreachable!("{call:?} sets no password"),
         }
+    }
+
+    /// What an account is imported with.
+    pub(crate) fn import(&self, call: u32) -> &Import {
+        match &self.calls[call as usize].1 {
+            Call::Import { import, .. } => import,
+            call => unreachable!("{call:?} imports nothing"),
+        }
+    }
+
+    /// One of the messages of an import.
+    pub(crate) fn imported(&self, call: u32, place: u32) -> &ImportedMessage {
+        &self.import(call).messages[place as usize]
     }
 
     /// One of the channels of a post.
@@ -96,10 +112,17 @@ impl Group {
 fn stored_bytes(call: &Call) -> Option<u64> {
     /// The row's other columns, and what of a page stays empty behind it.
     const ROW_BYTES: usize = 64;
-    let (rows, text) = match call {
-        Call::Compose { text, .. } => (1, text),
-        Call::Post { post, .. } => (post.channels.len(), &post.text),
+    let (rows, text_bytes) = match call {
+        Call::Compose { text, .. } => (1, text.as_str().len()),
+        Call::Post { post, .. } => {
+            let rows = post.channels.len();
+            (rows, rows * post.text.as_str().len())
+        }
+        // Each message may add its sender.
+        Call::Import { import, .. } => {
+            (2 * import.messages.len() + import.blocked.len(), import.text_bytes())
+        }
         _ => return None,
     };
-    Some((rows * (text.as_str().len() + ROW_BYTES)) as u64)
+    Some((rows * ROW_BYTES + text_bytes) as u64)
 }

@@ -83,6 +83,6 @@ pub use error::OpenError;
 pub use export::{Export, ExportError, Exported};
 pub use folder::DataFolder;
 pub use job::{CommitJob, CommitJobDone};
-pub use reader::Place;
+pub use reader::{Pace, Place};
 pub use restore::{RestoreError, Restored, restore};
 pub use store::SqliteStore;

@@ -53,6 +53,26 @@ pub(crate) enum Operation {
     DeleteBan {
         number: u64,
     },
+
+    /// Adds a row for the sender of an imported message who has no account.
+    InsertStranger {
+        account: AccountId,
+        call: u32,
+        place: u32,
+    },
+    ImportBlock {
+        number: u64,
+        account: AccountId,
+        call: u32,
+        place: u32,
+    },
+    ImportMessage {
+        sequence: u64,
+        recipient: AccountId,
+        sender: AccountId,
+        call: u32,
+        place: u32,
+    },
     InsertMessage {
         sequence: u64,
         recipient: AccountId,

@@ -83,6 +83,11 @@ impl Reader {
         &self.connection
     }
 
+    /// What to heed between two pages.
+    pub(crate) fn pace(&self) -> Pace {
+        Pace { log: self.locks.is_none().then(|| beside(&self.path, "-wal")) }
+    }
+
     /// Whether a server runs, which goes on while this reads.
     pub(crate) fn is_beside_server(&self) -> bool {
         self.locks.is_none()
@@ -104,6 +109,30 @@ impl Reader {
             Ok(read)
         };
         read().map_err(|cause| OpenError::database(&self.path, cause))
+    }
+}
+
+/// What the pages of a store leave to its server: time without any, in which its log can
+/// begin anew.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    /// The log of the server, if one runs.
+    log: Option<PathBuf>,
+}
+
+impl Pace {
+    /// Whether a server runs.
+    #[must_use]
+    pub fn is_beside_server(&self) -> bool {
+        self.log.is_some()
+    }
+
+    /// Whether the log is longer than it stays: it could not begin anew for a while, perhaps
+    /// since a page was read each time.
+    #[must_use]
+    pub fn is_log_long(&self) -> bool {
+        let bytes = self.log.as_ref().and_then(|log| file::bytes(log).ok());
+        bytes.is_some_and(|bytes| bytes > u64::from(schema::LOG_BYTES_KEPT))
     }
 }
 

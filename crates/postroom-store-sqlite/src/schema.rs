@@ -11,7 +11,7 @@ use crate::platform::Platform;
 
 /// Bytes of the log that stay its own when it begins anew: what a burst, or another
 /// program's read transaction, made it grow beyond goes back to the disk.
-const LOG_BYTES_KEPT: u32 = 16 << 20;
+pub(crate) const LOG_BYTES_KEPT: u32 = 16 << 20;
 
 /// Marks a file as a store of Postroom: the ASCII letters `Post`.
 pub(crate) const APPLICATION_ID: i32 = 0x506f_7374;

@@ -11,6 +11,7 @@ pub(crate) enum Statement {
     RemovePassword,
     ReserveName,
     DeleteAccount,
+    InsertStranger,
     InsertBlock,
     DeleteBlock,
     PutBan,
@@ -44,6 +45,7 @@ impl Statement {
                 "INSERT INTO account SELECT ?1, name, NULL, 'reserved' FROM account WHERE id = ?2"
             }
             Self::DeleteAccount => "UPDATE account SET password = NULL, deleted = ?2 WHERE id = ?1",
+            Self::InsertStranger => "INSERT INTO account VALUES (?1, ?2, NULL, 'released')",
             Self::InsertBlock => "INSERT INTO block VALUES (?1, ?2, ?3)",
             Self::DeleteBlock => "DELETE FROM block WHERE number = ?1",
             Self::PutBan => "INSERT OR REPLACE INTO ban VALUES (?1, ?2, ?3, ?4)",

@@ -117,6 +117,7 @@ impl Store for SqliteStore {
         }
         match &call {
             Call::SetPassword { name, .. }
+            | Call::Import { name, .. }
             | Call::RemovePassword { name }
             | Call::Rename { from: name, .. }
             | Call::Delete { name } => {

@@ -1,7 +1,7 @@
 //! One group as one transaction: its operations as SQL, in their order.
 
 use postroom_model::{Fault, Position, faulty};
-use postroom_store::{AccountId, Damaged, PAGE_BYTES, PAGE_ENTRIES_MAX};
+use postroom_store::{AccountId, Damaged, ImportedMessage, PAGE_BYTES, PAGE_ENTRIES_MAX};
 use rusqlite::{Connection, Params, Row, params};
 
 use crate::bans::BanRow;
@@ -106,6 +106,20 @@ impl Worker<'_> {
                 Statement::InsertBlock,
                 params![number, account.0, group.name(call).as_str()],
             ),
+            Operation::InsertStranger { account, call, place } => {
+                let name = group.imported(call, place).sender.as_str();
+                self.execute(Statement::InsertStranger, params![account.0, name])
+            }
+            Operation::ImportBlock { number, account, call, place } => {
+                let sender = group.import(call).blocked[place as usize].as_str();
+                self.execute(Statement::InsertBlock, params![number, account.0, sender])
+            }
+            Operation::ImportMessage { sequence, recipient, sender, call, place } => {
+                let ImportedMessage { stored, text, .. } = group.imported(call, place);
+                let (stored, text) = (stored.0.min(now), text.as_str());
+                let row = params![sequence, recipient.0, sender.0, stored, text];
+                self.execute(Statement::InsertMessage, row)
+            }
             Operation::DeleteBlock { number } => self.execute(Statement::DeleteBlock, [number]),
             Operation::PutBan { row: BanRow { number, since, until }, call } => {
                 let until = until.map(|until| until.0);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use postroom_model::{Channel, Fault, Name, Position, Post, Text, Unknown, faulty};
 
+use crate::Timestamp;
 use crate::account::{AccountId, PasswordHash};
 use crate::ban::BanSubject;
 use crate::outcome::{Lease, Presence};
@@ -152,6 +153,14 @@ pub enum Call {
         /// Whose.
         name: Name,
     },
+    /// Adds an account with messages that it had elsewhere, all or nothing. A sender that is
+    /// unknown stays so: anyone may register the name.
+    Import {
+        /// Its name, which must be unknown.
+        name: Name,
+        /// What it is to have.
+        import: Arc<Import>,
+    },
     /// Lets the name of a deleted account be registered again.
     ReleaseName {
         /// The name.
@@ -208,6 +217,43 @@ impl Call {
         Some(Self::Compose { sender, recipient, text, unknown, may_create })
     }
 }
+
+/// What an account is to have from the beginning.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Import {
+    /// Its password.
+    pub password: PasswordHash,
+    /// The senders that it blocks.
+    pub blocked: Vec<Name>,
+    /// What is unread in its mailbox, at most [`IMPORT_MESSAGES_MAX`] with
+    /// [`IMPORT_TEXT_BYTES_MAX`] in all, the earliest first.
+    pub messages: Vec<ImportedMessage>,
+}
+
+/// A message of an [`Import`].
+#[derive(Debug, Eq, PartialEq)]
+pub struct ImportedMessage {
+    /// Who has written it.
+    pub sender: Name,
+    /// When it was stored there. A time to come is now.
+    pub stored: Timestamp,
+    /// What it says.
+    pub text: Text,
+}
+
+impl Import {
+    /// Bytes of the texts.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        self.messages.iter().map(|message| message.text.as_str().len()).sum()
+    }
+}
+
+/// Messages of an [`Import`]: it is stored at once, and others wait for it.
+pub const IMPORT_MESSAGES_MAX: usize = 10_000;
+
+/// Bytes of the texts of an [`Import`].
+pub const IMPORT_TEXT_BYTES_MAX: usize = 4 << 20;
 
 /// An account, by its number or by its name.
 #[derive(Clone, Debug, Eq, PartialEq)]

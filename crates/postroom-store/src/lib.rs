@@ -32,7 +32,8 @@ pub use account::{AccountId, AccountSummary, PasswordHash, Standing};
 pub use backup::{Backup, BackupGuard, BackupToken, NotBackedUp};
 pub use ban::{BANS_PAGE, Ban, BanPage, BanPlace, BanSubject};
 pub use call::{
-    ACCOUNTS_PAGE, AccountRef, Admits, CHANNELS_PAGE, Call, Key, PasswordOf, SWEPT_MAX,
+    ACCOUNTS_PAGE, AccountRef, Admits, CHANNELS_PAGE, Call, IMPORT_MESSAGES_MAX,
+    IMPORT_TEXT_BYTES_MAX, Import, ImportedMessage, Key, PasswordOf, SWEPT_MAX,
 };
 pub use outcome::{ChannelSummary, Lease, Outcome, Presence, Swept};
 pub use retention::{CATCH_UP, EARLIEST, Retention, RetentionClock, is_old};
@@ -241,7 +242,8 @@ pub enum End {
     Unavailable,
     /// The store cannot say whether it was carried out. Only the end of a call that
     /// stores something: [`Call::Open`], [`Call::Compose`], [`Call::Confirm`],
-    /// [`Call::Post`], [`Call::SetPassword`], [`Call::Ban`] and [`Call::Unban`].
+    /// [`Call::Post`], [`Call::SetPassword`], [`Call::Import`], [`Call::Ban`] and
+    /// [`Call::Unban`].
     Unknown,
 }
 

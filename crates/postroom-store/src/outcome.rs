@@ -98,7 +98,7 @@ pub enum Outcome {
     },
     /// `Compose`: no one knows the recipient, which was not to be registered.
     UnknownRecipient,
-    /// `Compose`: the mailbox holds as much as it may.
+    /// `Compose`, `Import`: the mailbox holds as much as it may.
     MailboxFull {
         /// The recipient as first registered.
         recipient: Name,
@@ -146,7 +146,7 @@ pub enum Outcome {
     },
     /// `Block`: the account has no password. Anyone could say who is blocked.
     HasNoPassword,
-    /// `Block`: the account, or the store, has as many as it may.
+    /// `Block`, `Import`: the account, or the store, has as many as it may.
     TooManyBlocked,
     /// `ListBlocked`: these.
     BlockedNames(Vec<Name>),
@@ -173,7 +173,7 @@ pub enum Outcome {
     /// `Delete`, `Rename`, `RemovePassword`, `SetPassword`, `Block`, `ListBlocked`: there is
     /// no such account. `ReleaseName`: the name is not reserved.
     NoSuchAccount,
-    /// `SetPassword`, `Rename`: there is an account of this name.
+    /// `SetPassword`, `Rename`, `Import`: there is an account of this name.
     AccountExists {
         /// The name as first registered.
         name: Name,
@@ -193,6 +193,11 @@ pub enum Outcome {
         from: Name,
         /// Whether that is reserved.
         is_reserved: bool,
+    },
+    /// `Import`: done.
+    Imported {
+        /// The name of the account.
+        name: Name,
     },
     /// `ReleaseName`: done.
     NameReleased,
@@ -241,7 +246,7 @@ pub enum Outcome {
     /// `Open`, `Compose`: the name is unknown, and the call may not register it;
     /// nothing was stored.
     MayNotCreate,
-    /// `Open`, `Compose`, `SetPassword`: the name is that of a deleted account and not
+    /// `Open`, `Compose`, `SetPassword`, `Import`: the name is that of a deleted account and not
     /// released; nothing was stored.
     NameReserved,
     /// `Open`, `Compose`: the name is unknown, has other characters than ASCII, and looks

@@ -13,8 +13,8 @@ mod socket;
 pub use api::{
     AccountDone, AccountLine, AccountOrder, AccountPage, BanDone, BanLine, BanOrder, BanPage,
     ChannelDone, ChannelLine, ChannelOrder, ChannelPage, CheckLine, Counts, EXPORT_VERSION,
-    ExportCounts, ExportLine, Kicked, LogLevel, Problem, Reloaded, SessionLine, SessionPage,
-    StatusReport, Time, UnbanOrder, Whom, Whose,
+    ExportCounts, ExportLine, ImportMessage, Kicked, LogLevel, Problem, Reloaded, SessionLine,
+    SessionPage, StatusReport, Time, UnbanOrder, Whom, Whose,
 };
 pub use archive::{Archive, ReadFailure, Reading};
 pub use client::{AdminClient, ClientError};

@@ -1,6 +1,7 @@
 //! What orders come to: requests of the office, and its refusals as problems.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -8,17 +9,23 @@ use postroom_engine::{
     AccountCommand, AccountRefusal, AccountRequest, BanCommand, BanRefusal, BanRequest,
     ChannelRefusal,
 };
-use postroom_model::{Channel, Name, Password};
+use postroom_model::{Channel, Name, Password, Text};
 use postroom_office::password;
-use postroom_store::{BanSubject, PasswordHash};
+use postroom_store::{
+    BanSubject, IMPORT_MESSAGES_MAX, IMPORT_TEXT_BYTES_MAX, Import, ImportedMessage, PasswordHash,
+};
 
-use crate::api::{AccountOrder, BanOrder, Problem, UnbanOrder, Whom};
+use crate::api::{AccountOrder, BanOrder, ImportMessage, Problem, UnbanOrder, Whom};
 
 impl AccountOrder {
     /// The request of the office; a password is hashed, which takes some ten milliseconds.
     pub fn request(self) -> Result<AccountRequest, Problem> {
         let (account, command) = match self {
             Self::Add { account, password } => (account, AccountCommand::Add(hashed(&password)?)),
+            Self::Import { account, password, blocked, messages } => {
+                let import = imported(&password, &blocked, messages)?;
+                (account, AccountCommand::Import(Arc::new(import)))
+            }
             Self::Passwd { account, password } => {
                 (account, AccountCommand::SetPassword(hashed(&password)?))
             }
@@ -69,6 +76,42 @@ impl From<BanRefusal> for Problem {
             BanRefusal::DiskFull => problem(StatusCode::INSUFFICIENT_STORAGE, "disk-full", &detail),
         }
     }
+}
+
+/// Bytes of a text: a line of a client has no more.
+const TEXT_BYTES_MAX: usize = 8_192;
+
+/// What an account is imported with, as far as that can be.
+fn imported(
+    password: &str,
+    blocked: &[String],
+    messages: Vec<ImportMessage>,
+) -> Result<Import, Problem> {
+    let refused = |word, detail: &str| problem(StatusCode::UNPROCESSABLE_ENTITY, word, detail);
+    let message = |(number, ImportMessage { sender, time, text }): (usize, ImportMessage)| {
+        let wrong = |what: &str| refused("text", &format!("message {}: {what}", number + 1));
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(wrong(&format!("a text has at most {TEXT_BYTES_MAX} bytes")));
+        }
+        let text = Text::from_bytes(text.as_bytes()).map_err(|error| wrong(&error.to_string()))?;
+        Ok(ImportedMessage { sender: name(&sender)?, stored: time.into(), text })
+    };
+    let messages: Vec<_> =
+        messages.into_iter().enumerate().map(message).collect::<Result<_, _>>()?;
+    let blocked = blocked.iter().map(|sender| name(sender)).collect::<Result<_, _>>()?;
+    let mut import = Import { password: PasswordHash::unusable(), blocked, messages };
+    let has_room = import.messages.len() <= IMPORT_MESSAGES_MAX
+        && import.text_bytes() <= IMPORT_TEXT_BYTES_MAX;
+    if !has_room {
+        let detail = format!(
+            "an import has at most {IMPORT_MESSAGES_MAX} messages, with {IMPORT_TEXT_BYTES_MAX} \
+             bytes of text in all; nothing was changed"
+        );
+        return Err(refused("too-large", &detail));
+    }
+    // The costly part, once nothing else can be wrong.
+    import.password = hashed(password)?;
+    Ok(import)
 }
 
 pub(crate) fn name(word: &str) -> Result<Name, Problem> {
@@ -127,6 +170,9 @@ impl From<AccountRefusal> for Problem {
             }
             AccountRefusal::HasNoPassword(name) => {
                 (StatusCode::CONFLICT, "no-password", Some(name))
+            }
+            AccountRefusal::MailboxTooSmall { .. } => {
+                (StatusCode::CONFLICT, "mailbox-too-small", None)
             }
             AccountRefusal::TooManyBlocked => (StatusCode::CONFLICT, "too-many-blocked", None),
             AccountRefusal::TooManyAccounts => {

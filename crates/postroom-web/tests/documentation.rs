@@ -21,6 +21,13 @@ fn words() -> Vec<&'static str> {
 fn every_order_and_every_answer_is_on_the_page() {
     let orders = [
         json!({"command": "add", "account": "a", "password": "b"}),
+        json!({
+            "command": "import",
+            "account": "a",
+            "password": "b",
+            "blocked": ["c"],
+            "messages": [{"sender": "c", "time": "2026-01-02T03:04:05Z", "text": "d"}],
+        }),
         json!({"command": "passwd", "account": "a", "password": "b"}),
         json!({"command": "remove-password", "account": "a"}),
         json!({"command": "rename", "account": "a", "to": "b"}),
@@ -50,6 +57,7 @@ fn every_order_and_every_answer_is_on_the_page() {
     let account = || "a".to_owned();
     for done in [
         AccountDone::Added { account: account() },
+        AccountDone::Imported { account: account(), blocked: 1, messages: 1 },
         AccountDone::PasswordSet { account: account(), had_password: true },
         AccountDone::PasswordRemoved { account: account(), had_password: true },
         AccountDone::Renamed { account: account(), to: account(), is_reserved: true },

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use postroom_model::Name;
 use postroom_office::password;
 use postroom_store_sqlite::{
-    Check, Checked, Export, ExportError, Exported, Finding, OpenError, Place,
+    Check, Checked, Export, ExportError, Exported, Finding, OpenError, Pace, Place,
 };
 use postroom_web::{
     AdminClient, Archive, CheckLine, ClientError, Counts, EXPORT_VERSION, ExportCounts, ExportLine,
@@ -97,17 +97,25 @@ fn unreadable(error: &OpenError) -> ReadFailure {
     ReadFailure::Store(error.to_string())
 }
 
-/// Reads a page, and then, beside a server, waits for as long as that took: so the log of
-/// the server can begin anew at least half of the time, and at most half of a processor is
-/// used.
-fn paced<T>(is_beside_server: bool, read: impl FnOnce() -> T) -> T {
+/// Reads a page, beside a server at a pace that lets its log begin anew: it waits first while
+/// the log is long, and then for as long as the page took, so that pages take at most half
+/// of the time, and of a processor.
+fn paced<T>(pace: &Pace, read: impl FnOnce() -> T) -> T {
     const PAUSE_MIN: Duration = Duration::from_millis(1);
-    let begun = Instant::now();
-    let page = read();
-    if is_beside_server {
-        thread::sleep(begun.elapsed().max(PAUSE_MIN));
+    const LOOK: Duration = Duration::from_millis(5);
+    /// The log may be long for another reason.
+    const WAIT_MAX: Duration = Duration::from_millis(500);
+    if !pace.is_beside_server() {
+        return read();
     }
-    page
+    let waits_since = Instant::now();
+    while pace.is_log_long() && waits_since.elapsed() < WAIT_MAX {
+        thread::sleep(LOOK);
+    }
+    let begun = Instant::now();
+    let told = read();
+    thread::sleep(begun.elapsed().max(PAUSE_MIN));
+    told
 }
 
 struct Checking(Check);
@@ -125,7 +133,7 @@ impl Reading<CheckLine> for Checking {
                 Finding::Structure(what) => CheckLine::File { what },
             });
         };
-        let read = paced(check.is_beside_server(), || check.page(tell));
+        let read = paced(&check.pace(), || check.page(tell));
         let checked = read.map_err(|error| unreadable(&error))?;
         lines.extend(checked.map(|checked| CheckLine::End(counts(checked))));
         Ok(checked.is_none())
@@ -149,7 +157,7 @@ impl Reading<ExportLine> for Exporting {
     fn page(&mut self, lines: &mut Vec<ExportLine>) -> Result<bool, ReadFailure> {
         let Self { export, name, begun, counts } = self;
         let tell = |exported| lines.extend(export_line(exported, *begun, counts));
-        let read = paced(export.is_beside_server(), || export.page(tell));
+        let read = paced(&export.pace(), || export.page(tell));
         let has_more = read.map_err(|error| match error {
             ExportError::NoSuchAccount => ReadFailure::NoSuchAccount(name.clone()),
             ExportError::Gone => ReadFailure::Gone(name.clone()),

@@ -18,7 +18,7 @@ use rusqlite::Connection;
 
 use crate::damage::{is_unreadable, unreadable};
 use crate::error::OpenError;
-use crate::reader::{PageLimit, Place, Reader};
+use crate::reader::{Pace, PageLimit, Place, Reader};
 use crate::scan;
 use names::{Suspects, doubles};
 use rules::{Rules, Subject};
@@ -117,11 +117,10 @@ impl Check {
         Ok(Self { reader, rules, stage, checked, page_rows: PageLimit::ROWS })
     }
 
-    /// Whether a server runs. Then let some time pass between two pages: meanwhile its log
-    /// can begin anew.
+    /// What to heed between two pages.
     #[must_use]
-    pub fn is_beside_server(&self) -> bool {
-        self.reader.is_beside_server()
+    pub fn pace(&self) -> Pace {
+        self.reader.pace()
     }
 
     /// Reads a page in one read transaction, and tells what is damaged in it; returns what

@@ -11,7 +11,7 @@ use postroom_store::Timestamp;
 use thiserror::Error;
 
 use crate::error::OpenError;
-use crate::reader::{PageLimit, Place, Reader};
+use crate::reader::{Pace, PageLimit, Place, Reader};
 use pages::Pages;
 
 /// What is exported, in this order: the account, whom it has blocked, messages, posts.
@@ -119,11 +119,10 @@ impl Export {
         Ok(Self { reader, name, stage: Stage::Find(i64::MIN), page_rows: PageLimit::ROWS })
     }
 
-    /// Whether a server runs. Then let some time pass between two pages: meanwhile its log
-    /// can begin anew.
+    /// What to heed between two pages.
     #[must_use]
-    pub fn is_beside_server(&self) -> bool {
-        self.reader.is_beside_server()
+    pub fn pace(&self) -> Pace {
+        self.reader.pace()
     }
 
     /// Reads a page in one read transaction, and tells what is in it; returns whether there

@@ -4,6 +4,7 @@
 mod accounts;
 mod bans;
 mod expiry;
+mod imports;
 mod posts;
 
 use postroom_model::{Fault, Full, Name, Unknown, faulty};
@@ -134,6 +135,7 @@ impl Planner<'_> {
             Call::ChangePassword { account, from, to } => self.change_password(*account, from, to),
             Call::Delete { name } => self.delete(name),
             Call::ReleaseName { name } => self.release_name(name),
+            Call::Import { name, import } => self.import(name, import),
             Call::SetPassword { name, password, of } => self.set_password(name, password, *of),
             Call::RemovePassword { name } => self.remove_password(name),
             Call::Rename { from, to } => self.rename(from, to),

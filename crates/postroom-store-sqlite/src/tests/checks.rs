@@ -8,7 +8,7 @@ use crate::{Check, Finding, Place};
 /// A check beside this store, with few rows a page.
 fn check_of(folder: &TempDir) -> Check {
     let mut check = Check::open(Place::OwnServer(folder.path()), |_| true).unwrap();
-    assert!(check.is_beside_server());
+    assert!(check.pace().is_beside_server());
     check.page_rows = 3;
     check
 }

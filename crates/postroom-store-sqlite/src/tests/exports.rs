@@ -35,7 +35,7 @@ fn short(exported: Exported) -> String {
 fn export_of(folder: &TempDir, name: &str) -> Export {
     let name = Name::new(name).unwrap();
     let mut export = Export::open(Place::OwnServer(folder.path()), &name).unwrap();
-    assert!(export.is_beside_server());
+    assert!(export.pace().is_beside_server());
     export.page_rows = 2;
     export
 }
@@ -104,7 +104,7 @@ fn an_export_has_all_of_an_account_and_nothing_of_others() {
     drop(store);
     let name = Name::new("ann").unwrap();
     let export = Export::open(Place::Folder(folder.path()), &name).unwrap();
-    assert!(!export.is_beside_server());
+    assert!(!export.pace().is_beside_server());
     assert_eq!(finish(export, || ()).unwrap(), OF_ANN);
     let name = Name::new("bob").unwrap();
     for version in 1..=5 {

@@ -15,6 +15,7 @@ mod blocks;
 mod creation;
 mod deletion;
 mod eviction;
+mod imports;
 mod jobs;
 mod live;
 mod model;
@@ -104,6 +105,9 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         administration::a_rename_that_is_not_committed_leaves_the_name,
         administration::an_account_blocks_by_its_name,
         administration::accounts_are_listed_in_pages,
+        imports::an_import_has_its_messages_from_whom_they_are_in_their_order,
+        imports::an_import_is_all_or_nothing,
+        imports::an_import_that_is_not_committed_leaves_nothing,
         passwords::a_password_is_changed_by_those_who_know_it,
         blocks::messages_of_a_blocked_sender_are_refused,
         blocks::an_account_blocks_no_more_senders_than_it_may,

@@ -24,7 +24,7 @@ pub(super) struct Books {
     /// Whom accounts have blocked.
     pub(super) blocked: Vec<(AccountId, Name)>,
     pub(super) bans: Bans,
-    last_sequence: u64,
+    pub(super) last_sequence: u64,
 }
 
 #[derive(Debug)]
@@ -48,17 +48,17 @@ impl Account {
 
 #[derive(Debug)]
 pub(super) struct Message {
-    sender: AccountId,
-    text: Text,
+    pub(super) sender: AccountId,
+    pub(super) text: Text,
     pub(super) stored: Timestamp,
 }
 
 /// What a call may create, and for whom.
 #[derive(Clone, Copy)]
 pub(super) struct Creator<'a> {
-    session: &'a Session,
-    may_create: u32,
-    limits: Limits,
+    pub(super) session: &'a Session,
+    pub(super) may_create: u32,
+    pub(super) limits: Limits,
 }
 
 impl Books {
@@ -133,6 +133,7 @@ impl Books {
             | Call::ReleaseName { .. }
             | Call::Ban { .. }
             | Call::Unban { .. }
+            | Call::Import { .. }
                 if is_full =>
             {
                 Outcome::DiskFull
@@ -179,6 +180,7 @@ impl Books {
                 let creator = Creator { session, may_create: 1, limits };
                 self.set_password(&name, password, of, creator)
             }
+            Call::Import { name, import } => self.import(session, &name, &import, limits, now),
             Call::RemovePassword { name } => self.remove_password(&name),
             Call::Rename { from, to } => self.rename(&from, &to, limits),
             Call::ListAccounts { from } => self.summaries(from),

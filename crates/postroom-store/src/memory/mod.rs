@@ -12,6 +12,7 @@ mod backup;
 mod bans;
 mod books;
 mod channels;
+mod imports;
 mod retention;
 mod session;
 
@@ -229,6 +230,7 @@ impl MemoryStore {
         let waiting = self.waiting.iter().chain(under_way.map(|(waiting, _)| waiting));
         waiting.map(|waiting| &waiting.call).any(|call| match call {
             Call::SetPassword { name, .. }
+            | Call::Import { name, .. }
             | Call::RemovePassword { name }
             | Call::Rename { from: name, .. }
             | Call::Delete { name } => name == account,
@@ -419,6 +421,7 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
         | Call::SetPassword { name, .. }
         | Call::RemovePassword { name }
         | Call::Delete { name }
+        | Call::Import { name, .. }
         | Call::ReleaseName { name } => {
             vec![Subject::Account(name.clone())]
         }

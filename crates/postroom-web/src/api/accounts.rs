@@ -5,6 +5,8 @@ use postroom_model::Blocked;
 use postroom_store::{AccountSummary, Standing};
 use serde::{Deserialize, Serialize};
 
+use super::time::Time;
+
 /// What is to be done with an account: the body of `POST /v1/account`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
@@ -15,6 +17,17 @@ pub enum AccountOrder {
         account: String,
         /// Its password.
         password: String,
+    },
+    /// Add it, with what it had elsewhere.
+    Import {
+        /// Its name.
+        account: String,
+        /// Its password.
+        password: String,
+        /// The senders that it blocks.
+        blocked: Vec<String>,
+        /// What is unread in its mailbox, the earliest first.
+        messages: Vec<ImportMessage>,
     },
     /// Set its password.
     Passwd {
@@ -66,6 +79,18 @@ pub enum AccountOrder {
     },
 }
 
+/// A message of an import.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportMessage {
+    /// Who has written it.
+    pub sender: String,
+    /// When it was stored. A time to come is now.
+    pub time: Time,
+    /// What it says.
+    pub text: String,
+}
+
 /// What was done: the answer to an [`AccountOrder`]. Names are as first registered.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "done", rename_all = "kebab-case")]
@@ -74,6 +99,15 @@ pub enum AccountDone {
     Added {
         /// Its name.
         account: String,
+    },
+    /// The account is added, with what it had elsewhere.
+    Imported {
+        /// Its name.
+        account: String,
+        /// Senders that it has blocked.
+        blocked: usize,
+        /// Messages in its mailbox.
+        messages: usize,
     },
     /// Its password is set.
     PasswordSet {
@@ -136,6 +170,9 @@ impl From<AccountAnswer> for AccountDone {
     fn from(answer: AccountAnswer) -> Self {
         match answer {
             AccountAnswer::Added { name } => Self::Added { account: name.to_string() },
+            AccountAnswer::Imported { name, blocked, messages } => {
+                Self::Imported { account: name.to_string(), blocked, messages }
+            }
             AccountAnswer::PasswordSet { name, had_password } => {
                 Self::PasswordSet { account: name.to_string(), had_password }
             }

@@ -12,7 +12,7 @@ mod time;
 
 use serde::{Deserialize, Serialize};
 
-pub use accounts::{AccountDone, AccountLine, AccountOrder, AccountPage};
+pub use accounts::{AccountDone, AccountLine, AccountOrder, AccountPage, ImportMessage};
 pub use bans::{BanDone, BanLine, BanOrder, BanPage, UnbanOrder, Whom};
 pub use channels::{ChannelDone, ChannelLine, ChannelOrder, ChannelPage};
 pub use check::{CheckLine, Counts};

@@ -33,6 +33,9 @@ use reading::Slot;
 /// Bytes of a request's body: a password and two names are far shorter.
 const BODY_BYTES_MAX: usize = 16 << 10;
 
+/// Bytes of an order: the texts of an import, each byte as six of JSON, and the names.
+const ORDER_BYTES_MAX: usize = 32 << 20;
+
 pub(crate) fn router(administrator: Administrator, archive: Arc<dyn Archive>) -> Router {
     let reader = Arc::new(Reader { archive, checks: Slot::default(), exports: Slot::default() });
     Router::new()
@@ -41,7 +44,7 @@ pub(crate) fn router(administrator: Administrator, archive: Arc<dyn Archive>) ->
         .with_state(reader)
         .route("/v1/status", get(status::status))
         .route("/v1/accounts", get(accounts::accounts))
-        .route("/v1/account", post(accounts::account))
+        .route("/v1/account", post(accounts::account).layer(DefaultBodyLimit::max(ORDER_BYTES_MAX)))
         .route("/v1/channels", get(channels::channels))
         .route("/v1/channel", post(channels::channel))
         .route("/v1/sessions", get(sessions::sessions))

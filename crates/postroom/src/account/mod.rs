@@ -2,6 +2,7 @@
 //! run.
 
 mod export;
+mod import;
 mod list;
 mod password;
 mod requests;
@@ -20,6 +21,7 @@ use crate::config::{Config, ConfigError, Overrides};
 use crate::desk::{Desk, DeskError};
 use crate::hint::hint;
 use export::ExportArguments;
+use import::{ImportArguments, ImportError};
 use password::read_password;
 use words::{Done, InFile};
 
@@ -57,6 +59,8 @@ enum AccountCommand {
     /// Write what there is of an account as JSON Lines: whom it has blocked, unread messages,
     /// posts
     Export(ExportArguments),
+    /// Add an account with the blocked senders and unread messages of an export
+    Import(ImportArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -130,6 +134,8 @@ pub(crate) enum AccountError {
     Output(io::Error),
     #[error("cannot write {}: {cause}", path.display())]
     Write { path: PathBuf, cause: io::Error },
+    #[error(transparent)]
+    Import(#[from] ImportError),
     #[error("the server has not told everything; export the account again")]
     CutOff,
 }
@@ -145,6 +151,10 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> 
     };
     match &arguments.command {
         AccountCommand::Export(of) => export::export(arguments, &config.data, of),
+        AccountCommand::Import(of) => {
+            let import = import::read(of)?;
+            import.carry_out(&mut desk()?, arguments, &config.passwords)
+        }
         AccountCommand::List { json } => list::accounts(&mut desk()?, *json),
         AccountCommand::Blocked { name, json } => {
             list::blocked(&mut desk()?, &parse_name(name)?, *json)

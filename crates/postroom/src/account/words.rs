@@ -6,6 +6,7 @@ use postroom_model::Name;
 use postroom_web::AccountDone;
 
 use super::AccountArguments;
+use super::export::plural;
 use crate::passwords;
 
 /// A change, in words, and whose it is.
@@ -39,6 +40,11 @@ pub(super) fn done(arguments: &AccountArguments, done: &AccountDone) -> String {
     };
     match done {
         AccountDone::Added { account } => format!("added the account {account} with a password"),
+        AccountDone::Imported { account, blocked, messages } => format!(
+            "imported the account {account} with a password, {} and {}",
+            plural(*messages as u64, "unread message"),
+            plural(*blocked as u64, "blocked sender"),
+        ),
         AccountDone::PasswordSet { account, had_password: true } => {
             format!("changed the password of the account {account}")
         }

@@ -9,6 +9,7 @@ mod backup;
 mod bans;
 mod channels;
 mod generate;
+mod imports;
 mod log_lines;
 mod metrics;
 mod package;

@@ -1,0 +1,185 @@
+//! `postroom account import`: what `postroom account export` has written comes to another
+//! server or folder whole, or not at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::chat::{read_greeting, set_name};
+use crate::harness::logged::wait_until;
+use crate::harness::support::{Server, program, run_program};
+
+/// Runs a command of the program on a folder, with a password as its input; returns its
+/// output, or what it says that is wrong.
+fn run(data: &Path, arguments: &[&str]) -> Result<String, String> {
+    let words = arguments.iter().copied().chain(["--data", data.to_str().unwrap()]);
+    let output = run_program(words, b"secret\n");
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    if output.status.success() {
+        return Ok(text(output.stdout));
+    }
+    let error = text(output.stderr);
+    assert_eq!((output.status.code(), error.lines().count()), (Some(1), 1), "{error}");
+    Err(error)
+}
+
+/// The export of an account with a blocked sender, three unread messages, one that it has
+/// written, and a post; in a folder that has nothing else.
+fn exported() -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start();
+    let [mut bob, mut ann] = ["bob", "Ann"].map(|name| server.log_in(name));
+    for text in ["one", "two \u{1b}[1m", "three"] {
+        assert_eq!(bob.compose("ann", text), "MESSAGE SENT");
+    }
+    assert_eq!(ann.compose("bob", "to bob"), "MESSAGE SENT");
+    let mut chat = server.connect("chat");
+    read_greeting(&mut chat);
+    set_name(&mut chat, "ann");
+    assert_eq!(chat.ask("/say #rust hi"), "Said in #rust.");
+    for arguments in [&["account", "passwd", "ann"][..], &["account", "block", "ann", "eve"]] {
+        run(server.data(), arguments).unwrap();
+    }
+    let file = folder.path().join("ann.jsonl");
+    fs::write(&file, run(server.data(), &["account", "export", "ann"]).unwrap()).unwrap();
+    (folder, file)
+}
+
+/// An empty store.
+fn store() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    assert!(Server::in_folder(folder.path(), &[]).stop().success());
+    folder
+}
+
+fn import(data: &Path, file: &Path) -> Result<String, String> {
+    run(data, &["account", "import", file.to_str().unwrap()])
+}
+
+/// Whether there is an account.
+fn is_known(data: &Path, name: &str) -> bool {
+    let list = run(data, &["account", "list"]).unwrap();
+    list.lines().any(|line| line.starts_with(&format!("{name}\t")))
+}
+
+#[test]
+fn an_export_is_imported_on_a_server_and_in_a_folder() {
+    let (_folder, file) = exported();
+    let sentence = "imported the account Ann with a password, 3 unread messages and 1 blocked \
+                    sender; 1 message to others and 1 post were left out\n";
+    for is_running in [true, false] {
+        let folder = store();
+        let data = folder.path();
+        let mut server = Server::in_folder(data, &[]);
+        if !is_running {
+            assert!(server.stop().success());
+        }
+        assert_eq!(import(data, &file).unwrap(), sentence);
+        let again = import(data, &file).unwrap_err();
+        assert!(again.contains("there is an account Ann already; see it with: "), "{again}");
+        // What is exported there is what was imported.
+        let kept = |text: &str| -> Vec<Value> {
+            let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            lines.filter(|line| line["type"] == "block" || line["type"] == "message").collect()
+        };
+        let told = run(data, &["account", "export", "ann"]).unwrap();
+        let expected = kept(&fs::read_to_string(&file).unwrap());
+        assert_eq!((kept(&told), expected.len()), (expected, 4));
+        if !is_running {
+            server.restart();
+        }
+        assert_eq!(server.log_in("carol").compose("ann", "four"), "MESSAGE SENT");
+        assert_eq!(server.log_in("eve").compose("ann", "blocked"), "MESSAGE FAILED");
+        let mut ann = server.connect("mailbox");
+        ann.send("PASS secret\n");
+        assert_eq!(ann.ask("LOGIN ann"), "4");
+        let read: Vec<_> = std::iter::from_fn(|| ann.read()).collect();
+        let read: Vec<_> = read.iter().map(|(from, text)| format!("{from}: {text}")).collect();
+        assert_eq!(read[..2], ["bob: one", "bob: two ^[[1m"]);
+        assert_eq!(read[2..], ["bob: three", "carol: four"]);
+        // Bob is no account here.
+        assert!(!is_known(data, "bob"));
+        assert_eq!(server.log_in("bob").compose("ann", "five"), "MESSAGE SENT");
+        assert!(server.stop().success());
+        let check = run(data, &["check"]).unwrap();
+        assert!(check.starts_with("nothing is damaged in "), "{check}");
+    }
+}
+
+#[test]
+fn what_cannot_be_imported_is_refused_in_one_line_and_changes_nothing() {
+    let (folder, file) = exported();
+    let export = fs::read_to_string(&file).unwrap();
+    let wrong = folder.path().join("wrong");
+    let lines: Vec<_> = export.lines().collect();
+    let part = |count: usize| lines[..count].join("\n") + "\n";
+    let cases = [
+        (part(3), "ends after 3 lines without its end"),
+        (part(1) + "{\"type\":\"message\"}\n", ", line 2: it is no line of an export: "),
+        (export.replace("\"bob\"", "\"two words\""), "\"two words\" is not a name"),
+        (export.replace("three", "a\\nb"), "message 3: the text holds a line feed"),
+        (export.replace("three", &"x".repeat(9_000)), "message 3: a text has at most 8192 bytes"),
+        (export.replace("\"Ann\"", "\"\""), "\"\" is not a name"),
+        (String::new(), "ends after 0 lines without its end"),
+    ];
+    let running = Server::with(&["--capacity=2"]);
+    let stopped = store();
+    for data in [running.data(), stopped.path()] {
+        for (text, words) in &cases {
+            fs::write(&wrong, text).unwrap();
+            let error = import(data, &wrong).unwrap_err();
+            assert!(error.starts_with("postroom: ") && error.contains(words), "{words}: {error}");
+        }
+        let error = import(data, &folder.path().join("nowhere")).unwrap_err();
+        assert!(error.starts_with("postroom: cannot read "), "{error}");
+        let error = import(data, folder.path()).unwrap_err();
+        assert!(error.starts_with("postroom: cannot read "), "{error}");
+        assert!(!is_known(data, "Ann"));
+    }
+    let error = import(running.data(), &file).unwrap_err();
+    assert!(error.contains("a mailbox holds 2 messages here (mailbox.capacity)"), "{error}");
+    assert!(!is_known(running.data(), "Ann"));
+    let nowhere = TempDir::new().unwrap();
+    let error = import(nowhere.path(), &file).unwrap_err();
+    assert!(error.contains("there is no store in"), "{error}");
+    assert_eq!(run_program(["account", "import"], b"").status.code(), Some(2));
+}
+
+/// A server that dies has imported all or nothing.
+#[test]
+fn an_import_is_whole_if_the_server_dies() {
+    let (_folder, file) = exported();
+    let mut server = Server::start();
+    let data = server.data().to_path_buf();
+    server.signal(Signal::STOP);
+    let mut import = Command::new(program())
+        .args(["account", "import", file.to_str().unwrap(), "--data", data.to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut import.stdin.take().unwrap(), b"secret\n").unwrap();
+    // It makes this once it has connected; the server is not to accept it any more.
+    let has_connected = |entry: std::io::Result<fs::DirEntry>| {
+        entry
+            .and_then(|entry| fs::read_link(entry.path()))
+            .is_ok_and(|link| link.to_string_lossy().contains("eventpoll"))
+    };
+    wait_until("the import has connected", || {
+        let open = fs::read_dir(format!("/proc/{}/fd", import.id()));
+        open.is_ok_and(|mut open| open.any(has_connected))
+    });
+    server.kill();
+    let output = import.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), error.lines().count()), (Some(1), 1), "{error}");
+    assert!(error.starts_with("postroom: cannot ask the server at "), "{error}");
+    server.restart();
+    assert!(!is_known(&data, "Ann"));
+    assert!(self::import(&data, &file).is_ok());
+}
