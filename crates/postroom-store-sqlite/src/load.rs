@@ -294,14 +294,14 @@ fn age(at: Timestamp) -> Option<Timestamp> {
 fn load_blocks(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
     let mut damages = std::mem::take(&mut index.damages);
     scan(connection, BLOCKS, &mut damages, |key, row, damages| {
-        let number = record::sequence(key, index.blocks.next_number(), "number")?;
-        index.blocks.given_out(number);
+        let number = record::sequence(key, index.blocks().next_number(), "number")?;
+        index.block_given_out(number);
         let row = row?;
         let (account, sender) = (record::account(row, 0, "account")?, record::name(row, 1)?);
         if !is_account(account, index, damages) {
             return Err("its account is missing".to_owned());
         }
-        if index.blocks.add(account, sender, number) {
+        if index.block(account, sender, number) {
             return Ok(());
         }
         Err("its account has blocked this sender in an earlier row".to_owned())

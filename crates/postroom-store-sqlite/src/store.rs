@@ -140,7 +140,7 @@ impl Store for SqliteStore {
     }
 
     fn has_blocked(&self, account: AccountId, sender: &Name) -> bool {
-        self.index.blocks.contains(account, sender)
+        self.index.blocks().contains(account, sender)
     }
 
     fn is_banned(&self, name: &Name, now: Timestamp) -> bool {

@@ -39,7 +39,7 @@ pub(crate) struct Index {
     gaps: HashSet<AccountId>,
     unused: Unused,
     pub(crate) channels: Channels,
-    pub(crate) blocks: Blocks,
+    blocks: Blocks,
     /// As they are committed.
     pub(crate) bans: Bans,
     pub(crate) expiry: Expiry,
@@ -374,7 +374,7 @@ impl Index {
     }
 
     fn settle(&mut self, id: AccountId) {
-        if self.account(id).is_unused() {
+        if self.account(id).is_unused() && self.blocks.count_of(id) == 0 {
             self.unused.push(id);
         } else {
             self.unused.remove(id);
@@ -473,10 +473,10 @@ impl Index {
                 Undo::Confirm(id) => self.account_mut(id).mailbox.undo_confirm(),
                 Undo::SetPassword(id, password) => self.set_password(id, password),
                 Undo::Block(id, sender) => {
-                    self.blocks.remove(id, &sender);
+                    self.unblock(id, &sender);
                 }
                 Undo::Unblock(id, sender, number) => {
-                    self.blocks.add(id, sender, number);
+                    self.block(id, sender, number);
                 }
                 Undo::Channel(channel) => self.channels.undo_add(&channel),
                 Undo::ReuseChannel(id) => self.channels.undo_reuse(id),
@@ -488,6 +488,7 @@ impl Index {
     }
 }
 
+mod blocked;
 mod lists;
 #[cfg(test)]
 mod tests;

@@ -79,11 +79,11 @@ fn change(
         }
         7 => {
             let sender = Name::new(&format!("sender{}", sequence % 4)).unwrap();
-            if let Some(number) = index.blocks.remove(id, &sender) {
+            if let Some(number) = index.unblock(id, &sender) {
                 return Some(vec![Undo::Unblock(id, sender, number)]);
             }
-            let number = index.blocks.next_number();
-            index.blocks.add(id, sender.clone(), number);
+            let number = index.blocks().next_number();
+            index.block(id, sender.clone(), number);
             Some(vec![Undo::Block(id, sender)])
         }
         6 => {

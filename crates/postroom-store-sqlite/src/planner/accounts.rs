@@ -145,7 +145,7 @@ impl Planner<'_> {
         if self.index.account(account).password.is_none() {
             return Err(Outcome::HasNoPassword);
         }
-        match (self.index.blocks.contains(account, sender), is_blocked) {
+        match (self.index.blocks().contains(account, sender), is_blocked) {
             (false, true) => self.add_block(account, sender),
             (true, false) => Ok(self.remove_block(account, sender)),
             _ => Ok(false),
@@ -153,12 +153,12 @@ impl Planner<'_> {
     }
 
     fn add_block(&mut self, account: AccountId, sender: &Name) -> Result<bool, Outcome> {
-        let blocks = &mut self.index.blocks;
+        let blocks = self.index.blocks();
         if blocks.count_of(account) >= BLOCKED_MAX || blocks.count() >= BLOCKED_IN_ALL_MAX {
             return Err(Outcome::TooManyBlocked);
         }
         let number = blocks.next_number();
-        blocks.add(account, sender.clone(), number);
+        self.index.block(account, sender.clone(), number);
         self.plan.undo.push(Undo::Block(account, sender.clone()));
         if !faulty(Fault::BlockNotStored) {
             self.operations.push(Operation::InsertBlock { number, account, call: self.call });
@@ -167,7 +167,7 @@ impl Planner<'_> {
     }
 
     fn remove_block(&mut self, account: AccountId, sender: &Name) -> bool {
-        let removed = self.index.blocks.remove(account, sender);
+        let removed = self.index.unblock(account, sender);
         if let Some(number) = removed {
             self.plan.undo.push(Undo::Unblock(account, sender.clone(), number));
             self.operations.push(Operation::DeleteBlock { number });
@@ -192,7 +192,7 @@ impl Planner<'_> {
             self.plan.undo.push(Undo::Lease(account, message));
             self.remove(account, message);
         }
-        for sender in self.index.blocks.list(account) {
+        for sender in self.index.blocks().list(account) {
             self.remove_block(account, &sender);
         }
         self.take_password(account);

@@ -44,7 +44,7 @@ impl Planner<'_> {
             return Some(Outcome::MailboxFull { recipient, capacity, full });
         }
         let blocked: HashSet<_> = import.blocked.iter().collect();
-        let in_all = self.index.blocks.count() as usize + blocked.len();
+        let in_all = self.index.blocks().count() as usize + blocked.len();
         if blocked.len() > BLOCKED_MAX as usize || in_all > BLOCKED_IN_ALL_MAX as usize {
             return Some(Outcome::TooManyBlocked);
         }
@@ -64,11 +64,11 @@ impl Planner<'_> {
 
     fn import_blocks(&mut self, account: AccountId, import: &Import) {
         for (at, sender) in import.blocked.iter().enumerate() {
-            if self.index.blocks.contains(account, sender) {
+            if self.index.blocks().contains(account, sender) {
                 continue;
             }
-            let number = self.index.blocks.next_number();
-            self.index.blocks.add(account, sender.clone(), number);
+            let number = self.index.blocks().next_number();
+            self.index.block(account, sender.clone(), number);
             self.plan.undo.push(Undo::Block(account, sender.clone()));
             let (call, place) = (self.call, place(at));
             self.operations.push(Operation::ImportBlock { number, account, call, place });

@@ -247,7 +247,7 @@ impl Planner<'_> {
 
     /// Whether a recipient refuses the messages of a sender.
     fn is_blocked(&self, recipient: AccountId, sender: AccountId) -> bool {
-        self.index.blocks.contains(recipient, &self.index.account(sender).name)
+        self.index.blocks().contains(recipient, &self.index.account(sender).name)
     }
 
     /// A message has left its mailbox.

@@ -2,7 +2,7 @@
 
 use super::live::post;
 use super::{Desk, Fixture, LIST_ACCOUNTS, append, limits, name, open};
-use crate::{AccountId, Call, Limits, Outcome, PasswordHash, PasswordOf, Store};
+use crate::{AccountId, AccountRef, Call, Limits, Outcome, PasswordHash, PasswordOf, Store};
 
 fn accounts(accounts_max: u32) -> Limits {
     Limits { accounts_max, ..limits(9) }
@@ -79,6 +79,32 @@ pub(super) fn only_one_that_nobody_would_miss_is_evicted<F: Fixture>(fixture: &m
     assert_eq!(desk.names(), ["author", "bob", "five", "four", "locked", "unread"]);
     assert!(is_refused(&desk.append(four, "six", "hi")));
     assert!(!is_refused(&desk.append(five, "four", "hi")));
+}
+
+pub(super) fn one_that_has_blocked_somebody_stays<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, accounts(2));
+    let set = |name| Call::SetPassword {
+        name,
+        password: PasswordHash("$argon2id$x".into()),
+        of: PasswordOf::Anyone,
+    };
+    desk.call(set(name("bob")));
+    let (account, sender) = (AccountRef::Name(name("bob")), name("mallory"));
+    desk.call(Call::Block { account, sender, is_blocked: true });
+    desk.call(Call::RemovePassword { name: name("bob") });
+    for new in ["one", "two"] {
+        desk.log_in(new);
+        assert_eq!(desk.names(), ["bob", new]);
+    }
+    drop(desk);
+    let mut desk = Desk::open(fixture, accounts(2));
+    desk.log_in("three");
+    assert_eq!(desk.names(), ["bob", "three"]);
+    // Once it is deleted nobody has blocked anybody.
+    desk.call(Call::Delete { name: name("bob") });
+    desk.enter("four");
+    desk.log_in("five");
+    assert_eq!(desk.names(), ["five", "four"]);
 }
 
 fn sorted<const N: usize>(mut names: [&str; N]) -> [&str; N] {

@@ -69,6 +69,7 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         live::a_timeline_comes_in_pages,
         accounts::there_are_no_more_than_allowed,
         accounts::only_one_that_nobody_would_miss_is_evicted,
+        accounts::one_that_has_blocked_somebody_stays,
         accounts::nothing_of_an_evicted_one_comes_to_its_successor,
         accounts::an_eviction_that_is_not_committed_leaves_the_account,
         accounts::a_name_that_looks_like_another_is_not_registered,

@@ -305,6 +305,7 @@ impl Books {
             && !*is_reserved
             && mailbox.is_empty()
             && !is_used
+            && !self.blocked.iter().any(|(of, _)| *of == id)
             && !messages.any(|message| message.sender == id)
             && !self.channels.posts().any(author)
     }
