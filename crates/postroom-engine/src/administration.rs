@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use postroom_model::{Blocked, Channel, Name, SessionKey};
+use postroom_model::{Blocked, Channel, Fault, Name, Request, SessionKey, faulty};
 use postroom_office::{
     AboutAccounts, AboutBan, AboutChannels, AccountAnswer, AccountRequest, AdminTicket, BanRequest,
 };
@@ -169,6 +169,7 @@ impl<S: Store> Engine<S> {
                     session.account.as_deref().and_then(|account| Name::new(account).ok());
                 account.as_ref() == Some(name) && !self.before_login.contains(session.key)
             }
+            Kick::Addresses(_) if faulty(Fault::KickTooWide) => true,
             Kick::Addresses(prefix) => prefix.contains(&session.peer.ip),
         };
         let sessions = self.sessions.keys().into_iter();
@@ -179,7 +180,7 @@ impl<S: Store> Engine<S> {
         let is_meant = |session: &Session| is_open(session) && is_of(session);
         let kicked: Vec<_> =
             sessions.filter(|key| self.sessions.get(*key).is_some_and(is_meant)).collect();
-        for session in &kicked {
+        for session in kicked.iter().filter(|_| !faulty(Fault::KickForgotten)) {
             self.end_by_operator(*session);
         }
         kicked.len()
@@ -218,6 +219,12 @@ impl<S: Store> Engine<S> {
 
     /// An operator ends a session.
     pub(crate) fn end_by_operator(&mut self, session: SessionKey) {
+        if faulty(Fault::KickConfirms)
+            && !self.before_login.contains(session)
+            && self.sessions.get(session).is_some_and(|session| session.account.is_some())
+        {
+            self.office.ask(session, Request::Confirm);
+        }
         self.feed(session, Input::Ended(DropReason::Kicked));
     }
 }

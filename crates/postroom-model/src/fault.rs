@@ -183,6 +183,18 @@ faults! {
     OutputUnlimited, "output-unlimited", "the bytes that wait for a connection have a limit";
     /// Any number of bytes may wait for all connections together.
     OutputUnlimitedInAll, "output-unlimited-in-all", "the bytes that wait in all have a limit";
+    /// The sessions that an operator ends go on.
+    KickForgotten, "kick-forgotten", "a kicked session ends";
+    /// Sessions of all addresses end with those of some.
+    KickTooWide, "kick-too-wide", "a kick ends no other session";
+    /// What a kicked session was handed counts as confirmed.
+    KickConfirms, "kick-confirms", "what a kicked session has not confirmed is unread again";
+    /// To add an account that is there gives it another password.
+    AddedTwice, "added-twice", "an account is added once";
+    /// A password that an operator sets is not written to the disk.
+    SetPasswordNotStored, "set-password-not-stored", "a password set by an operator survives a restart";
+    /// The removal of a password is not written to the disk.
+    PasswordRemovalNotStored, "password-removal-not-stored", "a password removed by an operator does not come back";
     /// A session may say as much as it likes.
     RateIgnored, "rate-ignored", "a session posts at a limited rate";
 }

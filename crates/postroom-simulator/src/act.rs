@@ -301,7 +301,8 @@ impl<D: TroubledDisk> World<D> {
             || may_be_evicted
             // Pushes that wait until a client is connected back count, too.
             || self.scenario.settings.output_bytes_in_all < 64 << 10
-            || talk.is_at_fault;
+            || talk.is_at_fault
+            || talk.is_sent_away;
         let waits = talk.asked.iter().any(|asked| asked.what != What::Posts);
         let is_polite = client.person.manners == Manners::Polite;
         assert!(

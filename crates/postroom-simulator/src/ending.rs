@@ -122,6 +122,9 @@ impl<D: TroubledDisk> World<D> {
                 return format!("{:?}, for what is on its way", link.visit);
             }
         }
+        if !self.operator.is_answered() {
+            return "the operator".to_owned();
+        }
         for client in &self.clients {
             let Some(talk) = client.talk.as_ref().filter(|talk| !talk.is_at_fault) else {
                 continue;

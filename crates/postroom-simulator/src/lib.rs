@@ -9,6 +9,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a panic is how a defect shows")]
 
 mod act;
+mod administration;
 mod campaign;
 mod checks;
 mod clients;
@@ -20,6 +21,7 @@ mod link;
 mod lock;
 mod memory;
 mod network;
+mod operator;
 mod passwords;
 mod peer;
 mod person;

@@ -27,6 +27,13 @@ pub(crate) enum Lock {
     Password(Secret),
 }
 
+impl Lock {
+    /// Whether it is that of an account.
+    pub(crate) fn is_of_account(self) -> bool {
+        matches!(self, Self::Open | Self::Password(_))
+    }
+}
+
 /// The password of a lock.
 pub(crate) fn secret(lock: Lock) -> Option<Secret> {
     match lock {

@@ -67,6 +67,8 @@ fn allowed(call: &Call, fate: Fate) -> Fate {
             | Call::Confirm { .. }
             | Call::Post { .. }
             | Call::ChangePassword { .. }
+            | Call::SetPassword { .. }
+            | Call::RemovePassword { .. }
             | Call::Block { .. },
             fate,
         ) => fate,

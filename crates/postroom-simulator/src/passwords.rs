@@ -55,7 +55,8 @@ pub(crate) fn cheap_checker() -> Checker {
     Checker::with_cost(Params::new(Params::MIN_M_COST, 1, 1, None).expect("the least parameters"))
 }
 
-fn cheap_hash(password: &str) -> PasswordHash {
+/// A hash that costs next to nothing.
+pub(crate) fn cheap_hash(password: &str) -> PasswordHash {
     let password = Password::from_bytes(password.as_bytes()).expect("a password");
     cheap_checker().hash(&password, [7; SALT_BYTES]).expect("a password can be hashed")
 }

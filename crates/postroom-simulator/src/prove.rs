@@ -24,6 +24,8 @@ const OF_DISK: &[Fault] = &[
     Fault::PasswordIgnored,
     Fault::PasswordNotStored,
     Fault::BlockNotStored,
+    Fault::SetPasswordNotStored,
+    Fault::PasswordRemovalNotStored,
 ];
 
 /// The longest text of a judge in the table, in characters.

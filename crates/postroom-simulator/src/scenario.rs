@@ -32,6 +32,7 @@ pub(crate) struct Scenario {
     pub(crate) network: Network,
     pub(crate) store: StoreTroubles,
     pub(crate) process: ProcessTroubles,
+    pub(crate) operator: Habits,
     /// What clients do before everything calms down.
     pub(crate) actions: usize,
 }
@@ -81,6 +82,15 @@ pub(crate) struct ProcessTroubles {
     pub(crate) clock_sets: usize,
     /// The machine sleeps, up to hours.
     pub(crate) sleeps: usize,
+}
+
+/// What an operator does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Habits {
+    /// So often it does something, never in some seeds.
+    pub(crate) acts: usize,
+    /// Microseconds between two acts, at most.
+    pub(crate) wait_micros: usize,
 }
 
 impl Scenario {
@@ -137,6 +147,7 @@ impl Scenario {
             network,
             store: store(random),
             process,
+            operator: habits(&mut Random::new(seed, 8)),
             actions: random.between(10, 300),
         };
         scenario.limit_peers(&mut Random::new(seed, 5));
@@ -237,6 +248,11 @@ fn settings(random: &mut Random) -> EngineSettings {
         };
     }
     settings
+}
+
+fn habits(random: &mut Random) -> Habits {
+    let acts = if random.chance(500) { random.between(1, 100) } else { 0 };
+    Habits { acts, wait_micros: random.pick(&[5_000, 50_000, 300_000]) }
 }
 
 fn access(random: &mut Random) -> Access {

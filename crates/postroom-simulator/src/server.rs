@@ -45,6 +45,7 @@ impl<D: TroubledDisk> World<D> {
         }
         self.accept();
         self.collect();
+        self.take_administered();
         self.begin_jobs();
         self.begin_dials();
         self.driver.disk.keep_house();
@@ -177,6 +178,8 @@ impl<D: TroubledDisk> World<D> {
         self.is_stopping = false;
         // Clients learn of it once what was sent before has arrived.
         self.collect();
+        self.take_administered();
+        self.operator_is_cut_off();
         let at = self.judge.tick();
         self.judge.all_gone(at);
         let wait = self.random.micros(2_000_000);

@@ -34,7 +34,8 @@ pub struct Case {
 pub struct Cut {
     /// Clients do so much at most.
     pub actions: Option<usize>,
-    /// Clients that do nothing, by their numbers.
+    /// Clients that do nothing, by their numbers. That of the operator is one more than the
+    /// last.
     pub without: Vec<usize>,
 }
 
@@ -112,7 +113,7 @@ pub fn shrink(case: Case, failure: &Failure) -> Cut {
     }
     let scenario = scenario(case);
     // Fewer clients, one after the other.
-    for client in 0..scenario.people.len() {
+    for client in 0..=scenario.people.len() {
         let fewer = Cut { without: [&cut.without[..], &[client]].concat(), ..cut.clone() };
         if fails(&fewer) {
             cut = fewer;

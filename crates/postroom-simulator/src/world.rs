@@ -14,7 +14,7 @@ use crate::disk::Disk;
 use crate::driver::Driver;
 use crate::judge::{Excuses, Judge};
 use crate::link::Link;
-use crate::lock::secret;
+use crate::operator::Operator;
 use crate::peer::{HeldDial, PeerKey};
 use crate::person::Person;
 use crate::random::Random;
@@ -81,6 +81,8 @@ pub(crate) enum Event {
     Dialled(u64),
     /// The process starts.
     Start,
+    /// The operator does something.
+    Operate,
     /// The operator has waited long enough for the process to stop.
     StopLimit,
 }
@@ -108,6 +110,7 @@ pub(crate) struct World<D: Disk> {
     pub(crate) random: Random,
     pub(crate) network: Network,
     pub(crate) clients: Vec<Client>,
+    pub(crate) operator: Operator,
     pub(crate) links: BTreeMap<PeerKey, Link>,
     pub(crate) jobs: BTreeMap<u64, UnderWay<D>>,
     pub(crate) dials: BTreeMap<u64, HeldDial>,
@@ -161,11 +164,9 @@ impl<D: TroubledDisk> World<D> {
         let may_be_busy = scenario.limits_checks();
         let may_fail = !scenario.store.is_sound();
         judge.locks.begin(scenario.accounts(), Excuses { may_evict, may_be_busy, may_fail });
-        let accounts = scenario.accounts().filter(|(_, lock)| secret(*lock).is_some());
-        judge.prepared = accounts.map(|(name, _)| name).collect();
         judge.is_punctual = scenario.is_punctual();
         judge.is_store_sound = scenario.store.is_sound();
-        let now = driver.now;
+        let (now, habits) = (driver.now, scenario.operator);
         let mut world = Self {
             network: scenario.network,
             actions: scenario.actions,
@@ -173,6 +174,7 @@ impl<D: TroubledDisk> World<D> {
             driver,
             judge,
             random: Random::new(seed, 2),
+            operator: Operator::new(seed, habits),
             clients,
             links: BTreeMap::new(),
             jobs: BTreeMap::new(),
@@ -198,6 +200,7 @@ impl<D: TroubledDisk> World<D> {
             let wait = world.random.micros(50_000);
             world.plan(wait, Event::Act(client));
         }
+        world.plan(Duration::from_micros(1), Event::Operate);
         world
     }
 
@@ -226,10 +229,14 @@ impl<D: TroubledDisk> World<D> {
         self.last_event + 1
     }
 
-    /// These clients do nothing.
+    /// These clients do nothing; the operator has the number after the last one.
     pub(crate) fn leave_out(&mut self, clients: &[usize]) {
-        let is_out =
-            |event: &Event| matches!(event, Event::Act(client) if clients.contains(client));
+        let operator = self.clients.len();
+        let is_out = |event: &Event| match event {
+            Event::Act(client) => clients.contains(client),
+            Event::Operate => clients.contains(&operator),
+            _ => false,
+        };
         self.agenda.retain(|_, event| !is_out(event));
     }
 
@@ -272,6 +279,7 @@ impl<D: TroubledDisk> World<D> {
             Event::Finish(job) => self.finish_job(job),
             Event::Dialled(dial) => self.dialled(dial),
             Event::Start => self.start(),
+            Event::Operate => self.operate(),
             Event::StopLimit => self.end_stop(),
         }
     }

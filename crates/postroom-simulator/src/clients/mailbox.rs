@@ -54,7 +54,7 @@ impl Talk {
             }
             (What::Compose(id, _), "MESSAGE SENT") => judge.acknowledged(id),
             // Full, or for another reason that it does not tell.
-            (What::Compose(id, to), "MESSAGE FAILED") => self.not_composed(id, to, judge),
+            (What::Compose(id, to), "MESSAGE FAILED") => Self::not_composed(id, to, judge),
             (What::Read, "READ ERROR") => {
                 let (name, visit) = (self.person.name, self.visit);
                 judge.mailboxes.check_empty(&judge.texts, name, visit, asked.at);

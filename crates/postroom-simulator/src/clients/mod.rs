@@ -101,6 +101,8 @@ pub(crate) struct Talk {
     pub(crate) has_ended: bool,
     /// It has broken a rule for which the server may end the connection.
     pub(crate) is_at_fault: bool,
+    /// An operator may have ended its session.
+    pub(crate) is_sent_away: bool,
     /// Pushes that it has not answered.
     pub(crate) pushes: VecDeque<TextId>,
     /// It says nothing at all.
@@ -140,6 +142,7 @@ impl Talk {
             is_in: false,
             has_ended: false,
             is_at_fault: false,
+            is_sent_away: false,
             pushes: VecDeque::new(),
             is_mute: person.is_mute(random),
             given: given(person, random, judge),

@@ -17,16 +17,16 @@ impl Talk {
         judge: &mut Judge,
     ) -> (TextId, &'static str, String) {
         let to = recipient(random);
-        judge.locks.writes_to(to, self.person.access);
         let place = Place::Mailbox(to);
         let (id, said) = judge.write(self.person.name, place, bytes_max(to), random);
+        judge.locks.writes_to(to, id, self.person.access);
         (id, to, said)
     }
 
     /// A message was refused.
-    pub(super) fn not_composed(&mut self, id: TextId, to: &'static str, judge: &mut Judge) {
+    pub(super) fn not_composed(id: TextId, to: &'static str, judge: &mut Judge) {
         judge.refused(id);
-        judge.locks.not_written_to(to, self.person.access);
+        judge.locks.not_written_to(to, id);
     }
 
     /// A message was refused with these words, where they are those for a full mailbox, or
@@ -38,7 +38,7 @@ impl Talk {
         (is_full, is_unknown): (bool, bool),
         judge: &mut Judge,
     ) {
-        self.not_composed(id, to, judge);
+        Self::not_composed(id, to, judge);
         if is_full {
             let capacity = line.split(' ').find_map(|word| word.parse().ok());
             return judge.check_full(id, to, asked, capacity);
@@ -80,7 +80,7 @@ impl Talk {
         let refusal = line.split_once([':', '.']).map(|(_, rest)| rest.trim().to_lowercase());
         match refusal.as_deref().unwrap_or_default() {
             _ if is_change(line) => {
-                judge.locks.changed(name, old, new, judge.clock);
+                judge.locks.changed(name, (old, new), asked, judge.clock);
                 self.given = Some(new);
             }
             "the old password is wrong." => judge.locks.check_old_wrong(name, old, new, asked),

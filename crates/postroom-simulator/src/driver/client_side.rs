@@ -14,11 +14,23 @@ use crate::peer::{Peer, PeerKey, Sent};
 impl<D: Disk> Driver<D> {
     /// An operator asks, and gets the answer.
     pub fn administer(&mut self, request: AdminRequest) -> AdminAnswer {
-        let ticket = AdminTicket(self.asks);
-        self.engine.administer(self.now, ticket, request);
+        let ticket = self.ask_as_operator(request);
         self.settle();
-        let place = self.administered.iter().position(|(to, _)| *to == ticket);
-        self.administered.swap_remove(place.expect("each question is answered")).1
+        self.answer_to(ticket).expect("each question is answered")
+    }
+
+    /// Takes the answer to an operator, if it is there.
+    pub(crate) fn answer_to(&mut self, ticket: AdminTicket) -> Option<AdminAnswer> {
+        let place = self.administered.iter().position(|(to, _)| *to == ticket)?;
+        Some(self.administered.swap_remove(place).1)
+    }
+
+    /// An operator asks; the answer is among those that operators were told, later.
+    pub(crate) fn ask_as_operator(&mut self, request: AdminRequest) -> AdminTicket {
+        self.administrations += 1;
+        let ticket = AdminTicket(self.administrations);
+        self.engine.administer(self.now, ticket, request);
+        ticket
     }
 
     /// An operator asks for what takes time; the answer is [taken](Self::answer) later.

@@ -65,6 +65,8 @@ pub struct Driver<D: Disk = MemoryDisk> {
     /// The store has lost track of its disk: nothing more is done.
     pub failure: Option<StoreFailure>,
     checker: Checker,
+    /// How often operators have asked.
+    administrations: usize,
     /// What operators were told.
     pub(crate) administered: Vec<(AdminTicket, AdminAnswer)>,
 }
@@ -100,6 +102,7 @@ impl<D: Disk> Driver<D> {
             reports: Vec::new(),
             failure: None,
             checker: cheap_checker(),
+            administrations: 0,
             administered: Vec::new(),
         }
     }

@@ -25,7 +25,7 @@ impl<D: Disk> Driver<D> {
         self.peers[key.0].tls.as_deref_mut()
     }
 
-    pub(super) fn is_shaking_hands(&self, key: PeerKey) -> bool {
+    pub(crate) fn is_shaking_hands(&self, key: PeerKey) -> bool {
         self.peers[key.0].tls.as_ref().is_some_and(|tls| tls.is_shaking_hands())
     }
 

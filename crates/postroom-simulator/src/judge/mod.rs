@@ -20,7 +20,7 @@ use crate::texts::{Answer, Place, TextId, Written, mark};
 
 pub(crate) use blocks::{BlockId, Blocks};
 pub(crate) use lives::Lives;
-pub(crate) use locks::{Excuses, Locks, Login};
+pub(crate) use locks::{Change, ChangeId, Excuses, Locks, Login};
 pub(crate) use mailboxes::Mailboxes;
 pub(crate) use peers::{Group, Peers, groups};
 pub(crate) use posts::{Observer, Posts};
@@ -46,8 +46,6 @@ pub(crate) struct Judge {
     pub(crate) peers: Peers,
     pub(crate) locks: Locks,
     pub(crate) blocks: Blocks,
-    /// Accounts that have a password from the beginning.
-    pub(crate) prepared: Vec<&'static str>,
     /// Texts that have reached a client's machine, or on im were answered by 302.
     pub(crate) arrived: BTreeSet<TextId>,
     /// The store carries out every call, sooner or later.
@@ -118,9 +116,9 @@ impl Judge {
         let written = &self.texts[id.0];
         match written.place {
             Place::Mailbox(recipient) => {
-                self.locks.written_to(recipient, written.begun, at);
+                self.locks.written_to(recipient, id, written.begun, at);
                 self.mailboxes.check_capacity(&self.texts, recipient);
-                self.mailboxes.check_accounts(&self.texts, &self.prepared);
+                self.mailboxes.check_accounts(&self.texts, &self.locks.locked());
             }
             Place::Channels(_) => {}
             Place::Live(recipient) => {

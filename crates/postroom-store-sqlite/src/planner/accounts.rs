@@ -33,7 +33,11 @@ impl Planner<'_> {
         let before = known.and_then(|id| self.index.account(id).standing());
         match self.known_or_registered(known, name, 1) {
             Ok((account, _)) => {
-                self.give_password(account, password);
+                if of == PasswordOf::Known && faulty(Fault::SetPasswordNotStored) {
+                    self.index.set_password(account, Some(password.clone()));
+                } else {
+                    self.give_password(account, password);
+                }
                 Outcome::PasswordSet { name: self.index.account(account).name.clone(), before }
             }
             Err(refusal) => refusal,
@@ -65,7 +69,7 @@ impl Planner<'_> {
             return Outcome::NoSuchAccount;
         };
         let had_password = self.take_password(account);
-        if had_password {
+        if had_password && !faulty(Fault::PasswordRemovalNotStored) {
             self.operations.push(Operation::RemovePassword { account });
         }
         Outcome::PasswordRemoved { name: self.index.account(account).name.clone(), had_password }

@@ -38,7 +38,7 @@ impl Books {
     ) -> Outcome {
         let known = self.find(name);
         match (known, of) {
-            (Some(id), PasswordOf::New) => {
+            (Some(id), PasswordOf::New) if !faulty(Fault::AddedTwice) => {
                 return Outcome::AccountExists { name: self.name(id).clone() };
             }
             (None, PasswordOf::Known) => return Outcome::NoSuchAccount,

@@ -1,0 +1,119 @@
+//! What an operator does, who asks and tells the running server something at any moment, while
+//! clients act and everything fails.
+//!
+//! It is one more actor of a simulation. What it does is in a file each; what it learns goes
+//! to the judges, which know it from then on. Seeds without an operator keep the judges that
+//! know what clients do alone at their full strength.
+
+mod block;
+mod kick;
+mod lock;
+
+use postroom_engine::{
+    AboutAccounts, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest, AdminAnswer,
+    AdminRequest,
+};
+use postroom_model::Name;
+
+use crate::operator::{Asked, What};
+use crate::world::{Event, Phase, TroubledDisk, World};
+
+impl<D: TroubledDisk> World<D> {
+    /// The operator does something, and plans what it does next.
+    pub(crate) fn operate(&mut self) {
+        let habits = &mut self.operator.habits;
+        if self.phase != Phase::Storm || habits.acts == 0 {
+            return;
+        }
+        habits.acts -= 1;
+        let most = habits.wait_micros;
+        let wait = self.operator.random.micros(most);
+        self.plan(wait, Event::Operate);
+        if !self.driver.engine.is_running() {
+            return;
+        }
+        match self.operator.random.below(10) {
+            0..3 => self.kick(),
+            3..8 => self.change_lock(),
+            _ => self.block(),
+        }
+        self.is_woken = true;
+    }
+
+    /// Asks something that has an answer later.
+    fn ask(&mut self, begun: u64, request: AdminRequest, what: What) {
+        self.note(|| format!("the operator asks {begun}: {request:?}"));
+        let ticket = self.driver.ask_as_operator(request);
+        self.operator.asked.push(Asked { ticket, begun, what });
+    }
+
+    /// Asks something about an account.
+    fn ask_about(&mut self, begun: u64, name: &str, command: AccountCommand, what: What) {
+        let name = Name::new(name).expect("a name");
+        self.ask(begun, AdminRequest::Account(AccountRequest { name, command }), what);
+    }
+
+    /// Takes what the operator was told.
+    pub(crate) fn take_administered(&mut self) {
+        for (ticket, answer) in std::mem::take(&mut self.driver.administered) {
+            let asked = &mut self.operator.asked;
+            let place = asked.iter().position(|asked| asked.ticket == ticket);
+            let place = place.unwrap_or_else(|| panic!("{answer:?} answers nothing"));
+            let Asked { begun, what, .. } = asked.swap_remove(place);
+            self.note(|| format!("the operator, who asked {begun}, is told {answer:?}"));
+            let AdminAnswer::Accounts(about) = answer else {
+                panic!("{answer:?} answers {what:?}");
+            };
+            match about {
+                AboutAccounts::Account(answer) => self.account_done(what, begun, answer),
+                AboutAccounts::Unavailable => self.not_done(what),
+                AboutAccounts::Unknown => self.may_be_done(what),
+                AboutAccounts::Accounts { .. } => panic!("{what:?} is answered by a list"),
+            }
+        }
+    }
+
+    /// The process has ended: nothing more is answered.
+    pub(crate) fn operator_is_cut_off(&mut self) {
+        for Asked { what, .. } in std::mem::take(&mut self.operator.asked) {
+            self.may_be_done(what);
+        }
+    }
+
+    fn account_done(
+        &mut self,
+        what: What,
+        begun: u64,
+        answer: Result<AccountAnswer, AccountRefusal>,
+    ) {
+        match (what, answer) {
+            (_, Err(AccountRefusal::DiskFull)) => {
+                let is_told = self.scenario.store.full > 0;
+                assert!(is_told, "the operator is told that the disk is full");
+                self.not_done(what);
+            }
+            (What::Lock(name, id, change), answer) => {
+                self.lock_changed(name, (id, change), begun, &answer);
+            }
+            (What::Block(name, id), answer) => self.blocked(name, id, begun, answer),
+        }
+    }
+
+    /// It was not carried out.
+    fn not_done(&mut self, what: What) {
+        match what {
+            What::Lock(name, id, _) => self.judge.locks.operator_is_not_done(name, id),
+            What::Block(_, id) => self.judge.blocks.is_refused(id),
+        }
+    }
+
+    /// It was carried out, or never is.
+    fn may_be_done(&mut self, what: What) {
+        let at = self.judge.tick();
+        match what {
+            What::Lock(name, id, _) => self.judge.locks.operator_may_be_done(name, id, at),
+            // A block that may be carried out is one that may be.
+            What::Block(..) => {}
+        }
+    }
+}
