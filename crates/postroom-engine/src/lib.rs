@@ -256,6 +256,9 @@ impl<S: Store> Engine<S> {
     /// Replaces what clients of a listener may do, for sessions that begin from now on, and
     /// whether they are dialled back.
     pub fn set_access(&mut self, listener: ListenerKey, access: Access, dials_back: bool) {
+        if faulty(Fault::AccessKept) {
+            return;
+        }
         let options = &mut self.listeners.get_mut(listener).options;
         (options.access, options.dials_back) = (access, dials_back);
     }

@@ -195,6 +195,10 @@ faults! {
     SetPasswordNotStored, "set-password-not-stored", "a password set by an operator survives a restart";
     /// The removal of a password is not written to the disk.
     PasswordRemovalNotStored, "password-removal-not-stored", "a password removed by an operator does not come back";
+    /// The limits of the store stay when the settings are read again.
+    LimitsKept, "limits-kept", "limits apply once the settings are read again";
+    /// What clients may do stays when the settings are read again.
+    AccessKept, "access-kept", "who may log in is as the settings say that were read last";
     /// A session may say as much as it likes.
     RateIgnored, "rate-ignored", "a session posts at a limited rate";
 }

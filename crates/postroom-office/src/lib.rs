@@ -150,7 +150,9 @@ impl<S: Store> Office<S> {
     pub fn set_limits(&mut self, logins: LoginLimits, creation: CreationLimits, store: Limits) {
         self.checks.set_limits(logins);
         self.creations.set_limits(creation);
-        self.store.set_limits(store);
+        if !faulty(Fault::LimitsKept) {
+            self.store.set_limits(store);
+        }
     }
 
     /// Tells the time, on which depends how much peers may create, and the time of day, at

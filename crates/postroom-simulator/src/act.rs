@@ -53,6 +53,7 @@ impl<D: TroubledDisk> World<D> {
             return;
         };
         let client = &mut self.clients[number];
+        client.person.access = self.scenario.rules.access[client.person.speaks as usize];
         let mut link = Link::new(number, visit, false, self.driver.now);
         link.opened = self.turns;
         if client.random.chance(self.scenario.tls) {
@@ -281,7 +282,7 @@ impl<D: TroubledDisk> World<D> {
         let is_in_time = self.scenario.process.sleeps == 0 && self.scenario.network.silences == 0;
         // A request on the board that is not complete counts as a connection before its
         // login, which may be evicted.
-        let rates = self.scenario.settings.rates != postroom_engine::RateLimits::default();
+        let rates = self.scenario.limits_rates();
         let link = self.links.get(&talk.front);
         let turns = link.and_then(|link| Some((link.arrived?, link.ended?)));
         let has_arrived = turns.is_some_and(|(arrived, ended)| arrived + 2 <= ended);
@@ -289,7 +290,7 @@ impl<D: TroubledDisk> World<D> {
         let may_refuse = |at| self.judge.locks.may_refuse(talk.login(), at);
         let logs_in = login.is_some_and(|login| !may_refuse(login.at));
         let may_be_evicted = match talk.speaks() {
-            Speaks::Board => self.scenario.settings.connections_max < 100,
+            Speaks::Board => self.scenario.limits_connections(),
             // A login that has arrived is answered, unless the rates of its network delay it, or
             // it may be refused.
             _ if rates || self.scenario.limits_accounts() => !talk.is_in,
@@ -300,7 +301,7 @@ impl<D: TroubledDisk> World<D> {
             || !is_in_time
             || may_be_evicted
             // Pushes that wait until a client is connected back count, too.
-            || self.scenario.settings.output_bytes_in_all < 64 << 10
+            || self.scenario.rules.settings.output_bytes_in_all < 64 << 10
             || talk.is_at_fault
             || talk.is_sent_away;
         let waits = talk.asked.iter().any(|asked| asked.what != What::Posts);

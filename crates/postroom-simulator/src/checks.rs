@@ -24,19 +24,20 @@ impl<D: TroubledDisk> World<D> {
 
     /// Limits of the engine that can be seen from outside.
     fn check_limits(&mut self) {
-        let settings = &self.scenario.settings;
         let connections = self.driver.engine.connections();
         let backs = self.links.values().filter(|link| link.is_back).count() + self.dials.len();
-        assert!(
-            connections <= settings.connections_max + backs,
-            "{connections} connections of {}",
-            settings.connections_max
-        );
+        let all_rules = self.scenario.all_rules.iter();
+        let most = all_rules.map(|rules| rules.settings.connections_max).max().unwrap_or(0);
+        assert!(connections <= most + backs, "{connections} connections of {most}");
+        // Where the limit is lower than it was, nobody comes in addition to those who stay.
+        let most = self.scenario.rules.settings.connections_max.max(self.fronts);
+        self.fronts = self.driver.live().filter(|peer| self.driver.front(*peer).is_none()).count();
+        assert!(self.fronts <= most, "{} clients are connected, of {most}", self.fronts);
     }
 
     /// The bytes that wait are no more than may wait.
     fn check_waiting(&mut self) {
-        let settings = &self.scenario.settings;
+        let settings = &self.scenario.rules.settings;
         let most = settings.session.output_bytes_max + ANSWER_BYTES_MAX;
         let mut before = std::mem::take(&mut self.waited);
         let mut in_all = 0;
@@ -65,7 +66,11 @@ impl<D: TroubledDisk> World<D> {
         // One that has just come is looked at in the next turn, and ended after it.
         let waits = |link: &&Link| !link.has_end && !link.is_dead && link.opened + 2 < turns;
         let waiting = self.links.values().filter(is_mute).filter(waits).count();
-        let most = (self.scenario.settings.connections_max / 4).max(1);
+        // After a change of the settings they are ended within a turn or two.
+        if self.rules_since.is_some_and(|since| turns < since + 4) {
+            return;
+        }
+        let most = (self.scenario.rules.settings.connections_max / 4).max(1);
         assert!(waiting <= most, "{waiting} connections wait for their login, of {most}");
     }
 
@@ -73,7 +78,7 @@ impl<D: TroubledDisk> World<D> {
     /// a commit is under way.
     fn check_prompt(&self) {
         let is_idle = !self.is_woken && !self.driver.engine.has_work();
-        let rates = self.scenario.settings.rates != postroom_engine::RateLimits::default();
+        let rates = self.scenario.limits_rates();
         if !is_idle || rates || !self.scenario.store.is_prompt() || self.is_stopping {
             return;
         }
@@ -123,7 +128,7 @@ impl<D: TroubledDisk> World<D> {
                 };
                 what.is_live() && !own_waits || !may_wait
             };
-            let rates = self.scenario.settings.rates != postroom_engine::RateLimits::default();
+            let rates = self.scenario.limits_rates();
             if is_quiet
                 && !rates
                 && talk.outbox.is_empty()

@@ -24,6 +24,9 @@ const PAGE_RECORDS: usize = 150;
 /// How long it takes until nobody waits any more: deadlines of seconds follow each other,
 /// and rates keep clients waiting for a minute.
 const CALM: Duration = Duration::from_mins(20);
+/// How long it takes until everything is answered: a client may have said hundreds of lines
+/// with a wrong password, each of which waits for a while.
+const ANSWERED: Duration = Duration::from_hours(10);
 
 /// The passwords of the accounts that have one.
 type Keys = BTreeMap<&'static str, Secret>;
@@ -31,7 +34,8 @@ type Keys = BTreeMap<&'static str, Secret>;
 impl<D: TroubledDisk> World<D> {
     /// The whole simulation.
     pub(crate) fn run(&mut self) {
-        let Scenario { network, store, process, limits, .. } = &self.scenario;
+        let Scenario { network, store, process, rules, .. } = &self.scenario;
+        let limits = rules.limits;
         let decided = format!("{network:?}\n{store:?}\n{process:?}\n{limits:?}");
         self.note(|| decided);
         self.storm();
@@ -86,7 +90,7 @@ impl<D: TroubledDisk> World<D> {
             self.flush(client);
             self.plan(Duration::ZERO, Event::Act(client));
         }
-        self.go_on_until(CALM, "everything is answered", Self::is_quiet);
+        self.go_on_until(ANSWERED, "everything is answered", Self::is_quiet);
         self.settled();
     }
 
@@ -217,10 +221,10 @@ impl<D: TroubledDisk> World<D> {
             let rest = self.read_mailbox(account, &keys);
             self.judge.mailboxes.check_rest(&self.judge.texts, account, &rest);
         }
-        let may_evict = self.scenario.limits.channels_max < 10;
+        let may_evict = self.scenario.rules.limits.channels_max < 10;
         for channel in HASHTAGS.into_iter().filter(|_| !may_evict) {
             let kept = self.read_channel(channel);
-            let most = self.scenario.limits.channel_posts as usize;
+            let most = self.scenario.rules.limits.channel_posts as usize;
             self.judge.posts.check_timeline(&self.judge.texts, channel, kept, most);
         }
         self.judge.posts.check(&self.judge.texts);
@@ -304,7 +308,7 @@ impl<D: TroubledDisk> World<D> {
     /// may refuse a file that is no store any more.
     fn take_stock_of_the_damaged(&mut self, keys: &Keys) {
         self.tally.flips += 1;
-        let Some(store) = self.driver.disk.open_damaged(self.scenario.limits) else {
+        let Some(store) = self.driver.disk.open_damaged(self.scenario.rules.limits) else {
             self.tally.refused += 1;
             return;
         };

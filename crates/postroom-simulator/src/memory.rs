@@ -9,7 +9,7 @@ use crate::world::TroubledDisk;
 
 impl TroubledDisk for MemoryDisk {
     fn prepare(&mut self, scenario: &Scenario) {
-        register_all(&mut Self::open(self, scenario.limits), scenario.accounts());
+        register_all(&mut Self::open(self, scenario.rules.limits), scenario.accounts());
     }
 
     fn trouble(&mut self, troubles: StoreTroubles, mut random: Random) {

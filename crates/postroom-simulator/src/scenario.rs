@@ -17,13 +17,22 @@ use crate::random::Random;
 /// The address from which it is looked at what is left in the end. It has no limit.
 pub(crate) const OPERATOR: [u8; 4] = [127, 0, 0, 9];
 
-/// Everything that is decided before the clients begin.
+/// What the operator has written into the settings.
 #[derive(Clone, Debug)]
-pub(crate) struct Scenario {
+pub(crate) struct Rules {
     pub(crate) settings: EngineSettings,
     pub(crate) limits: Limits,
     /// What the listener of each protocol lets its clients do.
     pub(crate) access: [Access; Speaks::ALL.len()],
+}
+
+/// Everything that is decided before the clients begin.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    /// Those in force.
+    pub(crate) rules: Rules,
+    /// Those that may come into force, with the first ones.
+    pub(crate) all_rules: Vec<Rules>,
     /// What [`OPEN`] accounts have at first.
     pub(crate) first: Lock,
     pub(crate) people: Vec<Person>,
@@ -126,7 +135,18 @@ impl Scenario {
     /// Whether a new account may be refused.
     pub(crate) fn limits_accounts(&self) -> bool {
         let creation = CreationLimits::default();
-        self.limits.accounts_max < 12 || self.settings.creation != creation
+        let Rules { settings, limits, .. } = &self.rules;
+        limits.accounts_max < 12 || settings.creation != creation
+    }
+
+    /// Whether clients may have to wait before they say something or log in.
+    pub(crate) fn limits_rates(&self) -> bool {
+        self.all_rules.iter().any(|rules| rules.settings.rates != RateLimits::default())
+    }
+
+    /// Whether there may be too many connections.
+    pub(crate) fn limits_connections(&self) -> bool {
+        self.all_rules.iter().any(|rules| rules.settings.connections_max < 100)
     }
 
     /// What a seed decides.
@@ -137,10 +157,10 @@ impl Scenario {
         // While a machine sleeps, the pause within a line that arrives in pieces may end it.
         let mut network = network(random);
         network.splits = if process.sleeps > 0 { 0 } else { network.splits };
+        let access = [Access::OPEN; Speaks::ALL.len()];
         let mut scenario = Self {
-            settings: settings(random),
-            limits: limits(random),
-            access: [Access::OPEN; Speaks::ALL.len()],
+            rules: Rules { settings: settings(random), limits: limits(random), access },
+            all_rules: Vec::new(),
             first: Lock::Absent,
             people: (0..people).map(|_| Person::new(random)).collect(),
             tls: Random::new(seed, 7).pick(&[0, 0, 500, 1_000]),
@@ -152,7 +172,32 @@ impl Scenario {
         };
         scenario.limit_peers(&mut Random::new(seed, 5));
         scenario.limit_access(&mut Random::new(seed, 6));
+        scenario.all_rules = vec![scenario.rules.clone()];
+        if scenario.operator.acts > 0 {
+            scenario.vary_rules(&mut Random::new(seed, 10));
+        }
         scenario
+    }
+
+    /// Decides between which settings the operator changes while the server runs.
+    fn vary_rules(&mut self, random: &mut Random) {
+        for _ in 0..random.pick(&[0, 0, 1, 2]) {
+            let mut rules = self.rules.clone();
+            rules.limits.mailbox_capacity = random.pick(&[2, 3, 8, 100]);
+            let settings = &mut rules.settings;
+            settings.connections_max = random.pick(&[6, 20, 100]);
+            if random.chance(300) {
+                settings.rates = rates(random, settings.rates.loopback);
+            }
+            if random.chance(300) {
+                settings.peers.connections = random.pick(&[1, 2, 5]);
+                settings.peers.new_per_minute = random.pick(&[5, 100, 6_000]);
+            }
+            if random.chance(300) {
+                rules.access = rules.access.map(|_| access(random));
+            }
+            self.all_rules.push(rules);
+        }
     }
 
     /// Decides what listeners let their clients do, who has a password, and who comes with
@@ -161,16 +206,18 @@ impl Scenario {
         if random.chance(500) {
             let of_all = access(random);
             let differ = random.chance(400);
-            self.access = self.access.map(|_| if differ { access(random) } else { of_all });
+            self.rules.access =
+                self.rules.access.map(|_| if differ { access(random) } else { of_all });
         }
-        if self.access.into_iter().any(|access| !access.registers_without_password()) {
+        if self.rules.access.into_iter().any(|access| !access.registers_without_password()) {
             self.first = random.pick(&[Lock::Open, Lock::Password(FIRST)]);
             let accounts = self.accounts().filter(|(_, lock)| *lock != Lock::Absent).count();
             let accounts = u32::try_from(accounts).unwrap_or(u32::MAX);
-            self.limits.accounts_max = self.limits.accounts_max.max(accounts);
+            let limits = &mut self.rules.limits;
+            limits.accounts_max = limits.accounts_max.max(accounts);
         }
         if random.chance(150) {
-            self.settings.logins.checks_max = random.pick(&[1, 2]);
+            self.rules.settings.logins.checks_max = random.pick(&[1, 2]);
         }
         // Several clients of one account that change its password at once.
         let are_restless = random.chance(100);
@@ -180,13 +227,13 @@ impl Scenario {
             } else if person.speaks != Speaks::Im && random.chance(150) {
                 person.name = random.pick(&NEW);
             }
-            person.access = self.access[person.speaks as usize];
+            person.access = self.rules.access[person.speaks as usize];
         }
     }
 
     /// Whether a check of a password may be refused.
     pub(crate) fn limits_checks(&self) -> bool {
-        self.settings.logins != LoginLimits::default()
+        self.rules.settings.logins != LoginLimits::default()
     }
 
     /// All accounts, and what each is locked with at first.
@@ -200,7 +247,7 @@ impl Scenario {
 
     /// Decides what an address may have, and who comes by IPv6.
     fn limit_peers(&mut self, random: &mut Random) {
-        let peers = &mut self.settings.peers;
+        let peers = &mut self.rules.settings.peers;
         peers.trusted = vec![IpAddr::from(OPERATOR).into()];
         if random.chance(300) {
             peers.connections = random.pick(&[1, 2, 5]);
@@ -239,15 +286,25 @@ fn settings(random: &mut Random) -> EngineSettings {
         settings.creation.accounts = CreationRates { per_hour: 2, per_hour_local: 2 };
     }
     if random.chance(300) {
-        settings.rates = RateLimits {
-            words: Rate { per_second: 5, burst: 3 },
-            words_of_network: Rate { per_second: 10, burst: 8 },
-            logins: Rate { per_second: 1, burst: 2 },
-            logins_of_network: Rate { per_second: 5, burst: 6 },
-            loopback: random.chance(500),
-        };
+        let loopback = random.chance(500);
+        settings.rates = low_rates(loopback);
     }
     settings
+}
+
+fn rates(random: &mut Random, loopback: bool) -> RateLimits {
+    let low = low_rates(loopback);
+    if random.chance(500) { low } else { RateLimits { loopback, ..RateLimits::default() } }
+}
+
+fn low_rates(loopback: bool) -> RateLimits {
+    RateLimits {
+        words: Rate { per_second: 5, burst: 3 },
+        words_of_network: Rate { per_second: 10, burst: 8 },
+        logins: Rate { per_second: 1, burst: 2 },
+        logins_of_network: Rate { per_second: 5, burst: 6 },
+        loopback,
+    }
 }
 
 fn habits(random: &mut Random) -> Habits {

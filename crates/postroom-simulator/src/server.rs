@@ -15,7 +15,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 impl<D: TroubledDisk> World<D> {
     /// Opens the listeners of a process that starts.
     pub(crate) fn add_listeners(&mut self) {
-        let listeners = Speaks::ALL.into_iter().zip(self.scenario.access);
+        let listeners = Speaks::ALL.into_iter().zip(self.scenario.rules.access);
         let add = |(speaks, access): (Speaks, _)| {
             let options = ListenerOptions { access, ..ListenerOptions::default() };
             self.driver.add_listener(speaks.name(), options)

@@ -85,7 +85,7 @@ fn run_on<D: TroubledDisk>(
     if let Some(actions) = cut.actions {
         scenario.actions = scenario.actions.min(actions);
     }
-    scenario.settings.logs_requests |= is_traced;
+    scenario.rules.settings.logs_requests |= is_traced;
     let actions = scenario.actions;
     let mut world = World::new(case.seed, scenario, disk, is_traced);
     world.leave_out(&cut.without);

@@ -92,7 +92,7 @@ impl Disk for SqliteDisk {
 
 impl TroubledDisk for SqliteDisk {
     fn prepare(&mut self, scenario: &Scenario) {
-        register_all(&mut self.open(scenario.limits), scenario.accounts());
+        register_all(&mut self.open(scenario.rules.limits), scenario.accounts());
     }
 
     fn trouble(&mut self, troubles: StoreTroubles, random: Random) {

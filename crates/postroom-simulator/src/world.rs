@@ -129,6 +129,10 @@ pub(crate) struct World<D: Disk> {
     pub(crate) is_woken: bool,
     pub(crate) is_full: bool,
     pub(crate) turns: usize,
+    /// Connections that clients had opened at the end of the last turn.
+    pub(crate) fronts: usize,
+    /// The turn in which an operator has changed the settings last.
+    pub(crate) rules_since: Option<usize>,
     /// Bytes that waited for each connection at the end of the last turn.
     pub(crate) waited: BTreeMap<PeerKey, usize>,
     /// When the wall clock was set, by so many milliseconds.
@@ -143,7 +147,7 @@ impl<D: TroubledDisk> World<D> {
     /// The beginning of a simulation.
     pub(crate) fn new(seed: u64, scenario: Scenario, mut disk: D, is_traced: bool) -> Self {
         disk.prepare(&scenario);
-        let mut driver = Driver::on(disk, scenario.settings.clone(), scenario.limits);
+        let mut driver = Driver::on(disk, scenario.rules.settings.clone(), scenario.rules.limits);
         driver.held_dials = Some(Vec::new());
         driver.disk.trouble(scenario.store, Random::new(seed, 1));
         let people = scenario.people.iter().cloned().enumerate();
@@ -156,9 +160,8 @@ impl<D: TroubledDisk> World<D> {
             })
             .collect();
         let mut judge = Judge::default();
-        judge.mailboxes.set_limits(scenario.limits, scenario.store);
-        judge.usage.set_limits(&scenario.settings);
-        judge.peers.set_limits(&scenario.settings.peers);
+        judge.mailboxes.set_store(scenario.store);
+        judge.set_rules(&scenario.rules, 0, Duration::ZERO);
         judge.presences.set_certain(scenario.store);
         let may_evict = scenario.limits_accounts();
         let may_be_busy = scenario.limits_checks();
@@ -189,6 +192,8 @@ impl<D: TroubledDisk> World<D> {
             is_woken: false,
             is_full: false,
             turns: 0,
+            fronts: 0,
+            rules_since: None,
             waited: BTreeMap::new(),
             wall_offset: 1_700_000_000_000,
             began: now,

@@ -8,6 +8,7 @@
 mod block;
 mod kick;
 mod lock;
+mod settings;
 
 use postroom_engine::{
     AboutAccounts, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest, AdminAnswer,
@@ -33,9 +34,10 @@ impl<D: TroubledDisk> World<D> {
             return;
         }
         match self.operator.random.below(10) {
-            0..3 => self.kick(),
-            3..8 => self.change_lock(),
-            _ => self.block(),
+            0..2 => self.kick(),
+            2..6 => self.change_lock(),
+            6..8 => self.block(),
+            _ => self.read_settings_again(),
         }
         self.is_woken = true;
     }

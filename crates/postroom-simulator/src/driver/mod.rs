@@ -130,6 +130,12 @@ impl<D: Disk> Driver<D> {
         self.engine = Running::new(Engine::new(self.now, self.settings.clone(), store));
     }
 
+    /// The engine reads its settings again, as does every process that starts from now on.
+    pub(crate) fn set_settings(&mut self, settings: EngineSettings, limits: Limits) {
+        self.engine.set_settings(settings.clone(), limits, String::new());
+        (self.settings, self.limits) = (settings, limits);
+    }
+
     /// The limits of the store.
     #[must_use]
     pub fn limits(&self) -> Limits {

@@ -133,7 +133,7 @@ impl Judge {
         asked: u64,
         capacity: Option<u32>,
     ) {
-        self.mailboxes.check_told_capacity(recipient, capacity);
+        self.mailboxes.check_told_capacity(recipient, capacity, asked);
         // A blocked sender is told the same.
         if !self.blocks.may_be(recipient, self.texts[id.0].author, asked) {
             self.mailboxes.check_full(&self.texts, id, recipient, asked);

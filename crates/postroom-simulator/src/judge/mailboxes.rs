@@ -38,13 +38,19 @@ pub(crate) struct Mailboxes {
     of: BTreeMap<&'static str, BTreeMap<TextId, State>>,
     /// Connections that the server has ended, which their clients may not know.
     closed: BTreeSet<Visit>,
-    limits: Option<Limits>,
+    /// The limits that were in force, and since when.
+    limits: Vec<(u64, Limits)>,
     /// The store may refuse what it is asked for.
     may_refuse: bool,
     /// The store may not read what it is asked for.
     may_not_read: bool,
     /// The clients that each account has had.
     visits: BTreeMap<&'static str, Vec<Visit>>,
+}
+
+/// The highest of some limits.
+fn most(limits: impl Iterator<Item = Limits>, of: impl Fn(Limits) -> u32) -> usize {
+    limits.map(of).max().unwrap_or(0) as usize
 }
 
 /// How many messages may be in a mailbox.
@@ -55,8 +61,20 @@ struct Bounds {
 }
 
 impl Mailboxes {
-    pub(crate) fn set_limits(&mut self, limits: Limits, store: StoreTroubles) {
-        self.limits = Some(limits);
+    /// From this moment on these are the limits.
+    pub(super) fn set_limits(&mut self, limits: Limits, at: u64) {
+        self.limits.push((at, limits));
+    }
+
+    /// The limits that were in force at some moment since this one.
+    fn limits(&self, since: u64) -> impl Iterator<Item = Limits> {
+        let until = self.limits.iter().skip(1).map(|(at, _)| *at).chain([u64::MAX]);
+        let in_force = self.limits.iter().zip(until).filter(move |(_, until)| *until >= since);
+        in_force.map(|((_, limits), _)| *limits)
+    }
+
+    /// How the store is.
+    pub(crate) fn set_store(&mut self, store: StoreTroubles) {
         (self.may_refuse, self.may_not_read) = (!store.is_sound(), !store.always_reads());
     }
 
@@ -184,33 +202,52 @@ impl Mailboxes {
         assert!((least..=most).contains(&count), "{account} has {count}, not {least} to {most}");
     }
 
-    /// A mailbox never holds more than its capacity.
-    pub(super) fn check_capacity(&self, texts: &[Written], account: &str) {
-        let Some(limits) = self.limits else {
-            return;
+    /// A mailbox never holds more than its capacity, and takes no message more while it does
+    /// since its capacity was lowered.
+    pub(super) fn check_capacity(&self, texts: &[Written], id: TextId, account: &str) {
+        let certain = self.certain(texts, account);
+        let capacity = most(self.limits(0), |limits| limits.mailbox_capacity);
+        let count = certain.len();
+        assert!(count <= capacity, "{account} has {count} messages of {capacity}");
+        for author in certain.iter().map(|id| texts[id.0].author) {
+            self.check_share(texts, account, author, (&certain, 0));
+        }
+        // Those that were there when this one was stored.
+        let Written { begun, author, .. } = texts[id.0];
+        let is_before = |other: &TextId| {
+            *other == id || texts[other.0].acknowledged_at().is_some_and(|at| at < begun)
         };
-        let mut of_authors: BTreeMap<&str, u32> = BTreeMap::new();
-        for id in self.certain(texts, account) {
-            *of_authors.entry(texts[id.0].author).or_default() += 1;
+        let before: Vec<TextId> = certain.into_iter().filter(is_before).collect();
+        if before.contains(&id) {
+            let capacity = most(self.limits(begun), |limits| limits.mailbox_capacity);
+            let count = before.len();
+            assert!(count <= capacity, "{account} has {count} messages of {capacity}");
+            self.check_share(texts, account, author, (&before, begun));
         }
-        let (certain, capacity) = (of_authors.values().sum::<u32>(), limits.mailbox_capacity);
-        assert!(certain <= capacity, "{account} has {certain} messages of {capacity}");
-        let share = limits.mailbox_share().unwrap_or(capacity);
-        for (author, count) in of_authors {
-            assert!(count <= share, "{account} has {count} messages of {author}, not {share}");
-        }
+    }
+
+    /// Among these messages are no more of a sender than its share was since a moment.
+    fn check_share(
+        &self,
+        texts: &[Written],
+        account: &str,
+        author: &str,
+        (messages, since): (&[TextId], u64),
+    ) {
+        let share = most(self.limits(since), |limits| {
+            limits.mailbox_share().unwrap_or(limits.mailbox_capacity)
+        });
+        let count = messages.iter().filter(|id| texts[id.0].author == author).count();
+        assert!(count <= share, "{account} has {count} messages of {author}, not {share}");
     }
 
     /// There are no more accounts than there may be, as far as unread messages show it.
     /// `others` are there without a message.
     pub(super) fn check_accounts(&self, texts: &[Written], others: &[&str]) {
-        let Some(limits) = self.limits else {
-            return;
-        };
         let has_mail = |account: &&&str| !self.certain(texts, account).is_empty();
         let with_mail = self.of.keys().filter(has_mail).filter(|name| !others.contains(name));
         let accounts = with_mail.count() + others.len();
-        let most = limits.accounts_max as usize;
+        let most = self.limits(0).map(|limits| limits.accounts_max as usize).max().unwrap_or(0);
         assert!(accounts <= most, "there are {accounts} accounts of {most}");
     }
 
@@ -235,26 +272,25 @@ impl Mailboxes {
         assert!(untold.is_empty(), "{account} is not pushed {untold:?}");
     }
 
-    /// Somebody is told that a mailbox is full with so many messages.
-    pub(crate) fn check_told_capacity(&self, account: &str, told: Option<u32>) {
-        let capacity = self.limits.map(|limits| limits.mailbox_capacity);
-        assert_eq!(told, capacity, "the mailbox of {account} is said to be full");
+    /// Somebody who asked at this moment is told that a mailbox is full with so many messages.
+    pub(crate) fn check_told_capacity(&self, account: &str, told: Option<u32>, asked: u64) {
+        let is_right = self.limits(asked).any(|limits| told == Some(limits.mailbox_capacity));
+        assert!(is_right, "the mailbox of {account} is said to be full with {told:?}");
     }
 
     /// A message that was asked for at this moment is refused since the mailbox is full.
     pub(crate) fn check_full(&self, texts: &[Written], id: TextId, account: &str, asked: u64) {
-        let Some(limits) = self.limits else {
-            return;
-        };
         let author = texts[id.0].author;
         let others = |written: &Written| written.begun != texts[id.0].begun;
         let all = self.bounds(texts, account, asked, others);
         let own = self
             .bounds(texts, account, asked, |written| others(written) && written.author == author);
-        let is_full = all.most >= limits.mailbox_capacity;
-        let is_share_used = limits.mailbox_share().is_some_and(|share| own.most >= share);
+        let is_met = |limits: Limits| {
+            let is_share_used = limits.mailbox_share().is_some_and(|share| own.most >= share);
+            all.most >= limits.mailbox_capacity || is_share_used
+        };
         assert!(
-            is_full || is_share_used,
+            self.limits(asked).any(is_met),
             "the mailbox of {account} is full for {author} with {all:?}, of {author} {own:?}"
         );
     }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use postroom_model::Safe;
 
 use crate::random::Random;
+use crate::scenario::Rules;
 use crate::texts::{Answer, Place, TextId, Written, mark};
 
 pub(crate) use blocks::{BlockId, Blocks};
@@ -57,6 +58,13 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
+    /// From this moment on this is in force.
+    pub(crate) fn set_rules(&mut self, rules: &Rules, at: u64, now: Duration) {
+        self.mailboxes.set_limits(rules.limits, at);
+        self.usage.set_limits(&rules.settings);
+        self.peers.set_limits(&rules.settings.peers, now);
+    }
+
     /// The next moment.
     pub(crate) fn tick(&mut self) -> u64 {
         self.clock += 1;
@@ -117,7 +125,7 @@ impl Judge {
         match written.place {
             Place::Mailbox(recipient) => {
                 self.locks.written_to(recipient, id, written.begun, at);
-                self.mailboxes.check_capacity(&self.texts, recipient);
+                self.mailboxes.check_capacity(&self.texts, id, recipient);
                 self.mailboxes.check_accounts(&self.texts, &self.locks.locked());
             }
             Place::Channels(_) => {}

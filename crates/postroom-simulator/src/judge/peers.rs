@@ -36,7 +36,17 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    pub(crate) fn set_limits(&mut self, limits: &PeerLimits) {
+    /// From now on these are the limits. Who had so much of their new connections left has as
+    /// much of the new ones.
+    pub(super) fn set_limits(&mut self, limits: &PeerLimits, now: Duration) {
+        let before = f64::from(self.limits.new_per_minute);
+        let after = f64::from(limits.new_per_minute);
+        let groups: Vec<Group> = self.left.keys().copied().collect();
+        for group in groups {
+            let times = if group.1 == 48 { SITE_NETWORKS } else { 1 };
+            let left = self.left(group, times, now) / before * after;
+            self.left.insert(group, (left, now));
+        }
         self.limits = limits.clone();
     }
 

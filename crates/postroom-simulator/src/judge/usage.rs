@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use postroom_engine::{CreationRates, EngineSettings, Rate};
+use postroom_engine::{CreationRates, EngineSettings, Rate, RateLimits};
 
 use super::Visit;
 
@@ -21,7 +21,8 @@ pub(crate) enum Act {
 /// What clients have done since the process started.
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
-    settings: Option<EngineSettings>,
+    /// Those that are in force, and were since the process started.
+    settings: Vec<EngineSettings>,
     started: Duration,
     visits: BTreeMap<Visit, (IpAddr, Duration)>,
     of_visits: BTreeMap<(Visit, Act), u32>,
@@ -30,12 +31,13 @@ pub(crate) struct Usage {
 
 impl Usage {
     pub(crate) fn set_limits(&mut self, settings: &EngineSettings) {
-        self.settings = Some(settings.clone());
+        self.settings.push(settings.clone());
     }
 
     /// A process starts, and knows nothing of what clients did before.
     pub(crate) fn started(&mut self, now: Duration) {
         self.started = now;
+        self.settings.drain(..self.settings.len().saturating_sub(1));
         self.visits.clear();
         self.of_visits.clear();
         self.of_addresses.clear();
@@ -57,25 +59,26 @@ impl Usage {
         let of_address = self.of_addresses.entry((address, act)).or_default();
         *of_address += 1;
         let of_address = *of_address;
-        let Some(settings) = &self.settings else {
-            return;
-        };
         let (alone, since) = (now.saturating_sub(connected), now.saturating_sub(self.started));
-        let rates = settings.rates;
-        let (own, network) = match act {
-            Act::Word => (rates.words, rates.words_of_network),
-            Act::Login => (rates.logins, rates.logins_of_network),
-            Act::Account => {
-                let most = created_most(settings.creation.accounts, address, since);
-                return assert!(of_address <= most, "{address} has created {of_address} of {most}");
-            }
-        };
-        if address.is_loopback() && !rates.loopback {
+        if act == Act::Account {
+            let settings = self.settings.iter();
+            let most = settings.map(|of| created_most(of.creation.accounts, address, since));
+            let most = most.max().unwrap_or(0);
+            return assert!(of_address <= most, "{address} has created {of_address} of {most}");
+        }
+        let rates = || self.settings.iter().map(|settings| settings.rates);
+        if address.is_loopback() && rates().any(|rates| !rates.loopback) {
             return;
         }
+        let of_act = |rates: RateLimits| match act {
+            Act::Login => (rates.logins, rates.logins_of_network),
+            Act::Word | Act::Account => (rates.words, rates.words_of_network),
+        };
         // Each of several sessions may take one where there is none left.
         let sessions = u32::try_from(self.visits.len()).unwrap_or(u32::MAX);
-        let (most, of_all) = (done_most(own, alone) + 1, done_most(network, since) + sessions);
+        let own = rates().map(|rates| done_most(of_act(rates).0, alone)).max().unwrap_or(0);
+        let network = rates().map(|rates| done_most(of_act(rates).1, since)).max().unwrap_or(0);
+        let (most, of_all) = (own + 1, network + sessions);
         assert!(of_visit <= most, "{visit:?} has done {of_visit} {act:?} in {alone:?}, not {most}");
         assert!(
             of_address <= of_all,
