@@ -133,7 +133,10 @@ impl<S: Store> Engine<S> {
 
     fn session_page(&self, from: usize) -> AdminAnswer {
         let (page, next) = self.sessions.page(from, SESSIONS_PAGE);
-        let sessions = page.map(|session| self.summary(session)).collect();
+        let is_listed = |session: &&Session| {
+            !faulty(Fault::SessionUnlisted) || !self.before_login.contains(session.key)
+        };
+        let sessions = page.filter(is_listed).map(|session| self.summary(session)).collect();
         AdminAnswer::Sessions { sessions, next }
     }
 

@@ -199,6 +199,24 @@ faults! {
     LimitsKept, "limits-kept", "limits apply once the settings are read again";
     /// What clients may do stays when the settings are read again.
     AccessKept, "access-kept", "who may log in is as the settings say that were read last";
+    /// A list of accounts counts one unread message less.
+    UnreadUnlisted, "unread-unlisted", "a list of accounts counts what is unread";
+    /// A list of sessions leaves out those before their login.
+    SessionUnlisted, "session-unlisted", "a list of sessions has them all";
+    /// An account stays that an operator deletes.
+    DeletionForgotten, "deletion-forgotten", "a deleted account is gone with its mailbox";
+    /// The mailbox of a deleted account is that of the next one of its name.
+    MailboxInherited, "mailbox-inherited", "nothing of a deleted mailbox comes back";
+    /// A deletion is not written to the disk.
+    DeletionNotStored, "deletion-not-stored", "a deleted account stays deleted";
+    /// The sessions of an account that is deleted or renamed go on.
+    ExpulsionForgotten, "expulsion-forgotten", "the sessions of a deleted or renamed account end";
+    /// Anyone may register a reserved name.
+    ReservedRegistered, "reserved-registered", "a reserved name is registered by nobody";
+    /// A renamed account has an empty mailbox.
+    RenameLosesMail, "rename-loses-mail", "a renamed account keeps its messages";
+    /// A rename is not written to the disk.
+    RenameNotStored, "rename-not-stored", "a renamed account keeps its name";
     /// A session may say as much as it likes.
     RateIgnored, "rate-ignored", "a session posts at a limited rate";
 }

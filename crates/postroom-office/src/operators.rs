@@ -1,6 +1,6 @@
 //! Carrying out what operators ask for.
 
-use postroom_model::Channel;
+use postroom_model::{Channel, Fault, faulty};
 use postroom_store::{AccountId, Call, ChannelSummary, End, Outcome, Store};
 
 use crate::Office;
@@ -54,6 +54,9 @@ impl<S: Store> Office<S> {
     }
 
     fn expel(&mut self, account: AccountId) {
+        if faulty(Fault::ExpulsionForgotten) {
+            return;
+        }
         let of_account = self.sessions.iter().filter(|(_, session)| session.uses == Some(account));
         let expelled: Vec<_> =
             of_account.map(|(index, session)| crate::key(index, session.generation)).collect();

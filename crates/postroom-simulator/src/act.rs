@@ -48,7 +48,7 @@ impl<D: TroubledDisk> World<D> {
     pub(crate) fn connected(&mut self, number: usize) {
         let visit = Visit(self.visits);
         self.visits += 1;
-        let Some(front) = self.open(number) else {
+        let Some(front) = self.open(number, visit) else {
             self.note(|| format!("{visit:?} is refused"));
             return;
         };
@@ -80,15 +80,14 @@ impl<D: TroubledDisk> World<D> {
     }
 
     /// Opens the connection of a client, unless its address has met a limit.
-    fn open(&mut self, number: usize) -> Option<PeerKey> {
+    fn open(&mut self, number: usize, visit: Visit) -> Option<PeerKey> {
         let person = &self.clients[number].person;
         let (address, speaks) = (person.address, person.speaks);
         let listener = self.listeners[speaks as usize];
-        let port = u16::try_from(10_000 + self.visits % 50_000).unwrap_or(1);
         let open = self.open_connections();
         let open = |group| open.get(&group).copied().unwrap_or_default();
         let now = self.driver.now - self.began;
-        let opened = self.driver.open(listener, SocketAddr::from((address, port)));
+        let opened = self.driver.open(listener, SocketAddr::from((address, visit.port())));
         match opened {
             Ok(_) => self.judge.peers.let_in(address, now, open),
             Err(_) => self.judge.peers.refused(address, now, open),

@@ -22,6 +22,8 @@ impl fmt::Display for Secret {
 pub(crate) enum Lock {
     /// There is no such account.
     Absent,
+    /// There is none, and nobody can register one of this name.
+    Reserved,
     /// It has no password.
     Open,
     Password(Secret),
@@ -38,6 +40,6 @@ impl Lock {
 pub(crate) fn secret(lock: Lock) -> Option<Secret> {
     match lock {
         Lock::Password(secret) => Some(secret),
-        Lock::Absent | Lock::Open => None,
+        Lock::Absent | Lock::Reserved | Lock::Open => None,
     }
 }

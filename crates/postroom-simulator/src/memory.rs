@@ -69,6 +69,9 @@ fn allowed(call: &Call, fate: Fate) -> Fate {
             | Call::ChangePassword { .. }
             | Call::SetPassword { .. }
             | Call::RemovePassword { .. }
+            | Call::Delete { .. }
+            | Call::Rename { .. }
+            | Call::ReleaseName { .. }
             | Call::Block { .. },
             fate,
         ) => fate,

@@ -3,14 +3,15 @@
 use postroom_engine::AdminTicket;
 
 use crate::judge::{BlockId, Change, ChangeId};
-use crate::person::{LOCKED, NEW, OPEN};
+use crate::person::{LOCKED, NEW, OPEN, pick_aside};
 use crate::random::Random;
-use crate::scenario::Habits;
+use crate::scenario::{Habits, Scenario};
 
 /// An operator, and what it waits for.
 pub(crate) struct Operator {
     pub(crate) random: Random,
     pub(crate) habits: Habits,
+    has_aside: bool,
     pub(crate) asked: Vec<Asked>,
 }
 
@@ -30,19 +31,36 @@ pub(crate) enum What {
     Lock(&'static str, ChangeId, Change),
     /// Whom an account blocks.
     Block(&'static str, BlockId),
+    /// The name of an account.
+    Rename(Rename),
+    /// All accounts.
+    Accounts,
+}
+
+/// A rename under way: the names, and the change of each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rename {
+    pub(crate) from: &'static str,
+    pub(crate) to: &'static str,
+    pub(crate) leaves: ChangeId,
+    pub(crate) arrives: ChangeId,
 }
 
 impl What {
-    fn account(&self) -> &'static str {
+    /// Whether it changes this account.
+    fn is_of(&self, account: &str) -> bool {
         match self {
-            Self::Lock(name, ..) | Self::Block(name, _) => name,
+            Self::Lock(name, ..) | Self::Block(name, _) => *name == account,
+            Self::Rename(Rename { from, to, .. }) => [*from, *to].contains(&account),
+            Self::Accounts => false,
         }
     }
 }
 
 impl Operator {
-    pub(crate) fn new(seed: u64, habits: Habits) -> Self {
-        Self { random: Random::new(seed, 9), habits, asked: Vec::new() }
+    pub(crate) fn new(seed: u64, scenario: &Scenario) -> Self {
+        let Scenario { operator: habits, has_aside, .. } = *scenario;
+        Self { random: Random::new(seed, 9), habits, has_aside, asked: Vec::new() }
     }
 
     /// Whether it waits for no answer.
@@ -53,11 +71,16 @@ impl Operator {
     /// An account that nothing is under way for.
     pub(crate) fn pick_account(&mut self) -> Option<&'static str> {
         let name = match self.random.below(4) {
+            _ if self.has_aside && self.random.chance(300) => pick_aside(&mut self.random),
             0 => self.random.pick(&NEW),
             1 => self.random.pick(&OPEN),
             _ => self.random.pick(&LOCKED),
         };
-        let is_free = self.asked.iter().all(|asked| asked.what.account() != name);
-        is_free.then_some(name)
+        (!self.is_busy_with(name)).then_some(name)
+    }
+
+    /// Whether something is under way for an account.
+    pub(crate) fn is_busy_with(&self, name: &str) -> bool {
+        self.asked.iter().any(|asked| asked.what.is_of(name))
     }
 }

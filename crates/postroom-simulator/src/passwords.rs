@@ -21,7 +21,7 @@ pub(crate) fn register_all<'a>(
 ) {
     for (name, lock) in accounts {
         match lock {
-            Lock::Absent => {}
+            Lock::Absent | Lock::Reserved => {}
             Lock::Open => carry_out(store, open(name)),
             Lock::Password(secret) => carry_out(store, set(name, &secret.to_string())),
         }

@@ -12,6 +12,10 @@ pub(crate) const OPEN: [&str; 4] = ["ann", "bob", "cat", "dan"];
 pub(crate) const LOCKED: [&str; 3] = ["ian", "ida", "ike"];
 /// Names that nobody has at first.
 pub(crate) const NEW: [&str; 6] = ["new1", "new2", "new3", "new4", "new5", "new6"];
+/// Accounts that an operator deletes; with a password at first.
+pub(crate) const DOOMED: [&str; 2] = ["del1", "del2"];
+/// Names among which an operator renames accounts; the first one has a password at first.
+pub(crate) const MOVED: [&str; 3] = ["mov1", "mov2", "mov3"];
 /// Hashtags.
 pub(crate) const HASHTAGS: [&str; 3] = ["#rust", "#go", "#c"];
 /// The channel of all who are present.
@@ -65,6 +69,16 @@ pub(crate) enum Manners {
     Deaf,
 }
 
+/// Whether an operator may rename or delete an account.
+pub(crate) fn is_aside(name: &str) -> bool {
+    DOOMED.contains(&name) || MOVED.contains(&name)
+}
+
+/// An account that an operator may rename or delete.
+pub(crate) fn pick_aside(random: &mut Random) -> &'static str {
+    if random.chance(500) { random.pick(&DOOMED) } else { random.pick(&MOVED) }
+}
+
 /// Somebody with a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
@@ -107,6 +121,11 @@ impl Person {
     /// Whether it registers its name, if that is new.
     pub(crate) fn is_new(&self) -> bool {
         NEW.contains(&self.name)
+    }
+
+    /// Whether an operator may rename or delete its account.
+    pub(crate) fn is_aside(&self) -> bool {
+        is_aside(self.name)
     }
 
     /// Whether its next client says nothing.

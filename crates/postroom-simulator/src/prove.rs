@@ -26,6 +26,8 @@ const OF_DISK: &[Fault] = &[
     Fault::BlockNotStored,
     Fault::SetPasswordNotStored,
     Fault::PasswordRemovalNotStored,
+    Fault::DeletionNotStored,
+    Fault::RenameNotStored,
 ];
 
 /// The longest text of a judge in the table, in characters.

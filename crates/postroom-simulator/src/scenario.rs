@@ -11,7 +11,7 @@ use postroom_protocol::Settings;
 use postroom_store::Limits;
 
 use crate::lock::{FIRST, Lock};
-use crate::person::{LOCKED, NEW, OPEN, Person, Speaks};
+use crate::person::{DOOMED, LOCKED, MOVED, NEW, OPEN, Person, Speaks, pick_aside};
 use crate::random::Random;
 
 /// The address from which it is looked at what is left in the end. It has no limit.
@@ -42,6 +42,8 @@ pub(crate) struct Scenario {
     pub(crate) store: StoreTroubles,
     pub(crate) process: ProcessTroubles,
     pub(crate) operator: Habits,
+    /// There are accounts that the operator may rename and delete.
+    pub(crate) has_aside: bool,
     /// What clients do before everything calms down.
     pub(crate) actions: usize,
 }
@@ -167,16 +169,36 @@ impl Scenario {
             network,
             store: store(random),
             process,
+            has_aside: false,
             operator: habits(&mut Random::new(seed, 8)),
             actions: random.between(10, 300),
         };
         scenario.limit_peers(&mut Random::new(seed, 5));
         scenario.limit_access(&mut Random::new(seed, 6));
+        if scenario.operator.acts > 0 {
+            scenario.set_aside(&mut Random::new(seed, 11));
+        }
         scenario.all_rules = vec![scenario.rules.clone()];
         if scenario.operator.acts > 0 {
             scenario.vary_rules(&mut Random::new(seed, 10));
         }
         scenario
+    }
+
+    /// Decides whether there are accounts that the operator may rename and delete, and who has
+    /// one.
+    fn set_aside(&mut self, random: &mut Random) {
+        self.has_aside = random.chance(500);
+        if !self.has_aside {
+            return;
+        }
+        for person in &mut self.people {
+            let is_mailbox = matches!(person.speaks, Speaks::Mailbox | Speaks::MailboxVerbose);
+            if is_mailbox && !person.is_restless && random.chance(400) {
+                person.name = pick_aside(random);
+            }
+        }
+        self.make_room_for_accounts();
     }
 
     /// Decides between which settings the operator changes while the server runs.
@@ -211,10 +233,7 @@ impl Scenario {
         }
         if self.rules.access.into_iter().any(|access| !access.registers_without_password()) {
             self.first = random.pick(&[Lock::Open, Lock::Password(FIRST)]);
-            let accounts = self.accounts().filter(|(_, lock)| *lock != Lock::Absent).count();
-            let accounts = u32::try_from(accounts).unwrap_or(u32::MAX);
-            let limits = &mut self.rules.limits;
-            limits.accounts_max = limits.accounts_max.max(accounts);
+            self.make_room_for_accounts();
         }
         if random.chance(150) {
             self.rules.settings.logins.checks_max = random.pick(&[1, 2]);
@@ -231,6 +250,14 @@ impl Scenario {
         }
     }
 
+    /// Lets there be as many accounts as there are at first.
+    fn make_room_for_accounts(&mut self) {
+        let accounts = self.accounts().filter(|(_, lock)| *lock != Lock::Absent).count();
+        let accounts = u32::try_from(accounts).unwrap_or(u32::MAX);
+        let limits = &mut self.rules.limits;
+        limits.accounts_max = limits.accounts_max.max(accounts);
+    }
+
     /// Whether a check of a password may be refused.
     pub(crate) fn limits_checks(&self) -> bool {
         self.rules.settings.logins != LoginLimits::default()
@@ -242,7 +269,12 @@ impl Scenario {
         let open = OPEN.map(|name| (name, first));
         let locked = LOCKED.map(|name| (name, Lock::Password(FIRST)));
         let new = NEW.map(|name| (name, Lock::Absent));
-        open.into_iter().chain(locked).chain(new)
+        let doomed = DOOMED.map(|name| (name, Lock::Password(FIRST)));
+        let [moved, free @ ..] = MOVED;
+        let moved = [(moved, Lock::Password(FIRST))].into_iter();
+        let aside = doomed.into_iter().chain(moved).chain(free.map(|name| (name, Lock::Absent)));
+        let aside = aside.filter(|_| self.has_aside);
+        open.into_iter().chain(locked).chain(new).chain(aside)
     }
 
     /// Decides what an address may have, and who comes by IPv6.

@@ -12,6 +12,8 @@ pub struct Tally {
     pub visits: u64,
     /// Messages and posts that were acknowledged.
     pub acknowledged: u64,
+    /// Acts of operators that were answered.
+    pub administered: u64,
     /// Processes that were killed or have failed, the power with them or not.
     pub kills: u64,
     /// Of them those whose store had failed.
@@ -31,6 +33,7 @@ impl AddAssign for Tally {
         self.turns += other.turns;
         self.visits += other.visits;
         self.acknowledged += other.acknowledged;
+        self.administered += other.administered;
         self.kills += other.kills;
         self.failures += other.failures;
         self.writes_lost += other.writes_lost;
@@ -43,10 +46,12 @@ impl AddAssign for Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { turns, visits, acknowledged, kills, failures, writes_lost, .. } = self;
+        let administered = self.administered;
         write!(
             formatter,
-            "{turns} turns, {visits} connections, {acknowledged} acknowledged, {kills} kills \
-             ({failures} failures of the store, {writes_lost} writes lost)"
+            "{turns} turns, {visits} connections, {acknowledged} acknowledged, {administered} \
+             acts of operators, {kills} kills ({failures} failures of the store, {writes_lost} \
+             writes lost)"
         )?;
         if self.flips > 0 {
             let Self { flips, refused, flipped_messages, .. } = self;

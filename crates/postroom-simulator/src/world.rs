@@ -168,8 +168,9 @@ impl<D: TroubledDisk> World<D> {
         let may_fail = !scenario.store.is_sound();
         judge.locks.begin(scenario.accounts(), Excuses { may_evict, may_be_busy, may_fail });
         judge.is_punctual = scenario.is_punctual();
+        judge.has_aside = scenario.has_aside;
         judge.is_store_sound = scenario.store.is_sound();
-        let (now, habits) = (driver.now, scenario.operator);
+        let (now, operator) = (driver.now, Operator::new(seed, &scenario));
         let mut world = Self {
             network: scenario.network,
             actions: scenario.actions,
@@ -177,7 +178,7 @@ impl<D: TroubledDisk> World<D> {
             driver,
             judge,
             random: Random::new(seed, 2),
-            operator: Operator::new(seed, habits),
+            operator,
             clients,
             links: BTreeMap::new(),
             jobs: BTreeMap::new(),

@@ -5,12 +5,13 @@ use postroom_model::Name;
 
 use crate::judge::BlockId;
 use crate::operator::What;
-use crate::person::{LOCKED, OPEN};
+use crate::person::{LOCKED, OPEN, is_aside};
 use crate::world::{TroubledDisk, World};
 
 impl<D: TroubledDisk> World<D> {
     pub(super) fn block(&mut self) {
-        let Some(name) = self.operator.pick_account() else {
+        // Whom an account blocks is gone with it, and moves with its name.
+        let Some(name) = self.operator.pick_account().filter(|name| !is_aside(name)) else {
             return;
         };
         let random = &mut self.operator.random;

@@ -37,10 +37,8 @@ impl<D: TroubledDisk> World<D> {
         // What the server was about to do is no part of it.
         self.driver.perform();
         let there = self.there(whose);
-        let ticket = self.driver.ask_as_operator(AdminRequest::Kick(kick));
-        self.driver.perform();
-        let answer = self.driver.answer_to(ticket);
-        let Some(AdminAnswer::Kicked(kicked)) = answer else {
+        let answer = self.ask_at_once(AdminRequest::Kick(kick));
+        let AdminAnswer::Kicked(kicked) = answer else {
             panic!("{answer:?} answers a kick");
         };
         self.note(|| format!("the operator kicks {whose:?}: {kicked} sessions"));

@@ -1,10 +1,11 @@
-//! The operator adds accounts, and gives and takes passwords.
+//! The operator adds accounts, gives and takes passwords, and more that changes what opens an
+//! account.
 
 use postroom_engine::{AccountAnswer, AccountCommand, AccountRefusal};
 use postroom_store::PasswordHash;
 
 use crate::judge::{Change, ChangeId};
-use crate::lock::Secret;
+use crate::lock::{Lock, Secret};
 use crate::operator::What;
 use crate::passwords::cheap_hash;
 use crate::world::{TroubledDisk, World};
@@ -19,12 +20,21 @@ impl<D: TroubledDisk> World<D> {
             2..7 => Change::Set(self.judge.locks.choose()),
             _ => Change::Remove,
         };
+        self.begin_change(name, change);
+    }
+
+    pub(super) fn begin_change(&mut self, name: &'static str, change: Change) {
         let command = match change {
             Change::Add(secret) => AccountCommand::Add(hash(secret)),
             Change::Set(secret) => AccountCommand::SetPassword(hash(secret)),
             Change::Remove => AccountCommand::RemovePassword,
+            Change::Delete => AccountCommand::Delete,
+            Change::Release => AccountCommand::Release,
         };
         let begun = self.judge.tick();
+        if change == Change::Delete {
+            self.judge.mailboxes.deletion_begins(name);
+        }
         let id = self.judge.locks.operator_begins(name, change);
         self.ask_about(begun, name, command, What::Lock(name, id, change));
     }
@@ -38,14 +48,29 @@ impl<D: TroubledDisk> World<D> {
     ) {
         let locks = &mut self.judge.locks;
         match (change, answer) {
-            (Change::Add(_), Ok(AccountAnswer::Added { .. })) => {}
+            (Change::Add(_), Ok(AccountAnswer::Added { .. }))
+            | (Change::Release, Ok(AccountAnswer::Released { .. })) => {}
             (Change::Set(_), Ok(AccountAnswer::PasswordSet { had_password, .. }))
             | (Change::Remove, Ok(AccountAnswer::PasswordRemoved { had_password, .. })) => {
                 locks.check_had_password(name, *had_password, begun);
             }
-            (Change::Add(_), Err(AccountRefusal::Exists(_)))
-            | (Change::Set(_) | Change::Remove, Err(AccountRefusal::Unknown(_))) => {
-                return locks.check_operator_refused(name, (id, change), begun);
+            (Change::Delete, Ok(AccountAnswer::Deleted { unread, is_reserved, .. })) => {
+                return self.deleted(name, id, begun, (*unread, *is_reserved));
+            }
+            (Change::Add(_), Err(AccountRefusal::Exists(_))) => {
+                return locks.check_operator_refused(name, id, begun, Lock::is_of_account);
+            }
+            (Change::Add(_), Err(AccountRefusal::Reserved(_))) => {
+                let is_reserved = |lock| lock == Lock::Reserved;
+                return locks.check_operator_refused(name, id, begun, is_reserved);
+            }
+            (Change::Set(_) | Change::Remove, Err(AccountRefusal::Unknown(_)))
+            | (Change::Release, Err(AccountRefusal::NotReserved(_))) => {
+                return locks.check_change_refused(name, (id, change), begun);
+            }
+            (Change::Delete, Err(AccountRefusal::Unknown(_))) => {
+                self.judge.mailboxes.is_not_deleted(name);
+                return locks.check_change_refused(name, (id, change), begun);
             }
             (Change::Add(_), Err(AccountRefusal::TooManyAccounts)) => {
                 locks.operator_is_not_done(name, id);
@@ -55,7 +80,7 @@ impl<D: TroubledDisk> World<D> {
             _ => panic!("{answer:?} answers {change:?} of {name}"),
         }
         let at = self.judge.tick();
-        self.judge.locks.operator_is_done(name, id, change, at);
+        self.judge.locks.operator_is_done(name, id, at);
     }
 }
 

@@ -5,8 +5,10 @@
 //! to the judges, which know it from then on. Seeds without an operator keep the judges that
 //! know what clients do alone at their full strength.
 
+mod accounts;
 mod block;
 mod kick;
+mod listing;
 mod lock;
 mod settings;
 
@@ -16,6 +18,7 @@ use postroom_engine::{
 };
 use postroom_model::Name;
 
+use crate::judge::Change;
 use crate::operator::{Asked, What};
 use crate::world::{Event, Phase, TroubledDisk, World};
 
@@ -33,11 +36,13 @@ impl<D: TroubledDisk> World<D> {
         if !self.driver.engine.is_running() {
             return;
         }
-        match self.operator.random.below(10) {
+        match self.operator.random.below(12) {
             0..2 => self.kick(),
             2..6 => self.change_lock(),
-            6..8 => self.block(),
-            _ => self.read_settings_again(),
+            6 => self.block(),
+            7..9 => self.look(),
+            9 => self.read_settings_again(),
+            _ => self.change_accounts(),
         }
         self.is_woken = true;
     }
@@ -62,6 +67,7 @@ impl<D: TroubledDisk> World<D> {
             let place = asked.iter().position(|asked| asked.ticket == ticket);
             let place = place.unwrap_or_else(|| panic!("{answer:?} answers nothing"));
             let Asked { begun, what, .. } = asked.swap_remove(place);
+            self.tally.administered += 1;
             self.note(|| format!("the operator, who asked {begun}, is told {answer:?}"));
             let AdminAnswer::Accounts(about) = answer else {
                 panic!("{answer:?} answers {what:?}");
@@ -70,7 +76,7 @@ impl<D: TroubledDisk> World<D> {
                 AboutAccounts::Account(answer) => self.account_done(what, begun, answer),
                 AboutAccounts::Unavailable => self.not_done(what),
                 AboutAccounts::Unknown => self.may_be_done(what),
-                AboutAccounts::Accounts { .. } => panic!("{what:?} is answered by a list"),
+                AboutAccounts::Accounts { accounts, next } => self.listed(&accounts, next, begun),
             }
         }
     }
@@ -97,15 +103,24 @@ impl<D: TroubledDisk> World<D> {
             (What::Lock(name, id, change), answer) => {
                 self.lock_changed(name, (id, change), begun, &answer);
             }
+            (What::Rename(rename), answer) => self.renamed(rename, begun, &answer),
             (What::Block(name, id), answer) => self.blocked(name, id, begun, answer),
+            (What::Accounts, answer) => panic!("{answer:?} answers a question for a list"),
         }
     }
 
     /// It was not carried out.
     fn not_done(&mut self, what: What) {
         match what {
-            What::Lock(name, id, _) => self.judge.locks.operator_is_not_done(name, id),
+            What::Lock(name, id, change) => {
+                if change == Change::Delete {
+                    self.judge.mailboxes.is_not_deleted(name);
+                }
+                self.judge.locks.operator_is_not_done(name, id);
+            }
+            What::Rename(rename) => self.not_renamed(rename),
             What::Block(_, id) => self.judge.blocks.is_refused(id),
+            What::Accounts => {}
         }
     }
 
@@ -113,9 +128,15 @@ impl<D: TroubledDisk> World<D> {
     fn may_be_done(&mut self, what: What) {
         let at = self.judge.tick();
         match what {
-            What::Lock(name, id, _) => self.judge.locks.operator_may_be_done(name, id, at),
+            What::Lock(name, id, change) => {
+                if change == Change::Delete {
+                    self.judge.mailboxes.may_be_deleted(name);
+                }
+                self.judge.locks.operator_may_be_done(name, id, at);
+            }
+            What::Rename(rename) => self.may_be_renamed(rename, at),
             // A block that may be carried out is one that may be.
-            What::Block(..) => {}
+            What::Block(..) | What::Accounts => {}
         }
     }
 }

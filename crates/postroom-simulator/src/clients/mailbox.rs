@@ -2,7 +2,7 @@
 
 use super::{Talk, What};
 use crate::judge::Judge;
-use crate::person::{LOCKED, NEW, OPEN};
+use crate::person::{LOCKED, NEW, OPEN, pick_aside};
 use crate::random::Random;
 
 /// Bytes of a text, at most.
@@ -11,7 +11,10 @@ const TEXT_BYTES: usize = 2_000;
 const PUSHED_BYTES: usize = 200;
 
 /// Somebody to write to.
-pub(super) fn recipient(random: &mut Random) -> &'static str {
+pub(super) fn recipient(random: &mut Random, judge: &Judge) -> &'static str {
+    if judge.has_aside && random.chance(250) {
+        return pick_aside(random);
+    }
     match random.below(8) {
         0 => random.pick(&NEW),
         1 | 2 => random.pick(&LOCKED),

@@ -16,7 +16,7 @@ impl Talk {
         random: &mut Random,
         judge: &mut Judge,
     ) -> (TextId, &'static str, String) {
-        let to = recipient(random);
+        let to = recipient(random, judge);
         let place = Place::Mailbox(to);
         let (id, said) = judge.write(self.person.name, place, bytes_max(to), random);
         judge.locks.writes_to(to, id, self.person.access);

@@ -1,6 +1,7 @@
 //! Whom accounts have blocked, as far as clients can know.
 
 use super::Judge;
+use crate::person::is_aside;
 use crate::texts::{Place, TextId, Written};
 
 /// A client blocks a sender, or no longer.
@@ -135,7 +136,10 @@ impl Judge {
     ) {
         self.mailboxes.check_told_capacity(recipient, capacity, asked);
         // A blocked sender is told the same.
-        if !self.blocks.may_be(recipient, self.texts[id.0].author, asked) {
+        let author = self.texts[id.0].author;
+        // What an account wrote under another name counts, too.
+        let has_other_names = is_aside(author) && self.mailboxes.has_share(asked);
+        if !has_other_names && !self.blocks.may_be(recipient, author, asked) {
             self.mailboxes.check_full(&self.texts, id, recipient, asked);
         }
     }

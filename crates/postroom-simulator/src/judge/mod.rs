@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use postroom_model::Safe;
 
+use crate::person::MOVED;
 use crate::random::Random;
 use crate::scenario::Rules;
 use crate::texts::{Answer, Place, TextId, Written, mark};
@@ -29,8 +30,15 @@ pub(crate) use presence::Presences;
 pub(crate) use usage::{Act, Usage};
 
 /// One connection of one client, from its connecting to its end.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Visit(pub(crate) usize);
+
+impl Visit {
+    /// The port of its client.
+    pub(crate) fn port(self) -> u16 {
+        u16::try_from(10_000 + self.0 % 50_000).unwrap_or(1)
+    }
+}
 
 /// What the clients know of each promise.
 #[derive(Debug, Default)]
@@ -49,6 +57,8 @@ pub(crate) struct Judge {
     pub(crate) blocks: Blocks,
     /// Texts that have reached a client's machine, or on im were answered by 302.
     pub(crate) arrived: BTreeSet<TextId>,
+    /// There are accounts that an operator may rename and delete.
+    pub(crate) has_aside: bool,
     /// The store carries out every call, sooner or later.
     pub(crate) is_store_sound: bool,
     /// Nothing is late or lost on the network, and the process runs without a break.
@@ -172,7 +182,10 @@ impl Judge {
             panic!("nobody has written {shown:?}");
         };
         assert!(written.shown == shown, "{id:?} is {:?}, and shown as {shown:?}", written.shown);
-        assert!(written.author == author, "{id:?} is by {}, not {author}", written.author);
+        // An account is shown with the name that it has.
+        let is_moved = MOVED.contains(&author) && MOVED.contains(&written.author);
+        let is_author = is_moved || written.author == author;
+        assert!(is_author, "{id:?} is by {}, not {author}", written.author);
         assert!(!written.is_refused(), "{id:?} is refused and shown");
     }
 }

@@ -111,7 +111,9 @@ impl Planner<'_> {
             self.plan.undo.push(Undo::Register);
             self.operations.push(Operation::ReserveName { reserved, of: account });
         }
-        self.operations.push(Operation::RenameAccount { account, call: self.call });
+        if !faulty(Fault::RenameNotStored) {
+            self.operations.push(Operation::RenameAccount { account, call: self.call });
+        }
         // A recipient that was found before this call may have another name.
         self.has_evicted = true;
         Outcome::Renamed { account, from: earlier, is_reserved }
@@ -221,7 +223,9 @@ impl Planner<'_> {
     fn set_state(&mut self, account: AccountId, state: State) {
         let earlier = self.index.set_state(account, state);
         self.plan.undo.push(Undo::State(account, earlier));
-        self.operations.push(Operation::DeleteAccount { account, state });
+        if !faulty(Fault::DeletionNotStored) {
+            self.operations.push(Operation::DeleteAccount { account, state });
+        }
         // A recipient that was found before this call may be gone.
         self.has_evicted = true;
     }

@@ -1,7 +1,5 @@
 //! What becomes of accounts in a store in memory, by those whose they are and by operators.
 
-use std::collections::BTreeMap;
-
 use postroom_model::{Blocked, Fault, Name, faulty};
 
 use crate::{
@@ -78,6 +76,9 @@ impl Books {
         if is_reserved && self.accounts.len() >= limits.accounts_max as usize {
             return Outcome::TooManyAccounts;
         }
+        if faulty(Fault::RenameLosesMail) {
+            self.account_mut(id).mailbox.clear();
+        }
         let earlier = std::mem::replace(&mut self.account_mut(id).name, to.clone());
         self.channels.rename_author(&earlier, to);
         if is_reserved {
@@ -111,10 +112,17 @@ impl Books {
             return Outcome::NoSuchAccount;
         };
         let unread = self.unread(id);
+        let account = self.account(id);
+        let (name, is_reserved) = (account.name.clone(), account.password.is_some());
+        if faulty(Fault::DeletionForgotten) {
+            return Outcome::Deleted { account: id, name, unread, posts: 0, is_reserved };
+        }
         self.blocked.retain(|(of, _)| *of != id);
         let account = self.account_mut(id);
-        let (name, is_reserved) = (account.name.clone(), account.password.is_some());
-        let mailbox = BTreeMap::new();
+        let mut mailbox = std::mem::take(&mut account.mailbox);
+        if !faulty(Fault::MailboxInherited) {
+            mailbox.clear();
+        }
         let (password, is_deleted) = (None, true);
         *account = Account { name: name.clone(), password, is_deleted, is_reserved, mailbox };
         let posts = self.channels.erase_author(&name);
@@ -141,7 +149,9 @@ impl Books {
         let to = all.min(from.saturating_add(u32::try_from(ACCOUNTS_PAGE).unwrap_or(u32::MAX)));
         let summary = |id| {
             let standing = self.standing(id)?;
-            Some(AccountSummary { name: self.name(id).clone(), unread: self.unread(id), standing })
+            let unread = self.unread(id);
+            let unread = unread.saturating_sub(u32::from(faulty(Fault::UnreadUnlisted)));
+            Some(AccountSummary { name: self.name(id).clone(), unread, standing })
         };
         let accounts = (from..to).map(AccountId).filter_map(summary).collect();
         Outcome::Accounts { accounts, next: (to < all).then_some(AccountId(to)) }

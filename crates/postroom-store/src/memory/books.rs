@@ -273,13 +273,17 @@ impl Books {
         if let Some(known) = self.find(name) {
             return Ok((known, false));
         }
-        if self.is_reserved(name) {
+        if self.is_reserved(name) && !faulty(Fault::ReservedRegistered) {
             return Err(Outcome::NameReserved);
         }
         if may_create == 0 {
             return Err(Outcome::MayNotCreate);
         }
-        let account = Account::new(name.clone());
+        let mut account = Account::new(name.clone());
+        let mut namesakes = self.accounts.iter_mut().filter(|other| other.name == *name);
+        if let Some(namesake) = namesakes.next().filter(|_| faulty(Fault::MailboxInherited)) {
+            account.mailbox = std::mem::take(&mut namesake.mailbox);
+        }
         let is_free = self.accounts.len() < limits.accounts_max as usize;
         if is_free {
             self.accounts.push(account);

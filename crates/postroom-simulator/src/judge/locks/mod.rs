@@ -39,6 +39,7 @@ impl Login {
     fn opens(&self, lock: Lock) -> bool {
         match lock {
             Lock::Absent => self.registers().is_some(),
+            Lock::Reserved => false,
             Lock::Open => self.admits_strangers && self.access.passwords == Passwords::Optional,
             Lock::Password(secret) => self.given == Some(secret),
         }
@@ -257,6 +258,7 @@ impl Locks {
     pub(crate) fn check_unknown(&self, name: &str, access: Access, begun: u64) {
         let is_told = |lock| match lock {
             Lock::Absent => !access.registers_without_password(),
+            Lock::Reserved => true,
             Lock::Open | Lock::Password(_) => false,
         };
         let is_right = self.possible(name, begun).any(|of| is_told(of.lock));

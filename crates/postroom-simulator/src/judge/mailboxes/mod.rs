@@ -1,10 +1,13 @@
 //! What is acknowledged is read once, in order; what is confirmed is gone, and nothing else.
 
+mod deletion;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use postroom_store::Limits;
 
 use super::Visit;
+use crate::person::{MOVED, is_aside};
 use crate::scenario::StoreTroubles;
 use crate::texts::{TextId, Written};
 
@@ -25,6 +28,15 @@ enum State {
     },
     /// It may have been removed.
     Perhaps,
+    /// An operator may have deleted its account with it.
+    MayBeDeleted,
+    /// It was deleted with its account.
+    Deleted {
+        /// When an operator knew.
+        at: u64,
+        /// The last client that had connected by then.
+        last: Visit,
+    },
     /// It was removed.
     Gone {
         /// When a client knew.
@@ -46,6 +58,15 @@ pub(crate) struct Mailboxes {
     may_not_read: bool,
     /// The clients that each account has had.
     visits: BTreeMap<&'static str, Vec<Visit>>,
+    last_visit: Visit,
+    /// Accounts that an operator is deleting.
+    under_deletion: BTreeSet<&'static str>,
+}
+
+/// The name under which the messages are known that were sent to a name: those to accounts
+/// that are renamed are known together.
+fn estate(account: &str) -> &str {
+    if MOVED.contains(&account) { MOVED[0] } else { account }
 }
 
 /// The highest of some limits.
@@ -73,13 +94,18 @@ impl Mailboxes {
         in_force.map(|((_, limits), _)| *limits)
     }
 
+    /// Whether one sender could fill no mailbox, at some moment since this one.
+    pub(super) fn has_share(&self, since: u64) -> bool {
+        self.limits(since).any(|limits| limits.mailbox_share().is_some())
+    }
+
     /// How the store is.
     pub(crate) fn set_store(&mut self, store: StoreTroubles) {
         (self.may_refuse, self.may_not_read) = (!store.is_sound(), !store.always_reads());
     }
 
     pub(super) fn add(&mut self, recipient: &'static str, id: TextId) {
-        self.of.entry(recipient).or_default().insert(id, State::Waiting);
+        self.of.entry(estate(recipient)).or_default().insert(id, State::Waiting);
     }
 
     /// The accounts that someone has written to.
@@ -105,7 +131,7 @@ impl Mailboxes {
     /// A client sees a message of a mailbox, which it asked for with its line of this
     /// number, or which was pushed after it.
     pub(crate) fn seen(&mut self, account: &'static str, id: TextId, visit: Visit, said: u32) {
-        let mailbox = self.of.entry(account).or_default();
+        let mailbox = self.of.entry(estate(account)).or_default();
         let Some(state) = mailbox.get_mut(&id) else {
             panic!("{account} reads {id:?}, which is for someone else");
         };
@@ -118,6 +144,9 @@ impl Mailboxes {
         }
         match *state {
             State::Gone { .. } => panic!("{account} reads {id:?} again, which was confirmed"),
+            // It was read before the account was deleted.
+            State::Deleted { last, .. } if visit <= last => {}
+            State::Deleted { .. } => panic!("{account} reads {id:?}, which was deleted with it"),
             // Its proof could not be stored, so it comes again.
             State::Seen { visit: other, said: before, .. } if other == visit && said > before => {
                 *state = State::Seen { visit, said };
@@ -129,7 +158,7 @@ impl Mailboxes {
             State::Seen { visit: other, .. } => {
                 panic!("{visit:?} of {account} reads {id:?}, which {other:?} has not lost")
             }
-            State::Waiting | State::Arrived { .. } | State::Perhaps => {
+            State::Waiting | State::Arrived { .. } | State::Perhaps | State::MayBeDeleted => {
                 *state = State::Seen { visit, said };
             }
         }
@@ -166,7 +195,8 @@ impl Mailboxes {
     /// A message was not stored: nobody may have seen it.
     pub(super) fn check_refused(&self, id: TextId) {
         let mut states = self.of.values().filter_map(|mailbox| mailbox.get(&id));
-        assert!(states.all(|state| *state == State::Waiting), "{id:?} was read and is refused");
+        let is_unread = states.all(|state| matches!(state, State::Waiting | State::MayBeDeleted));
+        assert!(is_unread, "{id:?} was read and is refused");
     }
 
     /// How many messages there may have been at one moment between `from` and now.
@@ -178,19 +208,25 @@ impl Mailboxes {
         is_counted: impl Fn(&Written) -> bool,
     ) -> Bounds {
         let mut bounds = Bounds::default();
-        for (id, state) in self.of.get(account).into_iter().flatten() {
+        let may_be_less = MOVED.contains(&account) || self.under_deletion.contains(account);
+        for (id, state) in self.of.get(estate(account)).into_iter().flatten() {
             let written = &texts[id.0];
             if written.is_refused() || !is_counted(written) {
                 continue;
             }
             let is_in = written.acknowledged_at().is_some_and(|at| at <= from);
             match state {
-                State::Gone { at } => bounds.most += u32::from(*at >= from),
+                State::Gone { at } | State::Deleted { at, .. } => {
+                    bounds.most += u32::from(*at >= from);
+                }
                 State::Waiting => {
-                    bounds.least += u32::from(is_in);
+                    bounds.least += u32::from(is_in && !may_be_less);
                     bounds.most += 1;
                 }
-                State::Arrived { .. } | State::Seen { .. } | State::Perhaps => bounds.most += 1,
+                State::Arrived { .. }
+                | State::Seen { .. }
+                | State::Perhaps
+                | State::MayBeDeleted => bounds.most += 1,
             }
         }
         bounds
@@ -205,6 +241,9 @@ impl Mailboxes {
     /// A mailbox never holds more than its capacity, and takes no message more while it does
     /// since its capacity was lowered.
     pub(super) fn check_capacity(&self, texts: &[Written], id: TextId, account: &str) {
+        if MOVED.contains(&account) {
+            return;
+        }
         let certain = self.certain(texts, account);
         let capacity = most(self.limits(0), |limits| limits.mailbox_capacity);
         let count = certain.len();
@@ -234,6 +273,10 @@ impl Mailboxes {
         author: &str,
         (messages, since): (&[TextId], u64),
     ) {
+        // An account that was deleted is another one than its successor.
+        if is_aside(author) {
+            return;
+        }
         let share = most(self.limits(since), |limits| {
             limits.mailbox_share().unwrap_or(limits.mailbox_capacity)
         });
@@ -245,7 +288,8 @@ impl Mailboxes {
     /// `others` are there without a message.
     pub(super) fn check_accounts(&self, texts: &[Written], others: &[&str]) {
         let has_mail = |account: &&&str| !self.certain(texts, account).is_empty();
-        let with_mail = self.of.keys().filter(has_mail).filter(|name| !others.contains(name));
+        let is_one = |name: &&&str| !others.contains(name) && !MOVED.contains(name);
+        let with_mail = self.of.keys().filter(has_mail).filter(is_one);
         let accounts = with_mail.count() + others.len();
         let most = self.limits(0).map(|limits| limits.accounts_max as usize).max().unwrap_or(0);
         assert!(accounts <= most, "there are {accounts} accounts of {most}");
@@ -254,6 +298,7 @@ impl Mailboxes {
     /// A client of an account connects.
     pub(crate) fn visits(&mut self, account: &'static str, visit: Visit) {
         self.visits.entry(account).or_default().push(visit);
+        self.last_visit = visit;
     }
 
     /// A client that asked at this moment is told that nothing is unread.
@@ -298,12 +343,20 @@ impl Mailboxes {
     /// All that is left in a mailbox, in its order: what must be there is, nothing else may
     /// be, and what was acknowledged before another was begun comes first.
     pub(crate) fn check_rest(&self, texts: &[Written], account: &str, rest: &[TextId]) {
+        self.check_order(texts, account, rest);
+        self.check_all_there(texts, account, rest);
+    }
+
+    /// The same where a mailbox may have parts of what was sent to a name, and others the rest:
+    /// what is in one of them.
+    pub(crate) fn check_order(&self, texts: &[Written], account: &str, rest: &[TextId]) {
         let nothing = BTreeMap::new();
-        let mailbox = self.of.get(account).unwrap_or(&nothing);
+        let mailbox = self.of.get(estate(account)).unwrap_or(&nothing);
         for (number, id) in rest.iter().enumerate() {
             assert!(!rest[..number].contains(id), "{id:?} is twice in the mailbox of {account}");
             match mailbox.get(id) {
                 Some(State::Gone { .. }) => panic!("{id:?} was confirmed and is back"),
+                Some(State::Deleted { .. }) => panic!("{id:?} was deleted and is back"),
                 Some(_) => {}
                 None => panic!("{id:?} is in the mailbox of {account}"),
             }
@@ -315,7 +368,11 @@ impl Mailboxes {
                 panic!("{id:?} comes before {other:?} in the mailbox of {account}");
             }
         }
-        for (id, state) in mailbox {
+    }
+
+    /// What must be there is.
+    pub(crate) fn check_all_there(&self, texts: &[Written], account: &str, rest: &[TextId]) {
+        for (id, state) in self.of.get(estate(account)).into_iter().flatten() {
             let is_stored = texts[id.0].acknowledged_at().is_some();
             let is_certain = is_stored && *state == State::Waiting;
             assert!(!is_certain || rest.contains(id), "{id:?} for {account} is lost");
@@ -324,7 +381,8 @@ impl Mailboxes {
 
     /// The messages that must be in a mailbox.
     pub(crate) fn certain(&self, texts: &[Written], account: &str) -> Vec<TextId> {
-        let of = self.of.get(account).into_iter().flatten();
+        let is_there = !self.under_deletion.contains(account);
+        let of = self.of.get(estate(account)).filter(|_| is_there).into_iter().flatten();
         let is_certain = |(id, state): &(&TextId, &State)| {
             texts[id.0].acknowledged_at().is_some() && **state == State::Waiting
         };
