@@ -11,13 +11,13 @@ mod routes;
 mod socket;
 
 pub use api::{
-    AccountDone, AccountLine, AccountOrder, AccountPage, BanDone, BanLine, BanOrder, BanPage,
-    ChannelDone, ChannelLine, ChannelOrder, ChannelPage, CheckLine, Counts, EXPORT_VERSION,
-    ExportCounts, ExportLine, ImportMessage, Kicked, LogLevel, Problem, Reloaded, SessionLine,
-    SessionPage, StatusReport, Time, UnbanOrder, Whom, Whose,
+    AccountDone, AccountLine, AccountOrder, AccountPage, BACKUP_TYPE, BanDone, BanLine, BanOrder,
+    BanPage, ChannelDone, ChannelLine, ChannelOrder, ChannelPage, CheckLine, Counts,
+    EXPORT_VERSION, ExportCounts, ExportLine, ImportMessage, Kicked, LogLevel, Problem, Reloaded,
+    SessionLine, SessionPage, StatusReport, Time, UnbanOrder, Whom, Whose,
 };
 pub use archive::{Archive, ReadFailure, Reading};
-pub use client::{AdminClient, ClientError};
+pub use client::{AdminClient, Asked, ClientError};
 pub use metrics::{MetricsError, MetricsListener};
 pub use orders::channel;
 pub use socket::{AdminSocket, AdminThread, SOCKET, Served, SocketError};

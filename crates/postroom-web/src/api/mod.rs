@@ -22,6 +22,9 @@ pub use settings::{LogLevel, Reloaded};
 pub use status::StatusReport;
 pub use time::Time;
 
+/// The media type of a backup.
+pub const BACKUP_TYPE: &str = "application/vnd.sqlite3";
+
 /// Why nothing was done.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Problem {

@@ -15,7 +15,7 @@ use postroom_server::Administrator;
 use postroom_store::{Backup, BackupGuard, NotBackedUp};
 
 use super::{ask, unexpected};
-use crate::api::Problem;
+use crate::api::{BACKUP_TYPE, Problem};
 use crate::orders::problem;
 
 /// Bytes that are read at a time, once the socket has taken those before.
@@ -29,7 +29,7 @@ pub(super) async fn backup(
     match ask(&administrator, AdminRequest::Backup(token)).await? {
         AdminAnswer::Backup(Ok(backup)) => {
             let body = Body::new(Copy { left: backup.bytes, backup, _guard: guard });
-            Ok(([(CONTENT_TYPE, "application/vnd.sqlite3")], body).into_response())
+            Ok(([(CONTENT_TYPE, BACKUP_TYPE)], body).into_response())
         }
         AdminAnswer::Backup(Err(refusal)) => Err(not_backed_up(&refusal)),
         _ => Err(unexpected()),

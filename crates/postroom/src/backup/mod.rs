@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use postroom_store_sqlite::BackUpError;
-use postroom_web::{AdminClient, ClientError};
+use postroom_web::{AdminClient, BACKUP_TYPE, ClientError};
 use thiserror::Error;
 
 use crate::config::{Config, ConfigError, Overrides};
@@ -52,7 +52,7 @@ pub(crate) fn backup(arguments: &BackupArguments) -> Result<(), BackupError> {
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
     let mut file = NewFile::create(&arguments.file, arguments.force)?;
     let from = if let Some(mut server) = AdminClient::connect(&config.data)? {
-        let copied = server.download("/v1/backup", |bytes| file.write(bytes));
+        let copied = server.download("/v1/backup", BACKUP_TYPE, |bytes| file.write(bytes));
         copied.map_err(|error| match error {
             ClientError::Kept(cause) => file.failed(cause).into(),
             error => BackupError::Server(error),

@@ -3,6 +3,7 @@
 //! from the program.
 
 mod administration;
+mod answers;
 mod archive;
 mod audit;
 mod backup;

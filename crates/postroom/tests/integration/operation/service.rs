@@ -197,6 +197,10 @@ fn the_server_makes_no_system_call_that_the_service_forbids() {
         assert!(calls.iter().any(|found| found.name == call), "{call} was not tried");
     }
     for SystemCall { name, arguments, .. } in &calls {
+        // A thread that the end of the process met within a call that strace cannot name.
+        if name == "???" {
+            continue;
+        }
         // As root, SQLite gives its files to the owner of the folder.
         let is_of_root = name == "fchown" && geteuid().is_root();
         assert!(permitted.contains(name) || is_of_root, "{name}({arguments}");
