@@ -1,5 +1,6 @@
 //! What a ban means for those who are connected.
 
+use postroom_model::{Fault, faulty};
 use postroom_office::{AboutBan, AdminTicket, BanAnswer};
 use postroom_store::{BanSubject, Store};
 
@@ -13,7 +14,9 @@ impl<S: Store> Engine<S> {
         match &mut about {
             AboutBan::Done(Ok(BanAnswer::Banned { ban, sessions, .. })) => {
                 self.log_ban(ban.subject.clone(), ban.until);
-                if let BanSubject::Addresses(prefix) = ban.subject {
+                if let BanSubject::Addresses(prefix) = ban.subject
+                    && !faulty(Fault::BannedAddressStays)
+                {
                     *sessions = self.end_sessions(&Kick::Addresses(prefix.net()));
                 }
             }

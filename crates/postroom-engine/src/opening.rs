@@ -90,7 +90,9 @@ impl<S: Store> Engine<S> {
     /// banned. The address of a proxy stands for many clients, which have no limit together.
     pub(crate) fn admit(&mut self, newcomer: Newcomer) -> Result<bool, Refused> {
         let Newcomer { listener, peer, address_of } = newcomer;
-        if let Some(ban) = self.office.banned_with(peer.ip()) {
+        if let Some(ban) = self.office.banned_with(peer.ip())
+            && !faulty(Fault::BannedAddressLetIn)
+        {
             self.log_banned(listener, peer, ban);
             return Err(Refused { farewell: "" });
         }

@@ -217,6 +217,28 @@ faults! {
     RenameLosesMail, "rename-loses-mail", "a renamed account keeps its messages";
     /// A rename is not written to the disk.
     RenameNotStored, "rename-not-stored", "a renamed account keeps its name";
+    /// Whoever has a banned name may log in.
+    BannedNameLetIn, "banned-name-let-in", "nobody logs in with a banned name";
+    /// Whoever has a banned address may connect.
+    BannedAddressLetIn, "banned-address-let-in", "nobody connects from a banned address";
+    /// A login that has passed the look at the bans goes on.
+    BanOvertaken, "ban-overtaken", "a login that began before the ban does not get past it";
+    /// The sessions of a banned name go on.
+    BannedNameStays, "banned-name-stays", "the sessions of a banned name end";
+    /// The sessions of banned addresses go on.
+    BannedAddressStays, "banned-address-stays", "the sessions of banned addresses end";
+    /// Addresses next to the banned ones are banned, too.
+    BanTooWide, "ban-too-wide", "a ban shuts out nobody else";
+    /// A ban for a time holds until it is lifted.
+    BanEndless, "ban-endless", "a ban ends at its time";
+    /// A ban that is lifted stays.
+    UnbanForgotten, "unban-forgotten", "whoever is not banned any more may come";
+    /// There may be any number of bans.
+    BansUnlimited, "bans-unlimited", "the number of bans has a limit";
+    /// A ban is not written to the disk.
+    BanNotStored, "ban-not-stored", "a ban survives a restart";
+    /// The end of a ban is not written to the disk.
+    UnbanNotStored, "unban-not-stored", "a ban that is lifted does not come back";
     /// A session may say as much as it likes.
     RateIgnored, "rate-ignored", "a session posts at a limited rate";
 }

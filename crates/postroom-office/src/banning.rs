@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use postroom_model::{Name, Prefix, SessionKey};
+use postroom_model::{Fault, Name, Prefix, SessionKey, faulty};
 use postroom_store::{AccountId, BanPage, BanPlace, BanSubject, End, Outcome, Store};
 
 use crate::Office;
@@ -33,7 +33,7 @@ impl<S: Store> Office<S> {
 
     /// Whether nobody may log in with a name.
     pub(crate) fn is_banned(&self, name: &Name) -> bool {
-        self.store.is_banned(name, self.wall)
+        self.store.is_banned(name, self.wall) && !faulty(Fault::BannedNameLetIn)
     }
 
     pub(crate) fn ban_ended(&mut self, ticket: AdminTicket, request: &BanRequest, end: End) {
@@ -65,6 +65,8 @@ impl<S: Store> Office<S> {
             let is_logging_in =
                 matches!(&session.identity, Identity::LoggingIn(login) if login.name == *name);
             let is_in = account.is_some() && session.uses == account;
+            let is_logging_in = is_logging_in && !faulty(Fault::BanOvertaken);
+            let is_in = is_in && !faulty(Fault::BannedNameStays);
             !session.has_ended && (is_logging_in || is_in)
         };
         let sessions = self.sessions.iter().filter(|(_, session)| is_of(session));

@@ -88,9 +88,21 @@ impl<D: TroubledDisk> World<D> {
         let open = |group| open.get(&group).copied().unwrap_or_default();
         let now = self.driver.now - self.began;
         let opened = self.driver.open(listener, SocketAddr::from((address, visit.port())));
+        let may_be_banned = self.judge.bans.may_be_address(address);
+        let is_banned = self.judge.bans.is_address(address);
         match opened {
-            Ok(_) => self.judge.peers.let_in(address, now, open),
-            Err(_) => self.judge.peers.refused(address, now, open),
+            Ok(_) => {
+                assert!(!is_banned, "{address} is banned, and is let in");
+                self.judge.peers.let_in(address, now, open);
+            }
+            Err(refused) => {
+                // Who is banned is told nothing.
+                let is_told = !refused.farewell.is_empty();
+                assert!(!is_told || !is_banned, "{address} is banned, and is told");
+                if is_told || !may_be_banned {
+                    self.judge.peers.refused(address, now, open);
+                }
+            }
         }
         opened.ok()
     }
@@ -286,7 +298,7 @@ impl<D: TroubledDisk> World<D> {
         let turns = link.and_then(|link| Some((link.arrived?, link.ended?)));
         let has_arrived = turns.is_some_and(|(arrived, ended)| arrived + 2 <= ended);
         let login = talk.asked.iter().find(|asked| asked.what == What::LogIn);
-        let may_refuse = |at| self.judge.locks.may_refuse(talk.login(), at);
+        let may_refuse = |at| self.judge.may_refuse(talk.login(), at);
         let logs_in = login.is_some_and(|login| !may_refuse(login.at));
         let may_be_evicted = match talk.speaks() {
             Speaks::Board => self.scenario.limits_connections(),

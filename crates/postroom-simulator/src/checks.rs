@@ -2,8 +2,8 @@
 
 use crate::clients::What;
 use crate::link::Link;
-use crate::person::{Manners, Speaks};
-use crate::world::{TroubledDisk, World};
+use crate::person::{Manners, Person, Speaks};
+use crate::world::{Client, TroubledDisk, World};
 
 /// Turns in which a polite client is served, where nothing is in its way.
 const TURNS_MAX: u32 = 400;
@@ -19,6 +19,7 @@ impl<D: TroubledDisk> World<D> {
         self.check_waiting();
         self.check_before_login();
         self.check_prompt();
+        self.check_banned();
         self.count_turn();
     }
 
@@ -95,6 +96,28 @@ impl<D: TroubledDisk> World<D> {
                 && talk.asked.iter().all(|asked| asked.what.is_live());
             let is_quiet = self.links.get(&talk.front).is_some_and(Link::is_quiet);
             assert!(!waits || !is_quiet, "{} waits for {:?}", client.person.name, talk.asked);
+        }
+    }
+
+    /// Nobody is there who is banned.
+    fn check_banned(&self) {
+        let bans = &self.judge.bans;
+        if bans.is_empty() {
+            return;
+        }
+        for (peer, link) in self.links.iter().filter(|(_, link)| !link.is_back) {
+            // What waits for a client is transmitted first.
+            let may_wait = self.driver.waiting(*peer) > 0 || self.driver.is_shaking_hands(*peer);
+            if self.driver.is_closed(*peer) || may_wait {
+                continue;
+            }
+            let Client { person, talk, .. } = &self.clients[link.client];
+            let is_in = talk.as_ref().is_some_and(|talk| talk.visit == link.visit && talk.is_in);
+            let has_name = is_in && person.speaks != Speaks::Board;
+            let is_banned =
+                bans.is_address(person.address) || has_name && bans.is_name(person.name);
+            let Person { name, address, .. } = person;
+            assert!(!is_banned, "{:?} of {name} at {address} is banned, and goes on", link.visit);
         }
     }
 

@@ -208,12 +208,13 @@ impl<D: TroubledDisk> World<D> {
     /// What is left is what must be.
     fn take_stock(&mut self) {
         self.driver.held = None;
+        let restarts = self.random.chance(300);
+        self.lift_all_bans(restarts);
         self.check_room();
         let keys = self.find_keys();
-        if self.random.chance(300) {
-            self.driver.disk.cut();
-            self.driver.stop_abruptly();
-            self.driver.start();
+        if restarts {
+            self.restart();
+            self.check_nobody_banned();
         }
         if self.random.chance(200) && self.damage() {
             return self.take_stock_of_the_damaged(&keys);
@@ -229,6 +230,13 @@ impl<D: TroubledDisk> World<D> {
         }
         self.judge.posts.check(&self.judge.texts);
         self.check_names(&keys);
+    }
+
+    /// The process is killed and starts again.
+    pub(crate) fn restart(&mut self) {
+        self.driver.disk.cut();
+        self.driver.stop_abruptly();
+        self.driver.start();
     }
 
     /// What is left in a mailbox, or in those of accounts that were renamed, is what must be.

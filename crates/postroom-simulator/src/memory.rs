@@ -72,7 +72,9 @@ fn allowed(call: &Call, fate: Fate) -> Fate {
             | Call::Delete { .. }
             | Call::Rename { .. }
             | Call::ReleaseName { .. }
-            | Call::Block { .. },
+            | Call::Block { .. }
+            | Call::Ban { .. }
+            | Call::Unban { .. },
             fate,
         ) => fate,
         (_, Fate::Unknown { .. }) => Fate::Unavailable,

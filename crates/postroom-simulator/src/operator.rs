@@ -2,7 +2,7 @@
 
 use postroom_engine::AdminTicket;
 
-use crate::judge::{BlockId, Change, ChangeId};
+use crate::judge::{BanId, BlockId, Change, ChangeId};
 use crate::person::{LOCKED, NEW, OPEN, pick_aside};
 use crate::random::Random;
 use crate::scenario::{Habits, Scenario};
@@ -10,6 +10,8 @@ use crate::scenario::{Habits, Scenario};
 /// An operator, and what it waits for.
 pub(crate) struct Operator {
     pub(crate) random: Random,
+    /// What decides on bans, which there are in a part of the seeds.
+    pub(crate) bans: Option<Random>,
     pub(crate) habits: Habits,
     has_aside: bool,
     pub(crate) asked: Vec<Asked>,
@@ -33,6 +35,8 @@ pub(crate) enum What {
     Block(&'static str, BlockId),
     /// The name of an account.
     Rename(Rename),
+    /// Who is banned.
+    Ban(BanId),
     /// All accounts.
     Accounts,
 }
@@ -52,7 +56,7 @@ impl What {
         match self {
             Self::Lock(name, ..) | Self::Block(name, _) => *name == account,
             Self::Rename(Rename { from, to, .. }) => [*from, *to].contains(&account),
-            Self::Accounts => false,
+            Self::Ban(_) | Self::Accounts => false,
         }
     }
 }
@@ -60,7 +64,8 @@ impl What {
 impl Operator {
     pub(crate) fn new(seed: u64, scenario: &Scenario) -> Self {
         let Scenario { operator: habits, has_aside, .. } = *scenario;
-        Self { random: Random::new(seed, 9), habits, has_aside, asked: Vec::new() }
+        let bans = scenario.has_bans.then(|| Random::new(seed, 12));
+        Self { random: Random::new(seed, 9), bans, habits, has_aside, asked: Vec::new() }
     }
 
     /// Whether it waits for no answer.

@@ -28,6 +28,8 @@ const OF_DISK: &[Fault] = &[
     Fault::PasswordRemovalNotStored,
     Fault::DeletionNotStored,
     Fault::RenameNotStored,
+    Fault::BanNotStored,
+    Fault::UnbanNotStored,
 ];
 
 /// The longest text of a judge in the table, in characters.

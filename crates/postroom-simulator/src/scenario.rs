@@ -44,6 +44,8 @@ pub(crate) struct Scenario {
     pub(crate) operator: Habits,
     /// There are accounts that the operator may rename and delete.
     pub(crate) has_aside: bool,
+    /// The operator bans clients.
+    pub(crate) has_bans: bool,
     /// What clients do before everything calms down.
     pub(crate) actions: usize,
 }
@@ -170,6 +172,7 @@ impl Scenario {
             store: store(random),
             process,
             has_aside: false,
+            has_bans: false,
             operator: habits(&mut Random::new(seed, 8)),
             actions: random.between(10, 300),
         };
@@ -177,6 +180,7 @@ impl Scenario {
         scenario.limit_access(&mut Random::new(seed, 6));
         if scenario.operator.acts > 0 {
             scenario.set_aside(&mut Random::new(seed, 11));
+            scenario.allow_bans(&mut Random::new(seed, 13));
         }
         scenario.all_rules = vec![scenario.rules.clone()];
         if scenario.operator.acts > 0 {
@@ -199,6 +203,14 @@ impl Scenario {
             }
         }
         self.make_room_for_accounts();
+    }
+
+    /// Decides whether the operator bans clients, and how many bans there may be.
+    fn allow_bans(&mut self, random: &mut Random) {
+        self.has_bans = random.chance(400);
+        if self.has_bans && random.chance(200) {
+            self.rules.limits.bans_max = 2;
+        }
     }
 
     /// Decides between which settings the operator changes while the server runs.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use postroom_model::{Name, Prefix};
+use postroom_model::{Fault, Name, Prefix, faulty};
 
 use crate::Timestamp;
 
@@ -42,7 +42,7 @@ impl Ban {
     /// Whether it is in force at this time.
     #[must_use]
     pub fn is_in_force(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until)
+        self.until.is_none_or(|until| now < until) || faulty(Fault::BanEndless)
     }
 }
 

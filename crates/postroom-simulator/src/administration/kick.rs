@@ -6,12 +6,13 @@ use postroom_model::Name;
 
 use crate::link::Link;
 use crate::peer::PeerKey;
-use crate::person::Speaks;
+use crate::person::{Person, Speaks};
+use crate::random::Random;
 use crate::world::{TroubledDisk, World};
 
 /// Whose sessions end, as the simulation has it.
 #[derive(Clone, Copy, Debug)]
-enum Whose {
+pub(super) enum Whose {
     Account(&'static str),
     Addresses(IpNet),
 }
@@ -27,9 +28,27 @@ struct There {
     is_open: bool,
 }
 
+impl Whose {
+    /// Those of one of these people, or of addresses around its own.
+    pub(super) fn pick(people: &[Person], random: &mut Random) -> Self {
+        let person = &people[random.below(people.len())];
+        if random.chance(500) {
+            return Self::Account(person.name);
+        }
+        let bits = match (person.address.is_ipv4(), random.chance(500)) {
+            (true, true) => 32,
+            (true, false) => 24,
+            (false, true) => 128,
+            (false, false) => 48,
+        };
+        let prefix = IpNet::new(person.address, bits).expect("no address has fewer bits");
+        Self::Addresses(prefix.trunc())
+    }
+}
+
 impl<D: TroubledDisk> World<D> {
     pub(super) fn kick(&mut self) {
-        let whose = self.pick_whose();
+        let whose = Whose::pick(&self.scenario.people, &mut self.operator.random);
         let kick = match whose {
             Whose::Account(name) => Kick::Account(Name::new(name).expect("a name")),
             Whose::Addresses(prefix) => Kick::Addresses(prefix),
@@ -48,23 +67,6 @@ impl<D: TroubledDisk> World<D> {
         }
     }
 
-    fn pick_whose(&mut self) -> Whose {
-        let people = &self.scenario.people;
-        let random = &mut self.operator.random;
-        let person = &people[random.below(people.len())];
-        if random.chance(500) {
-            return Whose::Account(person.name);
-        }
-        let bits = match (person.address.is_ipv4(), random.chance(500)) {
-            (true, true) => 32,
-            (true, false) => 24,
-            (false, true) => 128,
-            (false, false) => 48,
-        };
-        let prefix = IpNet::new(person.address, bits).expect("no address has fewer bits");
-        Whose::Addresses(prefix.trunc())
-    }
-
     /// The sessions that are there.
     fn there(&self, whose: Whose) -> Vec<There> {
         let fronts = self.links.iter().filter(|(_, link)| !link.is_back);
@@ -78,7 +80,7 @@ impl<D: TroubledDisk> World<D> {
     }
 
     /// Whether a session may be one of these, and whether it is for certain.
-    fn is_of(&self, link: &Link, whose: Whose) -> (bool, bool) {
+    pub(super) fn is_of(&self, link: &Link, whose: Whose) -> (bool, bool) {
         let client = &self.clients[link.client];
         match whose {
             Whose::Addresses(prefix) => {
@@ -112,7 +114,7 @@ impl<D: TroubledDisk> World<D> {
     }
 
     /// The operator may have ended this session.
-    fn sent_away(&mut self, peer: PeerKey) {
+    pub(super) fn sent_away(&mut self, peer: PeerKey) {
         let Some(link) = self.links.get(&peer) else {
             return;
         };

@@ -6,6 +6,7 @@
 //! know what clients do alone at their full strength.
 
 mod accounts;
+mod ban;
 mod block;
 mod kick;
 mod listing;
@@ -36,6 +37,10 @@ impl<D: TroubledDisk> World<D> {
         if !self.driver.engine.is_running() {
             return;
         }
+        self.is_woken = true;
+        if self.operator.bans.as_mut().is_some_and(|random| random.chance(300)) {
+            return self.ban_or_lift();
+        }
         match self.operator.random.below(12) {
             0..2 => self.kick(),
             2..6 => self.change_lock(),
@@ -44,7 +49,6 @@ impl<D: TroubledDisk> World<D> {
             9 => self.read_settings_again(),
             _ => self.change_accounts(),
         }
-        self.is_woken = true;
     }
 
     /// Asks something that has an answer later.
@@ -69,15 +73,20 @@ impl<D: TroubledDisk> World<D> {
             let Asked { begun, what, .. } = asked.swap_remove(place);
             self.tally.administered += 1;
             self.note(|| format!("the operator, who asked {begun}, is told {answer:?}"));
-            let AdminAnswer::Accounts(about) = answer else {
-                panic!("{answer:?} answers {what:?}");
-            };
-            match about {
-                AboutAccounts::Account(answer) => self.account_done(what, begun, answer),
-                AboutAccounts::Unavailable => self.not_done(what),
-                AboutAccounts::Unknown => self.may_be_done(what),
-                AboutAccounts::Accounts { accounts, next } => self.listed(&accounts, next, begun),
+            match (what, answer) {
+                (_, AdminAnswer::Accounts(about)) => self.about_accounts(what, begun, about),
+                (What::Ban(id), AdminAnswer::Ban(about)) => self.about_ban(id, about),
+                (what, answer) => panic!("{answer:?} answers {what:?}"),
             }
+        }
+    }
+
+    fn about_accounts(&mut self, what: What, begun: u64, about: AboutAccounts) {
+        match about {
+            AboutAccounts::Account(answer) => self.account_done(what, begun, answer),
+            AboutAccounts::Unavailable => self.not_done(what),
+            AboutAccounts::Unknown => self.may_be_done(what),
+            AboutAccounts::Accounts { accounts, next } => self.listed(&accounts, next, begun),
         }
     }
 
@@ -105,7 +114,7 @@ impl<D: TroubledDisk> World<D> {
             }
             (What::Rename(rename), answer) => self.renamed(rename, begun, &answer),
             (What::Block(name, id), answer) => self.blocked(name, id, begun, answer),
-            (What::Accounts, answer) => panic!("{answer:?} answers a question for a list"),
+            (What::Ban(_) | What::Accounts, answer) => panic!("{answer:?} answers {what:?}"),
         }
     }
 
@@ -120,6 +129,7 @@ impl<D: TroubledDisk> World<D> {
             }
             What::Rename(rename) => self.not_renamed(rename),
             What::Block(_, id) => self.judge.blocks.is_refused(id),
+            What::Ban(id) => self.judge.bans.is_refused(id),
             What::Accounts => {}
         }
     }
@@ -135,6 +145,7 @@ impl<D: TroubledDisk> World<D> {
                 self.judge.locks.operator_may_be_done(name, id, at);
             }
             What::Rename(rename) => self.may_be_renamed(rename, at),
+            What::Ban(id) => self.judge.bans.may_be_done(id),
             // A block that may be carried out is one that may be.
             What::Block(..) | What::Accounts => {}
         }

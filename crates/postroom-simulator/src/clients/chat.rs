@@ -264,10 +264,10 @@ impl Talk {
             "That username is taken. Choose another: /setname NAME." => {
                 judge.presences.check_taken(self.person.name, self.visit, asked);
                 // Only who could come in is told who is there.
-                judge.locks.let_in(login, asked, judge.clock);
+                judge.let_in(login, asked);
             }
             _ if line.contains("give its password with /pass") => {
-                judge.locks.check_wrong(login, asked, true);
+                judge.check_wrong(login, asked, true);
             }
             _ if line.ends_with("Choose a name that it knows.")
                 || line.starts_with("You have created too many users") =>

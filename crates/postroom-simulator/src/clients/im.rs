@@ -58,9 +58,9 @@ impl Talk {
             (What::LogIn, code @ ("102" | "103")) => {
                 if code == "103" {
                     judge.presences.check_taken(self.person.name, self.visit, asked.at);
-                    judge.locks.let_in(self.login(), asked.at, judge.clock);
+                    judge.let_in(self.login(), asked.at);
                 } else {
-                    judge.locks.check_wrong(self.login(), asked.at, false);
+                    judge.check_wrong(self.login(), asked.at, false);
                 }
                 self.leave(judge);
             }

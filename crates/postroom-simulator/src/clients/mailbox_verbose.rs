@@ -47,7 +47,7 @@ impl Talk {
             }
             What::LogIn => {
                 assert!(line.starts_with("LOGIN ERROR") || line.starts_with("MESSAGE FAILED"));
-                judge.locks.check_wrong(self.login(), asked.at, false);
+                judge.check_wrong(self.login(), asked.at, false);
                 self.leave(judge);
             }
             What::Compose(id, _) if line.starts_with("MESSAGE SENT SUCCESSFULLY") => {

@@ -189,7 +189,7 @@ impl Talk {
 
     /// The client, which asked at this moment, is let in.
     fn let_in(&mut self, asked: u64, judge: &mut Judge) {
-        judge.locks.let_in(self.login(), asked, judge.clock);
+        judge.let_in(self.login(), asked);
         judge.usage.done(self.visit, Act::Login, judge.now);
         self.is_in = true;
     }

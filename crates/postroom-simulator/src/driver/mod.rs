@@ -128,6 +128,8 @@ impl<D: Disk> Driver<D> {
     /// Another process starts with this store.
     pub fn start_with(&mut self, store: D::Store) {
         self.engine = Running::new(Engine::new(self.now, self.settings.clone(), store));
+        // Nothing is asked of it before.
+        self.engine.begin_turn(self.now, self.wall);
     }
 
     /// The engine reads its settings again, as does every process that starts from now on.

@@ -1,6 +1,7 @@
 //! What must be true, whatever happens: each promise as a model that the clients feed with
 //! what they do and see. A broken promise panics.
 
+mod bans;
 mod blocks;
 mod lives;
 mod locks;
@@ -20,6 +21,7 @@ use crate::random::Random;
 use crate::scenario::Rules;
 use crate::texts::{Answer, Place, TextId, Written, mark};
 
+pub(crate) use bans::{BanId, Bans, Subject};
 pub(crate) use blocks::{BlockId, Blocks};
 pub(crate) use lives::Lives;
 pub(crate) use locks::{Change, ChangeId, Excuses, Locks, Login};
@@ -55,6 +57,7 @@ pub(crate) struct Judge {
     pub(crate) peers: Peers,
     pub(crate) locks: Locks,
     pub(crate) blocks: Blocks,
+    pub(crate) bans: Bans,
     /// Texts that have reached a client's machine, or on im were answered by 302.
     pub(crate) arrived: BTreeSet<TextId>,
     /// There are accounts that an operator may rename and delete.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use postroom_model::{Fault, faulty};
 use postroom_store::{Ban, BanSubject, Outcome};
 
 use super::Planner;
@@ -27,7 +28,9 @@ impl Planner<'_> {
             None => BanRow { number: changes.next_number(), since: self.now, until },
         };
         changes.put(bans, subject.clone(), row);
-        self.operations.push(Operation::PutBan { row, call: self.call });
+        if !faulty(Fault::BanNotStored) {
+            self.operations.push(Operation::PutBan { row, call: self.call });
+        }
         let ban = Ban { subject: subject.clone(), since: row.since, until };
         let account = match subject {
             BanSubject::Name(name) => self.index.find(name),
@@ -44,7 +47,9 @@ impl Planner<'_> {
         let changes = changes(&mut self.plan.bans, &self.index.bans);
         match changes.remove(&self.index.bans, subject) {
             Some(number) => {
-                self.operations.push(Operation::DeleteBan { number });
+                if !faulty(Fault::UnbanNotStored) {
+                    self.operations.push(Operation::DeleteBan { number });
+                }
                 Outcome::Unbanned
             }
             None => Outcome::NotBanned,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use postroom_model::{Name, Prefix};
+use postroom_model::{Fault, Name, Prefix, faulty};
 
 use crate::{AccountId, BANS_PAGE, Ban, BanPage, BanPlace, BanSubject, Outcome, Timestamp};
 
@@ -28,7 +28,7 @@ impl Bans {
             (ban.subject, ban.until) = (subject, until);
             return Outcome::Banned { ban: ban.clone(), was_banned: true, account };
         }
-        if self.all.len() >= most as usize {
+        if self.all.len() >= most as usize && !faulty(Fault::BansUnlimited) {
             return Outcome::TooManyBans;
         }
         self.last += 1;
@@ -39,6 +39,11 @@ impl Bans {
 
     pub(super) fn unban(&mut self, subject: &BanSubject, now: Timestamp) -> Outcome {
         let found = self.all.iter().position(|(_, ban)| ban.subject == *subject);
+        if let Some(place) = found
+            && faulty(Fault::UnbanForgotten)
+        {
+            self.all.push(self.all[place].clone());
+        }
         let removed = found.map(|place| self.all.remove(place));
         if removed.is_some_and(|(_, ban)| ban.is_in_force(now)) {
             Outcome::Unbanned
@@ -54,6 +59,9 @@ impl Bans {
 
     pub(super) fn banned_with(&self, address: IpAddr, now: Timestamp) -> Option<Prefix> {
         let prefix = |ban: &Ban| match ban.subject {
+            BanSubject::Addresses(prefix) if faulty(Fault::BanTooWide) => {
+                Prefix::of(prefix.net().addr(), prefix.bits() - 8)
+            }
             BanSubject::Addresses(prefix) => Some(prefix),
             BanSubject::Name(_) => None,
         };

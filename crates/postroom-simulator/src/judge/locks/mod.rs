@@ -170,7 +170,7 @@ impl Locks {
     }
 
     /// A client that asked at this moment is let in.
-    pub(crate) fn let_in(&mut self, login: Login, asked: u64, at: u64) {
+    pub(super) fn let_in(&mut self, login: Login, asked: u64, at: u64) {
         let Login { name, given, .. } = login;
         if let (Some(lock), Some(account)) = (login.registers(), self.of.get_mut(name)) {
             account.login_ends(lock);
@@ -183,15 +183,20 @@ impl Locks {
     }
 
     /// Whether a login that began at this moment may be refused.
-    pub(crate) fn may_refuse(&self, login: Login, asked: u64) -> bool {
+    pub(super) fn may_refuse(&self, login: Login, asked: u64) -> bool {
         self.excuses.any() || self.possible(login.name, asked).any(|of| !login.opens(of.lock))
+    }
+
+    /// A client is not let in, whatever its password is.
+    pub(super) fn is_kept_out(&mut self, login: Login) {
+        self.not_let_in(login);
+        self.has_failed = true;
     }
 
     /// A client that asked at this moment is told that its password is wrong, or that it is
     /// not let in.
-    pub(crate) fn check_wrong(&mut self, login: Login, asked: u64, is_certain: bool) {
-        self.not_let_in(login);
-        self.has_failed = true;
+    pub(super) fn check_wrong(&mut self, login: Login, asked: u64, is_certain: bool) {
+        self.is_kept_out(login);
         let Login { name, given, .. } = login;
         let may_refuse = !is_certain && self.excuses.any();
         let is_right = may_refuse || self.possible(name, asked).any(|of| !login.opens(of.lock));
