@@ -239,6 +239,16 @@ faults! {
     BanNotStored, "ban-not-stored", "a ban survives a restart";
     /// The end of a ban is not written to the disk.
     UnbanNotStored, "unban-not-stored", "a ban that is lifted does not come back";
+    /// The last message of an import is not written to the disk.
+    ImportTorn, "import-torn", "an account is imported as a whole";
+    /// What is imported for an account that there is is put into its mailbox.
+    RefusedImportStored, "refused-import-stored", "nothing of a refused import is stored";
+    /// The messages of an import are stored in another order.
+    ImportReordered, "import-reordered", "imported messages keep their order";
+    /// The senders of imported messages become accounts.
+    SenderRegistered, "sender-registered", "a sender that is unknown gets no account by an import";
+    /// Whom an imported account blocks is forgotten.
+    ImportUnblocks, "import-unblocks", "an imported account blocks whom it has blocked";
     /// A session may say as much as it likes.
     RateIgnored, "rate-ignored", "a session posts at a limited rate";
 }

@@ -68,6 +68,7 @@ fn allowed(call: &Call, fate: Fate) -> Fate {
             | Call::Post { .. }
             | Call::ChangePassword { .. }
             | Call::SetPassword { .. }
+            | Call::Import { .. }
             | Call::RemovePassword { .. }
             | Call::Delete { .. }
             | Call::Rename { .. }

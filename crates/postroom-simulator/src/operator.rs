@@ -6,12 +6,15 @@ use crate::judge::{BanId, BlockId, Change, ChangeId};
 use crate::person::{LOCKED, NEW, OPEN, pick_aside};
 use crate::random::Random;
 use crate::scenario::{Habits, Scenario};
+use crate::texts::ImportId;
 
 /// An operator, and what it waits for.
 pub(crate) struct Operator {
     pub(crate) random: Random,
     /// What decides on bans, which there are in a part of the seeds.
     pub(crate) bans: Option<Random>,
+    /// What decides on imports, which there are in a part of the seeds.
+    pub(crate) imports: Option<Random>,
     pub(crate) habits: Habits,
     has_aside: bool,
     pub(crate) asked: Vec<Asked>,
@@ -35,10 +38,20 @@ pub(crate) enum What {
     Block(&'static str, BlockId),
     /// The name of an account.
     Rename(Rename),
+    /// An account that is imported.
+    Import(Import),
     /// Who is banned.
     Ban(BanId),
     /// All accounts.
     Accounts,
+}
+
+/// An import under way: the name, and the change of what opens the account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Import {
+    pub(crate) name: &'static str,
+    pub(crate) change: ChangeId,
+    pub(crate) id: ImportId,
 }
 
 /// A rename under way: the names, and the change of each.
@@ -54,7 +67,9 @@ impl What {
     /// Whether it changes this account.
     fn is_of(&self, account: &str) -> bool {
         match self {
-            Self::Lock(name, ..) | Self::Block(name, _) => *name == account,
+            Self::Lock(name, ..) | Self::Block(name, _) | Self::Import(Import { name, .. }) => {
+                *name == account
+            }
             Self::Rename(Rename { from, to, .. }) => [*from, *to].contains(&account),
             Self::Ban(_) | Self::Accounts => false,
         }
@@ -65,7 +80,8 @@ impl Operator {
     pub(crate) fn new(seed: u64, scenario: &Scenario) -> Self {
         let Scenario { operator: habits, has_aside, .. } = *scenario;
         let bans = scenario.has_bans.then(|| Random::new(seed, 12));
-        Self { random: Random::new(seed, 9), bans, habits, has_aside, asked: Vec::new() }
+        let imports = scenario.has_imports.then(|| Random::new(seed, 14));
+        Self { random: Random::new(seed, 9), bans, imports, habits, has_aside, asked: Vec::new() }
     }
 
     /// Whether it waits for no answer.

@@ -16,6 +16,8 @@ pub(crate) const NEW: [&str; 6] = ["new1", "new2", "new3", "new4", "new5", "new6
 pub(crate) const DOOMED: [&str; 2] = ["del1", "del2"];
 /// Names among which an operator renames accounts; the first one has a password at first.
 pub(crate) const MOVED: [&str; 3] = ["mov1", "mov2", "mov3"];
+/// A sender that has no account, and gets none.
+pub(crate) const STRANGER: &str = "old1";
 /// Hashtags.
 pub(crate) const HASHTAGS: [&str; 3] = ["#rust", "#go", "#c"];
 /// The channel of all who are present.

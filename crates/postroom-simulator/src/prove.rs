@@ -30,6 +30,7 @@ const OF_DISK: &[Fault] = &[
     Fault::RenameNotStored,
     Fault::BanNotStored,
     Fault::UnbanNotStored,
+    Fault::ImportTorn,
 ];
 
 /// The longest text of a judge in the table, in characters.

@@ -46,6 +46,8 @@ pub(crate) struct Scenario {
     pub(crate) has_aside: bool,
     /// The operator bans clients.
     pub(crate) has_bans: bool,
+    /// The operator imports accounts.
+    pub(crate) has_imports: bool,
     /// What clients do before everything calms down.
     pub(crate) actions: usize,
 }
@@ -173,6 +175,7 @@ impl Scenario {
             process,
             has_aside: false,
             has_bans: false,
+            has_imports: false,
             operator: habits(&mut Random::new(seed, 8)),
             actions: random.between(10, 300),
         };
@@ -181,6 +184,7 @@ impl Scenario {
         if scenario.operator.acts > 0 {
             scenario.set_aside(&mut Random::new(seed, 11));
             scenario.allow_bans(&mut Random::new(seed, 13));
+            scenario.has_imports = Random::new(seed, 15).chance(400);
         }
         scenario.all_rules = vec![scenario.rules.clone()];
         if scenario.operator.acts > 0 {

@@ -6,6 +6,10 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct TextId(pub(crate) usize);
 
+/// An import of an operator, which brings texts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct ImportId(pub(crate) usize);
+
 /// Where a text was sent.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Place {
@@ -41,6 +45,8 @@ pub(crate) struct Written {
     /// When its client began to send it.
     pub(crate) begun: u64,
     pub(crate) answer: Answer,
+    /// An operator has brought it.
+    pub(crate) import: Option<ImportId>,
 }
 
 impl Written {

@@ -84,6 +84,6 @@ impl<D: TroubledDisk> World<D> {
     }
 }
 
-fn hash(secret: Secret) -> PasswordHash {
+pub(super) fn hash(secret: Secret) -> PasswordHash {
     cheap_hash(&secret.to_string())
 }

@@ -8,6 +8,7 @@
 mod accounts;
 mod ban;
 mod block;
+mod import;
 mod kick;
 mod listing;
 mod lock;
@@ -40,6 +41,9 @@ impl<D: TroubledDisk> World<D> {
         self.is_woken = true;
         if self.operator.bans.as_mut().is_some_and(|random| random.chance(300)) {
             return self.ban_or_lift();
+        }
+        if self.operator.imports.as_mut().is_some_and(|random| random.chance(150)) {
+            return self.import();
         }
         match self.operator.random.below(12) {
             0..2 => self.kick(),
@@ -112,6 +116,7 @@ impl<D: TroubledDisk> World<D> {
             (What::Lock(name, id, change), answer) => {
                 self.lock_changed(name, (id, change), begun, &answer);
             }
+            (What::Import(import), answer) => self.imported(import, begun, &answer),
             (What::Rename(rename), answer) => self.renamed(rename, begun, &answer),
             (What::Block(name, id), answer) => self.blocked(name, id, begun, answer),
             (What::Ban(_) | What::Accounts, answer) => panic!("{answer:?} answers {what:?}"),
@@ -127,6 +132,7 @@ impl<D: TroubledDisk> World<D> {
                 }
                 self.judge.locks.operator_is_not_done(name, id);
             }
+            What::Import(import) => self.not_imported(import),
             What::Rename(rename) => self.not_renamed(rename),
             What::Block(_, id) => self.judge.blocks.is_refused(id),
             What::Ban(id) => self.judge.bans.is_refused(id),
@@ -144,6 +150,7 @@ impl<D: TroubledDisk> World<D> {
                 }
                 self.judge.locks.operator_may_be_done(name, id, at);
             }
+            What::Import(import) => self.may_be_imported(import, at),
             What::Rename(rename) => self.may_be_renamed(rename, at),
             What::Ban(id) => self.judge.bans.may_be_done(id),
             // A block that may be carried out is one that may be.

@@ -3,6 +3,7 @@
 
 mod bans;
 mod blocks;
+mod imports;
 mod lives;
 mod locks;
 mod mailboxes;
@@ -58,6 +59,7 @@ pub(crate) struct Judge {
     pub(crate) locks: Locks,
     pub(crate) blocks: Blocks,
     pub(crate) bans: Bans,
+    imports: imports::Imports,
     /// Texts that have reached a client's machine, or on im were answered by 302.
     pub(crate) arrived: BTreeSet<TextId>,
     /// There are accounts that an operator may rename and delete.
@@ -123,7 +125,8 @@ impl Judge {
             self.mailboxes.add(recipient, id);
         }
         let begun = self.tick();
-        self.texts.push(Written { shown, author, place, begun, answer: Answer::Open });
+        let (answer, import) = (Answer::Open, None);
+        self.texts.push(Written { shown, author, place, begun, answer, import });
         (id, said)
     }
 
@@ -180,7 +183,7 @@ impl Judge {
     }
 
     /// Some line shows this text: it must be whole, and its author's.
-    pub(crate) fn check_shown(&self, id: TextId, author: &str, shown: &str) {
+    pub(crate) fn check_shown(&mut self, id: TextId, author: &str, shown: &str) {
         let Some(written) = self.texts.get(id.0) else {
             panic!("nobody has written {shown:?}");
         };
@@ -190,6 +193,10 @@ impl Judge {
         let is_author = is_moved || written.author == author;
         assert!(is_author, "{id:?} is by {}, not {author}", written.author);
         assert!(!written.is_refused(), "{id:?} is refused and shown");
+        if let Some(import) = written.import {
+            let at = self.tick();
+            self.import_is_there(import, at);
+        }
     }
 }
 

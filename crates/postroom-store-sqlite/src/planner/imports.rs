@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use postroom_model::{Full, Name};
+use postroom_model::{Fault, Full, Name, faulty};
 use postroom_store::{AccountId, BLOCKED_IN_ALL_MAX, BLOCKED_MAX, Import, Outcome};
 
 use super::Planner;
@@ -97,7 +97,9 @@ impl Planner<'_> {
             self.name_in_record(recipient);
             self.name_in_record(sender);
             let message = Operation::ImportMessage { sequence, recipient, sender, call, place };
-            self.operations.push(message);
+            if !faulty(Fault::ImportTorn) || at + 1 < import.messages.len() {
+                self.operations.push(message);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use postroom_model::{Full, Name};
+use postroom_model::{Fault, Full, Name, faulty};
 
 use crate::{AccountId, BLOCKED_MAX, Import, ImportedMessage, Limits, Outcome, Timestamp};
 
@@ -19,6 +19,9 @@ impl Books {
         now: Timestamp,
     ) -> Outcome {
         if let Some(known) = self.find(name) {
+            if faulty(Fault::RefusedImportStored) {
+                self.import_messages(known, import, now);
+            }
             return Outcome::AccountExists { name: self.name(known).clone() };
         }
         if self.is_reserved(name) {
@@ -49,11 +52,20 @@ impl Books {
             Err(refusal) => return refusal,
         };
         self.account_mut(id).password = Some(import.password.clone());
-        for sender in &import.blocked {
+        for sender in import.blocked.iter().filter(|_| !faulty(Fault::ImportUnblocks)) {
             self.block(id, sender.clone(), true);
         }
+        self.import_messages(id, import, now);
+        Outcome::Imported { name: self.name(id).clone() }
+    }
+
+    fn import_messages(&mut self, id: AccountId, import: &Import, now: Timestamp) {
+        let mut messages: Vec<&ImportedMessage> = import.messages.iter().collect();
+        if faulty(Fault::ImportReordered) {
+            messages.reverse();
+        }
         let mut strangers = Vec::<AccountId>::new();
-        for ImportedMessage { sender, stored, text } in &import.messages {
+        for ImportedMessage { sender, stored, text } in messages {
             let reserved = || {
                 self.accounts.iter().position(|other| other.is_reserved && other.name == *sender)
             };
@@ -61,7 +73,8 @@ impl Books {
             let stranger = || strangers.iter().copied().find(|id| self.name(*id) == sender);
             let known = self.find(sender).or_else(reserved).or_else(stranger);
             let sender = known.unwrap_or_else(|| {
-                let deleted = Account { is_deleted: true, ..Account::new(sender.clone()) };
+                let is_deleted = !faulty(Fault::SenderRegistered);
+                let deleted = Account { is_deleted, ..Account::new(sender.clone()) };
                 self.accounts.push(deleted);
                 let id = AccountId(u32::try_from(self.accounts.len() - 1).unwrap_or(u32::MAX));
                 strangers.push(id);
@@ -72,6 +85,5 @@ impl Books {
             let message = Message { sender, text: text.clone(), stored };
             self.account_mut(id).mailbox.insert(sequence, message);
         }
-        Outcome::Imported { name: self.name(id).clone() }
     }
 }
