@@ -1,6 +1,6 @@
 //! What the index lists.
 
-use postroom_store::{ACCOUNTS_PAGE, AccountId, AccountRef, AccountSummary, Outcome};
+use postroom_store::{ACCOUNTS_PAGE, AccountId, AccountRef, AccountSummary, Outcome, Standing};
 
 use super::Index;
 
@@ -12,7 +12,10 @@ impl Index {
         let summary = |id| {
             let account = self.account(id);
             let standing = account.standing().filter(|_| !self.gaps.contains(&id))?;
-            let (name, unread) = (account.name.clone(), account.mailbox.unread());
+            // What was handed out when the account was deleted is nobody's.
+            let is_account = standing != Standing::Reserved;
+            let unread = if is_account { account.mailbox.unread() } else { 0 };
+            let name = account.name.clone();
             Some(AccountSummary { name, unread, standing })
         };
         let accounts = (from..to).map(AccountId).filter_map(summary).collect();

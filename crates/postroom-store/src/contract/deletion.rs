@@ -4,8 +4,8 @@ use postroom_model::Unknown;
 
 use super::{Desk, Fixture, LIST_ACCOUNTS, append, limits, name, open};
 use crate::{
-    AccountId, AccountRef, Admits, Call, Key, Limits, Outcome, PasswordHash, PasswordOf, Standing,
-    Store as _,
+    AccountId, AccountRef, AccountSummary, Admits, Call, Key, Limits, Outcome, PasswordHash,
+    PasswordOf, Standing, Store as _,
 };
 
 fn delete(spelling: &str) -> Call {
@@ -33,14 +33,21 @@ fn is_reserved(outcome: &Outcome) -> bool {
 }
 
 impl<F: Fixture> Desk<'_, F> {
-    fn standings(&mut self) -> Vec<(String, Standing)> {
+    fn accounts(&mut self) -> Vec<AccountSummary> {
         match self.call(LIST_ACCOUNTS) {
-            Outcome::Accounts { accounts, .. } => accounts
-                .into_iter()
-                .map(|account| (account.name.to_string(), account.standing))
-                .collect(),
+            Outcome::Accounts { accounts, .. } => accounts,
             other => panic!("{other:?}"),
         }
+    }
+
+    fn standings(&mut self) -> Vec<(String, Standing)> {
+        let accounts = self.accounts().into_iter();
+        accounts.map(|account| (account.name.to_string(), account.standing)).collect()
+    }
+
+    /// Messages of all that are listed.
+    fn unread_listed(&mut self) -> u32 {
+        self.accounts().into_iter().map(|account| account.unread).sum()
     }
 }
 
@@ -157,9 +164,11 @@ pub(super) fn what_was_handed_out_at_the_deletion_never_comes_back<F: Fixture>(f
     let (confirmed, ..) = desk.lease(bob).expect("two wait");
     let (_lost, ..) = desk.lease(bob).expect("three wait");
     desk.call(delete("bob"));
+    assert_eq!(desk.unread_listed(), 0, "a name without an account has no messages");
     desk.give_back(returned);
     assert!(desk.lease(bob).is_none());
     desk.confirm(confirmed);
+    assert_eq!(desk.unread_listed(), 0);
     desk.call(release("bob"));
     for _ in 0..2 {
         drop(desk);
