@@ -249,6 +249,12 @@ faults! {
     SenderRegistered, "sender-registered", "a sender that is unknown gets no account by an import";
     /// Whom an imported account blocks is forgotten.
     ImportUnblocks, "import-unblocks", "an imported account blocks whom it has blocked";
+    /// A backup has the table file, and not what is in the log.
+    BackupWithoutLog, "backup-without-log", "a backup has all that was committed before it began";
+    /// What changes between two parts of a backup is not carried along.
+    BackupTorn, "backup-torn", "a backup has what there was at one moment";
+    /// A backup that nobody reads any more keeps others from beginning.
+    BackupKept, "backup-kept", "another backup can begin once the last one is read";
     /// A session may say as much as it likes.
     RateIgnored, "rate-ignored", "a session posts at a limited rate";
 }

@@ -13,6 +13,7 @@ mod administration;
 mod campaign;
 mod checks;
 mod clients;
+mod copied;
 mod disk;
 mod driver;
 mod ending;

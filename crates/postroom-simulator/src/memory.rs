@@ -1,7 +1,8 @@
 //! A store in memory whose calls end as the seed has it.
 
-use postroom_store::{Call, Fate, Limits, MemoryDisk, MemoryStore};
+use postroom_store::{Call, Fate, Limits, MemoryDisk, MemoryStore, Timestamp};
 
+use crate::copied::Copied;
 use crate::passwords::register_all;
 use crate::random::Random;
 use crate::scenario::{Scenario, StoreTroubles};
@@ -34,6 +35,11 @@ impl TroubledDisk for MemoryDisk {
 
     fn open_damaged(&mut self, limits: Limits) -> Option<MemoryStore> {
         Some(Self::open(self, limits))
+    }
+
+    fn read_backup(&self, copy: &[u8], _: Limits, _: Timestamp) -> Copied {
+        let lines = str::from_utf8(copy).expect("texts are UTF-8").lines();
+        Copied::with_texts(lines.map(|line| line.split_once(' ').expect("a text has a place")))
     }
 
     fn writes_lost(&self) -> u64 {

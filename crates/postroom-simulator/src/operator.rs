@@ -1,6 +1,7 @@
 //! An operator: what it may still do, and which answers it waits for.
 
 use postroom_engine::AdminTicket;
+use postroom_store::BackupGuard;
 
 use crate::judge::{BanId, BlockId, Change, ChangeId};
 use crate::person::{LOCKED, NEW, OPEN, pick_aside};
@@ -15,6 +16,10 @@ pub(crate) struct Operator {
     pub(crate) bans: Option<Random>,
     /// What decides on imports, which there are in a part of the seeds.
     pub(crate) imports: Option<Random>,
+    /// What decides on backups, which there are in a part of the seeds.
+    pub(crate) backups: Option<Random>,
+    /// The backups that it waits for, by its questions.
+    pub(crate) guards: Vec<(AdminTicket, BackupGuard)>,
     pub(crate) habits: Habits,
     has_aside: bool,
     pub(crate) asked: Vec<Asked>,
@@ -42,6 +47,8 @@ pub(crate) enum What {
     Import(Import),
     /// Who is banned.
     Ban(BanId),
+    /// A backup, before which there was no other one, or there was.
+    Backup { is_alone: bool },
     /// All accounts.
     Accounts,
 }
@@ -71,7 +78,7 @@ impl What {
                 *name == account
             }
             Self::Rename(Rename { from, to, .. }) => [*from, *to].contains(&account),
-            Self::Ban(_) | Self::Accounts => false,
+            Self::Ban(_) | Self::Backup { .. } | Self::Accounts => false,
         }
     }
 }
@@ -79,14 +86,22 @@ impl What {
 impl Operator {
     pub(crate) fn new(seed: u64, scenario: &Scenario) -> Self {
         let Scenario { operator: habits, has_aside, .. } = *scenario;
-        let bans = scenario.has_bans.then(|| Random::new(seed, 12));
-        let imports = scenario.has_imports.then(|| Random::new(seed, 14));
-        Self { random: Random::new(seed, 9), bans, imports, habits, has_aside, asked: Vec::new() }
+        let bans = habits.bans.then(|| Random::new(seed, 12));
+        let imports = habits.imports.then(|| Random::new(seed, 14));
+        let backups = habits.backs_up.then(|| Random::new(seed, 16));
+        let (random, guards, asked) = (Random::new(seed, 9), Vec::new(), Vec::new());
+        Self { random, bans, imports, backups, guards, habits, has_aside, asked }
     }
 
     /// Whether it waits for no answer.
     pub(crate) fn is_answered(&self) -> bool {
         self.asked.is_empty()
+    }
+
+    /// Whether no backup is under way, or waited for.
+    pub(crate) fn backs_nothing_up(&self) -> bool {
+        let is_backup = |what: &What| matches!(what, What::Backup { .. });
+        self.guards.is_empty() && !self.asked.iter().any(|asked| is_backup(&asked.what))
     }
 
     /// An account that nothing is under way for.

@@ -31,6 +31,7 @@ const OF_DISK: &[Fault] = &[
     Fault::BanNotStored,
     Fault::UnbanNotStored,
     Fault::ImportTorn,
+    Fault::BackupWithoutLog,
 ];
 
 /// The longest text of a judge in the table, in characters.

@@ -44,10 +44,6 @@ pub(crate) struct Scenario {
     pub(crate) operator: Habits,
     /// There are accounts that the operator may rename and delete.
     pub(crate) has_aside: bool,
-    /// The operator bans clients.
-    pub(crate) has_bans: bool,
-    /// The operator imports accounts.
-    pub(crate) has_imports: bool,
     /// What clients do before everything calms down.
     pub(crate) actions: usize,
 }
@@ -106,6 +102,12 @@ pub(crate) struct Habits {
     pub(crate) acts: usize,
     /// Microseconds between two acts, at most.
     pub(crate) wait_micros: usize,
+    /// Whether it bans clients.
+    pub(crate) bans: bool,
+    /// Whether it imports accounts.
+    pub(crate) imports: bool,
+    /// Whether it has the store backed up.
+    pub(crate) backs_up: bool,
 }
 
 impl Scenario {
@@ -174,8 +176,6 @@ impl Scenario {
             store: store(random),
             process,
             has_aside: false,
-            has_bans: false,
-            has_imports: false,
             operator: habits(&mut Random::new(seed, 8)),
             actions: random.between(10, 300),
         };
@@ -184,7 +184,8 @@ impl Scenario {
         if scenario.operator.acts > 0 {
             scenario.set_aside(&mut Random::new(seed, 11));
             scenario.allow_bans(&mut Random::new(seed, 13));
-            scenario.has_imports = Random::new(seed, 15).chance(400);
+            scenario.operator.imports = Random::new(seed, 15).chance(400);
+            scenario.operator.backs_up = Random::new(seed, 17).chance(400);
         }
         scenario.all_rules = vec![scenario.rules.clone()];
         if scenario.operator.acts > 0 {
@@ -211,8 +212,8 @@ impl Scenario {
 
     /// Decides whether the operator bans clients, and how many bans there may be.
     fn allow_bans(&mut self, random: &mut Random) {
-        self.has_bans = random.chance(400);
-        if self.has_bans && random.chance(200) {
+        self.operator.bans = random.chance(400);
+        if self.operator.bans && random.chance(200) {
             self.rules.limits.bans_max = 2;
         }
     }
@@ -357,7 +358,8 @@ fn low_rates(loopback: bool) -> RateLimits {
 
 fn habits(random: &mut Random) -> Habits {
     let acts = if random.chance(500) { random.between(1, 100) } else { 0 };
-    Habits { acts, wait_micros: random.pick(&[5_000, 50_000, 300_000]) }
+    let wait_micros = random.pick(&[5_000, 50_000, 300_000]);
+    Habits { acts, wait_micros, bans: false, imports: false, backs_up: false }
 }
 
 fn access(random: &mut Random) -> Access {

@@ -1,15 +1,18 @@
 //! The store on one machine, on a virtual disk whose troubles the seed decides.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use postroom_store::Limits;
-use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
+use postroom_store::{Limits, Timestamp};
+use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore, restore};
 use postroom_virtual_disk::{Fault, VirtualDisk};
 use tempfile::TempDir;
 
+use crate::copied::Copied;
 use crate::disk::Disk;
 use crate::passwords::register_all;
 use crate::random::Random;
@@ -30,11 +33,15 @@ pub(crate) struct SqliteDisk {
 
 const PLENTY: u64 = 1 << 40;
 
+/// A folder in memory, where the system has any: nothing is to be synced in truth.
+fn folder() -> io::Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }
+}
+
 impl SqliteDisk {
     pub(crate) fn new(seed: u64) -> io::Result<Self> {
-        // In memory, where the system has any: nothing is to be synced in truth.
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
+        let folder = folder()?;
         Ok(Self {
             checkpointer: None,
             disk: VirtualDisk::new(seed),
@@ -53,6 +60,8 @@ impl SqliteDisk {
         // which takes most of the time.
         free_bytes.store(free.min(limits.disk_reserve_bytes), Ordering::Relaxed);
         let folder = DataFolder::open(self.folder.path())?.on_vfs(self.disk.name());
+        // A part of a backup ends with its step, whatever time this machine takes for it.
+        let folder = folder.with_backup_parts_of(Duration::ZERO);
         let asked = Arc::clone(&free_bytes);
         let folder = folder.with_free_bytes(move || asked.load(Ordering::Relaxed));
         let opened = SqliteStore::open(folder, limits);
@@ -131,6 +140,20 @@ impl TroubledDisk for SqliteDisk {
 
     fn open_damaged(&mut self, limits: Limits) -> Option<SqliteStore> {
         self.try_open(limits).ok()
+    }
+
+    /// The backup takes the way that an operator has for it.
+    fn read_backup(&self, copy: &[u8], limits: Limits, wall: Timestamp) -> Copied {
+        let folder = folder().expect("a folder can be made");
+        let (backup, data) = (folder.path().join("backup"), folder.path().join("data"));
+        fs::write(&backup, copy).expect("a backup can be written");
+        let damaged = |finding| panic!("a backup is damaged: {finding:?}");
+        restore(&backup, &data, false, |_| true, damaged).expect("a backup can be restored");
+        // With no more than this the store does not make its log as long as it usually is.
+        let free = limits.disk_reserve_bytes;
+        let data = DataFolder::open(&data).expect("nobody uses it").with_free_bytes(move || free);
+        let (store, _checkpointer) = SqliteStore::open(data, limits).expect("a backup opens");
+        Copied::of(store, wall)
     }
 
     fn writes_lost(&self) -> u64 {

@@ -14,6 +14,8 @@ pub struct Tally {
     pub acknowledged: u64,
     /// Acts of operators that were answered.
     pub administered: u64,
+    /// Backups that were looked at.
+    pub backups: u64,
     /// Processes that were killed or have failed, the power with them or not.
     pub kills: u64,
     /// Of them those whose store had failed.
@@ -34,6 +36,7 @@ impl AddAssign for Tally {
         self.visits += other.visits;
         self.acknowledged += other.acknowledged;
         self.administered += other.administered;
+        self.backups += other.backups;
         self.kills += other.kills;
         self.failures += other.failures;
         self.writes_lost += other.writes_lost;
@@ -46,11 +49,11 @@ impl AddAssign for Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { turns, visits, acknowledged, kills, failures, writes_lost, .. } = self;
-        let administered = self.administered;
+        let Self { administered, backups, .. } = self;
         write!(
             formatter,
             "{turns} turns, {visits} connections, {acknowledged} acknowledged, {administered} \
-             acts of operators, {kills} kills ({failures} failures of the store, {writes_lost} \
+             acts of operators, {backups} backups, {kills} kills ({failures} failures of the store, {writes_lost} \
              writes lost)"
         )?;
         if self.flips > 0 {

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use postroom_engine::ListenerKey;
-use postroom_store::{Job, Limits, Store};
+use postroom_store::{Job, Limits, Store, Timestamp};
 
 use crate::clients::Talk;
+use crate::copied::Copied;
 use crate::disk::Disk;
 use crate::driver::Driver;
 use crate::judge::{Excuses, Judge};
@@ -46,6 +47,9 @@ pub(crate) trait TroubledDisk: Disk {
 
     /// Opens the store of a disk with a flipped bit, which may refuse it.
     fn open_damaged(&mut self, limits: Limits) -> Option<Self::Store>;
+
+    /// Reads all of a backup, at this time of day.
+    fn read_backup(&self, copy: &[u8], limits: Limits, wall: Timestamp) -> Copied;
 
     /// Writes that were lost so far.
     fn writes_lost(&self) -> u64;

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::OpenError;
 use crate::file;
@@ -78,6 +79,14 @@ impl DataFolder {
     #[must_use]
     pub fn with_free_bytes(mut self, free_bytes: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         self.platform.free_bytes = Some(Arc::new(free_bytes));
+        self
+    }
+
+    /// Lets each part of a backup take so long, and one step at least, instead of a
+    /// millisecond. For simulated time.
+    #[must_use]
+    pub fn with_backup_parts_of(mut self, time: Duration) -> Self {
+        self.platform.backup_part = Some(time);
         self
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -16,6 +17,8 @@ pub(crate) struct Platform {
     pub(crate) vfs: Option<String>,
     /// `None`: the file system is asked.
     pub(crate) free_bytes: Option<FreeBytes>,
+    /// How long a part of a backup takes; `None` for what others hardly notice.
+    pub(crate) backup_part: Option<Duration>,
 }
 
 impl Platform {

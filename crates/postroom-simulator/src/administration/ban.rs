@@ -123,7 +123,7 @@ impl<D: TroubledDisk> World<D> {
     }
 
     /// Who is banned, as the simulation has it.
-    fn subject(&self, banned: &BanSubject) -> Subject {
+    pub(super) fn subject(&self, banned: &BanSubject) -> Subject {
         match banned {
             BanSubject::Addresses(prefix) => Subject::Addresses(*prefix),
             BanSubject::Name(name) => {

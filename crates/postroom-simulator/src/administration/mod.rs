@@ -6,6 +6,7 @@
 //! know what clients do alone at their full strength.
 
 mod accounts;
+mod backup;
 mod ban;
 mod block;
 mod import;
@@ -16,7 +17,7 @@ mod settings;
 
 use postroom_engine::{
     AboutAccounts, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest, AdminAnswer,
-    AdminRequest,
+    AdminRequest, AdminTicket,
 };
 use postroom_model::Name;
 
@@ -45,6 +46,9 @@ impl<D: TroubledDisk> World<D> {
         if self.operator.imports.as_mut().is_some_and(|random| random.chance(150)) {
             return self.import();
         }
+        if self.operator.backups.as_mut().is_some_and(|random| random.chance(100)) {
+            return self.back_up();
+        }
         match self.operator.random.below(12) {
             0..2 => self.kick(),
             2..6 => self.change_lock(),
@@ -56,10 +60,11 @@ impl<D: TroubledDisk> World<D> {
     }
 
     /// Asks something that has an answer later.
-    fn ask(&mut self, begun: u64, request: AdminRequest, what: What) {
+    fn ask(&mut self, begun: u64, request: AdminRequest, what: What) -> AdminTicket {
         self.note(|| format!("the operator asks {begun}: {request:?}"));
         let ticket = self.driver.ask_as_operator(request);
         self.operator.asked.push(Asked { ticket, begun, what });
+        ticket
     }
 
     /// Asks something about an account.
@@ -79,6 +84,9 @@ impl<D: TroubledDisk> World<D> {
             self.note(|| format!("the operator, who asked {begun}, is told {answer:?}"));
             match (what, answer) {
                 (_, AdminAnswer::Accounts(about)) => self.about_accounts(what, begun, about),
+                (What::Backup { is_alone }, AdminAnswer::Backup(ended)) => {
+                    self.backed_up(ticket, (begun, is_alone), ended);
+                }
                 (What::Ban(id), AdminAnswer::Ban(about)) => self.about_ban(id, about),
                 (what, answer) => panic!("{answer:?} answers {what:?}"),
             }
@@ -96,6 +104,7 @@ impl<D: TroubledDisk> World<D> {
 
     /// The process has ended: nothing more is answered.
     pub(crate) fn operator_is_cut_off(&mut self) {
+        self.operator.guards.clear();
         for Asked { what, .. } in std::mem::take(&mut self.operator.asked) {
             self.may_be_done(what);
         }
@@ -119,7 +128,9 @@ impl<D: TroubledDisk> World<D> {
             (What::Import(import), answer) => self.imported(import, begun, &answer),
             (What::Rename(rename), answer) => self.renamed(rename, begun, &answer),
             (What::Block(name, id), answer) => self.blocked(name, id, begun, answer),
-            (What::Ban(_) | What::Accounts, answer) => panic!("{answer:?} answers {what:?}"),
+            (What::Ban(_) | What::Backup { .. } | What::Accounts, answer) => {
+                panic!("{answer:?} answers {what:?}")
+            }
         }
     }
 
@@ -136,7 +147,7 @@ impl<D: TroubledDisk> World<D> {
             What::Rename(rename) => self.not_renamed(rename),
             What::Block(_, id) => self.judge.blocks.is_refused(id),
             What::Ban(id) => self.judge.bans.is_refused(id),
-            What::Accounts => {}
+            What::Backup { .. } | What::Accounts => {}
         }
     }
 
@@ -154,7 +165,7 @@ impl<D: TroubledDisk> World<D> {
             What::Rename(rename) => self.may_be_renamed(rename, at),
             What::Ban(id) => self.judge.bans.may_be_done(id),
             // A block that may be carried out is one that may be.
-            What::Block(..) | What::Accounts => {}
+            What::Block(..) | What::Backup { .. } | What::Accounts => {}
         }
     }
 }

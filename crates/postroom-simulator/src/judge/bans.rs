@@ -262,6 +262,20 @@ impl Bans {
         assert!(!is_banned, "{name} is banned, and is let in");
     }
 
+    /// In a backup, for which was asked at this moment, these are banned, and until when.
+    pub(super) fn check_copied(&self, banned: &[(Subject, Option<Timestamp>)], begun: u64) {
+        for (subject, until) in banned {
+            let is_possible = self.may_be(*subject, begun);
+            assert!(is_possible, "{subject:?} is banned in a backup until {until:?}");
+        }
+        let is_missing = |subject: &Subject| {
+            let is_copied = banned.iter().any(|(other, _)| other == subject);
+            !is_copied && self.is_certain(*subject, begun)
+        };
+        let missing = self.subjects().into_iter().find(is_missing);
+        assert_eq!(missing, None, "others are banned in a backup than {banned:?}");
+    }
+
     /// An operator is told that these are banned, and until when.
     pub(crate) fn check_list(&self, listed: &[(Subject, Option<Timestamp>)], most: u32) {
         for (number, (subject, until)) in listed.iter().enumerate() {

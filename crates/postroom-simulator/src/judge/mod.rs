@@ -1,6 +1,7 @@
 //! What must be true, whatever happens: each promise as a model that the clients feed with
 //! what they do and see. A broken promise panics.
 
+mod backups;
 mod bans;
 mod blocks;
 mod imports;

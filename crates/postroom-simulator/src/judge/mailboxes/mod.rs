@@ -1,5 +1,6 @@
 //! What is acknowledged is read once, in order; what is confirmed is gone, and nothing else.
 
+mod copies;
 mod deletion;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -354,8 +355,8 @@ impl Mailboxes {
     pub(crate) fn check_order(&self, texts: &[Written], account: &str, rest: &[TextId]) {
         let nothing = BTreeMap::new();
         let mailbox = self.of.get(estate(account)).unwrap_or(&nothing);
-        for (number, id) in rest.iter().enumerate() {
-            assert!(!rest[..number].contains(id), "{id:?} is twice in the mailbox of {account}");
+        check_sequence(texts, account, rest);
+        for id in rest {
             match mailbox.get(id) {
                 Some(State::Gone { .. }) => panic!("{id:?} was confirmed and is back"),
                 Some(State::Deleted { .. }) => panic!("{id:?} was deleted and is back"),
@@ -363,16 +364,6 @@ impl Mailboxes {
                 None => panic!("{id:?} is in the mailbox of {account}"),
             }
             assert!(!texts[id.0].is_refused(), "{id:?} was refused and is stored");
-            let Written { begun, import, .. } = texts[id.0];
-            let late = |other: &&TextId| {
-                let of = &texts[other.0];
-                let is_of_import = import.is_some() && of.import == import;
-                let is_before = of.acknowledged_at().is_some_and(|at| at < begun);
-                is_before || is_of_import && of.begun < begun
-            };
-            if let Some(other) = rest[number + 1..].iter().find(late) {
-                panic!("{id:?} comes before {other:?} in the mailbox of {account}");
-            }
         }
     }
 
@@ -404,6 +395,23 @@ impl Mailboxes {
             {
                 *state = State::Gone { at };
             }
+        }
+    }
+}
+
+/// These follow each other in a mailbox.
+fn check_sequence(texts: &[Written], account: &str, rest: &[TextId]) {
+    for (number, id) in rest.iter().enumerate() {
+        assert!(!rest[..number].contains(id), "{id:?} is twice in the mailbox of {account}");
+        let Written { begun, import, .. } = texts[id.0];
+        let late = |other: &&TextId| {
+            let of = &texts[other.0];
+            let is_of_import = import.is_some() && of.import == import;
+            let is_before = of.acknowledged_at().is_some_and(|at| at < begun);
+            is_before || is_of_import && of.begun < begun
+        };
+        if let Some(other) = rest[number + 1..].iter().find(late) {
+            panic!("{id:?} comes before {other:?} in the mailbox of {account}");
         }
     }
 }
