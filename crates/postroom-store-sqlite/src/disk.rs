@@ -41,6 +41,8 @@ impl Disk {
         file::prepare(&path)?;
         let mut connection = schema::connect(folder.platform(), &path)?;
         schema::migrate(&mut connection, &path)?;
+        // Rather than when the first message is read.
+        schema::check_statements(&connection, &path)?;
         let database = |cause| OpenError::database(&path, cause);
         checkpoint::settle_left_log(&connection).map_err(database)?;
         let log_pages = count_log_pages(&mut connection).map_err(database)?;

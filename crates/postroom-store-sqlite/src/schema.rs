@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::error::OpenError;
 use crate::platform::Platform;
+use crate::statements::Statements;
 
 /// Bytes of the log that stay its own when it begins anew: what a burst, or another
 /// program's read transaction, made it grow beyond goes back to the disk.
@@ -160,6 +161,11 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
         transaction.pragma_update(None, "user_version", version + 1).map_err(database)?;
         transaction.commit().map_err(database)?;
     }
+}
+
+/// Refuses a file whose tables have other columns than those of the present version.
+pub(crate) fn check_statements(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    Statements::check(connection).map_err(|cause| OpenError::database(path, cause))
 }
 
 /// Where SQLite does not understand a statement, the tables are not what they

@@ -35,6 +35,34 @@ pub(crate) enum Statement {
 impl Statement {
     const COUNT: usize = Self::PostAges as usize + 1;
 
+    const ALL: [Self; Self::COUNT] = [
+        Self::InsertAccount,
+        Self::RenameAccount,
+        Self::SetPassword,
+        Self::RemovePassword,
+        Self::ReserveName,
+        Self::DeleteAccount,
+        Self::InsertStranger,
+        Self::InsertBlock,
+        Self::DeleteBlock,
+        Self::PutBan,
+        Self::DeleteBan,
+        Self::InsertMessage,
+        Self::ReadMessage,
+        Self::InsertRemoval,
+        Self::InsertChannel,
+        Self::NameChannel,
+        Self::InsertPost,
+        Self::ReadPost,
+        Self::SetLastSequence,
+        Self::LastRemoval,
+        Self::DeleteMessage,
+        Self::DeleteRemovals,
+        Self::DeletePost,
+        Self::MessageAges,
+        Self::PostAges,
+    ];
+
     fn sql(self) -> &'static str {
         match self {
             Self::InsertAccount => "INSERT INTO account VALUES (?1, ?2, NULL, NULL)",
@@ -83,6 +111,11 @@ pub(crate) struct Statements<'c> {
 impl<'c> Statements<'c> {
     pub(crate) fn new(connection: &'c Connection) -> Self {
         Self { connection, prepared: [const { None }; Statement::COUNT] }
+    }
+
+    /// Fails where SQLite does not understand a statement: the tables have other columns.
+    pub(crate) fn check(connection: &Connection) -> rusqlite::Result<()> {
+        Statement::ALL.iter().try_for_each(|of| connection.prepare(of.sql()).map(drop))
     }
 
     pub(crate) fn get(

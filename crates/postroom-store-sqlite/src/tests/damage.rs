@@ -428,3 +428,16 @@ fn a_page_that_goes_bad_later_costs_what_is_on_it() {
     assert!(found.iter().any(|(_, key)| *key > 300), "none found by reading: {found:?}");
     assert_eq!(unread(&mut store, AccountId(0)), 0);
 }
+
+#[test]
+fn a_store_whose_tables_have_other_columns_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let try_open =
+        || SqliteStore::open(DataFolder::open(folder.path()).unwrap(), Limits::default());
+    drop(try_open().unwrap());
+    let connection = Connection::open(database_file(folder.path())).unwrap();
+    connection.execute_batch("ALTER TABLE message RENAME COLUMN text TO tezt").unwrap();
+    drop(connection);
+    let error = try_open().unwrap_err();
+    assert!(error.to_string().contains("its tables are not those that it says it has"), "{error}");
+}
