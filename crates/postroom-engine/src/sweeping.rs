@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use postroom_model::{Fault, faulty};
 use postroom_store::{Store, SweepDue, Swept};
 
 use crate::Engine;
@@ -86,7 +87,7 @@ impl<S: Store> Engine<S> {
     pub(crate) fn swept(&mut self, swept: Option<Swept>) {
         let sweeping = &mut self.sweeping;
         (sweeping.is_under_way, sweeping.has_failed) = (false, swept.is_none());
-        if let Some(swept) = swept {
+        if let Some(swept) = swept.filter(|_| !faulty(Fault::RetentionUncounted)) {
             sweeping.untold.add(swept);
             sweeping.expired.add(swept);
             sweeping.behind = Duration::from_millis(swept.behind_ms);

@@ -255,6 +255,12 @@ faults! {
     BackupTorn, "backup-torn", "a backup has what there was at one moment";
     /// A backup that nobody reads any more keeps others from beginning.
     BackupKept, "backup-kept", "another backup can begin once the last one is read";
+    /// Messages are removed at half their age.
+    RetentionTakesYoung, "retention-takes-young", "a message younger than the retention stays";
+    /// Nothing is removed for its age.
+    RetentionForgotten, "retention-forgotten", "a message older than the retention goes";
+    /// What is removed for its age is not counted.
+    RetentionUncounted, "retention-uncounted", "what was too old is counted and told";
     /// A session may say as much as it likes.
     RateIgnored, "rate-ignored", "a session posts at a limited rate";
 }

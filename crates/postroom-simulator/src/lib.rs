@@ -17,6 +17,7 @@ mod copied;
 mod disk;
 mod driver;
 mod ending;
+mod expiry;
 mod judge;
 mod link;
 mod lock;

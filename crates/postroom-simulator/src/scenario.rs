@@ -8,7 +8,7 @@ use postroom_engine::{
 };
 use postroom_model::{Access, Anonymous, Passwords, Registration};
 use postroom_protocol::Settings;
-use postroom_store::Limits;
+use postroom_store::{Limits, Retention};
 
 use crate::lock::{FIRST, Lock};
 use crate::person::{DOOMED, LOCKED, MOVED, NEW, OPEN, Person, Speaks, pick_aside};
@@ -187,6 +187,7 @@ impl Scenario {
             scenario.operator.imports = Random::new(seed, 15).chance(400);
             scenario.operator.backs_up = Random::new(seed, 17).chance(400);
         }
+        scenario.let_expire(&mut Random::new(seed, 18));
         scenario.all_rules = vec![scenario.rules.clone()];
         if scenario.operator.acts > 0 {
             scenario.vary_rules(&mut Random::new(seed, 10));
@@ -208,6 +209,14 @@ impl Scenario {
             }
         }
         self.make_room_for_accounts();
+    }
+
+    /// Decides whether unread messages grow too old. Where the clock jumps, nobody knows when.
+    fn let_expire(&mut self, random: &mut Random) {
+        if self.process.clock_sets == 0 && random.chance(200) {
+            let messages_ms = Some(random.pick(&[100, 5_000, 60_000, 600_000]));
+            self.rules.limits.retention = Retention { messages_ms, posts_ms: None };
+        }
     }
 
     /// Decides whether the operator bans clients, and how many bans there may be.

@@ -59,14 +59,11 @@ impl<D: TroubledDisk> World<D> {
         }
     }
 
-    fn tell_time(&mut self) {
+    pub(crate) fn tell_time(&mut self) {
         let since = self.driver.now - self.began;
         let millis = u64::try_from(since.as_millis()).unwrap_or(0);
         self.driver.wall = Timestamp(self.wall_offset.saturating_add(millis));
-        if !self.judge.bans.is_empty() {
-            let moment = self.judge.tick();
-            self.judge.bans.time_is(self.driver.wall, moment);
-        }
+        self.judge.time_is(self.driver.wall);
     }
 
     /// Accepts clients from the backlogs, as long as there are places.

@@ -16,6 +16,8 @@ pub struct Tally {
     pub administered: u64,
     /// Backups that were looked at.
     pub backups: u64,
+    /// Messages that have grown too old at the end.
+    pub expired: u64,
     /// Processes that were killed or have failed, the power with them or not.
     pub kills: u64,
     /// Of them those whose store had failed.
@@ -37,6 +39,7 @@ impl AddAssign for Tally {
         self.acknowledged += other.acknowledged;
         self.administered += other.administered;
         self.backups += other.backups;
+        self.expired += other.expired;
         self.kills += other.kills;
         self.failures += other.failures;
         self.writes_lost += other.writes_lost;
@@ -49,11 +52,11 @@ impl AddAssign for Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { turns, visits, acknowledged, kills, failures, writes_lost, .. } = self;
-        let Self { administered, backups, .. } = self;
+        let Self { administered, backups, expired, .. } = self;
         write!(
             formatter,
             "{turns} turns, {visits} connections, {acknowledged} acknowledged, {administered} \
-             acts of operators, {backups} backups, {kills} kills ({failures} failures of the store, {writes_lost} \
+             acts of operators, {backups} backups, {expired} too old, {kills} kills ({failures} failures of the store, {writes_lost} \
              writes lost)"
         )?;
         if self.flips > 0 {

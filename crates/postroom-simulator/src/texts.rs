@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use postroom_store::Timestamp;
+
 /// One text that a client has written.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct TextId(pub(crate) usize);
@@ -44,6 +46,8 @@ pub(crate) struct Written {
     pub(crate) place: Place,
     /// When its client began to send it.
     pub(crate) begun: u64,
+    /// When it was stored, at the earliest, if it was.
+    pub(crate) stored: Timestamp,
     pub(crate) answer: Answer,
     /// An operator has brought it.
     pub(crate) import: Option<ImportId>,

@@ -166,6 +166,7 @@ impl<D: TroubledDisk> World<D> {
         let mut judge = Judge::default();
         judge.mailboxes.set_store(scenario.store);
         judge.set_rules(&scenario.rules, 0, Duration::ZERO);
+        judge.mailboxes.set_retention(scenario.rules.limits.retention.messages_ms);
         judge.presences.set_certain(scenario.store);
         let may_evict = scenario.limits_accounts();
         let may_be_busy = scenario.limits_checks();
@@ -206,6 +207,7 @@ impl<D: TroubledDisk> World<D> {
             trace: is_traced.then(Vec::new),
         };
         world.add_listeners();
+        world.tell_time();
         for client in 0..world.clients.len() {
             let wait = world.random.micros(50_000);
             world.plan(wait, Event::Act(client));

@@ -12,6 +12,8 @@
 //! - What was stored before [`EARLIEST`] was stored by a clock that was not set. It has no
 //!   age.
 
+use postroom_model::{Fault, faulty};
+
 use crate::Timestamp;
 
 /// Earlier times are those of a clock that was not set: 2020-01-01 00:00 UTC.
@@ -65,6 +67,8 @@ impl RetentionClock {
     /// What was stored before this time is too old.
     #[must_use]
     pub fn cutoff(self, now: Timestamp, age_ms: Option<u64>) -> Timestamp {
+        let age_ms =
+            if faulty(Fault::RetentionTakesYoung) { age_ms.map(|age| age / 2) } else { age_ms };
         let cutoff = self.0.zip(age_ms).map(|(at, age)| at.min(now).0.saturating_sub(age));
         Timestamp(cutoff.unwrap_or(0))
     }
@@ -79,7 +83,7 @@ impl RetentionClock {
 /// Whether something that was stored then is too old.
 #[must_use]
 pub fn is_old(stored: Timestamp, cutoff: Timestamp) -> bool {
-    stored >= EARLIEST && stored < cutoff
+    stored >= EARLIEST && stored < cutoff && !faulty(Fault::RetentionForgotten)
 }
 
 #[cfg(test)]

@@ -18,8 +18,6 @@ use crate::world::{TroubledDisk, World};
 
 /// Messages of an import, at most.
 const MESSAGES_MAX: usize = 6;
-/// Bytes of a text, at most.
-const TEXT_BYTES: usize = 2_000;
 /// Seconds since a message was stored elsewhere.
 const AGES: [u64; 3] = [0, 60, 400 * 24 * 60 * 60];
 
@@ -63,15 +61,19 @@ impl<D: TroubledDisk> World<D> {
             2 if self.scenario.has_aside => pick_aside(random),
             _ => random.pick(&OPEN),
         };
-        let said = self.judge.import_text(id, (sender, name), TEXT_BYTES, random);
         let (Timestamp(now), age) = (self.driver.wall, Duration::from_secs(random.pick(&AGES)));
+        // The clock of a retention begins at the latest record, and would be days behind.
+        let has_retention = self.scenario.rules.limits.retention.is_on();
+        let age = if has_retention { age.min(Duration::from_mins(30)) } else { age };
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         // The clock of another machine may be ahead.
         let is_ahead = random.chance(100);
         let stored = if is_ahead { now.saturating_add(age) } else { now.saturating_sub(age) };
+        let stored = Timestamp(stored);
+        let said = self.judge.import_text(id, (sender, name), stored, random);
         ImportedMessage {
             sender: Name::new(sender).expect("a name"),
-            stored: Timestamp(stored),
+            stored,
             text: Text::from_bytes(said.as_bytes()).expect("a text"),
         }
     }

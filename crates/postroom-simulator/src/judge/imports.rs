@@ -1,8 +1,13 @@
 //! What an account is imported with is there as a whole, in its order, or nothing of it is.
 
+use postroom_store::Timestamp;
+
 use super::{BlockId, Judge};
 use crate::random::Random;
 use crate::texts::{Answer, ImportId, Place, TextId};
+
+/// Bytes of a text, at most.
+const TEXT_BYTES: usize = 2_000;
 
 /// What an account is to have from the beginning.
 #[derive(Debug, Default)]
@@ -24,16 +29,18 @@ impl Judge {
         ImportId(self.imports.0.len() - 1)
     }
 
-    /// A message of it, behind the others; returns what it says.
+    /// A message of it, behind the others, which was stored elsewhere at this time; returns
+    /// what it says.
     pub(crate) fn import_text(
         &mut self,
         import: ImportId,
         (author, recipient): (&'static str, &'static str),
-        bytes_max: usize,
+        stored: Timestamp,
         random: &mut Random,
     ) -> String {
-        let (id, said) = self.write(author, Place::Mailbox(recipient), bytes_max, random);
-        self.texts[id.0].import = Some(import);
+        let (id, said) = self.write(author, Place::Mailbox(recipient), TEXT_BYTES, random);
+        let text = &mut self.texts[id.0];
+        (text.import, text.stored) = (Some(import), text.stored.min(stored));
         self.imports.0[import.0].texts.push(id);
         said
     }

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use postroom_model::Safe;
+use postroom_store::Timestamp;
 
 use crate::person::MOVED;
 use crate::random::Random;
@@ -71,6 +72,8 @@ pub(crate) struct Judge {
     pub(crate) is_punctual: bool,
     /// The time since the beginning.
     pub(crate) now: Duration,
+    /// The time of day.
+    wall: Timestamp,
 }
 
 impl Judge {
@@ -79,6 +82,16 @@ impl Judge {
         self.mailboxes.set_limits(rules.limits, at);
         self.usage.set_limits(&rules.settings);
         self.peers.set_limits(&rules.settings.peers, now);
+    }
+
+    /// A turn begins, at this time of day.
+    pub(crate) fn time_is(&mut self, wall: Timestamp) {
+        self.wall = wall;
+        self.mailboxes.time_is(&self.texts, wall);
+        if !self.bans.is_empty() {
+            let moment = self.tick();
+            self.bans.time_is(wall, moment);
+        }
     }
 
     /// The next moment.
@@ -126,8 +139,8 @@ impl Judge {
             self.mailboxes.add(recipient, id);
         }
         let begun = self.tick();
-        let (answer, import) = (Answer::Open, None);
-        self.texts.push(Written { shown, author, place, begun, answer, import });
+        let (stored, answer, import) = (self.wall, Answer::Open, None);
+        self.texts.push(Written { shown, author, place, begun, stored, answer, import });
         (id, said)
     }
 

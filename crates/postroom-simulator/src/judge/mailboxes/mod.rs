@@ -2,6 +2,7 @@
 
 mod copies;
 mod deletion;
+mod retention;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +30,7 @@ enum State {
     },
     /// It may have been removed.
     Perhaps,
-    /// An operator may have deleted its account with it.
+    /// An operator may have deleted its account with it, or it may have been too old.
     MayBeDeleted,
     /// It was deleted with its account.
     Deleted {
@@ -57,6 +58,8 @@ pub(crate) struct Mailboxes {
     may_refuse: bool,
     /// The store may not read what it is asked for.
     may_not_read: bool,
+    /// Unread messages are too old after so many milliseconds.
+    retention_ms: Option<u64>,
     /// The clients that each account has had.
     visits: BTreeMap<&'static str, Vec<Visit>>,
     last_visit: Visit,
