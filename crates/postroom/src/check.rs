@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::archive::{LinesError, lines};
 use crate::config::{Config, ConfigError, Overrides};
+use crate::running::json;
 
 /// The command line of `postroom check`.
 #[derive(Debug, Args)]
@@ -21,6 +22,9 @@ pub(crate) struct CheckArguments {
     /// The data folder [default: ./postroom-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Print a JSON object for each damaged record, and one for the end
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Error)]
@@ -52,13 +56,14 @@ pub(crate) enum CheckError {
 pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CheckError> {
     let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
-    let mut report = Report::default();
+    let mut report = Report { is_json: arguments.json, ..Report::default() };
     lines(&config.data, "/v1/check", Archive::check, |line| report.take(line))?;
     report.close(config.data)
 }
 
 /// What a check has told so far.
 struct Report {
+    is_json: bool,
     findings: usize,
     is_file_damaged: bool,
     written: io::Result<()>,
@@ -67,36 +72,39 @@ struct Report {
 
 impl Default for Report {
     fn default() -> Self {
-        Self { findings: 0, is_file_damaged: false, written: Ok(()), end: None }
+        Self { is_json: false, findings: 0, is_file_damaged: false, written: Ok(()), end: None }
     }
 }
 
 impl Report {
     /// Prints what is damaged; breaks off if nobody reads it.
     fn take(&mut self, line: CheckLine) -> ControlFlow<()> {
+        let json = self.is_json.then(|| json(&line));
         let finding = match line {
-            CheckLine::Record { table, key, what } => format!("{table} {key}: {what}"),
+            CheckLine::Record { table, key, what } => Some(format!("{table} {key}: {what}")),
             CheckLine::File { what } => {
                 self.is_file_damaged = true;
-                format!("file: {what}")
+                Some(format!("file: {what}"))
             }
             CheckLine::End(counts) => {
                 self.end = Some(Ok(counts));
-                return ControlFlow::Continue(());
+                None
             }
             CheckLine::Failed { detail } => {
                 self.end = Some(Err(ReadFailure::Store(detail)));
-                return ControlFlow::Continue(());
+                None
             }
         };
-        self.findings += 1;
-        self.written = writeln!(io::stdout(), "{finding}");
+        self.findings += usize::from(finding.is_some());
+        if let Some(line) = json.or(finding) {
+            self.written = writeln!(io::stdout(), "{line}");
+        }
         if self.written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
-    /// Prints one sentence if nothing is damaged.
+    /// Prints one sentence if nothing is damaged, unless the last object has said it.
     fn close(self, data: PathBuf) -> Result<(), CheckError> {
-        let Self { findings, is_file_damaged, written, end } = self;
+        let Self { is_json, findings, is_file_damaged, written, end } = self;
         written.map_err(CheckError::Output)?;
         let Some(counts) = end.transpose().map_err(LinesError::from)? else {
             return Err(CheckError::Unfinished { data });
@@ -106,6 +114,9 @@ impl Report {
         }
         if findings > 0 {
             return Err(CheckError::Damaged { findings, data });
+        }
+        if is_json {
+            return Ok(());
         }
         let Counts { accounts, messages, removals, channels, posts, blocks, bans, structure } =
             counts;

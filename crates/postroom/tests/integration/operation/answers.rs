@@ -41,6 +41,7 @@ const COMMANDS: &[&str] = &[
     "unban ann",
     "bans",
     "check",
+    "check --json",
 ];
 
 /// The commands that ask none.

@@ -162,6 +162,8 @@ fn curl_is_told_of_each_damaged_record_in_a_line_of_json() {
     command.args(["-sS", "-m", "10", "--unix-socket"]).arg(socket);
     let output = command.arg("http://localhost/v1/check").output().unwrap();
     let lines = String::from_utf8(output.stdout).unwrap();
+    let (status, printed, _) = run(folder.path(), &["check", "--json"]);
+    assert_eq!((status, &printed), (Some(1), &lines));
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let what = "its sender is missing";
     let record = |key| json!({"type": "record", "table": "message", "key": key, "what": what});
