@@ -208,7 +208,9 @@ impl<S: Store> Engine<S> {
             AccountAnswer::Imported { name, .. } => ("account imported", name),
             AccountAnswer::PasswordSet { name, .. } => ("password set", name),
             AccountAnswer::PasswordRemoved { name, .. } => ("password removed", name),
-            AccountAnswer::Renamed { from, .. } => ("account renamed", from),
+            AccountAnswer::Renamed { from, to, .. } => {
+                return self.log_administered("account renamed", format!("{from} to {to}"));
+            }
             AccountAnswer::Deleted { name, .. } => ("account deleted", name),
             AccountAnswer::Released { name } => ("name released", name),
             AccountAnswer::BlockSet { name, set: Blocked { is_blocked: true, .. } } => {

@@ -23,6 +23,9 @@ pub(super) async fn export(
     let Query(Whose { account }) = whose
         .map_err(|rejection| problem(rejection.status(), "malformed", &rejection.body_text()))?;
     let name = name(&account)?;
-    let archive = Arc::clone(&reader.archive);
-    reader.exports.answer(move || archive.export(&name)).await
+    let (archive, subject) = (Arc::clone(&reader.archive), name.to_string());
+    let response = reader.exports.answer(move || archive.export(&name)).await?;
+    // It has what is written to somebody else: whoever reads the trail shall see that.
+    tracing::info!(subject, audit = "administration", "an operator: account exported");
+    Ok(response)
 }

@@ -54,8 +54,16 @@ fn accounts_are_changed_while_the_server_runs() {
     assert_eq!(server.log_in("rob").compose("dora", "hello"), "MESSAGE FAILED");
     assert_eq!(done(&["account", "release", "dora"]), "the name dora can be registered again\n");
     assert_eq!(server.log_in("rob").compose("dora", "hello"), "MESSAGE SENT");
-    for what in ["account added", "sender blocked", "account renamed", "account deleted"] {
-        server.wait_for_log(&["an operator: ", what, "subject=", "audit=\"administration\""]);
+    assert_eq!(done(&["account", "export", "rob"]).lines().count(), 2);
+    for (what, subject) in [
+        ("account added", "Dora"),
+        ("sender blocked", "Dora"),
+        ("account renamed", "bob to rob"),
+        ("account deleted", "Dora"),
+        ("account exported", "rob"),
+    ] {
+        let subject = format!("subject=\"{subject}\"");
+        server.wait_for_log(&["an operator: ", what, &subject, "audit=\"administration\""]);
     }
     assert!(!server.log().contains("secret"));
     let error = ask(&["account", "delete", "nobody"]).unwrap_err();

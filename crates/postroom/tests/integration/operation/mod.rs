@@ -24,3 +24,4 @@ mod retention;
 mod serve;
 mod service;
 mod service_manager;
+mod under_load;
