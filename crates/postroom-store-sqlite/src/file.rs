@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
@@ -69,7 +69,20 @@ pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result
     if file.metadata()?.permissions().mode() & 0o777 != OWNER_ALONE {
         file.set_permissions(Permissions::from_mode(OWNER_ALONE))?;
     }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        give_to_owner(&file, folder)?;
+    }
     Ok(file)
+}
+
+/// Gives a file of root to the owner of its folder, as SQLite does with its own: what an
+/// operator does as root must not shut out the user of the server.
+pub(crate) fn give_to_owner(file: &File, folder: &Path) -> io::Result<()> {
+    let folder = fs::metadata(folder)?;
+    if file.metadata()?.uid() == 0 && folder.uid() != 0 {
+        fchown(file, Some(folder.uid()), Some(folder.gid()))?;
+    }
+    Ok(())
 }
 
 fn make_private(path: &Path) -> Result<(), OpenError> {

@@ -152,6 +152,7 @@ impl Copy {
         remove(&copy.0)?;
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(0o600).open(&copy.0)?;
+        file::give_to_owner(&file, data)?;
         io::copy(&mut File::open(backup)?, &mut file)?;
         file.sync_all()?;
         Ok(copy)

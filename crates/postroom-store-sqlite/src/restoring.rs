@@ -43,7 +43,7 @@ fn set_aside(data: &Path) -> io::Result<()> {
     if is_store {
         match DirBuilder::new().mode(0o700).create(&replaced) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
+            _ => file::give_to_owner(&File::open(&replaced)?, data)?,
         }
     }
     for file in files {

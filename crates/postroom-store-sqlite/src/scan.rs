@@ -57,7 +57,12 @@ pub(crate) fn page(
     mut take: impl FnMut(i64, Read<&Row<'_>>),
 ) -> rusqlite::Result<Option<i64>> {
     let mut next = first;
-    let read = read_rows(connection, table, &mut next, &mut is_full, |key, row| take(key, Ok(row)));
+    let mut read =
+        read_rows(connection, table, &mut next, &mut is_full, |key, row| take(key, Ok(row)));
+    // A disk may fail once. What is taken for damage is left out until the next start.
+    if read.as_ref().is_err_and(is_unreadable) {
+        read = read_rows(connection, table, &mut next, &mut is_full, |key, row| take(key, Ok(row)));
+    }
     let error = match read {
         Ok(is_end) => return Ok((!is_end).then_some(next)),
         Err(error) if is_unreadable(&error) => error,

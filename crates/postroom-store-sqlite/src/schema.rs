@@ -202,8 +202,13 @@ pub(crate) fn version(connection: &Connection, path: &Path) -> Result<i32, OpenE
     }
 }
 
-/// Whether the file has the tables of this version, and none of later ones.
+/// Whether the file has the tables of this version, and none of later ones; and no trigger,
+/// by which a backup from elsewhere would change more than the server does.
 fn has_tables(connection: &Connection, version: i32) -> bool {
+    let triggers = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'";
+    if connection.query_row(triggers, [], |row| row.get(0)) != Ok(0) {
+        return false;
+    }
     let has = |name: &str| {
         let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
         connection.query_row(sql, [name], |row| row.get(0)).unwrap_or(false)
