@@ -106,6 +106,12 @@ pub enum ClientError {
         /// The server's address.
         server: ServerAddress,
     },
+    /// An operator has ended the session.
+    #[error("an operator of {server} has ended your session; ask there before you come again")]
+    Kicked {
+        /// The server's address.
+        server: ServerAddress,
+    },
     /// The account is present through another client.
     #[error("{name} is already logged in at {server}; log out there first, or use another name")]
     AlreadyLoggedIn {

@@ -64,7 +64,8 @@ Exit status, as in sysexits(3):
       a full mailbox, a full disk, a server that stops; try again later
   76  the port is not the listener that the client needs, or the server's
       certificate is not trusted
-  77  no permission: the server did not let the name in
+  77  no permission: the server did not let the name in, or an operator has
+      ended the session (chat)
   78  client.toml, or a variable POSTROOM_CLIENT_..., is wrong";
 
 impl ClientError {
@@ -117,6 +118,7 @@ impl ClientError {
             Self::LoginClosed { .. }
             | Self::LoginRefused { .. }
             | Self::ImLoginRefused { .. }
+            | Self::Kicked { .. }
             | Self::NameTaken { .. }
             | Self::PasswordMissing { .. } => ExitStatus::NoPermission,
         }

@@ -160,7 +160,9 @@ impl<S: Store> Engine<S> {
             Kick::Account(name) => name.to_string(),
             Kick::Addresses(prefix) => prefix.to_string(),
         };
-        self.log_administered("sessions ended", subject);
+        if kicked > 0 {
+            self.log_administered("sessions ended", subject);
+        }
         kicked
     }
 
@@ -204,6 +206,10 @@ impl<S: Store> Engine<S> {
             return;
         };
         let (what, name) = match answer {
+            // Nothing has changed.
+            AccountAnswer::PasswordRemoved { had_password: false, .. }
+            | AccountAnswer::BlockSet { set: Blocked { is_new: false, .. }, .. }
+            | AccountAnswer::Blocked(_) => return,
             AccountAnswer::Added { name } => ("account added", name),
             AccountAnswer::Imported { name, .. } => ("account imported", name),
             AccountAnswer::PasswordSet { name, .. } => ("password set", name),
@@ -217,7 +223,6 @@ impl<S: Store> Engine<S> {
                 ("sender blocked", name)
             }
             AccountAnswer::BlockSet { name, .. } => ("sender unblocked", name),
-            AccountAnswer::Blocked(_) => return,
         };
         self.log_administered(what, name.to_string());
     }

@@ -265,19 +265,17 @@ impl<S: Store> Engine<S> {
 
     /// Replaces the settings. Sessions keep those that they began with; limits apply from
     /// now on, and what was counted stays. `changed` names the settings for the log.
-    pub fn set_settings(&mut self, settings: EngineSettings, store: Limits, changed: String) {
+    pub fn set_settings(&mut self, settings: EngineSettings, store: Limits) {
         self.peers.set_limits(settings.peers.clone());
         self.rates.set_limits(settings.rates);
         self.recent.set_limits(settings.recent);
         self.office.set_limits(settings.logins, settings.creation, store);
         self.settings = settings;
-        self.log_administered("settings read again", changed);
     }
 
-    /// Says whether the log has lines for single requests; `level` is its level, for the log.
-    pub fn set_log_level(&mut self, logs_requests: bool, level: String) {
+    /// Says whether the log has lines for single requests.
+    pub fn set_logs_requests(&mut self, logs_requests: bool) {
         self.settings.logs_requests = logs_requests;
-        self.log_administered("log level set", level);
     }
 
     /// A new turn of the driver begins. Bans end at their times of day: `wall` is that.

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// disk is full, for example.
 const REST: Duration = Duration::from_mins(1);
 /// The clock of the system is told to be ahead from here on.
-const AHEAD: Duration = Duration::from_hours(1);
+const AHEAD: Duration = Duration::from_hours(72);
 
 /// The state of sweeps.
 #[derive(Debug, Default)]

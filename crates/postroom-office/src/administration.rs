@@ -69,6 +69,8 @@ pub enum AccountAnswer {
         name: Name,
         /// Whether it replaced another one.
         had_password: bool,
+        /// Whether the password file has a line for it, whose password counts.
+        is_overridden: bool,
     },
     /// `RemovePassword`.
     PasswordRemoved {
@@ -125,6 +127,12 @@ pub enum AccountRefusal {
     /// The name is that of an account which was deleted or renamed.
     #[error("the name {0} is reserved: its account was deleted or renamed")]
     Reserved(Name),
+    /// The password file has a line for it, and that would count again.
+    #[error(
+        "the password file has a line for {0}, which would count on; remove that line and reload \
+         first"
+    )]
+    InPasswordFile(Name),
     /// The name is not reserved.
     #[error("the name {0} is not reserved")]
     NotReserved(Name),
@@ -178,7 +186,7 @@ impl AccountRequest {
             Outcome::PasswordSet { name, before: None } => AccountAnswer::Added { name },
             Outcome::PasswordSet { name, before } => {
                 let had_password = before == Some(Standing::Password);
-                AccountAnswer::PasswordSet { name, had_password }
+                AccountAnswer::PasswordSet { name, had_password, is_overridden: false }
             }
             Outcome::Imported { name } => self.imported(name),
             Outcome::PasswordRemoved { name, had_password } => {

@@ -1,10 +1,13 @@
 //! Carrying out what operators ask for.
 
-use postroom_model::{Channel, Fault, faulty};
+use postroom_model::{Channel, Fault, Name, faulty};
 use postroom_store::{AccountId, Call, ChannelSummary, End, Outcome, Store};
 
 use crate::Office;
-use crate::administration::{AboutAccounts, AccountRequest, AdminTicket, Administered};
+use crate::administration::{
+    AboutAccounts, AccountAnswer, AccountCommand, AccountRefusal, AccountRequest, AdminTicket,
+    Administered,
+};
 use crate::calls::Origin;
 use crate::channels::{AboutChannels, DeletedChannel, ListedChannel};
 use crate::output::Output;
@@ -12,6 +15,13 @@ use crate::output::Output;
 impl<S: Store> Office<S> {
     /// Carries out what an operator asks for; the answer is an [`Output::Administered`].
     pub fn administer(&mut self, ticket: AdminTicket, request: AccountRequest) {
+        if self.is_in_file(&request.name)
+            && matches!(request.command, AccountCommand::RemovePassword | AccountCommand::Rename(_))
+        {
+            let refusal = AccountRefusal::InPasswordFile(request.name);
+            let answer = AboutAccounts::Account(Err(refusal));
+            return self.outputs.push_back(Output::Administered(ticket, answer));
+        }
         let call = request.call();
         self.submit(Origin::Administration(ticket, Administered::Account(request)), call);
     }
@@ -45,12 +55,23 @@ impl<S: Store> Office<S> {
                     {
                         self.expel(account);
                     }
-                    AboutAccounts::Account(request.answer(outcome))
+                    let mut answer = request.answer(outcome);
+                    if let Ok(AccountAnswer::PasswordSet { name, is_overridden, .. }) = &mut answer
+                    {
+                        *is_overridden = self.is_in_file(name);
+                    }
+                    AboutAccounts::Account(answer)
                 }
                 (_, _) => AboutAccounts::Unavailable,
             },
         };
         self.outputs.push_back(Output::Administered(ticket, answer));
+    }
+
+    /// Whether the password file has a line for a name, which counts before its password in
+    /// the store.
+    fn is_in_file(&self, name: &Name) -> bool {
+        self.checks.secret(name).is_some()
     }
 
     fn expel(&mut self, account: AccountId) {

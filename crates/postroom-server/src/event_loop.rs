@@ -61,6 +61,8 @@ pub struct Server<S: Store> {
     pub(crate) tls: Option<TlsSettings>,
     reporter: Box<dyn Reporter>,
     pub(crate) log: Box<dyn LogControl>,
+    /// What the log has since an operator set it, until the settings are read again.
+    pub(crate) log_level_set: Option<tracing::Level>,
     pub(crate) manager: ServiceManager,
     /// The start of this turn.
     pub(crate) now: Instant,
@@ -141,6 +143,7 @@ impl<S: Store> Server<S> {
             tls: certificate,
             reporter,
             log,
+            log_level_set: None,
             manager,
             now,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),

@@ -40,6 +40,8 @@ pub struct ReloadSummary {
     pub changed: Vec<String>,
     /// The settings that differ from those in use, and need a restart.
     pub needs_restart: Vec<String>,
+    /// The other files that are read again: `certificate`, `passwords`.
+    pub files: Vec<&'static str>,
 }
 
 /// Why the settings cannot be used: a sentence. Nothing has changed.

@@ -33,14 +33,26 @@ impl<S: Store> Server<S> {
     }
 
     fn replace_settings(&mut self, new: NewSettings) -> ReloadSummary {
-        let NewSettings { settings, limits, listeners, certificate, log_level, summary } = new;
+        let NewSettings { settings, limits, listeners, certificate, log_level, mut summary } = new;
         let ServerSettings { engine, commits, stop_limit, keep_alive } = settings;
-        self.log.set_level(log_level);
+        let key = "log.level";
+        if self.log_level_set.take().is_some_and(|level| level != log_level)
+            && !summary.changed.iter().any(|changed| changed == key)
+        {
+            summary.changed.push(key.to_owned());
+        }
         let changed = match &*summary.changed {
             [] => "none".to_owned(),
             changed => changed.join(", "),
         };
-        self.engine.set_settings(engine, limits, changed);
+        self.use_log_level(log_level, || {
+            tracing::info!(
+                subject = changed,
+                audit = "administration",
+                "an operator: settings read again"
+            );
+        });
+        self.engine.set_settings(engine, limits);
         for (listening, options) in self.listeners.iter().zip(listeners) {
             self.engine.set_access(listening.key, options.access, options.dials_back);
         }
@@ -69,7 +81,22 @@ impl<S: Store> Server<S> {
 
     /// Sets what the log has.
     pub(crate) fn set_log_level(&mut self, level: Level) {
-        self.log.set_level(level);
-        self.engine.set_log_level(logs_requests(level), level.to_string().to_lowercase());
+        let subject = level.to_string().to_lowercase();
+        self.use_log_level(level, || {
+            tracing::info!(subject, audit = "administration", "an operator: log level set");
+        });
+        self.log_level_set = Some(level);
+        self.engine.set_logs_requests(logs_requests(level));
+    }
+
+    /// Sets what the log has, and logs that, while the log has such lines.
+    fn use_log_level(&mut self, level: Level, tell: impl FnOnce()) {
+        if level >= Level::INFO {
+            self.log.set_level(level);
+            tell();
+        } else {
+            tell();
+            self.log.set_level(level);
+        }
     }
 }

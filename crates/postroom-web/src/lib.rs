@@ -8,6 +8,7 @@ mod client;
 mod metrics;
 mod orders;
 mod routes;
+mod serving;
 mod socket;
 
 pub use api::{

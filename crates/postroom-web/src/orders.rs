@@ -165,6 +165,9 @@ impl From<AccountRefusal> for Problem {
             AccountRefusal::Unknown(name) => (StatusCode::NOT_FOUND, "no-such-account", Some(name)),
             AccountRefusal::Exists(name) => (StatusCode::CONFLICT, "account-exists", Some(name)),
             AccountRefusal::Reserved(name) => (StatusCode::CONFLICT, "name-reserved", Some(name)),
+            AccountRefusal::InPasswordFile(name) => {
+                (StatusCode::CONFLICT, "in-password-file", Some(name))
+            }
             AccountRefusal::NotReserved(name) => {
                 (StatusCode::NOT_FOUND, "name-not-reserved", Some(name))
             }

@@ -4,7 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::future::pending;
 use std::io;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use crate::archive::Archive;
 use crate::metrics::{self, MetricsListener, Scraper};
 use crate::routes::router;
+use crate::serving;
 
 /// The name of the socket in the data folder.
 pub const SOCKET: &str = "postroom.sock";
@@ -37,6 +38,7 @@ pub struct SocketError {
 pub struct AdminSocket {
     listener: UnixListener,
     path: PathBuf,
+    id: (u64, u64),
 }
 
 /// The thread that serves the socket and the metrics.
@@ -44,7 +46,13 @@ pub struct AdminSocket {
 pub struct AdminThread {
     stop: oneshot::Sender<()>,
     handle: JoinHandle<()>,
-    path: Option<PathBuf>,
+    /// The socket, and which file it was: another server may have put one in its place.
+    path: Option<(PathBuf, (u64, u64))>,
+}
+
+/// The device and the number of a file.
+fn file_id(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
 impl AdminSocket {
@@ -63,11 +71,11 @@ impl AdminSocket {
             fs::set_permissions(&path, Permissions::from_mode(0o600))?;
             listener.listen(BACKLOG)?;
             listener.set_nonblocking(true)?;
-            Ok(listener.into())
+            Ok((listener.into(), file_id(&path)?))
         };
         let opened = open();
         match opened {
-            Ok(listener) => Ok(Self { listener, path }),
+            Ok((listener, id)) => Ok(Self { listener, path, id }),
             Err(cause) => Err(SocketError { path, cause }),
         }
     }
@@ -95,7 +103,7 @@ impl AdminThread {
             // One asks the disk for its space.
             .max_blocking_threads(READERS_MAX + 1)
             .build()?;
-        let path = socket.as_ref().map(|(socket, _)| socket.path.clone());
+        let path = socket.as_ref().map(|(socket, _)| (socket.path.clone(), socket.id));
         let serve = async move {
             let scraper = Scraper::new(administrator.clone(), data);
             tokio::select! {
@@ -125,7 +133,9 @@ impl AdminThread {
         if handle.join().is_err() {
             tracing::error!(thread = "administration", "a thread has panicked");
         }
-        if let Some(path) = path {
+        if let Some((path, made)) = path
+            && file_id(&path).is_ok_and(|present| present == made)
+        {
             // The next server would replace it.
             let _ = fs::remove_file(path);
         }
@@ -141,10 +151,7 @@ async fn administer(
         return pending().await;
     };
     match tokio::net::UnixListener::from_std(listener) {
-        Ok(listener) => match axum::serve(listener, router(administrator, archive)).await {
-            Ok(()) => pending().await,
-            Err(error) => error,
-        },
+        Ok(listener) => match serving::serve(listener, router(administrator, archive)).await {},
         Err(error) => error,
     }
 }
@@ -158,7 +165,7 @@ async fn watch(listener: Option<MetricsListener>, scraper: Scraper) -> io::Error
 }
 
 /// Connections that wait to be accepted.
-const BACKLOG: i32 = 16;
+const BACKLOG: i32 = 128;
 /// Threads that read the archive.
 const READERS_MAX: usize = 2;
 /// How long a stop waits for them.

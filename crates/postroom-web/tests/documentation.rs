@@ -58,7 +58,7 @@ fn every_order_and_every_answer_is_on_the_page() {
     for done in [
         AccountDone::Added { account: account() },
         AccountDone::Imported { account: account(), blocked: 1, messages: 1 },
-        AccountDone::PasswordSet { account: account(), had_password: true },
+        AccountDone::PasswordSet { account: account(), had_password: true, in_password_file: true },
         AccountDone::PasswordRemoved { account: account(), had_password: true },
         AccountDone::Renamed { account: account(), to: account(), is_reserved: true },
         AccountDone::Deleted { account: account(), unread: 1, posts: 1, is_reserved: true },

@@ -20,6 +20,7 @@ mod report;
 mod restore;
 mod running;
 mod serve;
+mod whom;
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -30,6 +31,7 @@ use postroom_client::{
     BoardArguments, ChatArguments, ClientError, Environment, ExitStatus, ImArguments,
     MailArguments, ReadArguments, SendArguments,
 };
+use postroom_model::Safe;
 
 /// A messaging server: a message left at one listener is read at any other.
 #[derive(Debug, Parser)]
@@ -175,8 +177,9 @@ impl Failure {
         let _ = match self {
             Self::Usage(error) => error.print(),
             Self::Client(error) if error.is_quiet() => Ok(()),
-            Self::Client(error) => writeln!(io::stderr(), "postroom: {error}"),
-            Self::Other(error) => writeln!(io::stderr(), "postroom: {error}"),
+            // It may quote a file, or a word of the command line.
+            Self::Client(error) => writeln!(io::stderr(), "postroom: {}", Safe(&error.to_string())),
+            Self::Other(error) => writeln!(io::stderr(), "postroom: {}", Safe(&error.to_string())),
         };
     }
 

@@ -28,10 +28,13 @@ impl SettingsSource for Reloading {
         if wanted.passwords != self.running.passwords {
             passwords::open(&wanted.passwords)?;
         }
-        let (running, summary) = self.running.reloaded(&wanted)?;
+        let (running, mut summary) = self.running.reloaded(&wanted)?;
         let listeners = running.listeners().map_err(|error| NotWithThese(error.into()))?;
         let certificate =
             running.certificate(&listeners).map_err(|error| NotWithThese(error.into()))?;
+        summary.files.extend(certificate.is_some().then_some("certificate"));
+        let has_passwords = !running.passwords.as_os_str().is_empty();
+        summary.files.extend(has_passwords.then_some("passwords"));
         let mut settings = running.server_settings(&listeners);
         let most = &mut settings.engine.connections_max;
         *most = (*most).min(self.connections_max);

@@ -48,6 +48,9 @@ const FAREWELL: &str = "You have left the chat";
 /// ... and to everyone, when it stops.
 const STOPPED: &str = "Server has been closed by host";
 
+/// ... and to one whose session an operator ends.
+const KICKED: &str = "Disconnected: an operator has ended your session.";
+
 /// What can be typed: the server's commands and those of this client.
 const COMMANDS: [CommandHelp; 16] = [
     CommandHelp::new(
@@ -263,6 +266,9 @@ impl Session<'_, Chat> {
         if !self.acts_on(line) {
             self.live.console.say(&shown(line, self.live.console.colours()))?;
             self.learn_from(line);
+        }
+        if line == KICKED {
+            return Err(ClientError::Kicked { server: self.live.connection.server().clone() });
         }
         if line == STOPPED {
             return Err(ClientError::Stopped { server: self.live.connection.server().clone() });

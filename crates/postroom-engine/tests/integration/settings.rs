@@ -28,7 +28,7 @@ fn limits_of_peers_apply_to_the_next_connection() {
     let old = [(); 2].map(|()| driver.open(listener, address()).unwrap());
     let peers = PeerLimits { connections: 1, ..PeerLimits::default() };
     let settings = EngineSettings { peers, connections_max: 8, ..EngineSettings::default() };
-    driver.engine.set_settings(settings, Limits::default(), String::new());
+    driver.engine.set_settings(settings, Limits::default());
     assert!(driver.open(listener, address()).is_err());
     driver.settle();
     for peer in old {
@@ -60,7 +60,7 @@ fn limits_of_the_store_apply_to_the_next_message() {
     driver.send(bob, b"LOGIN bob\nCOMPOSE bob\none\n");
     driver.settle();
     let limits = Limits { mailbox_capacity: 1, ..Limits::default() };
-    driver.engine.set_settings(EngineSettings::default(), limits, String::new());
+    driver.engine.set_settings(EngineSettings::default(), limits);
     driver.send(bob, b"COMPOSE bob\ntwo\n");
     driver.settle();
     assert_eq!(driver.lines(bob), ["0", "MESSAGE SENT", "MESSAGE FAILED"]);
@@ -82,6 +82,6 @@ fn rates_apply_to_the_next_request() {
     let words = Rate { per_second: 1, burst: 1 };
     let rates = RateLimits { words, ..RateLimits::default() };
     let settings = EngineSettings { rates, ..EngineSettings::default() };
-    driver.engine.set_settings(settings, Limits::default(), String::new());
+    driver.engine.set_settings(settings, Limits::default());
     assert!(heard(&mut driver) < 20);
 }

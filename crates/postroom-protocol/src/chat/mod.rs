@@ -42,6 +42,7 @@ const UNKNOWN: &str = "Unknown command. Type /cmd for the commands.\n";
 const NAMED_ALREADY: &str = "You have a name already; /quit and come again for another.\n";
 const LEFT: &str = "You have left the chat\n";
 const CLOSED: &str = "Server has been closed by host\n";
+const KICKED: &str = "Disconnected: an operator has ended your session.\n";
 const TOO_LATE: &str = "Disconnected: you chose no name in time. Connect again.\n";
 const EVICTED: &str =
     "Disconnected: too many connections wait to choose a name. Connect again later.\n";
@@ -356,6 +357,7 @@ impl Dialogue for Chat {
         let farewell = match reason {
             DropReason::LogInLimit => TOO_LATE,
             DropReason::Evicted => EVICTED,
+            DropReason::Kicked => KICKED,
             _ => CLOSED,
         };
         answer.extend_from_slice(farewell.as_bytes());

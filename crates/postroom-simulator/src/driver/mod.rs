@@ -134,7 +134,7 @@ impl<D: Disk> Driver<D> {
 
     /// The engine reads its settings again, as does every process that starts from now on.
     pub(crate) fn set_settings(&mut self, settings: EngineSettings, limits: Limits) {
-        self.engine.set_settings(settings.clone(), limits, String::new());
+        self.engine.set_settings(settings.clone(), limits);
         (self.settings, self.limits) = (settings, limits);
     }
 

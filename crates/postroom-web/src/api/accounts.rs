@@ -115,6 +115,8 @@ pub enum AccountDone {
         account: String,
         /// Whether it had another one.
         had_password: bool,
+        /// Whether the password file has a line for it, whose password counts.
+        in_password_file: bool,
     },
     /// It has no password any more.
     PasswordRemoved {
@@ -173,8 +175,9 @@ impl From<AccountAnswer> for AccountDone {
             AccountAnswer::Imported { name, blocked, messages } => {
                 Self::Imported { account: name.to_string(), blocked, messages }
             }
-            AccountAnswer::PasswordSet { name, had_password } => {
-                Self::PasswordSet { account: name.to_string(), had_password }
+            AccountAnswer::PasswordSet { name, had_password, is_overridden } => {
+                let (account, in_password_file) = (name.to_string(), is_overridden);
+                Self::PasswordSet { account, had_password, in_password_file }
             }
             AccountAnswer::PasswordRemoved { name, had_password } => {
                 Self::PasswordRemoved { account: name.to_string(), had_password }

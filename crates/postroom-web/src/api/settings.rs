@@ -10,11 +10,13 @@ pub struct Reloaded {
     pub changed: Vec<String>,
     /// The settings that differ from those in use, and need a restart.
     pub needs_restart: Vec<String>,
+    /// The other files that are read again: `certificate`, `passwords`.
+    pub files: Vec<String>,
 }
 
 impl From<ReloadSummary> for Reloaded {
-    fn from(ReloadSummary { changed, needs_restart }: ReloadSummary) -> Self {
-        Self { changed, needs_restart }
+    fn from(ReloadSummary { changed, needs_restart, files }: ReloadSummary) -> Self {
+        Self { changed, needs_restart, files: files.into_iter().map(str::to_owned).collect() }
     }
 }
 

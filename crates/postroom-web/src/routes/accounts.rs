@@ -1,13 +1,13 @@
 //! Accounts.
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Query, State};
 use postroom_engine::{AboutAccounts, AdminAnswer, AdminRequest};
 use postroom_server::Administrator;
 use postroom_store::AccountId;
 
-use super::{Answer, From, ask, malformed, unavailable, unexpected, unknown};
+use super::{Answer, From, Query, ask, malformed, unavailable, unexpected, unknown};
 use crate::api::{AccountDone, AccountOrder, AccountPage, Problem};
 
 pub(super) async fn accounts(

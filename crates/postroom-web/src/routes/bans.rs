@@ -1,15 +1,15 @@
 //! Bans.
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use postroom_engine::{AboutBan, AdminAnswer, AdminRequest, BanRequest};
 use postroom_server::Administrator;
 use postroom_store::BanPlace;
 use serde::Deserialize;
 
-use super::{Answer, ask, malformed, unexpected};
+use super::{Answer, Query, ask, malformed, unexpected};
 use crate::api::{BanDone, BanOrder, BanPage, UnbanOrder};
 use crate::orders::problem;
 

@@ -1,13 +1,13 @@
 //! Channels.
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Query, State};
 use postroom_engine::{AboutChannels, AdminAnswer, AdminRequest};
 use postroom_server::Administrator;
 use serde::Deserialize;
 
-use super::{Answer, ask, malformed, unavailable, unexpected, unknown};
+use super::{Answer, Query, ask, malformed, unavailable, unexpected, unknown};
 use crate::api::{ChannelDone, ChannelOrder, ChannelPage, Problem};
 use crate::orders::channel as parsed;
 

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::Reader;
+use super::{Query, Reader};
 use crate::api::Problem;
-use crate::orders::{name, problem};
+use crate::orders::name;
 
 #[derive(Deserialize)]
 pub(super) struct Whose {
@@ -18,10 +17,8 @@ pub(super) struct Whose {
 
 pub(super) async fn export(
     State(reader): State<Arc<Reader>>,
-    whose: Result<Query<Whose>, QueryRejection>,
+    Query(Whose { account }): Query<Whose>,
 ) -> Result<Response, Problem> {
-    let Query(Whose { account }) = whose
-        .map_err(|rejection| problem(rejection.status(), "malformed", &rejection.body_text()))?;
     let name = name(&account)?;
     let (archive, subject) = (Arc::clone(&reader.archive), name.to_string());
     let response = reader.exports.answer(move || archive.export(&name)).await?;

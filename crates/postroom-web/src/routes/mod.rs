@@ -13,16 +13,18 @@ mod status;
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use postroom_engine::{AdminAnswer, AdminRequest};
 use postroom_server::{Administrator, NotAsked};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use crate::api::Problem;
@@ -56,6 +58,10 @@ pub(crate) fn router(administrator: Administrator, archive: Arc<dyn Archive>) ->
         .route("/v1/log-level", post(settings::log_level))
         .route("/v1/backup", post(backup::backup))
         .fallback(async || problem(StatusCode::NOT_FOUND, "unknown-path", "there is no such path"))
+        .method_not_allowed_fallback(async || {
+            let detail = "this path is asked with another method";
+            problem(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
+        })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(administrator)
 }
@@ -65,6 +71,19 @@ struct Reader {
     archive: Arc<dyn Archive>,
     checks: Slot,
     exports: Slot,
+}
+
+/// The query of a request.
+struct Query<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Query::from_request_parts(parts, state).await;
+        read.map(|axum::extract::Query(query)| Self(query))
+            .map_err(|rejection| problem(rejection.status(), "malformed", &rejection.body_text()))
+    }
 }
 
 type Answer<T> = Result<Json<T>, Problem>;

@@ -1,12 +1,12 @@
 //! Sessions.
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Query, State};
 use postroom_engine::{AdminAnswer, AdminRequest, Kick};
 use postroom_server::Administrator;
 
-use super::{Answer, From, ask, malformed, unexpected};
+use super::{Answer, From, Query, ask, malformed, unexpected};
 use crate::api::{Kicked, SessionPage, Whose};
 use crate::orders::name;
 

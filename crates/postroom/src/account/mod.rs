@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use postroom_client::ClientError;
 use postroom_model::{Name, NameError, PasswordError};
-use postroom_web::{AccountOrder, ClientError as AdminError};
+use postroom_web::{AccountDone, AccountOrder, ClientError as AdminError};
 use thiserror::Error;
 
 use crate::config::{Config, ConfigError, Overrides};
@@ -161,7 +161,7 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> 
                 .map_err(|error| arguments.advise(error, None))
         }
         AccountCommand::Change(change) => {
-            let done = change.carry_out(&mut desk()?, arguments)?;
+            let done = change.carry_out(desk, arguments)?;
             let rest = done.what_remains(&config.passwords);
             writeln!(io::stdout(), "{}{rest}", done.what).map_err(AccountError::Output)
         }
@@ -178,11 +178,13 @@ impl AccountArguments {
             change,
             Some(Change::RemovePassword(_) | Change::Rename { .. } | Change::Delete(_))
         );
+        let is_of_known = change.is_some() && !is_to_change;
         let name = problem.account.as_deref().unwrap_or_default();
         let (what, command) = match problem.problem.as_str() {
+            "account-exists" if is_to_change => ("list the accounts", "account list".to_owned()),
             "account-exists" => ("change its password", format!("account passwd {name}")),
-            "no-such-account" if is_to_change => ("list the accounts", "account list".to_owned()),
-            "no-such-account" => ("add it", format!("account add {name}")),
+            "no-such-account" if is_of_known => ("add it", format!("account add {name}")),
+            "no-such-account" => ("list the accounts", "account list".to_owned()),
             "name-reserved" => ("release it", format!("account release {name}")),
             "name-not-reserved" => ("list accounts and reserved names", "account list".to_owned()),
             "no-password" => ("give it one", format!("account passwd {name}")),
@@ -201,14 +203,17 @@ impl AccountArguments {
 impl Change {
     fn carry_out(
         &self,
-        desk: &mut Desk,
+        desk: impl FnOnce() -> Result<Desk, AccountError>,
         arguments: &AccountArguments,
     ) -> Result<Done, AccountError> {
         let (name, in_file) = self.subject();
         let name = parse_name(name)?;
+        // A person types the password; the server does not wait for that.
         let order = self.order(name.to_string())?;
-        let done = desk.ask(order);
+        let done = desk()?.ask(order);
         let done = done.map_err(|error| arguments.advise(error.into(), Some(self)))?;
+        let is_overridden = matches!(done, AccountDone::PasswordSet { in_password_file: true, .. });
+        let in_file = if is_overridden { InFile::IsOverridden } else { in_file };
         Ok(Done { what: words::done(arguments, &done), name, in_file })
     }
 

@@ -26,6 +26,8 @@ pub(super) enum InFile {
     Remove,
     /// Nothing.
     Nothing,
+    /// That overrides the password, as the server says.
+    IsOverridden,
 }
 
 /// What an order has come to, in one sentence.
@@ -45,10 +47,10 @@ pub(super) fn done(arguments: &AccountArguments, done: &AccountDone) -> String {
             plural(*messages as u64, "unread message"),
             plural(*blocked as u64, "blocked sender"),
         ),
-        AccountDone::PasswordSet { account, had_password: true } => {
+        AccountDone::PasswordSet { account, had_password: true, .. } => {
             format!("changed the password of the account {account}")
         }
-        AccountDone::PasswordSet { account, had_password: false } => {
+        AccountDone::PasswordSet { account, had_password: false, .. } => {
             format!("set a password for the account {account}, which had none")
         }
         AccountDone::PasswordRemoved { account, had_password: true } => {
@@ -88,12 +90,17 @@ impl Done {
     /// What the password file still says of the account.
     pub(super) fn what_remains(&self, file: &Path) -> String {
         let Self { name, in_file, .. } = self;
+        if matches!(in_file, InFile::IsOverridden) {
+            return "; but the server's password file names it, too, and as long as it does, the \
+                    password there is the one that counts"
+                .to_owned();
+        }
         if file.as_os_str().is_empty() {
             return String::new();
         }
         let (is_named, shown) = (passwords::names(file, name), file.display());
         match (in_file, is_named) {
-            (InFile::Nothing, _) | (_, Ok(false)) => String::new(),
+            (InFile::Nothing | InFile::IsOverridden, _) | (_, Ok(false)) => String::new(),
             (InFile::Overrides, Ok(true)) => format!(
                 "; but the password file {shown} names it, too, and as long as it does, \
                  the password there is the one that counts"

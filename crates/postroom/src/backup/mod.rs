@@ -4,7 +4,7 @@
 mod new_file;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use postroom_store_sqlite::BackUpError;
@@ -36,6 +36,11 @@ pub(crate) struct BackupArguments {
 pub(crate) enum BackupError {
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(
+        "{} is in the data folder {}, whose files are the server's own; name another folder",
+        path.display(), data.display()
+    )]
+    InData { path: PathBuf, data: PathBuf },
     #[error(transparent)]
     File(#[from] FileError),
     #[error("there is no backup: {0}")]
@@ -50,6 +55,9 @@ pub(crate) enum BackupError {
 pub(crate) fn backup(arguments: &BackupArguments) -> Result<(), BackupError> {
     let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
+    if is_in(&arguments.file, &config.data) {
+        return Err(BackupError::InData { path: arguments.file.clone(), data: config.data });
+    }
     let mut file = NewFile::create(&arguments.file, arguments.force)?;
     let from = if let Some(mut server) = AdminClient::connect(&config.data)? {
         let copied = server.download("/v1/backup", BACKUP_TYPE, |bytes| file.write(bytes));
@@ -66,4 +74,12 @@ pub(crate) fn backup(arguments: &BackupArguments) -> Result<(), BackupError> {
     let (path, data) = (arguments.file.display(), config.data.display());
     writeln!(io::stdout(), "wrote a backup {from} in {data} to {path}: {bytes} bytes")
         .map_err(BackupError::Output)
+}
+
+/// Whether a file is, or would be, in a folder itself, however either is named.
+fn is_in(file: &Path, folder: &Path) -> bool {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new(".")).canonicalize();
+    // Where one of them is missing, what follows says so.
+    parent.is_ok_and(|parent| folder.canonicalize().is_ok_and(|folder| parent == folder))
 }

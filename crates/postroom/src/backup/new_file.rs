@@ -1,11 +1,12 @@
 //! A file that is there whole, or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use rustix::fs::OFlags;
 use thiserror::Error;
 
 /// Bytes after which the disk is waited for: 4 MiB. It may be that of the server, whose
@@ -30,12 +31,10 @@ pub(super) struct NewFile {
 pub(crate) enum FileError {
     #[error("{} exists already, and is not overwritten; name another file, or add --force", path.display())]
     Exists { path: PathBuf },
-    #[error(
-        "{} exists already: another backup is being written there, or one was killed; \
-         in that case delete it",
-        path.display()
-    )]
+    #[error("another backup is being written to {}; wait for it, or name another file", path.display())]
     UnderWay { path: PathBuf },
+    #[error("{} is no regular file, and is not replaced; name another file", path.display())]
+    NoFile { path: PathBuf },
     #[error("cannot write {}: {cause}", path.display())]
     Write { path: PathBuf, cause: io::Error },
 }
@@ -45,6 +44,10 @@ impl NewFile {
         let failed = |cause| FileError::Write { path: path.to_path_buf(), cause };
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_dir() => return Err(failed(ErrorKind::IsADirectory.into())),
+            // A device or a link is somebody else's.
+            Ok(found) if !found.is_file() => {
+                return Err(FileError::NoFile { path: path.to_path_buf() });
+            }
             Ok(_) if !may_replace => return Err(FileError::Exists { path: path.to_path_buf() }),
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
@@ -52,21 +55,29 @@ impl NewFile {
         let mut name = path.as_os_str().to_owned();
         name.push(".part");
         let part = PathBuf::from(name);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
-        match file {
-            Ok(file) => Ok(Self {
-                file,
-                path: path.to_path_buf(),
-                part,
-                may_replace,
-                is_placed: false,
-                unsynced: 0,
-            }),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(FileError::UnderWay { path: part })
-            }
-            Err(cause) => Err(failed(cause)),
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create(true).truncate(false).mode(0o600);
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = options.custom_flags(flags.bits().cast_signed()).open(&part).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(FileError::NoFile { path: part });
         }
+        // One that nobody has locked was left by a command that was killed.
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(FileError::UnderWay { path: part }),
+            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+            Ok(()) => {}
+        }
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
+        file.set_len(0).map_err(failed)?;
+        Ok(Self {
+            file,
+            path: path.to_path_buf(),
+            part,
+            may_replace,
+            is_placed: false,
+            unsynced: 0,
+        })
     }
 
     /// Where it is until it is placed.

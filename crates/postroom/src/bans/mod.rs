@@ -8,7 +8,6 @@ use std::io::{self, Write as _};
 use std::num::NonZeroU32;
 
 use clap::Args;
-use postroom_model::{Name, NameError, Prefix};
 use postroom_store::Timestamp;
 use postroom_web::{BanDone, BanLine, BanOrder, ClientError, Problem, UnbanOrder, Whom};
 use thiserror::Error;
@@ -16,6 +15,7 @@ use thiserror::Error;
 use crate::config::ConfigError;
 use crate::desk::{Desk, DeskError};
 use crate::running::{ListArguments, Where};
+use crate::whom::{WhomArguments, WhomError, shown};
 
 /// The command line of `postroom ban`.
 #[derive(Debug, Args)]
@@ -38,12 +38,8 @@ pub(crate) struct UnbanArguments {
 struct Whose {
     #[command(flatten)]
     server: Where,
-    /// An address, a prefix such as 192.0.2.0/24, or a name
-    #[arg(value_name = "ADDRESS|NAME")]
-    subject: String,
-    /// It is a name, even if it looks like an address
-    #[arg(long)]
-    name: bool,
+    #[command(flatten)]
+    whom: WhomArguments,
 }
 
 #[derive(Debug, Error)]
@@ -54,15 +50,15 @@ pub(crate) enum BanError {
     Desk(#[from] DeskError),
     #[error("{}; list the bans with: {hint}", .problem.detail)]
     NotBanned { problem: Problem, hint: String },
-    #[error("\"{word}\" is no address, no prefix such as 192.0.2.0/24, and no name: {cause}")]
-    Subject { word: String, cause: NameError },
+    #[error(transparent)]
+    Whom(#[from] WhomError),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
 }
 
 /// Bans someone, and prints how long.
 pub(crate) fn ban(arguments: &BanArguments) -> Result<(), BanError> {
-    let whom = arguments.whose.whom()?;
+    let whom = arguments.whose.whom.whom()?;
     let mut desk = arguments.whose.server.desk()?;
     let done = desk.ban(BanOrder { whom, seconds: arguments.lasts })?;
     print(&said(&done, desk.is_server()))
@@ -70,7 +66,7 @@ pub(crate) fn ban(arguments: &BanArguments) -> Result<(), BanError> {
 
 /// Lifts a ban.
 pub(crate) fn unban(arguments: &UnbanArguments) -> Result<(), BanError> {
-    let whom = arguments.whose.whom()?;
+    let whom = arguments.whose.whom.whom()?;
     let mut desk = arguments.whose.server.desk()?;
     let done = desk.unban(UnbanOrder { whom }).map_err(|error| match error {
         DeskError::Server(ClientError::Refused(problem)) if problem.problem == "not-banned" => {
@@ -107,28 +103,8 @@ impl Where {
     }
 }
 
-impl Whose {
-    fn whom(&self) -> Result<Whom, BanError> {
-        let word = &self.subject;
-        if let Some(prefix) = word.parse::<Prefix>().ok().filter(|_| !self.name) {
-            return Ok(Whom::Addresses(prefix.net()));
-        }
-        let name = Name::new(word);
-        name.map(|name| Whom::Name(name.to_string()))
-            .map_err(|cause| BanError::Subject { word: word.clone(), cause })
-    }
-}
-
 fn print(line: &str) -> Result<(), BanError> {
     writeln!(io::stdout(), "{line}").map_err(BanError::Output)
-}
-
-/// Who is banned, as it is typed.
-fn shown(whom: &Whom) -> String {
-    match whom {
-        Whom::Name(name) => name.clone(),
-        Whom::Addresses(net) => Prefix::from(*net).to_string(),
-    }
 }
 
 /// A line of the list.

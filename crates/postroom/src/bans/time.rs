@@ -13,7 +13,9 @@ pub(super) fn parse(words: &str) -> Result<NonZeroU32, String> {
         NonZeroU32::new(number.checked_mul(seconds)?)
     });
     seconds.ok_or_else(|| {
-        "a time is a whole number with s, m, h, d or w, such as 30m, 12h or 7d".to_owned()
+        "a time is a whole number from 1 on with s, m, h, d or w, such as 30m, 12h or 7d, and at \
+         most 49710d; without one a ban has no end"
+            .to_owned()
     })
 }
 

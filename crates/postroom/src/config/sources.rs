@@ -1,5 +1,7 @@
 //! The file, the environment and `--set`, as tables of known keys.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use toml::{Table, Value};
@@ -13,8 +15,8 @@ pub(super) fn utf8_pair(
 }
 
 pub(super) fn read_file(path: &Path) -> Result<Table, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| ConfigError::Read { path: path.to_path_buf(), cause })?;
+    let text =
+        read_text(path).map_err(|cause| ConfigError::Read { path: path.to_path_buf(), cause })?;
     let refused = |error: toml::de::Error| ConfigError::Parse {
         path: path.to_path_buf(),
         cause: describe(&text, &error),
@@ -22,6 +24,22 @@ pub(super) fn read_file(path: &Path) -> Result<Table, ConfigError> {
     // Parsed as the configuration too, so that an error has its line.
     toml::from_str::<Config>(&text).map_err(refused)?;
     toml::from_str(&text).map_err(refused)
+}
+
+/// Bytes of a file of settings, at most: one with all keys has a thousandth.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Reads a regular file. Others may block whoever opens them, or never end.
+fn read_text(path: &Path) -> io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = String::new();
+    let file = File::open(path)?;
+    if file.take(FILE_BYTES_MAX).read_to_string(&mut text)? as u64 == FILE_BYTES_MAX {
+        return Err(io::Error::other("it is too long for a file of settings"));
+    }
+    Ok(text)
 }
 
 fn describe(text: &str, error: &toml::de::Error) -> String {

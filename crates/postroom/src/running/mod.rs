@@ -9,12 +9,12 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
-use postroom_model::NameError;
 use postroom_web::{AdminClient, ClientError};
 use thiserror::Error;
 
 use crate::config::{Config, ConfigError, Overrides};
 use crate::hint::hint;
+use crate::whom::WhomError;
 
 pub(crate) use kick::{KickArguments, kick};
 pub(crate) use reload::{LogLevelArguments, ReloadArguments, log_level, reload};
@@ -50,10 +50,8 @@ pub(crate) enum RunningError {
     Server(#[from] ClientError),
     #[error("no server runs in {}; its folder is selected with --data or --config", data.display())]
     None { data: PathBuf },
-    #[error("\"{name}\" is not a name: {cause}")]
-    Name { name: String, cause: NameError },
-    #[error("\"{0}\" is not an address, nor a prefix such as 192.0.2.0/24")]
-    Address(String),
+    #[error(transparent)]
+    Whom(#[from] WhomError),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
 }

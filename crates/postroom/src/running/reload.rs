@@ -38,7 +38,7 @@ enum Level {
 /// Makes the server read its settings again, and prints what has changed.
 pub(crate) fn reload(arguments: &ReloadArguments) -> Result<(), RunningError> {
     let empty = serde_json::Map::new();
-    let Reloaded { changed, needs_restart } =
+    let Reloaded { changed, needs_restart, files } =
         arguments.server.connect()?.post("/v1/reload", &empty)?;
     let changed = match &*changed {
         [] => "no setting has changed".to_owned(),
@@ -48,7 +48,15 @@ pub(crate) fn reload(arguments: &ReloadArguments) -> Result<(), RunningError> {
         [] => String::new(),
         settings => format!("; a restart is needed for {}", settings.join(", ")),
     };
-    print(&format!("read the settings again: {changed}{rest}"))
+    let is_read = |name: &str| files.iter().any(|file| file == name);
+    let certificate = if is_read("certificate") { " and the certificate" } else { "" };
+    // Another thread reads it, since a file may be slow.
+    let passwords = if is_read("passwords") {
+        "; the password file is read again now: the log tells if it cannot be"
+    } else {
+        ""
+    };
+    print(&format!("read the settings{certificate} again: {changed}{rest}{passwords}"))
 }
 
 /// Sets what the log of a running server has.

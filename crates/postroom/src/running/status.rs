@@ -14,6 +14,10 @@ pub(crate) fn status(arguments: &ListArguments) -> Result<(), RunningError> {
     let StatusReport { output_bytes, output_bytes_max, requests_under_way, .. } = &report;
     let StatusReport { accounts, accounts_max, channels, channels_max, unread, .. } = &report;
     let StatusReport { expired_messages, expired_posts, retention_behind_s, .. } = &report;
+    let behind = match retention_behind_s {
+        0 => String::new(),
+        seconds => format!("\nretention behind the clock\t{seconds} s"),
+    };
     print(&format!(
         "version\t{version}\nconnections\t{connections} of {connections_max}\n\
          before login\t{before_login}\n\
@@ -21,7 +25,6 @@ pub(crate) fn status(arguments: &ListArguments) -> Result<(), RunningError> {
          requests for the disk\t{requests_under_way}\n\
          accounts\t{accounts} of {accounts_max}\nhashtags\t{channels} of {channels_max}\n\
          unread messages\t{unread}\n\
-         removed for their age\t{expired_messages} messages, {expired_posts} posts\n\
-         seconds behind the clock\t{retention_behind_s}"
+         removed for their age\t{expired_messages} messages, {expired_posts} posts{behind}"
     ))
 }

@@ -54,7 +54,7 @@ fn accounts_are_changed_while_the_server_runs() {
     assert_eq!(server.log_in("rob").compose("dora", "hello"), "MESSAGE FAILED");
     assert_eq!(done(&["account", "release", "dora"]), "the name dora can be registered again\n");
     assert_eq!(server.log_in("rob").compose("dora", "hello"), "MESSAGE SENT");
-    assert_eq!(done(&["account", "export", "rob"]).lines().count(), 2);
+    assert_eq!(done(&["account", "export", "rob"]).lines().count(), 3);
     for (what, subject) in [
         ("account added", "Dora"),
         ("sender blocked", "Dora"),
@@ -96,11 +96,19 @@ fn a_running_server_tells_its_sessions_and_ends_them() {
     }
     assert_eq!(run(server.data(), &["kick", "BOB"], "").unwrap(), "ended 1 session of BOB\n");
     assert_eq!(bob.rest(), "");
-    let kicked = run(server.data(), &["kick", "--address", "127.0.0.0/8"], "").unwrap();
+    let kicked = run(server.data(), &["kick", "127.0.0.0/8"], "").unwrap();
     assert_eq!(kicked, "ended 1 session of 127.0.0.0/8\n");
-    chat.rest();
-    let error = run(server.data(), &["kick", "--address", "here"], "").unwrap_err();
-    assert!(error.contains("\"here\" is not an address"), "{error}");
+    assert_eq!(chat.rest(), "Disconnected: an operator has ended your session.\n");
+    for (subject, expected) in [
+        ("127.0.0.0/33", "add --name"),
+        ("999.1.1.1", "add --name"),
+        ("two words", "is no address, no prefix such as 192.0.2.0/24, and no name: "),
+    ] {
+        let error = run(server.data(), &["kick", subject], "").unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+    let kicked = run(server.data(), &["kick", "127.0.0.1", "--name"], "").unwrap();
+    assert_eq!(kicked, "127.0.0.1 has no session; nothing was ended\n");
     assert!(server.stop().success());
     for command in [&["status"][..], &["sessions"], &["kick", "bob"]] {
         let error = run(server.data(), command, "").unwrap_err();
@@ -156,6 +164,8 @@ fn curl_asks_and_is_answered_in_json() {
         ("/v1/account", Some("{"), "400", "malformed"),
         ("/v1/kick", Some(r#"{"account":""}"#), "422", "name"),
         ("/nowhere", None, "404", "unknown-path"),
+        ("/v1/reload", None, "405", "method"),
+        ("/v1/accounts?from=-1", None, "400", "malformed"),
     ] {
         let (told, answer) = curl(path, body);
         assert_eq!((told.as_str(), &answer["problem"]), (status, &json!(problem)), "{answer}");

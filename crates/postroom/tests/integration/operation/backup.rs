@@ -202,10 +202,25 @@ fn a_backup_overwrites_nothing_unless_it_is_told_to() {
         backup(&["--force"]).unwrap();
         assert!(fs::metadata(&file).unwrap().len() > 4_000 && is_private(&file));
         let part = folder.path().join("backup.db.part");
-        fs::write(&part, "of another").unwrap();
+        fs::write(&part, "of one that was killed").unwrap();
+        backup(&["--force"]).unwrap();
+        let of_another = fs::File::create(&part).unwrap();
+        of_another.lock().unwrap();
         let error = backup(&["--force"]).unwrap_err();
-        assert!(error.contains("another backup is being written there"), "{error}");
+        assert!(error.contains("another backup is being written to"), "{error}");
         fs::remove_file(part).unwrap();
+        let links = TempDir::new().unwrap();
+        let link = links.path().join("link");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for (place, why) in [
+            (server.data().join("postroom.db"), "is in the data folder"),
+            (server.data().join("../data/new.db"), "is in the data folder"),
+            (link, "is no regular file"),
+            ("/dev/null".into(), "is no regular file"),
+        ] {
+            let error = back_up(server.data(), &place, &["--force"]).unwrap_err();
+            assert!(error.contains(why), "{place:?}: {error}");
+        }
         for (place, part) in [
             (folder.path().to_path_buf(), "a directory"),
             (folder.path().join("nowhere/backup.db"), "No such file"),

@@ -214,6 +214,28 @@ fn an_account_removed_from_the_file_stays_locked_after_a_restart() {
 }
 
 #[test]
+fn what_would_open_an_account_of_the_file_is_refused() {
+    let server = server_with("kim kims\n");
+    assert!(opens(&server, "kim", "kims"));
+    let ask = |words: &[&str]| {
+        let data = server.data().to_str().unwrap();
+        let output = run_program(words.iter().copied().chain(["--data", data]), b"other\n");
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    for words in [&["account", "remove-password", "kim"][..], &["account", "rename", "kim", "kay"]]
+    {
+        let error = ask(words);
+        assert!(error.contains("the password file has a line for kim"), "{error}");
+    }
+    let told = ask(&["account", "passwd", "kim"]);
+    assert!(told.contains("; but the server's password file names it, too"), "{told}");
+    assert!(opens(&server, "kim", "kims") && !opens(&server, "kim", "other"));
+    write_passwords(&server.passwords(), "");
+    read_again(&server);
+    assert!(opens(&server, "kim", "other") && !may_enter_mailbox(&server, "mailbox", "kim", None));
+}
+
+#[test]
 fn an_account_that_never_logged_in_is_locked_too() {
     // One account had no password before, the other did not exist.
     let mut server = server_with("");

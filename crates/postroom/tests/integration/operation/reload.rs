@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::Path;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::harness::logged::LoggedServer;
 use crate::harness::support::{Server, run_program};
+
+/// Behind each answer of these servers, which all have a password file.
+const PASSWORDS: &str = "; the password file is read again now: the log tells if it cannot be";
 
 const NOTHING: &str = "read the settings again: no setting has changed\n";
 
@@ -41,7 +45,9 @@ impl Configured {
     }
 
     fn reload(&self) -> Result<String, String> {
-        run(self.server.data(), &["reload"])
+        let told = run(self.server.data(), &["reload"])?;
+        assert!(told.contains(PASSWORDS), "{told}");
+        Ok(told.replace(PASSWORDS, ""))
     }
 }
 
@@ -97,6 +103,21 @@ fn settings_that_cannot_be_used_change_nothing() {
 }
 
 #[test]
+fn settings_that_are_no_regular_file_hold_up_no_reload() {
+    let configured = Configured::start("");
+    let file = configured.folder.path().join("postroom.toml");
+    fs::remove_file(&file).unwrap();
+    let pipe = (FileType::Fifo, Mode::RUSR | Mode::WUSR);
+    mknodat(CWD, &file, pipe.0, pipe.1, 0).unwrap();
+    let error = configured.reload().unwrap_err();
+    assert!(error.contains("it is not a regular file"), "{error}");
+    fs::remove_file(&file).unwrap();
+    configured.write("[mailbox]\ncapacity = 7\n");
+    let told = "read the settings again: changed mailbox.capacity\n";
+    assert_eq!(configured.reload().as_deref(), Ok(told));
+}
+
+#[test]
 fn sighup_reads_the_settings_too() {
     let configured = Configured::start("");
     configured.write("[accounts]\nregistration = \"closed\"\n");
@@ -124,14 +145,18 @@ fn the_log_level_is_set_until_the_next_reload() {
     bob.compose("bob", "two");
     configured.server.wait_for_log(&["DEBUG"]);
     configured.server.wait_for_log(&["log level set", "subject=\"debug\""]);
-    assert_eq!(configured.reload().as_deref(), Ok(NOTHING));
-    configured.server.wait_for_log(&["settings read again", "subject=\"none\""]);
+    let told = "read the settings again: changed log.level\n";
+    assert_eq!(configured.reload().as_deref(), Ok(told));
+    configured.server.wait_for_log(&["settings read again", "subject=\"log.level\""]);
     let before = lines();
     bob.compose("bob", "three");
     bob.send("EXIT\n");
     assert_eq!(bob.rest(), "");
     configured.server.wait_for_log(&["disconnected"]);
     assert_eq!(lines(), before);
+    // The trail has the line with which it ends.
+    level("error").unwrap();
+    configured.server.wait_for_log(&["log level set", "subject=\"error\""]);
     let error = level("loud").unwrap_err();
     assert!(error.contains("invalid value 'loud'"), "{error}");
 }

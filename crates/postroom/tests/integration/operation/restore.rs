@@ -1,12 +1,13 @@
 //! `postroom restore`: what comes back, what is refused, and a kill at each of its steps.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use rustix::process::Signal;
+use rusqlite::Connection;
+use rustix::process::{Signal, geteuid};
 use tempfile::TempDir;
 
 use crate::harness::support::{Server, need, program, run_program};
@@ -114,6 +115,32 @@ fn a_backup_comes_back_and_the_store_before_is_kept() {
     assert!(said.ends_with("blocks 0\n"), "{said}");
     assert_eq!(names(&new), ["postroom.db", "postroom.lock"]);
     assert_eq!(texts(&new), BEFORE);
+}
+
+/// Only root can give a file away; for others there is nothing to see.
+#[test]
+fn what_root_restores_is_the_folders_owners() {
+    let place = Place::new();
+    if !geteuid().is_root() {
+        return;
+    }
+    chown(place.data(), Some(65_534), Some(65_534)).unwrap();
+    place.restore(&["--replace"]).unwrap();
+    for file in ["postroom.db", "postroom.lock", "replaced"] {
+        let owner = fs::metadata(place.data().join(file)).unwrap().uid();
+        assert_eq!(owner, 65_534, "{file}");
+    }
+}
+
+#[test]
+fn a_backup_with_a_trigger_is_refused() {
+    let place = Place::new();
+    let connection = Connection::open(place.backup()).unwrap();
+    let trigger = "CREATE TRIGGER evil AFTER INSERT ON message BEGIN DELETE FROM account; END";
+    connection.execute_batch(trigger).unwrap();
+    drop(connection);
+    let error = place.restore(&["--replace"]).unwrap_err();
+    assert!(error.contains("its tables are not those of that version"), "{error}");
 }
 
 #[test]
