@@ -125,8 +125,25 @@ fn main() -> ExitCode {
     }
 }
 
+/// How the server and the commands of operators end; clients say more.
+const STATUS: &str = "\
+Exit status:
+  0  done; for check: nothing is damaged
+  1  not done; standard error says why
+  2  the command line is wrong";
+
+/// The command line, with the exit status in the help of each command.
+fn definition() -> clap::Command {
+    Arguments::command().mut_subcommands(with_status)
+}
+
+fn with_status(command: clap::Command) -> clap::Command {
+    let command = command.mut_subcommands(with_status);
+    if command.get_after_help().is_some() { command } else { command.after_help(STATUS) }
+}
+
 fn parse() -> Result<Command, Failure> {
-    let mut definition = Arguments::command();
+    let mut definition = definition();
     let words = command_line::with_text_last(std::env::args_os(), &mut definition);
     words
         .and_then(|words| definition.try_get_matches_from_mut(words))
@@ -153,7 +170,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Bans(arguments) => bans::bans(&arguments)?,
         Command::Check(arguments) => check::check(&arguments)?,
         Command::Cert(arguments) => cert::cert(&arguments)?,
-        Command::Generate(arguments) => generate::generate(&arguments, &Arguments::command())?,
+        Command::Generate(arguments) => generate::generate(&arguments, &definition())?,
         Command::Client(client) => run_client(client).map_err(Failure::Client)?,
     }
     Ok(())

@@ -1,17 +1,23 @@
-//! Each command that asks a running server, where that stops in the middle or is none.
+//! Each command that asks a running server: on one, on a folder, with wrong arguments, without
+//! rights, and where the server stops in the middle or is none.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+use rustix::process::geteuid;
 use tempfile::TempDir;
 
-use crate::harness::support::run_program;
+use crate::harness::chat::{read_greeting, set_name};
+use crate::harness::support::{Server, program, run_program, without_user};
 
 /// All commands that ask a running server; `{}` is a folder for their files.
 const COMMANDS: &[&str] = &[
@@ -47,6 +53,11 @@ const COMMANDS: &[&str] = &[
 /// The commands that ask none.
 const OTHERS: &[&str] =
     &["serve", "config", "restore", "cert", "mail", "send", "read", "im", "chat", "board", "help"];
+
+/// An export without messages.
+const EXPORT: &str = "{\"type\":\"account\",\"version\":1,\"account\":\"eve\",\"has_password\":true,\
+         \"time\":\"2026-01-01T00:00:00Z\"}\n\
+         {\"type\":\"end\",\"blocks\":0,\"messages\":0,\"sent\":0,\"posts\":0,\"damaged\":0}\n";
 
 /// What answers each request in a data folder in place of a server.
 struct FakeServer {
@@ -92,15 +103,7 @@ impl Drop for FakeServer {
 
 /// Runs a command against a server; it must fail. Returns what it says.
 fn failure(server: &FakeServer, command: &str) -> String {
-    let files = TempDir::new().unwrap();
-    fs::write(files.path().join("secret"), "secret\n").unwrap();
-    fs::write(
-        files.path().join("eve.jsonl"),
-        "{\"type\":\"account\",\"version\":1,\"account\":\"eve\",\"has_password\":true,\
-         \"time\":\"2026-01-01T00:00:00Z\"}\n\
-         {\"type\":\"end\",\"blocks\":0,\"messages\":0,\"sent\":0,\"posts\":0,\"damaged\":0}\n",
-    )
-    .unwrap();
+    let files = files();
     let command = command.replace("{}", files.path().to_str().unwrap());
     let words = command.split(' ').chain(["--data", server.data().to_str().unwrap()]);
     let output = run_program(words, b"");
@@ -176,5 +179,126 @@ fn the_table_has_every_command() {
         for command in listed(&[group, "--help"]) {
             assert!(command == "help" || is_in_table(&format!("{group} {command}")), "{command}");
         }
+    }
+}
+
+/// The commands that only a running server can carry out.
+const OF_SERVER: &[&str] = &["status", "sessions", "kick ", "reload", "log-level "];
+
+/// Files that the commands of the table read and write.
+fn files() -> TempDir {
+    let files = TempDir::new().unwrap();
+    fs::write(files.path().join("secret"), "secret\n").unwrap();
+    fs::write(files.path().join("eve.jsonl"), EXPORT).unwrap();
+    files
+}
+
+/// Runs a command of the table for a data folder; returns its status and what it says.
+fn run(command: &mut Command, line: &str, files: &Path, data: &Path) -> (Option<i32>, [String; 2]) {
+    let line = line.replace("{}", files.to_str().unwrap());
+    let output = without_user(command)
+        .args(line.split(' '))
+        .arg("--data")
+        .arg(data)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let texts = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    (output.status.code(), texts)
+}
+
+#[test]
+fn each_command_works_on_a_server_and_on_a_folder_or_says_that_it_does_not() {
+    for is_running in [true, false] {
+        for line in COMMANDS {
+            let mut server = Server::start();
+            let mut ann = server.log_in("ann");
+            assert_eq!(ann.compose("ann", "hello"), "MESSAGE SENT");
+            let mut chat = server.connect("chat");
+            read_greeting(&mut chat);
+            set_name(&mut chat, "bob");
+            assert_eq!(chat.ask("/say #rust hi"), "Said in #rust.");
+            let prepare = |words: &[&str]| {
+                let data = server.data().to_str().unwrap();
+                let output =
+                    run_program(words.iter().copied().chain(["--data", data]), b"secret\n");
+                assert!(output.status.success(), "{words:?}");
+            };
+            match *line {
+                "account release ann" => {
+                    prepare(&["account", "passwd", "ann"]);
+                    prepare(&["account", "delete", "ann"]);
+                }
+                "account block ann bob" | "account unblock ann bob" => {
+                    prepare(&["account", "passwd", "ann"]);
+                }
+                "unban ann" => prepare(&["ban", "ann"]),
+                line if line.starts_with("account add ann") => {
+                    prepare(&["account", "delete", "ann"]);
+                }
+                _ => {}
+            }
+            if !is_running {
+                // A stop waits for clients to go.
+                drop((ann, chat));
+                assert!(server.stop().success());
+            }
+            let files = files();
+            let (status, [told, error]) =
+                run(&mut Command::new(program()), line, files.path(), server.data());
+            if !is_running && OF_SERVER.iter().any(|of| line.starts_with(of)) {
+                assert_eq!((status, told.as_str()), (Some(1), ""), "{line}");
+                assert!(error.starts_with("postroom: no server runs in "), "{line}: {error}");
+                assert_eq!(error.lines().count(), 1, "{line}: {error}");
+            } else {
+                assert_eq!(status, Some(0), "{line}: {told}{error}");
+                // Beside an export on standard output is told what it came to.
+                let is_beside = *line == "account export ann";
+                assert_eq!(error.lines().count(), usize::from(is_beside), "{line}: {error}");
+                assert!(!told.is_empty(), "{line} has said nothing");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_command_refuses_what_it_does_not_know() {
+    let data = TempDir::new().unwrap();
+    for line in COMMANDS {
+        for wrong in ["--no-such-option", "--data"] {
+            let line = format!("{line} {wrong}");
+            let (status, [told, error]) =
+                run(&mut Command::new(program()), &line, files().path(), data.path());
+            assert_eq!((status, told.as_str()), (Some(2), ""), "{line}");
+            assert!(error.contains("--help"), "{line}: {error}");
+        }
+    }
+    assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0, "nothing was made there");
+}
+
+/// Only root can become somebody else; for others the mode of the socket stands in.
+#[test]
+fn each_command_is_refused_to_other_users() {
+    let server = Server::start();
+    for folder in [server.data(), server.data().parent().unwrap()] {
+        fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    }
+    if !geteuid().is_root() {
+        let socket = server.data().join("postroom.sock");
+        fs::set_permissions(socket, Permissions::from_mode(0o0)).unwrap();
+    }
+    for line in COMMANDS {
+        let files = files();
+        for place in [files.path().to_path_buf(), files.path().join("secret")] {
+            fs::set_permissions(place, Permissions::from_mode(0o777)).unwrap();
+        }
+        let mut command = Command::new(program());
+        if geteuid().is_root() {
+            command.uid(65_534).gid(65_534);
+        }
+        let (status, [told, error]) = run(&mut command, line, files.path(), server.data());
+        assert_eq!((status, error.lines().count()), (Some(1), 1), "{line}: {told}{error}");
+        assert!(error.contains("only the user who runs the server"), "{line}: {error}");
+        assert!(!error.contains("secret\n"), "{line}: {error}");
     }
 }
