@@ -8,6 +8,7 @@ pub(crate) mod fallible;
 pub(crate) mod im;
 pub(crate) mod logged;
 pub(crate) mod network;
+pub(crate) mod operator;
 pub(crate) mod screen;
 pub(crate) mod small_disk;
 pub(crate) mod strace;

@@ -13,22 +13,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::logged::LoggedServer;
+use crate::harness::operator::{curl, run, run_with};
 use crate::harness::strace::{TracedServer, data};
-use crate::harness::support::{COMMIT_PATHS, Client, PATIENCE, Server, need, run_program};
-
-/// Runs a command of the program on a folder; returns its output, or what it says that is
-/// wrong.
-fn run(data: &Path, arguments: &[&str], typed: &str) -> Result<String, String> {
-    let words = arguments.iter().copied().chain(["--data", data.to_str().unwrap()]);
-    let output = run_program(words, typed.as_bytes());
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
-}
+use crate::harness::support::{COMMIT_PATHS, Client, PATIENCE, Server, need};
 
 #[test]
 fn accounts_are_changed_while_the_server_runs() {
     let server = LoggedServer::start(&[], &[]);
-    let ask = |arguments: &[&str]| run(server.data(), arguments, "secret\n");
+    let ask = |arguments: &[&str]| run_with(server.data(), arguments, "secret\n");
     let done = |arguments: &[&str]| ask(arguments).unwrap();
     assert_eq!(done(&["account", "add", "Dora"]), "added the account Dora with a password\n");
     assert!(ask(&["account", "add", "dora"]).unwrap_err().contains("account passwd Dora --data "));
@@ -76,12 +68,12 @@ fn a_running_server_tells_its_sessions_and_ends_them() {
     let mut bob = server.log_in("bob");
     let mut chat = server.connect("chat");
     chat.line();
-    let status = run(server.data(), &["status"], "").unwrap();
+    let status = run(server.data(), &["status"]).unwrap();
     assert!(status.contains("\nconnections\t2 of "), "{status}");
     let status: Value =
-        serde_json::from_str(&run(server.data(), &["status", "--json"], "").unwrap()).unwrap();
+        serde_json::from_str(&run(server.data(), &["status", "--json"]).unwrap()).unwrap();
     assert_eq!((&status["connections"], &status["before_login"]), (&json!(2), &json!(1)));
-    let sessions = run(server.data(), &["sessions"], "").unwrap();
+    let sessions = run(server.data(), &["sessions"]).unwrap();
     let mut lines: Vec<Vec<&str>> =
         sessions.lines().map(|line| line.split('\t').collect()).collect();
     let header = lines.remove(0);
@@ -89,14 +81,14 @@ fn a_running_server_tells_its_sessions_and_ends_them() {
     lines.sort_unstable();
     let seen: Vec<_> = lines.iter().map(|fields| &fields[..3]).collect();
     assert_eq!(seen, [["-", "no", "chat"], ["bob", "yes", "mailbox"]]);
-    let sessions = run(server.data(), &["sessions", "--json"], "").unwrap();
+    let sessions = run(server.data(), &["sessions", "--json"]).unwrap();
     for line in sessions.lines() {
         let session: Value = serde_json::from_str(line).unwrap();
         assert!(session["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
     }
-    assert_eq!(run(server.data(), &["kick", "BOB"], "").unwrap(), "ended 1 session of BOB\n");
+    assert_eq!(run(server.data(), &["kick", "BOB"]).unwrap(), "ended 1 session of BOB\n");
     assert_eq!(bob.rest(), "");
-    let kicked = run(server.data(), &["kick", "127.0.0.0/8"], "").unwrap();
+    let kicked = run(server.data(), &["kick", "127.0.0.0/8"]).unwrap();
     assert_eq!(kicked, "ended 1 session of 127.0.0.0/8\n");
     assert_eq!(chat.rest(), "Disconnected: an operator has ended your session.\n");
     for (subject, expected) in [
@@ -104,14 +96,14 @@ fn a_running_server_tells_its_sessions_and_ends_them() {
         ("999.1.1.1", "add --name"),
         ("two words", "is no address, no prefix such as 192.0.2.0/24, and no name: "),
     ] {
-        let error = run(server.data(), &["kick", subject], "").unwrap_err();
+        let error = run(server.data(), &["kick", subject]).unwrap_err();
         assert!(error.contains(expected), "{error}");
     }
-    let kicked = run(server.data(), &["kick", "127.0.0.1", "--name"], "").unwrap();
+    let kicked = run(server.data(), &["kick", "127.0.0.1", "--name"]).unwrap();
     assert_eq!(kicked, "127.0.0.1 has no session; nothing was ended\n");
     assert!(server.stop().success());
     for command in [&["status"][..], &["sessions"], &["kick", "bob"]] {
-        let error = run(server.data(), command, "").unwrap_err();
+        let error = run(server.data(), command).unwrap_err();
         assert!(error.starts_with("postroom: no server runs in "), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
@@ -125,7 +117,7 @@ fn the_socket_is_for_the_user_of_the_server_alone_and_goes_with_it() {
     server.kill();
     assert!(socket.exists(), "nobody removed it");
     server.restart();
-    assert!(run(server.data(), &["status"], "").is_ok(), "it was replaced");
+    assert!(run(server.data(), &["status"]).is_ok(), "it was replaced");
     assert!(server.stop().success());
     assert!(!socket.exists());
 }
@@ -134,19 +126,7 @@ fn the_socket_is_for_the_user_of_the_server_alone_and_goes_with_it() {
 fn curl_asks_and_is_answered_in_json() {
     need("curl", "curl");
     let server = Server::start();
-    let socket = server.data().join("postroom.sock");
-    let curl = |path: &str, body: Option<&str>| -> (String, Value) {
-        let mut command = Command::new("curl");
-        command.args(["-sS", "-m", "10", "-w", "\n%{http_code}", "--unix-socket"]).arg(&socket);
-        command.arg(format!("http://localhost{path}"));
-        if let Some(body) = body {
-            command.args(["-H", "Content-Type: application/json", "-d", body]);
-        }
-        let output = command.output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let (body, status) = text.rsplit_once('\n').unwrap();
-        (status.to_owned(), serde_json::from_str(body).unwrap_or_else(|_| panic!("{text}")))
-    };
+    let curl = |path: &str, body: Option<&str>| curl(server.data(), path, body);
     let add = r#"{"command":"add","account":"ann","password":"secret"}"#;
     let added = ("200".to_owned(), json!({"done": "added", "account": "ann"}));
     assert_eq!(curl("/v1/account", Some(add)), added);

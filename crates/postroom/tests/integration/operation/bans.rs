@@ -15,18 +15,10 @@ use serde_json::{Value, json};
 
 use super::under_load::{Over, while_others_go_on};
 use crate::harness::logged::{LoggedServer, wait_until};
-use crate::harness::support::{Client, Server, add_account, need, program, run_program};
+use crate::harness::operator::{curl, run};
+use crate::harness::support::{Client, Server, add_account, need, program};
 
 const BANNED: [u8; 4] = [127, 0, 0, 2];
-
-/// Runs a command of the program on a folder; returns its output, or what it says that is
-/// wrong.
-fn run(data: &Path, arguments: &[&str]) -> Result<String, String> {
-    let words = arguments.iter().copied().chain(["--data", data.to_str().unwrap()]);
-    let output = run_program(words, b"");
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
-}
 
 /// Runs a command that says in one line what it did.
 fn done(data: &Path, arguments: &[&str]) -> String {
@@ -287,19 +279,7 @@ fn bans_under_load_lose_nothing_of_others() {
 fn curl_bans_lists_and_lifts() {
     need("curl", "curl");
     let server = Server::start();
-    let socket = server.data().join("postroom.sock");
-    let curl = |path: &str, body: Option<&str>| -> (String, Value) {
-        let mut command = Command::new("curl");
-        command.args(["-sS", "-m", "10", "-w", "\n%{http_code}", "--unix-socket"]).arg(&socket);
-        command.arg(format!("http://localhost{path}"));
-        if let Some(body) = body {
-            command.args(["-H", "Content-Type: application/json", "-d", body]);
-        }
-        let output = command.output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let (body, status) = text.rsplit_once('\n').unwrap();
-        (status.to_owned(), serde_json::from_str(body).unwrap_or_else(|_| panic!("{text}")))
-    };
+    let curl = |path: &str, body: Option<&str>| curl(server.data(), path, body);
     let (status, done) =
         curl("/v1/ban", Some(r#"{"whom":{"addresses":"192.0.2.7/24"},"seconds":3600}"#));
     assert_eq!((status.as_str(), &done["done"]), ("200", &json!("banned")), "{done}");

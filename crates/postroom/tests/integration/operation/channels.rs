@@ -1,31 +1,16 @@
 //! Deleting what was posted: by the channel, and with its author.
 
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 
 use serde_json::{Value, json};
 
 use crate::harness::chat;
 use crate::harness::logged::{LoggedServer, wait_until};
+use crate::harness::operator::{curl, run};
 use crate::harness::support::{Client, Server, need, run_program};
 
 const HEADER: &str = "CHANNEL\tPOSTS\tMEMBERS\tSECONDS SINCE THE LATEST";
-
-/// Runs a command of the program on a folder; returns its output, or its one sentence about
-/// what is wrong.
-fn run(data: &Path, arguments: &[&str]) -> Result<String, String> {
-    let words = arguments.iter().copied().chain(["--data", data.to_str().unwrap()]);
-    let output = run_program(words, b"");
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    if output.status.success() {
-        return Ok(text(output.stdout));
-    }
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-    let error = text(output.stderr);
-    assert_eq!(error.lines().count(), 1, "{error}");
-    Err(error)
-}
 
 /// The channels that are listed: name, posts, members, and whether one was posted.
 fn listed(data: &Path) -> Vec<(String, u64, u64, bool)> {
@@ -154,18 +139,7 @@ fn curl_lists_and_deletes_channels() {
     let server = Server::start();
     let mut bob = chat::enter(&server, "bob");
     say(&mut bob, "#rust", "words");
-    let socket = server.data().join("postroom.sock");
-    let curl = |path: &str, body: Option<&str>| -> (String, Value) {
-        let mut command = Command::new("curl");
-        command.args(["-sS", "-m", "10", "-w", "\n%{http_code}", "--unix-socket"]).arg(&socket);
-        command.arg(format!("http://localhost{path}"));
-        if let Some(body) = body {
-            command.args(["-H", "Content-Type: application/json", "-d", body]);
-        }
-        let text = String::from_utf8(command.output().unwrap().stdout).unwrap();
-        let (body, status) = text.rsplit_once('\n').unwrap();
-        (status.to_owned(), serde_json::from_str(body).unwrap_or_else(|_| panic!("{text}")))
-    };
+    let curl = |path: &str, body: Option<&str>| curl(server.data(), path, body);
     let (status, page) = curl("/v1/channels", None);
     let channels = page["channels"].as_array().unwrap();
     let names: Vec<_> = channels.iter().map(|line| &line["channel"]).collect();

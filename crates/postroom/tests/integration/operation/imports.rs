@@ -11,20 +11,12 @@ use tempfile::TempDir;
 
 use crate::harness::chat::{read_greeting, set_name};
 use crate::harness::logged::wait_until;
+use crate::harness::operator::run_with;
 use crate::harness::support::{Server, program, run_program};
 
-/// Runs a command of the program on a folder, with a password as its input; returns its
-/// output, or what it says that is wrong.
+/// Runs a command, which may ask for a password.
 fn run(data: &Path, arguments: &[&str]) -> Result<String, String> {
-    let words = arguments.iter().copied().chain(["--data", data.to_str().unwrap()]);
-    let output = run_program(words, b"secret\n");
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    if output.status.success() {
-        return Ok(text(output.stdout));
-    }
-    let error = text(output.stderr);
-    assert_eq!((output.status.code(), error.lines().count()), (Some(1), 1), "{error}");
-    Err(error)
+    run_with(data, arguments, "secret\n")
 }
 
 /// The export of an account with a blocked sender, three unread messages, one that it has

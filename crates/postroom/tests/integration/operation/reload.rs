@@ -1,28 +1,19 @@
 //! A running server reads its settings again.
 
 use std::fs;
-use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::harness::logged::LoggedServer;
-use crate::harness::support::{Server, run_program};
+use crate::harness::operator::run;
+use crate::harness::support::Server;
 
 /// Behind each answer of these servers, which all have a password file.
 const PASSWORDS: &str = "; the password file is read again now: the log tells if it cannot be";
 
 const NOTHING: &str = "read the settings again: no setting has changed\n";
-
-/// Runs a command of the program on a folder; returns its output, or what it says that is
-/// wrong.
-fn run(data: &Path, arguments: &[&str]) -> Result<String, String> {
-    let words = arguments.iter().copied().chain(["--data", data.to_str().unwrap()]);
-    let output = run_program(words, b"");
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
-}
 
 /// A server with a file of settings.
 struct Configured {

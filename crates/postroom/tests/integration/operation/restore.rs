@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use rustix::process::{Signal, geteuid};
 use tempfile::TempDir;
 
+use crate::harness::operator::run;
 use crate::harness::support::{Server, need, program, run_program};
 
 /// Calls of the system that a restore makes to change the folder, each of which may be its
@@ -28,7 +29,7 @@ impl Place {
         let mut server = Server::in_folder(&place.data(), &[]);
         assert_eq!(server.log_in("ann").compose("bob", "of before"), "MESSAGE SENT");
         assert_eq!(server.log_in("ann").compose("bob", "read since"), "MESSAGE SENT");
-        let made = run(&["backup", text(&place.backup())], &place.data());
+        let made = run(&place.data(), &["backup", text(&place.backup())]);
         assert!(made.is_ok(), "{made:?}");
         let mut bob = server.log_in("bob");
         bob.read().unwrap();
@@ -48,19 +49,12 @@ impl Place {
     }
 
     fn restore(&self, options: &[&str]) -> Result<String, String> {
-        run(&[&["restore", text(&self.backup())], options].concat(), &self.data())
+        run(&self.data(), &[&["restore", text(&self.backup())], options].concat())
     }
 }
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
-}
-
-fn run(arguments: &[&str], data: &Path) -> Result<String, String> {
-    let words = arguments.iter().copied().chain(["--data", text(data)]);
-    let output = run_program(words, b"");
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
 /// The texts for Bob in a folder, by a server.
@@ -111,7 +105,7 @@ fn a_backup_comes_back_and_the_store_before_is_kept() {
     assert!(error.contains("replaced has the store that an earlier restore"), "{error}");
     // Elsewhere nothing is replaced.
     let new = place.folder.path().join("new");
-    let said = run(&["restore", text(&backup)], &new).unwrap();
+    let said = run(&new, &["restore", text(&backup)]).unwrap();
     assert!(said.ends_with("blocks 0\n"), "{said}");
     assert_eq!(names(&new), ["postroom.db", "postroom.lock"]);
     assert_eq!(texts(&new), BEFORE);
