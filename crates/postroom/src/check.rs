@@ -10,18 +10,15 @@ use postroom_web::{Archive, CheckLine, Counts, ReadFailure};
 use thiserror::Error;
 
 use crate::archive::{LinesError, lines};
-use crate::config::{Config, ConfigError, Overrides};
+use crate::config::ConfigError;
+use crate::folder_arguments::FolderArguments;
 use crate::running::json;
 
 /// The command line of `postroom check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// The settings of the server
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The data folder [default: ./postroom-data]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    folder: FolderArguments,
     /// Print a JSON object for each damaged record, and one for the end
     #[arg(long)]
     json: bool,
@@ -54,8 +51,7 @@ pub(crate) enum CheckError {
 
 /// Prints a line for each damaged record, or one sentence if there is none.
 pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CheckError> {
-    let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
-    let config = Config::load(arguments.config.as_deref(), &overrides)?;
+    let config = arguments.folder.load()?;
     let mut report = Report { is_json: arguments.json, ..Report::default() };
     lines(&config.data, "/v1/check", Archive::check, |line| report.take(line))?;
     report.close(config.data)

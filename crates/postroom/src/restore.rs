@@ -8,17 +8,14 @@ use postroom_office::password;
 use postroom_store_sqlite::{Checked, RestoreError};
 use thiserror::Error;
 
-use crate::config::{Config, ConfigError, Overrides};
+use crate::config::ConfigError;
+use crate::folder_arguments::FolderArguments;
 
 /// The command line of `postroom restore`.
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArguments {
-    /// The settings of the server
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The data folder, where no server may run [default: ./postroom-data]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    folder: FolderArguments,
     /// Keep the store that is there aside, in DIR/replaced
     #[arg(long)]
     replace: bool,
@@ -40,8 +37,7 @@ pub(crate) enum RestoreCommandError {
 /// Restores a backup, and prints one line, and one on standard error for each of its
 /// records that is damaged.
 pub(crate) fn restore(arguments: &RestoreArguments) -> Result<(), RestoreCommandError> {
-    let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
-    let config = Config::load(arguments.config.as_deref(), &overrides)?;
+    let config = arguments.folder.load()?;
     let mut damaged = 0_u64;
     let tell = |finding| {
         damaged += 1;

@@ -43,7 +43,7 @@ pub(super) fn export(
     })?;
     let mut sentence = sentence(&name, counts);
     if counts.damaged > 0 {
-        let (records, hint) = (plural(counts.damaged, "record"), arguments.hint("check"));
+        let (records, hint) = (plural(counts.damaged, "record"), arguments.folder.hint("check"));
         let _ = write!(sentence, "; {records} of it damaged and left out; list them with: {hint}");
     }
     if output.is_some() {
@@ -63,7 +63,7 @@ fn refused(arguments: &AccountArguments, error: LinesError) -> AccountError {
     let is_unknown = problem.problem == "no-such-account";
     let problem = ClientError::Refused(problem);
     if is_unknown {
-        let (what, hint) = ("list the accounts", arguments.hint("account list"));
+        let (what, hint) = ("list the accounts", arguments.folder.hint("account list"));
         return AccountError::Hint { problem, what, hint };
     }
     DeskError::Server(problem).into()

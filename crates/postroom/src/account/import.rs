@@ -193,7 +193,7 @@ impl Import {
                 if problem.problem == "account-exists" =>
             {
                 let problem = ClientError::Refused(problem);
-                let (what, hint) = ("see it", arguments.hint("account list"));
+                let (what, hint) = ("see it", arguments.folder.hint("account list"));
                 AccountError::Hint { problem, what, hint }
             }
             error => arguments.advise(error.into(), None),

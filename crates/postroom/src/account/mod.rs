@@ -17,9 +17,9 @@ use postroom_model::{Name, NameError, PasswordError};
 use postroom_web::{AccountDone, AccountOrder, ClientError as AdminError};
 use thiserror::Error;
 
-use crate::config::{Config, ConfigError, Overrides};
+use crate::config::ConfigError;
 use crate::desk::{Desk, DeskError};
-use crate::hint::hint;
+use crate::folder_arguments::FolderArguments;
 use export::ExportArguments;
 use import::{ImportArguments, ImportError};
 use password::read_password;
@@ -28,12 +28,8 @@ use words::{Done, InFile};
 /// The command line of `postroom account`.
 #[derive(Debug, Args)]
 pub(crate) struct AccountArguments {
-    /// The settings of the server
-    #[arg(long, value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
-    /// The data folder [default: ./postroom-data]
-    #[arg(long, value_name = "DIR", global = true)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    folder: FolderArguments,
     #[command(subcommand)]
     command: AccountCommand,
 }
@@ -142,11 +138,10 @@ pub(crate) enum AccountError {
 
 /// Runs one of the account commands.
 pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> {
-    let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
-    let config = Config::load(arguments.config.as_deref(), &overrides)?;
+    let config = arguments.folder.load()?;
     let desk = || -> Result<Desk, AccountError> {
         let mut desk = Desk::open(&config)?;
-        desk.tell_of_damage(&arguments.hint("check"));
+        desk.tell_of_damage(&arguments.folder.hint("check"));
         Ok(desk)
     };
     match &arguments.command {
@@ -191,12 +186,7 @@ impl AccountArguments {
             _ => return DeskError::refused(problem).into(),
         };
         let problem = AdminError::Refused(problem);
-        AccountError::Hint { problem, what, hint: self.hint(&command) }
-    }
-
-    /// A command of this program for the same store, as a shell command line.
-    fn hint(&self, command: &str) -> String {
-        hint(command, self.config.as_deref(), self.data.as_deref())
+        AccountError::Hint { problem, what, hint: self.folder.hint(&command) }
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) enum InFile {
 /// What an order has come to, in one sentence.
 pub(super) fn done(arguments: &AccountArguments, done: &AccountDone) -> String {
     let reserved = |name: &str, is_reserved| {
-        let hint = arguments.hint(&format!("account release {name}"));
+        let hint = arguments.folder.hint(&format!("account release {name}"));
         if is_reserved {
             format!("; the name {name} is reserved until: {hint}")
         } else {

@@ -11,19 +11,16 @@ use postroom_store_sqlite::BackUpError;
 use postroom_web::{AdminClient, BACKUP_TYPE, ClientError};
 use thiserror::Error;
 
-use crate::config::{Config, ConfigError, Overrides};
+use crate::config::ConfigError;
+use crate::folder_arguments::FolderArguments;
 
 use new_file::{FileError, NewFile};
 
 /// The command line of `postroom backup`.
 #[derive(Debug, Args)]
 pub(crate) struct BackupArguments {
-    /// The settings of the server
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The data folder [default: ./postroom-data]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    folder: FolderArguments,
     /// Replace the file if there is one
     #[arg(long)]
     force: bool,
@@ -53,8 +50,7 @@ pub(crate) enum BackupError {
 
 /// Writes a backup, and prints one line.
 pub(crate) fn backup(arguments: &BackupArguments) -> Result<(), BackupError> {
-    let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
-    let config = Config::load(arguments.config.as_deref(), &overrides)?;
+    let config = arguments.folder.load()?;
     if is_in(&arguments.file, &config.data) {
         return Err(BackupError::InData { path: arguments.file.clone(), data: config.data });
     }

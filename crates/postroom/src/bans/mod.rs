@@ -14,7 +14,8 @@ use thiserror::Error;
 
 use crate::config::ConfigError;
 use crate::desk::{Desk, DeskError};
-use crate::running::{ListArguments, Where};
+use crate::folder_arguments::FolderArguments;
+use crate::running::ListArguments;
 use crate::whom::{WhomArguments, WhomError, shown};
 
 /// The command line of `postroom ban`.
@@ -37,7 +38,7 @@ pub(crate) struct UnbanArguments {
 #[derive(Debug, Args)]
 struct Whose {
     #[command(flatten)]
-    server: Where,
+    folder: FolderArguments,
     #[command(flatten)]
     whom: WhomArguments,
 }
@@ -59,7 +60,7 @@ pub(crate) enum BanError {
 /// Bans someone, and prints how long.
 pub(crate) fn ban(arguments: &BanArguments) -> Result<(), BanError> {
     let whom = arguments.whose.whom.whom()?;
-    let mut desk = arguments.whose.server.desk()?;
+    let mut desk = arguments.whose.folder.desk()?;
     let done = desk.ban(BanOrder { whom, seconds: arguments.lasts })?;
     print(&said(&done, desk.is_server()))
 }
@@ -67,10 +68,10 @@ pub(crate) fn ban(arguments: &BanArguments) -> Result<(), BanError> {
 /// Lifts a ban.
 pub(crate) fn unban(arguments: &UnbanArguments) -> Result<(), BanError> {
     let whom = arguments.whose.whom.whom()?;
-    let mut desk = arguments.whose.server.desk()?;
+    let mut desk = arguments.whose.folder.desk()?;
     let done = desk.unban(UnbanOrder { whom }).map_err(|error| match error {
         DeskError::Server(ClientError::Refused(problem)) if problem.problem == "not-banned" => {
-            BanError::NotBanned { problem, hint: arguments.whose.server.hint("bans") }
+            BanError::NotBanned { problem, hint: arguments.whose.folder.hint("bans") }
         }
         error => error.into(),
     })?;
@@ -79,7 +80,7 @@ pub(crate) fn unban(arguments: &UnbanArguments) -> Result<(), BanError> {
 
 /// Prints the bans in force, in the order in which they began.
 pub(crate) fn bans(arguments: &ListArguments) -> Result<(), BanError> {
-    let mut desk = arguments.server.desk()?;
+    let mut desk = arguments.folder.desk()?;
     if !arguments.json {
         print("KIND\tBANNED\tSINCE\tUNTIL")?;
     }
@@ -94,7 +95,7 @@ pub(crate) fn bans(arguments: &ListArguments) -> Result<(), BanError> {
     Ok(())
 }
 
-impl Where {
+impl FolderArguments {
     /// Where the bans are: at the server, or in its folder.
     fn desk(&self) -> Result<Desk, BanError> {
         let mut desk = Desk::open(&self.load()?)?;

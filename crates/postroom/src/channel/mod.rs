@@ -4,24 +4,20 @@
 mod requests;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use postroom_web::{ChannelDone, ChannelLine, ChannelPage};
 use thiserror::Error;
 
-use crate::config::{Config, ConfigError, Overrides};
+use crate::config::ConfigError;
 use crate::desk::{Desk, DeskError, now};
+use crate::folder_arguments::FolderArguments;
 
 /// The command line of `postroom channel`.
 #[derive(Debug, Args)]
 pub(crate) struct ChannelArguments {
-    /// The settings of the server
-    #[arg(long, value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
-    /// The data folder [default: ./postroom-data]
-    #[arg(long, value_name = "DIR", global = true)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    folder: FolderArguments,
     #[command(subcommand)]
     command: ChannelCommand,
 }
@@ -53,8 +49,7 @@ pub(crate) enum ChannelError {
 
 /// Runs one of the channel commands.
 pub(crate) fn channel(arguments: &ChannelArguments) -> Result<(), ChannelError> {
-    let overrides = Overrides { data: arguments.data.clone(), ..Overrides::default() };
-    let config = Config::load(arguments.config.as_deref(), &overrides)?;
+    let config = arguments.folder.load()?;
     let mut desk = Desk::open(&config)?;
     match &arguments.command {
         ChannelCommand::List { json } => list(&mut desk, *json),

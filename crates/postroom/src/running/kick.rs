@@ -3,14 +3,15 @@
 use clap::Args;
 use postroom_web::{Kicked, Whom, Whose};
 
-use super::{RunningError, Where, print};
+use super::{RunningError, print};
+use crate::folder_arguments::FolderArguments;
 use crate::whom::{WhomArguments, shown};
 
 /// The command line of `postroom kick`.
 #[derive(Debug, Args)]
 pub(crate) struct KickArguments {
     #[command(flatten)]
-    server: Where,
+    folder: FolderArguments,
     #[command(flatten)]
     whose: WhomArguments,
 }
@@ -23,7 +24,7 @@ pub(crate) fn kick(arguments: &KickArguments) -> Result<(), RunningError> {
         Whom::Name(name) => Whose::Account(name),
         Whom::Addresses(prefix) => Whose::Addresses(prefix),
     };
-    let Kicked { sessions } = arguments.server.connect()?.post("/v1/kick", &whose)?;
+    let Kicked { sessions } = arguments.folder.connect()?.post("/v1/kick", &whose)?;
     print(&match sessions {
         0 => format!("{subject} has no session; nothing was ended"),
         1 => format!("ended 1 session of {subject}"),

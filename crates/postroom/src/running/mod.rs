@@ -12,8 +12,8 @@ use clap::Args;
 use postroom_web::{AdminClient, ClientError};
 use thiserror::Error;
 
-use crate::config::{Config, ConfigError, Overrides};
-use crate::hint::hint;
+use crate::config::ConfigError;
+use crate::folder_arguments::FolderArguments;
 use crate::whom::WhomError;
 
 pub(crate) use kick::{KickArguments, kick};
@@ -21,22 +21,11 @@ pub(crate) use reload::{LogLevelArguments, ReloadArguments, log_level, reload};
 pub(crate) use sessions::sessions;
 pub(crate) use status::status;
 
-/// Which server is asked.
-#[derive(Debug, Args)]
-pub(crate) struct Where {
-    /// The settings of the server
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The data folder of the server [default: ./postroom-data]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-}
-
 /// The command line of `postroom status` and of the lists.
 #[derive(Debug, Args)]
 pub(crate) struct ListArguments {
     #[command(flatten)]
-    pub(crate) server: Where,
+    pub(crate) folder: FolderArguments,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -56,18 +45,8 @@ pub(crate) enum RunningError {
     Output(io::Error),
 }
 
-impl Where {
-    /// The settings of the server.
-    pub(crate) fn load(&self) -> Result<Config, ConfigError> {
-        let overrides = Overrides { data: self.data.clone(), ..Overrides::default() };
-        Config::load(self.config.as_deref(), &overrides)
-    }
-
-    /// A command of this program for the same server, as a shell command line.
-    pub(crate) fn hint(&self, command: &str) -> String {
-        hint(command, self.config.as_deref(), self.data.as_deref())
-    }
-
+impl FolderArguments {
+    /// Connects to the server that runs there.
     fn connect(&self) -> Result<AdminClient, RunningError> {
         let config = self.load()?;
         AdminClient::connect(&config.data)?.ok_or(RunningError::None { data: config.data })

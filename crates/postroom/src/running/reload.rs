@@ -3,13 +3,14 @@
 use clap::{Args, ValueEnum};
 use postroom_web::{LogLevel, Reloaded};
 
-use super::{RunningError, Where, print};
+use super::{RunningError, print};
+use crate::folder_arguments::FolderArguments;
 
 /// The command line of `postroom reload`.
 #[derive(Debug, Args)]
 pub(crate) struct ReloadArguments {
     #[command(flatten)]
-    server: Where,
+    folder: FolderArguments,
 }
 
 /// The command line of `postroom log-level`.
@@ -18,7 +19,7 @@ pub(crate) struct LogLevelArguments {
     /// What the log is to have
     level: Level,
     #[command(flatten)]
-    server: Where,
+    folder: FolderArguments,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -39,7 +40,7 @@ enum Level {
 pub(crate) fn reload(arguments: &ReloadArguments) -> Result<(), RunningError> {
     let empty = serde_json::Map::new();
     let Reloaded { changed, needs_restart, files } =
-        arguments.server.connect()?.post("/v1/reload", &empty)?;
+        arguments.folder.connect()?.post("/v1/reload", &empty)?;
     let changed = match &*changed {
         [] => "no setting has changed".to_owned(),
         changed => format!("changed {}", changed.join(", ")),
@@ -69,6 +70,6 @@ pub(crate) fn log_level(arguments: &LogLevelArguments) -> Result<(), RunningErro
         Level::Trace => "trace",
     };
     let asked = LogLevel { level: level.to_owned() };
-    let LogLevel { level } = arguments.server.connect()?.post("/v1/log-level", &asked)?;
+    let LogLevel { level } = arguments.folder.connect()?.post("/v1/log-level", &asked)?;
     print(&format!("the log level is {level} until the next reload or start"))
 }

@@ -6,7 +6,7 @@ use super::{ListArguments, RunningError, json, print};
 
 /// Prints the sessions.
 pub(crate) fn sessions(arguments: &ListArguments) -> Result<(), RunningError> {
-    let mut server = arguments.server.connect()?;
+    let mut server = arguments.folder.connect()?;
     if !arguments.json {
         print("ACCOUNT\tLOGGED IN\tLISTENER\tPEER\tSECONDS\tBYTES WAITING")?;
     }

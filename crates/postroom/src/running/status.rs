@@ -6,7 +6,7 @@ use super::{ListArguments, RunningError, json, print};
 
 /// Prints how the server is.
 pub(crate) fn status(arguments: &ListArguments) -> Result<(), RunningError> {
-    let report: StatusReport = arguments.server.connect()?.get("/v1/status")?;
+    let report: StatusReport = arguments.folder.connect()?.get("/v1/status")?;
     if arguments.json {
         return print(&json(&report));
     }
