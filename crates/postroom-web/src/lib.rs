@@ -7,6 +7,7 @@ mod archive;
 mod client;
 mod metrics;
 mod orders;
+mod places;
 mod routes;
 mod serving;
 mod socket;

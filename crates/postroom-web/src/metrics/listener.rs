@@ -5,12 +5,10 @@
 //! takes the place of the first one that has not asked, or does not read its answer: those
 //! that do nothing keep nobody out.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -23,11 +21,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Socket, Type};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use super::pace::Pace;
 use super::scraper::{Page, Scraper, Unhealthy};
+use crate::places::{Asks, Places};
 
 /// Connections that there may be.
 const CONNECTIONS_MAX: usize = 16;
@@ -44,8 +42,6 @@ const HEADER_BYTES_MAX: usize = 8 << 10;
 const ACCEPTED_AT_ONCE: u32 = 64;
 /// and then one each interval: 500 a second.
 const ACCEPT_INTERVAL: Duration = Duration::from_millis(2);
-/// How long to wait for a place while all connections wait for the server.
-const PLACE_AGAIN_AFTER: Duration = Duration::from_millis(10);
 /// How long to wait after the operating system could not accept a connection.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
@@ -90,29 +86,6 @@ impl MetricsListener {
     }
 }
 
-/// A connection that is served.
-#[derive(Debug)]
-struct Served {
-    task: AbortHandle,
-    /// It waits for the server's answer.
-    is_asking: Arc<AtomicBool>,
-}
-
-/// Closes a connection where there are as many as there may be; returns whether there is a
-/// place then.
-fn make_place(connections: &mut VecDeque<Served>) -> bool {
-    connections.retain(|served| !served.task.is_finished());
-    if connections.len() < CONNECTIONS_MAX {
-        return true;
-    }
-    let idle = connections.iter().position(|served| !served.is_asking.load(Ordering::Relaxed));
-    let closed = idle.and_then(|place| connections.remove(place));
-    if let Some(closed) = &closed {
-        closed.task.abort();
-    }
-    closed.is_some()
-}
-
 /// Answers those who watch the server, for ever.
 pub(crate) async fn serve(listener: MetricsListener, scraper: Scraper) -> io::Error {
     let listener = match TcpListener::from_std(listener.listener) {
@@ -121,7 +94,7 @@ pub(crate) async fn serve(listener: MetricsListener, scraper: Scraper) -> io::Er
     };
     let scraper = Arc::new(scraper);
     let mut pace = Pace::new(ACCEPT_INTERVAL, ACCEPTED_AT_ONCE);
-    let mut connections: VecDeque<Served> = VecDeque::new();
+    let mut places = Places::new(CONNECTIONS_MAX);
     loop {
         pace.wait().await;
         // An error is of the connection, or descriptors or memory are short.
@@ -129,24 +102,23 @@ pub(crate) async fn serve(listener: MetricsListener, scraper: Scraper) -> io::Er
             sleep(ACCEPT_AGAIN_AFTER).await;
             continue;
         };
-        while !make_place(&mut connections) {
-            sleep(PLACE_AGAIN_AFTER).await;
-        }
-        let is_asking = Arc::new(AtomicBool::new(false));
-        let served = answer_one(stream, Arc::clone(&scraper), Arc::clone(&is_asking));
-        let task = tokio::spawn(timeout(CONNECTION_LIMIT, served)).abort_handle();
-        connections.push_back(Served { task, is_asking });
+        let scraper = Arc::clone(&scraper);
+        let serve = |asks| async move {
+            // What takes longer is closed without a word.
+            let _ = timeout(CONNECTION_LIMIT, answer_one(stream, scraper, asks)).await;
+        };
+        places.serve(serve).await;
     }
 }
 
 /// Answers one request.
-async fn answer_one(stream: TcpStream, scraper: Arc<Scraper>, is_asking: Arc<AtomicBool>) {
+async fn answer_one(stream: TcpStream, scraper: Arc<Scraper>, asks: Asks) {
     let service = service_fn(move |request: Request<_>| {
-        let (scraper, is_asking) = (Arc::clone(&scraper), Arc::clone(&is_asking));
+        let (scraper, asks) = (Arc::clone(&scraper), asks.clone());
         async move {
-            is_asking.store(true, Ordering::Relaxed);
+            asks.set(true);
             let answer = answer(&request, &scraper).await;
-            is_asking.store(false, Ordering::Relaxed);
+            asks.set(false);
             Ok::<_, Infallible>(answer)
         }
     });

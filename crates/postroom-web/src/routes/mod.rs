@@ -36,7 +36,7 @@ use reading::Slot;
 const BODY_BYTES_MAX: usize = 16 << 10;
 
 /// Bytes of an order: the texts of an import, each byte as six of JSON, and the names.
-const ORDER_BYTES_MAX: usize = 32 << 20;
+pub(crate) const ORDER_BYTES_MAX: usize = 32 << 20;
 
 pub(crate) fn router(administrator: Administrator, archive: Arc<dyn Archive>) -> Router {
     let reader = Arc::new(Reader { archive, checks: Slot::default(), exports: Slot::default() });

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::geteuid;
 use serde_json::{Value, json};
@@ -159,6 +159,26 @@ fn curl_asks_and_is_answered_in_json() {
     assert_eq!((status.as_str(), page), ("200", expected));
     let (status, kicked) = curl("/v1/kick", Some(r#"{"account":"ann"}"#));
     assert_eq!((status.as_str(), kicked), ("200", json!({"sessions": 0})));
+}
+
+#[test]
+fn connections_that_ask_for_nothing_keep_no_operator_out() {
+    let server = Server::start();
+    let half = b"POST /v1/kick HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
+    let begun = Instant::now();
+    let idle: Vec<_> = (0..400)
+        .map(|number| {
+            let mut stream = UnixStream::connect(server.data().join("postroom.sock")).unwrap();
+            if number % 2 == 0 {
+                stream.write_all(half).unwrap();
+            }
+            stream
+        })
+        .collect();
+    assert!(run(server.data(), &["status"]).is_ok());
+    // Each of them may stay for 30 seconds where nobody needs its place.
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    drop(idle);
 }
 
 /// Only root can become somebody else; for others the mode of the socket stands in.
