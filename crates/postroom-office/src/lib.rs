@@ -55,7 +55,7 @@ use creations::{Creations, Kind, Reservation};
 use live::Live;
 use locks::Locks;
 use password_file::PasswordFile;
-use requests::{Due, Requests};
+use requests::Requests;
 use session::{HandedOut, Identity, Session, SpareWork};
 
 pub use administration::{
@@ -430,66 +430,6 @@ impl<S: Store> Office<S> {
 
     fn session(&mut self, session: SessionKey) -> Option<&mut Session> {
         find(&mut self.sessions, session)
-    }
-
-    /// Resolves a request with its reply, and passes on all replies of the session that
-    /// are due.
-    fn resolve(&mut self, key: RequestKey, reply: Reply) {
-        self.settle(key, reply);
-        self.advance(key.session);
-    }
-
-    /// Settles a request with its reply. The replies of later ones may be due then: see
-    /// [`advance`](Self::advance).
-    fn settle(&mut self, key: RequestKey, reply: Reply) {
-        let Some(record) = find(&mut self.sessions, key.session) else {
-            return;
-        };
-        let has_ended = record.has_ended;
-        let deferred_bytes = &mut self.deferred_bytes;
-        let due = record.work().and_then(|work| {
-            work.requests.counting(deferred_bytes, |all| all.settle(key.number, reply))
-        });
-        self.outputs
-            .extend(due.filter(|_| !has_ended).map(|reply| Output::Reply(key.session, reply)));
-    }
-
-    /// Passes on the replies that are due in a session. Once it has no request left, its
-    /// presence is released, and the session is removed if it has ended.
-    fn advance(&mut self, session: SessionKey) {
-        let Some(mut record) = find(&mut self.sessions, session) else {
-            return;
-        };
-        while let Some(work) = record.work()
-            && let Some(due) = work.requests.counting(&mut self.deferred_bytes, Requests::take_due)
-        {
-            match due {
-                Due::Reply(_) if record.has_ended => {}
-                Due::Reply(reply) => self.outputs.push_back(Output::Reply(session, reply)),
-                Due::Request(number, request) => {
-                    self.act(RequestKey { session, number }, request);
-                    match find(&mut self.sessions, session) {
-                        Some(found) => record = found,
-                        None => return,
-                    }
-                }
-            }
-        }
-        if record.has_requests() {
-            return;
-        }
-        let release = record.rest(&mut self.spare);
-        let uses = record.uses.filter(|_| record.has_ended);
-        if record.has_ended && !faulty(Fault::SessionLeaked) {
-            let ended = self.sessions.remove(session.index());
-            self.creations.close(&ended.purse);
-        }
-        if let Some(presence) = release.filter(|_| !faulty(Fault::PresenceKept)) {
-            self.submit(Origin::Release, Call::Release { presence });
-        }
-        if let Some(account) = uses {
-            self.store.session_ended(account);
-        }
     }
 }
 
