@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use postroom_model::{Fault, Name, Prefix, SessionKey, faulty};
+use postroom_model::{Fault, Name, Prefix, faulty};
 use postroom_store::{AccountId, BanPage, BanPlace, BanSubject, End, Outcome, Store};
 
 use crate::Office;
@@ -10,7 +10,7 @@ use crate::administration::AdminTicket;
 use crate::bans::{AboutBan, BanAnswer, BanRequest};
 use crate::calls::Origin;
 use crate::output::Output;
-use crate::session::{Identity, Session};
+use crate::session::Identity;
 
 impl<S: Store> Office<S> {
     /// Bans someone, or lifts a ban; the answer is an [`Output::AboutBan`]. Sessions of a
@@ -61,19 +61,12 @@ impl<S: Store> Office<S> {
     /// Expels the sessions of a name, and those that are just logging in with it; returns how
     /// many. So a login that began before the ban does not get past it.
     fn expel_banned(&mut self, name: &Name, account: Option<AccountId>) -> usize {
-        let is_of = |session: &Session| {
+        self.expel(|session| {
             let is_logging_in =
                 matches!(&session.identity, Identity::LoggingIn(login) if login.name == *name);
             let is_in = account.is_some() && session.uses == account;
-            let is_logging_in = is_logging_in && !faulty(Fault::BanOvertaken);
-            let is_in = is_in && !faulty(Fault::BannedNameStays);
-            !session.has_ended && (is_logging_in || is_in)
-        };
-        let sessions = self.sessions.iter().filter(|(_, session)| is_of(session));
-        let expelled: Vec<SessionKey> =
-            sessions.map(|(index, session)| crate::key(index, session.generation)).collect();
-        let count = expelled.len();
-        self.outputs.extend(expelled.into_iter().map(Output::Expelled));
-        count
+            (is_logging_in && !faulty(Fault::BanOvertaken))
+                || (is_in && !faulty(Fault::BannedNameStays))
+        })
     }
 }

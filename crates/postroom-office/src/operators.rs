@@ -11,6 +11,7 @@ use crate::administration::{
 use crate::calls::Origin;
 use crate::channels::{AboutChannels, DeletedChannel, ListedChannel};
 use crate::output::Output;
+use crate::session::Session;
 
 impl<S: Store> Office<S> {
     /// Carries out what an operator asks for; the answer is an [`Output::Administered`].
@@ -53,7 +54,9 @@ impl<S: Store> Office<S> {
                     if let Outcome::Renamed { account, .. } | Outcome::Deleted { account, .. } =
                         outcome
                     {
-                        self.expel(account);
+                        self.expel(|session| {
+                            session.uses == Some(account) && !faulty(Fault::ExpulsionForgotten)
+                        });
                     }
                     let mut answer = request.answer(outcome);
                     if let Ok(AccountAnswer::PasswordSet { name, is_overridden, .. }) = &mut answer
@@ -74,14 +77,16 @@ impl<S: Store> Office<S> {
         self.checks.secret(name).is_some()
     }
 
-    fn expel(&mut self, account: AccountId) {
-        if faulty(Fault::ExpulsionForgotten) {
-            return;
-        }
-        let of_account = self.sessions.iter().filter(|(_, session)| session.uses == Some(account));
+    /// [Expels](Output::Expelled) the sessions that are meant and have not ended; returns how
+    /// many.
+    pub(crate) fn expel(&mut self, is_meant: impl Fn(&Session) -> bool) -> usize {
+        let sessions = self.sessions.iter();
+        let meant = sessions.filter(|(_, session)| !session.has_ended && is_meant(session));
         let expelled: Vec<_> =
-            of_account.map(|(index, session)| crate::key(index, session.generation)).collect();
+            meant.map(|(index, session)| crate::key(index, session.generation)).collect();
+        let count = expelled.len();
         self.outputs.extend(expelled.into_iter().map(Output::Expelled));
+        count
     }
 
     /// Lists the channels behind `after` for an operator; the answer is an

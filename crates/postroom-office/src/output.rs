@@ -35,7 +35,6 @@ pub enum Output {
     AboutChannels(AdminTicket, AboutChannels),
     /// A [sweep](crate::Office::sweep) has ended; `None` if the store could not carry it out.
     Swept(Option<Swept>),
-    /// The session must end: its account has another name, or is gone.
     /// To the operator who asked for a ban.
     AboutBan(AdminTicket, AboutBan),
     /// The session must end: its account has another name, is gone, or is banned.
