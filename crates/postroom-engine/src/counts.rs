@@ -16,10 +16,12 @@ impl Tally {
         Self(kinds.iter().map(|kind| (*kind, 0)).collect())
     }
 
+    /// Counts one of a kind that there is.
     pub(crate) fn add(&mut self, kind: &'static str) {
-        match self.0.iter_mut().find(|(other, _)| *other == kind) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push((kind, 1)),
+        let found = self.0.iter_mut().find(|(other, _)| *other == kind);
+        debug_assert!(found.is_some(), "{kind} is none of the kinds");
+        if let Some((_, count)) = found {
+            *count += 1;
         }
     }
 

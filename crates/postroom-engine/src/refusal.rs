@@ -51,14 +51,39 @@ impl Refusal {
     /// Its kind, one of [`KINDS`].
     pub(crate) fn kind(self) -> &'static str {
         match self {
-            Self::TooManyOfAddress | Self::TooManyOfSite => KINDS[0],
-            Self::TooOftenOfAddress | Self::TooOftenOfSite => KINDS[1],
-            Self::NotAProxy => KINDS[2],
+            Self::TooManyOfAddress | Self::TooManyOfSite => "too_many_connections",
+            Self::TooOftenOfAddress | Self::TooOftenOfSite => "connects_too_often",
+            Self::NotAProxy => "not_a_proxy",
             Self::HeaderCut
             | Self::HeaderMalformed
             | Self::HeaderTooLong
             | Self::HeadersTooMany
-            | Self::HeaderLate => KINDS[3],
+            | Self::HeaderLate => "proxy_header",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_refusal_is_of_a_kind_that_is_counted_and_each_kind_is_one_of_a_refusal() {
+        let all = [
+            Refusal::TooManyOfAddress,
+            Refusal::TooManyOfSite,
+            Refusal::TooOftenOfAddress,
+            Refusal::TooOftenOfSite,
+            Refusal::NotAProxy,
+            Refusal::HeaderCut,
+            Refusal::HeaderMalformed,
+            Refusal::HeaderTooLong,
+            Refusal::HeadersTooMany,
+            Refusal::HeaderLate,
+        ];
+        let kinds: BTreeSet<_> = all.into_iter().map(Refusal::kind).chain([BANNED]).collect();
+        assert_eq!(kinds, BTreeSet::from(KINDS));
     }
 }

@@ -66,18 +66,17 @@ impl Limit {
 
     /// Its kind, one of [`LIMITS`].
     pub(super) fn kind(&self) -> &'static str {
-        let place = match self {
-            Self::MailboxFull { full: Full::Mailbox, .. } => 0,
-            Self::MailboxFull { full: Full::Share, .. } => 1,
-            Self::MailboxFull { full: Full::Blocked, .. } => 2,
-            Self::DiskFull => 3,
-            Self::TooManyAccounts => 4,
-            Self::TooManyHashtags => 5,
-            Self::NewAccounts => 6,
-            Self::NewHashtags => 7,
-            Self::TooManyPasswordChecks => 8,
-        };
-        LIMITS[place]
+        match self {
+            Self::MailboxFull { full: Full::Mailbox, .. } => "mailbox",
+            Self::MailboxFull { full: Full::Share, .. } => "mailbox_share",
+            Self::MailboxFull { full: Full::Blocked, .. } => "blocked",
+            Self::DiskFull => "disk",
+            Self::TooManyAccounts => "accounts",
+            Self::TooManyHashtags => "hashtags",
+            Self::NewAccounts => "new_accounts",
+            Self::NewHashtags => "new_hashtags",
+            Self::TooManyPasswordChecks => "password_checks",
+        }
     }
 
     pub(super) fn as_str(&self) -> &'static str {
@@ -109,18 +108,17 @@ impl Limit {
 
 /// The kind of a refused login, one of [`LOGIN_FAILURES`].
 pub(super) fn failure(refusal: LogInRefusal) -> &'static str {
-    let place = match refusal {
-        LogInRefusal::NoPassword => 0,
-        LogInRefusal::Password => 1,
-        LogInRefusal::Busy => 2,
-        LogInRefusal::TooManyAccounts => 3,
-        LogInRefusal::DiskFull => 4,
-        LogInRefusal::Present => 5,
-        LogInRefusal::MayNotCreate => 6,
-        LogInRefusal::LooksAlike => 7,
-        LogInRefusal::Banned => 8,
-    };
-    LOGIN_FAILURES[place]
+    match refusal {
+        LogInRefusal::NoPassword => "no_password",
+        LogInRefusal::Password => "wrong_password",
+        LogInRefusal::Busy => "password_checks",
+        LogInRefusal::TooManyAccounts => "accounts",
+        LogInRefusal::DiskFull => "disk",
+        LogInRefusal::Present => "present",
+        LogInRefusal::MayNotCreate => "new_accounts",
+        LogInRefusal::LooksAlike => "looks_alike",
+        LogInRefusal::Banned => "banned",
+    }
 }
 
 /// A refused login in words.
@@ -166,5 +164,50 @@ pub(super) fn request_name(request: &Request) -> &'static str {
         Request::Leave(_) => "leave",
         Request::Latest(_) => "latest",
         Request::Timeline { .. } => "timeline",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_limit_is_of_a_kind_that_is_counted_and_each_kind_is_one_of_a_limit() {
+        let of_mailbox = |full| {
+            let recipient = Name::new("bob").unwrap();
+            Limit::MailboxFull { recipient, capacity: 1, full }
+        };
+        let all = [
+            of_mailbox(Full::Mailbox),
+            of_mailbox(Full::Share),
+            of_mailbox(Full::Blocked),
+            Limit::DiskFull,
+            Limit::TooManyAccounts,
+            Limit::TooManyHashtags,
+            Limit::NewAccounts,
+            Limit::NewHashtags,
+            Limit::TooManyPasswordChecks,
+        ];
+        let kinds: BTreeSet<_> = all.iter().map(Limit::kind).collect();
+        assert_eq!(kinds, BTreeSet::from(LIMITS));
+    }
+
+    #[test]
+    fn each_refused_login_is_of_a_kind_of_its_own_that_is_counted() {
+        let all = [
+            LogInRefusal::NoPassword,
+            LogInRefusal::Password,
+            LogInRefusal::Banned,
+            LogInRefusal::Busy,
+            LogInRefusal::TooManyAccounts,
+            LogInRefusal::DiskFull,
+            LogInRefusal::Present,
+            LogInRefusal::MayNotCreate,
+            LogInRefusal::LooksAlike,
+        ];
+        let kinds: BTreeSet<_> = all.into_iter().map(failure).collect();
+        assert_eq!(kinds, BTreeSet::from(LOGIN_FAILURES));
     }
 }
