@@ -264,7 +264,7 @@ impl<S: Store> Engine<S> {
     }
 
     /// Replaces the settings. Sessions keep those that they began with; limits apply from
-    /// now on, and what was counted stays. `changed` names the settings for the log.
+    /// now on, and what was counted stays.
     pub fn set_settings(&mut self, settings: EngineSettings, store: Limits) {
         self.peers.set_limits(settings.peers.clone());
         self.rates.set_limits(settings.rates);
@@ -348,8 +348,8 @@ impl<S: Store> Engine<S> {
     }
 
     /// The next group for the store to commit, if there is one to run now. To be asked
-    /// when all input of a turn has been taken; `wall` is kept with messages and
-    /// bans.
+    /// when all input of a turn has been taken. `wall` is the time of day: it is kept with
+    /// what is stored, and decides what is too old and which bans have ended.
     pub fn next_job(&mut self, wall: Timestamp) -> Option<S::Job> {
         self.continue_backup();
         self.office.next_job(wall)

@@ -107,10 +107,11 @@ pub trait Store {
     /// The next group to be committed, if there is one and it need not wait for one
     /// under way.
     ///
-    /// `now` is kept with new messages and posts; it decides nothing but how long a
-    /// channel is [protected](PROTECTED_MS), and what a [`Retention`] removes. If the job is dropped, or
-    /// its result never comes back, its calls do not complete, and may have been
-    /// carried out; neither do later ones that must wait for them.
+    /// `now` is kept with new messages, posts and bans; it decides nothing but how long a
+    /// channel is [protected](PROTECTED_MS), what a [`Retention`] removes, and which bans
+    /// have ended. If the job is dropped, or its result never comes back, its calls do not
+    /// complete, and may have been carried out; neither do later ones that must wait for
+    /// them.
     fn next_job(&mut self, now: Timestamp) -> Option<Self::Job>;
 
     /// Takes the result of a job.
@@ -240,10 +241,8 @@ pub enum End {
     /// It was not carried out: nothing was stored. Never the end of a
     /// [`Call::Return`] or [`Call::Release`], which the store carries out later.
     Unavailable,
-    /// The store cannot say whether it was carried out. Only the end of a call that
-    /// stores something: [`Call::Open`], [`Call::Compose`], [`Call::Confirm`],
-    /// [`Call::Post`], [`Call::SetPassword`], [`Call::Import`], [`Call::Ban`] and
-    /// [`Call::Unban`].
+    /// The store cannot say whether it was carried out. Only the end of a call that may
+    /// change the disk, so never of one that reads, leases, or is about presence.
     Unknown,
 }
 
