@@ -4,7 +4,7 @@ use std::fmt;
 
 use smol_str::{SmolStr, StrExt};
 
-use crate::{Name, Text};
+use crate::{Name, PostId, Text, Timestamp};
 
 /// Maximum bytes of a channel name, without its `#`.
 pub const CHANNEL_BYTES_MAX: usize = 64;
@@ -155,6 +155,10 @@ pub struct Post {
 /// A post in the timeline of a channel.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
+    /// The id of the post.
+    pub id: PostId,
+    /// When it was stored.
+    pub stored: Timestamp,
     /// The author.
     pub author: Author,
     /// The text.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Channel, Committed, Name, Post, Safe, Text};
+use crate::{Channel, Committed, Name, Post, Safe, Stamp, Text};
 
 /// An event of another session or of the store that concerns a session.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Posted {
     post: Committed<Arc<Post>>,
+    /// Its id and its time.
+    pub stamp: Stamp,
     /// The channel, one of the post's.
     pub channel: Channel,
     /// Set if its author waits for delivery receipts.
@@ -42,10 +44,15 @@ pub struct Posted {
 
 impl Posted {
     /// The post once for each of its channels.
-    pub fn in_each(post: &Committed<Arc<Post>>, mark: Option<Mark>) -> impl Iterator<Item = Self> {
-        let shown: Arc<str> = Safe(post.get().text.as_str()).to_string().into();
-        post.get().channels.iter().map(move |channel| Self {
-            post: post.derive(Arc::clone),
+    pub fn in_each(
+        stored: &Committed<(Arc<Post>, Stamp)>,
+        mark: Option<Mark>,
+    ) -> impl Iterator<Item = Self> {
+        let (post, stamp) = stored.get();
+        let shown: Arc<str> = Safe(post.text.as_str()).to_string().into();
+        post.channels.iter().map(move |channel| Self {
+            post: stored.derive(|(post, _)| Arc::clone(post)),
+            stamp: *stamp,
             channel: channel.clone(),
             mark,
             shown: Arc::clone(&shown),

@@ -9,6 +9,7 @@ mod committed;
 mod event;
 mod fault;
 mod histogram;
+mod id;
 mod name;
 mod password;
 mod peer;
@@ -18,6 +19,7 @@ mod request;
 mod safe;
 mod skeleton;
 mod text;
+mod timestamp;
 
 pub use access::{Access, Anonymous, Passwords, Registration};
 pub use channel::{Author, CHANNEL_BYTES_MAX, Channel, Entry, HASHTAGS_MAX, Page, Position, Post};
@@ -27,6 +29,7 @@ pub use event::{Announcement, Attendee, Event, Mark, NameList, Posted, SessionKe
 pub use fault::set_fault;
 pub use fault::{Fault, faulty};
 pub use histogram::Histogram;
+pub use id::{IdError, MessageId, PostId, Stamp};
 pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
 pub use peer::{Network, Peer, SITE_NETWORKS, Site};
@@ -39,6 +42,7 @@ pub use request::{Notice, PresenceTerms, Request, Terms, Unknown};
 pub use safe::{Safe, push_safe};
 pub use skeleton::Skeleton;
 pub use text::{Text, TextError};
+pub use timestamp::Timestamp;
 
 /// Names are shown as first registered and take at most this many bytes.
 pub const NAME_BYTES_MAX: usize = 64;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Committed, Entry, Name, Page, Text};
+use crate::{Committed, Entry, MessageId, Name, Page, Stamp, Text, Timestamp};
 
 /// The reply to a request.
 #[derive(Debug)]
@@ -48,9 +48,9 @@ pub enum Reply {
     Present(Arc<[Name]>),
     /// The post is on disk and, if the request waits for delivery, all receipts have
     /// arrived.
-    Posted(Committed<()>),
+    Posted(Committed<Stamp>),
     /// The post is on disk, but some delivery receipts did not arrive.
-    Undelivered(Committed<()>),
+    Undelivered(Committed<Stamp>),
     /// Nothing was stored.
     NotPosted(PostRefusal),
     /// The line was passed on and, if the request waits for delivery, its receipt has
@@ -78,6 +78,10 @@ pub enum Reply {
 /// A message handed out to a session.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Delivery {
+    /// The id of the message.
+    pub id: MessageId,
+    /// When it was stored.
+    pub stored: Timestamp,
     /// The sender.
     pub sender: Name,
     /// The text.
@@ -89,6 +93,10 @@ pub struct Delivery {
 /// The outcome of storing a message.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Composed {
+    /// The id of the message.
+    pub id: MessageId,
+    /// When it was stored.
+    pub stored: Timestamp,
     /// The recipient as first registered.
     pub recipient: Name,
     /// Whether the message registered the recipient.

@@ -88,14 +88,15 @@ impl<S: Store> Office<S> {
 
     fn done(&mut self, key: RequestKey, outcome: Committed<Outcome>, since: Instant) {
         let reply = match outcome.get() {
-            Outcome::Posted { post, .. } => {
-                let post = outcome.derive(|_| post.clone());
-                self.posted(key, &post, since);
+            Outcome::Posted { post, stamp, .. } => {
+                let stored = outcome.derive(|_| (post.clone(), *stamp));
+                self.posted(key, &stored, since);
                 return;
             }
-            Outcome::Composed { recipient, name, registered } => {
+            Outcome::Composed { id, stored, recipient, name, registered } => {
                 self.tell_of_mail(*recipient);
-                let composed = Composed { recipient: name.clone(), registered: *registered };
+                let (id, stored, registered) = (*id, *stored, *registered);
+                let composed = Composed { id, stored, recipient: name.clone(), registered };
                 Reply::Composed(outcome.map(|_| composed))
             }
             Outcome::Confirmed => Reply::Confirmed(outcome.map(drop)),
@@ -124,7 +125,8 @@ impl<S: Store> Office<S> {
             Outcome::NotAdmitted { is_known } => self.not_admitted(key, is_known),
             Outcome::Claimed { presence, active } => self.claimed(key, presence, active),
             Outcome::PresentAlready => self.refused(key.session, LogInRefusal::Present),
-            Outcome::Read { lease, sender, text, remaining } => {
+            Outcome::Read { lease, stored, sender, text, remaining } => {
+                let id = lease.message();
                 let session = find(&mut self.sessions, key.session);
                 match session.filter(|session| !session.has_ended) {
                     Some(session) => {
@@ -133,7 +135,7 @@ impl<S: Store> Office<S> {
                     // The session has ended meanwhile: the message is unread again.
                     None => self.submit(Origin::HandBack, Call::Return { leases: vec![lease] }),
                 }
-                Some(Reply::Read(Delivery { sender, text, remaining }))
+                Some(Reply::Read(Delivery { id, stored, sender, text, remaining }))
             }
             Outcome::NothingUnread => Some(Reply::NothingUnread),
             Outcome::Unread(messages) => Some(Reply::Unread(messages)),

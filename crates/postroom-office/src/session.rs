@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use postroom_model::{
     Access, Author, Channel, Committed, Mark, Name, Password, Peer, Post, PresenceTerms,
-    SessionKey, Terms, Text,
+    SessionKey, Stamp, Terms, Text,
 };
 use postroom_store::{AccountId, Lease, Presence};
 
@@ -145,7 +145,7 @@ pub(crate) enum Stage {
     },
     /// The post is on disk.
     Posted {
-        committed: Committed<()>,
+        committed: Committed<Stamp>,
         /// The sessions that confirm posts and were sent this one.
         members: Vec<SessionKey>,
         /// Those that have not returned a delivery receipt.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use postroom_model::{
     Channel, Committed, Event, Fault, Mark, Name, NotTold, Notice, Post, Posted, Reply, SessionKey,
-    Text, Told, faulty,
+    Stamp, Text, Told, faulty,
 };
 use postroom_store::{AccountId, Call, Store};
 
@@ -90,7 +90,7 @@ impl<S: Store> Office<S> {
     pub(crate) fn posted(
         &mut self,
         key: RequestKey,
-        post: &Committed<Arc<Post>>,
+        stored: &Committed<(Arc<Post>, Stamp)>,
         asked_at: Instant,
     ) {
         self.announce_first(key.session);
@@ -100,7 +100,7 @@ impl<S: Store> Office<S> {
         };
         let awaited = mark.filter(|_| !is_abandoned);
         let mut members = Vec::new();
-        for posted in Posted::in_each(post, awaited) {
+        for posted in Posted::in_each(stored, awaited) {
             let others = self.live.members(&posted.channel);
             let mut others = others.iter().copied().filter(|member| *member != key.session);
             if awaited.is_some() {
@@ -111,7 +111,7 @@ impl<S: Store> Office<S> {
                 self.push_post(NewPost { author: key.session, posted, asked_at });
             }
         }
-        let committed = post.derive(|_| ());
+        let committed = stored.derive(|(_, stamp)| *stamp);
         match awaited {
             Some(mark) if !members.is_empty() => {
                 let missing: HashSet<_> = members.iter().copied().collect();

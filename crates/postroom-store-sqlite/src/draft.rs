@@ -2,7 +2,7 @@
 
 use std::vec::Drain;
 
-use postroom_model::{Author, Entry, Page};
+use postroom_model::{Author, Entry, Page, Stamp};
 use postroom_store::{Lease, Outcome};
 
 use crate::found::{Found, FoundPage};
@@ -48,9 +48,9 @@ impl<'a> Records<'a> {
         match draft {
             Draft::Complete(outcome) => outcome,
             Draft::Read { lease, remaining } => {
-                let StoredMessage { sender, text } = self.messages.next().expect(EACH_READ);
+                let StoredMessage { sender, stored, text } = self.messages.next().expect(EACH_READ);
                 let sender = self.index.account(sender).name.clone();
-                Outcome::Read { lease, sender, text, remaining }
+                Outcome::Read { lease, stored, sender, text, remaining }
             }
             Draft::Latest => Outcome::Latest(Some(self.entry())),
             Draft::Timeline => {
@@ -64,12 +64,13 @@ impl<'a> Records<'a> {
     }
 
     fn entry(&mut self) -> Entry {
-        let StoredPost { author, text } = self.posts.next().expect(EACH_READ);
+        let StoredPost { author, stamp: Stamp { id, stored }, text } =
+            self.posts.next().expect(EACH_READ);
         let author = match author {
             Some(author) => Author::Account(self.index.account(author).name.clone()),
             None => Author::Board,
         };
-        Entry { author, text }
+        Entry { id, stored, author, text }
     }
 }
 

@@ -51,8 +51,10 @@ pub(crate) fn load(
     let mut load = || {
         load_accounts(connection, &mut index)?;
         let removed = removed(connection, &mut index.damages)?;
-        let last_sequence = last_sequence(connection, &mut index.damages)?;
+        let last_sequence = counter(connection, "last_sequence", &mut index.damages)?;
         index.given_out(last_sequence);
+        let last_post = counter(connection, "last_post", &mut index.damages)?;
+        index.channels.given_out(last_post);
         for message in &removed {
             let number = record::sequence(damage::key(*message), index.last_sequence(), "message");
             if let Ok(number) = number {
@@ -93,12 +95,11 @@ struct LoadedMailboxes {
     latest: Option<Timestamp>,
 }
 
-/// The latest sequence number that was given out before the last sweep; later
-/// ones are those of rows.
-fn last_sequence(connection: &Connection, damages: &mut Damages) -> rusqlite::Result<u64> {
+/// The latest number that was given out before the last sweep; later ones are those of rows.
+fn counter(connection: &Connection, name: &str, damages: &mut Damages) -> rusqlite::Result<u64> {
     let read = connection.query_row(
-        "SELECT coalesce(max(value), 0) FROM counter WHERE name = 'last_sequence'",
-        [],
+        "SELECT coalesce(max(value), 0) FROM counter WHERE name = ?1",
+        [name],
         |row| Ok(record::integer(row, 0, "value")),
     );
     let what = match read {

@@ -103,6 +103,8 @@ pub(crate) enum Operation {
         number: u64,
         channel: ChannelId,
         author: Option<AccountId>,
+        /// The row of its first channel, if this is another one.
+        first: Option<u64>,
         call: u32,
     },
     ReadPost {
@@ -120,6 +122,9 @@ pub(crate) enum Operation {
     DeletePosts(Numbers),
     SetLastSequence {
         last_sequence: u64,
+    },
+    SetLastPost {
+        last_post: u64,
     },
     /// Reads when the records of a block were stored.
     Look {

@@ -3,8 +3,8 @@
 //! A row may hold anything, for disks and people change files: each column is
 //! read as what it should be, or it is said what is wrong with it.
 
-use postroom_model::{Channel, Name, Prefix, Text};
-use postroom_store::{AccountId, BanSubject, PasswordHash, Timestamp};
+use postroom_model::{Channel, HASHTAGS_MAX, Name, PostId, Prefix, Stamp, Text, Timestamp};
+use postroom_store::{AccountId, BanSubject, PasswordHash};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
@@ -18,6 +18,7 @@ pub(crate) type Read<T> = Result<T, String>;
 #[derive(Debug)]
 pub(crate) struct StoredMessage {
     pub(crate) sender: AccountId,
+    pub(crate) stored: Timestamp,
     pub(crate) text: Text,
 }
 
@@ -25,15 +26,36 @@ pub(crate) struct StoredMessage {
 #[derive(Debug)]
 pub(crate) struct StoredPost {
     pub(crate) author: Option<AccountId>,
+    pub(crate) stamp: Stamp,
     pub(crate) text: Text,
 }
 
 pub(crate) fn message(row: &Row<'_>) -> Read<StoredMessage> {
-    Ok(StoredMessage { sender: account(row, 0, "sender")?, text: text(row, 1)? })
+    Ok(StoredMessage {
+        sender: account(row, 0, "sender")?,
+        text: text(row, 1)?,
+        stored: time(row, 2),
+    })
 }
 
 pub(crate) fn post(row: &Row<'_>) -> Read<StoredPost> {
-    Ok(StoredPost { author: author(row, 0)?, text: text(row, 1)? })
+    let stamp = Stamp { id: id(row, 3, 4)?, stored: time(row, 2) };
+    Ok(StoredPost { author: author(row, 0)?, text: text(row, 1)?, stamp })
+}
+
+/// The id of the post in a row, of which the first of its rows and its number are given. The
+/// rows of a post are numbered in a run.
+fn id(row: &Row<'_>, first: usize, number: usize) -> Read<PostId> {
+    const OTHERS_MAX: u64 = HASHTAGS_MAX as u64;
+    let positive =
+        |column| u64::try_from(integer(row, column, "number")?).map_err(|_| out_of_range("number"));
+    let number = positive(number)?;
+    if value(row, first)? == ValueRef::Null {
+        return Ok(PostId(number));
+    }
+    let first = positive(first)?;
+    let is_of_its_run = first < number && number - first <= OTHERS_MAX;
+    is_of_its_run.then_some(PostId(first)).ok_or_else(|| "it names no row of its post".to_owned())
 }
 
 pub(crate) fn account(row: &Row<'_>, column: usize, what: &str) -> Read<AccountId> {

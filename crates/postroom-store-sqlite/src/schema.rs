@@ -113,6 +113,14 @@ const MIGRATIONS: &[&str] = &[
         until_ms INTEGER
     ) STRICT;
 ",
+    "
+    -- The number of a post's first row, in the rows of its other channels: its id in all of
+    -- them. Its rows have consecutive numbers. A row that has none is the first, or was
+    -- added before this column.
+    ALTER TABLE post ADD COLUMN first INTEGER;
+
+    -- In 'counter', 'last_post': no later post has a lower number, though its row be gone.
+",
 ];
 
 /// The tables that each version has beside those of the one before.
@@ -123,6 +131,7 @@ const TABLES: &[&[&str]] = &[
     &["block"],
     &[],
     &["ban"],
+    &[],
 ];
 
 /// Opens the file as a log that syncs each commit.

@@ -79,9 +79,9 @@ impl Worker<'_> {
             Operation::InsertRemoval { message } => {
                 self.execute(Statement::InsertRemoval, [message])
             }
-            Operation::InsertPost { number, channel, author, call } => {
+            Operation::InsertPost { number, channel, author, first, call } => {
                 let author = author.map(|account| account.0);
-                let row = params![number, channel.0, author, now, group.text(call)];
+                let row = params![number, channel.0, author, now, group.text(call), first];
                 self.execute(Statement::InsertPost, row)
             }
             Operation::ReadPost { number } => self.read_post(number).map(drop),
@@ -150,6 +150,9 @@ impl Worker<'_> {
             Operation::DeletePosts(numbers) => self.delete("post", Statement::DeletePost, numbers),
             Operation::SetLastSequence { last_sequence } => {
                 self.execute(Statement::SetLastSequence, [last_sequence])
+            }
+            Operation::SetLastPost { last_post } => {
+                self.execute(Statement::SetLastPost, [last_post])
             }
             Operation::Look { block } => self.look(block),
         }

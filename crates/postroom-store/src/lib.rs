@@ -18,7 +18,6 @@ pub mod contract;
 mod memory;
 mod outcome;
 mod retention;
-mod timestamp;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -36,8 +35,8 @@ pub use call::{
     IMPORT_TEXT_BYTES_MAX, Import, ImportedMessage, Key, PasswordOf, SWEPT_MAX,
 };
 pub use outcome::{ChannelSummary, Lease, Outcome, Presence, Swept};
+pub use postroom_model::Timestamp;
 pub use retention::{CATCH_UP, EARLIEST, Retention, RetentionClock, is_old};
-pub use timestamp::Timestamp;
 
 /// Entries of a page of a timeline, at most.
 pub const PAGE_ENTRIES_MAX: usize = 64;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use postroom_model::{Blocked, Channel, Entry, Full, Name, Page, Post, PostRefusal, Text};
+use postroom_model::{
+    Blocked, Channel, Entry, Full, MessageId, Name, Page, Post, PostRefusal, Stamp, Text,
+};
 
 use crate::Timestamp;
 use crate::account::{AccountId, AccountSummary, PasswordHash, Standing};
@@ -78,6 +80,8 @@ pub enum Outcome {
     Posted {
         /// The post.
         post: Arc<Post>,
+        /// Its id and its time.
+        stamp: Stamp,
         /// Hashtags that it made.
         created: u32,
     },
@@ -89,6 +93,10 @@ pub enum Outcome {
     Timeline(Page),
     /// `Compose`: the message is stored.
     Composed {
+        /// The id of the message.
+        id: MessageId,
+        /// When it was stored.
+        stored: Timestamp,
         /// Whose mailbox it is in.
         recipient: AccountId,
         /// The name of that account as first registered.
@@ -111,6 +119,8 @@ pub enum Outcome {
     Read {
         /// To be confirmed or returned.
         lease: Lease,
+        /// When it was stored.
+        stored: Timestamp,
         /// Who wrote it.
         sender: Name,
         /// What it says.
@@ -316,5 +326,11 @@ impl Lease {
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// The id of the message.
+    #[must_use]
+    pub fn message(&self) -> MessageId {
+        MessageId(self.sequence)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postroom_model::{Author, Batch, Name, Post, Text};
+use postroom_model::{Author, Batch, Name, Post, PostId, Stamp, Text, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
@@ -32,9 +32,10 @@ fn posted(channel: &Channel, number: usize) -> Posted {
         text: Text::from_bytes(format!("{number:0TEXT_BYTES$}").as_bytes()).unwrap(),
     };
     let mut batch = Batch::new();
-    batch.push(Arc::new(post));
-    let post = batch.commit(|| Ok::<_, ()>(())).unwrap().next().unwrap();
-    Posted::in_each(&post, None).next().unwrap()
+    let stamp = Stamp { id: PostId(number as u64), stored: Timestamp(0) };
+    batch.push((Arc::new(post), stamp));
+    let stored = batch.commit(|| Ok::<_, ()>(())).unwrap().next().unwrap();
+    Posted::in_each(&stored, None).next().unwrap()
 }
 
 /// What a member is told: the number of a post, or how many of a channel are missing.

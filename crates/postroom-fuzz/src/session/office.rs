@@ -5,8 +5,9 @@ use std::sync::{Arc, LazyLock};
 
 use postroom_model::{
     Announcement, Author, Batch, BlockRefusal, Blocked, Channel, Committed, ComposeRefusal,
-    Composed, Delivery, Entry, Event, Full, LogInRefusal, Mark, Name, NameList, NotTold, Page,
-    PasswordRefusal, Position, Post, PostRefusal, Posted, Reply, Request, SessionKey, Text, Told,
+    Composed, Delivery, Entry, Event, Full, LogInRefusal, Mark, MessageId, Name, NameList, NotTold,
+    Page, PasswordRefusal, Position, Post, PostId, PostRefusal, Posted, Reply, Request, SessionKey,
+    Stamp, Text, Timestamp, Told,
 };
 use postroom_testing::terminal::HOSTILE;
 
@@ -28,6 +29,12 @@ pub(super) struct Office {
 fn name(name: &str) -> Name {
     Name::new(name).expect("the office has valid names")
 }
+
+/// When all is stored.
+const STORED: Timestamp = Timestamp(0);
+
+/// The id and the time of each post.
+const STAMP: Stamp = Stamp { id: PostId(1), stored: STORED };
 
 fn committed<T>(outcome: T) -> Committed<T> {
     let mut batch = Batch::new();
@@ -55,11 +62,14 @@ impl Office {
                 Reply::LoggedIn { name, registered: other, unread: self.texts }
             }
             Request::Compose { recipient, .. } => {
-                Reply::Composed(committed(Composed { recipient, registered: other }))
+                let (id, stored) = (MessageId(1), STORED);
+                Reply::Composed(committed(Composed { id, stored, recipient, registered: other }))
             }
             Request::Read => {
                 let text = self.text(other);
-                Reply::Read(Delivery { sender: name("al"), text, remaining: u32::from(other) })
+                let (id, stored) = (MessageId(1), STORED);
+                let (sender, remaining) = (name("al"), u32::from(other));
+                Reply::Read(Delivery { id, stored, sender, text, remaining })
             }
             Request::Confirm => Reply::Confirmed(committed(())),
             Request::CountUnread => Reply::Unread(u32::from(other)),
@@ -69,8 +79,8 @@ impl Office {
             }
             Request::ListBlocked => Reply::BlockedNames(vec![name("al"); usize::from(other)]),
             Request::ListPresent => Reply::Present(Arc::clone(if other { &MANY } else { &FEW })),
-            Request::Post { .. } if other => Reply::Undelivered(committed(())),
-            Request::Post { .. } => Reply::Posted(committed(())),
+            Request::Post { .. } if other => Reply::Undelivered(committed(STAMP)),
+            Request::Post { .. } => Reply::Posted(committed(STAMP)),
             Request::Tell { .. } if other => Reply::NotTold(NotTold::Undelivered),
             Request::Tell { .. } => Reply::Told,
             Request::Join(_) => Reply::Joined,
@@ -141,7 +151,8 @@ impl Office {
     }
 
     fn entry(&mut self, is_long: bool) -> Entry {
-        Entry { author: Author::Account(name("al")), text: self.text(is_long) }
+        let (Stamp { id, stored }, author) = (STAMP, Author::Account(name("al")));
+        Entry { id, stored, author, text: self.text(is_long) }
     }
 
     fn line(&mut self, is_long: bool, is_marked: bool) -> (Text, Option<Mark>) {
@@ -157,7 +168,9 @@ impl Office {
         let (text, mark) = self.line(false, is_marked);
         let author = Author::Account(name("eve"));
         let post = Post { author, channels: vec![Channel::lobby()], text };
-        Posted::in_each(&committed(Arc::new(post)), mark).next().expect("it is in a channel")
+        Posted::in_each(&committed((Arc::new(post), STAMP)), mark)
+            .next()
+            .expect("it is in a channel")
     }
 
     /// The event of an action.

@@ -377,7 +377,7 @@ impl Board {
     }
 
     fn page(&mut self, channel: Channel, page: &Page, outputs: &mut Outputs) {
-        for Entry { author, text } in &page.entries {
+        for Entry { author, text, .. } in &page.entries {
             push_author(&mut outputs.front, author);
             push_safe(&mut outputs.front, text.as_str());
             outputs.front.push(b'\n');

@@ -283,7 +283,7 @@ fn floor_char_boundary(text: &str, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use postroom_model::{Name, Text};
+    use postroom_model::{MessageId, Name, Text, Timestamp};
     use proptest::prelude::*;
 
     use super::*;
@@ -301,7 +301,8 @@ mod tests {
         pushes.add("/from", "ann", "one", Some(mark), &mut outputs);
         let sender = Name::new("bob").unwrap();
         let text = Text::from_bytes(b"two").unwrap();
-        let delivery = Delivery { sender, text, remaining: 0 };
+        let (id, stored) = (MessageId(1), Timestamp(0));
+        let delivery = Delivery { id, stored, sender, text, remaining: 0 };
         pushes.reply(Reply::Read(delivery), &mut outputs);
         assert_eq!(std::mem::take(&mut outputs.back), b"/from ann one\n");
         pushes.bytes(b"302\n302\n", &mut outputs);

@@ -46,10 +46,13 @@ impl Subject {
         let (name, key, columns) = match self {
             Self::Accounts if version > 4 => ("account", "id", "name, password, deleted"),
             Self::Accounts => ("account", "id", "name, password, NULL"),
-            Self::Messages => ("message", "sequence", "sender, text, recipient, stored_ms"),
+            Self::Messages => ("message", "sequence", "sender, text, stored_ms, recipient"),
             Self::Removals => ("removal", "position", "message"),
             Self::Channels => ("channel", "id", "name"),
-            Self::Posts => ("post", "number", "author, text, channel, stored_ms"),
+            Self::Posts if version > 6 => {
+                ("post", "number", "author, text, stored_ms, first, number, channel")
+            }
+            Self::Posts => ("post", "number", "author, text, stored_ms, NULL, number, channel"),
             Self::Blocks => ("block", "number", "account, sender"),
             Self::Bans => ("ban", "number", "subject, since_ms, until_ms"),
         };
@@ -188,8 +191,8 @@ impl Rules {
     fn message(&mut self, connection: &Connection, sequence: i64, row: &Row<'_>) -> Read<()> {
         self.last = record::sequence(sequence, self.last, "number")?;
         let sender = record::message(row)?.sender;
-        let recipient = record::account(row, 2, "recipient")?;
-        record::integer(row, 3, "time")?;
+        let recipient = record::account(row, 3, "recipient")?;
+        record::integer(row, 2, "time")?;
         exists(connection, "account", &self.accounts, sender.0, "sender")?;
         exists(connection, "account", &self.accounts, recipient.0, "recipient")
     }
@@ -197,8 +200,8 @@ impl Rules {
     fn post(&mut self, connection: &Connection, number: i64, row: &Row<'_>) -> Read<()> {
         self.last = record::sequence(number, self.last, "number")?;
         let author = record::post(row)?.author;
-        let channel = record::number(row, 2, "channel")?;
-        record::integer(row, 3, "time")?;
+        let channel = record::number(row, 5, "channel")?;
+        record::integer(row, 2, "time")?;
         if let Some(author) = author {
             exists(connection, "account", &self.accounts, author.0, "author")?;
         }

@@ -63,9 +63,13 @@ impl Planner<'_> {
             }
         }
         let count = place(removed.len());
-        if count > 0 && kind == Kind::Message {
-            let last_sequence = self.index.last_sequence();
-            self.operations.push(Operation::SetLastSequence { last_sequence });
+        match kind {
+            Kind::Message if count > 0 => {
+                let last_sequence = self.index.last_sequence();
+                self.operations.push(Operation::SetLastSequence { last_sequence });
+            }
+            Kind::Post if count > 0 => self.keep_last_post(),
+            Kind::Message | Kind::Post => {}
         }
         let delete: fn(_) -> _ = match kind {
             Kind::Message => Operation::DeleteMessages,

@@ -7,7 +7,7 @@ mod expiry;
 mod imports;
 mod posts;
 
-use postroom_model::{Fault, Full, Name, Unknown, faulty};
+use postroom_model::{Fault, Full, MessageId, Name, Unknown, faulty};
 use postroom_store::{
     AccountId, Admits, Call, Key, Lease, Limits, Outcome, PasswordHash, Ticket, Timestamp,
 };
@@ -228,7 +228,8 @@ impl Planner<'_> {
         self.name_in_record(sender);
         let (recipient, call) = (account, self.call);
         self.operations.push(Operation::InsertMessage { sequence, recipient, sender, call });
-        Outcome::Composed { recipient, name, registered }
+        let (id, stored) = (MessageId(sequence), self.now);
+        Outcome::Composed { id, stored, recipient, name, registered }
     }
 
     /// A message or post of this group names an account.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postroom_model::{Channel, Page, Position, Post, PostRefusal};
+use postroom_model::{Channel, Page, Position, Post, PostId, PostRefusal, Stamp};
 use postroom_store::{AccountId, Outcome, PAGE_ENTRIES_MAX, SWEPT_MAX};
 
 use super::Planner;
@@ -47,16 +47,19 @@ impl Planner<'_> {
         if let Some(author) = author {
             self.name_in_record(author);
         }
+        let id = self.index.channels.last_post() + 1;
         for (number, channel) in post.channels.iter().enumerate() {
             let channel = self.find_or_add(channel, place(number));
             let (number, before) = self.index.channels.append(channel, by);
+            let first = (number != id).then_some(id);
             self.index.expiry.note(Kind::Post, number, self.now);
             self.plan.undo.push(Undo::Post(channel, before));
             self.plan.posted.push(channel);
             let call = self.call;
-            self.operations.push(Operation::InsertPost { number, channel, author, call });
+            self.operations.push(Operation::InsertPost { number, channel, author, first, call });
         }
-        Outcome::Posted { post: Arc::clone(post), created: place(new) }
+        let stamp = Stamp { id: PostId(id), stored: self.now };
+        Outcome::Posted { post: Arc::clone(post), stamp, created: place(new) }
     }
 
     /// Evicts as many channels as are too many with `new` ones, if they may go.
@@ -145,6 +148,15 @@ impl Planner<'_> {
         Outcome::ChannelDeleted { posts }
     }
 
+    /// Keeps the highest number of a post, where the row that has it may be deleted: no other
+    /// post may get its id. A group that posts adds a higher one.
+    pub(super) fn keep_last_post(&mut self) {
+        if self.plan.posted.is_empty() {
+            let last_post = self.index.channels.last_post();
+            self.operations.push(Operation::SetLastPost { last_post });
+        }
+    }
+
     /// Deletes some posts that their channels keep no longer; says how many.
     pub(super) fn trim(&mut self) -> usize {
         let (least, most) = match self.plan.posted.len() {
@@ -161,6 +173,7 @@ impl Planner<'_> {
         }
         let sound = due.filter(|number| !damages.contains("post", damage::key(*number)));
         self.operations.push_numbers(sound, Operation::DeletePosts);
+        self.keep_last_post();
         count
     }
 }

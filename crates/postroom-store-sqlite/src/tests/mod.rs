@@ -24,6 +24,7 @@ mod damage;
 mod deletion;
 mod exports;
 mod gaps;
+mod ids;
 mod jobs;
 mod power;
 mod random_damage;

@@ -15,6 +15,7 @@ mod blocks;
 mod creation;
 mod deletion;
 mod eviction;
+mod ids;
 mod imports;
 mod jobs;
 mod live;
@@ -80,6 +81,9 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         eviction::a_channel_with_several_authors_goes_after_thirty_days,
         eviction::nothing_of_an_evicted_channel_comes_back,
         eviction::an_eviction_that_is_not_committed_leaves_the_channel,
+        ids::a_post_has_one_id_and_one_time_in_all_its_channels,
+        ids::a_message_has_one_id_and_one_time,
+        ids::no_post_gets_the_id_of_another_one,
         live::who_claims_alone_is_present_once,
         live::who_shares_is_present_until_the_last_leaves,
         live::strangers_are_admitted_where_they_are,

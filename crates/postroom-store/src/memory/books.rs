@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use postroom_model::{Author, Fault, Full, Name, Post, PostRefusal, Text, Unknown, faulty};
+use postroom_model::{
+    Author, Fault, Full, MessageId, Name, Post, PostRefusal, Text, Unknown, faulty,
+};
 
 use crate::{
     AccountId, Admits, BanSubject, Call, Key, Lease, Limits, Outcome, PasswordHash, Standing,
@@ -166,7 +168,7 @@ impl Books {
             Call::Latest { channel } => {
                 let said = self.channels.said(&channel);
                 let stale = said.front().filter(|_| faulty(Fault::LatestStale));
-                Outcome::Latest(stale.or(said.back()).map(|said| entry(&said.post)))
+                Outcome::Latest(stale.or(said.back()).map(entry))
             }
             Call::Timeline { channel, from } => {
                 Outcome::Timeline(self.channels.page(&channel, from))
@@ -387,9 +389,11 @@ impl Books {
             return refused;
         }
         self.last_sequence += 1;
-        let sequence = self.last_sequence;
+        let (sequence, stored) = (self.last_sequence, message.stored);
         self.account_mut(id).mailbox.insert(sequence, message);
-        refused.unwrap_or(Outcome::Composed { recipient: id, name, registered })
+        let composed =
+            Outcome::Composed { id: MessageId(sequence), stored, recipient: id, name, registered };
+        refused.unwrap_or(composed)
     }
 
     fn lease(&self, session: &mut Session, id: AccountId) -> Outcome {
@@ -399,7 +403,8 @@ impl Books {
             .iter()
             .filter(|(sequence, _)| !session.leased.contains(&(id, **sequence)));
         let last = if faulty(Fault::ReadOutOfOrder) { waiting.next_back() } else { None };
-        let Some((sequence, Message { sender, text, .. })) = last.or_else(|| waiting.next()) else {
+        let Some((sequence, Message { sender, text, stored })) = last.or_else(|| waiting.next())
+        else {
             return Outcome::NothingUnread;
         };
         let remaining = u32::try_from(waiting.count()).unwrap_or(u32::MAX);
@@ -407,7 +412,8 @@ impl Books {
             session.leased.insert((id, *sequence));
         }
         let (sender, text) = (self.name(*sender).clone(), text.clone());
-        Outcome::Read { lease: Lease::new(id, *sequence), sender, text, remaining }
+        let (lease, stored) = (Lease::new(id, *sequence), *stored);
+        Outcome::Read { lease, stored, sender, text, remaining }
     }
 }
 

@@ -3,11 +3,13 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use postroom_model::{Author, Channel, Entry, Name, Page, Position, Post, PostRefusal};
+use postroom_model::{
+    Author, Channel, Entry, Name, Page, Position, Post, PostId, PostRefusal, Stamp, Timestamp,
+};
 
 use crate::{
     CHANNELS_PAGE, ChannelSummary, Limits, Outcome, PAGE_BYTES, PAGE_ENTRIES_MAX, PROTECTED_MS,
-    SWEPT_MAX, Timestamp, is_old,
+    SWEPT_MAX, is_old,
 };
 
 use super::session::Session;
@@ -23,7 +25,7 @@ pub(super) struct Channels {
 #[derive(Debug)]
 pub(super) struct Said {
     number: u64,
-    stored: Timestamp,
+    pub(super) stamp: Stamp,
     pub(super) post: Arc<Post>,
 }
 
@@ -63,7 +65,7 @@ impl Channels {
     /// When the latest post was stored.
     pub(super) fn latest(&self) -> Option<Timestamp> {
         let last = self.kept.iter().filter_map(|(_, said)| said.back());
-        last.max_by_key(|said| said.number).map(|said| said.stored)
+        last.max_by_key(|said| said.number).map(|said| said.stamp.stored)
     }
 
     /// Removes some posts that are too old; returns how many.
@@ -71,7 +73,7 @@ impl Channels {
         let mut left = SWEPT_MAX;
         for said in self.kept.iter_mut().map(|(_, said)| said) {
             said.retain(|said| {
-                let goes = left > 0 && is_old(said.stored, cutoff);
+                let goes = left > 0 && is_old(said.stamp.stored, cutoff);
                 left -= usize::from(goes);
                 !goes
             });
@@ -100,7 +102,7 @@ impl Channels {
             ChannelSummary {
                 channel: (*channel).clone(),
                 posts: u32::try_from(said.len()).unwrap_or(u32::MAX),
-                latest: said.back().map(|latest| latest.stored),
+                latest: said.back().map(|latest| latest.stamp.stored),
             }
         };
         let channels: Vec<_> = rest.iter().take(CHANNELS_PAGE).map(summary).collect();
@@ -134,9 +136,10 @@ impl Channels {
         if new > 0 && !self.evict(session, excess, &post.channels, now) {
             return Outcome::NotPosted(PostRefusal::TooManyChannels);
         }
+        let stamp = Stamp { id: PostId(self.last_post + 1), stored: now };
         for channel in &post.channels {
             self.last_post += 1;
-            let said = Said { number: self.last_post, stored: now, post: Arc::clone(post) };
+            let said = Said { number: self.last_post, stamp, post: Arc::clone(post) };
             let place = self.kept.iter().position(|(known, _)| known == channel);
             let place = place.unwrap_or_else(|| {
                 self.kept.push((channel.clone(), VecDeque::new()));
@@ -149,7 +152,8 @@ impl Channels {
                 kept.pop_front();
             }
         }
-        Outcome::Posted { post: Arc::clone(post), created: u32::try_from(new).unwrap_or(u32::MAX) }
+        let created = u32::try_from(new).unwrap_or(u32::MAX);
+        Outcome::Posted { post: Arc::clone(post), stamp, created }
     }
 
     /// Evicts so many channels, none of the `posted` ones; whether they may go.
@@ -187,7 +191,7 @@ impl Channels {
                 break;
             }
             bytes += said.post.text.as_str().len();
-            page.entries.push(entry(&said.post));
+            page.entries.push(entry(said));
         }
         page
     }
@@ -197,14 +201,14 @@ impl Channels {
 /// many posts, or when it had the latest, and the number of that.
 fn rank(said: &VecDeque<Said>) -> (bool, u64, u64) {
     let several = said.iter().any(|other| other.post.author != said[0].post.author);
-    let latest = said.back().map_or((0, 0), |latest| (latest.stored.0, latest.number));
+    let latest = said.back().map_or((0, 0), |latest| (latest.stamp.stored.0, latest.number));
     (several, if several { latest.0 } else { said.len() as u64 }, latest.1)
 }
 
-pub(super) fn entry(post: &Post) -> Entry {
+pub(super) fn entry(Said { stamp: Stamp { id, stored }, post, .. }: &Said) -> Entry {
     let author = match &post.author {
         Author::Account(name) => Author::Account(name.clone()),
         Author::Board => Author::Board,
     };
-    Entry { author, text: post.text.clone() }
+    Entry { id: *id, stored: *stored, author, text: post.text.clone() }
 }

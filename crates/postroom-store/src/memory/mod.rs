@@ -24,7 +24,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_model::{Batch, Channel, Committed, Fault, Name, Prefix, faulty};
+use postroom_model::{Batch, Channel, Committed, Fault, Name, PostId, Prefix, Stamp, faulty};
 
 use crate::{
     AccountId, AccountRef, Backup, BackupToken, BanPage, BanPlace, Call, Completion, Damaged, End,
@@ -246,7 +246,8 @@ impl MemoryStore {
                 && *fate == Fate::CarriedOut
                 && faulty(Fault::ShownTooEarly)
             {
-                let outcome = Outcome::Posted { post: Arc::clone(post), created: 0 };
+                let stamp = Stamp { id: PostId(0), stored: Timestamp(0) };
+                let outcome = Outcome::Posted { post: Arc::clone(post), stamp, created: 0 };
                 let end = End::Done(committed(outcome));
                 self.completions.push(Completion { ticket: *ticket, end });
                 self.promised.insert(*ticket);
