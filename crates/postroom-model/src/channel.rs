@@ -63,7 +63,7 @@ impl Channel {
         (name.len() == tag_length(name)).then(|| Self::folded(name)).flatten()
     }
 
-    /// The hashtags in a text, each once, in their order, at most
+    /// The hashtags in all lines of a text, each once, in their order, at most
     /// [`HASHTAGS_MAX`].
     ///
     /// A hashtag begins at a `#` that does not follow a letter, digit or `_`, and is as
@@ -206,6 +206,8 @@ mod tests {
     fn the_hashtags_of_a_text_count_once_each_and_ten_at_most() {
         assert_eq!(hashtags("Hi #Rust, #rust! #c++ a#b ##d #"), ["#rust", "#c", "#d"]);
         assert_eq!(hashtags("#lobby #LOBBY #lobbyist"), ["#lobbyist"]);
+        // A line feed ends one, and the next line may begin with one.
+        assert_eq!(hashtags("#a\n#b\nno#c\r\n#d"), ["#a", "#b", "#d"]);
         let many = "#a #b #c #d #e #f #g #h #i #j #k #l";
         assert_eq!(hashtags(many).len(), HASHTAGS_MAX);
         assert_eq!(hashtags(&format!("#{}", "x".repeat(65))), Vec::<String>::new());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Channel, Committed, Name, Post, Safe, Stamp, Text};
+use crate::{Channel, Committed, Name, Post, Shown, Stamp, Text};
 
 /// An event of another session or of the store that concerns a session.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub struct Posted {
     pub channel: Channel,
     /// Set if its author waits for delivery receipts.
     pub mark: Option<Mark>,
-    shown: Arc<str>,
+    shown: Shown,
 }
 
 impl Posted {
@@ -49,13 +49,13 @@ impl Posted {
         mark: Option<Mark>,
     ) -> impl Iterator<Item = Self> {
         let (post, stamp) = stored.get();
-        let shown: Arc<str> = Safe(post.text.as_str()).to_string().into();
+        let shown = Shown::new(&post.text);
         post.channels.iter().map(move |channel| Self {
             post: stored.derive(|(post, _)| Arc::clone(post)),
             stamp: *stamp,
             channel: channel.clone(),
             mark,
-            shown: Arc::clone(&shown),
+            shown: shown.clone(),
         })
     }
 
@@ -67,7 +67,7 @@ impl Posted {
 
     /// The text made safe, computed once for all members.
     #[must_use]
-    pub fn shown(&self) -> &str {
+    pub fn shown(&self) -> &Shown {
         &self.shown
     }
 }

@@ -41,7 +41,7 @@ pub use reply::{
 pub use request::{Notice, PresenceTerms, Request, Terms, Unknown};
 pub use safe::{Safe, push_safe};
 pub use skeleton::Skeleton;
-pub use text::{Text, TextError};
+pub use text::{Shown, TEXT_BYTES_MAX, TEXT_LINES_MAX, Text, TextError, push_joined, push_lines};
 pub use timestamp::Timestamp;
 
 /// Names are shown as first registered and take at most this many bytes.

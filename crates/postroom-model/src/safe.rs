@@ -39,7 +39,7 @@ pub fn push_safe(output: &mut Vec<u8>, text: &str) {
 const CARETS: &str = "^@^A^B^C^D^E^F^G^H^I^J^K^L^M^N^O^P^Q^R^S^T^U^V^W^X^Y^Z^[^\\^]^^^_^?";
 
 /// Gives the text made safe, piece by piece.
-fn each_piece(text: &str, mut push: impl FnMut(&str)) {
+pub(crate) fn each_piece(text: &str, mut push: impl FnMut(&str)) {
     let bytes = text.as_bytes();
     // The bytes from `plain` to `at` are shown as they are.
     let (mut plain, mut at) = (0, 0);

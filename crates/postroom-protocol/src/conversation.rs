@@ -256,9 +256,9 @@ impl<D: Dialogue> Conversation<D> {
                 outputs.timers.push((LOG_IN, None));
             }
             (Kind::LogIn, _) => outputs.login = Some(Login::Awaited),
-            (Kind::Read, Reply::Read(_)) => self.proof = Proof::Due,
+            (Kind::Read(_), Reply::Read(_)) => self.proof = Proof::Due,
             (Kind::AwaitsDelivery, _) => outputs.timers.push((DELIVERY, None)),
-            (Kind::Plain | Kind::Read | Kind::List, _) => {}
+            (Kind::Plain | Kind::Read(_) | Kind::List, _) => {}
         }
         let answer = &mut outputs.front;
         let next = match reply {
@@ -374,7 +374,7 @@ impl<D: Dialogue> Conversation<D> {
                 outputs.login = Some(Login::UnderWay);
                 Kind::LogIn
             }
-            Request::Read => Kind::Read,
+            Request::Read => Kind::Read(D::READ_LINES),
             Request::ListPresent => Kind::List,
             _ => Kind::Plain,
         };

@@ -14,6 +14,9 @@ pub(crate) trait Dialogue {
     /// The data that the dialogue needs to answer a request when its reply arrives.
     type Asked: Debug;
 
+    /// How many lines a message that was read has in the answer.
+    const READ_LINES: ReadLines = ReadLines::One;
+
     /// Handles a line from the client.
     fn line(&mut self, line: Line<'_>) -> Step<Self::Asked>;
 
@@ -45,6 +48,15 @@ pub(crate) trait Dialogue {
     /// Appends the last line before the server ends the connection of a client that has
     /// broken no rule.
     fn farewell(&mut self, _reason: DropReason, _answer: &mut Vec<u8>) {}
+}
+
+/// The lines of a message that was read, which decide how much room its answer may take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ReadLines {
+    /// One for the whole text.
+    One,
+    /// One for each of the text's, with the sender before it.
+    Each,
 }
 
 /// The step that follows from a line.

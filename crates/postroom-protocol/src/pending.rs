@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::dialogue::ReadLines;
+
 /// Pending requests, in the order in which their replies arrive.
 ///
 /// A client that waits for each answer has one request at a time, which is stored
@@ -41,7 +43,7 @@ pub(crate) enum Kind {
     /// If it succeeds, the time limit for the login is stopped.
     LogIn,
     /// Its answer may be a whole message.
-    Read,
+    Read(ReadLines),
     /// Its answer is a list of accounts.
     List,
     /// It waits for a delivery receipt, for a limited time.
@@ -54,7 +56,9 @@ impl Kind {
         match self {
             Self::Plain | Self::LogIn | Self::AwaitsDelivery => 256,
             // A text of 8 KiB, made safe, and its sender.
-            Self::Read => 17 << 10,
+            Self::Read(ReadLines::One) => 17 << 10,
+            // The same with the sender before each of 64 lines.
+            Self::Read(ReadLines::Each) => 21 << 10,
             // 2,000 of the longest names, which is what chat shows.
             Self::List => 128 << 10,
         }
@@ -141,12 +145,12 @@ mod tests {
         let mut pending = Pending::default();
         for round in [1, 2, 5] {
             for number in 0..round {
-                pending.push(Entry::Asked(number, Kind::Read));
+                pending.push(Entry::Asked(number, Kind::Read(ReadLines::One)));
             }
             assert_eq!(pending.len(), round);
             assert_eq!(pending.answer_bytes_max(), round * (17 << 10));
             for number in 0..round {
-                let expected = Entry::Asked(number, Kind::Read);
+                let expected = Entry::Asked(number, Kind::Read(ReadLines::One));
                 assert_eq!(pending.pop_if(|_| true), Some(expected));
             }
             assert!(pending.first.is_none() && pending.rest.is_none());

@@ -41,7 +41,7 @@ pub enum PostHandling {
     Rendered(RenderPost),
 }
 
-/// Appends the line of a post, the same for all sessions of a protocol: many are told by
+/// Appends the line of a post, or several, the same for all sessions of a protocol: many are told by
 /// the bytes that were written for the first.
 pub type RenderPost = fn(&Posted, &mut Vec<u8>);
 

@@ -57,7 +57,7 @@ impl Member {
 
     fn next(&mut self, recent: &RecentPosts) -> Option<Told> {
         Some(match recent.next(&mut self.positions, self.key)? {
-            Next::Post(posted, _) => Told::Post(posted.shown().parse().unwrap()),
+            Next::Post(posted, _) => Told::Post(posted.shown().to_string().parse().unwrap()),
             Next::Missed(Event::Missed { channel, missed }) => Told::Missed(channel, missed),
             Next::Missed(_) | Next::Announced(_) => panic!("nothing was announced"),
         })
@@ -336,8 +336,10 @@ fn carry_out(
         Step::Show(member, times) => {
             if let Some(untold) = recent.untold(&mut members[member].positions) {
                 let times = times.min(untold.len());
-                let shown =
-                    untold.posts().take(times).map(|posted| posted.shown().parse().unwrap());
+                let shown = untold
+                    .posts()
+                    .take(times)
+                    .map(|posted| posted.shown().to_string().parse().unwrap());
                 let shown: Vec<usize> = shown.collect();
                 untold.told(times);
                 for number in shown {

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use postroom_model::{
     Access, Anonymous, Author, BOARD_TEXT_CHARACTERS_MAX, Channel, Entry, Event, Page, Position,
-    PostRefusal, Posted, Reply, Request, Safe, Text, push_safe,
+    PostRefusal, Posted, Reply, Request, Text, push_joined,
 };
 
 use crate::line::{Line, LineDecoder};
@@ -360,7 +360,7 @@ impl Board {
             (_, Reply::NotPosted(refusal)) => self.refuse(refusal.into(), outputs),
             (_, Reply::Latest(entry)) => {
                 // A text that is not empty may be empty once made safe.
-                let shown = entry.map(|entry| Safe(entry.text.as_str()).to_string());
+                let shown = entry.map(|entry| entry.text.to_string());
                 let shown = shown.filter(|shown| !shown.is_empty());
                 outputs.front.extend_from_slice(shown.as_deref().unwrap_or(EMPTY).as_bytes());
                 self.close(Close::Asked, outputs);
@@ -379,7 +379,7 @@ impl Board {
     fn page(&mut self, channel: Channel, page: &Page, outputs: &mut Outputs) {
         for Entry { author, text, .. } in &page.entries {
             push_author(&mut outputs.front, author);
-            push_safe(&mut outputs.front, text.as_str());
+            push_joined(&mut outputs.front, text);
             outputs.front.push(b'\n');
         }
         match page.next {
@@ -406,7 +406,7 @@ impl Board {
 
 /// The report line of a text; a text that is not empty may be empty once made safe.
 fn received(text: Text) -> Report {
-    if Safe(text.as_str()).to_string().is_empty() {
+    if text.to_string().is_empty() {
         return Report::new(Category::General, &format!("message received: {EMPTY}"));
     }
     Report { text: Some(text), ..Report::new(Category::General, "message received") }
@@ -416,7 +416,7 @@ fn push_posted(posted: &Posted, line: &mut Vec<u8>) {
     // An empty text resets the latest one; readers do not see it.
     if !posted.post().text.as_str().is_empty() {
         push_author(line, &posted.post().author);
-        line.extend_from_slice(posted.shown().as_bytes());
+        posted.shown().push_joined(line);
         line.push(b'\n');
     }
 }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use crate::dialogue::password_refusal;
 use postroom_model::{
     Author, BlockRefusal, Blocked, Channel, ComposeRefusal, Delivery, LogInRefusal, Name, NotTold,
-    PostRefusal, Posted, Reply, Told, push_safe,
+    PostRefusal, Posted, Reply, Told, push_lines,
 };
 
 pub(super) const NOT_FOUND: &str = "User not found\n";
@@ -58,7 +58,14 @@ pub(super) fn write_answer(
         }
         (Asked::Say(channel), Reply::Posted(_)) => writeln!(answer, "Said in {channel}."),
         (Asked::Inbox, Reply::Unread(count)) => writeln!(answer, "You have {}.", unread(count)),
-        (Asked::Read, Reply::Read(delivery)) => write_delivery(answer, &delivery),
+        (Asked::Read, Reply::Read(Delivery { sender, text, .. })) => {
+            push_lines(answer, &text, |line| {
+                line.extend_from_slice(b"from ");
+                line.extend_from_slice(sender.as_str().as_bytes());
+                line.extend_from_slice(b": ");
+            });
+            Ok(())
+        }
         (Asked::Read, Reply::NothingUnread) => writeln!(answer, "You have no unread messages."),
         (Asked::Send(_), Reply::Composed(receipt)) => {
             writeln!(answer, "Message left for {}.", receipt.get().recipient)
@@ -213,34 +220,28 @@ fn write_users(answer: &mut Vec<u8>, names: &[Name]) -> std::io::Result<()> {
     }
 }
 
-fn write_delivery(answer: &mut Vec<u8>, delivery: &Delivery) -> std::io::Result<()> {
-    write!(answer, "from {}: ", delivery.sender)?;
-    push_safe(answer, delivery.text.as_str());
-    answer.write_all(b"\n")
+/// Appends the lines of a post.
+pub(super) fn push_post(posted: &Posted, lines: &mut Vec<u8>) {
+    posted.shown().push_lines(lines, |line| {
+        match &posted.post().author {
+            Author::Account(name) => line.extend_from_slice(name.as_str().as_bytes()),
+            board @ Author::Board => line.extend_from_slice(board.to_string().as_bytes()),
+        }
+        if !posted.channel.is_lobby() {
+            line.extend_from_slice(b"(#");
+            line.extend_from_slice(posted.channel.as_str().as_bytes());
+            line.push(b')');
+        }
+        line.extend_from_slice(b": ");
+    });
 }
 
-/// Appends the line of a post.
-pub(super) fn push_post(posted: &Posted, line: &mut Vec<u8>) {
-    match &posted.post().author {
-        Author::Account(name) => line.extend_from_slice(name.as_str().as_bytes()),
-        board @ Author::Board => line.extend_from_slice(board.to_string().as_bytes()),
-    }
-    if !posted.channel.is_lobby() {
-        line.extend_from_slice(b"(#");
-        line.extend_from_slice(posted.channel.as_str().as_bytes());
-        line.push(b')');
-    }
-    line.extend_from_slice(b": ");
-    line.extend_from_slice(posted.shown().as_bytes());
-    line.push(b'\n');
-}
-
-/// Appends the line of a private text.
-pub(super) fn push_told(line: &mut Vec<u8>, told: &Told) {
-    line.extend_from_slice(told.sender.as_str().as_bytes());
-    line.extend_from_slice(b"(private): ");
-    push_safe(line, told.text.as_str());
-    line.push(b'\n');
+/// Appends the lines of a private text.
+pub(super) fn push_told(lines: &mut Vec<u8>, told: &Told) {
+    push_lines(lines, &told.text, |line| {
+        line.extend_from_slice(told.sender.as_str().as_bytes());
+        line.extend_from_slice(b"(private): ");
+    });
 }
 
 /// Appends the line that stands for posts that the client was too slow to get. No name

@@ -21,7 +21,7 @@ use postroom_model::{
 };
 
 use crate::conversation::Conversation;
-use crate::dialogue::{Dialogue, Next};
+use crate::dialogue::{Dialogue, Next, ReadLines};
 use crate::line::Line;
 use crate::protocol::{PostHandling, Protocol};
 use crate::session::{DropReason, Input, Outputs, Reading, Session};
@@ -320,6 +320,8 @@ fn with_tag(tag: &[u8], step: impl FnOnce(Channel) -> Step) -> Step {
 
 impl Dialogue for Chat {
     type Asked = Asked;
+
+    const READ_LINES: ReadLines = ReadLines::Each;
 
     fn line(&mut self, line: Line<'_>) -> Step {
         match line {

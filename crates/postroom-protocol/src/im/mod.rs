@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use postroom_model::{
     Access, Channel, Event, LogInRefusal, Name, NotTold, Notice, Password, Posted, PresenceTerms,
-    Reply, Request, Safe, Terms, Text, Unknown,
+    Reply, Request, Shown, Terms, Text, Unknown,
 };
 
 use crate::conversation::Conversation;
@@ -93,8 +93,8 @@ impl ImSession {
     fn event(&mut self, event: &Event, outputs: &mut Outputs) {
         match event {
             Event::Told(told) => {
-                let shown = Safe(told.text.as_str()).to_string();
-                self.pushes.add("/from", told.sender.as_str(), &shown, told.mark, outputs);
+                let shown = Shown::new(&told.text);
+                self.pushes.add("/from", told.sender.as_str(), shown, told.mark, outputs);
             }
             Event::Mail => self.pushes.mail(),
             Event::Withdrawn(mark) => self.pushes.withdraw(*mark),
@@ -106,7 +106,7 @@ impl ImSession {
         if self.pushes.is_open() {
             let sender = posted.post().author.to_string();
             let verb = &self.broadcast_verb;
-            self.pushes.add(verb, &sender, posted.shown(), posted.mark, outputs);
+            self.pushes.add(verb, &sender, posted.shown().clone(), posted.mark, outputs);
         } else {
             // A broadcast goes to clients with a back stream; its sender must not wait
             // for the others.

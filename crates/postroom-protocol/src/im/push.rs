@@ -1,7 +1,8 @@
 //! The server's pushes over the back stream, one at a time.
 //!
-//! A push is settled when the client has answered each of its pieces with 302. The next
-//! one waits until then: the original client treats the bytes of one receive call as
+//! A push is a text: each of its lines, and each piece of a line that is too long for one, goes
+//! out alone, and is answered with 302 before the next. The push is settled when the client has
+//! answered them all. The next one waits until then: the original client treats the bytes of one receive call as
 //! one push. Live lines and broadcasts go first, since senders wait for them; messages
 //! of the mailbox follow, each removed once it is settled.
 //!
@@ -12,18 +13,18 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use postroom_model::{Delivery, Fault, Mark, Notice, Reply, Request, Safe, faulty};
+use postroom_model::{Delivery, Fault, Mark, Notice, Reply, Request, Shown, faulty};
 
 use crate::session::{Outputs, Timer};
 
 use super::delivery_receipt::DeliveryReceipts;
 
-/// Maximum bytes of one push, with its line end.
-const PUSH_BYTES_MAX: usize = 1_024;
+/// Maximum bytes of one piece, with its line end.
+const PIECE_BYTES_MAX: usize = 1_024;
 
-/// Maximum pushes that wait for those before them. At the limit the oldest push without
-/// a waiting sender is evicted; if all have one, the new push is refused.
-const WAITING_MAX: usize = 256;
+/// Maximum lines of pushes that wait for those before them. At the limit the oldest push
+/// without a waiting sender is evicted; if all have one, the new push is refused.
+const WAITING_LINES_MAX: u32 = 256;
 
 /// The time limit for the 302 to the piece in flight. The conversation has the others.
 pub(super) const UNANSWERED: Timer = Timer::ALL[3];
@@ -34,6 +35,7 @@ pub(super) struct Pushes {
     /// The back stream is connected.
     is_open: bool,
     waiting: VecDeque<Push>,
+    waiting_lines: u32,
     waiting_bytes: usize,
     waiting_bytes_max: usize,
     unanswered_limit: Duration,
@@ -48,10 +50,13 @@ pub(super) struct Pushes {
 #[derive(Debug)]
 struct Push {
     origin: Origin,
-    /// The verb and sender before the text, with the space after them.
+    /// The verb and sender before each line of the text, with the space after them.
     head: String,
-    /// The unsent part of the text, made safe.
-    rest: String,
+    shown: Shown,
+    /// The line that goes out next, or a part of which has gone out.
+    line: usize,
+    /// How many bytes of that line have gone out.
+    sent: usize,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -80,6 +85,7 @@ impl Pushes {
         Self {
             is_open: false,
             waiting: VecDeque::new(),
+            waiting_lines: 0,
             waiting_bytes: 0,
             waiting_bytes_max,
             unanswered_limit,
@@ -101,25 +107,24 @@ impl Pushes {
         self.proceed(outputs);
     }
 
-    /// Bytes of the pushes that wait.
+    /// Bytes of the pushes that wait, as they will go out.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
     }
 
-    /// Adds a live line; `verb` comes before the sender. If there is no room for it, its
+    /// Adds a live text; `verb` comes before the sender. If there is no room for it, its
     /// sender gets no delivery receipt.
     pub(super) fn add(
         &mut self,
         verb: &str,
         sender: &str,
-        shown: &str,
+        shown: Shown,
         mark: Option<Mark>,
         outputs: &mut Outputs,
     ) {
-        let push = Push::new(Origin::Live(mark), verb, sender, shown.to_owned());
+        let push = Push::new(Origin::Live(mark), verb, sender, shown);
         if self.make_room(&push) {
-            self.waiting_bytes += push.bytes();
-            self.waiting.push_back(push);
+            self.wait(push);
             self.proceed(outputs);
         } else {
             outputs.notices.extend(mark.map(Notice::Refused));
@@ -135,24 +140,38 @@ impl Pushes {
             let Some(evicted) = without_sender.and_then(|place| self.waiting.remove(place)) else {
                 return false;
             };
-            self.waiting_bytes -= evicted.bytes();
+            self.waits_no_longer(&evicted);
         }
         true
     }
 
+    fn wait(&mut self, push: Push) {
+        self.waiting_lines += push.lines();
+        self.waiting_bytes += push.bytes();
+        self.waiting.push_back(push);
+    }
+
+    fn waits_no_longer(&mut self, push: &Push) {
+        self.waiting_lines -= push.lines();
+        self.waiting_bytes -= push.bytes();
+    }
+
     fn has_room(&self, push: &Push) -> bool {
         let is_next = self.is_open && self.in_flight.is_none();
+        let lines = self.waiting_lines + push.lines();
         let bytes = self.waiting_bytes + push.bytes();
-        is_next || self.waiting.len() < WAITING_MAX && bytes <= self.waiting_bytes_max
+        is_next || lines <= WAITING_LINES_MAX && bytes <= self.waiting_bytes_max
     }
 
     /// Removes a push whose sender no longer waits for its delivery receipt, unless it
     /// has been sent.
     pub(super) fn withdraw(&mut self, mark: Mark) {
         let is_it = |push: &Push| push.origin == Origin::Live(Some(mark));
-        let bytes: usize = self.waiting.iter().filter(|push| is_it(push)).map(Push::bytes).sum();
-        self.waiting_bytes -= bytes;
-        self.waiting.retain(|push| !is_it(push));
+        while let Some(withdrawn) =
+            self.waiting.iter().position(is_it).and_then(|place| self.waiting.remove(place))
+        {
+            self.waits_no_longer(&withdrawn);
+        }
     }
 
     /// Notes that a message waits in the mailbox.
@@ -183,10 +202,8 @@ impl Pushes {
     pub(super) fn reply(&mut self, reply: Reply, outputs: &mut Outputs) {
         match reply {
             Reply::Read(Delivery { sender, text, .. }) => {
-                let shown = Safe(text.as_str()).to_string();
-                let push = Push::new(Origin::Mailbox, "/from", sender.as_str(), shown);
-                self.waiting_bytes += push.bytes();
-                self.waiting.push_back(push);
+                let shown = Shown::new(&text);
+                self.wait(Push::new(Origin::Mailbox, "/from", sender.as_str(), shown));
             }
             Reply::Confirmed(_) => self.mail = Mail::Some,
             Reply::NothingUnread if self.has_arrived => self.mail = Mail::Some,
@@ -225,7 +242,7 @@ impl Pushes {
         let Some(push) = &mut self.in_flight else {
             return;
         };
-        if !push.rest.is_empty() {
+        if !push.is_sent() {
             push.send(outputs);
             outputs.timers.push((UNANSWERED, Some(self.unanswered_limit)));
             return;
@@ -246,7 +263,7 @@ impl Pushes {
             return;
         }
         if let Some(mut push) = self.waiting.pop_front() {
-            self.waiting_bytes -= push.bytes();
+            self.waits_no_longer(&push);
             push.send(outputs);
             outputs.timers.push((UNANSWERED, Some(self.unanswered_limit)));
             self.in_flight = Some(push.into());
@@ -255,21 +272,37 @@ impl Pushes {
 }
 
 impl Push {
-    fn new(origin: Origin, verb: &str, sender: &str, rest: String) -> Self {
-        Self { origin, head: format!("{verb} {sender} "), rest }
+    fn new(origin: Origin, verb: &str, sender: &str, shown: Shown) -> Self {
+        Self { origin, head: format!("{verb} {sender} "), shown, line: 0, sent: 0 }
+    }
+
+    fn lines(&self) -> u32 {
+        // No text has more than 64.
+        u32::try_from(self.shown.lines().count()).unwrap_or(u32::MAX)
     }
 
     fn bytes(&self) -> usize {
-        self.head.len() + self.rest.len()
+        self.shown.lines().map(|line| self.head.len() + line.len()).sum()
+    }
+
+    /// Whether all lines have gone out.
+    fn is_sent(&self) -> bool {
+        self.shown.lines().nth(self.line).is_none()
     }
 
     /// Sends the next piece.
     fn send(&mut self, outputs: &mut Outputs) {
-        let room = PUSH_BYTES_MAX - self.head.len() - 1;
-        let end = floor_char_boundary(&self.rest, room);
+        let line = self.shown.lines().nth(self.line).unwrap_or_default();
+        let rest = &line[self.sent..];
+        let room = PIECE_BYTES_MAX - self.head.len() - 1;
+        let end = floor_char_boundary(rest, room);
         outputs.back.extend_from_slice(self.head.as_bytes());
-        outputs.back.extend(self.rest.drain(..end).as_str().as_bytes());
+        outputs.back.extend_from_slice(&rest.as_bytes()[..end]);
         outputs.back.push(b'\n');
+        self.sent += end;
+        if end == rest.len() {
+            (self.line, self.sent) = (self.line + 1, 0);
+        }
     }
 }
 
@@ -292,18 +325,24 @@ mod tests {
         Pushes::new(waiting_bytes_max, Duration::from_mins(1))
     }
 
+    fn shown(lines: &str) -> Shown {
+        Shown::new(&Text::from_lines(lines.as_bytes()).unwrap())
+    }
+
+    fn message(lines: &str) -> Reply {
+        let (id, stored, sender) = (MessageId(1), Timestamp(0), Name::new("bob").unwrap());
+        let text = Text::from_lines(lines.as_bytes()).unwrap();
+        Reply::Read(Delivery { id, stored, sender, text, remaining: 0 })
+    }
+
     #[test]
     fn a_receipt_is_for_a_push_that_was_written_before_it() {
         let (mut outputs, mut pushes) = (Outputs::default(), pushes(10_000));
         let mark = Mark { session: postroom_model::SessionKey::new(1, 0), number: 1 };
         pushes.open(&mut outputs);
         assert!(matches!(pushes.take_request(), Some(Request::Read)));
-        pushes.add("/from", "ann", "one", Some(mark), &mut outputs);
-        let sender = Name::new("bob").unwrap();
-        let text = Text::from_bytes(b"two").unwrap();
-        let (id, stored) = (MessageId(1), Timestamp(0));
-        let delivery = Delivery { id, stored, sender, text, remaining: 0 };
-        pushes.reply(Reply::Read(delivery), &mut outputs);
+        pushes.add("/from", "ann", shown("one"), Some(mark), &mut outputs);
+        pushes.reply(message("two"), &mut outputs);
         assert_eq!(std::mem::take(&mut outputs.back), b"/from ann one\n");
         pushes.bytes(b"302\n302\n", &mut outputs);
         assert_eq!(outputs.notices, [Notice::Delivered(mark)]);
@@ -334,39 +373,106 @@ mod tests {
         let mut add = |pushes: &mut Pushes, number: Option<u32>| {
             let session = postroom_model::SessionKey::new(1, 0);
             let mark = number.map(|number| Mark { session, number });
-            pushes.add("/from", "ann", "hi", mark, &mut outputs);
+            pushes.add("/from", "ann", shown("hi"), mark, &mut outputs);
             std::mem::take(&mut outputs.notices)
         };
-        let limit = u32::try_from(WAITING_MAX).unwrap();
+        let limit = WAITING_LINES_MAX;
         // One is in flight; of those that wait, every second has a waiting sender.
         for number in 0..=2 * limit {
             assert_eq!(add(&mut pushes, (number % 2 == 1).then_some(number)), []);
         }
-        assert_eq!(pushes.waiting.len(), WAITING_MAX);
+        assert_eq!(pushes.waiting.len(), limit as usize);
         assert!(pushes.waiting.iter().all(|push| push.origin != Origin::Live(None)));
         let notices = add(&mut pushes, Some(1_000));
         assert!(matches!(notices[..], [Notice::Refused(Mark { number: 1_000, .. })]));
         assert_eq!(add(&mut pushes, None), []);
-        assert_eq!(pushes.waiting.len(), WAITING_MAX);
+        assert_eq!(pushes.waiting.len(), limit as usize);
+    }
+
+    #[test]
+    fn each_line_is_answered_and_the_last_answer_is_the_receipt() {
+        let (mut outputs, mut pushes) = (Outputs::default(), pushes(10_000));
+        let session = postroom_model::SessionKey::new(1, 0);
+        let mark = Mark { session, number: 1 };
+        pushes.open(&mut outputs);
+        let three = shown("one\n\nthree");
+        pushes.add("/broadcast", "ann", three.clone(), Some(mark), &mut outputs);
+        assert!(pushes.take_request().is_none(), "a live line is in flight");
+        for expected in ["one", " ", "three"] {
+            assert_eq!(outputs.notices, [], "before {expected:?}");
+            let line = String::from_utf8(std::mem::take(&mut outputs.back)).unwrap();
+            assert_eq!(line, format!("/broadcast ann {expected}\n"));
+            pushes.bytes(b"302\n302\n", &mut outputs);
+        }
+        assert_eq!(std::mem::take(&mut outputs.notices), [Notice::Delivered(mark)]);
+        // A message is removed on the answer to its last line.
+        assert!(matches!(pushes.take_request(), Some(Request::Read)));
+        pushes.reply(message("a\nb\n\n"), &mut outputs);
+        for expected in ["a", "b", " "] {
+            let line = String::from_utf8(std::mem::take(&mut outputs.back)).unwrap();
+            assert_eq!(line, format!("/from bob {expected}\n"));
+            assert!(pushes.take_request().is_none(), "{expected:?} is not answered");
+            pushes.bytes(b"302\n", &mut outputs);
+        }
+        assert!(matches!(pushes.take_request(), Some(Request::Confirm)));
+        assert_eq!((outputs.back.as_slice(), pushes.waiting_bytes()), (&b""[..], 0));
+    }
+
+    #[test]
+    fn lines_count_in_what_waits() {
+        let (mut outputs, mut pushes) = (Outputs::default(), pushes(1 << 20));
+        pushes.open(&mut outputs);
+        let session = postroom_model::SessionKey::new(1, 0);
+        let mark = |number| Some(Mark { session, number });
+        let empty = shown(&"\n".repeat(64));
+        pushes.add("/from", "ann", shown("in flight"), mark(0), &mut outputs);
+        for number in 1..=4 {
+            pushes.add("/from", "ann", empty.clone(), mark(number), &mut outputs);
+        }
+        let waiting_bytes = 4 * 64 * "/from ann  ".len();
+        assert_eq!((pushes.waiting_lines, pushes.waiting_bytes()), (256, waiting_bytes));
+        pushes.add("/from", "ann", shown("one more"), mark(5), &mut outputs);
+        assert!(matches!(outputs.notices[..], [Notice::Refused(Mark { number: 5, .. })]));
+        pushes.withdraw(Mark { session, number: 2 });
+        pushes.add("/from", "ann", shown("one more"), mark(6), &mut outputs);
+        assert_eq!((pushes.waiting_lines, outputs.notices.len()), (193, 1));
+        for _ in 0..=193 {
+            outputs.back.clear();
+            pushes.bytes(b"302\n", &mut outputs);
+        }
+        assert_eq!((pushes.waiting_lines, pushes.waiting_bytes()), (0, 0));
+        assert_eq!(outputs.notices.len(), 1 + 5, "each but the one that was withdrawn");
     }
 
     proptest! {
         #[test]
-        fn the_pieces_of_a_push_fit_and_make_up_its_text(text in "[a-zé日🎉]{0,2000}") {
+        fn the_pieces_of_a_push_fit_and_make_up_its_lines(
+            lines in prop::collection::vec("[a-zé日🎉]{0,700}", 1..5),
+        ) {
             let mut outputs = Outputs::default();
-            let mut push = Push::new(Origin::Mailbox, "/from", "bob", text.clone());
-            let mut pieces = String::new();
-            loop {
+            let shown = shown(&(lines.join("\n") + "\n"));
+            let mut push = Push::new(Origin::Mailbox, "/from", "bob", shown.clone());
+            let mut pieces = Vec::new();
+            while !push.is_sent() {
                 push.send(&mut outputs);
-                prop_assert!(outputs.back.len() <= PUSH_BYTES_MAX);
+                prop_assert!(outputs.back.len() <= PIECE_BYTES_MAX);
                 let line = String::from_utf8(std::mem::take(&mut outputs.back)).unwrap();
                 let piece = line.strip_prefix("/from bob ").unwrap().strip_suffix('\n').unwrap();
-                pieces.push_str(piece);
-                if push.rest.is_empty() {
-                    break;
-                }
+                pieces.push(piece.to_owned());
             }
-            prop_assert_eq!(pieces, text);
+            // A piece that is not the last of its line is full: the next character has no room.
+            let most = PIECE_BYTES_MAX - "/from bob \n".len();
+            let mut expected = Vec::new();
+            for line in shown.lines() {
+                let mut rest = line;
+                while rest.len() > most {
+                    let end = (0..=most).rev().find(|at| rest.is_char_boundary(*at)).unwrap();
+                    expected.push(rest[..end].to_owned());
+                    rest = &rest[end..];
+                }
+                expected.push(rest.to_owned());
+            }
+            prop_assert_eq!(pieces, expected);
         }
     }
 }

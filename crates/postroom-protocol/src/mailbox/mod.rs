@@ -14,7 +14,7 @@ mod command;
 use std::io::Write as _;
 
 use postroom_model::{
-    Access, Name, NameError, Password, Reply, Request, Terms, Text, Unknown, push_safe,
+    Access, Name, NameError, Password, Reply, Request, Terms, Text, Unknown, push_joined,
 };
 
 use crate::conversation::Conversation;
@@ -129,7 +129,7 @@ impl Dialogue for Mailbox {
             (Asked::Read, Reply::Read(delivery)) => {
                 answer.extend_from_slice(delivery.sender.as_str().as_bytes());
                 answer.push(b'\n');
-                push_safe(answer, delivery.text.as_str());
+                push_joined(answer, &delivery.text);
                 answer.push(b'\n');
             }
             (Asked::Read, _) => answer.extend_from_slice(b"READ ERROR\n"),

@@ -14,7 +14,7 @@ use std::io::Write as _;
 
 use postroom_model::{
     Access, ComposeRefusal, Delivery, Name, Password, PasswordError, Reply, Request, Terms, Text,
-    Unknown, push_safe,
+    Unknown, push_joined,
 };
 
 use crate::conversation::Conversation;
@@ -239,6 +239,6 @@ fn write_refusal(answer: &mut Vec<u8>, refusal: &ComposeRefusal) -> std::io::Res
 
 fn write_delivery(answer: &mut Vec<u8>, delivery: &Delivery) -> std::io::Result<()> {
     write!(answer, "{} {} ", delivery.remaining, delivery.sender)?;
-    push_safe(answer, delivery.text.as_str());
+    push_joined(answer, &delivery.text);
     answer.write_all(b"\n")
 }

@@ -91,7 +91,7 @@ impl ReportFile {
 impl Reporter for ReportFile {
     fn report(&mut self, Report { category, what, text }: &Report) {
         match text {
-            Some(text) => self.write(*category, &format_args!("{what}: {}", text.as_str())),
+            Some(text) => self.write(*category, &format_args!("{what}: {text}")),
             None => self.write(*category, what),
         }
     }
