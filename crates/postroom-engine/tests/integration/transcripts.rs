@@ -8,8 +8,11 @@ use postroom_engine::{CreationLimits, CreationRates, EngineSettings};
 use postroom_model::{Author, Channel, Post, Text};
 use postroom_protocol::{ChatSettings, ImSettings, PROTOCOLS, Settings};
 use postroom_store::{Call, Limits, MemoryDisk, Retention, Store as _, Ticket, Timestamp};
-use postroom_testing::transcript::{Stage, Transcript, every_cut, for_each_transcript, play};
+use postroom_testing::transcript::{
+    LINES, Stage, Transcript, every_cut, for_each_transcript, play,
+};
 
+use crate::lines;
 use postroom_simulator::{Driver, PORT, PeerKey, set_password};
 
 /// When the store commits what was asked.
@@ -152,7 +155,10 @@ impl EngineStage {
         }
         assert!(!is_back(name), "{name:?} was not dialled");
         let protocol = self.protocols.get(name).unwrap_or(&self.protocol);
-        let key = self.driver.connect(protocol);
+        let key = match protocol.as_str() {
+            LINES => lines::connect(&mut self.driver),
+            protocol => self.driver.connect(protocol),
+        };
         let client = Client { key, has_half_closed: false };
         self.clients.insert(name.to_owned(), client);
         key

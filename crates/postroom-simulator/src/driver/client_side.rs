@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use postroom_engine::{
-    AdminAnswer, AdminRequest, AdminTicket, Broken, ListenerKey, ListenerOptions, Refused,
+    AdminAnswer, AdminRequest, AdminTicket, Broken, Listener, ListenerKey, ListenerOptions, Refused,
 };
+use postroom_protocol::Protocol;
 
 use super::Driver;
 use crate::disk::Disk;
@@ -70,6 +71,16 @@ impl<D: Disk> Driver<D> {
         let peer = SocketAddr::from((address, 40_000));
         self.perform();
         let listener = self.add_listener(protocol, options);
+        self.open(listener, peer).expect("the address has met no limit")
+    }
+
+    /// A client on this machine connects to a listener of a protocol that is none of the
+    /// program's.
+    pub fn connect_to(&mut self, protocol: &'static Protocol) -> PeerKey {
+        self.perform();
+        let options = ListenerOptions::default();
+        let listener = self.engine.add_listener(Listener { protocol, options });
+        let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
         self.open(listener, peer).expect("the address has met no limit")
     }
 

@@ -3,6 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// The name of the protocol whose clients say several lines at once. The program does not serve
+/// it.
+pub const LINES: &str = "lines";
+
 /// A parsed transcript file.
 #[derive(Debug)]
 pub struct Transcript {
@@ -132,6 +136,14 @@ impl Transcript {
         });
         let lines = sent.flat_map(|bytes| bytes.split_inclusive(|byte| *byte == b'\n'));
         lines.map(<[u8]>::len).max().unwrap_or(0)
+    }
+
+    /// Whether it can be played without I/O only: a client says several lines at once.
+    #[must_use]
+    pub fn is_without_io(&self) -> bool {
+        let is_lines =
+            |step: &Step| matches!(&step.action, Action::Use { protocol, .. } if protocol == LINES);
+        self.steps.iter().any(is_lines)
     }
 
     /// Whether the transcript has a pause.

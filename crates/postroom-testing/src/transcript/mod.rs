@@ -33,6 +33,17 @@
 //! bob.b S: /from jacky Hi       sent over the second stream
 //! ```
 //!
+//! A client of [`LINES`] says several lines at once, which no line protocol can; it is played
+//! without I/O only. `\x1E` is between the lines of its texts.
+//!
+//! ```text
+//! use ann lines
+//! ann C: /name ann              ann is present; `ann S: named`
+//! ann C: /post #a one\x1Etwo    a post; once all have it: `ann S: posted`
+//! ann C: /tell bob one\x1Etwo   a live line; once bob has it: `ann S: told`
+//! ann C: /send bob one\x1Etwo   a message; once it is stored: `ann S: sent`
+//! ```
+//!
 //! In a line, `\r`, `\t` and `\\` are the usual escapes, `\xFF` is a byte and
 //! `\(64*ab)` is `ab` 64 times. At the end the clients half-close all remaining
 //! connections, and the server must send nothing more.
@@ -45,5 +56,5 @@ mod file;
 mod play;
 
 pub use cuts::{every_cut, for_each_transcript};
-pub use file::{Action, Step, Transcript};
+pub use file::{Action, LINES, Step, Transcript};
 pub use play::{Cut, Stage, play};

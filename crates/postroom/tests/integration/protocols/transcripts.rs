@@ -18,7 +18,7 @@ const TCP_CUTS: [Cut; 6] =
 fn every_protocol_answers_its_transcripts_over_tcp() {
     let protocols: Vec<_> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
     for_each_transcript(&protocols, |transcript| {
-        for cut in TCP_CUTS.iter().filter(|cut| is_worth_its_pauses(transcript, **cut)) {
+        for cut in TCP_CUTS.iter().filter(|cut| is_played(transcript, **cut)) {
             play(transcript, TcpStage::start(transcript), *cut);
         }
     });
@@ -32,15 +32,17 @@ const TLS_CUTS: [Cut; 3] = [Cut::Turns, Cut::Pipelined, Cut::Bytes];
 fn every_protocol_answers_its_transcripts_over_tls() {
     let protocols: Vec<_> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
     for_each_transcript(&protocols, |transcript| {
-        for cut in TLS_CUTS.iter().filter(|cut| is_worth_its_pauses(transcript, **cut)) {
+        for cut in TLS_CUTS.iter().filter(|cut| is_played(transcript, **cut)) {
             play(transcript, TcpStage::start_tls(transcript), *cut);
         }
     });
 }
 
-/// With pauses, one way to cut lines is enough.
-fn is_worth_its_pauses(transcript: &Transcript, cut: Cut) -> bool {
-    !(transcript.has_pauses() && matches!(cut, Cut::At(_) | Cut::Pipelined))
+/// Whether the program can be asked for it, and in this way: with pauses, one way to cut lines is
+/// enough.
+fn is_played(transcript: &Transcript, cut: Cut) -> bool {
+    let is_enough = !transcript.has_pauses() || !matches!(cut, Cut::At(_) | Cut::Pipelined);
+    is_enough && !transcript.is_without_io()
 }
 
 #[test]
