@@ -115,7 +115,7 @@ pub(crate) fn integer(row: &Row<'_>, column: usize, what: &str) -> Read<i64> {
 }
 
 pub(crate) fn text(row: &Row<'_>, column: usize) -> Read<Text> {
-    Text::from_bytes(bytes(row, column, "text")?).map_err(|error| error.to_string())
+    Text::from_stored(bytes(row, column, "text")?).map_err(|error| error.to_string())
 }
 
 pub(crate) fn name(row: &Row<'_>, column: usize) -> Read<Name> {

@@ -9,7 +9,7 @@ use postroom_engine::{
     AccountCommand, AccountRefusal, AccountRequest, BanCommand, BanRefusal, BanRequest,
     ChannelRefusal,
 };
-use postroom_model::{Channel, Name, Password, Text};
+use postroom_model::{Channel, Name, Password, TEXT_BYTES_MAX, Text};
 use postroom_office::password;
 use postroom_store::{
     BanSubject, IMPORT_MESSAGES_MAX, IMPORT_TEXT_BYTES_MAX, Import, ImportedMessage, PasswordHash,
@@ -78,9 +78,6 @@ impl From<BanRefusal> for Problem {
     }
 }
 
-/// Bytes of a text: a line of a client has no more.
-const TEXT_BYTES_MAX: usize = 8_192;
-
 /// What an account is imported with, as far as that can be.
 fn imported(
     password: &str,
@@ -93,7 +90,8 @@ fn imported(
         if text.len() > TEXT_BYTES_MAX {
             return Err(wrong(&format!("a text has at most {TEXT_BYTES_MAX} bytes")));
         }
-        let text = Text::from_bytes(text.as_bytes()).map_err(|error| wrong(&error.to_string()))?;
+        // As the export has it: nothing is dropped.
+        let text = Text::from_stored(text.as_bytes()).map_err(|error| wrong(&error.to_string()))?;
         Ok(ImportedMessage { sender: name(&sender)?, stored: time.into(), text })
     };
     let messages: Vec<_> =

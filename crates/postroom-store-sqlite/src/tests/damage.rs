@@ -44,7 +44,10 @@ fn unread(store: &mut SqliteStore, account: AccountId) -> u32 {
 
 #[test]
 fn a_damaged_text_costs_its_message_at_each_reading() {
-    for text in ["CAST(x'c328' AS TEXT)", "'a' || char(0)", "'a' || char(10)", "NULL", "7", "x'41'"]
+    let (many_lines, long_lines) =
+        ("replace(hex(zeroblob(32)), '0', char(10))", "hex(zeroblob(4096)) || char(10)");
+    for text in
+        ["CAST(x'c328' AS TEXT)", "'a' || char(0)", many_lines, long_lines, "NULL", "7", "x'41'"]
     {
         let folder = filled();
         damage(&folder, &format!("UPDATE message SET text = {text} WHERE sequence IN (1, 3)"));
@@ -67,6 +70,24 @@ fn a_damaged_text_costs_its_message_at_each_reading() {
             assert_eq!(damaged(&mut store), []);
         }
         assert_eq!(rows(&folder, "message WHERE sequence IN (1, 3)"), 2, "the rows stay");
+    }
+}
+
+#[test]
+fn a_text_of_several_lines_is_no_damage() {
+    // As much as there may be: 64 empty lines, and 8 KiB in two.
+    for text in [
+        "replace(hex(zeroblob(31)), '0', char(10)) || char(10)",
+        "hex(zeroblob(4095)) || char(10) || 'x'",
+    ] {
+        let folder = filled();
+        damage(&folder, &format!("UPDATE message SET text = {text} WHERE sequence = 1"));
+        let mut store = open(&folder, Limits::default());
+        let alice = account(&mut store, "alice");
+        let [one, two, three] = &read(&mut store, alice, 3)[..] else { panic!() };
+        assert!(matches!((one.len(), one.split('\n').count()), (63, 64) | (8_192, 2)));
+        assert_eq!([two, three], ["two", "three"]);
+        assert_eq!(damaged(&mut store), []);
     }
 }
 

@@ -177,12 +177,12 @@ fn what_is_damaged_is_counted_and_left_out() {
     let (folder, store, _) = store_of_ann();
     connection(&store)
         .execute_batch(
-            "UPDATE message SET text = 'a' || char(10) WHERE text = 'one';
+            "UPDATE message SET text = 'a' || char(0) WHERE text = 'one';
              UPDATE message SET sender = 77 WHERE text = 'leased';
              UPDATE block SET sender = 'two words' WHERE sender = 'eve';
              UPDATE post SET channel = 77 WHERE text = 'hot';
              INSERT INTO removal VALUES (77, -5);
-             UPDATE message SET text = 'a' || char(10) WHERE text = 'not hers'",
+             UPDATE message SET text = 'a' || char(0) WHERE text = 'not hers'",
         )
         .unwrap();
     let told = finish(export_of(&folder, "ann"), || ()).unwrap();

@@ -18,7 +18,7 @@ fn import_with(blocked: &[String], messages: &[(&str, &str)]) -> Call {
     let message = |(sender, text): &(&str, &str)| ImportedMessage {
         sender: name(sender),
         stored: Timestamp(1),
-        text: Text::from_bytes(text.as_bytes()).expect("a text"),
+        text: Text::from_stored(text.as_bytes()).expect("a text"),
     };
     let blocked = blocked.iter().map(|sender| name(sender)).collect();
     let messages = messages.iter().map(message).collect();

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use postroom_model::{Author, Channel, Entry, Page, Position, Post, Text, Unknown};
+use postroom_model::{
+    Author, Channel, Entry, Page, Position, Post, TEXT_BYTES_MAX, TEXT_LINES_MAX, Text, Unknown,
+};
 
 use super::{Desk, Fixture, append, limits, name};
 use crate::{
@@ -15,7 +17,7 @@ pub(super) fn channel(tag: &str) -> Channel {
 }
 
 pub(super) fn post(author: Option<(AccountId, &str)>, tags: &[&str], words: &str) -> Call {
-    let text = Text::from_bytes(words.as_bytes()).expect("a text of a test is one");
+    let text = Text::from_stored(words.as_bytes()).expect("a text of a test is one");
     let channels = tags.iter().map(|tag| channel(tag)).collect();
     let shown = author.map_or(Author::Board, |(_, shown)| Author::Account(name(shown)));
     let post = Arc::new(Post { author: shown, channels, text });
@@ -141,6 +143,32 @@ pub(super) fn a_timeline_comes_in_pages<F: Fixture>(fixture: &mut F) {
     let page = desk.page("#long", Position::default());
     assert_eq!(page.entries.len(), 2);
     assert_eq!(desk.page("#long", page.next.expect("one more")).entries.len(), 1);
+}
+
+pub(super) fn a_text_of_several_lines_stays_what_it_is<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("bob");
+    let texts = [
+        "one\n\nthree\n".to_owned(),
+        "\n".repeat(TEXT_LINES_MAX - 1),
+        "x\n".repeat(TEXT_LINES_MAX - 1) + &"y".repeat(TEXT_BYTES_MAX - 2 * (TEXT_LINES_MAX - 1)),
+    ];
+    for text in &texts {
+        desk.append(bob, "bob", text);
+        assert!(is_posted(&desk.call(post(Some((bob, "bob")), &["#a", "#b"], text))));
+    }
+    let posts: Vec<_> = texts.iter().map(|text| format!("bob: {text}")).collect();
+    let is_unchanged = |desk: &mut Desk<'_, F>| {
+        for tag in ["#a", "#b"] {
+            assert_eq!(desk.timeline(tag), posts);
+            assert_eq!(desk.latest(tag).as_ref(), posts.last());
+        }
+        let leases: Vec<_> = std::iter::from_fn(|| desk.lease(bob)).collect();
+        assert_eq!(leases.iter().map(|(_, text, _)| text).collect::<Vec<_>>(), texts.each_ref());
+    };
+    is_unchanged(&mut desk);
+    drop(desk);
+    is_unchanged(&mut Desk::open(fixture, limits(9)));
 }
 
 pub(super) fn who_claims_alone_is_present_once<F: Fixture>(fixture: &mut F) {

@@ -69,6 +69,7 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         live::a_post_is_in_each_of_its_channels_in_one_order,
         live::a_channel_keeps_its_latest_posts,
         live::a_timeline_comes_in_pages,
+        live::a_text_of_several_lines_stays_what_it_is,
         accounts::there_are_no_more_than_allowed,
         accounts::only_one_that_nobody_would_miss_is_evicted,
         accounts::one_that_has_blocked_somebody_stays,
@@ -250,7 +251,7 @@ fn open(spelling: &str) -> Call {
 }
 
 fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
-    let text = Text::from_bytes(words.as_bytes()).expect("a text of a test is one");
+    let text = Text::from_stored(words.as_bytes()).expect("a text of a test is one");
     Call::Compose {
         sender,
         recipient: name(recipient),

@@ -2,6 +2,7 @@
 //! server or folder whole, or not at all.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,9 +11,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::chat::{read_greeting, set_name};
+use crate::harness::im::{BYE, CONNECTED, LOGGED_IN, RECEIVED, port_of};
 use crate::harness::logged::wait_until;
 use crate::harness::operator::run_with;
-use crate::harness::support::{Server, program, run_program};
+use crate::harness::support::{Client, Server, program, run_program};
 
 /// Runs a command, which may ask for a password.
 fn run(data: &Path, arguments: &[&str]) -> Result<String, String> {
@@ -102,6 +104,73 @@ fn an_export_is_imported_on_a_server_and_in_a_folder() {
     }
 }
 
+/// What was imported is pushed, shown and read as it is everywhere, and exported unchanged.
+#[test]
+fn texts_of_several_lines_are_imported_and_exported_as_they_are() {
+    let (folder, file) = exported();
+    let export = fs::read_to_string(&file).unwrap();
+    let lines = folder.path().join("lines");
+    // The last text ends with an empty line; one has as many as may be.
+    let many = "x\\n".repeat(63) + "last";
+    let texts = [("\"one\"", "one\\n\\nend"), ("two \\u001b[1m", &many), ("three\"", "3\\n\"")];
+    let changed = texts.iter().fold(export, |export, (old, new)| {
+        assert!(export.contains(old), "{old}: {export}");
+        let new = if old.starts_with('"') { format!("\"{new}\"") } else { (*new).to_owned() };
+        export.replacen(old, &new, 1)
+    });
+    fs::write(&lines, &changed).unwrap();
+    let server = Server::start();
+    import(server.data(), &lines).unwrap();
+    let messages = |text: &str| -> Vec<Value> {
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["type"] == "message").collect()
+    };
+    let exported = run(server.data(), &["account", "export", "ann"]).unwrap();
+    assert_eq!(messages(&exported), messages(&changed));
+    let check = run(server.data(), &["check"]).unwrap();
+    assert!(check.starts_with("nothing is damaged in "), "{check}");
+
+    // Each reads the first, and gives it back by a reset.
+    let mut mailbox = server.connect("mailbox");
+    mailbox.send("PASS secret\n");
+    assert_eq!(mailbox.ask("LOGIN ann"), "3");
+    assert_eq!(mailbox.read(), Some(("bob".to_owned(), "one ⏎  ⏎ end".to_owned())));
+    mailbox.reset();
+    let mut verbose = server.connect("mailbox-verbose");
+    verbose.send("PASS secret\n");
+    assert!(verbose.ask("LOGIN ann").starts_with("Login successful."));
+    assert_eq!(verbose.ask("READ ann"), "2 bob one ⏎  ⏎ end");
+    verbose.reset();
+    let mut im = server.connect("im");
+    assert_eq!(im.ask("/login ann secret"), LOGGED_IN);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    assert_eq!(im.ask(&port_of(&listener)), CONNECTED);
+    let mut pushes = Client::accept(&listener);
+    for text in ["one", " "] {
+        assert_eq!(pushes.line(), format!("/from bob {text}"));
+        pushes.send(&format!("{RECEIVED}\n"));
+    }
+    assert_eq!(pushes.line(), "/from bob end");
+    assert_eq!((im.ask("/exit"), im.rest()), (BYE.to_owned(), String::new()));
+    pushes.close();
+    im.close();
+    let mut chat = server.connect("chat");
+    read_greeting(&mut chat);
+    chat.send("/pass secret\n");
+    chat.line();
+    set_name(&mut chat, "ann");
+    chat.send("/read\n");
+    let read: Vec<_> = (0..3).map(|_| chat.line()).collect();
+    assert_eq!(read, ["from bob: one", "from bob:  ", "from bob: end"]);
+    chat.send("/read\n");
+    for line in 0..64 {
+        let text = if line == 63 { "last" } else { "x" };
+        assert_eq!(chat.line(), format!("from bob: {text}"));
+    }
+    assert_eq!([chat.ask("/read"), chat.line()], ["from bob: 3", "from bob:  "]);
+    assert_eq!(chat.ask("/read"), "You have no unread messages.");
+}
+
 #[test]
 fn what_cannot_be_imported_is_refused_in_one_line_and_changes_nothing() {
     let (folder, file) = exported();
@@ -113,7 +182,7 @@ fn what_cannot_be_imported_is_refused_in_one_line_and_changes_nothing() {
         (part(3), "ends after 3 lines without its end"),
         (part(1) + "{\"type\":\"message\"}\n", ", line 2: it is no line of an export: "),
         (export.replace("\"bob\"", "\"two words\""), "\"two words\" is not a name"),
-        (export.replace("three", "a\\nb"), "message 3: the text holds a line feed"),
+        (export.replace("three", &"\\n".repeat(64)), "message 3: the text has more than 64 lines"),
         (export.replace("three", &"x".repeat(9_000)), "message 3: a text has at most 8192 bytes"),
         (export.replace("\"Ann\"", "\"\""), "\"\" is not a name"),
         (String::new(), "ends after 0 lines without its end"),

@@ -105,7 +105,7 @@ fn each_damaged_record_is_a_line_with_its_table_and_key() {
          UPDATE account SET password = 'no-hash' WHERE name = 'bob';
          UPDATE account SET name = 'two words' WHERE name = 'alice';
          INSERT INTO removal VALUES (5, -1);
-         UPDATE post SET text = 'a' || char(10) || 'b';
+         UPDATE post SET text = 'a' || char(0) || 'b';
          UPDATE channel SET name = 'no tag' WHERE id = 1",
     );
     let damaged = ["account 0: ", "account 1: ", "channel 1: ", "message 1: ", "message 2: "];
