@@ -102,7 +102,7 @@ fn request(arguments: &BoardArguments, input: &mut dyn Read) -> Result<String, C
             Some(text) => board_text(text.as_bytes())?,
             None => board_text(without_line_end(&read_bounded(input)?))?,
         };
-        return Ok(format!("u\n{}\n", text.as_str()));
+        return Ok(format!("u\n{}\n", text.as_line().ok_or(ClientError::SeveralLines)?));
     }
     // A lone hyphen stands for the input only where a message is expected.
     let from_input = arguments.text_from_input.then_some("-");

@@ -25,6 +25,14 @@ pub(super) fn is_answer(line: &str) -> bool {
         && announced(line).next().is_none()
 }
 
+/// Whether an answer may begin with this line where it is to `asked`. A message that was read is
+/// a line of the server for each of its own, which all say from whom it is: any but the first is
+/// the answer to nothing that was sent behind `/read`.
+pub(super) fn may_answer(line: &str, asked: &str) -> bool {
+    let message = line.strip_prefix("from ").and_then(author);
+    message.is_none() || asked.split(' ').next() == Some("/read")
+}
+
 /// The hashtag in a line of these parts.
 pub(super) fn hashtag_in(line: &str, (before, after): (&str, &str)) -> Option<Channel> {
     Channel::parse(line.strip_prefix(before)?.strip_suffix(after)?)
@@ -101,6 +109,20 @@ mod tests {
             [("/join #a", true), ("/inbox", true), ("/private bob hi", false), ("hi", false)]
         {
             assert_eq!(has_answer(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_lines_of_a_message_answer_nothing_but_a_reading() {
+        for (line, asked, expected) in [
+            ("from mary: hi", "/read", true),
+            ("from mary: hi", "/read ", true),
+            ("from mary:  ", "/send bob from mary: hi", false),
+            ("from mary: You are in #a now.", "/join #a", false),
+            ("You have no unread messages.", "/read", true),
+            ("Message left for bob.", "/send bob hi", true),
+        ] {
+            assert_eq!(may_answer(line, asked), expected, "{line}, {asked}");
         }
     }
 

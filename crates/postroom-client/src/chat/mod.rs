@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use postroom_model::{Channel, Password};
 
-use self::lines::{JOINED, LEFT, announced, author, has_answer, hashtag_in, is_answer, shown};
+use self::lines::{
+    JOINED, LEFT, announced, author, has_answer, hashtag_in, is_answer, may_answer, shown,
+};
 use crate::connection::DEAD_AFTER;
 use crate::console::{CommandHelp, Operand};
 use crate::error::Deviation;
@@ -260,7 +262,7 @@ impl Session<'_, Chat> {
         }
         self.doubt.heard(Instant::now());
         if is_answer(line) {
-            self.doubt.answered_first(has_answer);
+            self.doubt.answered_first(has_answer, |asked| may_answer(line, asked));
         }
         self.note(line);
         if !self.acts_on(line) {
@@ -406,8 +408,11 @@ fn new_password(sent: &str) -> Option<Password> {
 /// everyone.
 fn to_send(line: &str) -> Result<String, ClientError> {
     let text = parse_text(line.as_bytes())?;
-    let sent =
-        if line.starts_with('/') { line.to_owned() } else { format!("/all {}", text.as_str()) };
+    let sent = if line.starts_with('/') {
+        line.to_owned()
+    } else {
+        format!("/all {}", text.as_line().ok_or(ClientError::SeveralLines)?)
+    };
     if sent.len() > LINE_BYTES_MAX {
         return Err(ClientError::LineTooLong);
     }

@@ -83,7 +83,10 @@ fn ask(asked: Request, start: &str, text: &str, usage: &'static str) -> Result<C
     if text.trim().is_empty() {
         return Err(Mistake::Usage(usage));
     }
-    let line = format!("{start} {}", parse_text(text.as_bytes())?.as_str());
+    let line = format!(
+        "{start} {}",
+        parse_text(text.as_bytes())?.as_line().ok_or(ClientError::SeveralLines)?
+    );
     if line.len() > LINE_BYTES_MAX {
         return Err(ClientError::LineTooLong.into());
     }

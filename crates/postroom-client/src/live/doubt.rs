@@ -34,9 +34,14 @@ impl Doubt {
     }
 
     /// The server has answered the earliest line that `has_answer`, and so has read those
-    /// before it.
-    pub(crate) fn answered_first(&mut self, has_answer: impl Fn(&str) -> bool) {
-        if let Some(place) = self.lines.iter().position(|(_, line)| has_answer(line)) {
+    /// before it; unless it is not one that `is_answered`: then more of an earlier answer came.
+    pub(crate) fn answered_first(
+        &mut self,
+        has_answer: impl Fn(&str) -> bool,
+        is_answered: impl Fn(&str) -> bool,
+    ) {
+        let place = self.lines.iter().position(|(_, line)| has_answer(line));
+        if let Some(place) = place.filter(|place| is_answered(&self.lines[*place].1)) {
             self.lines.drain(..=place);
             self.forgotten = 0;
         }
@@ -91,7 +96,9 @@ mod tests {
         for line in ["five", "/six", "seven", "/eight"] {
             doubt.sent(line.into(), start);
         }
-        doubt.answered_first(|line| line.starts_with('/'));
+        let has_answer = |line: &str| line.starts_with('/');
+        doubt.answered_first(has_answer, |line| line == "/eight");
+        doubt.answered_first(has_answer, |line| line == "/six");
         let left = vec!["seven".to_owned(), "/eight".to_owned()];
         assert_eq!(doubt.lost(start, 60 * second), (left, 0));
     }

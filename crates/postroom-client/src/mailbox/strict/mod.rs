@@ -53,7 +53,7 @@ impl StrictMailbox {
 
     /// Leaves a message for `recipient`.
     pub(crate) fn send(&mut self, recipient: &Name, text: &Text) -> Result<Composed, ClientError> {
-        let body = text.as_str().as_bytes();
+        let body = text.as_line().ok_or(ClientError::SeveralLines)?.as_bytes();
         if body.len() > LINE_BYTES_MAX {
             return Err(ClientError::LineTooLong);
         }

@@ -64,7 +64,11 @@ impl Mailbox for VerboseMailbox {
     }
 
     fn compose(&mut self, recipient: &Name, text: &Text) -> Result<String, ClientError> {
-        let command = format!("COMPOSE {} {recipient} {}", self.own_name(), text.as_str());
+        let command = format!(
+            "COMPOSE {} {recipient} {}",
+            self.own_name(),
+            text.as_line().ok_or(ClientError::SeveralLines)?
+        );
         if command.len() > LINE_BYTES_MAX {
             return Err(ClientError::LineTooLong);
         }
