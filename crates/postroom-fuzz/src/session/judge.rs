@@ -4,6 +4,7 @@
 //! - nothing is said after the end of the connection, which comes once;
 //! - what replies hand out is said in the order of the requests, and once;
 //! - a line has at most one answer;
+//! - each line of a text has its sender before it, and its receipt comes after the last;
 //! - a push has at most 1,024 bytes, the next waits for bytes on the back stream, and those
 //!   settle at most one: one that was written before;
 //! - a mark gets at most one answer;
@@ -17,6 +18,8 @@ use std::collections::BTreeSet;
 use postroom_model::{Mark, Notice};
 use postroom_protocol::{Close, Input, Outputs, Stream};
 use postroom_testing::terminal::{check_safe, without_refusals};
+
+use super::office::{has_last_line, last_line};
 
 const LINE_BYTES_MAX: usize = 32_768;
 const PUSH_BYTES_MAX: usize = 1_024;
@@ -108,7 +111,10 @@ impl Judge {
                 Notice::Delivered(mark) => {
                     delivered += 1;
                     let is_push = self.protocol == "im" && self.is_back_read;
-                    assert!(!is_push || has(&self.back, mark), "a receipt for {mark:?}, not sent");
+                    assert!(
+                        !is_push || has_all(&self.back, mark),
+                        "a receipt for {mark:?}, not sent"
+                    );
                     self.answer(mark);
                 }
                 Notice::Refused(mark) => self.answer(mark),
@@ -154,8 +160,21 @@ impl Judge {
                 check_order(text, signs);
             }
         }
+        self.check_senders(&front);
         self.check_answers(&front);
         self.check_pushes(&back);
+    }
+
+    /// On chat a text of several lines is as many; those of a client may look like them.
+    fn check_senders(&self, front: &str) {
+        let is_told = |line: &&str| line.ends_with(">>") && line.contains("<<");
+        let may_be_its_own = self.said.windows(2).any(|said| said == b"<<");
+        if self.protocol == "chat" && !may_be_its_own {
+            for line in front.lines().filter(is_told) {
+                let begins = ["eve: <<", "eve(private): <<", "from al: <<"];
+                assert!(begins.iter().any(|begin| line.starts_with(begin)), "{line:?}");
+            }
+        }
     }
 
     fn check_answers(&self, front: &str) {
@@ -187,10 +206,17 @@ impl Judge {
     }
 }
 
-/// Whether the line with this mark is in this output.
+/// Whether the first line with this mark is in this output.
 fn has(output: &[u8], mark: Mark) -> bool {
     let number = format!("{{{{{}}}}}", mark.number);
     output.windows(number.len()).any(|bytes| bytes == number.as_bytes())
+}
+
+/// Whether all lines with this mark are in it.
+fn has_all(output: &[u8], mark: Mark) -> bool {
+    let last = last_line(mark.number);
+    let has_last = || output.windows(last.len()).any(|bytes| bytes == last.as_bytes());
+    has(output, mark) && (!has_last_line(mark.number) || has_last())
 }
 
 /// Fails unless the numbers between the signs ascend.

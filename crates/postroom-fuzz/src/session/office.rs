@@ -147,7 +147,7 @@ impl Office {
 
     fn text(&mut self, is_long: bool) -> Text {
         self.texts += 1;
-        text(&format!("[[{}]]", self.texts), is_long)
+        text(self.texts, &format!("[[{}]]", self.texts), is_long)
     }
 
     fn entry(&mut self, is_long: bool) -> Entry {
@@ -160,7 +160,7 @@ impl Office {
         let mark = Mark { session: SessionKey::new(3, 0), number: self.lines };
         let mark = is_marked.then_some(mark);
         self.latest_mark = mark.or(self.latest_mark);
-        (text(&format!("{{{{{}}}}}", self.lines), is_long), mark)
+        (text(self.lines, &format!("{{{{{}}}}}", self.lines), is_long), mark)
     }
 
     /// A post by another account in the lobby.
@@ -198,10 +198,27 @@ impl Office {
     }
 }
 
-fn text(number: &str, is_long: bool) -> Text {
+/// A text that bears its number at its begin. Every third has three lines, of which the last one
+/// bears it, too: `<<3>>`.
+fn text(number: u32, begin: &str, is_long: bool) -> Text {
     let repeats = if is_long { 60 } else { 1 };
-    Text::from_bytes(format!("{number}{}", HOSTILE.repeat(repeats)).as_bytes())
-        .expect("it is short enough")
+    let line = format!("{begin}{}", HOSTILE.repeat(repeats));
+    let text = if has_last_line(number) {
+        Text::from_lines(format!("{line}\n\n{}", last_line(number)).as_bytes())
+    } else {
+        Text::from_bytes(line.as_bytes())
+    };
+    text.expect("it is short enough")
+}
+
+/// Whether the text with this number has several lines.
+pub(super) fn has_last_line(number: u32) -> bool {
+    number.is_multiple_of(3)
+}
+
+/// The last line of the text with this number, if it has several.
+pub(super) fn last_line(number: u32) -> String {
+    format!("<<{number}>>")
 }
 
 /// Present accounts: more of the longest names than an answer may list, and few.
