@@ -167,8 +167,15 @@ fn texts_of_several_lines_are_imported_and_exported_as_they_are() {
         let text = if line == 63 { "last" } else { "x" };
         assert_eq!(chat.line(), format!("from bob: {text}"));
     }
-    assert_eq!([chat.ask("/read"), chat.line()], ["from bob: 3", "from bob:  "]);
-    assert_eq!(chat.ask("/read"), "You have no unread messages.");
+    // The next line proves that the one before has arrived.
+    assert_eq!(chat.ask("/inbox"), "You have 1 unread message.");
+    let (password, address) = (folder.path().join("password"), server.address("mailbox"));
+    fs::write(&password, "secret\n").unwrap();
+    let words = ["read", "--json", "--as=ann", "--server", &address.to_string()];
+    let words = [&words[..], &["--password-file", password.to_str().unwrap()]].concat();
+    let output = run_program(words, b"");
+    let read: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&read["from"], &read["text"]), (&"bob".into(), &"3 ⏎ ".into()));
 }
 
 #[test]
