@@ -394,8 +394,7 @@ pub(crate) fn preallocate(database: &Path, space: &DiskSpace) -> Result<(), Open
         return Ok(());
     }
     let path = file::beside(database, "-wal");
-    let extend = || -> io::Result<()> {
-        let mut file = file::open_private(OpenOptions::new().append(true), &path)?;
+    let extend = |mut file: File| -> io::Result<()> {
         let mut length = file.seek(SeekFrom::End(0))?;
         while length < LENGTH {
             file.write_all(CHUNK)?;
@@ -403,12 +402,16 @@ pub(crate) fn preallocate(database: &Path, space: &DiskSpace) -> Result<(), Open
         }
         file.sync_all()
     };
-    match extend() {
+    let opened = file::open_private(OpenOptions::new().append(true), &path);
+    let refused = |cause| OpenError::Folder { path: path.clone(), cause };
+    match opened.and_then(|file| extend(file).map_err(refused)) {
         // Less than the usual length costs time, not safety.
-        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+        Err(OpenError::Folder { cause, .. })
+            if matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
+        {
             Ok(())
         }
-        extended => extended.map_err(|cause| OpenError::Folder { path, cause }),
+        extended => extended,
     }
 }
 

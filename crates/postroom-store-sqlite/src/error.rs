@@ -36,6 +36,12 @@ pub enum OpenError {
         /// The folder.
         path: PathBuf,
     },
+    /// A file of the store is a link, has other names, or is no regular file.
+    #[error("{} is a link, has another name (a hard link), or is no regular file, so it may be that of somebody else; put a copy of the file in its place, or name another folder with --data", path.display())]
+    Linked {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file of the store is readable by others, and cannot be made private.
     #[error("cannot keep others from reading {}: {cause}; let the user who runs the server own it", path.display())]
     Private {

@@ -7,6 +7,9 @@ use std::io::{self, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
 use crate::error::OpenError;
 
 /// What the files of a store may be used for, and by whom.
@@ -55,45 +58,87 @@ pub(crate) fn prepare(database: &Path) -> Result<(), OpenError> {
         Err(OpenError::Truncated { .. }) if has_journal(database) => {}
         inspected => inspected?,
     }
-    let refused = |cause| OpenError::Folder { path: database.to_path_buf(), cause };
-    open_private(OpenOptions::new().write(true), database).map_err(refused)?;
-    for path in ["", "-wal", "-shm", "-journal"].map(|suffix| beside(database, suffix)) {
-        make_private(&path)?;
+    open_private(OpenOptions::new().write(true), database)?;
+    for path in ["-wal", "-shm", "-journal"].map(|suffix| beside(database, suffix)) {
+        let private = |cause| OpenError::Private { path: path.clone(), cause };
+        if let Some(file) = open_own(OpenOptions::new().read(true), &path, private)? {
+            make_private(&file).map_err(private)?;
+        }
     }
     Ok(())
 }
 
-/// Opens a file, creating it for its owner alone, whatever the umask.
-pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let file = options.create(true).truncate(false).mode(OWNER_ALONE).open(path)?;
-    if file.metadata()?.permissions().mode() & 0o777 != OWNER_ALONE {
-        file.set_permissions(Permissions::from_mode(OWNER_ALONE))?;
-    }
+/// Opens a file of the store, creating it for its owner alone, whatever the umask.
+pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> Result<File, OpenError> {
+    let refused = |cause| OpenError::Folder { path: path.to_path_buf(), cause };
+    let options = options.create(true).truncate(false).mode(OWNER_ALONE);
+    let file = open_own(options, path, refused)?
+        .ok_or_else(|| refused(io::Error::from(ErrorKind::NotFound)))?;
+    make_private(&file).map_err(refused)?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        give_to_owner(&file, folder)?;
+        give_to_owner(&file, folder).map_err(refused)?;
     }
     Ok(file)
 }
 
-/// Gives a file of root to the owner of its folder, as SQLite does with its own: what an
-/// operator does as root must not shut out the user of the server.
+/// Opens a file if it is there, and the store's own.
+///
+/// Whoever owns the folder may have put a link to a file of somebody else there, for an
+/// operator to change as root. So links are not followed, and a file with other names
+/// (hard links) is refused. All else is done to the open file, never by its path.
+fn open_own(
+    options: &mut OpenOptions,
+    path: &Path,
+    refused: impl Fn(io::Error) -> OpenError,
+) -> Result<Option<File>, OpenError> {
+    let linked = || OpenError::Linked { path: path.to_path_buf() };
+    // A pipe there must not be waited for.
+    match options.custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK)).open(path) {
+        Ok(file) if is_own(&file).map_err(&refused)? => Ok(Some(file)),
+        Ok(_) => Err(linked()),
+        Err(error) if is_link(&error) => Err(linked()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+fn is_own(file: &File) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    Ok(metadata.is_file() && metadata.nlink() <= 1)
+}
+
+/// Opens a folder within the data folder, and no link to one elsewhere.
+pub(crate) fn open_folder(path: &Path) -> io::Result<File> {
+    let flags = flags(OFlags::NOFOLLOW | OFlags::DIRECTORY);
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+fn flags(flags: OFlags) -> i32 {
+    flags.bits().cast_signed()
+}
+
+/// Whether a file was not opened because it is a link, or a pipe or socket without a reader.
+fn is_link(error: &io::Error) -> bool {
+    [Errno::LOOP, Errno::NXIO].map(Errno::raw_os_error).map(Some).contains(&error.raw_os_error())
+}
+
+/// Gives a file or a folder of root to the owner of the folder that it is in, as SQLite does
+/// with its own files: what an operator does as root must not shut out the user of the
+/// server. A file with other names stays root's.
 pub(crate) fn give_to_owner(file: &File, folder: &Path) -> io::Result<()> {
-    let folder = fs::metadata(folder)?;
-    if file.metadata()?.uid() == 0 && folder.uid() != 0 {
+    let (metadata, folder) = (file.metadata()?, fs::metadata(folder)?);
+    let is_alone = metadata.is_dir() || (metadata.is_file() && metadata.nlink() <= 1);
+    if is_alone && metadata.uid() == 0 && folder.uid() != 0 {
         fchown(file, Some(folder.uid()), Some(folder.gid()))?;
     }
     Ok(())
 }
 
-fn make_private(path: &Path) -> Result<(), OpenError> {
-    let private = || match fs::metadata(path) {
-        Ok(metadata) if metadata.permissions().mode() & 0o777 != OWNER_ALONE => {
-            fs::set_permissions(path, Permissions::from_mode(OWNER_ALONE))
-        }
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    };
-    private().map_err(|cause| OpenError::Private { path: path.to_path_buf(), cause })
+fn make_private(file: &File) -> io::Result<()> {
+    if file.metadata()?.permissions().mode() & 0o777 != OWNER_ALONE {
+        file.set_permissions(Permissions::from_mode(OWNER_ALONE))?;
+    }
+    Ok(())
 }
 
 /// Sees whether the table file can be that of a store, and is all there. SQLite

@@ -47,8 +47,7 @@ impl DataFolder {
     fn lock(path: &Path) -> Result<Self, OpenError> {
         let refused = |cause| OpenError::Folder { path: path.to_path_buf(), cause };
         let folder = File::open(path).map_err(refused)?;
-        let file = file::open_private(OpenOptions::new().write(true), &path.join(LOCK_FILE))
-            .map_err(refused)?;
+        let file = file::open_private(OpenOptions::new().write(true), &path.join(LOCK_FILE))?;
         let in_use = || OpenError::InUse { path: path.to_path_buf() };
         if let Err(TryLockError::WouldBlock) = folder.try_lock() {
             return Err(in_use());

@@ -8,6 +8,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
+use rustix::fs::CWD;
+
 use crate::error::OpenError;
 use crate::file::{self, beside};
 
@@ -39,25 +41,32 @@ fn set_aside(data: &Path) -> io::Result<()> {
     let database = file::database(data);
     let files = ["", "-wal", "-shm", "-journal"].map(|suffix| beside(&database, suffix));
     let is_store = file::bytes(&files[0])? > 0 || file::bytes(&files[1])? > 0;
-    let replaced = data.join(REPLACED);
-    if is_store {
-        match DirBuilder::new().mode(0o700).create(&replaced) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-            _ => file::give_to_owner(&File::open(&replaced)?, data)?,
-        }
-    }
+    let replaced = if is_store { Some(make_replaced(data)?) } else { None };
     for file in files {
-        match file.file_name() {
-            Some(name) if is_store && file.try_exists()? => {
-                fs::rename(&file, replaced.join(name))?;
+        match (&replaced, file.file_name()) {
+            (Some(replaced), Some(name)) if file.try_exists()? => {
+                rustix::fs::renameat(CWD, &file, replaced, name)?;
             }
             _ => remove(&file)?,
         }
     }
-    if is_store {
-        sync(&replaced)?;
+    if let Some(replaced) = replaced {
+        replaced.sync_all()?;
     }
     sync(data)
+}
+
+/// Makes the folder where the store before is kept, unless it is there. A link to another
+/// folder is refused: as root, it would bring that to the owner of the data folder.
+fn make_replaced(data: &Path) -> io::Result<File> {
+    let path = data.join(REPLACED);
+    match DirBuilder::new().mode(0o700).create(&path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let replaced = file::open_folder(&path)?;
+    file::give_to_owner(&replaced, data)?;
+    Ok(replaced)
 }
 
 /// Deletes a file, if it is there.

@@ -26,6 +26,7 @@ mod exports;
 mod gaps;
 mod ids;
 mod jobs;
+mod links;
 mod power;
 mod random_damage;
 mod removal;
