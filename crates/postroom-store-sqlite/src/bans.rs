@@ -4,10 +4,11 @@
 //! nobody in or out.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::net::IpAddr;
 
 use postroom_model::{Name, Prefix};
-use postroom_store::{BANS_PAGE, Ban, BanPage, BanPlace, BanSubject, Timestamp};
+use postroom_store::{BANS_PAGE, Ban, BanPage, BanPlace, BanSubject, Timestamp, is_in_force};
 
 /// A ban, without its subject.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,7 +21,7 @@ pub(crate) struct BanRow {
 
 impl BanRow {
     fn is_in_force(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until)
+        is_in_force(self.until, now)
     }
 }
 
@@ -91,9 +92,7 @@ impl Bans {
     pub(crate) fn insert(&mut self, subject: BanSubject, row: BanRow) {
         self.given_out(row.number);
         match subject {
-            BanSubject::Name(name) => {
-                self.names.insert(name, row);
-            }
+            BanSubject::Name(name) => put(&mut self.names, name, row),
             BanSubject::Addresses(prefix) => self.family_mut(prefix).insert(prefix, row),
         }
     }
@@ -210,7 +209,7 @@ impl BanChanges {
 
     pub(crate) fn put(&mut self, bans: &Bans, subject: BanSubject, row: BanRow) {
         self.count += usize::from(self.get(bans, &subject).is_none());
-        self.rows.insert(subject, Some(row));
+        put(&mut self.rows, subject, Some(row));
     }
 
     /// Removes a ban; returns the number of its row.
@@ -225,11 +224,16 @@ impl BanChanges {
     pub(crate) fn committed(self, bans: &mut Bans) {
         bans.given_out(self.last);
         for (subject, row) in self.rows {
-            // One that has begun anew has another spelling, perhaps.
-            bans.remove(&subject);
-            if let Some(row) = row {
-                bans.insert(subject, row);
+            match row {
+                Some(row) => bans.insert(subject, row),
+                None => bans.remove(&subject),
             }
         }
     }
+}
+
+/// Inserts with the spelling of this key: a map keeps that of one that it has.
+fn put<K: Eq + Hash, V>(map: &mut HashMap<K, V>, key: K, value: V) {
+    map.remove(&key);
+    map.insert(key, value);
 }

@@ -42,8 +42,14 @@ impl Ban {
     /// Whether it is in force at this time.
     #[must_use]
     pub fn is_in_force(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until) || faulty(Fault::BanEndless)
+        is_in_force(self.until, now)
     }
+}
+
+/// Whether a ban with this end is in force at this time.
+#[must_use]
+pub fn is_in_force(until: Option<Timestamp>, now: Timestamp) -> bool {
+    until.is_none_or(|until| now < until) || faulty(Fault::BanEndless)
 }
 
 /// A place in the list of bans.

@@ -29,7 +29,7 @@ pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
 
 pub use account::{AccountId, AccountSummary, PasswordHash, Standing};
 pub use backup::{Backup, BackupGuard, BackupToken, NotBackedUp};
-pub use ban::{BANS_PAGE, Ban, BanPage, BanPlace, BanSubject};
+pub use ban::{BANS_PAGE, Ban, BanPage, BanPlace, BanSubject, is_in_force};
 pub use call::{
     ACCOUNTS_PAGE, AccountRef, Admits, CHANNELS_PAGE, Call, IMPORT_MESSAGES_MAX,
     IMPORT_TEXT_BYTES_MAX, Import, ImportedMessage, Key, PasswordOf, SWEPT_MAX,

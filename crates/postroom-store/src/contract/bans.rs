@@ -139,6 +139,27 @@ pub(super) fn a_ban_is_made_longer_or_shorter<F: Fixture>(fixture: &mut F) {
         drop(desk);
         desk = Desk::open(fixture, limits(9));
     }
+    // It is shown as it was spelt last, also where one group lifts it and bans anew.
+    desk.now = Timestamp(1_600);
+    desk.group([
+        Call::Unban { subject: of_name("Bob") },
+        ban(of_name("bob")),
+        ban_for(of_name("BOB"), SECOND),
+        ban_for(of_name("Ann"), SECOND),
+    ]);
+    for _ in 0..2 {
+        desk.now = Timestamp(1_600);
+        let mut shown = desk.bans();
+        shown.sort();
+        let expected = [
+            ("192.0.2.0/24".to_owned(), 1_500, None),
+            ("Ann".to_owned(), 1_000, Some(2_600)),
+            ("BOB".to_owned(), 1_600, Some(2_600)),
+        ];
+        assert_eq!(shown, expected);
+        drop(desk);
+        desk = Desk::open(fixture, limits(9));
+    }
     // One that has ended begins anew.
     desk.now = Timestamp(3_000);
     assert!(is_new(&desk.call(ban_for(of_name("ann"), Duration::MAX))));
