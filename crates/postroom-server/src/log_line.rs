@@ -140,9 +140,9 @@ fn write_of_server(level: Level, what: What) {
             log!(
                 level,
                 behind_s,
-                "the clock is days ahead of the latest message and post: either none has come since \
-                 then, or the clock is wrong; the retention follows it 60 times as fast as time \
-                 passes, so set a wrong clock right before messages go that are not old"
+                "the clock is days ahead of that of the retention: either the server has not run \
+                 since then, or the clock is wrong; the retention follows it 60 times as fast as \
+                 time passes, so set a wrong clock right before messages go that are not old"
             );
         }
         What::Operator(told) => write_to_operator(level, &told),

@@ -34,6 +34,8 @@ pub(crate) struct Aged {
 pub(crate) struct Expiry {
     retention: Retention,
     clock: RetentionClock,
+    /// The time of the clock that is on disk.
+    kept_clock: Option<Timestamp>,
     messages: Ages,
     posts: Ages,
     /// Where the pass under way looks next, if there is one.
@@ -74,6 +76,8 @@ pub(crate) struct Look {
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) clock: RetentionClock,
+    /// The time of the clock that the group keeps on disk, if it does.
+    pub(crate) kept_clock: Option<Timestamp>,
     pub(crate) look: Option<Look>,
     /// What was found before and could not be removed: it was handed out.
     pub(crate) kept: Vec<Aged>,
@@ -91,9 +95,11 @@ impl Expiry {
         }
     }
 
-    /// All records are noted; `latest` is the time of the latest, if it has any.
-    pub(crate) fn loaded(&mut self, latest: Option<Timestamp>) {
-        self.clock = RetentionClock::new(latest);
+    /// All records are noted. The clock goes on from the time that was kept, or begins with
+    /// the time of the latest record, if that has any.
+    pub(crate) fn loaded(&mut self, kept_clock: Option<Timestamp>, latest: Option<Timestamp>) {
+        self.clock = kept_clock.map_or(RetentionClock::new(latest), RetentionClock::resumed);
+        self.kept_clock = kept_clock;
     }
 
     pub(crate) fn due(&self) -> SweepDue {
@@ -108,6 +114,12 @@ impl Expiry {
 
     pub(crate) fn clock(&self, now: Timestamp, passed_ms: u64) -> RetentionClock {
         self.clock.advanced(now, passed_ms)
+    }
+
+    /// The time of this clock if it is to be kept on disk now.
+    pub(crate) fn to_keep(&self, clock: RetentionClock) -> Option<Timestamp> {
+        let is_kept = self.retention.is_on() && clock.is_to_be_kept(self.kept_clock);
+        clock.time().filter(|_| is_kept)
     }
 
     /// What the last look has found to be too old.
@@ -143,8 +155,9 @@ impl Expiry {
 
     /// A group is committed, and its look has found these records.
     pub(crate) fn committed(&mut self, step: Step, looked: &[Aged]) {
-        let Step { clock, look, kept } = step;
+        let Step { clock, kept_clock, look, kept } = step;
         self.clock = clock;
+        self.kept_clock = kept_clock.or(self.kept_clock);
         if let Some((kind, _)) = self.found.take() {
             let ages = self.ages(kind);
             for row in kept {
@@ -269,7 +282,7 @@ mod tests {
                     rows.push(Aged { number, of: 0, at: now });
                 }
             }
-            expiry.committed(Step { clock, look, kept }, &seen);
+            expiry.committed(Step { clock, kept_clock: None, look, kept }, &seen);
             if expiry.due() != SweepDue::Soon {
                 return Ok(());
             }
@@ -294,7 +307,7 @@ mod tests {
             for row in &rows {
                 expiry.note(Kind::Message, row.number, row.at);
             }
-            expiry.loaded(Some(at(20)));
+            expiry.loaded(None, Some(at(20)));
             let cutoff = at(20 - age);
             pass(&mut expiry, &mut rows, at(20), &leased, later)?;
             let is_left = |row: &Aged| is_old(row.at, cutoff);

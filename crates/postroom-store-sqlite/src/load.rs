@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row};
 
 use crate::bans::BanRow;
 use crate::channels::{By, Channels};
-use crate::damage::{self, Damages, is_unreadable};
+use crate::damage::{self, Damages, is_unreadable, unreadable};
 use crate::error::OpenError;
 use crate::expiry::{Expiry, Kind};
 use crate::idle::ChannelId;
@@ -51,9 +51,9 @@ pub(crate) fn load(
     let mut load = || {
         load_accounts(connection, &mut index)?;
         let removed = removed(connection, &mut index.damages)?;
-        let last_sequence = counter(connection, "last_sequence", &mut index.damages)?;
+        let last_sequence = given_out(connection, "last_sequence", &mut index.damages)?;
         index.given_out(last_sequence);
-        let last_post = counter(connection, "last_post", &mut index.damages)?;
+        let last_post = given_out(connection, "last_post", &mut index.damages)?;
         index.channels.given_out(last_post);
         for message in &removed {
             let number = record::sequence(damage::key(*message), index.last_sequence(), "message");
@@ -69,7 +69,8 @@ pub(crate) fn load(
         load_bans(connection, &mut index)?;
         load_channels(connection, &mut index)?;
         let latest_post = load_posts(connection, &mut index, limits.channel_posts)?;
-        index.expiry.loaded(latest.max(latest_post));
+        let kept_clock = kept_clock(connection, &mut index.damages)?;
+        index.expiry.loaded(kept_clock, latest.max(latest_post));
         index.loaded();
         let mut sweep = Sweep::new(unswept);
         if erases {
@@ -96,21 +97,38 @@ struct LoadedMailboxes {
 }
 
 /// The latest number that was given out before the last sweep; later ones are those of rows.
-fn counter(connection: &Connection, name: &str, damages: &mut Damages) -> rusqlite::Result<u64> {
-    let read = connection.query_row(
-        "SELECT coalesce(max(value), 0) FROM counter WHERE name = ?1",
-        [name],
-        |row| Ok(record::integer(row, 0, "value")),
-    );
-    let what = match read {
-        Ok(number) => number.and_then(|number| record::sequence(number, 0, "value")),
-        Err(error) if is_unreadable(&error) => Err(error.to_string()),
-        Err(error) => return Err(error),
-    };
-    Ok(what.unwrap_or_else(|what| {
+fn given_out(connection: &Connection, name: &str, damages: &mut Damages) -> rusqlite::Result<u64> {
+    let read = counter(connection, name)?;
+    let number = read.and_then(|read| read.map_or(Ok(0), |at| record::sequence(at, 0, "value")));
+    Ok(number.unwrap_or_else(|what| {
         damages.note("counter", 0, what);
         0
     }))
+}
+
+/// What the clock of the retention said when it was kept, if it was. If that cannot be read,
+/// the clock begins at the earliest time, so that it makes nothing older than it is.
+fn kept_clock(
+    connection: &Connection,
+    damages: &mut Damages,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let time = |at| u64::try_from(at).map(Timestamp).map_err(|_| record::out_of_range("value"));
+    let read = counter(connection, "retention_ms")?;
+    Ok(read.and_then(|read| read.map(time).transpose()).unwrap_or_else(|what| {
+        damages.note("counter", 1, what);
+        Some(EARLIEST)
+    }))
+}
+
+/// A value of the table of counters, if it has one of this name.
+fn counter(connection: &Connection, name: &str) -> rusqlite::Result<Read<Option<i64>>> {
+    let value = "SELECT value FROM counter WHERE name = ?1";
+    match connection.query_row(value, [name], |row| Ok(record::integer(row, 0, "value"))) {
+        Ok(value) => Ok(value.map(Some)),
+        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(Ok(None)),
+        Err(error) if is_unreadable(&error) => Ok(Err(unreadable(&error))),
+        Err(error) => Err(error),
+    }
 }
 
 /// Takes up the accounts. One that is damaged keeps its number, so that messages

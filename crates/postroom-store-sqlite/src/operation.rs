@@ -1,6 +1,6 @@
 //! What a group writes and reads, planned in memory and carried out by its job.
 
-use postroom_store::AccountId;
+use postroom_store::{AccountId, Timestamp};
 
 use crate::bans::BanRow;
 use crate::expiry::Block;
@@ -125,6 +125,9 @@ pub(crate) enum Operation {
     },
     SetLastPost {
         last_post: u64,
+    },
+    KeepRetentionClock {
+        time: Timestamp,
     },
     /// Reads when the records of a block were stored.
     Look {

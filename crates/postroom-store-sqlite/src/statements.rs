@@ -25,6 +25,7 @@ pub(crate) enum Statement {
     ReadPost,
     SetLastSequence,
     SetLastPost,
+    KeepRetentionClock,
     LastRemoval,
     DeleteMessage,
     DeleteRemovals,
@@ -57,6 +58,7 @@ impl Statement {
         Self::ReadPost,
         Self::SetLastSequence,
         Self::SetLastPost,
+        Self::KeepRetentionClock,
         Self::LastRemoval,
         Self::DeleteMessage,
         Self::DeleteRemovals,
@@ -91,6 +93,9 @@ impl Statement {
             }
             Self::SetLastSequence => "INSERT OR REPLACE INTO counter VALUES ('last_sequence', ?1)",
             Self::SetLastPost => "INSERT OR REPLACE INTO counter VALUES ('last_post', ?1)",
+            Self::KeepRetentionClock => {
+                "INSERT OR REPLACE INTO counter VALUES ('retention_ms', ?1)"
+            }
             Self::LastRemoval => "SELECT coalesce(max(position), 0) FROM removal",
             Self::DeleteMessage => "DELETE FROM message WHERE sequence = ?1",
             Self::DeleteRemovals => "DELETE FROM removal WHERE position <= ?1",

@@ -154,6 +154,9 @@ impl Worker<'_> {
             Operation::SetLastPost { last_post } => {
                 self.execute(Statement::SetLastPost, [last_post])
             }
+            Operation::KeepRetentionClock { time } => {
+                self.execute(Statement::KeepRetentionClock, [time.0])
+            }
             Operation::Look { block } => self.look(block),
         }
     }

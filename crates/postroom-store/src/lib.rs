@@ -36,7 +36,7 @@ pub use call::{
 };
 pub use outcome::{ChannelSummary, Lease, Outcome, Presence, Swept};
 pub use postroom_model::Timestamp;
-pub use retention::{CATCH_UP, EARLIEST, Retention, RetentionClock, is_old};
+pub use retention::{CATCH_UP, EARLIEST, KEPT_EVERY_MS, Retention, RetentionClock, is_old};
 
 /// Entries of a page of a timeline, at most.
 pub const PAGE_ENTRIES_MAX: usize = 64;

@@ -4,9 +4,12 @@
 //! So no clock that goes wrong may take what has its time still before it:
 //!
 //! - A clock that goes back removes nothing.
-//! - Where it jumps ahead, the [`RetentionClock`] follows at most [`CATCH_UP`] times as fast
-//!   as time passes. The same holds after a stop: it begins at the time of the latest
-//!   record.
+//! - Where it jumps, ahead or back, the [`RetentionClock`] follows at most [`CATCH_UP`] times
+//!   as fast as time passes.
+//! - The same holds after a stop: the store keeps the time of the retention clock on disk
+//!   ([`RetentionClock::is_to_be_kept`]), and it goes on from there. The times of records do
+//!   not move it: one that was stored while the clock was ahead makes nothing older. Only
+//!   where no time was kept yet does it begin at that of the latest record.
 //! - What was stored while the clock was ahead stays until that time has come, and its
 //!   age is over then.
 //! - What was stored before [`EARLIEST`] was stored by a clock that was not set. It has no
@@ -18,6 +21,10 @@ use crate::Timestamp;
 
 /// Earlier times are those of a clock that was not set: 2020-01-01 00:00 UTC.
 pub const EARLIEST: Timestamp = Timestamp(1_577_836_800_000);
+
+/// A retention clock is kept on disk once it has moved so many milliseconds: an hour. So much
+/// it may go back by with a stop.
+pub const KEPT_EVERY_MS: u64 = 60 * 60 * 1_000;
 
 /// How much faster than time itself the clock of a retention may run.
 pub const CATCH_UP: u64 = 60;
@@ -54,14 +61,35 @@ impl RetentionClock {
         Self(latest.filter(|latest| *latest >= EARLIEST))
     }
 
+    /// A clock that goes on from the time that was kept. That it was kept shows that it is
+    /// not before [`EARLIEST`].
+    #[must_use]
+    pub fn resumed(kept: Timestamp) -> Self {
+        Self(Some(kept.max(EARLIEST)))
+    }
+
+    /// What it says, if there is anything to go by.
+    #[must_use]
+    pub fn time(self) -> Option<Timestamp> {
+        self.0
+    }
+
+    /// Whether its time is to be kept on disk, where this was kept before, if anything was.
+    #[must_use]
+    pub fn is_to_be_kept(self, kept: Option<Timestamp>) -> bool {
+        let moved = |at: Timestamp, kept: Timestamp| at.0.abs_diff(kept.0);
+        self.0.is_some_and(|at| kept.is_none_or(|kept| moved(at, kept) >= KEPT_EVERY_MS))
+    }
+
     /// The clock when `passed_ms` have passed and the clock of the system says `now`.
     #[must_use]
     pub fn advanced(self, now: Timestamp, passed_ms: u64) -> Self {
         let Some(Timestamp(at)) = self.0 else {
             return Self::new(Some(now));
         };
-        let most = at.saturating_add(passed_ms.saturating_mul(CATCH_UP));
-        Self(Some(Timestamp(at.max(now.0.min(most)))))
+        let most = passed_ms.saturating_mul(CATCH_UP);
+        let (back, ahead) = (at.saturating_sub(most), at.saturating_add(most));
+        Self(Some(Timestamp(now.0.clamp(back.max(EARLIEST.0), ahead))))
     }
 
     /// What was stored before this time is too old.
@@ -98,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_follows_a_jump_ahead_slowly_and_one_back_not_at_all() {
+    fn the_clock_follows_a_jump_slowly_and_one_back_makes_nothing_older() {
         let cutoff = |clock: RetentionClock, now| clock.cutoff(now, Some(DAY));
         // With what passes it goes along.
         let clock = RetentionClock::new(Some(at(100))).advanced(Timestamp(at(100).0 + 60), 60);
@@ -109,10 +137,26 @@ mod tests {
         assert_eq!(jumped.behind_ms(at(4_000)), 3_900 * DAY - 60 - 60 * HOUR);
         let caught_up = jumped.advanced(at(4_000), 65 * DAY);
         assert_eq!((cutoff(caught_up, at(4_000)), caught_up.behind_ms(at(4_000))), (at(3_999), 0));
-        // A clock that goes back makes nothing older, and forgets nothing.
-        assert_eq!(cutoff(clock.advanced(at(0), HOUR), at(0)), Timestamp(at(0).0 - DAY));
-        let back = clock.advanced(at(0), HOUR).advanced(at(101), 60);
-        assert_eq!(cutoff(back, at(101)), Timestamp(at(99).0 + 60 + 3_600));
+        // A clock that goes back makes nothing older, and is followed as slowly.
+        let back = clock.advanced(at(0), HOUR);
+        assert_eq!(cutoff(back, at(0)), Timestamp(at(0).0 - DAY));
+        assert_eq!(cutoff(back, at(101)), Timestamp(at(99).0 + 60 - 60 * HOUR));
+        assert_eq!(cutoff(back.advanced(at(101), HOUR), at(101)), Timestamp(at(99).0 + 60));
+        let unset = clock.advanced(Timestamp(0), u64::MAX);
+        assert_eq!(unset.time(), Some(EARLIEST), "there is still something to go by");
+        assert_eq!(unset.advanced(at(4_000), HOUR).time(), Some(Timestamp(at(0).0 + 60 * HOUR)));
+    }
+
+    #[test]
+    fn the_clock_is_kept_once_it_has_moved_an_hour() {
+        assert!(!RetentionClock::default().is_to_be_kept(None));
+        let clock = RetentionClock::resumed(at(9));
+        assert!(clock.is_to_be_kept(None) && !clock.is_to_be_kept(Some(at(9))));
+        for (kept, expected) in [(HOUR - 1, false), (HOUR, true)] {
+            assert_eq!(clock.is_to_be_kept(Some(Timestamp(at(9).0 - kept))), expected);
+            assert_eq!(clock.is_to_be_kept(Some(Timestamp(at(9).0 + kept))), expected);
+        }
+        assert_eq!(RetentionClock::resumed(Timestamp(7)).time(), Some(EARLIEST));
     }
 
     #[test]

@@ -62,7 +62,8 @@ impl<D: TroubledDisk> World<D> {
             _ => random.pick(&OPEN),
         };
         let (Timestamp(now), age) = (self.driver.wall, Duration::from_secs(random.pick(&AGES)));
-        // The clock of a retention begins at the latest record, and would be days behind.
+        // Where there was no sweep yet, the clock of a retention begins at the latest record,
+        // and would be days behind.
         let has_retention = self.scenario.rules.limits.retention.is_on();
         let age = if has_retention { age.min(Duration::from_mins(30)) } else { age };
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);

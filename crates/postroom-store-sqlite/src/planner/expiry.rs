@@ -31,6 +31,10 @@ impl Planner<'_> {
         }
         self.is_sweeping = true;
         let clock = self.index.expiry.clock(self.now, passed_ms);
+        let kept_clock = self.index.expiry.to_keep(clock);
+        if let Some(time) = kept_clock {
+            self.operations.push(Operation::KeepRetentionClock { time });
+        }
         let mut swept = Swept { behind_ms: clock.behind_ms(self.now), ..Swept::default() };
         let mut kept = Vec::new();
         if let Some((kind, found)) = self.index.expiry.found() {
@@ -44,7 +48,7 @@ impl Planner<'_> {
         if let Some(look) = look {
             self.operations.push(Operation::Look { block: look.block });
         }
-        self.plan.expiry = Some(Step { clock, look, kept });
+        self.plan.expiry = Some(Step { clock, kept_clock, look, kept });
         Outcome::Swept(swept)
     }
 

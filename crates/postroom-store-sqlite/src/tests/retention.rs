@@ -4,6 +4,7 @@ use postroom_store::{EARLIEST, Retention, SWEPT_MAX, SweepDue, Swept};
 use postroom_virtual_disk::VirtualDisk;
 
 use super::*;
+use crate::operation::Operation;
 
 const DAY: u64 = 86_400_000;
 /// Old messages and posts, and as many young ones.
@@ -73,7 +74,8 @@ fn sweeps_read_nothing_where_nothing_is_old() {
     let operations = |store: &mut SqliteStore, now| {
         store.submit(Ticket(0), Call::Sweep { passed_ms: DAY });
         let job = store.next_job(now).unwrap();
-        let count = job.0.group.operations.iter().count();
+        let looks = |operation: &Operation| matches!(operation, Operation::Look { .. });
+        let count = job.0.group.operations.iter().filter(looks).count();
         store.finish(job.run()).unwrap();
         count
     };
@@ -88,6 +90,54 @@ fn sweeps_read_nothing_where_nothing_is_old() {
     assert_eq!(operations(&mut store, at(131)), 0);
     assert_eq!(texts(&mut store), vec!["young"; COUNT]);
     assert!(rows(&folder, "post") == COUNT as u64);
+}
+
+#[test]
+fn the_clock_of_the_retention_is_written_once_an_hour() {
+    const MINUTE: u64 = 60_000;
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&folder, aging());
+    write(&mut store, at(100), "old");
+    let mut minute = 0;
+    let mut writes = |store: &mut SqliteStore, passed_ms| {
+        minute += 1;
+        store.submit(Ticket(0), Call::Sweep { passed_ms });
+        let job = store.next_job(Timestamp(at(100).0 + minute * MINUTE)).unwrap();
+        let writes = job.0.group.operations.write();
+        store.finish(job.run()).unwrap();
+        usize::from(writes)
+    };
+    assert_eq!(writes(&mut store, 0), 1, "at the first sweep of all");
+    let times = (0..180).map(|_| writes(&mut store, MINUTE)).sum::<usize>();
+    assert_eq!(times, 3);
+    drop(store);
+    let mut store = open(&folder, aging());
+    assert_eq!(writes(&mut store, 0), 0);
+    drop(store);
+    // Without a retention there is nothing to write.
+    let mut store = open(&folder, Limits::default());
+    assert_eq!((0..180).map(|_| writes(&mut store, MINUTE)).sum::<usize>(), 0);
+}
+
+#[test]
+fn a_clock_of_the_retention_that_is_damaged_makes_nothing_older() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&folder, aging());
+    write(&mut store, at(100), "old");
+    assert_eq!(expire(&mut store, at(100)), (0, 0));
+    drop(store);
+    for value in ["-1", &i64::MIN.to_string()] {
+        let change = format!("UPDATE counter SET value = {value} WHERE name = 'retention_ms'");
+        Connection::open(database_file(folder.path())).unwrap().execute(&change, []).unwrap();
+        let mut store = open(&folder, aging());
+        let damaged = store.take_damaged();
+        assert_eq!(damaged.len(), 1, "{damaged:?}");
+        assert_eq!((damaged[0].table, damaged[0].key), ("counter", 1));
+        let swept = settle_at(&mut store, at(200), [Call::Sweep { passed_ms: 0 }]).pop();
+        let Some(Outcome::Swept(Swept { behind_ms, .. })) = swept else { panic!("{swept:?}") };
+        assert_eq!(behind_ms, 200 * DAY);
+        assert_eq!(expire(&mut store, at(200)), (0, 0));
+    }
 }
 
 #[test]

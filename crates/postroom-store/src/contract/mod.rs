@@ -103,6 +103,8 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         retention::what_is_too_old_goes_and_nothing_else,
         retention::what_is_handed_out_is_not_too_old,
         retention::a_clock_that_jumps_takes_nothing_at_once,
+        retention::a_record_of_a_clock_that_was_ahead_makes_nothing_older_after_a_restart,
+        retention::the_clock_of_the_retention_goes_on_over_restarts,
         retention::what_was_stored_while_the_clock_was_not_set_stays,
         retention::a_sweep_removes_a_limited_number,
         retention::a_sweep_that_is_not_committed_leaves_what_is_too_old,

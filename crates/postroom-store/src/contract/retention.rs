@@ -133,12 +133,56 @@ pub(super) fn a_clock_that_jumps_takes_nothing_at_once<F: Fixture>(fixture: &mut
     assert_eq!(desk.sweep_once(0).behind_ms, 0);
     assert_eq!(desk.waiting(bob), ["one"]);
     drop(desk);
-    // After a start, time goes on from the latest message.
+    // After a start, time goes on from where it was.
     let mut desk = Desk::open(fixture, aging(9));
     desk.now = at(4_000);
     assert_eq!(desk.expire(0), (0, 0));
-    assert_eq!(desk.expire(12 * HOUR), (0, 0));
+    assert_eq!(desk.expire(11 * HOUR), (0, 0));
     assert_eq!(desk.expire(HOUR), (1, 0));
+}
+
+pub(super) fn a_record_of_a_clock_that_was_ahead_makes_nothing_older_after_a_restart<F: Fixture>(
+    fixture: &mut F,
+) {
+    let mut desk = Desk::open(fixture, aging(9));
+    let ((bob, _), (ann, _)) = (desk.log_in("bob"), desk.log_in("ann"));
+    desk.write(ann, at(100), "one");
+    assert_eq!(desk.expire(0), (0, 0));
+    desk.write(ann, at(4_000), "two");
+    for _ in 0..2 {
+        drop(desk);
+        desk = Desk::open(fixture, aging(9));
+        desk.now = at(4_000);
+        assert!(desk.sweep_once(0).behind_ms >= 3_890 * DAY);
+        assert_eq!(desk.expire(HOUR), (0, 0));
+    }
+    // The clock is set right, and everything has the time that it should have.
+    desk.now = at(109);
+    assert_eq!(desk.expire(DAY), (0, 0));
+    assert_eq!(desk.waiting(bob), ["one", "two"]);
+    desk.now = at(131);
+    assert_eq!(desk.expire(22 * DAY), (1, 1));
+    assert_eq!(desk.waiting(bob), ["two"]);
+    assert_eq!(desk.timeline("#a"), ["ann: two"]);
+}
+
+pub(super) fn the_clock_of_the_retention_goes_on_over_restarts<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, aging(9));
+    let (ann, _) = desk.log_in("ann");
+    desk.write(ann, at(100), "one");
+    assert_eq!(desk.expire(0), (0, 0));
+    // Nothing is stored meanwhile. In twelve hours it gets 30 days further, but for what each
+    // stop costs.
+    let mut gone = (0, 0);
+    for _ in 0..13 {
+        drop(desk);
+        desk = Desk::open(fixture, aging(9));
+        desk.now = at(4_000);
+        assert_eq!(desk.expire(0), (0, 0));
+        let (messages, posts) = desk.expire(HOUR);
+        gone = (gone.0 + messages, gone.1 + posts);
+    }
+    assert_eq!(gone, (1, 1));
 }
 
 pub(super) fn what_was_stored_while_the_clock_was_not_set_stays<F: Fixture>(fixture: &mut F) {

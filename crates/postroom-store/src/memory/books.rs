@@ -10,8 +10,8 @@ use postroom_model::{
 };
 
 use crate::{
-    AccountId, Admits, BanSubject, Call, Key, Lease, Limits, Outcome, PasswordHash, Standing,
-    StoreUsage, Timestamp,
+    AccountId, Admits, BanSubject, Call, Key, Lease, Limits, Outcome, PasswordHash, RetentionClock,
+    Standing, StoreUsage, Timestamp,
 };
 
 use super::bans::Bans;
@@ -27,6 +27,8 @@ pub(super) struct Books {
     pub(super) blocked: Vec<(AccountId, Name)>,
     pub(super) bans: Bans,
     pub(super) last_sequence: u64,
+    /// By which messages and posts grow old, once there was a sweep.
+    pub(super) clock: Option<RetentionClock>,
 }
 
 #[derive(Debug)]

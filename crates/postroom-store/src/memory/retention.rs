@@ -14,9 +14,9 @@ impl Books {
         now: Timestamp,
         passed_ms: u64,
     ) -> Outcome {
-        let clock = session.clock.unwrap_or_else(|| RetentionClock::new(self.latest()));
+        let clock = self.clock.unwrap_or_else(|| RetentionClock::new(self.latest()));
         let clock = clock.advanced(now, passed_ms);
-        session.clock = Some(clock);
+        self.clock = Some(clock);
         let messages = self.expire(session, clock.cutoff(now, retention.messages_ms));
         let posts = self.channels.expire(clock.cutoff(now, retention.posts_ms));
         session.has_more_old = [messages, posts].iter().any(|count| *count as usize == SWEPT_MAX);

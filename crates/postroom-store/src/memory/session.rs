@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use postroom_model::{Channel, Name};
 
-use crate::{AccountId, Outcome, Presence, RetentionClock};
+use crate::{AccountId, Outcome, Presence};
 
 /// What is forgotten when the store is dropped.
 #[derive(Debug, Default)]
@@ -19,8 +19,6 @@ pub(super) struct Session {
     pub(super) sessions: Vec<AccountId>,
     /// Accounts that were opened by calls whose completions are not taken yet.
     pub(super) opened: Vec<AccountId>,
-    /// By which messages and posts grow old, once there was a sweep.
-    pub(super) clock: Option<RetentionClock>,
     /// The last sweep has removed as much as one may.
     pub(super) has_more_old: bool,
 }
