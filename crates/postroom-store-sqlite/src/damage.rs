@@ -17,20 +17,38 @@ const LISTED_MAX: usize = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct Damages {
     known: HashSet<(&'static str, i64)>,
+    /// The first of records that cannot be read together, though some of them may be sound.
+    known_blocks: HashSet<(&'static str, u64)>,
     untold: Vec<Damaged>,
 }
 
 impl Damages {
     /// Notes a damaged record, once.
     pub(crate) fn note(&mut self, table: &'static str, key: i64, what: impl Into<String>) {
-        if self.known.insert((table, key)) && self.untold.len() <= LISTED_MAX {
-            let is_last = self.untold.len() == LISTED_MAX;
-            let what = if is_last {
-                "more records are damaged than are listed here; run postroom check".to_owned()
-            } else {
-                what.into()
-            };
-            self.untold.push(Damaged { table, key, what });
+        if self.known.insert((table, key)) {
+            self.list(Damaged { table, key, what: what.into() });
+        }
+    }
+
+    /// Notes, once, that the records with these numbers cannot be read together. None of them
+    /// is set aside for it.
+    pub(crate) fn note_block(&mut self, table: &'static str, (first, last): (u64, u64), why: &str) {
+        if self.known_blocks.insert((table, first)) {
+            let what = format!(
+                "the times of the records from here to {last} cannot be read: {why}; none of them \
+                 is removed for its age"
+            );
+            self.list(Damaged { table, key: key(first), what });
+        }
+    }
+
+    fn list(&mut self, mut damaged: Damaged) {
+        if self.untold.len() == LISTED_MAX {
+            "more records are damaged than are listed here; run postroom check"
+                .clone_into(&mut damaged.what);
+        }
+        if self.untold.len() <= LISTED_MAX {
+            self.untold.push(damaged);
         }
     }
 

@@ -20,6 +20,16 @@ pub(crate) enum Kind {
     Post,
 }
 
+impl Kind {
+    /// The table of these records.
+    pub(crate) fn table(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Post => "post",
+        }
+    }
+}
+
 /// A record that grows old.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Aged {

@@ -18,8 +18,8 @@ pub(crate) struct Found {
     pub(crate) sweeps_through: Option<i64>,
     /// The records of the block that was looked at.
     pub(crate) aged: Vec<Aged>,
-    /// That block cannot be read.
-    pub(crate) is_look_failed: bool,
+    /// Why that block cannot be read. The group may be committed all the same.
+    pub(crate) look_failed: Option<String>,
     /// The records that could not be read; then the group was not committed.
     pub(crate) damaged: Vec<Damaged>,
 }
@@ -38,7 +38,7 @@ impl Found {
         self.pages.clear();
         self.sweeps_through = None;
         self.aged.clear();
-        self.is_look_failed = false;
+        self.look_failed = None;
         self.damaged.clear();
     }
 }

@@ -159,7 +159,7 @@ impl Work {
 fn setback(disk: &Disk, group: &Group, found: &Found, error: rusqlite::Error) -> Setback {
     if is_full(&disk.connection, &error) && group.allowed != Allowed::Nothing {
         Setback::DiskFull
-    } else if is_unreadable(&error) && (!found.damaged.is_empty() || found.is_look_failed) {
+    } else if is_unreadable(&error) && (!found.damaged.is_empty() || found.look_failed.is_some()) {
         Setback::Damaged
     } else {
         Setback::Failed(disk.failure(error))

@@ -198,6 +198,12 @@ impl Store for SqliteStore {
         for Damaged { table, key, what } in work.found.damaged.drain(..) {
             self.index.damages.note(table, key, what);
         }
+        let look = self.plan.expiry.as_ref().and_then(|step| step.look);
+        let failed_look = look.zip(work.found.look_failed.take());
+        if let Some((look, why)) = &failed_look {
+            let block = look.block;
+            self.index.damages.note_block(block.kind().table(), block.numbers(), why);
+        }
         match self.complete_group(&mut work, result) {
             Ok(()) => {
                 if let Some(step) = self.plan.expiry.take() {
@@ -217,8 +223,7 @@ impl Store for SqliteStore {
                 }
             }
             Err(Setback::Damaged) => {
-                let look = self.plan.expiry.as_ref().and_then(|step| step.look);
-                if let Some(look) = look.filter(|_| work.found.is_look_failed) {
+                if let Some((look, _)) = failed_look {
                     self.index.expiry.give_up(look);
                 }
                 self.plan.undo(&mut self.index);

@@ -255,7 +255,7 @@ impl Worker<'_> {
         match read() {
             Err(error) if is_unreadable(&error) => {
                 self.found.aged.clear();
-                self.found.is_look_failed = true;
+                self.found.look_failed = Some(error.to_string());
                 if self.connection.is_autocommit() { Err(error) } else { Ok(()) }
             }
             read => read,

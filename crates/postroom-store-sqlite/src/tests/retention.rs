@@ -226,7 +226,20 @@ fn a_block_that_cannot_be_read_stays_and_the_others_go() {
     assert_eq!(posts, count);
     assert_eq!(store.sweep_due(), SweepDue::Later, "it is not tried again and again");
     assert_eq!(expire(&mut store, at(131)), (0, 0));
+    // It is told once, and costs no record that can be read.
+    let mut told = store.take_damaged();
+    let blocks = told.len();
+    told.dedup();
+    assert!((1..=2).contains(&blocks) && told.len() == blocks, "{told:?}");
+    for damaged in told {
+        let block = i64::try_from(SWEPT_MAX).unwrap();
+        assert_eq!((damaged.table, damaged.key % block), ("message", 0), "{damaged}");
+        assert!(damaged.what.ends_with("none of them is removed for its age"), "{damaged}");
+    }
+    settle_at(&mut store, at(131), [append(AccountId(0), "bob", "young")]);
+    assert_eq!(expire(&mut store, at(140)), (0, 0));
+    assert_eq!(store.take_damaged(), []);
     let left = texts(&mut store);
     let young = left.iter().filter(|text| *text == "young").count();
-    assert_eq!(young, COUNT);
+    assert_eq!(young, COUNT + 1);
 }
