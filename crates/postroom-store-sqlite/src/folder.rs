@@ -54,7 +54,7 @@ impl DataFolder {
         }
         match file.try_lock() {
             Ok(()) => {
-                restoring::finish(path)?;
+                restoring::finish(path).map_err(refused)?;
                 let (path, platform) = (path.to_path_buf(), Platform::default());
                 Ok(Self { path, platform, _locks: vec![folder, file] })
             }

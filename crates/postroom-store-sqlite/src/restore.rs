@@ -26,7 +26,8 @@ pub struct Restored {
     pub replaced: Option<PathBuf>,
 }
 
-/// Why nothing was restored. The folder is as it was.
+/// Why a backup was not restored. The folder has the store that it had, but where the restore
+/// is [unfinished](Self::Unfinished).
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The backup or the folder cannot be opened.
@@ -77,6 +78,19 @@ pub enum RestoreError {
         /// What the operating system said.
         cause: io::Error,
     },
+    /// It failed after the copy had become the store that is to be. Whoever opens the folder
+    /// next finishes it.
+    #[error(
+        "the restore to {} cannot be undone any more, and may not be complete: {cause}; set that \
+         right, then start the server there, which completes it",
+        path.display()
+    )]
+    Unfinished {
+        /// The data folder.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: io::Error,
+    },
 }
 
 /// Makes the store of a folder of a backup, where no server runs.
@@ -113,7 +127,10 @@ pub fn restore(
         return Err(RestoreError::Damaged { path: backup.to_path_buf() });
     }
     copy.put(data).map_err(failed)?;
-    restoring::finish(data)?;
+    // From here on the folder has the backup, whatever fails.
+    sync(data)
+        .and_then(|()| restoring::finish(data))
+        .map_err(|cause| RestoreError::Unfinished { path: data.to_path_buf(), cause })?;
     drop(folder);
     Ok(Restored { checked, replaced })
 }
@@ -158,10 +175,9 @@ impl Copy {
         Ok(copy)
     }
 
-    /// Makes it the store.
+    /// Makes it the store that is to be.
     fn put(self, data: &Path) -> io::Result<()> {
-        fs::rename(&self.0, data.join(READY))?;
-        sync(data)
+        fs::rename(&self.0, data.join(READY))
     }
 }
 

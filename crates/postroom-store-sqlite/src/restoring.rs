@@ -10,7 +10,6 @@ use std::path::Path;
 
 use rustix::fs::CWD;
 
-use crate::error::OpenError;
 use crate::file::{self, beside};
 
 /// The copy of a backup that is not checked yet.
@@ -22,18 +21,15 @@ pub(crate) const REPLACED: &str = "replaced";
 
 /// Finishes a restore that was cut off, so that the folder has the new store; removes what
 /// one has left that had not come so far. For whoever has the lock of the folder.
-pub(crate) fn finish(data: &Path) -> Result<(), OpenError> {
-    let finish = || {
-        remove(&data.join(COPY))?;
-        let ready = data.join(READY);
-        if !ready.try_exists()? {
-            return Ok(());
-        }
-        set_aside(data)?;
-        fs::rename(ready, file::database(data))?;
-        sync(data)
-    };
-    finish().map_err(|cause| OpenError::Folder { path: data.to_path_buf(), cause })
+pub(crate) fn finish(data: &Path) -> io::Result<()> {
+    remove(&data.join(COPY))?;
+    let ready = data.join(READY);
+    if !ready.try_exists()? {
+        return Ok(());
+    }
+    set_aside(data)?;
+    fs::rename(ready, file::database(data))?;
+    sync(data)
 }
 
 /// Moves the files of a store to a folder of their own, and is sure that none is left.

@@ -30,6 +30,7 @@ mod links;
 mod power;
 mod random_damage;
 mod removal;
+mod restoring;
 mod retention;
 
 /// A folder, and what runs the jobs of its stores.

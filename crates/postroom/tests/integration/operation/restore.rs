@@ -15,7 +15,7 @@ use crate::harness::support::{Server, need, program, run_program};
 
 /// Calls of the system that a restore makes to change the folder, each of which may be its
 /// last.
-const STEPS: [&str; 5] = ["rename", "mkdir", "unlink", "fsync", "fdatasync"];
+const STEPS: [&str; 6] = ["rename", "renameat", "mkdir", "unlink", "fsync", "fdatasync"];
 
 /// A folder with a store, a backup of it, and what came after the backup.
 struct Place {
