@@ -9,13 +9,12 @@
 //! SQLite begins the log anew at its start: there its blocks are already allocated, and a
 //! sync costs less than half.
 //!
-//! The thread also writes the copy of a backup to the disk, when there is nothing to copy
-//! of the log.
+//! The thread also writes the copy of a backup to the disk, and frees the blocks of one that
+//! is not wanted any more, when there is nothing to copy of the log.
 
 use std::error::Error;
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,9 +24,8 @@ use rusqlite::Connection;
 use rusqlite::wal::CheckpointMode;
 
 use crate::copy_file::CopyFile;
-use crate::disk_space::{self, DiskSpace};
-use crate::error::OpenError;
-use crate::file;
+use crate::disk_space;
+use crate::freeing::{Freeing, free_part};
 use crate::platform::Platform;
 use crate::schema;
 
@@ -39,7 +37,7 @@ const STEP_AT_LEAST: Duration = Duration::from_millis(1);
 /// A step that takes more time is to be smaller.
 const STEP_AT_MOST: Duration = Duration::from_millis(2);
 /// Pages in the log at which it is to begin anew: 8 MiB.
-const USUAL_PAGES: u32 = 2_048;
+pub(crate) const USUAL_PAGES: u32 = 2_048;
 /// Pages that the store copies itself, at most: about a millisecond. Where a group is
 /// larger, as many as it has: there are never fewer that the checkpointer has not copied,
 /// and the log would never begin anew.
@@ -72,12 +70,15 @@ struct Shared {
     /// The file of a backup that is to be written to the disk. To be set before
     /// `state` is locked.
     unsynced: Mutex<Option<Arc<CopyFile>>>,
+    /// Files without a name that nobody has open any more. To be set likewise.
+    unwanted: Mutex<Vec<File>>,
 }
 
 /// What the thread does next.
 enum Task {
     CopyLog,
     Sync(Arc<CopyFile>),
+    Free(File),
 }
 
 impl Shared {
@@ -116,12 +117,26 @@ impl Shared {
             if let Some(file) = self.unsynced().take() {
                 return Some(Task::Sync(file));
             }
+            if let Some(file) = self.unwanted().pop() {
+                return Some(Task::Free(file));
+            }
             state = self.wait(state);
         }
     }
 
     fn unsynced(&self) -> MutexGuard<'_, Option<Arc<CopyFile>>> {
         self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unwanted(&self) -> MutexGuard<'_, Vec<File>> {
+        self.unwanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There is something new to do.
+    fn wake(&self) {
+        // The thread has seen it, or waits.
+        drop(self.lock());
+        self.changed.notify_all();
     }
 
     /// The checkpointer has copied so many pages.
@@ -179,6 +194,7 @@ pub(crate) fn pair(path: PathBuf, platform: Platform) -> (Checkpoints, Checkpoin
         has_thread: AtomicBool::new(false),
         step_pages: AtomicU32::new(STEP_PAGES),
         unsynced: Mutex::new(None),
+        unwanted: Mutex::new(Vec::new()),
     });
     let checkpoints = Checkpoints { shared: Arc::clone(&shared), pages_before: 0 };
     (checkpoints, Checkpointer { path, platform, shared, files: None })
@@ -200,9 +216,20 @@ impl Checkpoints {
         }
         file.want_sync();
         *self.shared.unsynced() = Some(Arc::clone(file));
-        // The thread has seen it, or waits.
-        drop(self.shared.lock());
-        self.shared.changed.notify_all();
+        self.shared.wake();
+    }
+
+    /// Frees files on the thread, as long as there is one; else at once.
+    pub(crate) fn freeing(&self) -> Freeing {
+        let shared = Arc::downgrade(&self.shared);
+        Freeing::new(move |file| {
+            let shared = shared.upgrade();
+            let has_thread = |shared: &Arc<Shared>| shared.has_thread.load(Ordering::Relaxed);
+            if let Some(shared) = shared.filter(has_thread) {
+                shared.unwanted().push(file);
+                shared.wake();
+            }
+        })
     }
 
     /// Does after a commit what the length of the log asks for.
@@ -275,6 +302,7 @@ impl Checkpointer {
                         checkpointer.shared.pace(begun.elapsed());
                     }
                     Task::Sync(file) => file.sync(),
+                    Task::Free(file) => checkpointer.shared.unwanted().extend(free_part(file)),
                 }
             }
             Ok(())
@@ -385,36 +413,6 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
 }
 
-/// Gives the log its usual length with blocks of its own, so that the first
-/// commits need not wait for the file system's journal either.
-pub(crate) fn preallocate(database: &Path, space: &DiskSpace) -> Result<(), OpenError> {
-    const CHUNK: &[u8] = &[0; 64 << 10];
-    const LENGTH: u64 = USUAL_PAGES as u64 * (4_096 + 24);
-    if !space.has_beyond_reserve(LENGTH) {
-        return Ok(());
-    }
-    let path = file::beside(database, "-wal");
-    let extend = |mut file: File| -> io::Result<()> {
-        let mut length = file.seek(SeekFrom::End(0))?;
-        while length < LENGTH {
-            file.write_all(CHUNK)?;
-            length += CHUNK.len() as u64;
-        }
-        file.sync_all()
-    };
-    let opened = file::open_private(OpenOptions::new().append(true), &path);
-    let refused = |cause| OpenError::Folder { path: path.clone(), cause };
-    match opened.and_then(|file| extend(file).map_err(refused)) {
-        // Less than the usual length costs time, not safety.
-        Err(OpenError::Folder { cause, .. })
-            if matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
-        {
-            Ok(())
-        }
-        extended => extended,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -458,6 +456,23 @@ mod tests {
         checkpoints.tend(&connection, WAIT_PAGES).unwrap();
         checkpointer.step().unwrap_err();
         checkpoints.check().unwrap_err();
+    }
+
+    #[test]
+    fn a_copy_that_nobody_wants_is_freed_by_the_thread() {
+        let (checkpoints, checkpointer) = pair(PathBuf::new(), Platform::default());
+        let folder = tempfile::tempdir().unwrap();
+        let drop_copy = || {
+            let copy = CopyFile::make(folder.path(), checkpoints.freeing());
+            let (copy, connection) = copy.unwrap();
+            drop((connection, copy));
+        };
+        drop_copy();
+        assert!(checkpointer.shared.unwanted().is_empty(), "there is no thread");
+        checkpointer.shared.has_thread.store(true, Ordering::Relaxed);
+        drop_copy();
+        assert_eq!(checkpointer.shared.unwanted().len(), 1);
+        assert!(matches!(checkpointer.shared.next_task(), Some(Task::Free(_))));
     }
 
     #[test]

@@ -9,14 +9,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::freeing::Freeing;
+
 /// The name that the file has for a moment.
 const NAME: &str = "backup.tmp";
 
 /// The file, and how far what was written to it has got.
 #[derive(Debug)]
 pub(crate) struct CopyFile {
-    file: File,
+    /// `None` once it is dropped.
+    file: Option<File>,
     writing: Mutex<Writing>,
+    freeing: Freeing,
 }
 
 /// Where what was written is.
@@ -40,18 +44,21 @@ pub(crate) fn remove_left(folder: &Path) -> io::Result<()> {
 
 impl CopyFile {
     /// Makes the file in a folder, and connects SQLite to it.
-    pub(crate) fn make(folder: &Path) -> Result<(Self, Connection), MakeError> {
+    ///
+    /// Whoever drops it last does not wait for its blocks to be freed: `freeing` does that.
+    pub(crate) fn make(folder: &Path, freeing: Freeing) -> Result<(Self, Connection), MakeError> {
         let path = folder.join(NAME);
         remove_left(folder)?;
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create_new(true).mode(0o600).open(&path)?;
         let connected = connect(&path);
         fs::remove_file(&path)?;
-        Ok((Self { file, writing: Mutex::new(Writing::Written) }, connected?))
+        let (file, writing) = (Some(file), Mutex::new(Writing::Written));
+        Ok((Self { file, writing, freeing }, connected?))
     }
 
     pub(crate) fn bytes(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+        Ok(self.file().metadata()?.len())
     }
 
     /// Has what was written so far written to the disk, by [`sync`](Self::sync).
@@ -70,13 +77,25 @@ impl CopyFile {
 
     /// Writes to the disk what was written so far. For the checkpointer's thread.
     pub(crate) fn sync(&self) {
-        let synced = self.file.sync_data();
+        let synced = self.file().sync_data();
         *self.writing() = synced.map_or_else(Writing::Failed, |()| Writing::Written);
+    }
+
+    fn file(&self) -> &File {
+        self.file.as_ref().expect("it is there until this is dropped")
     }
 
     fn writing(&self) -> MutexGuard<'_, Writing> {
         // It is one value, whole even where a thread panicked.
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for CopyFile {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            self.freeing.free(file);
+        }
     }
 }
 
@@ -91,7 +110,7 @@ impl Content {
 
 impl Read for Content {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&self.0.file).read(buffer)
+        self.0.file().read(buffer)
     }
 }
 

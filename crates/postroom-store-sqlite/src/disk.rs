@@ -1,6 +1,9 @@
 //! The files of a store while it is open: what a job takes along.
 
 use std::ffi::c_int;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -8,12 +11,13 @@ use postroom_store::StoreFailure;
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
-use crate::checkpoint::{self, Checkpointer, Checkpoints};
+use crate::checkpoint::{self, Checkpointer, Checkpoints, USUAL_PAGES};
 use crate::copy_file::{self, CopyFile};
 use crate::disk_space::{DiskSpace, LOG_PAGE_BYTES};
 use crate::error::OpenError;
 use crate::file;
 use crate::folder::DataFolder;
+use crate::freeing::Freeing;
 use crate::schema;
 
 /// The connection to the table file, and all else that may wait for the disk.
@@ -53,7 +57,7 @@ impl Disk {
 
     /// Gives the log its usual length, so that the first commits need not.
     pub(crate) fn preallocate_log(&self) -> Result<(), OpenError> {
-        checkpoint::preallocate(&self.folder.database(), &self.space)
+        preallocate(&self.folder.database(), &self.space)
     }
 
     /// Fails once the checkpointer has.
@@ -74,6 +78,11 @@ impl Disk {
     /// Has the checkpointer's thread write a file to the disk, if there is one.
     pub(crate) fn sync_later(&self, file: &Arc<CopyFile>) {
         self.checkpoints.sync_later(file);
+    }
+
+    /// Frees files on that thread.
+    pub(crate) fn freeing(&self) -> Freeing {
+        self.checkpoints.freeing()
     }
 
     pub(crate) fn failure(&self, cause: rusqlite::Error) -> StoreFailure {
@@ -108,4 +117,34 @@ fn count_log_pages(connection: &mut Connection) -> rusqlite::Result<Arc<AtomicU3
         Ok(())
     }))?;
     Ok(log_pages)
+}
+
+/// Gives the log its usual length with blocks of its own, so that the first
+/// commits need not wait for the file system's journal either.
+fn preallocate(database: &Path, space: &DiskSpace) -> Result<(), OpenError> {
+    const CHUNK: &[u8] = &[0; 64 << 10];
+    const LENGTH: u64 = USUAL_PAGES as u64 * LOG_PAGE_BYTES;
+    if !space.has_beyond_reserve(LENGTH) {
+        return Ok(());
+    }
+    let path = file::beside(database, "-wal");
+    let extend = |mut file: File| -> io::Result<()> {
+        let mut length = file.seek(SeekFrom::End(0))?;
+        while length < LENGTH {
+            file.write_all(CHUNK)?;
+            length += CHUNK.len() as u64;
+        }
+        file.sync_all()
+    };
+    let opened = file::open_private(OpenOptions::new().append(true), &path);
+    let refused = |cause| OpenError::Folder { path: path.clone(), cause };
+    match opened.and_then(|file| extend(file).map_err(refused)) {
+        // Less than the usual length costs time, not safety.
+        Err(OpenError::Folder { cause, .. })
+            if matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
+        {
+            Ok(())
+        }
+        extended => extended,
+    }
 }

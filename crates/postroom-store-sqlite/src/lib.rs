@@ -45,6 +45,7 @@ mod export;
 mod file;
 mod folder;
 mod found;
+mod freeing;
 mod group;
 mod idle;
 mod index;

@@ -124,9 +124,9 @@ pub(crate) struct Ended {
 #[derive(Debug)]
 pub(crate) struct Copying {
     token: BackupToken,
-    file: Arc<CopyFile>,
-    /// `None` once all is copied.
+    /// `None` once all is copied. Before the file, whose last descriptor is to be its own.
     handle: Option<Handle>,
+    file: Arc<CopyFile>,
     /// Pages that are copied.
     copied: u32,
     /// Pages that are left to copy.
@@ -144,7 +144,8 @@ impl Copying {
             if !disk.space.has_beyond_reserve(bytes.saturating_add(MARGIN_BYTES)) {
                 return Err(NotBackedUp::DiskFull);
             }
-            let (file, copy) = CopyFile::make(disk.folder.path()).map_err(not_made)?;
+            let (file, copy) =
+                CopyFile::make(disk.folder.path(), disk.freeing()).map_err(not_made)?;
             Ok((file, Handle::new(&disk.connection, copy).map_err(|error| not_opened(&error))?))
         };
         match begin() {
