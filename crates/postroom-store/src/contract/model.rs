@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::{Desk, Fixture, limits};
-use crate::{AccountId, Lease, Outcome};
+use crate::{AccountId, Lease, Outcome, Store as _};
 
 /// One step of the model.
 #[derive(Clone, Debug)]
@@ -134,6 +134,9 @@ fn run_against_model<F: Fixture>(fixture: &mut F, steps: &[Step]) {
                 }
             }
         }
+        let mailboxes = accounts.iter().filter_map(|account| model.get(account));
+        let unread: usize = mailboxes.map(ModelMailbox::unread).sum();
+        assert_eq!(desk.store.usage().unread, unread as u64, "after {step:?}");
     }
     for (person, account) in PEOPLE.iter().zip(accounts) {
         let expected = model.entry(account).or_default().unread();
