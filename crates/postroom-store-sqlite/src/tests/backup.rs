@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use postroom_store::{Backup, BackupGuard, NotBackedUp};
+use postroom_store::{Backup, BackupGuard, BanSubject, NotBackedUp};
 
 use super::*;
 use crate::Checkpointer;
@@ -161,7 +161,7 @@ fn lost_nothing(busy: Busy) {
 /// All rows of a store, as SQLite prints them.
 fn dump(folder: &Path) -> Vec<String> {
     let connection = Connection::open(database_file(folder)).unwrap();
-    let tables = ["account", "message", "removal", "counter", "channel", "post", "block"];
+    let tables = ["account", "message", "removal", "counter", "channel", "post", "block", "ban"];
     let rows = tables.iter().flat_map(|table| {
         let mut select = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
         let columns = select.column_count();
@@ -193,13 +193,17 @@ fn what_is_changed_behind_the_copy_is_in_it() {
             Call::SetPassword { name: name("bob"), password, of },
             Call::Rename { from: name("bob"), to: name("rob") },
             Call::Block { account: AccountRef::Id(bob), sender: name("eve"), is_blocked: true },
+            Call::Ban { subject: BanSubject::Name(name("mallory")), lasts: None },
         ],
     );
     assert_eq!(read(&mut busy.store, bob, 50).len(), 50);
     let (ended, _) = busy.finish(0);
     let folder = restored(ended.unwrap());
     let copy = dump(folder.path());
-    assert!(copy.iter().any(|row| row.contains("rob")) && copy.len() > 2_050, "{}", copy.len());
+    for changed in ["account [Integer(0), Text(\"rob\")", "block", "ban"] {
+        assert!(copy.iter().any(|row| row.starts_with(changed)), "{changed}");
+    }
+    assert!(copy.len() > 2_050, "{}", copy.len());
     assert!(copy == dump(busy.folder.path()), "the copy is not as the store");
 }
 
