@@ -13,6 +13,7 @@ use postroom_web::{AdminClient, ClientError, Problem};
 use thiserror::Error;
 
 use crate::config::Config;
+use crate::folder_arguments::FolderArguments;
 
 pub(crate) enum Desk {
     Server(AdminClient),
@@ -45,32 +46,31 @@ impl DeskError {
 }
 
 impl Desk {
-    pub(crate) fn open(config: &Config) -> Result<Self, DeskError> {
+    /// The desk of the folder of these settings, which the arguments name. Tells how many
+    /// damaged records it leaves out: they do not prevent a command.
+    pub(crate) fn open(config: &Config, arguments: &FolderArguments) -> Result<Self, DeskError> {
         if let Some(server) = AdminClient::connect(&config.data)? {
             return Ok(Self::Server(server));
         }
         let folder = DataFolder::open_existing(&config.data)?;
         // What is too old goes while a server runs.
         let limits = Limits { retention: Retention::NONE, ..config.limits() };
-        let (store, checkpointer) = SqliteStore::open(folder, limits)?;
+        let (mut store, checkpointer) = SqliteStore::open(folder, limits)?;
+        tell_of_damage(store.take_damaged().len(), &arguments.hint("check"));
         Ok(Self::Folder(Box::new(Folder { store, _checkpointer: checkpointer })))
     }
+}
 
-    /// Tells how many damaged records were left out, which do not prevent the command;
-    /// `check` lists them. A server has told of them in its log.
-    pub(crate) fn tell_of_damage(&mut self, check: &str) {
-        let damaged = match self {
-            Self::Server(_) => 0,
-            Self::Folder(folder) => folder.store.take_damaged().len(),
-        };
-        if damaged > 0 {
-            // The command does not depend on who reads it.
-            let _ = writeln!(
-                io::stderr(),
-                "postroom: {damaged} records of the store are damaged and left out; \
-                 list them with: {check}"
-            );
-        }
+/// Tells how many damaged records were left out; `check` lists them. A server has told of
+/// them in its log.
+fn tell_of_damage(damaged: usize, check: &str) {
+    if damaged > 0 {
+        // The command does not depend on who reads it.
+        let _ = writeln!(
+            io::stderr(),
+            "postroom: {damaged} records of the store are damaged and left out; \
+             list them with: {check}"
+        );
     }
 }
 

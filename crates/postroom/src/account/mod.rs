@@ -139,11 +139,7 @@ pub(crate) enum AccountError {
 /// Runs one of the account commands.
 pub(crate) fn account(arguments: &AccountArguments) -> Result<(), AccountError> {
     let config = arguments.folder.load()?;
-    let desk = || -> Result<Desk, AccountError> {
-        let mut desk = Desk::open(&config)?;
-        desk.tell_of_damage(&arguments.folder.hint("check"));
-        Ok(desk)
-    };
+    let desk = || Desk::open(&config, &arguments.folder);
     match &arguments.command {
         AccountCommand::Export(of) => export::export(arguments, &config.data, of),
         AccountCommand::Import(of) => {
@@ -193,7 +189,7 @@ impl AccountArguments {
 impl Change {
     fn carry_out(
         &self,
-        desk: impl FnOnce() -> Result<Desk, AccountError>,
+        desk: impl FnOnce() -> Result<Desk, DeskError>,
         arguments: &AccountArguments,
     ) -> Result<Done, AccountError> {
         let (name, in_file) = self.subject();

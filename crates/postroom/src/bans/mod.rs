@@ -60,7 +60,7 @@ pub(crate) enum BanError {
 /// Bans someone, and prints how long.
 pub(crate) fn ban(arguments: &BanArguments) -> Result<(), BanError> {
     let whom = arguments.whose.whom.whom()?;
-    let mut desk = arguments.whose.folder.desk()?;
+    let mut desk = desk(&arguments.whose.folder)?;
     let done = desk.ban(BanOrder { whom, seconds: arguments.lasts })?;
     print(&said(&done, desk.is_server()))
 }
@@ -68,7 +68,7 @@ pub(crate) fn ban(arguments: &BanArguments) -> Result<(), BanError> {
 /// Lifts a ban.
 pub(crate) fn unban(arguments: &UnbanArguments) -> Result<(), BanError> {
     let whom = arguments.whose.whom.whom()?;
-    let mut desk = arguments.whose.folder.desk()?;
+    let mut desk = desk(&arguments.whose.folder)?;
     let done = desk.unban(UnbanOrder { whom }).map_err(|error| match error {
         DeskError::Server(ClientError::Refused(problem)) if problem.problem == "not-banned" => {
             BanError::NotBanned { problem, hint: arguments.whose.folder.hint("bans") }
@@ -80,7 +80,7 @@ pub(crate) fn unban(arguments: &UnbanArguments) -> Result<(), BanError> {
 
 /// Prints the bans in force, in the order in which they began.
 pub(crate) fn bans(arguments: &ListArguments) -> Result<(), BanError> {
-    let mut desk = arguments.folder.desk()?;
+    let mut desk = desk(&arguments.folder)?;
     if !arguments.json {
         print("KIND\tBANNED\tSINCE\tUNTIL")?;
     }
@@ -95,13 +95,9 @@ pub(crate) fn bans(arguments: &ListArguments) -> Result<(), BanError> {
     Ok(())
 }
 
-impl FolderArguments {
-    /// Where the bans are: at the server, or in its folder.
-    fn desk(&self) -> Result<Desk, BanError> {
-        let mut desk = Desk::open(&self.load()?)?;
-        desk.tell_of_damage(&self.hint("check"));
-        Ok(desk)
-    }
+/// Where the bans are: at the server, or in its folder.
+fn desk(arguments: &FolderArguments) -> Result<Desk, BanError> {
+    Ok(Desk::open(&arguments.load()?, arguments)?)
 }
 
 fn print(line: &str) -> Result<(), BanError> {

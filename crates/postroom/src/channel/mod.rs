@@ -50,7 +50,7 @@ pub(crate) enum ChannelError {
 /// Runs one of the channel commands.
 pub(crate) fn channel(arguments: &ChannelArguments) -> Result<(), ChannelError> {
     let config = arguments.folder.load()?;
-    let mut desk = Desk::open(&config)?;
+    let mut desk = Desk::open(&config, &arguments.folder)?;
     match &arguments.command {
         ChannelCommand::List { json } => list(&mut desk, *json),
         ChannelCommand::Delete { channel } => {
