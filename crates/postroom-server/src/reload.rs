@@ -1,11 +1,13 @@
 //! Taking over new settings.
 
+use postroom_engine::{Level as LogLevel, LogLine, What};
 use postroom_store::Store;
 use socket2::SockRef;
 use tracing::Level;
 
 use crate::event_loop::{Listening, Server};
 use crate::listener::KeepAlive;
+use crate::log_line;
 use crate::new_settings::{NewSettings, ReloadSummary, SettingsError, logs_requests};
 use crate::settings::ServerSettings;
 
@@ -45,13 +47,7 @@ impl<S: Store> Server<S> {
             [] => "none".to_owned(),
             changed => changed.join(", "),
         };
-        self.use_log_level(log_level, || {
-            tracing::info!(
-                subject = changed,
-                audit = "administration",
-                "an operator: settings read again"
-            );
-        });
+        self.use_log_level(log_level, "settings read again", changed);
         self.engine.set_settings(engine, limits);
         for (listening, options) in self.listeners.iter().zip(listeners) {
             self.engine.set_access(listening.key, options.access, options.dials_back);
@@ -82,20 +78,21 @@ impl<S: Store> Server<S> {
     /// Sets what the log has.
     pub(crate) fn set_log_level(&mut self, level: Level) {
         let subject = level.to_string().to_lowercase();
-        self.use_log_level(level, || {
-            tracing::info!(subject, audit = "administration", "an operator: log level set");
-        });
+        self.use_log_level(level, "log level set", subject);
         self.log_level_set = Some(level);
         self.engine.set_logs_requests(logs_requests(level));
     }
 
-    /// Sets what the log has, and logs that, while the log has such lines.
-    fn use_log_level(&mut self, level: Level, tell: impl FnOnce()) {
+    /// Sets what the log has, and logs what an operator has done with it while the log has
+    /// such lines.
+    fn use_log_level(&mut self, level: Level, what: &'static str, subject: String) {
+        let what = What::Administered { what, subject };
+        let line = LogLine { level: LogLevel::Info, origin: None, what };
         if level >= Level::INFO {
             self.log.set_level(level);
-            tell();
+            log_line::write(line);
         } else {
-            tell();
+            log_line::write(line);
             self.log.set_level(level);
         }
     }
