@@ -31,6 +31,7 @@ mod delivery;
 mod dial;
 mod due;
 mod ending;
+mod history;
 mod input;
 mod key;
 mod listener;

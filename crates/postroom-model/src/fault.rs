@@ -261,6 +261,10 @@ faults! {
     RetentionForgotten, "retention-forgotten", "a message older than the retention goes";
     /// What is removed for its age is not counted.
     RetentionUncounted, "retention-uncounted", "what was too old is counted and told";
+    /// A post has another id in each of its channels.
+    IdOfEachChannel, "id-of-each-channel", "a post has one id in all its channels";
+    /// A page of history begins one post too late.
+    HistoryGap, "history-gap", "the pages of a history miss no post";
     /// A session may say as much as it likes.
     RateIgnored, "rate-ignored", "a session posts at a limited rate";
 }

@@ -22,6 +22,7 @@ mod counts;
 mod creations;
 mod failed_logins;
 mod file_passwords;
+mod history;
 mod live;
 mod locks;
 mod login;

@@ -1,6 +1,6 @@
 //! What outlives a process.
 
-use postroom_store::{Limits, MemoryDisk, MemoryStore, Store};
+use postroom_store::{History, Limits, MemoryDisk, MemoryStore, Store};
 
 /// What a store keeps when the process ends.
 pub trait Disk {
@@ -9,6 +9,10 @@ pub trait Disk {
 
     /// A process starts, and opens its store.
     fn open(&mut self, limits: Limits) -> Self::Store;
+
+    /// Reads the history of the channels of the store that was opened last; `None` if that
+    /// fails.
+    fn history(&mut self) -> Option<Box<dyn History>>;
 }
 
 impl Disk for MemoryDisk {
@@ -16,5 +20,9 @@ impl Disk for MemoryDisk {
 
     fn open(&mut self, limits: Limits) -> MemoryStore {
         Self::open(self, limits)
+    }
+
+    fn history(&mut self) -> Option<Box<dyn History>> {
+        Some(Box::new(Self::history(self)))
     }
 }

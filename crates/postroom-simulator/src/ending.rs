@@ -228,6 +228,9 @@ impl<D: TroubledDisk> World<D> {
         let may_evict = self.scenario.rules.limits.channels_max < 10;
         for channel in HASHTAGS.into_iter().filter(|_| !may_evict) {
             let kept = self.read_channel(channel);
+            self.check_history(channel, &kept);
+            let has_gaps = !self.scenario.store.is_sound();
+            self.judge.posts.histories.check(&self.judge.texts, channel, has_gaps);
             let most = self.scenario.rules.limits.channel_posts as usize;
             self.judge.posts.check_timeline(&self.judge.texts, channel, kept, most);
         }

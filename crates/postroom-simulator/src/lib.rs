@@ -18,6 +18,7 @@ mod disk;
 mod driver;
 mod ending;
 mod expiry;
+mod history;
 mod judge;
 mod link;
 mod lock;
@@ -30,6 +31,7 @@ mod person;
 #[cfg(feature = "faults")]
 mod prove;
 mod random;
+mod reader;
 mod running;
 mod scenario;
 mod segment;

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use postroom_store::{Limits, Timestamp};
-use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore, restore};
+use postroom_store::{History, Limits, Timestamp};
+use postroom_store_sqlite::{
+    Checkpointer, DataFolder, HistorySource, OpenError, SqliteStore, restore,
+};
 use postroom_virtual_disk::{Fault, VirtualDisk};
 use tempfile::TempDir;
 
@@ -24,6 +26,7 @@ pub(crate) struct SqliteDisk {
     // Before the disk, whose files it has open.
     checkpointer: Option<Checkpointer>,
     disk: VirtualDisk,
+    history: Option<HistorySource>,
     folder: TempDir,
     /// What the file system says to be free.
     free_bytes: Arc<AtomicU64>,
@@ -45,6 +48,7 @@ impl SqliteDisk {
         Ok(Self {
             checkpointer: None,
             disk: VirtualDisk::new(seed),
+            history: None,
             folder,
             free_bytes: Arc::new(AtomicU64::new(PLENTY)),
             troubles: StoreTroubles::CALM,
@@ -67,6 +71,7 @@ impl SqliteDisk {
         let opened = SqliteStore::open(folder, limits);
         free_bytes.store(free, Ordering::Relaxed);
         let (store, checkpointer) = opened?;
+        self.history = Some(store.history_source());
         self.checkpointer = Some(checkpointer);
         Ok(store)
     }
@@ -96,6 +101,13 @@ impl Disk for SqliteDisk {
         let opened = self.try_open(limits);
         self.fail_as_decided();
         opened.unwrap_or_else(|error| panic!("the store does not open: {error}"))
+    }
+
+    /// Each page is read on a connection of its own: one that stays open would keep files of
+    /// a store that was dropped.
+    fn history(&mut self) -> Option<Box<dyn History>> {
+        let reader = self.history.as_ref()?.open().ok()?;
+        Some(Box::new(reader))
     }
 }
 

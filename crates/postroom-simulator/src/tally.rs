@@ -14,6 +14,8 @@ pub struct Tally {
     pub acknowledged: u64,
     /// Acts of operators that were answered.
     pub administered: u64,
+    /// Pages of history that were read at any moment.
+    pub pages: u64,
     /// Backups that were looked at.
     pub backups: u64,
     /// Messages that have grown too old at the end.
@@ -38,6 +40,7 @@ impl AddAssign for Tally {
         self.visits += other.visits;
         self.acknowledged += other.acknowledged;
         self.administered += other.administered;
+        self.pages += other.pages;
         self.backups += other.backups;
         self.expired += other.expired;
         self.kills += other.kills;
@@ -52,11 +55,11 @@ impl AddAssign for Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { turns, visits, acknowledged, kills, failures, writes_lost, .. } = self;
-        let Self { administered, backups, expired, .. } = self;
+        let Self { administered, pages, backups, expired, .. } = self;
         write!(
             formatter,
             "{turns} turns, {visits} connections, {acknowledged} acknowledged, {administered} \
-             acts of operators, {backups} backups, {expired} too old, {kills} kills ({failures} failures of the store, {writes_lost} \
+             acts of operators, {pages} pages of history, {backups} backups, {expired} too old, {kills} kills ({failures} failures of the store, {writes_lost} \
              writes lost)"
         )?;
         if self.flips > 0 {

@@ -19,6 +19,7 @@ use crate::operator::Operator;
 use crate::peer::{HeldDial, PeerKey};
 use crate::person::Person;
 use crate::random::Random;
+use crate::reader::Reader;
 use crate::scenario::{Network, Scenario, StoreTroubles};
 use crate::tally::Tally;
 
@@ -87,6 +88,8 @@ pub(crate) enum Event {
     Start,
     /// The operator does something.
     Operate,
+    /// A page of a channel's history is read.
+    ReadHistory,
     /// The operator has waited long enough for the process to stop.
     StopLimit,
 }
@@ -115,6 +118,7 @@ pub(crate) struct World<D: Disk> {
     pub(crate) network: Network,
     pub(crate) clients: Vec<Client>,
     pub(crate) operator: Operator,
+    pub(crate) reader: Reader,
     pub(crate) links: BTreeMap<PeerKey, Link>,
     pub(crate) jobs: BTreeMap<u64, UnderWay<D>>,
     pub(crate) dials: BTreeMap<u64, HeldDial>,
@@ -184,6 +188,7 @@ impl<D: TroubledDisk> World<D> {
             judge,
             random: Random::new(seed, 2),
             operator,
+            reader: Reader::new(seed),
             clients,
             links: BTreeMap::new(),
             jobs: BTreeMap::new(),
@@ -213,6 +218,7 @@ impl<D: TroubledDisk> World<D> {
             world.plan(wait, Event::Act(client));
         }
         world.plan(Duration::from_micros(1), Event::Operate);
+        world.plan_reading();
         world
     }
 
@@ -292,6 +298,7 @@ impl<D: TroubledDisk> World<D> {
             Event::Dialled(dial) => self.dialled(dial),
             Event::Start => self.start(),
             Event::Operate => self.operate(),
+            Event::ReadHistory => self.read_some_history(),
             Event::StopLimit => self.end_stop(),
         }
     }

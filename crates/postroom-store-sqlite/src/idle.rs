@@ -5,7 +5,7 @@
 //! Channels with several authors go only [`PROTECTED_MS`] after their latest post, that
 //! first which has been silent for longest. Channels with members are not idle.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use postroom_store::{AccountId, PROTECTED_MS, Timestamp};
 
@@ -23,6 +23,14 @@ pub(crate) struct Rank {
     id: ChannelId,
 }
 
+/// How many posts a channel keeps, and the numbers of the first and the last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub(crate) count: usize,
+    pub(crate) first: Option<u64>,
+    pub(crate) last: Option<u64>,
+}
+
 /// Who has said the posts that a channel keeps.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Authors {
@@ -33,6 +41,17 @@ pub(crate) struct Authors {
 }
 
 impl Authors {
+    /// Those of posts of which the latest that is not by `last`, the author of the latest, has
+    /// the number `other`.
+    pub(crate) fn new(last: Option<AccountId>, other: Option<u64>) -> Self {
+        Self { last, other: other.unwrap_or(0) }
+    }
+
+    /// Whether the rank depends on this post: it is the latest that another has said.
+    pub(crate) fn depend_on(&self, number: u64) -> bool {
+        number == self.other
+    }
+
     /// There is a new latest post; `before` is the number of the one before.
     pub(crate) fn add(&mut self, author: Option<AccountId>, before: Option<u64>) {
         if author != self.last {
@@ -41,11 +60,12 @@ impl Authors {
         }
     }
 
-    /// The rank of a channel with these authors that keeps these posts.
-    pub(crate) fn rank(&self, id: ChannelId, posts: &VecDeque<u64>, latest: Timestamp) -> Rank {
-        let has_several_authors = posts.front().is_some_and(|first| *first <= self.other);
-        let first = if has_several_authors { latest.0 } else { posts.len() as u64 };
-        Rank { has_several_authors, first, latest: posts.back().copied().unwrap_or(0), id }
+    /// The rank of a channel with these authors that keeps these posts, the latest of which
+    /// was stored at `latest`.
+    pub(crate) fn rank(&self, id: ChannelId, posts: Extent, latest: Timestamp) -> Rank {
+        let has_several_authors = posts.first.is_some_and(|first| first <= self.other);
+        let first = if has_several_authors { latest.0 } else { posts.count as u64 };
+        Rank { has_several_authors, first, latest: posts.last.unwrap_or(0), id }
     }
 }
 

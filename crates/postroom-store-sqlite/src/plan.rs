@@ -72,6 +72,7 @@ impl Plan {
         if let Some(bans) = self.bans.take() {
             bans.committed(&mut index.bans);
         }
+        index.channels.committed();
         for channel in self.posted.drain(..) {
             index.channels.posted(channel, channel_posts);
         }

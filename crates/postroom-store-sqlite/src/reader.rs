@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::OpenError;
 use crate::file::{self, beside};
 use crate::folder;
+use crate::platform::Platform;
 use crate::schema;
 
 /// Which store is to be read.
@@ -71,6 +72,15 @@ impl Reader {
             return Err(OpenError::Foreign { path });
         }
         Ok(Self { connection, path, version, locks })
+    }
+
+    /// Opens the store that a server of this process has open, as [`Place::OwnServer`], on its
+    /// platform.
+    pub(crate) fn beside_own_server(path: PathBuf, platform: &Platform) -> Result<Self, OpenError> {
+        let open = || reading(platform.connect(&path, READ_ONLY)?);
+        let connection = open().map_err(|cause| OpenError::database(&path, cause))?;
+        let version = schema::version(&connection, &path)?;
+        Ok(Self { connection, path, version, locks: None })
     }
 
     /// The version of the store.

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use postroom_model::{Batch, Channel, Fault, Name, Prefix, faulty};
 use postroom_store::{
-    AccountId, Backup, BackupToken, BanPage, BanPlace, Call, Completion, Damaged, End, Limits,
-    NotBackedUp, Outcome, Store, StoreFailure, StoreUsage, SweepDue, Ticket, Timestamp,
+    AccountId, Backup, BackupToken, BanPage, BanPlace, Call, Completion, Damaged, End,
+    HistoryQuery, HistoryRows, Limits, NotBackedUp, Outcome, Store, StoreFailure, StoreUsage,
+    SweepDue, Ticket, Timestamp,
 };
 
 use crate::backup::Backups;
@@ -15,6 +16,7 @@ use crate::disk::Disk;
 use crate::draft::Records;
 use crate::error::OpenError;
 use crate::folder::DataFolder;
+use crate::history::HistorySource;
 use crate::index::Index;
 use crate::job::{CommitJob, CommitJobDone, Setback, Work};
 use crate::load;
@@ -47,6 +49,7 @@ pub struct SqliteStore {
     answers: Batch<Outcome>,
     completed: Vec<Completion>,
     backups: Backups,
+    history: HistorySource,
 }
 
 impl SqliteStore {
@@ -58,6 +61,7 @@ impl SqliteStore {
     pub fn open(folder: DataFolder, limits: Limits) -> Result<(Self, Checkpointer), OpenError> {
         let (disk, checkpointer) = Disk::open(folder, limits.disk_reserve_bytes)?;
         let path = disk.folder.database();
+        let history = HistorySource::new(path.clone(), disk.folder.platform().clone());
         let (index, sweep) = load::load(&disk.connection, &path, limits)?;
         disk.preallocate_log()?;
         let store = Self {
@@ -73,8 +77,15 @@ impl SqliteStore {
             answers: Batch::new(),
             completed: Vec::new(),
             backups: Backups::default(),
+            history,
         };
         Ok((store, checkpointer))
+    }
+
+    /// Where the history of the channels is read, on other threads.
+    #[must_use]
+    pub fn history_source(&self) -> HistorySource {
+        self.history.clone()
     }
 
     fn answer(&mut self, call: &Call) -> Option<Outcome> {
@@ -153,6 +164,14 @@ impl Store for SqliteStore {
 
     fn bans(&self, from: BanPlace, now: Timestamp) -> BanPage {
         self.index.bans.page(from, now)
+    }
+
+    fn history(&self, query: HistoryQuery) -> HistoryRows {
+        self.index.channels.history(query)
+    }
+
+    fn note_damaged(&mut self, Damaged { table, key, what }: Damaged) {
+        self.index.damages.note(table, key, what);
     }
 
     fn set_members(&mut self, channel: &Channel, has_members: bool) {

@@ -15,6 +15,7 @@ mod ban;
 mod call;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod history;
 mod memory;
 mod outcome;
 mod retention;
@@ -25,7 +26,7 @@ use std::time::Duration;
 use postroom_model::{Channel, Committed, MAILBOX_CAPACITY_DEFAULT, Name, Prefix};
 use thiserror::Error;
 
-pub use memory::{Fate, MemoryDisk, MemoryJob, MemoryJobDone, MemoryStore};
+pub use memory::{Fate, MemoryDisk, MemoryHistory, MemoryJob, MemoryJobDone, MemoryStore};
 
 pub use account::{AccountId, AccountSummary, PasswordHash, Standing};
 pub use backup::{Backup, BackupGuard, BackupToken, NotBackedUp};
@@ -33,6 +34,10 @@ pub use ban::{BANS_PAGE, Ban, BanPage, BanPlace, BanSubject, is_in_force};
 pub use call::{
     ACCOUNTS_PAGE, AccountRef, Admits, CHANNELS_PAGE, Call, IMPORT_MESSAGES_MAX,
     IMPORT_TEXT_BYTES_MAX, Import, ImportedMessage, Key, PasswordOf, SWEPT_MAX,
+};
+pub use history::{
+    HISTORY_ENTRIES_MAX, History, HistoryFailure, HistoryFrom, HistoryPage, HistoryQuery,
+    HistoryRows,
 };
 pub use outcome::{ChannelSummary, Lease, Outcome, Presence, Swept};
 pub use postroom_model::Timestamp;
@@ -89,6 +94,15 @@ pub trait Store {
 
     /// The bans in force at this time, as many as [`BANS_PAGE`].
     fn bans(&self, from: BanPlace, now: Timestamp) -> BanPage;
+
+    /// The posts that a page of a channel's history has, of those that are committed. Those
+    /// that are being removed may be left out already. Costs little, whatever the channel
+    /// keeps.
+    fn history(&self, query: HistoryQuery) -> HistoryRows;
+
+    /// Takes a record that a [`History`] has found to be damaged, to be
+    /// [told](Self::take_damaged) like others.
+    fn note_damaged(&mut self, damaged: Damaged);
 
     /// Whether a channel has members on this server: such a channel is not evicted. At
     /// first none has any. Takes effect before calls submitted later, and on none that

@@ -1,7 +1,8 @@
 //! Posts that go to many sessions at once.
 
 use postroom_engine::EngineSettings;
-use postroom_store::Limits;
+use postroom_model::{Channel, PostId};
+use postroom_store::{History as _, HistoryFrom, HistoryQuery, Limits};
 
 use postroom_simulator::{Driver, PeerKey};
 
@@ -90,4 +91,31 @@ fn posts_of_more_bytes_than_gather_at_a_time_all_come_in_order() {
     for key in [bob, eve] {
         assert_eq!(posts(&mut driver, key), expected);
     }
+}
+
+/// Whoever is told of posts can go on from them in the history, and the other way round.
+#[test]
+fn the_history_of_a_channel_is_read_beside_the_engine() {
+    let mut driver = Driver::new(EngineSettings::default(), Limits::default());
+    let ann = chat(&mut driver, "ann");
+    driver.send(ann, b"/say #rust one\n/say #iron other\n/say #rust two\n");
+    driver.settle();
+    driver.held = Some(Vec::new());
+    driver.send(ann, b"/say #rust three\n");
+    driver.settle();
+    let rust = Channel::parse("#rust").unwrap();
+    let read = |driver: &mut Driver, from, count| {
+        let rows = driver.engine.history(HistoryQuery { channel: rust.clone(), from, count });
+        let page = driver.disk.history().page(&rows).unwrap();
+        let texts = page.entries.iter().map(|entry| (entry.id, entry.text.as_str().to_owned()));
+        texts.collect::<Vec<_>>()
+    };
+    let texts = |read: &[(PostId, String)]| read.iter().map(|(_, text)| text.clone()).collect();
+    let all = read(&mut driver, HistoryFrom::Oldest, 9);
+    let words: Vec<String> = texts(&all);
+    assert_eq!(words, ["one", "two"], "the third one is not on disk");
+    let after: Vec<String> = texts(&read(&mut driver, HistoryFrom::After(all[0].0), 9));
+    assert_eq!(after, ["two"]);
+    let latest: Vec<String> = texts(&read(&mut driver, HistoryFrom::Latest, 1));
+    assert_eq!(latest, ["two"]);
 }

@@ -4,6 +4,7 @@
 mod backups;
 mod bans;
 mod blocks;
+mod histories;
 mod imports;
 mod lives;
 mod locks;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Visit;
+use super::histories::Histories;
 use crate::texts::{Place, TextId, Written};
 
 /// A client that follows a channel, for as long as it does.
@@ -31,6 +32,7 @@ struct Watch {
 #[derive(Debug, Default)]
 pub(crate) struct Posts {
     watches: Vec<Watch>,
+    pub(crate) histories: Histories,
     /// What was read of the channels in the end.
     timelines: Vec<(&'static str, Vec<TextId>)>,
 }
@@ -102,6 +104,8 @@ impl Posts {
     pub(super) fn check_refused(&self, id: TextId) {
         let by = self.watches.iter().find(|watch| watch.posts.contains(&id));
         assert!(by.is_none(), "{id:?} is refused and was seen by {by:?}");
+        let is_read = self.histories.texts().any(|read| *read == id);
+        assert!(!is_read, "{id:?} is refused and was read");
     }
 
     /// All posts that a channel keeps, the oldest first, and how many it may keep.
@@ -114,7 +118,8 @@ impl Posts {
     ) {
         assert!(kept.len() <= most, "{channel} keeps {} of {most} posts", kept.len());
         let is_in = |written: &Written| matches!(&written.place, Place::Channels(of) if of.contains(&channel));
-        let shown: BTreeSet<_> = self.watches.iter().flat_map(|watch| &watch.posts).collect();
+        let told = self.watches.iter().flat_map(|watch| &watch.posts);
+        let shown: BTreeSet<_> = told.chain(self.histories.texts()).collect();
         let oldest = kept.first().map(|id| &texts[id.0]);
         for (number, written) in texts.iter().enumerate().filter(|(_, written)| is_in(written)) {
             let id = TextId(number);

@@ -14,7 +14,7 @@ mod posts;
 mod removal;
 
 use postroom_model::Channel;
-use postroom_store::{AccountId, Timestamp};
+use postroom_store::{AccountId, HistoryQuery, HistoryRows, Timestamp};
 
 use crate::idle::{Authors, ChannelId, Idle, Rank};
 use crate::reserved::Reserved;
@@ -28,6 +28,8 @@ pub(crate) struct Channels {
     reserved: Reserved,
     gaps: HashSet<u32>,
     last_post: u64,
+    /// The highest number of before the group under way.
+    last_committed: u64,
     /// Kept no longer and still in the table.
     due: VecDeque<(u64, ChannelId)>,
     /// Whether nothing is due but what channels keep no longer because of later posts.
@@ -88,6 +90,7 @@ impl Default for Channels {
             reserved: Reserved::default(),
             gaps: HashSet::new(),
             last_post: 0,
+            last_committed: 0,
             due: VecDeque::new(),
             is_swept: true,
             held: HashSet::new(),
@@ -279,7 +282,9 @@ impl Channels {
         let kept = self.kept_mut(id);
         let taken = kept.posts.take(number)?;
         let before = kept.said;
-        kept.said.authors = kept.posts.authors();
+        if before.authors.depend_on(number) || kept.posts.last().is_none_or(|last| last < number) {
+            kept.said.authors = kept.posts.authors();
+        }
         self.settle(id);
         Some(SetAside { taken, before })
     }
@@ -290,6 +295,23 @@ impl Channels {
         kept.posts.insert(taken);
         kept.said = before;
         self.settle(id);
+    }
+
+    /// The group under way is committed.
+    pub(crate) fn committed(&mut self) {
+        self.last_committed = self.last_post;
+    }
+
+    /// Which posts a page of a channel's history has.
+    pub(crate) fn history(&self, query: HistoryQuery) -> HistoryRows {
+        let nothing = Posts::default();
+        let posts = self.find(&query.channel).map_or(&nothing, |id| &self.kept(id).posts);
+        let committed = self.last_committed;
+        HistoryRows::new(
+            query,
+            |from| posts.from(from).take_while(move |number| *number <= committed),
+            |before| posts.before(before.min(committed + 1)),
+        )
     }
 
     /// The highest number given out.
@@ -316,6 +338,7 @@ impl Channels {
 
     /// All posts found at start are taken up.
     pub(crate) fn loaded(&mut self) {
+        self.committed();
         for id in (0..self.len()).map(ChannelId) {
             self.settle(id);
             self.release(id);
@@ -339,7 +362,7 @@ impl Channels {
         let is_hashtag = kept.name.as_ref().is_some_and(|name| !name.is_built_in());
         let is_idle = is_hashtag && kept.pending == 0 && !kept.is_held;
         let Said { authors, latest } = kept.said;
-        let rank = is_idle.then(|| authors.rank(id, kept.posts.numbers(), latest));
+        let rank = is_idle.then(|| authors.rank(id, kept.posts.extent(), latest));
         if rank != kept.rank {
             self.idle.remove(std::mem::replace(&mut kept.rank, rank));
             self.idle.insert(rank);
@@ -355,12 +378,12 @@ impl Channels {
     }
 
     pub(crate) fn latest(&self, id: ChannelId) -> Option<u64> {
-        self.kept(id).posts.numbers().back().copied()
+        self.kept(id).posts.last()
     }
 
     /// The number of a channel's first post from `from` on.
     pub(crate) fn next(&self, id: ChannelId, from: u64) -> Option<u64> {
-        self.kept(id).posts.next(from)
+        self.kept(id).posts.from(from).next()
     }
 
     /// The first of the numbers that are due, at most `count`.
@@ -382,7 +405,7 @@ impl Channels {
 
 impl Kept {
     fn push(&mut self, number: u64, by: By) {
-        self.said.authors.add(by.author, self.posts.numbers().back().copied());
+        self.said.authors.add(by.author, self.posts.last());
         self.said.latest = by.at;
         self.posts.push(number, by.author);
     }

@@ -386,10 +386,8 @@ impl Index {
     /// [`name_damaged`](Self::name_damaged).
     pub(crate) fn register_damaged(&mut self) -> AccountId {
         let id = AccountId(self.len());
-        let name = Name::new(&format!("damaged-account-{}", id.0));
-        let name = name.expect("short, of letters, digits and hyphens");
         let password = Some(PasswordHash::unusable());
-        self.accounts.push(Account::new(name, password));
+        self.accounts.push(Account::new(stand_in(id), password));
         id
     }
 
@@ -486,6 +484,12 @@ impl Index {
             }
         }
     }
+}
+
+/// The name of an account whose own is damaged.
+pub(crate) fn stand_in(id: AccountId) -> Name {
+    let name = Name::new(&format!("damaged-account-{}", id.0));
+    name.expect("short, of letters, digits and hyphens")
 }
 
 mod blocked;

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::file::database as database_file;
-use crate::{CommitJob, CommitJobDone, DataFolder, OpenError, SqliteStore};
+use crate::{CommitJob, CommitJobDone, DataFolder, HistoryReader, OpenError, SqliteStore};
 
 mod backup;
 mod bans;
@@ -24,6 +24,7 @@ mod damage;
 mod deletion;
 mod exports;
 mod gaps;
+mod history;
 mod ids;
 mod jobs;
 mod links;
@@ -47,6 +48,7 @@ impl Place {
 
 impl Fixture for Place {
     type Store = SqliteStore;
+    type History = HistoryReader;
 
     fn clear(&mut self) {
         self.folder = TempDir::new().unwrap();
@@ -54,6 +56,10 @@ impl Fixture for Place {
 
     fn open(&mut self, limits: Limits) -> SqliteStore {
         open(&self.folder, limits)
+    }
+
+    fn history(&mut self, store: &SqliteStore) -> HistoryReader {
+        store.history_source().open().unwrap()
     }
 
     fn run(&mut self, job: CommitJob) -> CommitJobDone {

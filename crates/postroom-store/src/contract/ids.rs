@@ -6,7 +6,7 @@ use super::live::post;
 use super::{Desk, Fixture, append, limits, name};
 use crate::{AccountId, Call, Outcome, Store as _, SweepDue, Timestamp};
 
-fn stamp(outcome: &Outcome) -> Stamp {
+pub(super) fn stamp(outcome: &Outcome) -> Stamp {
     match outcome {
         Outcome::Posted { stamp, .. } => *stamp,
         other => panic!("a post is answered by {other:?}"),

@@ -43,7 +43,7 @@ impl<F: Fixture> Desk<'_, F> {
     }
 
     /// Settles until so many calls are completed; their tickets, as they came.
-    fn settle(&mut self, count: usize) -> Vec<Ticket> {
+    pub(super) fn settle(&mut self, count: usize) -> Vec<Ticket> {
         let mut completed = Vec::new();
         while completed.len() < count {
             self.run_jobs(&mut completed);

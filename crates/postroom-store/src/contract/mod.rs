@@ -15,6 +15,7 @@ mod blocks;
 mod creation;
 mod deletion;
 mod eviction;
+mod history;
 mod ids;
 mod imports;
 mod jobs;
@@ -29,7 +30,7 @@ mod usage;
 use postroom_model::{Name, Text, Unknown};
 
 use crate::{
-    AccountId, Admits, Call, Completion, Job, Key, Lease, Limits, Outcome, PasswordHash,
+    AccountId, Admits, Call, Completion, History, Job, Key, Lease, Limits, Outcome, PasswordHash,
     PasswordOf, Standing, Store, Ticket, Timestamp,
 };
 
@@ -38,11 +39,17 @@ pub trait Fixture {
     /// The implementation.
     type Store: Store;
 
+    /// What reads the history of channels there.
+    type History: History;
+
     /// Empties the place.
     fn clear(&mut self);
 
     /// Opens the store that is kept there, the one before having been dropped.
     fn open(&mut self, limits: Limits) -> Self::Store;
+
+    /// Opens what reads the history of channels of a store that was opened there.
+    fn history(&mut self, store: &Self::Store) -> Self::History;
 
     /// Runs a job of such a store, on this thread or another one.
     fn run(&mut self, job: JobOf<Self>) -> DoneOf<Self> {
@@ -85,6 +92,12 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         ids::a_post_has_one_id_and_one_time_in_all_its_channels,
         ids::a_message_has_one_id_and_one_time,
         ids::no_post_gets_the_id_of_another_one,
+        history::a_history_is_read_in_both_directions,
+        history::a_page_begins_at_any_post_of_any_channel,
+        history::a_page_has_as_many_entries_as_it_may,
+        history::what_is_removed_meanwhile_is_left_out,
+        history::what_is_not_committed_is_not_read,
+        history::a_history_begins_at_a_time,
         live::who_claims_alone_is_present_once,
         live::who_shares_is_present_until_the_last_leaves,
         live::strangers_are_admitted_where_they_are,

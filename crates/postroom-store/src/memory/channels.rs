@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use postroom_model::{
-    Author, Channel, Entry, Name, Page, Position, Post, PostId, PostRefusal, Stamp, Timestamp,
+    Author, Channel, Entry, Fault, Name, Page, Position, Post, PostId, PostRefusal, Stamp,
+    Timestamp, faulty,
 };
 
 use crate::{
@@ -24,7 +25,7 @@ pub(super) struct Channels {
 /// A post in one channel.
 #[derive(Debug)]
 pub(super) struct Said {
-    number: u64,
+    pub(super) number: u64,
     pub(super) stamp: Stamp,
     pub(super) post: Arc<Post>,
 }
@@ -35,6 +36,11 @@ impl Channels {
         self.kept
             .iter()
             .flat_map(|(channel, said)| said.iter().map(move |said| (channel, &*said.post)))
+    }
+
+    /// The number and the time of each record.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u64, Timestamp)> {
+        self.kept.iter().flat_map(|(_, said)| said).map(|said| (said.number, said.stamp.stored))
     }
 
     /// How many there are beside those that there always are.
@@ -139,6 +145,8 @@ impl Channels {
         let stamp = Stamp { id: PostId(self.last_post + 1), stored: now };
         for channel in &post.channels {
             self.last_post += 1;
+            let id = if faulty(Fault::IdOfEachChannel) { PostId(self.last_post) } else { stamp.id };
+            let stamp = Stamp { id, ..stamp };
             let said = Said { number: self.last_post, stamp, post: Arc::clone(post) };
             let place = self.kept.iter().position(|(known, _)| known == channel);
             let place = place.unwrap_or_else(|| {

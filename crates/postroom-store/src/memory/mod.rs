@@ -12,6 +12,7 @@ mod backup;
 mod bans;
 mod books;
 mod channels;
+mod history;
 mod imports;
 mod retention;
 mod session;
@@ -28,13 +29,15 @@ use postroom_model::{Batch, Channel, Committed, Fault, Name, PostId, Prefix, Sta
 
 use crate::{
     AccountId, AccountRef, Backup, BackupToken, BanPage, BanPlace, Call, Completion, Damaged, End,
-    Job, JobDone, Lease, Limits, NotBackedUp, Outcome, Store, StoreFailure, StoreUsage, SweepDue,
-    Ticket, Timestamp,
+    HistoryQuery, HistoryRows, Job, JobDone, Lease, Limits, NotBackedUp, Outcome, Store,
+    StoreFailure, StoreUsage, SweepDue, Ticket, Timestamp,
 };
 
 use backup::Copying;
 use books::Books;
 use session::Session;
+
+pub use history::MemoryHistory;
 
 /// What a store in memory keeps when it is dropped, and how its test controls it.
 #[derive(Clone, Debug, Default)]
@@ -94,6 +97,12 @@ impl MemoryDisk {
             promised: HashSet::new(),
             copying: Copying::default(),
         }
+    }
+
+    /// Reads the history of the channels that are kept here.
+    #[must_use]
+    pub fn history(&self) -> MemoryHistory {
+        MemoryHistory::new(self.clone())
     }
 
     /// While the disk is full, nothing is stored.
@@ -336,6 +345,13 @@ impl Store for MemoryStore {
     fn bans(&self, from: BanPlace, now: Timestamp) -> BanPage {
         self.disk.0.borrow().books.bans.page(from, now)
     }
+
+    fn history(&self, query: HistoryQuery) -> HistoryRows {
+        self.disk.0.borrow().books.channels.history(query)
+    }
+
+    /// Memory is never damaged.
+    fn note_damaged(&mut self, _: Damaged) {}
 
     fn set_members(&mut self, channel: &Channel, has_members: bool) {
         self.session.set_members(channel, has_members);

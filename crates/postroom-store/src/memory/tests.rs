@@ -16,6 +16,7 @@ struct Place {
 
 impl Fixture for Place {
     type Store = MemoryStore;
+    type History = MemoryHistory;
 
     fn clear(&mut self) {
         self.disk = MemoryDisk::default();
@@ -33,6 +34,10 @@ impl Fixture for Place {
 
     fn open(&mut self, limits: Limits) -> MemoryStore {
         self.disk.open(limits)
+    }
+
+    fn history(&mut self, _: &MemoryStore) -> MemoryHistory {
+        self.disk.history()
     }
 }
 

@@ -43,6 +43,7 @@ impl Powerless {
 
 impl Fixture for Powerless {
     type Store = SqliteStore;
+    type History = HistoryReader;
 
     fn clear(&mut self) {
         *self = Self::new();
@@ -52,6 +53,10 @@ impl Fixture for Powerless {
         self.1.cut_power().unwrap();
         let data = DataFolder::open(self.0.path()).unwrap().on_vfs(self.1.name());
         SqliteStore::open(data, limits).unwrap().0
+    }
+
+    fn history(&mut self, store: &SqliteStore) -> HistoryReader {
+        store.history_source().open().unwrap()
     }
 }
 

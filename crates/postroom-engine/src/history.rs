@@ -1,0 +1,18 @@
+//! The history of channels, for whoever reads it beside the loop.
+
+use postroom_store::{Damaged, HistoryQuery, HistoryRows, Store};
+
+use crate::Engine;
+
+impl<S: Store> Engine<S> {
+    /// The posts that a page of a channel's history has, from memory. To be read by a
+    /// [`History`](postroom_store::History) of the store, on a thread that may wait.
+    pub fn history(&self, query: HistoryQuery) -> HistoryRows {
+        self.office.history(query)
+    }
+
+    /// Takes the records that were found to be damaged when a page was read.
+    pub fn note_damaged(&mut self, damaged: Vec<Damaged>) {
+        self.office.note_damaged(damaged);
+    }
+}

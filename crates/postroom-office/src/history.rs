@@ -1,0 +1,24 @@
+//! What of a channel's history may be read.
+
+use postroom_store::{Damaged, HistoryQuery, HistoryRows, Store};
+
+use crate::{Office, Operator, Output};
+
+impl<S: Store> Office<S> {
+    /// The posts that a page of a channel's history has, for whoever reads them beside the
+    /// loop. All who ask for a history ask here, and nowhere else: what decides who may read
+    /// the history of a channel belongs here.
+    pub fn history(&self, query: HistoryQuery) -> HistoryRows {
+        self.store.history(query)
+    }
+
+    /// Takes the records that were found to be damaged when a page was read. Each is told to
+    /// the operator once.
+    pub fn note_damaged(&mut self, damaged: Vec<Damaged>) {
+        for record in damaged {
+            self.store.note_damaged(record);
+        }
+        let damaged = self.store.take_damaged().into_iter();
+        self.outputs.extend(damaged.map(|record| Output::Operator(Operator::Damaged(record))));
+    }
+}

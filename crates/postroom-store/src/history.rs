@@ -1,0 +1,186 @@
+//! Reading what channels keep, beside the calls.
+//!
+//! A store tells from its memory, at once, which posts a page has ([`Store::history`]). Whoever
+//! wants to read them takes that to a [`History`], on a thread that may wait: so no commit
+//! waits for a reader, and no reader for a commit.
+//!
+//! [`Store::history`]: crate::Store::history
+
+use std::error::Error;
+
+use postroom_model::{Channel, Entry, Fault, PostId, Timestamp, faulty};
+use thiserror::Error;
+
+use crate::{Damaged, PAGE_BYTES};
+
+/// Entries of a page of a channel's history, at most. It ends after [`PAGE_BYTES`] of text,
+/// too.
+pub const HISTORY_ENTRIES_MAX: usize = 100;
+
+/// A question about the posts of a channel.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HistoryQuery {
+    /// The channel.
+    pub channel: Channel,
+    /// Where the page begins.
+    pub from: HistoryFrom,
+    /// How many entries it has, at most; no more than [`HISTORY_ENTRIES_MAX`].
+    pub count: usize,
+}
+
+/// Where a page of a channel's history begins, and in which direction it goes. The ids need
+/// not be those of posts of the channel, nor of posts that are still kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum HistoryFrom {
+    /// Forwards from the oldest post.
+    Oldest,
+    /// Forwards from this post, which is the first.
+    At(PostId),
+    /// Forwards from the post behind this one.
+    After(PostId),
+    /// Backwards from the post before this one.
+    Before(PostId),
+    /// Backwards from the latest post.
+    Latest,
+}
+
+/// The posts that a page has, if they are still there when they are read: what the memory of
+/// a store knows.
+///
+/// The number of a record is the id of its post, or a little more: a post has a record for
+/// each of its channels, and their numbers are consecutive.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HistoryRows {
+    query: HistoryQuery,
+    /// In the direction of the question.
+    numbers: Vec<u64>,
+    /// There may be more behind them.
+    has_more: bool,
+}
+
+/// A page of a channel's history.
+#[derive(Debug, Default)]
+pub struct HistoryPage {
+    /// The entries, in the direction of the question. Posts that were removed meanwhile are
+    /// left out.
+    pub entries: Vec<Entry>,
+    /// Where the next page in this direction begins, if there may be one.
+    pub next: Option<HistoryFrom>,
+    /// Records of the page that are damaged, and left out. The store
+    /// [notes](crate::Store::note_damaged) them.
+    pub damaged: Vec<Damaged>,
+}
+
+/// Reads pages of history, from what is committed, on a thread that may wait.
+pub trait History {
+    /// Reads a page.
+    fn page(&mut self, rows: &HistoryRows) -> Result<HistoryPage, HistoryFailure>;
+
+    /// From where the posts are that were stored at this time or later: those before were
+    /// stored earlier. If there is none, it is behind the last post of all.
+    ///
+    /// Where the clock of the system was set back, posts of several stretches of time may be
+    /// meant, and it is one of the places at which one before the time is followed by one at
+    /// it or later.
+    fn first_at(&mut self, time: Timestamp) -> Result<PostId, HistoryFailure>;
+}
+
+/// Why a history cannot be read.
+#[derive(Debug, Error)]
+#[error("the history of a channel cannot be read: {cause}")]
+pub struct HistoryFailure {
+    /// What the disk or the database said.
+    pub cause: Box<dyn Error + Send + Sync>,
+}
+
+impl HistoryRows {
+    /// For store implementations alone: the answer to a question. `from` gives the numbers of
+    /// the channel's records from one on, in ascending order, and `before` those before one,
+    /// in descending order.
+    pub fn new<F, B>(
+        query: HistoryQuery,
+        from: impl FnOnce(u64) -> F,
+        before: impl FnOnce(u64) -> B,
+    ) -> Self
+    where
+        F: Iterator<Item = u64>,
+        B: Iterator<Item = u64>,
+    {
+        let count = query.count.clamp(1, HISTORY_ENTRIES_MAX);
+        let query = HistoryQuery { count, ..query };
+        // One may be of a post that is before the page.
+        let most = count + 1;
+        let (numbers, has_more) = match query.from {
+            HistoryFrom::Oldest => first(from(0), most),
+            HistoryFrom::At(PostId(id)) | HistoryFrom::After(PostId(id)) => {
+                first(from(id + u64::from(faulty(Fault::HistoryGap))), most)
+            }
+            HistoryFrom::Before(PostId(id)) => first(before(id), most),
+            HistoryFrom::Latest => first(before(u64::MAX), most),
+        };
+        Self { query, numbers, has_more }
+    }
+
+    /// The channel.
+    #[must_use]
+    pub fn channel(&self) -> &Channel {
+        &self.query.channel
+    }
+
+    /// For store implementations alone: the page, of which `read` reads the record of a
+    /// number; `None` if it is gone or damaged.
+    pub fn page<E>(
+        &self,
+        mut read: impl FnMut(u64) -> Result<Option<Entry>, E>,
+    ) -> Result<HistoryPage, E> {
+        let mut page = HistoryPage::default();
+        let (mut bytes, mut last) = (0, None);
+        for number in &self.numbers {
+            if page.entries.len() == self.query.count || bytes >= PAGE_BYTES {
+                page.next = last.map(|last| self.behind(last));
+                return Ok(page);
+            }
+            if let Some(entry) = read(*number)?
+                && self.has(entry.id)
+            {
+                bytes += entry.text.as_str().len();
+                page.entries.push(entry);
+            }
+            last = Some(*number);
+        }
+        page.next = last.filter(|_| self.has_more).map(|last| self.behind(last));
+        Ok(page)
+    }
+
+    /// Whether the page may have a post. Of its records, that of this channel may come behind
+    /// the beginning of the page though its id does not.
+    fn has(&self, post: PostId) -> bool {
+        match self.query.from {
+            HistoryFrom::At(id) => post >= id,
+            HistoryFrom::After(id) => post > id,
+            HistoryFrom::Oldest | HistoryFrom::Before(_) | HistoryFrom::Latest => true,
+        }
+    }
+
+    fn is_forwards(&self) -> bool {
+        match self.query.from {
+            HistoryFrom::Oldest | HistoryFrom::At(_) | HistoryFrom::After(_) => true,
+            HistoryFrom::Before(_) | HistoryFrom::Latest => false,
+        }
+    }
+
+    /// A page in the same direction that begins behind the record of this number.
+    fn behind(&self, number: u64) -> HistoryFrom {
+        if self.is_forwards() {
+            HistoryFrom::At(PostId(number + 1))
+        } else {
+            HistoryFrom::Before(PostId(number))
+        }
+    }
+}
+
+/// The first of some numbers, and whether there are more.
+fn first(mut numbers: impl Iterator<Item = u64>, most: usize) -> (Vec<u64>, bool) {
+    let first = numbers.by_ref().take(most).collect();
+    (first, numbers.next().is_some())
+}
