@@ -52,9 +52,12 @@ const BELOW_SERVER: &[&str] = &[
 const RUNTIMES: &[&str] =
     &["mio", "rand", "rusqlite", "rustix", "rustls", "signal-hook", "socket2", "tokio", "tracing"];
 
-/// The files that may start threads: those of the server, and that of its administration.
-const THREADS: &[&str] =
-    &["crates/postroom-server/src/threads.rs", "crates/postroom-web/src/socket.rs"];
+/// The files that may start threads: those of the server, of its administration and of HTTP.
+const THREADS: &[&str] = &[
+    "crates/postroom-server/src/threads.rs",
+    "crates/postroom-web/src/http/runtime.rs",
+    "crates/postroom-web/src/socket.rs",
+];
 
 /// The one module of the clients that may know what carries their bytes, and how
 /// a socket shows in the source.

@@ -188,6 +188,9 @@ impl<S: Store> Engine<S> {
         for session in kicked.iter().filter(|_| !faulty(Fault::KickForgotten)) {
             self.end_by_operator(*session);
         }
+        if let Kick::Addresses(prefix) = kick {
+            self.close_http(*prefix);
+        }
         kicked.len()
     }
 

@@ -161,7 +161,7 @@ impl<S: Store> Engine<S> {
         let session = self.sessions.get_mut(key);
         let queued = session.map(|session| std::mem::take(&mut session.queued_requests));
         for request in queued.into_iter().flatten() {
-            if matches!(request, Request::Confirm) {
+            if matches!(request, Request::Confirm | Request::ConfirmLease { .. }) {
                 self.ask_office(key, request);
             }
         }
@@ -191,7 +191,7 @@ impl<S: Store> Engine<S> {
     /// waits for the earlier requests of its session.
     fn waits_for_store(&self, key: SessionKey, request: &Request) -> bool {
         match request {
-            Request::Confirm | Request::LogIn { .. } => false,
+            Request::Confirm | Request::ConfirmLease { .. } | Request::LogIn { .. } => false,
             Request::Timeline { .. } => true,
             request => is_stored(request) || self.office.has_requests(key),
         }
@@ -238,6 +238,7 @@ fn is_stored(request: &Request) -> bool {
         request,
         Request::Compose { .. }
             | Request::Read
+            | Request::Lease { .. }
             | Request::Post { .. }
             | Request::Latest(_)
             | Request::ChangePassword { .. }

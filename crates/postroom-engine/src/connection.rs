@@ -8,7 +8,7 @@
 //! ```
 
 use postroom_model::SessionKey;
-use postroom_protocol::{Close, Reading, Stream};
+use postroom_protocol::{Close, DropReason, Reading, Stream};
 
 use crate::timers::Slot;
 use crate::turns::Listed;
@@ -85,6 +85,8 @@ pub(crate) enum Ending {
     TooMuchWaits,
     /// The handshake of TLS has not come to its end.
     HandshakeLimit,
+    /// Its session was ended alone, and the connection goes on.
+    Dropped(DropReason),
 }
 
 /// What kind of a reason an end has.
@@ -123,7 +125,8 @@ impl Ending {
             (
                 Phase::Closing(Close::Dropped(reason)) | Phase::Draining(Close::Dropped(reason)),
                 _,
-            ) => {
+            )
+            | (_, Self::Dropped(reason)) => {
                 let cause = if reason.is_a_limit() { Cause::Limit } else { Cause::Ordinary };
                 (reason.as_str(), cause)
             }

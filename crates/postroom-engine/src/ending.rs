@@ -75,7 +75,11 @@ impl<S: Store> Engine<S> {
         connection
     }
 
-    fn remove_session(&mut self, key: SessionKey, (reason, cause): (&'static str, Cause)) {
+    pub(crate) fn remove_session(
+        &mut self,
+        key: SessionKey,
+        (reason, cause): (&'static str, Cause),
+    ) {
         self.give_up_dial(key);
         self.before_login.remove(key);
         self.drop_queued(key);

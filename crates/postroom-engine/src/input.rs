@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use postroom_model::{Fault, Notice, SessionKey, faulty};
-use postroom_protocol::{Input, Login, Outputs, PostHandling, Reading, Stream, Timer};
+use postroom_protocol::{Close, Input, Login, Outputs, PostHandling, Reading, Stream, Timer};
 use postroom_store::Store;
 
 use crate::connection::{Broken, Connection, Ending, Phase};
+use crate::http::HttpOutput;
 use crate::key::ConnectionKey;
 use crate::listener::Proof;
 use crate::timers::{Deadline, Slot};
@@ -445,6 +446,13 @@ impl<S: Store> Engine<S> {
         }
         if let Some(login) = outputs.login.take() {
             self.note_login(key, login);
+        }
+        if let Some((_, http)) = self.sessions.get(key).and_then(|session| session.http) {
+            let told = outputs.http.drain(..).map(|input| HttpOutput::Session(http, input));
+            self.outputs.extend(told.map(Output::Http));
+            if let Some(Close::Dropped(reason)) = outputs.close.take() {
+                self.end_http_session(key, Ending::Dropped(reason));
+            }
         }
         if let Some(close) = outputs.close.take() {
             self.connections[front.index()].phase = Phase::Closing(close);

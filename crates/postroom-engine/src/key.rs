@@ -18,3 +18,17 @@ impl ConnectionKey {
         self.0 as usize
     }
 }
+
+/// A connection that was handed over.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct HttpConnection(u64);
+
+/// A session of such a connection. Its driver gives out the numbers, each once.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct HttpSession(pub u64);
+
+impl HttpConnection {
+    pub(crate) fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}

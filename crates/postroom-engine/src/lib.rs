@@ -32,11 +32,13 @@ mod dial;
 mod due;
 mod ending;
 mod history;
+mod http;
 mod input;
 mod key;
 mod listener;
 mod log;
 mod metrics;
+mod newcomer;
 mod opening;
 mod origin;
 mod output_limit;
@@ -73,6 +75,7 @@ use counts::Turn;
 use delivery::Watch;
 use dial::Failures;
 use due::DueChannels;
+use http::HandedOver;
 use input::Overdue;
 use listener::Listeners;
 use log::{BannedCounts, LineCounts};
@@ -93,12 +96,13 @@ pub use backup::BACKUP_PAUSE;
 pub use connection::{Broken, Cause};
 pub use counts::{EngineCounts, Tally};
 pub use dial::Dialled;
+pub use http::{HTTP_SESSIONS_MAX, HttpOutput};
 pub use input::Read;
-pub use key::ConnectionKey;
+pub use key::{ConnectionKey, HttpConnection, HttpSession};
 pub use listener::{Listener, ListenerKey, ListenerName, ListenerOptions, Proof};
 pub use log::{Level, LogLine, What};
 pub use metrics::{EngineMetrics, Status};
-pub use opening::Refused;
+pub use newcomer::{Opened, Refused};
 pub use origin::Origin;
 pub use postroom_office::{
     AboutAccounts, AboutBan, AboutChannels, AccountAnswer, AccountCommand, AccountRefusal,
@@ -124,6 +128,8 @@ pub struct Engine<S> {
     peers: Peers,
     /// Connections of proxies that have not said whose they are.
     headers: AwaitedHeaders,
+    /// Connections of HTTP.
+    handed_over: HandedOver,
     /// Connections that were evicted before their login and may still be drained.
     evicted: VecDeque<ConnectionKey>,
     /// It was said that there are as many connections as there may be.
@@ -194,6 +200,8 @@ pub enum Output {
     Log(Box<LogLine>),
     /// Add a line to the operator's report.
     Report(Report),
+    /// Tell the driver of HTTP.
+    Http(HttpOutput),
     /// Tell the operator who asked.
     Administered(AdminTicket, Box<AdminAnswer>),
 }
@@ -218,6 +226,7 @@ impl<S: Store> Engine<S> {
             before_login: BeforeLogin::default(),
             peers,
             headers: AwaitedHeaders::default(),
+            handed_over: HandedOver::default(),
             evicted: VecDeque::new(),
             is_full: false,
             watches: Vec::new(),
@@ -283,6 +292,7 @@ impl<S: Store> Engine<S> {
     pub fn begin_turn(&mut self, now: Instant, wall: Timestamp) {
         self.now = now;
         self.office.set_time(now, wall);
+        self.office.end_leases();
         self.turn.begin(now, &mut self.counts);
         self.turns.begin();
         self.tells_left = TellsLeft::WHOLE;
@@ -404,7 +414,8 @@ impl<S: Store> Engine<S> {
     /// When [`time_passed`](Self::time_passed) is to be called at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
         let left_out = [self.line_counts.over_at(), self.banned_counts.over_at()];
-        let others = [self.timers.next(), self.next_ask(), self.next_backup_part()];
+        let leases = self.office.leases_end_at();
+        let others = [self.timers.next(), self.next_ask(), self.next_backup_part(), leases];
         others.into_iter().chain(left_out).flatten().min()
     }
 

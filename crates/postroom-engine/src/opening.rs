@@ -4,54 +4,20 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use postroom_model::{Fault, Peer, SessionKey, faulty};
+use postroom_model::{Fault, SessionKey, faulty};
 use postroom_protocol::{Close, DropReason, Input, Outputs, Stream, Timer};
 use postroom_store::Store;
 
 use crate::Engine;
 use crate::backlog::Backlog;
 use crate::connection::{Connection, Ending, Phase};
-use crate::key::ConnectionKey;
+use crate::key::{ConnectionKey, HttpConnection, HttpSession};
 use crate::listener::{Listener, ListenerKey, Proof};
+use crate::newcomer::{AddressOf, Newcomer, Opened, Refused};
 use crate::session::Session;
 use crate::timers::{Deadline, Slot};
 
 const EVICTED: Close = Close::Dropped(DropReason::Evicted);
-
-/// A connection is to be closed at once: its peer has met a limit, or is banned.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Refused {
-    /// What it is told before, if anything.
-    pub farewell: &'static str,
-}
-
-/// Whose address a new connection has.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum AddressOf {
-    /// The client's, as the socket has it.
-    Socket,
-    /// The client's, as a proxy has told.
-    Client,
-    /// A proxy's, behind which are any number of clients.
-    Proxy,
-}
-
-/// A connection that is to have a session.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Newcomer {
-    pub(crate) listener: ListenerKey,
-    pub(crate) peer: SocketAddr,
-    pub(crate) address_of: AddressOf,
-}
-
-impl Newcomer {
-    fn origin(&self) -> Peer {
-        let address = self.peer.ip().to_canonical();
-        let is_shared = address.is_loopback() || self.address_of == AddressOf::Proxy;
-        let is_local = address.is_loopback() && self.address_of == AddressOf::Socket;
-        Peer { network: address.into(), is_shared, is_local }
-    }
-}
 
 /// Connections that have not logged in may be this share of all: a quarter.
 const BEFORE_LOGIN_SHARE: usize = 4;
@@ -68,11 +34,11 @@ impl<S: Store> Engine<S> {
         now: Instant,
         listener: ListenerKey,
         peer: SocketAddr,
-    ) -> Result<ConnectionKey, Refused> {
+    ) -> Result<Opened, Refused> {
         self.now = now;
         let options = self.listeners.get(listener).options;
         if options.proxy_header {
-            return self.await_header(listener, peer);
+            return self.await_header(listener, peer).map(Opened::Here);
         }
         let address_of = match options.proof {
             Proof::Tcp => AddressOf::Socket,
@@ -82,8 +48,7 @@ impl<S: Store> Engine<S> {
         let is_counted = self.admit(newcomer)?;
         let connection = Connection::new(None, Stream::Front, Phase::Open);
         let front = ConnectionKey::from_index(self.connections.insert(connection));
-        self.begin(front, newcomer, is_counted);
-        Ok(front)
+        Ok(self.begin(front, newcomer, is_counted))
     }
 
     /// Whether a connection counts for the limits of its peer, if it has met none and is not
@@ -108,16 +73,52 @@ impl<S: Store> Engine<S> {
         Ok(true)
     }
 
-    /// Begins the session of a connection.
-    pub(crate) fn begin(&mut self, front: ConnectionKey, newcomer: Newcomer, is_counted: bool) {
+    /// Begins what a connection is for: a session, or what another driver makes of it.
+    pub(crate) fn begin(
+        &mut self,
+        front: ConnectionKey,
+        newcomer: Newcomer,
+        is_counted: bool,
+    ) -> Opened {
+        let Newcomer { listener, peer, .. } = newcomer;
+        let Listener { protocol, options } = *self.listeners.get(listener);
+        if protocol.is_handed_over {
+            return Opened::HandedOver(self.hand_over(front, newcomer, is_counted));
+        }
+        let key = self.begin_session(front, newcomer, None, is_counted);
+        self.connections[front.index()].session = Some(key);
+        self.counts.accepted(listener);
+        if options.tls {
+            let (drain, limit) = (
+                &mut self.connections[front.index()].drain,
+                self.now + self.settings.handshake_limit,
+            );
+            self.timers.set(drain, Deadline::Drain(front), Some(limit));
+        }
+        self.will_transmit(front);
+        let until = self.rates.wait_of_newcomer(peer.ip().into(), protocol.has_posts(), self.now);
+        if let Some(until) = until {
+            let waits = &mut self.connections[front.index()].waits;
+            self.timers.set(waits, Deadline::Rate(front), Some(until));
+        }
+        Opened::Here(front)
+    }
+
+    /// Begins a session of a connection.
+    pub(crate) fn begin_session(
+        &mut self,
+        front: ConnectionKey,
+        newcomer: Newcomer,
+        http: Option<(HttpConnection, HttpSession)>,
+        is_counted: bool,
+    ) -> SessionKey {
         let Newcomer { listener, peer, .. } = newcomer;
         let of = *self.listeners.get(listener);
         let (Listener { protocol, options }, listener_name) = (of, of.name());
         let key = self.office.enter(newcomer.origin(), options.access);
         let mut outputs = Outputs::default();
         let state = (protocol.begin)(&self.settings.session, options.access, &mut outputs);
-        let connection = &mut self.connections[front.index()];
-        (connection.session, connection.phase) = (Some(key), Phase::Open);
+        self.connections[front.index()].phase = Phase::Open;
         self.sessions.insert(Session {
             protocol,
             listener,
@@ -140,25 +141,13 @@ impl<S: Store> Engine<S> {
             queued_bytes: 0,
             missed_lines: 0,
             dialling: None,
+            http,
         });
-        self.counts.accepted(listener);
         self.log_connected(key);
-        if options.tls {
-            let (drain, limit) = (
-                &mut self.connections[front.index()].drain,
-                self.now + self.settings.handshake_limit,
-            );
-            self.timers.set(drain, Deadline::Drain(front), Some(limit));
-        }
         std::mem::swap(&mut self.connections[front.index()].output, &mut outputs.front);
         self.held_bytes += self.connections[front.index()].held();
         self.apply(key, front, &mut outputs);
-        self.will_transmit(front);
-        let until = self.rates.wait_of_newcomer(peer.ip().into(), protocol.has_posts(), self.now);
-        if let Some(until) = until {
-            let waits = &mut self.connections[front.index()].waits;
-            self.timers.set(waits, Deadline::Rate(front), Some(until));
-        }
+        key
     }
 
     /// Whether there may be one more connection.
@@ -255,27 +244,6 @@ mod tests {
 
     use super::*;
     use crate::{EngineSettings, Listener, ListenerOptions};
-
-    /// Delays after failed logins and what may be created depend on it.
-    #[test]
-    fn an_address_that_a_proxy_tells_is_one_client_unless_it_is_loopback() {
-        let of = |peer: &str, address_of| {
-            let listener = crate::ListenerKey(0);
-            let Peer { is_shared, is_local, .. } =
-                Newcomer { listener, peer: peer.parse().unwrap(), address_of }.origin();
-            (is_shared, is_local)
-        };
-        for (address_of, remote, loopback) in [
-            (AddressOf::Socket, (false, false), (true, true)),
-            (AddressOf::Client, (false, false), (true, false)),
-            (AddressOf::Proxy, (true, false), (true, false)),
-        ] {
-            assert_eq!(of("192.0.2.1:1", address_of), remote, "{address_of:?}");
-            assert_eq!(of("[2001:db8::1]:1", address_of), remote, "{address_of:?}");
-            assert_eq!(of("127.0.0.1:1", address_of), loopback, "{address_of:?}");
-            assert_eq!(of("[::1]:1", address_of), loopback, "{address_of:?}");
-        }
-    }
 
     #[test]
     fn connections_evicted_long_ago_are_forgotten() {

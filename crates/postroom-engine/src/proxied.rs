@@ -17,7 +17,7 @@ use crate::Engine;
 use crate::connection::{Connection, Ending, Phase};
 use crate::key::ConnectionKey;
 use crate::listener::ListenerKey;
-use crate::opening::{AddressOf, Newcomer, Refused};
+use crate::newcomer::{AddressOf, Newcomer, Opened, Refused};
 use crate::refusal::Refusal;
 use crate::timers::Deadline;
 
@@ -26,8 +26,13 @@ use crate::timers::Deadline;
 pub enum HeaderRead {
     /// More of the header must come.
     More,
-    /// It has so many bytes, and the connection is open.
-    Whole(usize),
+    /// The connection is open.
+    Whole {
+        /// Bytes of the header.
+        length: usize,
+        /// Who serves it.
+        opened: Opened,
+    },
     /// The connection is forgotten: the driver closes it.
     Refused(Refused),
 }
@@ -130,8 +135,7 @@ impl<S: Store> Engine<S> {
                 self.headers.remove(key);
                 let drain = &mut self.connections[key.index()].drain;
                 self.timers.set(drain, Deadline::Drain(key), None);
-                self.begin(key, newcomer, is_counted);
-                HeaderRead::Whole(length)
+                HeaderRead::Whole { length, opened: self.begin(key, newcomer, is_counted) }
             }
             Err(refused) => {
                 self.forget(key);

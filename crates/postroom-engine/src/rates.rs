@@ -70,6 +70,16 @@ impl Charge {
     }
 }
 
+impl RateLimits {
+    /// The rates of a session and of a network.
+    fn of(&self, charge: Charge) -> (Rate, Rate) {
+        match charge {
+            Charge::Words => (self.words, self.words_of_network),
+            Charge::Login => (self.logins, self.logins_of_network),
+        }
+    }
+}
+
 /// A bucket for each charge.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pair {
@@ -136,10 +146,7 @@ impl Rates {
             return None;
         }
         let ((charge, tokens), (session, network)) = (Charge::of(request)?, &mut **own);
-        let (of_session, of_network) = match charge {
-            Charge::Words => (self.limits.words, self.limits.words_of_network),
-            Charge::Login => (self.limits.logins, self.limits.logins_of_network),
-        };
+        let (of_session, of_network) = self.limits.of(charge);
         let mut until = session.of(charge).take(tokens, of_session, now);
         let bucket = buckets(&mut self.networks, *network, now).of(charge);
         until = until.max(bucket.take(tokens, of_network, now));
@@ -148,6 +155,27 @@ impl Rates {
             until = until.max(bucket.take(tokens, of_network.of_site(), now));
         }
         until
+    }
+
+    /// Until when a request of a session has to wait for its tokens, if it has to.
+    pub(crate) fn waits(
+        &self,
+        session: &Buckets,
+        request: &Request,
+        now: Instant,
+    ) -> Option<Instant> {
+        let Buckets::Own(own) = session else {
+            return None;
+        };
+        let ((charge, _), (mut session, network)) = (Charge::of(request)?, **own);
+        let (of_session, of_network) = self.limits.of(charge);
+        let of = |pair: Option<Pair>, rate| pair.and_then(|mut pair| pair.of(charge).free_at(rate));
+        let free_at = [
+            session.of(charge).free_at(of_session),
+            of(self.networks.get(&network).copied(), of_network),
+            of(self.of_site(network).copied(), of_network.of_site()),
+        ];
+        free_at.into_iter().flatten().max().filter(|at| *at > now)
     }
 
     /// How many requests a session may take at a time: as many as there are tokens, and

@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 
 use crate::backlog::Backlog;
 use crate::dial::Dialling;
-use crate::key::ConnectionKey;
+use crate::key::{ConnectionKey, HttpConnection, HttpSession};
 use crate::listener::{ListenerKey, ListenerName};
 use crate::origin::Origin;
 use crate::rates::Buckets;
@@ -57,6 +57,8 @@ pub(crate) struct Session {
     pub(crate) missed_lines: u64,
     /// Set where the session waits for a connection back.
     pub(crate) dialling: Option<Box<Dialling>>,
+    /// Set where another driver has opened it.
+    pub(crate) http: Option<(HttpConnection, HttpSession)>,
 }
 
 /// Where a connection comes from, in fewer bytes than a [`SocketAddr`] has.

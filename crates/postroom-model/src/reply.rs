@@ -25,6 +25,14 @@ pub enum Reply {
     /// The earliest unread message, leased to the session. It stays in the mailbox
     /// until confirmed.
     Read(Delivery),
+    /// The earliest unread message, leased for the time that was asked for.
+    Leased(Delivery),
+    /// As many messages are leased for a time as may be.
+    TooManyLeases,
+    /// The message is not leased with this key: the lease has ended, perhaps.
+    NotLeased,
+    /// The session is told when a message waits.
+    WatchesMail,
     /// No message is unread.
     NothingUnread,
     /// The messages handed out to the session are removed from the mailbox.

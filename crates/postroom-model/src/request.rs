@@ -5,7 +5,9 @@
 //! order of the session's requests. A [`Request::Tell`] or [`Request::Post`] with
 //! `awaits_delivery` gets it after the delivery receipts. A [`Notice`] gets none.
 
-use crate::{Channel, Mark, Name, Password, Position, Text};
+use std::time::Duration;
+
+use crate::{Channel, LeaseKey, Mark, MessageId, Name, Password, Position, Text};
 
 /// The requests of sessions to the office.
 #[derive(Clone, Debug)]
@@ -33,6 +35,24 @@ pub enum Request {
     /// Remove all messages handed out to this session so far: its client has proved
     /// receipt.
     Confirm,
+    /// Hand out the earliest unread message of the session's account for a time, whatever
+    /// becomes of the session.
+    Lease {
+        /// What proves the lease.
+        key: LeaseKey,
+        /// For how long.
+        lasts: Duration,
+    },
+    /// Remove a message that is leased for a time: its client has received it.
+    ConfirmLease {
+        /// The message.
+        message: MessageId,
+        /// What proves the lease.
+        key: LeaseKey,
+    },
+    /// Send the session events when a message waits in the mailbox of its account, without
+    /// making the account present.
+    WatchMail,
     /// Count the unread messages of the session's account.
     CountUnread,
     /// Give the session's account another password.

@@ -1,8 +1,8 @@
 //! The origins of the store calls that are under way.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use postroom_model::{Name, SessionKey};
+use postroom_model::{LeaseKey, Name, SessionKey};
 use postroom_store::{Call, PAGE_BYTES, Ticket};
 use slab::Slab;
 
@@ -18,11 +18,20 @@ pub(crate) struct RequestKey {
     pub(crate) number: u32,
 }
 
+/// What a client asks for with a lease.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeaseTerms {
+    pub(crate) key: LeaseKey,
+    pub(crate) lasts: Duration,
+}
+
 /// The purpose of a call.
 #[derive(Debug)]
 pub(crate) enum Origin {
     /// A request, or one step of a login.
     Request(RequestKey),
+    /// A request for a lease on these terms.
+    Lease(RequestKey, LeaseTerms),
     /// The release of the presence of a session's account.
     Release,
     /// The return of a lease or presence that arrived after its session had ended.

@@ -51,8 +51,24 @@ impl<S: Store> Office<S> {
         }
         match (origin, end) {
             (Origin::Request(key), End::Done(outcome)) => self.done(key, outcome, since),
-            (Origin::Request(key), End::Unavailable) => self.not_done(key, Reply::Unavailable),
-            (Origin::Request(key), End::Unknown) => self.not_done(key, Reply::Unknown),
+            (Origin::Request(key) | Origin::Lease(key, _), End::Unavailable) => {
+                self.not_done(key, Reply::Unavailable);
+            }
+            (Origin::Request(key) | Origin::Lease(key, _), End::Unknown) => {
+                self.not_done(key, Reply::Unknown);
+            }
+            (Origin::Lease(key, terms), End::Done(outcome)) => match outcome.into_inner() {
+                Outcome::Read { lease, stored, sender, text, remaining } => {
+                    let id = lease.message();
+                    let delivery = Delivery { id, stored, sender, text, remaining };
+                    self.leased(key, terms, lease, delivery);
+                }
+                outcome => {
+                    if let Some(reply) = self.reply_to(key, outcome) {
+                        self.resolve(key, reply);
+                    }
+                }
+            },
             (Origin::Lock(name), end) => self.lock_ended(name, &end),
             (Origin::Administration(ticket, what), end) => self.administered(ticket, what, end),
             (Origin::Sweep, end) => self.swept(end),

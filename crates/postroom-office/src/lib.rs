@@ -23,6 +23,7 @@ mod creations;
 mod failed_logins;
 mod file_passwords;
 mod history;
+mod leases;
 mod live;
 mod locks;
 mod login;
@@ -50,9 +51,10 @@ use postroom_store::{
 use slab::Slab;
 
 use announcements::Gathering;
-use calls::{Calls, Origin, RequestKey};
+use calls::{Calls, LeaseTerms, Origin, RequestKey};
 use checks::Checks;
 use creations::{Creations, Kind, Reservation};
+use leases::TimedLeases;
 use live::Live;
 use locks::Locks;
 use password_file::PasswordFile;
@@ -91,6 +93,7 @@ pub struct Office<S> {
     deferred_bytes: usize,
     calls: Calls,
     live: Live,
+    leases: TimedLeases,
     outputs: VecDeque<Output>,
     /// Posts in one channel that gather, after all outputs.
     posts: Option<Posts>,
@@ -131,6 +134,7 @@ impl<S: Store> Office<S> {
             deferred_bytes: 0,
             calls: Calls::default(),
             live: Live::default(),
+            leases: TimedLeases::default(),
             outputs,
             posts: None,
             gathering: Gathering::default(),
@@ -206,6 +210,16 @@ impl<S: Store> Office<S> {
                 let since = since.unwrap_or(self.now);
                 self.submit_since(Origin::Request(key), Call::Confirm { leases }, None, since);
             }
+            (Request::Lease { key: secret, lasts }, Some(account)) => {
+                self.lease(key, account, LeaseTerms { key: secret, lasts });
+            }
+            (Request::ConfirmLease { message, key: secret }, Some(account)) => {
+                self.confirm_lease(key, account, message, secret);
+            }
+            (Request::WatchMail, Some(account)) => {
+                self.live.watch_mail(session, account);
+                self.resolve(key, Reply::WatchesMail);
+            }
             (Request::CountUnread, Some(account)) => {
                 self.submit_request(key, Call::CountUnread { account });
             }
@@ -248,7 +262,8 @@ impl<S: Store> Office<S> {
         let Some(record) = find(&mut self.sessions, session) else {
             return;
         };
-        let after = record.account().map_or(Identity::Anonymous, Identity::LoggedIn);
+        let (account, known) = (record.account(), record.known());
+        let after = known.map_or(Identity::Anonymous, |known| Identity::LoggedIn(known.into()));
         let before = std::mem::replace(&mut record.identity, after);
         self.outputs.extend(self.posts.take().map(Output::Posts));
         if let Some(work) = record.work() {
@@ -258,6 +273,9 @@ impl<S: Store> Office<S> {
                     self.store.set_members(&channel, false);
                 }
             }
+        }
+        if let Some(account) = account {
+            self.live.watch_mail_no_more(session, account);
         }
         match before {
             Identity::Present(present) => self.end_presence(session, *present),

@@ -112,6 +112,19 @@ impl Live {
         self.mail.get(&account).map_or(&[], Vec::as_slice)
     }
 
+    /// Adds a session that receives mail events for its account.
+    pub(crate) fn watch_mail(&mut self, session: SessionKey, account: AccountId) {
+        let sessions = self.mail.entry(account).or_default();
+        if !sessions.contains(&session) {
+            sessions.push(session);
+        }
+    }
+
+    /// Removes a session that receives no more of them.
+    pub(crate) fn watch_mail_no_more(&mut self, session: SessionKey, account: AccountId) {
+        remove(&mut self.mail, &account, session);
+    }
+
     /// The sessions in a channel.
     pub(crate) fn members(&self, channel: &Channel) -> &BTreeSet<SessionKey> {
         self.channels.get(channel).unwrap_or(&NOBODY)

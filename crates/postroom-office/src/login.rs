@@ -14,7 +14,7 @@ use crate::check::{Against, Check, Checked, Verdict};
 use crate::creations::Kind;
 use crate::file_passwords::FilePasswords;
 use crate::requests::Requests;
-use crate::session::{Identity, LogIn, Opened, Present, Session, Stage};
+use crate::session::{Identity, Known, LogIn, Opened, Present, Session, Stage};
 use crate::{Office, find};
 
 impl<S: Store> Office<S> {
@@ -151,7 +151,8 @@ impl<S: Store> Office<S> {
             self.store.session_ended(before);
         }
         if login.terms.presence.is_none() {
-            record.identity = Identity::LoggedIn(account);
+            let known = Known { account, name: opened.name.clone() };
+            record.identity = Identity::LoggedIn(known.into());
             return Some(logged_in(opened));
         }
         login.opened = Some(opened);
@@ -190,7 +191,8 @@ impl<S: Store> Office<S> {
         if alone && names.contains(&opened.name) {
             return self.refused(key.session, LogInRefusal::Present);
         }
-        self.session(key.session)?.identity = Identity::LoggedIn(opened.account);
+        let known = Known { account: opened.account, name: opened.name.clone() };
+        self.session(key.session)?.identity = Identity::LoggedIn(known.into());
         Some(logged_in(opened))
     }
 

@@ -58,6 +58,9 @@ impl<S: Store> Office<S> {
                             session.uses == Some(account) && !faulty(Fault::ExpulsionForgotten)
                         });
                     }
+                    if let Outcome::Deleted { account, .. } = outcome {
+                        self.drop_leases(account);
+                    }
                     let mut answer = request.answer(outcome);
                     if let Ok(AccountAnswer::PasswordSet { name, is_overridden, .. }) = &mut answer
                     {

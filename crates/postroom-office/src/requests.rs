@@ -68,12 +68,16 @@ impl Needs {
     fn of(request: &Request) -> Self {
         match request {
             Request::CountUnread | Request::ListPresent | Request::ListBlocked => Self::Memory,
-            Request::Tell { .. } | Request::Join(_) | Request::Leave(_) => Self::Others,
+            Request::Tell { .. } | Request::Join(_) | Request::Leave(_) | Request::WatchMail => {
+                Self::Others
+            }
             Request::LogIn { .. }
             | Request::Compose { .. }
             | Request::ChangePassword { .. }
             | Request::Block { .. }
             | Request::Read
+            | Request::Lease { .. }
+            | Request::ConfirmLease { .. }
             | Request::Confirm
             | Request::Post { .. }
             | Request::Latest(_)

@@ -81,8 +81,15 @@ impl HandedOut {
 pub(crate) enum Identity {
     Anonymous,
     LoggingIn(Box<LogIn>),
-    LoggedIn(AccountId),
+    LoggedIn(Box<Known>),
     Present(Box<Present>),
+}
+
+/// An account, and its name as first registered.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) account: AccountId,
+    pub(crate) name: Name,
 }
 
 /// A login under way.
@@ -168,8 +175,20 @@ impl Session {
     /// The account that the session is logged in to.
     pub(crate) fn account(&self) -> Option<AccountId> {
         match &self.identity {
-            Identity::LoggedIn(account) => Some(*account),
+            Identity::LoggedIn(known) => Some(known.account),
             Identity::Present(present) => Some(present.account),
+            Identity::Anonymous | Identity::LoggingIn(_) => None,
+        }
+    }
+
+    /// The same, with its name.
+    pub(crate) fn known(&self) -> Option<Known> {
+        match &self.identity {
+            Identity::LoggedIn(known) => Some(Known::clone(known)),
+            Identity::Present(present) => {
+                let Present { account, name, .. } = &**present;
+                Some(Known { account: *account, name: name.clone() })
+            }
             Identity::Anonymous | Identity::LoggingIn(_) => None,
         }
     }
@@ -241,7 +260,7 @@ impl Present {
 }
 
 /// A post by an account, or by the board.
-pub(crate) fn post(author: Option<&Present>, channels: Vec<Channel>, text: Text) -> Arc<Post> {
-    let author = author.map_or(Author::Board, |present| Author::Account(present.name.clone()));
+pub(crate) fn post(author: Option<&Known>, channels: Vec<Channel>, text: Text) -> Arc<Post> {
+    let author = author.map_or(Author::Board, |known| Author::Account(known.name.clone()));
     Arc::new(Post { author, channels, text })
 }

@@ -69,15 +69,14 @@ impl<S: Store> Office<S> {
         let Some(record) = self.session(key.session) else {
             return;
         };
-        let mut present = record.present();
-        if let Some(present) = present.as_mut().filter(|_| awaits_delivery) {
+        if let Some(present) = record.present().filter(|_| awaits_delivery) {
             let mark = present.next_mark(key.session);
             let stage = Stage::Storing { is_abandoned: false };
             present.awaited = Some(Awaited { number: key.number, mark, stage });
         }
-        let present = present.as_deref();
-        let author = present.map(|present| present.account);
-        let post = session::post(present, channels, text);
+        let author = record.known();
+        let post = session::post(author.as_ref(), channels, text);
+        let author = author.map(|known| known.account);
         let hashtags = post.channels.iter().filter(|channel| !channel.is_built_in()).count();
         let wanted = u32::try_from(hashtags).unwrap_or(u32::MAX);
         let reservation = self.reserve(key.session, Kind::Channel, wanted);

@@ -11,6 +11,7 @@ mod conversation;
 mod dialogue;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod http;
 mod im;
 mod line;
 mod mailbox;
@@ -26,23 +27,29 @@ pub mod tls;
 
 pub use chat::LISTED_MAX;
 pub use chat::settings::ChatSettings;
+pub use http::HTTP;
 pub use im::settings::ImSettings;
 pub use protocol::{PostHandling, Protocol, RenderPost};
 pub use proxy_header::{PROXY_HEADER_BYTES_MAX, ProxyHeader, ProxyHeaderError};
 pub use session::{
-    Category, Close, Dial, DropReason, Input, Login, Outputs, Reading, Report, Session, Stream,
-    Timer,
+    Category, Close, Dial, DropReason, HttpInput, Input, Login, Outputs, Reading, Report, Session,
+    Stream, Timer,
 };
 pub use settings::Settings;
 
-/// All protocols, in the order in which their listeners are listed.
+/// All line protocols, in the order in which their listeners are listed.
 pub const PROTOCOLS: &[Protocol] =
     &[mailbox::PROTOCOL, mailbox_verbose::PROTOCOL, im::PROTOCOL, board::PROTOCOL, chat::PROTOCOL];
 
 impl Protocol {
+    /// All protocols, HTTP included, in the order in which their listeners are listed.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        PROTOCOLS.iter().chain([&HTTP])
+    }
+
     /// The protocol of this name.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
-        PROTOCOLS.iter().find(|protocol| protocol.name == name)
+        Self::all().find(|protocol| protocol.name == name)
     }
 }

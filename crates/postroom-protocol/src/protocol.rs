@@ -18,6 +18,9 @@ pub struct Protocol {
     pub has_accounts: bool,
     /// Whether the operator's report has a line when a client disconnects.
     pub reports: bool,
+    /// Whether its connections are handed over to a driver of their own, which reads and
+    /// writes them.
+    pub is_handed_over: bool,
     /// What its sessions have to do with posts.
     pub posts: PostHandling,
     /// What a connection is told for which no session begins, because its address has too

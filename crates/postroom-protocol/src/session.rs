@@ -149,6 +149,8 @@ pub struct Outputs {
     pub dial: Option<Dial>,
     /// Lines for the operator's report.
     pub reports: Vec<Report>,
+    /// What the driver of HTTP is told; of its sessions alone.
+    pub http: Vec<HttpInput>,
     /// Set once: the session ends after the bytes so far.
     pub close: Option<Close>,
 }
@@ -233,6 +235,17 @@ impl DropReason {
             | Self::Stop => false,
         }
     }
+}
+
+/// What the driver of HTTP is told of a session.
+#[derive(Debug)]
+pub enum HttpInput {
+    /// The office's reply to its earliest request without one.
+    Reply(Reply),
+    /// A message waits in the mailbox of its account.
+    Mail,
+    /// It has ended. It gets no further replies.
+    Ended(DropReason),
 }
 
 /// A line of the operator's report, a feature of seed 003, the small Twitter.

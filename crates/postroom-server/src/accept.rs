@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use postroom_engine::{Broken, ListenerKey, ListenerOptions, Refused};
+use postroom_engine::{Broken, Listener, ListenerKey, Opened, Refused};
 use postroom_store::Store;
 use socket2::SockRef;
 
@@ -84,9 +84,8 @@ impl<S: Store> Server<S> {
                     // A connection that does not take them is broken, as its first read shows.
                     let _ = self.keep_alive.apply(&SockRef::from(&stream));
                 }
-                let options = listening.bound.settings.listener.options;
-                let listener = listening.key;
-                self.begin(stream, peer, listener, options);
+                let (key, listener) = (listening.key, listening.bound.settings.listener);
+                self.begin(stream, peer, key, listener);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => listening.waiting = false,
             Err(error) if is_of_the_connection(&error) => {}
@@ -106,7 +105,7 @@ impl<S: Store> Server<S> {
     fn transport(&self, socket: TcpStream, has_tls: bool) -> Result<Transport, Broken> {
         match (has_tls, &self.tls) {
             (false, _) => Ok(Transport::plain(socket)),
-            (true, Some(tls)) => Transport::tls(socket, Arc::clone(&tls.0)),
+            (true, Some(tls)) => Transport::tls(socket, Arc::clone(&tls.lines)),
             (true, None) => Err(Broken::Tls("the server has no certificate")),
         }
     }
@@ -116,14 +115,17 @@ impl<S: Store> Server<S> {
         mut socket: TcpStream,
         address: SocketAddr,
         listener: ListenerKey,
-        options: ListenerOptions,
+        Listener { protocol, options }: Listener,
     ) {
         let key = match self.engine.open(self.now, listener, address) {
-            Ok(key) => key,
+            Ok(Opened::Here(key)) => key,
+            Ok(Opened::HandedOver(key)) => return self.hand_over(key, socket),
             Err(refused) => return turn_away(&mut socket, refused),
         };
         let peer = if options.proxy_header { Peer::Header } else { Peer::Open };
-        match self.transport(socket, options.tls) {
+        // The other driver shakes hands itself.
+        let has_tls = options.tls && !protocol.is_handed_over;
+        match self.transport(socket, has_tls) {
             Ok(transport) => {
                 self.connections.insert(key, Connection::new(transport, peer));
             }

@@ -26,7 +26,12 @@ pub struct CertificateFiles {
 
 /// What TLS needs for a connection.
 #[derive(Clone, Debug)]
-pub struct TlsSettings(pub(crate) Arc<ServerConfig>);
+pub struct TlsSettings {
+    /// For line protocols.
+    pub(crate) lines: Arc<ServerConfig>,
+    /// For HTTP, whose version the handshake settles.
+    pub(crate) http: Arc<ServerConfig>,
+}
 
 /// Why a certificate and its key cannot be used.
 #[derive(Debug, Error)]
@@ -74,6 +79,14 @@ pub enum CertificateError {
     },
 }
 
+impl TlsSettings {
+    fn new(lines: ServerConfig) -> Self {
+        let mut http = lines.clone();
+        http.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self { lines: Arc::new(lines), http: Arc::new(http) }
+    }
+}
+
 impl CertificateFiles {
     /// Reads both files and checks that they are a pair.
     pub fn read(&self) -> Result<TlsSettings, CertificateError> {
@@ -83,9 +96,7 @@ impl CertificateFiles {
             Error::InconsistentKeys(_) => CertificateError::Mismatch { files: self.clone() },
             cause => CertificateError::Unusable { files: self.clone(), cause },
         };
-        settings(certificates, key)
-            .map(|settings| TlsSettings(Arc::new(settings)))
-            .map_err(unusable)
+        settings(certificates, key).map(TlsSettings::new).map_err(unusable)
     }
 
     fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, CertificateError> {

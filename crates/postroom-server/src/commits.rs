@@ -202,7 +202,8 @@ fn millis(time: Duration) -> u64 {
 }
 
 /// The time that is kept with what is stored.
-pub(crate) fn timestamp() -> Timestamp {
+#[must_use]
+pub fn timestamp() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -16,6 +16,7 @@ use crate::certificate::TlsSettings;
 use crate::commits::{self, Commits, GATHERING, Ran, timestamp};
 use crate::connection::Connections;
 use crate::handshakes::Handshakes;
+use crate::http_gate::HttpQueue;
 use crate::listener::{BoundListener, KeepAlive};
 use crate::log_line;
 use crate::metrics::ServerMetrics;
@@ -48,6 +49,7 @@ pub struct Server<S: Store> {
     pub(crate) commits: Commits,
     threads: Threads<S::Job>,
     pub(crate) administration: Administration,
+    pub(crate) http: HttpQueue,
     pub(crate) listeners: Vec<Listening>,
     /// When connections are accepted again after a shortage.
     pub(crate) accept_again_at: Option<Instant>,
@@ -98,7 +100,7 @@ impl<S: Store> Server<S> {
         housekeeping: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) -> Result<Self, ServerError> {
         let Parts { settings, store, listeners, mut signals, passwords, certificate, .. } = parts;
-        let Parts { source, log, reporter, manager, .. } = parts;
+        let Parts { source, log, reporter, manager, http, .. } = parts;
         let ServerSettings { engine: settings, commits, stop_limit, keep_alive } = settings;
         let now = Instant::now();
         let mut engine = Engine::new(now, settings, store);
@@ -133,6 +135,7 @@ impl<S: Store> Server<S> {
             signals,
             commits: Commits::new(commits),
             threads,
+            http: HttpQueue::new(Arc::clone(&waker), http),
             administration: Administration::new(waker),
             listeners: listening,
             accept_again_at: None,
@@ -185,6 +188,7 @@ impl<S: Store> Server<S> {
             self.begin_stop();
             self.engine.time_passed(self.now);
             self.take_from_threads()?;
+            self.take_http();
             self.tell_end_of_reload();
             self.administer();
             self.read_passwords();
@@ -303,11 +307,13 @@ impl<S: Store> Server<S> {
                 Output::Dial { connection, front, port } => self.dial(connection, front, port),
                 Output::Log(line) => log_line::write(*line),
                 Output::Report(report) => self.reporter.report(&report),
+                Output::Http(output) => self.http.add(output),
                 Output::Administered(ticket, answer) => {
                     self.administration.answer(ticket, *answer);
                 }
             }
         }
+        self.http.flush();
     }
 
     /// Runs the store's next job, if there is one: commits the requests of all sessions
@@ -425,6 +431,7 @@ impl<S: Store> Server<S> {
         }
         self.stop = Stop::Until(self.now + self.stop_limit);
         self.engine.stop(self.now);
+        self.http.stop();
     }
 
     fn has_stopped(&self) -> bool {

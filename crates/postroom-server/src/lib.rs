@@ -15,6 +15,8 @@ mod connection;
 mod dial;
 mod event_loop;
 mod handshakes;
+mod http;
+mod http_gate;
 mod listener;
 mod log_line;
 mod metrics;
@@ -41,8 +43,9 @@ use thiserror::Error;
 
 pub use administration::{Administrator, NotAsked};
 pub use certificate::{CertificateError, CertificateFiles, TlsSettings};
-pub use commits::{CommitPath, CommitSettings};
+pub use commits::{CommitPath, CommitSettings, timestamp as now};
 pub use event_loop::Server;
+pub use http_gate::{HttpBusy, HttpDriver, HttpGate, HttpHandover, ToHttp};
 pub use listener::{BoundListener, KeepAlive, ListenError, open_listeners};
 pub use metrics::{CommitMetrics, ServerMetrics};
 pub use new_settings::{
@@ -54,7 +57,7 @@ pub use salt::salt;
 pub use service_manager::ServiceManager;
 pub use settings::ServerSettings;
 pub use signals::CaughtSignals;
-pub use socket::raise_descriptor_limit;
+pub use socket::{raise_descriptor_limit, unacknowledged_bytes};
 
 /// Why a running server ended without a stop.
 #[derive(Debug, Error)]

@@ -4,6 +4,7 @@ use postroom_office::{FilePasswords, PasswordRead, PasswordsRead};
 use postroom_protocol::Report;
 
 use crate::certificate::TlsSettings;
+use crate::http_gate::HttpDriver;
 use crate::listener::BoundListener;
 use crate::new_settings::{LogControl, SettingsSource};
 use crate::service_manager::ServiceManager;
@@ -30,6 +31,8 @@ pub struct Parts<S> {
     pub log: Box<dyn LogControl>,
     /// The operator's report.
     pub reporter: Box<dyn Reporter>,
+    /// The driver of HTTP, if a listener has it.
+    pub http: Option<Box<dyn HttpDriver>>,
     /// What has started this process and wants to know how it is.
     pub manager: ServiceManager,
 }

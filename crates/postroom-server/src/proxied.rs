@@ -6,7 +6,7 @@
 use std::io::{self, ErrorKind, Read as _};
 
 use mio::net::TcpStream;
-use postroom_engine::{ConnectionKey, HeaderRead};
+use postroom_engine::{ConnectionKey, HeaderRead, HttpConnection, Opened};
 use postroom_protocol::PROXY_HEADER_BYTES_MAX;
 use postroom_store::Store;
 
@@ -30,9 +30,12 @@ impl<S: Store> Server<S> {
         };
         match self.engine.header(self.now, key, &bytes[..length], is_over) {
             HeaderRead::More => {}
-            HeaderRead::Whole(length) => {
+            HeaderRead::Whole { length, opened } => {
                 if let Err(error) = socket.read_exact(&mut bytes[..length]) {
                     return self.break_off(key, broken(&error));
+                }
+                if let Opened::HandedOver(http) = opened {
+                    return self.hand_over_proxied(key, http);
                 }
                 connection.peer = if is_read_closed { Peer::Ending } else { Peer::Open };
                 self.take_input(key);
@@ -42,6 +45,21 @@ impl<S: Store> Server<S> {
                 self.connections.remove(key);
             }
         }
+    }
+}
+
+impl<S: Store> Server<S> {
+    fn hand_over_proxied(&mut self, key: ConnectionKey, http: HttpConnection) {
+        let connection = self.connections.remove(key);
+        let socket = connection.and_then(|connection| connection.transport.into_plain());
+        let Some(mut socket) = socket else {
+            return;
+        };
+        if let Err(error) = self.poll.registry().deregister(&mut socket) {
+            tracing::error!(%error, "cannot stop watching a connection");
+            return self.engine.http_closed(self.now, http);
+        }
+        self.hand_over(http, socket);
     }
 }
 

@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Bytes written to a TCP socket that its peer has not acknowledged
 /// (`SIOCOUTQ`).
 #[expect(unsafe_code, reason = "the request is in no library; it writes one int")]
-pub(crate) fn unacknowledged_bytes(socket: &impl AsRawFd) -> io::Result<usize> {
+pub fn unacknowledged_bytes(socket: &impl AsRawFd) -> io::Result<usize> {
     let mut bytes: libc::c_int = 0;
     // SAFETY: the descriptor is open while `socket` is borrowed, and SIOCOUTQ (the same
     // number as TIOCOUTQ) writes one int to the pointer.

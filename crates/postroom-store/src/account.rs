@@ -5,7 +5,7 @@ use std::fmt;
 use postroom_model::Name;
 
 /// An account within its store. That of an evicted account may become another's.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AccountId(pub u32);
 
 /// A password hash in the PHC string format.

@@ -5,6 +5,7 @@
 mod api;
 mod archive;
 mod client;
+mod http;
 mod metrics;
 mod orders;
 mod places;
@@ -20,6 +21,7 @@ pub use api::{
 };
 pub use archive::{Archive, ReadFailure, Reading};
 pub use client::{AdminClient, Asked, ClientError};
+pub use http::{HostName, HttpChannel, HttpSettings, HttpThread, OriginName, http_channel};
 pub use metrics::{MetricsError, MetricsListener};
 pub use orders::channel;
 pub use socket::{AdminSocket, AdminThread, SOCKET, Served, SocketError};

@@ -12,7 +12,10 @@ use postroom_server::{
 };
 use postroom_store::{Call, Completion, Outcome, Store as _, StoreFailure, Ticket};
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
-use postroom_web::{AdminSocket, AdminThread, Archive, MetricsError, MetricsListener, Served};
+use postroom_web::{
+    AdminSocket, AdminThread, Archive, HttpSettings, HttpThread, MetricsError, MetricsListener,
+    Served, http_channel,
+};
 
 use crate::archive::StoreArchive;
 use crate::config::{Config, ConfigError, ListenerError, SettingsArguments, TlsError};
@@ -46,6 +49,8 @@ pub(crate) enum ServeError {
     Passwords(#[from] PasswordFileError),
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    #[error("cannot serve HTTP: {0}")]
+    Http(io::Error),
     #[error("cannot catch signals: {0}")]
     Signals(io::Error),
     #[error("cannot empty the board: {0}")]
@@ -75,6 +80,7 @@ pub(crate) fn serve(arguments: &SettingsArguments) -> Result<(), ServeError> {
 /// Refuses settings with which [`serve`] would not start, and opens no port and no folder.
 pub(crate) fn check_settings(config: &Config) -> Result<(), ServeError> {
     let listeners = config.listeners()?;
+    config.http()?;
     read_files(config, &listeners).map(|_| ())
 }
 
@@ -96,6 +102,7 @@ struct Prepared {
     passwords: Option<Passwords>,
     certificate: Option<TlsSettings>,
     metrics: Option<MetricsListener>,
+    http: HttpSettings,
     reloading: Reloading,
 }
 
@@ -129,6 +136,7 @@ fn prepare(
         passwords,
         certificate,
         metrics,
+        http: config.http()?,
         reloading: Reloading { arguments, running, connections_max },
     })
 }
@@ -137,6 +145,9 @@ impl Prepared {
     fn run(self, config: &Config, log: Log, report: ReportFile) -> Result<(), ServeError> {
         let metrics = self.metrics;
         let announcement = announcement(&self.listeners, metrics.as_ref());
+        // Whatever clients of HTTP do, others find a place.
+        let connections_max = (self.settings.engine.connections_max / 2).max(1);
+        let (driver, channel) = http_channel();
         let parts = Parts {
             settings: self.settings,
             store: self.store,
@@ -148,13 +159,17 @@ impl Prepared {
             log: Box::new(log),
             reporter: Box::new(report),
             manager: ServiceManager::from_environment(),
+            http: Some(driver),
         };
         let checkpointer = self.checkpointer;
         let server = Server::new(parts, move || checkpointer.run())?;
+        let http = HttpThread::start(channel, server.http_gate(), self.http, connections_max)
+            .map_err(ServeError::Http)?;
         let administration = administer(&config.data, metrics, server.administrator());
         announce(&announcement).map_err(ServeError::Output)?;
         tracing::info!(data = %config.data.display(), "ready");
         let ended = server.run();
+        http.join();
         if let Some(administration) = administration {
             administration.stop();
         }

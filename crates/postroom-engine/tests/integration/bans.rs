@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use postroom_engine::{
     AboutBan, AdminAnswer, AdminRequest, BanAnswer, BanCommand, BanRefusal, BanRequest,
-    EngineSettings, HeaderRead, ListenerOptions, PeerLimits, Proof, Refused, What,
+    EngineSettings, HeaderRead, ListenerOptions, Opened, PeerLimits, Proof, Refused, What,
 };
 use postroom_model::{Access, Anonymous, Name, Passwords, Registration};
 use postroom_store::{BanPlace, BanSubject, Call, Fate, Limits, MemoryDisk, Timestamp};
@@ -271,7 +271,10 @@ fn a_header_of_a_proxy_tells_whose_address_is_banned() {
     ] {
         driver.perform();
         let (now, proxy) = (driver.now, SocketAddr::from(([127, 0, 0, 1], 40_000)));
-        let key = driver.engine.open(now, listener, proxy).expect("it is a proxy's");
+        let opened = driver.engine.open(now, listener, proxy).expect("it is a proxy's");
+        let Opened::Here(key) = opened else {
+            panic!("a header is to come first");
+        };
         let read = driver.engine.header(now, key, header.as_bytes(), false);
         assert_eq!(matches!(read, HeaderRead::Refused(_)), is_refused, "{header}: {read:?}");
     }

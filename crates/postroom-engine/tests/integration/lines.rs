@@ -16,6 +16,7 @@ static PROTOCOL: Protocol = Protocol {
     default_port: 1,
     has_accounts: true,
     reports: false,
+    is_handed_over: false,
     posts: PostHandling::Queued,
     refusal: "",
     begin: |_, _: Access, _| Box::new(Lines::default()),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use postroom_engine::{
     ConnectionKey, Engine, EngineSettings, HeaderRead, Listener, ListenerKey, ListenerOptions,
-    Output, PeerLimits, Proof, Refused, What,
+    Opened, Output, PeerLimits, Proof, Refused, What,
 };
 use postroom_protocol::Protocol;
 use postroom_store::{Limits, MemoryDisk, MemoryStore};
@@ -38,7 +38,11 @@ impl Server {
 
     fn open(&mut self, proxy: [u8; 4]) -> Result<ConnectionKey, Refused> {
         self.outputs();
-        self.engine.open(self.now, self.listener, SocketAddr::from((proxy, 40_000)))
+        let proxy = SocketAddr::from((proxy, 40_000));
+        self.engine.open(self.now, self.listener, proxy).map(|opened| match opened {
+            Opened::Here(key) => key,
+            Opened::HandedOver(_) => panic!("a header is to come first"),
+        })
     }
 
     fn header(&mut self, key: ConnectionKey, bytes: &[u8]) -> HeaderRead {
@@ -90,7 +94,8 @@ fn a_connection_has_no_session_before_its_header_is_whole() {
     }
     assert_eq!((server.engine.connections(), server.engine.sessions()), (1, 0));
     let said = [&header[..], b"LOGIN bob\n"].concat();
-    assert_eq!(server.header(key, &said), HeaderRead::Whole(header.len()));
+    let opened = Opened::Here(key);
+    assert_eq!(server.header(key, &said), HeaderRead::Whole { length: header.len(), opened });
     assert!(server.engine.takes_bytes(key));
     assert_eq!(server.engine.sessions(), 1);
     // Its time for the header is no time for anything else.
@@ -168,7 +173,7 @@ fn the_limits_are_those_of_the_address_in_the_header() {
     let mut server = Server::new("chat", limits, 100);
     for client in ["192.0.2.1", "192.0.2.2", "2001:db8::1"] {
         for _ in 0..2 {
-            assert!(matches!(server.open_for(client), HeaderRead::Whole(_)), "{client}");
+            assert!(matches!(server.open_for(client), HeaderRead::Whole { .. }), "{client}");
         }
         server.outputs();
         let HeaderRead::Refused(Refused { farewell }) = server.open_for(client) else {
@@ -190,6 +195,8 @@ fn the_proxys_own_connections_have_no_limit() {
     let mut server = Server::new("chat", limits, 100);
     for _ in 0..10 {
         let key = server.open(PROXY).unwrap();
-        assert_eq!(server.header(key, b"PROXY UNKNOWN\r\n"), HeaderRead::Whole(15));
+        let opened = Opened::Here(key);
+        let read = server.header(key, b"PROXY UNKNOWN\r\n");
+        assert_eq!(read, HeaderRead::Whole { length: 15, opened });
     }
 }

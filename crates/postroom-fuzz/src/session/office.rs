@@ -65,13 +65,10 @@ impl Office {
                 let (id, stored) = (MessageId(1), STORED);
                 Reply::Composed(committed(Composed { id, stored, recipient, registered: other }))
             }
-            Request::Read => {
-                let text = self.text(other);
-                let (id, stored) = (MessageId(1), STORED);
-                let (sender, remaining) = (name("al"), u32::from(other));
-                Reply::Read(Delivery { id, stored, sender, text, remaining })
-            }
-            Request::Confirm => Reply::Confirmed(committed(())),
+            Request::Read => Reply::Read(self.delivery(other)),
+            Request::Lease { .. } => Reply::Leased(self.delivery(other)),
+            Request::WatchMail => Reply::WatchesMail,
+            Request::Confirm | Request::ConfirmLease { .. } => Reply::Confirmed(committed(())),
             Request::CountUnread => Reply::Unread(u32::from(other)),
             Request::ChangePassword { .. } => Reply::PasswordChanged(committed(())),
             Request::Block { sender, is_blocked } => {
@@ -91,6 +88,13 @@ impl Office {
                 Reply::Timeline(Page { entries, next: other.then_some(Position(7)) })
             }
         }
+    }
+
+    fn delivery(&mut self, other: bool) -> Delivery {
+        let text = self.text(other);
+        let (id, stored) = (MessageId(1), STORED);
+        let (sender, remaining) = (name("al"), u32::from(other));
+        Delivery { id, stored, sender, text, remaining }
     }
 
     fn refusal(&self, request: Request) -> Reply {
@@ -119,8 +123,9 @@ impl Office {
                 let refusals = [full, DiskFull, TooManyAccounts, Unknown, MayNotCreate, LooksAlike];
                 Reply::NotComposed(refusals[self.refusals % refusals.len()].clone())
             }
-            Request::Read => Reply::NothingUnread,
+            Request::Read | Request::Lease { .. } => Reply::NothingUnread,
             Request::Confirm => Reply::NotConfirmed,
+            Request::ConfirmLease { .. } => Reply::NotLeased,
             Request::ChangePassword { .. } => {
                 use PasswordRefusal::{Busy, HasNone, InFile, Wrong};
                 Reply::PasswordNotChanged([Wrong, HasNone, InFile, Busy][self.refusals % 4])
@@ -129,9 +134,10 @@ impl Office {
                 use BlockRefusal::{HasNoPassword, TooMany};
                 Reply::NotBlocked([HasNoPassword, TooMany][self.refusals % 2])
             }
-            Request::CountUnread | Request::ListPresent | Request::ListBlocked => {
-                Reply::Unavailable
-            }
+            Request::CountUnread
+            | Request::WatchMail
+            | Request::ListPresent
+            | Request::ListBlocked => Reply::Unavailable,
             Request::Post { .. } => {
                 use PostRefusal::{AuthorDeleted, DiskFull, MayNotCreate, TooManyChannels};
                 let refusals = [DiskFull, TooManyChannels, MayNotCreate, AuthorDeleted];

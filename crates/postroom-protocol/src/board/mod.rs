@@ -47,6 +47,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     default_port: 4404,
     has_accounts: false,
     reports: true,
+    is_handed_over: false,
     posts: PostHandling::Rendered(push_posted),
     refusal: "",
     begin,

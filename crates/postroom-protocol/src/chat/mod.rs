@@ -55,6 +55,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     default_port: 4405,
     has_accounts: true,
     reports: false,
+    is_handed_over: false,
     posts: PostHandling::Rendered(push_post),
     refusal: REFUSED,
     begin,

@@ -63,6 +63,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     default_port: 4403,
     has_accounts: true,
     reports: false,
+    is_handed_over: false,
     posts: PostHandling::Queued,
     refusal: "",
     begin,

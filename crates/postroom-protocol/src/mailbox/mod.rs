@@ -35,6 +35,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     default_port: 4401,
     has_accounts: true,
     reports: false,
+    is_handed_over: false,
     posts: PostHandling::None,
     refusal: "",
     begin,

@@ -161,6 +161,14 @@ impl Transport {
         }
     }
 
+    /// The socket of plain TCP.
+    pub(crate) fn into_plain(self) -> Option<TcpStream> {
+        match self {
+            Self::Plain(plain) => Some(plain.socket),
+            Self::Tls(_) => None,
+        }
+    }
+
     fn stream(&self) -> &TcpStream {
         match self {
             Self::Plain(plain) => &plain.socket,

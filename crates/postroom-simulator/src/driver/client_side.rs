@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use postroom_engine::{
-    AdminAnswer, AdminRequest, AdminTicket, Broken, Listener, ListenerKey, ListenerOptions, Refused,
+    AdminAnswer, AdminRequest, AdminTicket, Broken, Listener, ListenerKey, ListenerOptions, Opened,
+    Refused,
 };
 use postroom_protocol::Protocol;
 
@@ -90,7 +91,9 @@ impl<D: Disk> Driver<D> {
     ///
     /// Its address has met a limit.
     pub fn open(&mut self, listener: ListenerKey, peer: SocketAddr) -> Result<PeerKey, Refused> {
-        let connection = self.engine.open(self.now, listener, peer)?;
+        let Opened::Here(connection) = self.engine.open(self.now, listener, peer)? else {
+            panic!("a connection of HTTP has a driver of its own");
+        };
         let key = self.add(connection, None);
         self.peers[key.0].is_connected = true;
         Ok(key)

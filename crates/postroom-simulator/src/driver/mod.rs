@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use postroom_engine::{
-    AdminAnswer, AdminTicket, ConnectionKey, Dialled, Engine, EngineSettings, Listener,
+    AdminAnswer, AdminTicket, ConnectionKey, Dialled, Engine, EngineSettings, HttpOutput, Listener,
     ListenerKey, ListenerOptions, Output, Read, What,
 };
 use postroom_office::Check;
@@ -62,6 +62,8 @@ pub struct Driver<D: Disk = MemoryDisk> {
     pub log: Vec<What>,
     /// What was written to the report.
     pub reports: Vec<Report>,
+    /// What the driver of HTTP is told.
+    pub http: Vec<HttpOutput>,
     /// The store has lost track of its disk: nothing more is done.
     pub failure: Option<StoreFailure>,
     checker: Checker,
@@ -100,6 +102,7 @@ impl<D: Disk> Driver<D> {
             taken: Taken::default(),
             log: Vec::new(),
             reports: Vec::new(),
+            http: Vec::new(),
             failure: None,
             checker: cheap_checker(),
             administrations: 0,
@@ -319,6 +322,7 @@ impl<D: Disk> Driver<D> {
                 }
                 Output::Log(line) => self.log.push(line.what),
                 Output::Report(report) => self.reports.push(report),
+                Output::Http(output) => self.http.push(output),
             }
         }
     }

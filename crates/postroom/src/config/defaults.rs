@@ -9,8 +9,8 @@ use postroom_store::Limits;
 
 use super::{
     Accounts, AnonymousSetting, Board, Channels, Chat, Commit, Config, Connection, DialBack, Disk,
-    Im, Log, LogFormat, Mailbox, Metrics, Offline, Origins, Prefix, ProofSetting, Rates, Retention,
-    Stop, Store, Tls,
+    Http, Im, Log, LogFormat, Mailbox, Metrics, Offline, Origins, Prefix, ProofSetting, Rates,
+    Retention, Stop, Store, Tls,
 };
 
 impl Default for Config {
@@ -31,6 +31,7 @@ impl Default for Config {
             im: Im::default(),
             board: Board::default(),
             chat: Chat::default(),
+            http: Http::default(),
             retention: Retention::default(),
             disk: Disk::default(),
             store: Store::default(),

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use postroom_engine::{Listener, ListenerOptions, Proof};
 use postroom_model::{Access, Anonymous, Passwords, Registration};
-use postroom_protocol::{PROTOCOLS, Protocol};
+use postroom_protocol::Protocol;
 use postroom_server::ListenerSettings;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -49,7 +49,7 @@ pub(crate) enum ListenerError {
 const TLS: &str = "+tls";
 
 fn protocol_names() -> String {
-    PROTOCOLS.iter().map(|protocol| protocol.name).collect::<Vec<_>>().join(", ")
+    Protocol::all().map(|protocol| protocol.name).collect::<Vec<_>>().join(", ")
 }
 
 /// Who may register.
@@ -200,7 +200,7 @@ impl Config {
                 let draft = Draft { text: protocol.name, protocol, tls: false, address, options };
                 self.listener(&draft)
             };
-            return PROTOCOLS.iter().map(standard).collect();
+            return Protocol::all().map(standard).collect();
         }
         self.listen.iter().map(|listener| self.listener(&parse(listener)?)).collect()
     }

@@ -9,6 +9,7 @@ mod accounts;
 mod arguments;
 mod checks;
 mod defaults;
+mod http;
 mod layers;
 mod listeners;
 mod origins;
@@ -30,6 +31,7 @@ use toml::{Table, Value};
 
 use accounts::Accounts;
 pub(crate) use arguments::{Overrides, SettingsArguments};
+use http::Http;
 use listeners::AnonymousSetting;
 pub(crate) use listeners::ListenerError;
 use origins::{Origin, Origins};
@@ -62,6 +64,7 @@ pub(crate) struct Config {
     im: Im,
     pub(crate) board: Board,
     chat: Chat,
+    http: Http,
     retention: Retention,
     disk: Disk,
     store: Store,

@@ -7,7 +7,7 @@ use super::sources::{collect_keys, insert, one_line};
 use super::{Config, ConfigError};
 
 /// The settings that are read at the start alone.
-const NEED_RESTART: [&str; 14] = [
+const NEED_RESTART: [&str; 16] = [
     "data",
     "listen",
     "passwords",
@@ -19,6 +19,8 @@ const NEED_RESTART: [&str; 14] = [
     "mailbox.per_sender_percent",
     "channels.posts",
     "board.persist",
+    "http.hosts",
+    "http.origins",
     "disk.reserve_bytes",
     "retention.messages_days",
     "retention.posts_days",

@@ -5,6 +5,7 @@ pub(crate) mod chat;
 pub(crate) mod client;
 pub(crate) mod fake_server;
 pub(crate) mod fallible;
+pub(crate) mod http;
 pub(crate) mod im;
 pub(crate) mod logged;
 pub(crate) mod network;

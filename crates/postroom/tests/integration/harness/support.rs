@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use postroom_protocol::PROTOCOLS;
+use postroom_protocol::Protocol;
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::ClientConfig;
 use tempfile::{NamedTempFile, TempDir};
@@ -282,7 +282,7 @@ pub(crate) fn command_through(launcher: &[String], data: &Path, arguments: &[Str
     }
     command.arg("serve").arg("--data").arg(data);
     if !arguments.iter().any(|argument| argument.starts_with("--listen")) {
-        for protocol in PROTOCOLS {
+        for protocol in Protocol::all() {
             command.arg(format!("--listen={}=127.0.0.1:0", protocol.name));
         }
     }

@@ -4,6 +4,7 @@ mod board;
 mod chat;
 mod control_characters;
 mod habits;
+mod http;
 mod im;
 mod presence;
 mod race;

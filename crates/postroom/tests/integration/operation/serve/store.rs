@@ -93,7 +93,7 @@ fn a_foreign_file_is_reported() {
 #[test]
 fn a_version_that_does_not_fit_is_reported() {
     for (version, advice) in
-        [(0, "backup"), (1, "backup"), (5, "backup"), (-2, "backup"), (7, "newer postroom")]
+        [(0, "backup"), (1, "backup"), (5, "backup"), (-2, "backup"), (99, "newer postroom")]
     {
         let (_folder, data) = store();
         execute(&data, &format!("PRAGMA user_version = {version}"));

@@ -1,0 +1,173 @@
+//! Connections of HTTP, which another driver reads and writes, and the sessions that it opens
+//! for their clients.
+//!
+//! The engine gives such a connection a place, as it does any other, and hands it over. Its
+//! driver opens a session for each account that a client proves to be, asks by it, and tells
+//! when the connection is gone. Connections and sessions have keys that are never reused: the
+//! driver runs on threads of its own, and what it says may come late.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use ipnet::IpNet;
+use postroom_model::{Request, SessionKey};
+use postroom_protocol::{DropReason, HttpInput};
+use postroom_store::Store;
+
+use crate::connection::{Ending, Phase};
+use crate::key::{ConnectionKey, HttpConnection, HttpSession};
+use crate::listener::Listener;
+use crate::newcomer::Newcomer;
+use crate::{Engine, Output};
+
+/// Sessions of a connection: behind a proxy it has several clients, one after the other.
+pub const HTTP_SESSIONS_MAX: usize = 8;
+
+/// What the driver of HTTP is to be told.
+#[derive(Debug)]
+pub enum HttpOutput {
+    /// Of a session.
+    Session(HttpSession, HttpInput),
+    /// A request of a session was not taken: it says so much that it has to wait so long.
+    TooMuch {
+        /// Whose.
+        session: HttpSession,
+        /// The number that its driver gave it.
+        number: u64,
+        /// How long.
+        wait: Duration,
+    },
+    /// The connection is to be closed; its sessions have ended.
+    Close(HttpConnection),
+}
+
+/// The connections that were handed over, and their sessions.
+#[derive(Debug, Default)]
+pub(crate) struct HandedOver {
+    connections: BTreeMap<HttpConnection, Of>,
+    sessions: HashMap<HttpSession, SessionKey>,
+    last: u64,
+}
+
+#[derive(Debug)]
+struct Of {
+    place: ConnectionKey,
+    newcomer: Newcomer,
+    is_counted: bool,
+    sessions: Vec<HttpSession>,
+}
+
+impl<S: Store> Engine<S> {
+    /// Hands over a connection that has a place.
+    pub(crate) fn hand_over(
+        &mut self,
+        place: ConnectionKey,
+        newcomer: Newcomer,
+        is_counted: bool,
+    ) -> HttpConnection {
+        self.connections[place.index()].phase = Phase::Open;
+        self.counts.accepted(newcomer.listener);
+        self.handed_over.last += 1;
+        let key = HttpConnection::from_number(self.handed_over.last);
+        let of = Of { place, newcomer, is_counted, sessions: Vec::new() };
+        self.handed_over.connections.insert(key, of);
+        key
+    }
+
+    /// The listener of a connection, and the address of its client.
+    pub fn http_origin(&self, connection: HttpConnection) -> Option<(Listener, SocketAddr)> {
+        let Newcomer { listener, peer, .. } =
+            self.handed_over.connections.get(&connection)?.newcomer;
+        Some((*self.listeners.get(listener), peer))
+    }
+
+    /// A client of a connection begins a session. If the connection is gone, or has too many,
+    /// the session has ended at once.
+    pub fn http_enter(&mut self, now: Instant, connection: HttpConnection, session: HttpSession) {
+        self.now = now;
+        let of = self.handed_over.connections.get_mut(&connection);
+        let Some(of) = of.filter(|of| of.sessions.len() < HTTP_SESSIONS_MAX) else {
+            return;
+        };
+        of.sessions.push(session);
+        let (place, newcomer) = (of.place, of.newcomer);
+        let key = self.begin_session(place, newcomer, Some((connection, session)), false);
+        self.handed_over.sessions.insert(session, key);
+    }
+
+    /// A session asks for something; the reply is an [`HttpOutput`], in the order of its
+    /// requests. `number` is for those that are not taken.
+    pub fn http_ask(&mut self, now: Instant, session: HttpSession, number: u64, request: Request) {
+        self.now = now;
+        let Some(key) = self.handed_over.sessions.get(&session).copied() else {
+            let ended = HttpInput::Ended(DropReason::Kicked);
+            return self.tell_http(HttpOutput::Session(session, ended));
+        };
+        let until =
+            self.sessions.get(key).and_then(|of| self.rates.waits(&of.buckets, &request, now));
+        if let Some(until) = until {
+            let wait = until.saturating_duration_since(now);
+            return self.tell_http(HttpOutput::TooMuch { session, number, wait });
+        }
+        self.ask(key, request);
+    }
+
+    /// A session is over.
+    pub fn http_leave(&mut self, now: Instant, session: HttpSession) {
+        self.now = now;
+        if let Some(key) = self.handed_over.sessions.get(&session).copied() {
+            self.end_http_session(key, Ending::AsItsPhase);
+        }
+    }
+
+    /// A connection is gone.
+    pub fn http_closed(&mut self, now: Instant, connection: HttpConnection) {
+        self.now = now;
+        let Some(of) = self.handed_over.connections.remove(&connection) else {
+            return;
+        };
+        for session in of.sessions {
+            if let Some(key) = self.handed_over.sessions.remove(&session) {
+                self.end_http_session(key, Ending::AsItsPhase);
+            }
+        }
+        if of.is_counted {
+            self.peers.leave(of.newcomer.peer.ip().into());
+        }
+        self.forget(of.place);
+    }
+
+    /// Closes the connections of addresses; their sessions have ended.
+    pub(crate) fn close_http(&mut self, of: IpNet) {
+        let is_of = |peer: SocketAddr| of.contains(&peer.ip().to_canonical());
+        let connections = self.handed_over.connections.iter();
+        let closed: Vec<_> = connections
+            .filter(|(_, of)| is_of(of.newcomer.peer))
+            .map(|(connection, _)| *connection)
+            .collect();
+        for connection in closed {
+            self.http_closed(self.now, connection);
+            self.tell_http(HttpOutput::Close(connection));
+        }
+    }
+
+    /// Forgets a session. Its connection stays.
+    pub(crate) fn end_http_session(&mut self, key: SessionKey, ending: Ending) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        let phase = self.connections[session.front.index()].phase;
+        if let Some((connection, http)) = session.http {
+            self.handed_over.sessions.remove(&http);
+            if let Some(of) = self.handed_over.connections.get_mut(&connection) {
+                of.sessions.retain(|other| *other != http);
+            }
+        }
+        self.remove_session(key, ending.reason(phase));
+    }
+
+    pub(crate) fn tell_http(&mut self, output: HttpOutput) {
+        self.outputs.push_back(Output::Http(output));
+    }
+}

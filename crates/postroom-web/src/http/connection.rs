@@ -1,0 +1,248 @@
+//! One connection: its requests, one after the other, and the accounts that they prove.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
+use axum::http::request::Parts;
+use axum::http::{Request, Version};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use postroom_engine::{HttpConnection, Proof};
+use postroom_model::{Reply, Terms};
+use postroom_server::HttpHandover;
+use subtle::ConstantTimeEq as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tower_service::Service as _;
+
+use super::connections::Place;
+use super::credentials::Credentials;
+use super::guard::HttpSettings;
+use super::link::{Link, Session};
+use super::problem::{BODY_LATE, BODY_TOO_LONG, MALFORMED, Problem};
+use super::receipts::Receipts;
+use super::reply::{login_refused, not_replied, unexpected, wrong_credentials};
+use super::stream::{Plain, Wire};
+use crate::places::Asks;
+
+/// A connection ends if no whole head of a request has come for so long, before its first
+/// request and between two; its body has as long.
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// How long the handshake of TLS may take.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a connection is drained that the server ends.
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);
+/// Bytes of the head of a request, and of what is read ahead.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+/// Headers of a request.
+const HEADERS_MAX: usize = 64;
+/// Bytes of a body: the longest text, each byte as six of JSON.
+pub(super) const BODY_BYTES_MAX: usize = 64 << 10;
+/// Accounts that a connection proves at a time: behind a proxy it has several clients.
+const ACCOUNTS_MAX: usize = 4;
+
+/// What all connections share.
+pub(super) struct Common {
+    pub(super) link: Arc<Link>,
+    pub(super) settings: HttpSettings,
+    pub(super) router: Router,
+    /// Set once the server stops.
+    pub(super) stops: watch::Receiver<bool>,
+}
+
+/// The client of a connection.
+pub(super) struct Client {
+    common: Arc<Common>,
+    connection: HttpConnection,
+    local: SocketAddr,
+    /// Whether what its TCP acknowledges has arrived: else a proxy's TCP acknowledges it.
+    tcp_proves: bool,
+    receipts: Arc<Receipts>,
+    /// The accounts that it has proved, the latest last.
+    accounts: Mutex<VecDeque<Proved>>,
+}
+
+/// An account, as the credentials that prove it were sent.
+struct Proved {
+    sent: HeaderValue,
+    session: Arc<Session>,
+}
+
+/// Serves a connection to its end. It is closed once its place is dropped, however it ends.
+pub(super) async fn serve(common: Arc<Common>, handover: HttpHandover, _place: Place, asks: Asks) {
+    let HttpHandover { connection, socket, local, options, tls, .. } = handover;
+    let Ok(socket) = TcpStream::from_std(socket) else {
+        return;
+    };
+    let receipts = Arc::<Receipts>::default();
+    let wire = Wire::new(socket, Arc::clone(&receipts));
+    let client = Arc::new(Client {
+        common,
+        connection,
+        local,
+        tcp_proves: options.proof == Proof::Tcp,
+        receipts: Arc::clone(&receipts),
+        accounts: Mutex::default(),
+    });
+    match tls {
+        None => client.serve(Plain::new(wire, receipts), asks).await,
+        Some(tls) => {
+            let handshake = TlsAcceptor::from(tls).accept(wire);
+            // Who does not come to its end is closed without a word.
+            if let Ok(Ok(stream)) = timeout(HANDSHAKE_LIMIT, handshake).await {
+                client.serve(Plain::new(stream, receipts), asks).await;
+            }
+        }
+    }
+}
+
+/// Half-closes a connection, and waits for its end: what has come and is not read would turn
+/// the close into a reset, and the last response could be lost. The end may prove its receipt.
+async fn drain(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut dropped = [0; 1 << 10];
+    while stream.read(&mut dropped).await? > 0 {}
+    Ok(())
+}
+
+impl Client {
+    async fn serve(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin, asks: Asks) {
+        let mut stops = self.common.stops.clone();
+        // Who holds the other end has gone too when that errs.
+        let stopped = async move { drop(stops.wait_for(|stops| *stops).await) };
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (client, asks) = (Arc::clone(&self), asks.clone());
+            Box::pin(async move {
+                let response = client.respond(request, &asks).await;
+                asks.set(false);
+                Ok::<_, Infallible>(response)
+            })
+        });
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .half_close(true)
+            .header_read_timeout(REQUEST_LIMIT)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .max_headers(HEADERS_MAX);
+        let mut served = builder.serve_connection(TokioIo::new(stream), service);
+        let is_over = tokio::select! {
+            over = poll_fn(|context| served.poll_without_shutdown(context)) => over.is_ok(),
+            () = stopped => {
+                std::pin::Pin::new(&mut served).graceful_shutdown();
+                poll_fn(|context| served.poll_without_shutdown(context)).await.is_ok()
+            }
+        };
+        // What is wrong with a connection is not the server's concern.
+        if is_over {
+            let mut stream = served.into_parts().io.into_inner();
+            let _ = timeout(DRAIN_LIMIT, drain(&mut stream)).await;
+        }
+    }
+
+    async fn respond(self: Arc<Self>, request: Request<Incoming>, asks: &Asks) -> Response {
+        // A proxy may have seen another end of such a body: what follows it is not taken for a
+        // request.
+        let is_last = request.headers().contains_key(TRANSFER_ENCODING);
+        let mut response = match self.take(request).await {
+            Ok(request) => {
+                // From now on it waits for the server.
+                asks.set(true);
+                let mut router = self.common.router.clone();
+                match router.call(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                }
+            }
+            Err(problem) => {
+                let mut response = problem.into_response();
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                response
+            }
+        };
+        if is_last {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// A request with the whole of its body, if it is taken.
+    async fn take(self: &Arc<Self>, request: Request<Incoming>) -> Result<Request<Body>, Problem> {
+        let (mut head, body) = request.into_parts();
+        self.common.settings.check(&head, self.local)?;
+        let body = timeout(REQUEST_LIMIT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+        let body = match body {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                let detail = format!("a body has at most {BODY_BYTES_MAX} bytes");
+                return Err(Problem::new(&BODY_TOO_LONG, detail));
+            }
+            Ok(Err(_)) => return Err(Problem::new(&MALFORMED, "the body cannot be read")),
+            Err(_) => {
+                let detail = "the whole body has not come within 30 seconds";
+                return Err(Problem::new(&BODY_LATE, detail));
+            }
+        };
+        head.extensions.insert(Arc::clone(self));
+        Ok(Request::from_parts(head, Body::from(body)))
+    }
+
+    /// What proves that a response has arrived, if anything does: through a proxy nothing does.
+    pub(super) fn receipts(&self, head: &Parts) -> Option<&Arc<Receipts>> {
+        const FORWARDED: [&str; 6] = [
+            "via",
+            "forwarded",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "x-real-ip",
+        ];
+        let is_direct = FORWARDED.iter().all(|name| !head.headers.contains_key(*name));
+        let is_in_turn = head.version <= Version::HTTP_11;
+        (self.tcp_proves && is_direct && is_in_turn).then_some(&self.receipts)
+    }
+
+    /// The session of the account that a request proves: one that it has proved before, or a
+    /// new one.
+    pub(super) async fn session(&self, sent: &HeaderValue) -> Result<Arc<Session>, Problem> {
+        let mut accounts = self.accounts.lock().await;
+        accounts.retain(|proved| !proved.session.has_ended());
+        let is_same = |proved: &Proved| bool::from(proved.sent.as_bytes().ct_eq(sent.as_bytes()));
+        if let Some(at) = accounts.iter().position(is_same) {
+            return Ok(Arc::clone(&accounts[at].session));
+        }
+        let Some(Credentials { name, password }) = Credentials::parse(sent) else {
+            return Err(wrong_credentials());
+        };
+        let session = self.common.link.enter(self.connection);
+        let terms = Terms::WITHOUT_PRESENCE;
+        let request = postroom_model::Request::LogIn { name, password, terms };
+        match session.ask(request).await {
+            Ok(Reply::LoggedIn { .. }) => {}
+            Ok(Reply::LogInRefused(refusal)) => return Err(login_refused(refusal)),
+            Ok(_) => return Err(unexpected()),
+            Err(no_reply) => return Err(not_replied(no_reply)),
+        }
+        if accounts.len() == ACCOUNTS_MAX {
+            accounts.pop_front();
+        }
+        let session = Arc::new(session);
+        accounts.push_back(Proved { sent: sent.clone(), session: Arc::clone(&session) });
+        Ok(session)
+    }
+}

@@ -1,0 +1,168 @@
+//! Sessions: what clients of HTTP ask of the event loop, and the replies.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use postroom_engine::{HttpConnection, HttpOutput, HttpSession};
+use postroom_model::{Reply, Request};
+use postroom_protocol::HttpInput;
+use postroom_server::HttpGate;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, oneshot};
+
+/// Why a request has no reply.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum NoReply {
+    /// As many requests as may wait do.
+    Busy,
+    /// The client says too much: it has to wait so long.
+    TooMuch(Duration),
+    /// The session has ended: an operator has ended it, or the server stops.
+    Ended,
+}
+
+/// What a request comes to.
+type Answer = Result<Reply, NoReply>;
+
+/// The event loop, as the connections know it.
+#[derive(Debug)]
+pub(super) struct Link {
+    gate: HttpGate,
+    sessions: Mutex<HashMap<HttpSession, Arc<Shared>>>,
+}
+
+/// What a session has asked, and what has happened to it.
+#[derive(Debug, Default)]
+struct Shared {
+    asked: Mutex<Asked>,
+    /// A message has come into the mailbox of its account.
+    mail: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    last: u64,
+    waiting: VecDeque<(u64, oneshot::Sender<Answer>)>,
+    has_ended: bool,
+}
+
+/// A session of a connection. It ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Session {
+    link: Arc<Link>,
+    key: HttpSession,
+    shared: Arc<Shared>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Nothing panics while it has a lock.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Link {
+    pub(super) fn new(gate: HttpGate) -> Self {
+        Self { gate, sessions: Mutex::default() }
+    }
+
+    /// A connection is closed.
+    pub(super) fn closed(&self, connection: HttpConnection) {
+        self.gate.closed(connection);
+    }
+
+    /// Begins a session of a connection.
+    pub(super) fn enter(self: &Arc<Self>, connection: HttpConnection) -> Session {
+        let key = self.gate.enter(connection);
+        let shared = Arc::<Shared>::default();
+        lock(&self.sessions).insert(key, Arc::clone(&shared));
+        Session { link: Arc::clone(self), key, shared }
+    }
+
+    /// Takes what the event loop tells of a session.
+    pub(super) fn take(&self, output: HttpOutput) {
+        match output {
+            HttpOutput::Session(key, input) => {
+                let shared = lock(&self.sessions).get(&key).map(Arc::clone);
+                // A session that is over needs nothing more.
+                let Some(shared) = shared else {
+                    return;
+                };
+                match input {
+                    HttpInput::Reply(reply) => {
+                        let first = lock(&shared.asked).waiting.pop_front();
+                        answer(first, Ok(reply));
+                    }
+                    HttpInput::Mail => shared.mail.notify_one(),
+                    HttpInput::Ended(_) => shared.end(),
+                }
+            }
+            HttpOutput::TooMuch { session, number, wait } => {
+                let shared = lock(&self.sessions).get(&session).map(Arc::clone);
+                let refused = shared.and_then(|shared| {
+                    let mut asked = lock(&shared.asked);
+                    let at = asked.waiting.iter().position(|(other, _)| *other == number)?;
+                    asked.waiting.remove(at)
+                });
+                answer(refused, Err(NoReply::TooMuch(wait)));
+            }
+            // The thread knows the connections.
+            HttpOutput::Close(_) => {}
+        }
+    }
+}
+
+/// Who has gone needs no answer.
+fn answer(to: Option<(u64, oneshot::Sender<Answer>)>, told: Answer) {
+    if let Some((_, to)) = to {
+        let _ = to.send(told);
+    }
+}
+
+impl Shared {
+    fn end(&self) {
+        let mut asked = lock(&self.asked);
+        asked.has_ended = true;
+        for waiting in asked.waiting.drain(..) {
+            answer(Some(waiting), Err(NoReply::Ended));
+        }
+    }
+}
+
+impl Session {
+    /// Asks, and waits for the reply.
+    pub(super) async fn ask(&self, request: Request) -> Answer {
+        self.send(request)?.await.unwrap_or(Err(NoReply::Ended))
+    }
+
+    /// Asks. The replies come in the order of the requests.
+    pub(super) fn send(&self, request: Request) -> Result<oneshot::Receiver<Answer>, NoReply> {
+        let (sender, told) = oneshot::channel();
+        // What is asked first is sent first: its reply comes first.
+        let mut asked = lock(&self.shared.asked);
+        if asked.has_ended {
+            return Err(NoReply::Ended);
+        }
+        asked.last += 1;
+        let number = asked.last;
+        self.link.gate.ask(self.key, number, request).map_err(|_| NoReply::Busy)?;
+        asked.waiting.push_back((number, sender));
+        Ok(told)
+    }
+
+    /// Waits until a message comes into the mailbox, from when this was called on.
+    pub(super) fn mail(&self) -> Notified<'_> {
+        self.shared.mail.notified()
+    }
+
+    /// Whether it has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        lock(&self.shared.asked).has_ended
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        lock(&self.link.sessions).remove(&self.key);
+        self.link.gate.leave(self.key);
+    }
+}

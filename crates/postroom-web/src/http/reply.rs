@@ -1,0 +1,134 @@
+//! Replies of the office, as problems.
+
+use postroom_model::{ComposeRefusal, LogInRefusal, PostRefusal};
+
+use super::link::NoReply;
+use super::problem::{
+    BUSY, CREDENTIALS, DEFECT, DISK_FULL, ENDED, LOOKS_ALIKE, MAILBOX_FULL, NO_SUCH_ACCOUNT,
+    Problem, TAKEN, TOO_MANY_ACCOUNTS, TOO_MANY_CHANNELS, TOO_MANY_NEW, TOO_MUCH, UNAVAILABLE,
+    UNKNOWN,
+};
+
+/// A request has no reply.
+pub(super) fn not_replied(no_reply: NoReply) -> Problem {
+    match no_reply {
+        NoReply::Busy => {
+            let detail = "too many requests wait for the server; nothing was changed; try again";
+            Problem::new(&BUSY, detail).later(1)
+        }
+        NoReply::TooMuch(wait) => {
+            let seconds = wait.as_secs() + 1;
+            let detail = format!(
+                "so much is said by this address that it has to wait; nothing was changed; try \
+                 again in {seconds} s"
+            );
+            Problem::new(&TOO_MUCH, detail).later(seconds)
+        }
+        NoReply::Ended => {
+            let detail = "the server stops, or an operator has ended the session; the request \
+                          may have been carried out or not";
+            Problem::new(&ENDED, detail).later(1)
+        }
+    }
+}
+
+/// The store cannot carry the request out now.
+pub(super) fn unavailable() -> Problem {
+    let detail = "the store cannot do it now; nothing was changed; try again";
+    Problem::new(&UNAVAILABLE, detail).later(1)
+}
+
+/// The store cannot say whether it has carried the request out.
+pub(super) fn unknown() -> Problem {
+    Problem::new(&UNKNOWN, "the store cannot say whether it was done; look, then try again")
+}
+
+/// The reply is one to another question.
+pub(super) fn unexpected() -> Problem {
+    let detail = "the server gave an answer to another question; report this defect";
+    Problem::new(&DEFECT, detail)
+}
+
+/// The request has no credentials, or wrong ones.
+pub(super) fn wrong_credentials() -> Problem {
+    let detail = "the request needs an account and its password, as in curl -u NAME:PASSWORD; \
+                  they are missing or wrong";
+    Problem::new(&CREDENTIALS, detail)
+}
+
+/// A login was refused.
+pub(super) fn login_refused(refusal: LogInRefusal) -> Problem {
+    match refusal {
+        LogInRefusal::NoPassword | LogInRefusal::Password | LogInRefusal::Banned => {
+            wrong_credentials()
+        }
+        LogInRefusal::Busy => {
+            let detail = "too many passwords are to be checked; nothing was changed; try again";
+            Problem::new(&BUSY, detail).later(1)
+        }
+        LogInRefusal::TooManyAccounts => too_many_accounts(),
+        LogInRefusal::DiskFull => disk_full(),
+        LogInRefusal::Present => {
+            Problem::new(&TAKEN, "the account has no password, and is in use elsewhere")
+        }
+        LogInRefusal::MayNotCreate => may_not_create(),
+        LogInRefusal::LooksAlike => looks_alike(),
+    }
+}
+
+/// A message was not stored.
+pub(super) fn not_composed(refusal: &ComposeRefusal) -> Problem {
+    match refusal {
+        ComposeRefusal::MailboxFull { recipient, capacity, .. } => {
+            let detail = format!(
+                "the mailbox of {recipient} is full; it holds {capacity} messages, of one sender \
+                 perhaps fewer; nothing was stored"
+            );
+            Problem::new(&MAILBOX_FULL, detail).about(recipient.to_string())
+        }
+        ComposeRefusal::DiskFull => disk_full(),
+        ComposeRefusal::TooManyAccounts => too_many_accounts(),
+        ComposeRefusal::Unknown => {
+            Problem::new(&NO_SUCH_ACCOUNT, "there is no such account; nothing was stored")
+        }
+        ComposeRefusal::MayNotCreate => may_not_create(),
+        ComposeRefusal::LooksAlike => looks_alike(),
+    }
+}
+
+/// A post was not stored.
+pub(super) fn not_posted(refusal: PostRefusal) -> Problem {
+    match refusal {
+        PostRefusal::DiskFull => disk_full(),
+        PostRefusal::TooManyChannels => {
+            let detail = "the channel is new, and there are as many as there may be; nothing was \
+                          stored";
+            Problem::new(&TOO_MANY_CHANNELS, detail)
+        }
+        PostRefusal::MayNotCreate => {
+            let detail = "the channel is new, and this address has made as many as it may for \
+                          now; nothing was stored";
+            Problem::new(&TOO_MANY_NEW, detail).later(60)
+        }
+        PostRefusal::AuthorDeleted => Problem::new(&ENDED, "the account was deleted"),
+    }
+}
+
+/// The disk is full.
+pub(super) fn disk_full() -> Problem {
+    Problem::new(&DISK_FULL, "the disk of the server has no room; nothing was stored")
+}
+
+fn too_many_accounts() -> Problem {
+    let detail = "the name is new, and there are as many accounts as there may be";
+    Problem::new(&TOO_MANY_ACCOUNTS, detail)
+}
+
+fn may_not_create() -> Problem {
+    let detail = "the name is new, and this address has registered as many as it may for now";
+    Problem::new(&TOO_MANY_NEW, detail).later(60)
+}
+
+fn looks_alike() -> Problem {
+    Problem::new(&LOOKS_ALIKE, "the name is new, and looks like that of another account")
+}

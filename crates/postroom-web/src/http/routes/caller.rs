@@ -1,0 +1,40 @@
+//! Who makes a request.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use crate::http::connection::Client;
+use crate::http::credentials;
+use crate::http::link::Session;
+use crate::http::problem::Problem;
+use crate::http::receipts::Receipts;
+use crate::http::reply::{unexpected, wrong_credentials};
+
+/// The session of the account that a request proves.
+pub(super) struct Caller(pub(super) Arc<Session>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let client = parts.extensions.get::<Arc<Client>>().map(Arc::clone);
+        let client = client.ok_or_else(unexpected)?;
+        let sent = credentials::sent(&parts.headers)?;
+        let sent = sent.ok_or_else(wrong_credentials)?;
+        client.session(sent).await.map(Self)
+    }
+}
+
+/// What proves that the response has arrived, if anything does.
+pub(super) struct ReceiptProof(pub(super) Option<Arc<Receipts>>);
+
+impl<S: Send + Sync> FromRequestParts<S> for ReceiptProof {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let client = parts.extensions.get::<Arc<Client>>().ok_or_else(unexpected)?;
+        Ok(Self(client.receipts(parts).map(Arc::clone)))
+    }
+}

@@ -1,0 +1,80 @@
+//! What comes in the query of a request.
+
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de};
+
+use crate::http::problem::{Problem, VALUE};
+
+/// The query of a request.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Query::from_request_parts(parts, state).await;
+        read.map(|axum::extract::Query(query)| Self(query))
+            .map_err(|rejection| Problem::new(&VALUE, rejection.body_text()))
+    }
+}
+
+/// A time such as `30s`, `5m` or `1h`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Lasts(pub(super) Duration);
+
+impl Lasts {
+    fn parse(word: &str) -> Option<Self> {
+        let (number, unit) = word.split_at_checked(word.len().checked_sub(1)?)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 60 * 60,
+            _ => return None,
+        };
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+        let number: u64 = number.parse().ok().filter(|_| is_number)?;
+        Some(Self(Duration::from_secs(number.checked_mul(seconds)?)))
+    }
+
+    /// The time, if it is within these limits.
+    pub(super) fn within(
+        self,
+        name: &str,
+        least: Duration,
+        most: Duration,
+    ) -> Result<Duration, Problem> {
+        let Self(lasts) = self;
+        if (least..=most).contains(&lasts) {
+            return Ok(lasts);
+        }
+        let (least, most) = (least.as_secs(), most.as_secs());
+        Err(Problem::new(&VALUE, format!("{name} must be from {least}s to {most}s")))
+    }
+}
+
+impl<'de> Deserialize<'de> for Lasts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        Self::parse(&word).ok_or_else(|| de::Error::custom("a time must be as in 30s, 5m or 1h"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_number_and_a_unit() {
+        for (word, seconds) in [("30s", 30), ("0s", 0), ("5m", 300), ("1h", 3_600)] {
+            assert_eq!(Lasts::parse(word), Some(Lasts(Duration::from_secs(seconds))), "{word}");
+        }
+        let longest = format!("{}h", u64::MAX);
+        for word in ["", "s", "30", "+3s", "-3s", "3 s", "3d", "1.5h", "3é", &longest] {
+            assert_eq!(Lasts::parse(word), None, "{word}");
+        }
+    }
+}

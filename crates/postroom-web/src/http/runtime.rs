@@ -1,0 +1,104 @@
+//! The thread that serves HTTP.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+use postroom_engine::HttpOutput;
+use postroom_server::{HttpDriver, HttpGate, ToHttp};
+use tokio::runtime;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+
+use super::connection::{Common, serve};
+use super::connections::Connections;
+use super::guard::HttpSettings;
+use super::link::Link;
+use super::routes::router;
+use crate::places::Asks;
+
+/// The way from the event loop to the thread of HTTP: what is in it is bounded by the
+/// connections and requests that there are.
+#[derive(Debug)]
+pub struct HttpChannel(UnboundedReceiver<ToHttp>);
+
+#[derive(Debug)]
+struct Driver(UnboundedSender<ToHttp>);
+
+impl HttpDriver for Driver {
+    fn tell(&mut self, told: ToHttp) {
+        // Without the thread, connections are closed as soon as they are dropped.
+        let _ = self.0.send(told);
+    }
+}
+
+/// Makes a way from the event loop to the thread.
+#[must_use]
+pub fn http_channel() -> (Box<dyn HttpDriver>, HttpChannel) {
+    let (sender, receiver) = unbounded_channel();
+    (Box::new(Driver(sender)), HttpChannel(receiver))
+}
+
+/// The thread that serves the HTTP listeners.
+#[derive(Debug)]
+pub struct HttpThread(JoinHandle<()>);
+
+impl HttpThread {
+    /// Serves connections on a thread of its own, at most so many.
+    pub fn start(
+        channel: HttpChannel,
+        gate: HttpGate,
+        settings: HttpSettings,
+        connections_max: usize,
+    ) -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let thread = Builder::new().name("http".to_owned());
+        let link = Arc::new(Link::new(gate));
+        let run = async move { run(channel, link, settings, connections_max).await };
+        Ok(Self(thread.spawn(move || runtime.block_on(run))?))
+    }
+
+    /// Waits until the thread ends: it does once the server has ended.
+    pub fn join(self) {
+        if self.0.join().is_err() {
+            tracing::error!(thread = "http", "a thread has panicked");
+        }
+    }
+}
+
+/// Takes what the event loop tells, until that ends.
+async fn run(
+    HttpChannel(mut told): HttpChannel,
+    link: Arc<Link>,
+    settings: HttpSettings,
+    connections_max: usize,
+) {
+    let (stop, stops) = watch::channel(false);
+    let router = router();
+    let common = Arc::new(Common { link: Arc::clone(&link), settings, router, stops });
+    let connections = Arc::new(Connections::new(Arc::clone(&link), connections_max));
+    while let Some(told) = told.recv().await {
+        match told {
+            ToHttp::Connection(handover) => {
+                let (connection, asks) = (handover.connection, Asks::default());
+                let address = handover.peer.ip().to_canonical();
+                let Some(place) = connections.take(connection, address, &asks) else {
+                    link.closed(connection);
+                    continue;
+                };
+                let served = serve(Arc::clone(&common), *handover, place, asks);
+                connections.served_by(connection, tokio::spawn(served).abort_handle());
+            }
+            ToHttp::Told(outputs) => {
+                for output in outputs {
+                    match output {
+                        HttpOutput::Close(connection) => connections.close(connection),
+                        output => link.take(output),
+                    }
+                }
+            }
+            // Nobody is left to be told.
+            ToHttp::Stop => drop(stop.send(true)),
+        }
+    }
+}

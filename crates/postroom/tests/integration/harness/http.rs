@@ -1,0 +1,145 @@
+//! Clients of HTTP: raw bytes, and curl.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use socket2::SockRef;
+
+use super::support::{PATIENCE, Server, need};
+
+/// A connection that is given bytes.
+pub(crate) struct Http {
+    stream: TcpStream,
+    /// What has come and belongs to no response yet.
+    left: Vec<u8>,
+}
+
+/// A response.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    /// Names are in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Response {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{self:?}"))
+    }
+
+    /// The word for its problem.
+    pub(crate) fn problem(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        let json = self.json();
+        assert_eq!(json["status"], self.status, "{self:?}");
+        assert!(json["title"].is_string() && json["detail"].is_string(), "{self:?}");
+        let kind = json["type"].as_str().unwrap();
+        kind.strip_prefix("/api/v1/problems/").unwrap().to_owned()
+    }
+}
+
+impl Http {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, left: Vec::new() }
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    pub(crate) fn half_close(&mut self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Breaks the connection off.
+    pub(crate) fn reset(self) {
+        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
+    /// Sends a request of bob, who has no password.
+    pub(crate) fn request(&mut self, method: &str, path: &str, body: &str) -> Response {
+        self.send(request(method, path, body));
+        self.response()
+    }
+
+    /// The next response, which says how long it is.
+    pub(crate) fn response(&mut self) -> Response {
+        self.maybe_response().expect("the server has closed the connection")
+    }
+
+    /// The next response; `None` at the end of the connection.
+    pub(crate) fn maybe_response(&mut self) -> Option<Response> {
+        let head = loop {
+            if let Some(end) = find(&self.left, b"\r\n\r\n") {
+                break self.left.drain(..end + 4).collect::<Vec<_>>();
+            }
+            if self.more() == 0 {
+                assert!(self.left.is_empty(), "half a response");
+                return None;
+            }
+        };
+        let head = String::from_utf8(head).unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let header = |line: &str| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (name.to_lowercase(), value.to_owned())
+        };
+        let headers: Vec<_> = lines.take_while(|line| !line.is_empty()).map(header).collect();
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let length = length.map_or(0, |(_, length)| length.parse().unwrap());
+        while self.left.len() < length {
+            assert!(self.more() > 0, "half a body");
+        }
+        let body = String::from_utf8(self.left.drain(..length).collect()).unwrap();
+        Some(Response { status, headers, body })
+    }
+
+    fn more(&mut self) -> usize {
+        let mut buffer = [0; 4_096];
+        // A reset ends a connection, too.
+        let length = match self.stream.read(&mut buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => 0,
+            read => read.expect("the server says nothing"),
+        };
+        self.left.extend_from_slice(&buffer[..length]);
+        length
+    }
+}
+
+/// A request of bob, who has no password.
+pub(crate) fn request(method: &str, path: &str, body: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic Ym9iOg==\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    bytes.windows(part.len()).position(|window| window == part)
+}
+
+/// Asks a server with curl; returns the status and the body.
+pub(crate) fn curl(server: &Server, path: &str, arguments: &[&str]) -> (u16, String) {
+    need("curl", "curl");
+    let mut command = Command::new("curl");
+    command.args(["-sS", "-m", "30", "-w", "\n%{http_code}"]).args(arguments);
+    command.arg(format!("http://{}{path}", server.address("http")));
+    let output = command.output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (body, status) = text.rsplit_once('\n').unwrap();
+    (status.parse().unwrap(), body.to_owned())
+}

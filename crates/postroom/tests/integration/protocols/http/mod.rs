@@ -1,0 +1,4 @@
+//! HTTP.
+
+mod mailboxes;
+mod requests;
