@@ -6,14 +6,14 @@
 //! when the connection is gone. Connections and sessions have keys that are never reused: the
 //! driver runs on threads of its own, and what it says may come late.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use postroom_model::{Request, SessionKey};
+use postroom_model::{Access, Channel, Peer, Posted, Request, SessionKey};
 use postroom_protocol::{DropReason, HttpInput};
-use postroom_store::Store;
+use postroom_store::{HistoryQuery, HistoryRows, Store};
 
 use crate::connection::{Ending, Phase};
 use crate::key::{ConnectionKey, HttpConnection, HttpSession};
@@ -27,6 +27,17 @@ pub const HTTP_SESSIONS_MAX: usize = 8;
 /// What the driver of HTTP is to be told.
 #[derive(Debug)]
 pub enum HttpOutput {
+    /// A post in a channel that it watches. Each comes once, however many clients it has.
+    Post(Box<Posted>),
+    /// The answer to the question of a session about a channel.
+    History {
+        /// Whose.
+        session: HttpSession,
+        /// The number that its driver gave the question.
+        number: u64,
+        /// What to read.
+        rows: HistoryRows,
+    },
     /// Of a session.
     Session(HttpSession, HttpInput),
     /// A request of a session was not taken: it says so much that it has to wait so long.
@@ -48,6 +59,10 @@ pub(crate) struct HandedOver {
     connections: BTreeMap<HttpConnection, Of>,
     sessions: HashMap<HttpSession, SessionKey>,
     last: u64,
+    /// Stands for all clients that are told of posts in channels; the engine knows no session
+    /// of this key.
+    hub: Option<SessionKey>,
+    watched: BTreeSet<Channel>,
 }
 
 #[derive(Debug)]
@@ -111,6 +126,50 @@ impl<S: Store> Engine<S> {
             return self.tell_http(HttpOutput::TooMuch { session, number, wait });
         }
         self.ask(key, request);
+    }
+
+    /// A session asks about the posts of a channel. What is watched already is told of all that
+    /// is stored after those.
+    pub fn http_history(
+        &mut self,
+        now: Instant,
+        session: HttpSession,
+        number: u64,
+        query: HistoryQuery,
+    ) {
+        self.now = now;
+        if !self.handed_over.sessions.contains_key(&session) {
+            let ended = HttpInput::Ended(DropReason::Kicked);
+            return self.tell_http(HttpOutput::Session(session, ended));
+        }
+        let rows = self.office.history(query);
+        self.tell_http(HttpOutput::History { session, number, rows });
+    }
+
+    /// The driver of HTTP wants to be told of the posts in a channel from now on, or no more.
+    pub fn http_watch(&mut self, now: Instant, channel: &Channel, watches: bool) {
+        self.now = now;
+        let office = &mut self.office;
+        let hub = *self.handed_over.hub.get_or_insert_with(|| {
+            let address: IpAddr = Ipv4Addr::LOCALHOST.into();
+            let peer = Peer { network: address.into(), is_shared: true, is_local: true };
+            office.enter(peer, Access::OPEN)
+        });
+        let is_new = if watches {
+            self.handed_over.watched.insert(channel.clone())
+        } else {
+            self.handed_over.watched.remove(channel)
+        };
+        if is_new {
+            self.office.listen(hub, channel, watches);
+        }
+    }
+
+    /// Tells the driver of HTTP of a post, if it watches the channel.
+    pub(crate) fn tell_http_of_post(&mut self, posted: &Posted) {
+        if self.handed_over.watched.contains(&posted.channel) {
+            self.tell_http(HttpOutput::Post(Box::new(posted.again())));
+        }
     }
 
     /// A session is over.

@@ -106,6 +106,7 @@ impl<S: Store> Engine<S> {
         };
         let listed: Vec<_> = channels.into_iter().map(begin).collect();
         for post in posts {
+            self.tell_http_of_post(&post.posted);
             self.recent.add(post);
         }
         for (position, members) in listed {

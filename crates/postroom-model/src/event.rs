@@ -59,6 +59,14 @@ impl Posted {
         })
     }
 
+    /// The same post, for someone else.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let post = self.post.derive(Arc::clone);
+        let (channel, shown) = (self.channel.clone(), self.shown.clone());
+        Self { post, stamp: self.stamp, channel, mark: self.mark, shown }
+    }
+
     /// The post: its author and text.
     #[must_use]
     pub fn post(&self) -> &Post {

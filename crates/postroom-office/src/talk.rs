@@ -43,6 +43,17 @@ impl<S: Store> Office<S> {
         self.resolve(key, reply);
     }
 
+    /// Makes a session, or what stands for several, a member of a channel whatever else it is a
+    /// member of, or no longer. It hears the posts from now on.
+    pub fn listen(&mut self, session: SessionKey, channel: &Channel, listens: bool) {
+        self.push_posts();
+        if listens && self.live.join(session, channel) {
+            self.store.set_members(channel, true);
+        } else if !listens && self.live.leave_channel(session, channel) {
+            self.store.set_members(channel, false);
+        }
+    }
+
     pub(crate) fn leave_channel(&mut self, key: RequestKey, channel: &Channel) {
         let Some(work) = self.session(key.session).and_then(|record| record.work()) else {
             return;

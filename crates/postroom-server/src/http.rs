@@ -35,6 +35,13 @@ impl<S: Store> Server<S> {
                 Asked::Ask(session, number, request) => {
                     self.engine.http_ask(self.now, session, number, *request);
                 }
+                Asked::History(session, number, query) => {
+                    self.engine.http_history(self.now, session, number, query);
+                }
+                Asked::Watch(channel, watches) => {
+                    self.engine.http_watch(self.now, &channel, watches);
+                }
+                Asked::Damaged(damaged) => self.engine.note_damaged(damaged),
                 Asked::Leave(session) => self.engine.http_leave(self.now, session),
                 Asked::Closed(connection) => {
                     self.engine.http_closed(self.now, connection);

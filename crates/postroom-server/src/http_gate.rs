@@ -7,7 +7,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use mio::Waker;
 use postroom_engine::{HttpConnection, HttpOutput, HttpSession, ListenerName, ListenerOptions};
-use postroom_model::Request;
+use postroom_model::{Channel, Request};
+use postroom_store::{Damaged, HistoryQuery};
 use rustls::ServerConfig;
 use thiserror::Error;
 
@@ -53,6 +54,9 @@ pub trait HttpDriver: Send {
 pub(crate) enum Asked {
     Enter(HttpConnection, HttpSession),
     Ask(HttpSession, u64, Box<Request>),
+    History(HttpSession, u64, HistoryQuery),
+    Watch(Channel, bool),
+    Damaged(Vec<Damaged>),
     Leave(HttpSession),
     Closed(HttpConnection),
 }
@@ -91,12 +95,31 @@ impl HttpGate {
 
     /// Asks by a session, which gets one reply. `number` is for a request that is not taken.
     pub fn ask(&self, session: HttpSession, number: u64, request: Request) -> Result<(), HttpBusy> {
-        if self.shared.waiting.fetch_add(1, Ordering::AcqRel) >= WAITING_MAX {
-            self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
-            return Err(HttpBusy);
-        }
+        self.take_place()?;
         self.send(Asked::Ask(session, number, Box::new(request)));
         Ok(())
+    }
+
+    /// Asks by a session about the posts of a channel. It counts as a request that waits.
+    pub fn history(
+        &self,
+        session: HttpSession,
+        number: u64,
+        query: HistoryQuery,
+    ) -> Result<(), HttpBusy> {
+        self.take_place()?;
+        self.send(Asked::History(session, number, query));
+        Ok(())
+    }
+
+    /// Wants to be told of the posts in a channel from now on, or no more.
+    pub fn watch(&self, channel: Channel, watches: bool) {
+        self.send(Asked::Watch(channel, watches));
+    }
+
+    /// Tells of records of the store that could not be read.
+    pub fn damaged(&self, damaged: Vec<Damaged>) {
+        self.send(Asked::Damaged(damaged));
     }
 
     /// Ends a session.
@@ -107,6 +130,14 @@ impl HttpGate {
     /// A connection is closed.
     pub fn closed(&self, connection: HttpConnection) {
         self.send(Asked::Closed(connection));
+    }
+
+    fn take_place(&self) -> Result<(), HttpBusy> {
+        if self.shared.waiting.fetch_add(1, Ordering::AcqRel) >= WAITING_MAX {
+            self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(HttpBusy);
+        }
+        Ok(())
     }
 
     fn send(&self, asked: Asked) {
@@ -157,7 +188,7 @@ impl HttpQueue {
     /// Takes what was asked first.
     pub(crate) fn take(&mut self) -> Option<Asked> {
         let asked = self.asked.try_recv().ok()?;
-        if matches!(asked, Asked::Ask(..)) {
+        if matches!(asked, Asked::Ask(..) | Asked::History(..)) {
             self.gate.shared.waiting.fetch_sub(1, Ordering::AcqRel);
         }
         Some(asked)

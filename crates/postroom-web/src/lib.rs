@@ -21,7 +21,9 @@ pub use api::{
 };
 pub use archive::{Archive, ReadFailure, Reading};
 pub use client::{AdminClient, Asked, ClientError};
-pub use http::{HostName, HttpChannel, HttpSettings, HttpThread, OriginName, http_channel};
+pub use http::{
+    HistorySource, HostName, HttpChannel, HttpSettings, HttpThread, OriginName, http_channel,
+};
 pub use metrics::{MetricsError, MetricsListener};
 pub use orders::channel;
 pub use socket::{AdminSocket, AdminThread, SOCKET, Served, SocketError};

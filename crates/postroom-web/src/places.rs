@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
@@ -31,15 +31,27 @@ struct Place {
 
 /// Whether a connection waits for something that it has asked for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Asks(Arc<AtomicBool>);
+pub(crate) struct Asks(Arc<AtomicUsize>);
+
+/// A connection waits for something as long as there is this.
+#[derive(Debug)]
+pub(crate) struct Held(Arc<AtomicUsize>);
 
 impl Asks {
-    pub(crate) fn set(&self, asks: bool) {
-        self.0.store(asks, Ordering::Relaxed);
+    /// It waits for something.
+    pub(crate) fn hold(&self) -> Held {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Held(Arc::clone(&self.0))
     }
 
     pub(crate) fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

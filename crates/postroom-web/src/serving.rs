@@ -54,8 +54,11 @@ async fn answer(stream: UnixStream, router: Router, asks: Asks) {
                 Err(problem) => return Ok(problem.into_response()),
             };
             // From now on it waits for the server, or reads what it has asked for.
-            asks.set(true);
-            router.call(request).await
+            let held = asks.hold();
+            let response = router.call(request).await;
+            // A long answer is read for longer.
+            std::mem::forget(held);
+            response
         }
     });
     let mut builder = http1::Builder::new();

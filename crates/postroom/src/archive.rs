@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use postroom_model::Name;
 use postroom_office::password;
+use postroom_store::{History, HistoryFailure};
 use postroom_store_sqlite::{
-    Check, Checked, Export, ExportError, Exported, Finding, OpenError, Pace, Place,
+    Check, Checked, Export, ExportError, Exported, Finding, HistorySource, OpenError, Pace, Place,
 };
 use postroom_web::{
     AdminClient, Archive, CheckLine, ClientError, Counts, EXPORT_VERSION, ExportCounts, ExportLine,
@@ -57,6 +58,16 @@ impl Archive for StoreArchive {
         let export = Export::open(self.place(), name).map_err(|error| unreadable(&error))?;
         let counts = ExportCounts::default();
         Ok(Box::new(Exporting { export, name: name.clone(), begun: now().into(), counts }))
+    }
+}
+
+/// Opens readers of the history of channels of this process's server.
+pub(crate) struct Histories(pub(crate) HistorySource);
+
+impl postroom_web::HistorySource for Histories {
+    fn open(&self) -> Result<Box<dyn History + Send>, HistoryFailure> {
+        let opened = self.0.open().map_err(|error| HistoryFailure { cause: error.into() });
+        Ok(Box::new(opened?))
     }
 }
 

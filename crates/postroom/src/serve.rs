@@ -17,7 +17,7 @@ use postroom_web::{
     Served, http_channel,
 };
 
-use crate::archive::StoreArchive;
+use crate::archive::{Histories, StoreArchive};
 use crate::config::{Config, ConfigError, ListenerError, SettingsArguments, TlsError};
 use crate::desk;
 use crate::log::{self, Log};
@@ -146,6 +146,7 @@ impl Prepared {
         let metrics = self.metrics;
         let announcement = announcement(&self.listeners, metrics.as_ref());
         // Whatever clients of HTTP do, others find a place.
+        let histories = Box::new(Histories(self.store.history_source()));
         let connections_max = (self.settings.engine.connections_max / 2).max(1);
         let (driver, channel) = http_channel();
         let parts = Parts {
@@ -163,7 +164,8 @@ impl Prepared {
         };
         let checkpointer = self.checkpointer;
         let server = Server::new(parts, move || checkpointer.run())?;
-        let http = HttpThread::start(channel, server.http_gate(), self.http, connections_max)
+        let gate = server.http_gate();
+        let http = HttpThread::start(channel, gate, self.http, histories, connections_max)
             .map_err(ServeError::Http)?;
         let administration = administer(&config.data, metrics, server.administrator());
         announce(&announcement).map_err(ServeError::Output)?;

@@ -6,7 +6,7 @@ use postroom_engine::{
     AdminAnswer, AdminRequest, EngineSettings, HTTP_SESSIONS_MAX, HttpConnection, HttpOutput,
     HttpSession, Kick, ListenerKey, ListenerOptions, Opened, PeerLimits, Status,
 };
-use postroom_model::{Name, Reply, Request, Terms, Text, Unknown};
+use postroom_model::{Channel, Name, Reply, Request, Terms, Text, Unknown};
 use postroom_protocol::{DropReason, HttpInput};
 use postroom_simulator::{Driver, set_password};
 use postroom_store::{Limits, MemoryDisk};
@@ -211,4 +211,36 @@ fn who_says_too_much_is_told_how_long_to_wait() {
     http.ask(session, login());
     let told = http.told(session);
     assert!(matches!(told[..], [HttpInput::Reply(Reply::LogInRefused(_))]), "{told:?}");
+}
+
+#[test]
+fn each_post_of_a_watched_channel_is_told_once() {
+    let mut http = Http::new();
+    let rust = Channel::parse("#rust").unwrap();
+    let connection = http.open();
+    let bob = http.log_in(connection, "bob");
+    let texts = |http: &mut Http| -> Vec<String> {
+        let text = |output| match output {
+            HttpOutput::Post(posted) => Some(posted.post().text.as_str().to_owned()),
+            _ => None,
+        };
+        http.all_told().into_iter().filter_map(text).collect()
+    };
+    let post = |http: &mut Http, text: &[u8]| {
+        let (channels, text) = (vec![rust.clone()], Text::from_bytes(text).unwrap());
+        http.ask(bob, Request::Post { channels, text, awaits_delivery: false });
+    };
+    post(&mut http, b"before");
+    assert!(texts(&mut http).is_empty());
+    for _ in 0..2 {
+        http.driver.engine.http_watch(http.driver.now, &rust, true);
+    }
+    let mary = client(&mut http.driver, "chat", "/setname mary\n/join #rust\n/say #rust one\n");
+    post(&mut http, b"two");
+    assert_eq!(texts(&mut http), ["one", "two"]);
+    assert!(http.driver.lines(mary).contains(&"bob(#rust): two".to_owned()));
+    http.driver.engine.http_watch(http.driver.now, &rust, false);
+    post(&mut http, b"three");
+    assert!(texts(&mut http).is_empty());
+    assert_eq!(http.driver.lines(mary), ["bob(#rust): three"]);
 }

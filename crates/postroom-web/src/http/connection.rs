@@ -32,12 +32,15 @@ use tower_service::Service as _;
 
 use super::connections::Place;
 use super::credentials::Credentials;
+use super::feeds::Feeds;
 use super::guard::HttpSettings;
+use super::histories::Histories;
 use super::link::{Link, Session};
 use super::problem::{BODY_LATE, BODY_TOO_LONG, MALFORMED, Problem};
 use super::receipts::Receipts;
 use super::reply::{login_refused, not_replied, unexpected, wrong_credentials};
 use super::stream::{Plain, Wire};
+use super::streams::Streams;
 use crate::places::Asks;
 
 /// A connection ends if no whole head of a request has come for so long, before its first
@@ -63,6 +66,17 @@ pub(super) struct Common {
     pub(super) router: Router,
     /// Set once the server stops.
     pub(super) stops: watch::Receiver<bool>,
+    pub(super) feeds: Arc<Feeds>,
+    pub(super) histories: Arc<Histories>,
+    pub(super) streams: Streams,
+}
+
+impl Common {
+    /// Waits until the server stops.
+    pub(super) async fn stopped(&self) {
+        // Who holds the other end has gone too when that errs.
+        drop(self.stops.clone().wait_for(|stops| *stops).await);
+    }
 }
 
 /// The client of a connection.
@@ -70,6 +84,7 @@ pub(super) struct Client {
     common: Arc<Common>,
     connection: HttpConnection,
     local: SocketAddr,
+    socket: Arc<TcpStream>,
     /// Whether what its TCP acknowledges has arrived: else a proxy's TCP acknowledges it.
     tcp_proves: bool,
     receipts: Arc<Receipts>,
@@ -89,12 +104,13 @@ pub(super) async fn serve(common: Arc<Common>, handover: HttpHandover, _place: P
     let Ok(socket) = TcpStream::from_std(socket) else {
         return;
     };
-    let receipts = Arc::<Receipts>::default();
-    let wire = Wire::new(socket, Arc::clone(&receipts));
+    let (socket, receipts) = (Arc::new(socket), Arc::<Receipts>::default());
+    let wire = Wire::new(Arc::clone(&socket), Arc::clone(&receipts));
     let client = Arc::new(Client {
         common,
         connection,
         local,
+        socket,
         tcp_proves: options.proof == Proof::Tcp,
         receipts: Arc::clone(&receipts),
         accounts: Mutex::default(),
@@ -122,16 +138,10 @@ async fn drain(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result
 
 impl Client {
     async fn serve(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin, asks: Asks) {
-        let mut stops = self.common.stops.clone();
-        // Who holds the other end has gone too when that errs.
-        let stopped = async move { drop(stops.wait_for(|stops| *stops).await) };
+        let common = Arc::clone(&self.common);
         let service = service_fn(move |request: Request<Incoming>| {
             let (client, asks) = (Arc::clone(&self), asks.clone());
-            Box::pin(async move {
-                let response = client.respond(request, &asks).await;
-                asks.set(false);
-                Ok::<_, Infallible>(response)
-            })
+            Box::pin(async move { Ok::<_, Infallible>(client.respond(request, &asks).await) })
         });
         let mut builder = http1::Builder::new();
         builder
@@ -143,7 +153,7 @@ impl Client {
         let mut served = builder.serve_connection(TokioIo::new(stream), service);
         let is_over = tokio::select! {
             over = poll_fn(|context| served.poll_without_shutdown(context)) => over.is_ok(),
-            () = stopped => {
+            () = common.stopped() => {
                 std::pin::Pin::new(&mut served).graceful_shutdown();
                 poll_fn(|context| served.poll_without_shutdown(context)).await.is_ok()
             }
@@ -159,10 +169,10 @@ impl Client {
         // A proxy may have seen another end of such a body: what follows it is not taken for a
         // request.
         let is_last = request.headers().contains_key(TRANSFER_ENCODING);
-        let mut response = match self.take(request).await {
+        let mut response = match self.take(request, asks).await {
             Ok(request) => {
                 // From now on it waits for the server.
-                asks.set(true);
+                let _held = asks.hold();
                 let mut router = self.common.router.clone();
                 match router.call(request).await {
                     Ok(response) => response,
@@ -182,7 +192,11 @@ impl Client {
     }
 
     /// A request with the whole of its body, if it is taken.
-    async fn take(self: &Arc<Self>, request: Request<Incoming>) -> Result<Request<Body>, Problem> {
+    async fn take(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        asks: &Asks,
+    ) -> Result<Request<Body>, Problem> {
         let (mut head, body) = request.into_parts();
         self.common.settings.check(&head, self.local)?;
         let body = timeout(REQUEST_LIMIT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
@@ -199,7 +213,18 @@ impl Client {
             }
         };
         head.extensions.insert(Arc::clone(self));
+        head.extensions.insert(asks.clone());
         Ok(Request::from_parts(head, Body::from(body)))
+    }
+
+    /// What all connections share.
+    pub(super) fn common(&self) -> &Arc<Common> {
+        &self.common
+    }
+
+    /// Its connection's socket.
+    pub(super) fn socket(&self) -> &Arc<TcpStream> {
+        &self.socket
     }
 
     /// What proves that a response has arrived, if anything does: through a proxy nothing does.
@@ -229,11 +254,11 @@ impl Client {
         let Some(Credentials { name, password }) = Credentials::parse(sent) else {
             return Err(wrong_credentials());
         };
-        let session = self.common.link.enter(self.connection);
+        let mut session = self.common.link.enter(self.connection);
         let terms = Terms::WITHOUT_PRESENCE;
         let request = postroom_model::Request::LogIn { name, password, terms };
         match session.ask(request).await {
-            Ok(Reply::LoggedIn { .. }) => {}
+            Ok(Reply::LoggedIn { name, .. }) => session.set_account(name.to_string()),
             Ok(Reply::LogInRefused(refusal)) => return Err(login_refused(refusal)),
             Ok(_) => return Err(unexpected()),
             Err(no_reply) => return Err(not_replied(no_reply)),

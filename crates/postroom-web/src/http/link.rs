@@ -8,6 +8,7 @@ use postroom_engine::{HttpConnection, HttpOutput, HttpSession};
 use postroom_model::{Reply, Request};
 use postroom_protocol::HttpInput;
 use postroom_server::HttpGate;
+use postroom_store::{Damaged, HistoryQuery, HistoryRows};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 
@@ -25,6 +26,13 @@ pub(super) enum NoReply {
 /// What a request comes to.
 type Answer = Result<Reply, NoReply>;
 
+/// Who waits for the answer to a question.
+#[derive(Debug)]
+enum Waiting {
+    Reply(oneshot::Sender<Answer>),
+    History(oneshot::Sender<Result<HistoryRows, NoReply>>),
+}
+
 /// The event loop, as the connections know it.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -38,12 +46,15 @@ struct Shared {
     asked: Mutex<Asked>,
     /// A message has come into the mailbox of its account.
     mail: Notify,
+    /// It has ended.
+    end: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Asked {
     last: u64,
-    waiting: VecDeque<(u64, oneshot::Sender<Answer>)>,
+    /// Requests, in the order of which the replies come.
+    waiting: VecDeque<(u64, Waiting)>,
     has_ended: bool,
 }
 
@@ -52,6 +63,7 @@ struct Asked {
 pub(super) struct Session {
     link: Arc<Link>,
     key: HttpSession,
+    account: String,
     shared: Arc<Shared>,
 }
 
@@ -75,7 +87,7 @@ impl Link {
         let key = self.gate.enter(connection);
         let shared = Arc::<Shared>::default();
         lock(&self.sessions).insert(key, Arc::clone(&shared));
-        Session { link: Arc::clone(self), key, shared }
+        Session { link: Arc::clone(self), key, account: String::new(), shared }
     }
 
     /// Takes what the event loop tells of a session.
@@ -89,7 +101,7 @@ impl Link {
                 };
                 match input {
                     HttpInput::Reply(reply) => {
-                        let first = lock(&shared.asked).waiting.pop_front();
+                        let first = lock(&shared.asked).take_reply();
                         answer(first, Ok(reply));
                     }
                     HttpInput::Mail => shared.mail.notify_one(),
@@ -97,24 +109,50 @@ impl Link {
                 }
             }
             HttpOutput::TooMuch { session, number, wait } => {
-                let shared = lock(&self.sessions).get(&session).map(Arc::clone);
-                let refused = shared.and_then(|shared| {
-                    let mut asked = lock(&shared.asked);
-                    let at = asked.waiting.iter().position(|(other, _)| *other == number)?;
-                    asked.waiting.remove(at)
-                });
-                answer(refused, Err(NoReply::TooMuch(wait)));
+                if let Some(Waiting::Reply(to)) = self.take_number(session, number) {
+                    answer(Some(to), Err(NoReply::TooMuch(wait)));
+                }
             }
-            // The thread knows the connections.
-            HttpOutput::Close(_) => {}
+            HttpOutput::History { session, number, rows } => {
+                if let Some(Waiting::History(to)) = self.take_number(session, number) {
+                    // Who has gone needs no answer.
+                    let _ = to.send(Ok(rows));
+                }
+            }
+            // The thread knows the connections and the feeds.
+            HttpOutput::Close(_) | HttpOutput::Post(_) => {}
         }
+    }
+
+    fn take_number(&self, session: HttpSession, number: u64) -> Option<Waiting> {
+        let shared = lock(&self.sessions).get(&session).map(Arc::clone)?;
+        let mut asked = lock(&shared.asked);
+        let at = asked.waiting.iter().position(|(other, _)| *other == number)?;
+        asked.waiting.remove(at).map(|(_, waiting)| waiting)
+    }
+
+    /// Tells the store of records that could not be read.
+    pub(super) fn damaged(&self, damaged: Vec<Damaged>) {
+        self.gate.damaged(damaged);
     }
 }
 
 /// Who has gone needs no answer.
-fn answer(to: Option<(u64, oneshot::Sender<Answer>)>, told: Answer) {
-    if let Some((_, to)) = to {
+fn answer(to: Option<oneshot::Sender<Answer>>, told: Answer) {
+    if let Some(to) = to {
         let _ = to.send(told);
+    }
+}
+
+impl Asked {
+    /// The first who waits for a reply.
+    fn take_reply(&mut self) -> Option<oneshot::Sender<Answer>> {
+        let is_reply = |(_, waiting): &(u64, Waiting)| matches!(waiting, Waiting::Reply(_));
+        let at = self.waiting.iter().position(is_reply)?;
+        match self.waiting.remove(at) {
+            Some((_, Waiting::Reply(to))) => Some(to),
+            _ => None,
+        }
     }
 }
 
@@ -122,9 +160,13 @@ impl Shared {
     fn end(&self) {
         let mut asked = lock(&self.asked);
         asked.has_ended = true;
-        for waiting in asked.waiting.drain(..) {
-            answer(Some(waiting), Err(NoReply::Ended));
+        for (_, waiting) in asked.waiting.drain(..) {
+            match waiting {
+                Waiting::Reply(to) => answer(Some(to), Err(NoReply::Ended)),
+                Waiting::History(to) => drop(to.send(Err(NoReply::Ended))),
+            }
         }
+        self.end.notify_waiters();
     }
 }
 
@@ -145,8 +187,44 @@ impl Session {
         asked.last += 1;
         let number = asked.last;
         self.link.gate.ask(self.key, number, request).map_err(|_| NoReply::Busy)?;
-        asked.waiting.push_back((number, sender));
+        asked.waiting.push_back((number, Waiting::Reply(sender)));
         Ok(told)
+    }
+
+    /// Asks which posts a page of a channel's history has.
+    pub(super) async fn history(&self, query: HistoryQuery) -> Result<HistoryRows, NoReply> {
+        let (sender, told) = oneshot::channel();
+        {
+            let mut asked = lock(&self.shared.asked);
+            if asked.has_ended {
+                return Err(NoReply::Ended);
+            }
+            asked.last += 1;
+            let number = asked.last;
+            self.link.gate.history(self.key, number, query).map_err(|_| NoReply::Busy)?;
+            asked.waiting.push_back((number, Waiting::History(sender)));
+        }
+        told.await.unwrap_or(Err(NoReply::Ended))
+    }
+
+    /// The name of its account, once it has logged in.
+    pub(super) fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Notes the name of its account.
+    pub(super) fn set_account(&mut self, account: String) {
+        self.account = account;
+    }
+
+    /// Waits until it has ended.
+    pub(super) async fn ended(&self) {
+        let end = self.shared.end.notified();
+        let mut end = std::pin::pin!(end);
+        end.as_mut().enable();
+        if !self.has_ended() {
+            end.await;
+        }
     }
 
     /// Waits until a message comes into the mailbox, from when this was called on.

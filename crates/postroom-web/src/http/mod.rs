@@ -7,7 +7,10 @@
 mod connection;
 mod connections;
 mod credentials;
+mod entry;
+mod feeds;
 mod guard;
+mod histories;
 mod link;
 mod problem;
 mod receipts;
@@ -15,6 +18,8 @@ mod reply;
 mod routes;
 mod runtime;
 mod stream;
+mod streams;
 
 pub use guard::{HostName, HttpSettings, OriginName};
+pub use histories::HistorySource;
 pub use runtime::{HttpChannel, HttpThread, http_channel};

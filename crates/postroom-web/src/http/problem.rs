@@ -115,6 +115,8 @@ kinds! {
     TOO_MANY_ACCOUNTS: "too-many-accounts", INSUFFICIENT_STORAGE, "There are too many accounts.";
     TOO_MANY_CHANNELS: "too-many-channels", INSUFFICIENT_STORAGE, "There are too many channels.";
     TOO_MANY_LEASES: "too-many-leases", SERVICE_UNAVAILABLE, "Too many messages are leased.";
+    TOO_MANY_STREAMS: "too-many-streams", SERVICE_UNAVAILABLE, "There are too many streams.";
+    UNREADABLE: "unreadable", INTERNAL_SERVER_ERROR, "The store cannot be read.";
     DISK_FULL: "disk-full", INSUFFICIENT_STORAGE, "The disk of the server is full.";
     TOO_MANY_NEW: "too-many-new", TOO_MANY_REQUESTS, "The address has registered too many names.";
     LOOKS_ALIKE: "looks-alike", CONFLICT, "The name looks like that of another account.";

@@ -1,12 +1,13 @@
 //! Replies of the office, as problems.
 
 use postroom_model::{ComposeRefusal, LogInRefusal, PostRefusal};
+use postroom_store::HistoryFailure;
 
 use super::link::NoReply;
 use super::problem::{
     BUSY, CREDENTIALS, DEFECT, DISK_FULL, ENDED, LOOKS_ALIKE, MAILBOX_FULL, NO_SUCH_ACCOUNT,
     Problem, TAKEN, TOO_MANY_ACCOUNTS, TOO_MANY_CHANNELS, TOO_MANY_NEW, TOO_MUCH, UNAVAILABLE,
-    UNKNOWN,
+    UNKNOWN, UNREADABLE,
 };
 
 /// A request has no reply.
@@ -94,6 +95,12 @@ pub(super) fn not_composed(refusal: &ComposeRefusal) -> Problem {
         ComposeRefusal::MayNotCreate => may_not_create(),
         ComposeRefusal::LooksAlike => looks_alike(),
     }
+}
+
+/// The store cannot be read; the operator is told more.
+pub(super) fn unreadable(failure: &HistoryFailure) -> Problem {
+    tracing::error!(%failure, "a client of HTTP was not answered");
+    Problem::new(&UNREADABLE, "the store cannot be read; try again")
 }
 
 /// A post was not stored.

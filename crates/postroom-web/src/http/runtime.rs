@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use postroom_engine::HttpOutput;
 use postroom_server::{HttpDriver, HttpGate, ToHttp};
@@ -12,10 +13,16 @@ use tokio::sync::watch;
 
 use super::connection::{Common, serve};
 use super::connections::Connections;
+use super::feeds::Feeds;
 use super::guard::HttpSettings;
+use super::histories::{Histories, HistorySource, READERS_MAX};
 use super::link::Link;
 use super::routes::router;
+use super::streams::Streams;
 use crate::places::Asks;
+
+/// How long a stop waits for a page.
+const READ_LIMIT: Duration = Duration::from_secs(1);
 
 /// The way from the event loop to the thread of HTTP: what is in it is bounded by the
 /// connections and requests that there are.
@@ -49,13 +56,33 @@ impl HttpThread {
         channel: HttpChannel,
         gate: HttpGate,
         settings: HttpSettings,
+        histories: Box<dyn HistorySource>,
         connections_max: usize,
     ) -> io::Result<Self> {
-        let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .max_blocking_threads(READERS_MAX)
+            .build()?;
         let thread = Builder::new().name("http".to_owned());
-        let link = Arc::new(Link::new(gate));
-        let run = async move { run(channel, link, settings, connections_max).await };
-        Ok(Self(thread.spawn(move || runtime.block_on(run))?))
+        let (stop, stops) = watch::channel(false);
+        let common = Common {
+            link: Arc::new(Link::new(gate.clone())),
+            settings,
+            router: router(),
+            stops,
+            feeds: Arc::new(Feeds::new(gate)),
+            histories: Arc::new(Histories::new(histories)),
+            // The rest is for requests.
+            streams: Streams::new(connections_max / 4 * 3),
+        };
+        let run = async move { run(channel, Arc::new(common), stop, connections_max).await };
+        let handle = thread.spawn(move || {
+            runtime.block_on(run);
+            // A page takes milliseconds, unless the disk hangs.
+            runtime.shutdown_timeout(READ_LIMIT);
+        })?;
+        Ok(Self(handle))
     }
 
     /// Waits until the thread ends: it does once the server has ended.
@@ -69,13 +96,11 @@ impl HttpThread {
 /// Takes what the event loop tells, until that ends.
 async fn run(
     HttpChannel(mut told): HttpChannel,
-    link: Arc<Link>,
-    settings: HttpSettings,
+    common: Arc<Common>,
+    stop: watch::Sender<bool>,
     connections_max: usize,
 ) {
-    let (stop, stops) = watch::channel(false);
-    let router = router();
-    let common = Arc::new(Common { link: Arc::clone(&link), settings, router, stops });
+    let link = Arc::clone(&common.link);
     let connections = Arc::new(Connections::new(Arc::clone(&link), connections_max));
     while let Some(told) = told.recv().await {
         match told {
@@ -93,6 +118,7 @@ async fn run(
                 for output in outputs {
                     match output {
                         HttpOutput::Close(connection) => connections.close(connection),
+                        HttpOutput::Post(posted) => common.feeds.take(&posted),
                         output => link.take(output),
                     }
                 }

@@ -1,15 +1,17 @@
 //! The bytes of a connection: the socket, below TLS where the listener has it, and what HTTP
 //! reads of it.
 
-use std::future::Future as _;
+use std::future::{Future as _, pending};
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use postroom_server::unacknowledged_bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
@@ -21,49 +23,78 @@ const STALL_LIMIT: Duration = Duration::from_secs(30);
 /// A socket, which is broken if its peer takes nothing for too long.
 #[derive(Debug)]
 pub(super) struct Wire {
-    socket: TcpStream,
+    socket: Arc<TcpStream>,
     receipts: Arc<Receipts>,
     /// When the peer must have taken something; `None` while nothing waits.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Wire {
-    pub(super) fn new(socket: TcpStream, receipts: Arc<Receipts>) -> Self {
+    pub(super) fn new(socket: Arc<TcpStream>, receipts: Arc<Receipts>) -> Self {
         Self { socket, receipts, stalled: None }
     }
 
-    /// Notes what was written, or that it waits for the peer.
-    fn note(
+    fn write(
         &mut self,
         context: &mut Context<'_>,
-        written: Poll<io::Result<usize>>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(bytes)) = written {
-            self.receipts.wrote(bytes);
+        loop {
+            if self.socket.poll_write_ready(context)?.is_pending() {
+                return self.stall(context);
+            }
+            match write(&self.socket) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => {
+                    self.stalled = None;
+                    self.receipts.wrote(written.as_ref().copied().unwrap_or_default());
+                    return Poll::Ready(written);
+                }
+            }
         }
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
-        }
+    }
+
+    /// Something waits for the peer.
+    fn stall(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL_LIMIT)));
         ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
+/// Waits until the peer has closed its side, or the connection is broken, unless there is
+/// something else to be read first.
+pub(super) async fn left(socket: &TcpStream) {
+    match socket.ready(Interest::READABLE).await {
+        Ok(ready) if !ready.is_read_closed() => pending().await,
+        _ => {}
+    }
+}
+
 impl AsyncRead for Wire {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let socket = &self.socket;
-        let unacknowledged = || unacknowledged_bytes(socket).ok()?.try_into().ok();
-        self.receipts.before_read(unacknowledged);
-        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
-        // The end of the stream is something, too.
-        self.receipts.read(read.is_ready());
-        read
+        let Self { socket, receipts, .. } = self.get_mut();
+        loop {
+            if socket.poll_read_ready(context)?.is_pending() {
+                receipts.read(false);
+                return Poll::Pending;
+            }
+            receipts.before_read(|| unacknowledged_bytes(socket).ok()?.try_into().ok());
+            match socket.try_read(buffer.initialize_unfilled()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(length) => {
+                    buffer.advance(length);
+                    // The end of the stream is something, too.
+                    receipts.read(true);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 }
 
@@ -73,8 +104,7 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
-        self.note(context, written)
+        self.write(context, |socket| socket.try_write(bytes))
     }
 
     fn poll_write_vectored(
@@ -82,22 +112,21 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
-        self.note(context, written)
+        self.write(context, |socket| socket.try_write_vectored(slices))
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The socket takes what it is given at once.
         self.receipts.flushed();
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&*self.socket).shutdown(Shutdown::Write))
     }
 }
 

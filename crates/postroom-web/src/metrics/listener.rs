@@ -116,10 +116,8 @@ async fn answer_one(stream: TcpStream, scraper: Arc<Scraper>, asks: Asks) {
     let service = service_fn(move |request: Request<_>| {
         let (scraper, asks) = (Arc::clone(&scraper), asks.clone());
         async move {
-            asks.set(true);
-            let answer = answer(&request, &scraper).await;
-            asks.set(false);
-            Ok::<_, Infallible>(answer)
+            let _held = asks.hold();
+            Ok::<_, Infallible>(answer(&request, &scraper).await)
         }
     });
     let mut builder = http1::Builder::new();

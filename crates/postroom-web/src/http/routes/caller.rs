@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use crate::http::connection::Client;
+use crate::http::connection::{Client, Common};
 use crate::http::credentials;
 use crate::http::link::Session;
 use crate::http::problem::Problem;
@@ -36,5 +36,17 @@ impl<S: Send + Sync> FromRequestParts<S> for ReceiptProof {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let client = parts.extensions.get::<Arc<Client>>().ok_or_else(unexpected)?;
         Ok(Self(client.receipts(parts).map(Arc::clone)))
+    }
+}
+
+/// What all connections share.
+pub(super) struct Shared(pub(super) Arc<Common>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Shared {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let client = parts.extensions.get::<Arc<Client>>().ok_or_else(unexpected)?;
+        Ok(Self(Arc::clone(client.common())))
     }
 }

@@ -1,17 +1,27 @@
-//! Channels: to post in one.
+//! Channels: to post in one, to read what it has, and to be told of what comes.
+
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::Path;
-use axum::http::StatusCode;
-use postroom_model::{Reply, Request};
-use serde::Serialize;
+use axum::extract::{Extension, Path};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use postroom_model::{PostId, Reply, Request};
+use postroom_store::{HISTORY_ENTRIES_MAX, HistoryFrom, HistoryQuery};
+use serde::{Deserialize, Serialize};
 
-use super::caller::Caller;
+use super::caller::{Caller, Shared};
 use super::parse;
+use super::query::Query;
 use crate::api::Time;
-use crate::http::problem::Problem;
+use crate::http::connection::Client;
+use crate::http::entry::EntryLine;
+use crate::http::problem::{Problem, VALUE};
 use crate::http::reply::{not_posted, not_replied, unavailable, unexpected, unknown};
+use crate::http::streams;
+use crate::places::Asks;
 
 /// A post that is on disk.
 #[derive(Serialize)]
@@ -41,4 +51,93 @@ pub(super) async fn post(
         Reply::Unknown => Err(unknown()),
         _ => Err(unexpected()),
     }
+}
+
+/// Which posts of a channel a client wants.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryArguments {
+    before: Option<String>,
+    from: Option<String>,
+    after: Option<String>,
+    since: Option<Time>,
+    count: Option<usize>,
+}
+
+/// Posts of a channel.
+#[derive(Serialize)]
+pub(super) struct History {
+    /// From the oldest on, or with `before` from the latest back.
+    posts: Vec<EntryLine>,
+    /// The query of the next page in the same direction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// `GET /api/v1/channels/NAME/posts`: reads what a channel keeps.
+pub(super) async fn history(
+    Path(channel): Path<String>,
+    Query(HistoryArguments { before, from, after, since, count }): Query<HistoryArguments>,
+    Caller(session): Caller,
+    Shared(common): Shared,
+) -> Result<Json<History>, Problem> {
+    let channel = parse::channel(&channel)?;
+    let from = match (before, from, after, since) {
+        (None, None, None, None) => HistoryFrom::Latest,
+        (Some(before), None, None, None) => HistoryFrom::Before(parse::value("before", &before)?),
+        (None, Some(from), None, None) => HistoryFrom::At(parse::value("from", &from)?),
+        (None, None, Some(after), None) => HistoryFrom::After(parse::value("after", &after)?),
+        (None, None, None, Some(since)) => streams::since(&common, since.into()).await?,
+        _ => {
+            let detail = "a page is before= a post, from= one, after= one, or since= a time: one \
+                          of them";
+            return Err(Problem::new(&VALUE, detail));
+        }
+    };
+    let count = count.unwrap_or(HISTORY_ENTRIES_MAX);
+    if !(1..=HISTORY_ENTRIES_MAX).contains(&count) {
+        let detail = format!("count must be from 1 to {HISTORY_ENTRIES_MAX}");
+        return Err(Problem::new(&VALUE, detail));
+    }
+    let query = HistoryQuery { channel, from, count };
+    let page = streams::read_page(&common, &session, query).await?;
+    let next = page.next.and_then(|next| match next {
+        HistoryFrom::Before(id) => Some(format!("before={id}")),
+        HistoryFrom::After(id) => Some(format!("after={id}")),
+        HistoryFrom::At(id) => Some(format!("from={id}")),
+        HistoryFrom::Oldest | HistoryFrom::Latest => None,
+    });
+    let posts = page.entries.iter().map(EntryLine::of).collect();
+    Ok(Json(History { posts, next }))
+}
+
+/// Where a stream begins.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StreamArguments {
+    after: Option<String>,
+}
+
+/// `GET /api/v1/channels/NAME/stream`: tells of posts as they come.
+pub(super) async fn stream(
+    Path(channel): Path<String>,
+    Query(StreamArguments { after }): Query<StreamArguments>,
+    Caller(session): Caller,
+    Extension(client): Extension<Arc<Client>>,
+    Extension(asks): Extension<Asks>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
+    let channel = parse::channel(&channel)?;
+    // A client that comes again says where it stopped.
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let after = match (last, after) {
+        (Some(last), _) => Some(parse::value::<PostId>("last-event-id", last)?),
+        (None, Some(after)) => Some(parse::value("after", &after)?),
+        (None, None) => None,
+    };
+    let body = streams::posts(&client, session, channel, after, asks.hold()).await?;
+    let headers =
+        [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (UNBUFFERED, "no")];
+    Ok((headers, body).into_response())
 }

@@ -18,7 +18,8 @@ pub(super) fn router() -> Router {
         .route("/~/lease", post(mailbox::lease))
         .route("/~/{id}", delete(mailbox::confirm))
         .route("/{mailbox}", post(mailbox::send))
-        .route("/api/v1/channels/{channel}/posts", post(channels::post))
+        .route("/api/v1/channels/{channel}/posts", get(channels::history).post(channels::post))
+        .route("/api/v1/channels/{channel}/stream", get(channels::stream))
         .route("/api/v1/problems/{word}", get(problems::describe))
         .fallback(async || unknown_path())
         .method_not_allowed_fallback(async || {

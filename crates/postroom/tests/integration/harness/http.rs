@@ -78,8 +78,51 @@ impl Http {
         self.maybe_response().expect("the server has closed the connection")
     }
 
+    /// The head of a response whose body comes in chunks.
+    pub(crate) fn head(&mut self) -> Response {
+        self.maybe_head().expect("the server has closed the connection")
+    }
+
+    /// The next chunk of such a body: nothing is its end.
+    pub(crate) fn chunk(&mut self) -> String {
+        let length = self.take_line();
+        let Some(length) = length else {
+            return String::new();
+        };
+        let length = usize::from_str_radix(&length, 16).unwrap();
+        while self.left.len() < length + 2 {
+            assert!(self.more() > 0, "half a chunk");
+        }
+        let chunk = self.left.drain(..length).collect();
+        assert_eq!(self.left.drain(..2).collect::<Vec<_>>(), b"\r\n");
+        String::from_utf8(chunk).unwrap()
+    }
+
+    fn take_line(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = find(&self.left, b"\r\n") {
+                let line = self.left.drain(..end + 2).take(end).collect();
+                return Some(String::from_utf8(line).unwrap());
+            }
+            if self.more() == 0 {
+                return None;
+            }
+        }
+    }
+
     /// The next response; `None` at the end of the connection.
     pub(crate) fn maybe_response(&mut self) -> Option<Response> {
+        let Response { status, headers, .. } = self.maybe_head()?;
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let length = length.map_or(0, |(_, length)| length.parse().unwrap());
+        while self.left.len() < length {
+            assert!(self.more() > 0, "half a body");
+        }
+        let body = String::from_utf8(self.left.drain(..length).collect()).unwrap();
+        Some(Response { status, headers, body })
+    }
+
+    fn maybe_head(&mut self) -> Option<Response> {
         let head = loop {
             if let Some(end) = find(&self.left, b"\r\n\r\n") {
                 break self.left.drain(..end + 4).collect::<Vec<_>>();
@@ -96,14 +139,8 @@ impl Http {
             let (name, value) = line.split_once(": ").unwrap();
             (name.to_lowercase(), value.to_owned())
         };
-        let headers: Vec<_> = lines.take_while(|line| !line.is_empty()).map(header).collect();
-        let length = headers.iter().find(|(name, _)| name == "content-length");
-        let length = length.map_or(0, |(_, length)| length.parse().unwrap());
-        while self.left.len() < length {
-            assert!(self.more() > 0, "half a body");
-        }
-        let body = String::from_utf8(self.left.drain(..length).collect()).unwrap();
-        Some(Response { status, headers, body })
+        let headers = lines.take_while(|line| !line.is_empty()).map(header).collect();
+        Some(Response { status, headers, body: String::new() })
     }
 
     fn more(&mut self) -> usize {

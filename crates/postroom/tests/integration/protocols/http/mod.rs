@@ -1,4 +1,5 @@
 //! HTTP.
 
+mod channels;
 mod mailboxes;
 mod requests;
