@@ -85,7 +85,7 @@ impl Manager {
 }
 
 const ALIVE: &str = "WATCHDOG=1";
-const READY: &str = "READY=1\nSTATUS=ready, listeners: 5";
+const READY: &str = "READY=1\nSTATUS=ready, listeners: 6";
 
 /// A started server, killed when dropped.
 struct Started {
