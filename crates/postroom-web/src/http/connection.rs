@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
+use axum::http::header::{
+    CACHE_CONTROL, CONNECTION, HeaderValue, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::request::Parts;
-use axum::http::{Request, Version};
+use axum::http::{Method, Request, Version};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -39,7 +41,7 @@ use super::link::{Link, Session};
 use super::problem::{BODY_LATE, BODY_TOO_LONG, MALFORMED, Problem};
 use super::receipts::Receipts;
 use super::reply::{login_refused, not_replied, unexpected, wrong_credentials};
-use super::stream::{Plain, Wire};
+use super::stream::{Plain, Wire, left};
 use super::streams::Streams;
 use crate::places::Asks;
 
@@ -169,52 +171,41 @@ impl Client {
         // A proxy may have seen another end of such a body: what follows it is not taken for a
         // request.
         let is_last = request.headers().contains_key(TRANSFER_ENCODING);
-        let mut response = match self.take(request, asks).await {
-            Ok(request) => {
-                // From now on it waits for the server.
-                let _held = asks.hold();
-                let mut router = self.common.router.clone();
-                match router.call(request).await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
+        let (mut head, body) = request.into_parts();
+        let (mut response, is_taken) = match self.common.settings.check(&head, self.local) {
+            Err(problem) => (problem.into_response(), false),
+            Ok(Some(origin)) if head.method == Method::OPTIONS => (origin.preflight(), true),
+            Ok(origin) => {
+                head.extensions.insert(Arc::clone(&self));
+                head.extensions.insert(asks.clone());
+                let (mut response, is_taken) = match whole(body).await {
+                    Ok(body) => (self.route(Request::from_parts(head, body), asks).await, true),
+                    Err(problem) => (problem.into_response(), false),
+                };
+                if let Some(origin) = origin {
+                    origin.allow(response.headers_mut());
                 }
-            }
-            Err(problem) => {
-                let mut response = problem.into_response();
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                response
+                (response, is_taken)
             }
         };
-        if is_last {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        let headers = response.headers_mut();
+        // Messages are for nobody who stores pages, and no page is made of them.
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if is_last || !is_taken {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 
-    /// A request with the whole of its body, if it is taken.
-    async fn take(
-        self: &Arc<Self>,
-        request: Request<Incoming>,
-        asks: &Asks,
-    ) -> Result<Request<Body>, Problem> {
-        let (mut head, body) = request.into_parts();
-        self.common.settings.check(&head, self.local)?;
-        let body = timeout(REQUEST_LIMIT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
-        let body = match body {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                let detail = format!("a body has at most {BODY_BYTES_MAX} bytes");
-                return Err(Problem::new(&BODY_TOO_LONG, detail));
-            }
-            Ok(Err(_)) => return Err(Problem::new(&MALFORMED, "the body cannot be read")),
-            Err(_) => {
-                let detail = "the whole body has not come within 30 seconds";
-                return Err(Problem::new(&BODY_LATE, detail));
-            }
-        };
-        head.extensions.insert(Arc::clone(self));
-        head.extensions.insert(asks.clone());
-        Ok(Request::from_parts(head, Body::from(body)))
+    async fn route(&self, request: Request<Body>, asks: &Asks) -> Response {
+        // From now on it waits for the server.
+        let _held = asks.hold();
+        let mut router = self.common.router.clone();
+        match router.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
     }
 
     /// What all connections share.
@@ -222,9 +213,9 @@ impl Client {
         &self.common
     }
 
-    /// Its connection's socket.
-    pub(super) fn socket(&self) -> &Arc<TcpStream> {
-        &self.socket
+    /// Waits until it has closed its side, unless it has sent something else before.
+    pub(super) async fn left(&self) {
+        left(&self.socket).await;
     }
 
     /// What proves that a response has arrived, if anything does: through a proxy nothing does.
@@ -269,5 +260,22 @@ impl Client {
         let session = Arc::new(session);
         accounts.push_back(Proved { sent: sent.clone(), session: Arc::clone(&session) });
         Ok(session)
+    }
+}
+
+/// The whole of a body.
+async fn whole(body: Incoming) -> Result<Body, Problem> {
+    let body = timeout(REQUEST_LIMIT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+    match body {
+        Ok(Ok(body)) => Ok(Body::from(body.to_bytes())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let detail = format!("a body has at most {BODY_BYTES_MAX} bytes");
+            Err(Problem::new(&BODY_TOO_LONG, detail))
+        }
+        Ok(Err(_)) => Err(Problem::new(&MALFORMED, "the body cannot be read")),
+        Err(_) => {
+            let detail = "the whole body has not come within 30 seconds";
+            Err(Problem::new(&BODY_LATE, detail))
+        }
     }
 }

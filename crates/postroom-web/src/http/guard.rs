@@ -7,9 +7,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HOST, HeaderValue, ORIGIN, VARY,
+};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
 use thiserror::Error;
 
 use super::problem::{CROSS_SITE, MALFORMED, Problem, UNKNOWN_HOST};
@@ -67,8 +71,13 @@ impl OriginName {
 }
 
 impl HttpSettings {
-    /// Refuses what a page of another site may have sent.
-    pub(super) fn check(&self, parts: &Parts, local: SocketAddr) -> Result<(), Problem> {
+    /// Refuses what a page of another site may have sent. Returns the origin of a page that is
+    /// let in.
+    pub(super) fn check(
+        &self,
+        parts: &Parts,
+        local: SocketAddr,
+    ) -> Result<Option<AllowedOrigin>, Problem> {
         let host = host(parts)?;
         if !self.knows(&host, local.ip()) {
             let detail = format!(
@@ -78,20 +87,20 @@ impl HttpSettings {
             );
             return Err(Problem::new(&UNKNOWN_HOST, detail));
         }
-        let is_configured = match header(&parts.headers, ORIGIN.as_str())? {
+        let allowed = match header(&parts.headers, ORIGIN.as_str())? {
             Some(origin) => {
                 let is_configured =
                     self.origins.iter().any(|other| other.0.eq_ignore_ascii_case(origin));
                 if !is_configured && !host.is_origin(origin) {
                     return Err(cross_site());
                 }
-                is_configured
+                is_configured.then(|| parts.headers[ORIGIN].clone()).map(AllowedOrigin)
             }
-            None => false,
+            None => None,
         };
         match header(&parts.headers, "sec-fetch-site")? {
-            None | Some("same-origin" | "none") => Ok(()),
-            Some(_) if is_configured => Ok(()),
+            None | Some("same-origin" | "none") => Ok(allowed),
+            Some(_) if allowed.is_some() => Ok(allowed),
             Some(_) => Err(cross_site()),
         }
     }
@@ -105,6 +114,32 @@ impl HttpSettings {
         literal.parse().is_ok_and(is_address)
             || host.name == "localhost" && local.to_canonical().is_loopback()
             || self.hosts.iter().any(|other| other.0 == host.name)
+    }
+}
+
+/// The origin of a page of another site that is let in, as its browser has written it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct AllowedOrigin(HeaderValue);
+
+impl AllowedOrigin {
+    /// Lets the page read a response (Fetch Standard, 3.3).
+    pub(super) fn allow(&self, headers: &mut HeaderMap) {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, self.0.clone());
+        let exposed = HeaderValue::from_static("retry-after");
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        headers.append(VARY, HeaderValue::from_static("origin"));
+    }
+
+    /// The answer to the question of a browser which requests the page may make.
+    pub(super) fn preflight(&self) -> Response {
+        let headers = [
+            (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE"),
+            (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, last-event-id"),
+            (ACCESS_CONTROL_MAX_AGE, "600"),
+        ];
+        let mut response = (StatusCode::NO_CONTENT, headers).into_response();
+        self.allow(response.headers_mut());
+        response
     }
 }
 
@@ -177,7 +212,7 @@ mod tests {
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let local = format!("{local}:4406").parse().unwrap();
-        settings.check(&parts, local).map_or_else(|problem| problem.status(), |()| 200)
+        settings.check(&parts, local).map_or_else(|problem| problem.status(), |_| 200)
     }
 
     #[test]

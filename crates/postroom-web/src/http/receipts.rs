@@ -124,7 +124,8 @@ impl Receipts {
         let mut state = self.lock();
         let is_awaited =
             state.owed.as_ref().is_some_and(|owed| matches!(owed.response, Response::Written(_)));
-        if is_awaited && state.acknowledged.is_none() {
+        // A record that has begun to come was sent without having seen the response, perhaps.
+        if is_awaited && state.acknowledged.is_none() && !state.has_bytes {
             state.acknowledged =
                 unacknowledged().and_then(|bytes| state.written.checked_sub(bytes));
         }

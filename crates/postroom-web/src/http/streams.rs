@@ -8,7 +8,6 @@ use axum::body::{Body, Bytes};
 use futures_util::stream;
 use postroom_model::{Channel, PostId, Timestamp};
 use postroom_store::{HISTORY_ENTRIES_MAX, HistoryFrom, HistoryPage, HistoryQuery};
-use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::connection::{Client, Common};
@@ -17,7 +16,6 @@ use super::feeds::{Listener, Next};
 use super::link::{NoReply, Session};
 use super::problem::{Problem, TOO_MANY_STREAMS};
 use super::reply::{not_replied, unreadable};
-use super::stream::left;
 use crate::places::Held;
 
 /// Streams of an account.
@@ -97,7 +95,7 @@ struct Posts {
     /// The history has posts behind that.
     is_behind: bool,
     has_begun: bool,
-    socket: Arc<TcpStream>,
+    client: Arc<Client>,
     /// The connection waits for something as long as this.
     _held: Held,
     _place: Place,
@@ -105,7 +103,7 @@ struct Posts {
 
 /// The posts of a channel behind this one, or from now on, for ever.
 pub(super) async fn posts(
-    client: &Client,
+    client: &Arc<Client>,
     session: Arc<Session>,
     channel: Channel,
     after: Option<PostId>,
@@ -125,7 +123,7 @@ pub(super) async fn posts(
         position: after.unwrap_or(PostId(0)),
         is_behind: after.is_some(),
         has_begun: false,
-        socket: Arc::clone(client.socket()),
+        client: Arc::clone(client),
         _held: held,
         _place: place,
     };
@@ -176,7 +174,7 @@ impl Posts {
                     () = self.listener.more() => {}
                     () = self.session.ended() => {}
                     () = self.common.stopped() => return None,
-                    () = left(&self.socket) => return None,
+                    () = self.client.left() => return None,
                     () = sleep(HEARTBEAT) => return Some(Bytes::from_static(b":\n\n")),
                 },
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Extension, Path};
+use axum::extract::Extension;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::caller::{Caller, Shared};
 use super::parse;
-use super::query::Query;
+use super::query::{Path, Query};
 use crate::api::Time;
 use crate::http::connection::Client;
 use crate::http::entry::EntryLine;
@@ -137,7 +137,10 @@ pub(super) async fn stream(
         (None, None) => None,
     };
     let body = streams::posts(&client, session, channel, after, asks.hold()).await?;
-    let headers =
-        [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (UNBUFFERED, "no")];
+    let headers = [
+        (CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+        (CACHE_CONTROL, "no-store"),
+        (UNBUFFERED, "no"),
+    ];
     Ok((headers, body).into_response())
 }

@@ -5,19 +5,20 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::Path;
+use axum::extract::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use postroom_model::{Delivery, LeaseKey, Reply, Request, Timestamp, Unknown};
 use postroom_server::now;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::caller::{Caller, ReceiptProof};
-use super::query::{Lasts, Query};
+use super::query::{Lasts, Path, Query};
 use super::{parse, unknown_path};
 use crate::api::Time;
-use crate::http::link::Session;
+use crate::http::connection::Client;
+use crate::http::link::{NoReply, Session};
 use crate::http::problem::{ACK, EXPIRED, Problem, TOO_MANY_LEASES, VALUE};
 use crate::http::reply::{disk_full, not_composed, not_replied, unavailable, unexpected, unknown};
 
@@ -109,16 +110,17 @@ struct Leased {
 pub(super) async fn lease(
     Query(LeaseQuery { r#for, wait, ack }): Query<LeaseQuery>,
     Caller(session): Caller,
+    Extension(client): Extension<Arc<Client>>,
     proof: ReceiptProof,
 ) -> Result<Response, Problem> {
     if ack == Some(Ack::Auto) {
-        return read(session, r#for, wait, proof).await;
+        return read(&client, session, r#for, wait, proof).await;
     }
     let lasts = r#for.map_or(Ok(LEASE_DEFAULT), |of| of.within("for", LEASE_MIN, LEASE_MAX))?;
     let wait = waits(wait)?;
     let key = LeaseKey::new(postroom_server::salt().map_err(|_| unavailable())?);
     let request = || Request::Lease { key, lasts };
-    let Some((delivery, asked)) = next(&session, request, wait).await? else {
+    let Some((delivery, asked)) = next(&client, &session, request, wait).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
@@ -130,6 +132,7 @@ pub(super) async fn lease(
 /// Hands out the earliest unread message until the connection proves that it has arrived, or
 /// ends.
 async fn read(
+    client: &Client,
     session: Arc<Session>,
     lasts: Option<Lasts>,
     wait: Option<Lasts>,
@@ -143,7 +146,7 @@ async fn read(
     if lasts.is_some() {
         return Err(Problem::new(&VALUE, "ack=auto leases for no time; leave for= out"));
     }
-    let Some((delivery, _)) = next(&session, || Request::Read, waits(wait)?).await? else {
+    let Some((delivery, _)) = next(client, &session, || Request::Read, waits(wait)?).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let response = Json(Leased::new(delivery, None)).into_response();
@@ -171,6 +174,7 @@ impl Leased {
 
 /// Asks for a message, and waits for one if there is none; when it was asked for, too.
 async fn next(
+    client: &Client,
     session: &Session,
     request: impl Fn() -> Request,
     wait: Duration,
@@ -193,8 +197,13 @@ async fn next(
                 }
             }
             Reply::NothingUnread => {
-                if timeout_at(until, mail).await.is_err() {
-                    return Ok(None);
+                tokio::select! {
+                    () = mail => {}
+                    () = sleep_until(until) => return Ok(None),
+                    // Nothing is handed out to a client that has gone, perhaps.
+                    () = client.left() => return Ok(None),
+                    () = session.ended() => {}
+                    () = client.common().stopped() => return Err(not_replied(NoReply::Ended)),
                 }
             }
             Reply::TooManyLeases => {

@@ -1,26 +1,47 @@
-//! The endpoints of the API.
+//! The endpoints of the API. `openapi.json` describes each; a test holds it to this table.
 
 mod caller;
 mod channels;
 mod mailbox;
+mod openapi;
 mod parse;
 mod problems;
 mod query;
 
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
 use super::problem::{METHOD, Problem, UNKNOWN_PATH};
 
+/// A path as the document has it, the methods that it is asked with, and who answers.
+type Route = (&'static str, &'static [&'static str], MethodRouter);
+
+const MAILBOX: &str = "/~{name}";
+
+fn routes() -> Vec<Route> {
+    const POSTS: &str = "/api/v1/channels/{channel}/posts";
+    const STREAM: &str = "/api/v1/channels/{channel}/stream";
+    vec![
+        (MAILBOX, &["post"], post(mailbox::send)),
+        ("/~", &["get"], get(mailbox::count)),
+        ("/~/lease", &["post"], post(mailbox::lease)),
+        ("/~/{id}", &["delete"], delete(mailbox::confirm)),
+        (POSTS, &["get", "post"], get(channels::history).post(channels::post)),
+        (STREAM, &["get"], get(channels::stream)),
+        ("/api/v1/problems/{word}", &["get"], get(problems::describe)),
+        ("/api/v1/openapi.json", &["get"], get(openapi::document)),
+    ]
+}
+
+/// The path as the router takes it, which knows no parameter that begins within a segment.
+fn routed(path: &str) -> &str {
+    if path == MAILBOX { "/{mailbox}" } else { path }
+}
+
 pub(super) fn router() -> Router {
-    Router::new()
-        .route("/~", get(mailbox::count))
-        .route("/~/lease", post(mailbox::lease))
-        .route("/~/{id}", delete(mailbox::confirm))
-        .route("/{mailbox}", post(mailbox::send))
-        .route("/api/v1/channels/{channel}/posts", get(channels::history).post(channels::post))
-        .route("/api/v1/channels/{channel}/stream", get(channels::stream))
-        .route("/api/v1/problems/{word}", get(problems::describe))
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, _, handlers)| router.route(routed(path), handlers))
         .fallback(async || unknown_path())
         .method_not_allowed_fallback(async || {
             Problem::new(&METHOD, "this path is asked with another method")
@@ -29,4 +50,49 @@ pub(super) fn router() -> Router {
 
 fn unknown_path() -> Problem {
     Problem::new(&UNKNOWN_PATH, "there is no such path; a mailbox is /~NAME, the API is /api/v1/")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::http::problem::KINDS;
+
+    fn document() -> Value {
+        serde_json::from_str(openapi::DOCUMENT).unwrap()
+    }
+
+    #[test]
+    fn the_document_has_all_paths_and_no_others() {
+        let document = document();
+        let documented: BTreeSet<_> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, of)| of.as_object().unwrap().keys().map(move |method| (path, method)))
+            .map(|(path, method)| (path.as_str(), method.as_str()))
+            .collect();
+        let answered: BTreeSet<_> = routes()
+            .into_iter()
+            .flat_map(|(path, methods, _)| methods.iter().map(move |method| (path, *method)))
+            .collect();
+        assert_eq!(documented, answered);
+    }
+
+    #[test]
+    fn the_document_has_the_status_of_each_problem() {
+        let document = document();
+        let paths = document["paths"].as_object().unwrap().values();
+        let operations = paths.flat_map(|of| of.as_object().unwrap().values());
+        let statuses: BTreeSet<_> = operations
+            .flat_map(|operation| operation["responses"].as_object().unwrap().keys())
+            .map(|status| status.parse::<u16>().unwrap())
+            .collect();
+        for kind in KINDS.iter().filter(|kind| **kind != &METHOD) {
+            assert!(statuses.contains(&kind.status.as_u16()), "{}", kind.word);
+        }
+    }
 }

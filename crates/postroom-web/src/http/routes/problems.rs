@@ -1,8 +1,8 @@
 //! What the kinds of problems are.
 
-use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
 
+use super::query::Path;
 use super::unknown_path;
 use crate::http::problem::KINDS;
 

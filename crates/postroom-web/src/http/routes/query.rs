@@ -1,4 +1,4 @@
-//! What comes in the query of a request.
+//! What comes in the path and in the query of a request.
 
 use std::time::Duration;
 
@@ -7,7 +7,20 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::http::problem::{Problem, VALUE};
+use crate::http::problem::{MALFORMED, Problem, VALUE};
+
+/// The parameters in the path of a request.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Path::from_request_parts(parts, state).await;
+        read.map(|axum::extract::Path(path)| Self(path))
+            .map_err(|rejection| Problem::new(&MALFORMED, rejection.body_text()))
+    }
+}
 
 /// The query of a request.
 pub(super) struct Query<T>(pub(super) T);

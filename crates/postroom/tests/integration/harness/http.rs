@@ -112,14 +112,20 @@ impl Http {
 
     /// The next response; `None` at the end of the connection.
     pub(crate) fn maybe_response(&mut self) -> Option<Response> {
-        let Response { status, headers, .. } = self.maybe_head()?;
+        let head = self.maybe_head()?;
+        Some(self.body_of(head))
+    }
+
+    /// The response that has this head.
+    pub(crate) fn body_of(&mut self, head: Response) -> Response {
+        let Response { status, headers, .. } = head;
         let length = headers.iter().find(|(name, _)| name == "content-length");
         let length = length.map_or(0, |(_, length)| length.parse().unwrap());
         while self.left.len() < length {
             assert!(self.more() > 0, "half a body");
         }
         let body = String::from_utf8(self.left.drain(..length).collect()).unwrap();
-        Some(Response { status, headers, body })
+        Response { status, headers, body }
     }
 
     fn maybe_head(&mut self) -> Option<Response> {

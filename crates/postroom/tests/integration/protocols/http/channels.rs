@@ -88,7 +88,7 @@ impl Stream {
         http.send(request("GET", &path, "").replace("\r\n\r\n", &format!("\r\n{last}\r\n")));
         let head = http.head();
         assert_eq!(head.status, 200, "{head:?}");
-        assert_eq!(head.header("content-type"), Some("text/event-stream"));
+        assert_eq!(head.header("content-type"), Some("text/event-stream; charset=utf-8"));
         assert_eq!(http.chunk(), "retry: 1000\n\n");
         Self(http)
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::harness::http::{Http, curl, request};
+use crate::harness::operator::run;
 use crate::harness::support::Server;
 
 fn json(body: &str) -> Value {
@@ -93,6 +94,26 @@ fn who_waits_is_told_as_soon_as_a_message_comes() {
     let mut alice = server.log_in("alice");
     alice.send("COMPOSE bob\nat last\n");
     assert_eq!(http.response().json()["text"], "at last");
+}
+
+/// It may have gone: a message handed out to it would be nobody's until its lease ends.
+#[test]
+fn who_has_half_closed_waits_no_more_and_neither_does_anyone_at_a_stop() {
+    let mut server = Server::start();
+    let begun = Instant::now();
+    let mut gone = Http::connect(server.address("http"));
+    gone.send(request("POST", "/~/lease?wait=5m", ""));
+    gone.half_close();
+    assert_eq!(gone.response().status, 204);
+    let mut waits = Http::connect(server.address("http"));
+    waits.send(request("POST", "/~/lease?wait=5m", ""));
+    while !run(server.data(), &["sessions"]).unwrap().contains("\thttp\t") {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+    assert!(server.stop().success());
+    let told = waits.response();
+    assert_eq!((told.status, told.problem().as_str()), (503, "ended"));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
 
 #[test]

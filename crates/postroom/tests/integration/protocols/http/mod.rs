@@ -1,5 +1,7 @@
 //! HTTP.
 
 mod channels;
+mod clients;
 mod mailboxes;
+mod openapi;
 mod requests;

@@ -189,6 +189,24 @@ fn pages_of_other_sites_cannot_ask() {
         let (told, body) = curl(&server, "/~alice", &["-u", "bob:", "-d", "x", "-H", header]);
         assert_eq!(told, status, "{header}: {body}");
     }
+    // Unless they are let in: then their browser is told so.
+    let origin = "https://app.example.org";
+    let server = Server::with(&["--set", &format!("http.origins={origin}")]);
+    let asked = format!("Host: localhost\r\nOrigin: {origin}\r\nSec-Fetch-Site: cross-site");
+    let mut http = connect(&server);
+    http.send(format!(
+        "OPTIONS /~alice HTTP/1.1\r\n{asked}\r\nAccess-Control-Request-Method: POST\r\n\r\n"
+    ));
+    let preflight = http.response();
+    assert_eq!(preflight.status, 204);
+    assert_eq!(preflight.header("access-control-allow-origin"), Some(origin));
+    assert!(preflight.header("access-control-allow-methods").unwrap().contains("POST"));
+    http.send(request("POST", "/~alice", "x").replace("Host: localhost", &asked));
+    let sent = http.response();
+    assert_eq!((sent.status, sent.header("access-control-allow-origin")), (201, Some(origin)));
+    assert_eq!(http.request("GET", "/~", "").header("access-control-allow-origin"), None);
+    assert_eq!(sent.header("cache-control"), Some("no-store"));
+    assert_eq!(sent.header("x-content-type-options"), Some("nosniff"));
     let server = Server::with(&["--set", "http.hosts=mail.example.org"]);
     let host = ["-u", "bob:", "-d", "x", "-H", "Host: mail.example.org"];
     assert_eq!(curl(&server, "/~alice", &host).0, 201);
