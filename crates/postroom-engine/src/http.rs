@@ -153,7 +153,7 @@ impl<S: Store> Engine<S> {
         let hub = *self.handed_over.hub.get_or_insert_with(|| {
             let address: IpAddr = Ipv4Addr::LOCALHOST.into();
             let peer = Peer { network: address.into(), is_shared: true, is_local: true };
-            office.enter(peer, Access::OPEN)
+            office.enter(peer, Access::OPEN, None)
         });
         let is_new = if watches {
             self.handed_over.watched.insert(channel.clone())

@@ -115,7 +115,7 @@ impl<S: Store> Engine<S> {
         let Newcomer { listener, peer, .. } = newcomer;
         let of = *self.listeners.get(listener);
         let (Listener { protocol, options }, listener_name) = (of, of.name());
-        let key = self.office.enter(newcomer.origin(), options.access);
+        let key = self.office.enter(newcomer.origin(), options.access, protocol.guest);
         let mut outputs = Outputs::default();
         let state = (protocol.begin)(&self.settings.session, options.access, &mut outputs);
         self.connections[front.index()].phase = Phase::Open;

@@ -29,13 +29,31 @@ pub enum Passwords {
     Required,
 }
 
-/// What clients may do on a protocol without a login.
+/// What clients may do without a login, on a protocol that has [guests](Guest).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Anonymous {
-    /// Read and post.
+    /// Read channels, post, and leave messages.
     Post,
-    /// Read alone.
+    /// Read channels alone.
     Read,
+    /// Nothing.
+    None,
+}
+
+/// Who clients are that use a protocol without a login.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Guest {
+    /// Clients of the board: they post as `@board`, and leave no messages.
+    Board,
+    /// Clients of HTTP: they post, and leave messages, as `@web`.
+    Web,
+}
+
+/// Why a session may not ask for something.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Forbidden {
+    /// It has not logged in, and the listener does not let such clients do that.
+    Anonymous,
 }
 
 impl Access {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use smol_str::{SmolStr, StrExt};
 
+use crate::name::WEB;
 use crate::{Name, PostId, Text, Timestamp};
 
 /// Maximum bytes of a channel name, without its `#`.
@@ -129,14 +130,17 @@ pub enum Author {
     Account(Name),
     /// A client of the board, without an account.
     Board,
+    /// A client of HTTP that has not logged in.
+    Web,
 }
 
-/// Shows the name, or `@board`, which is the name of no account.
+/// Shows the name, or `@board` or `@web`, which are names of no account.
 impl fmt::Display for Author {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Account(name) => name.fmt(formatter),
             Self::Board => formatter.pad(BOARD),
+            Self::Web => formatter.pad(WEB),
         }
     }
 }

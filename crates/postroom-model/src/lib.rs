@@ -22,7 +22,7 @@ mod skeleton;
 mod text;
 mod timestamp;
 
-pub use access::{Access, Anonymous, Passwords, Registration};
+pub use access::{Access, Anonymous, Forbidden, Guest, Passwords, Registration};
 pub use channel::{Author, CHANNEL_BYTES_MAX, Channel, Entry, HASHTAGS_MAX, Page, Position, Post};
 pub use committed::{Batch, Committed, CommittedBatch};
 pub use event::{Announcement, Attendee, Event, Mark, NameList, Posted, SessionKey, Told};

@@ -53,6 +53,10 @@ pub enum NameError {
     Disallowed,
 }
 
+/// The sender of what clients of HTTP leave without a login: no word that a client sends is
+/// this name.
+pub(crate) const WEB: &str = "@web";
+
 /// Characters that RFC 8265 allows and Postroom does not.
 const FORBIDDEN: &[u8] = b"!*?,:()/@#\"'";
 
@@ -74,6 +78,29 @@ impl Name {
     /// Parses a name from the bytes of a word.
     pub fn from_bytes(word: &[u8]) -> Result<Self, NameError> {
         Self::new(std::str::from_utf8(word).map_err(|_| NameError::InvalidUtf8)?)
+    }
+
+    /// The sender of what clients of HTTP leave without a login, `@web`. It is no account:
+    /// nobody logs in with it, and nobody can reply to it.
+    #[must_use]
+    pub const fn web() -> Self {
+        Self { shown: SmolStr::new_static(WEB), folded: None }
+    }
+
+    /// Whether it is that of [`web`](Self::web).
+    #[must_use]
+    pub fn is_web(&self) -> bool {
+        self.shown == WEB
+    }
+
+    /// Parses the name of a sender: that of an account, or `@web`.
+    pub fn of_sender(word: &str) -> Result<Self, NameError> {
+        if word.eq_ignore_ascii_case(WEB) { Ok(Self::web()) } else { Self::new(word) }
+    }
+
+    /// Parses the name of a sender from the bytes of a word.
+    pub fn of_sender_from_bytes(word: &[u8]) -> Result<Self, NameError> {
+        Self::of_sender(std::str::from_utf8(word).map_err(|_| NameError::InvalidUtf8)?)
     }
 
     /// The name as it was first registered.
@@ -174,6 +201,19 @@ mod tests {
         assert_eq!(Name::new("Émile").unwrap(), Name::new("E\u{301}mile").unwrap());
         assert_eq!(Name::new("ÉMILE").unwrap(), Name::new("émile").unwrap());
         assert_ne!(bob, Name::new("bobby").unwrap());
+    }
+
+    #[test]
+    fn a_sender_may_be_the_web_and_an_account_never() {
+        assert_eq!(Name::of_sender("@Web"), Ok(Name::web()));
+        assert_eq!(Name::of_sender_from_bytes(b"@web").map(|name| name.is_web()), Ok(true));
+        assert_eq!(Name::of_sender("Bob"), Name::new("bob"));
+        assert!(!Name::new("web").unwrap().is_web());
+        assert_eq!(Name::web().to_string(), "@web");
+        for word in ["@web", "@Web", "＠web"] {
+            assert!(Name::new(word).is_err(), "{word}");
+        }
+        assert!(Name::of_sender("@board").is_err());
     }
 
     #[test]

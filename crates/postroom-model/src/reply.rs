@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Committed, Entry, MessageId, Name, Page, Stamp, Text, Timestamp};
+use crate::{Committed, Entry, Forbidden, MessageId, Name, Page, Stamp, Text, Timestamp};
 
 /// The reply to a request.
 #[derive(Debug)]
@@ -77,6 +77,8 @@ pub enum Reply {
     /// The store cannot say whether the request was carried out. The session ends
     /// without an answer to it.
     Unknown,
+    /// The session may not ask for that; nothing was changed.
+    Forbidden(Forbidden),
     /// The latest entry of the channel, if it has one.
     Latest(Option<Entry>),
     /// A page of the channel's timeline.

@@ -21,7 +21,8 @@ pub enum Request {
         /// The terms of the login.
         terms: Terms,
     },
-    /// Store a message in a mailbox.
+    /// Store a message in a mailbox. The sender is the session's account; without a login,
+    /// `@web`.
     Compose {
         /// The owner of the mailbox.
         recipient: Name,
@@ -73,8 +74,8 @@ pub enum Request {
     ListBlocked,
     /// List the present accounts.
     ListPresent,
-    /// Post in channels. The author is the session's account; without a login, the
-    /// board.
+    /// Post in channels. The author is the session's account; without a login, its
+    /// [guest](crate::Guest).
     Post {
         /// The channels, each once.
         channels: Vec<Channel>,

@@ -32,6 +32,7 @@ mod output;
 pub mod password;
 mod password_change;
 mod password_file;
+mod permission;
 mod requests;
 mod session;
 mod sweeping;
@@ -43,10 +44,11 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use postroom_model::{
-    Access, Fault, LogInRefusal, Name, Peer, Reply, Request, SessionKey, Text, Unknown, faulty,
+    Access, Fault, Guest, LogInRefusal, Name, Peer, Reply, Request, SessionKey, Text, Unknown,
+    faulty,
 };
 use postroom_store::{
-    AccountId, AccountRef, Call, Completion, Job, Limits, Store, StoreFailure, Timestamp,
+    AccountRef, Call, Completion, Job, Limits, Sender, Store, StoreFailure, Timestamp,
 };
 use slab::Slab;
 
@@ -169,12 +171,12 @@ impl<S: Store> Office<S> {
     }
 
     /// Begins a session of a client from `peer`, at a listener that gives it this access.
-    /// It is not logged in yet.
-    pub fn enter(&mut self, peer: Peer, access: Access) -> SessionKey {
+    /// It is not logged in yet, and is this guest until it does.
+    pub fn enter(&mut self, peer: Peer, access: Access, guest: Option<Guest>) -> SessionKey {
         let generation = self.next_generation;
         self.next_generation = generation.wrapping_add(1);
         let purse = self.creations.open(peer);
-        let index = self.sessions.insert(Session::new(generation, peer, access, purse));
+        let index = self.sessions.insert(Session::new(generation, peer, access, guest, purse));
         key(index, generation)
     }
 
@@ -195,13 +197,19 @@ impl<S: Store> Office<S> {
         let Some(record) = find(&mut self.sessions, session) else {
             return;
         };
-        let account = record.account();
+        if let Some(forbidden) = record.forbids(&request) {
+            return self.resolve(key, Reply::Forbidden(forbidden));
+        }
+        let (account, guest) = (record.account(), record.guest);
         match (request, account) {
             (Request::LogIn { name, password, terms }, None) => {
                 self.log_in(key, name, password, terms);
             }
             (Request::Compose { recipient, text, unknown }, Some(sender)) => {
-                self.compose(key, sender, recipient, text, unknown);
+                self.compose(key, sender.into(), recipient, text, unknown);
+            }
+            (Request::Compose { recipient, text, unknown }, None) if guest == Some(Guest::Web) => {
+                self.compose(key, Sender::Web, recipient, text, unknown);
             }
             (Request::Read, Some(account)) => self.submit_request(key, Call::Read { account }),
             (Request::Confirm, Some(_)) => {
@@ -400,7 +408,7 @@ impl<S: Store> Office<S> {
     fn compose(
         &mut self,
         key: RequestKey,
-        sender: AccountId,
+        sender: Sender,
         recipient: Name,
         text: Text,
         unknown: Unknown,

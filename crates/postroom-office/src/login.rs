@@ -41,6 +41,8 @@ impl<S: Store> Office<S> {
             is_ending,
             opened,
         };
+        // Whoever has said who they are does nothing as a guest, even if it is not believed.
+        record.guest = None;
         record.identity = Identity::LoggingIn(Box::new(login));
         match &mut self.file {
             Some(file) => file.add(session),

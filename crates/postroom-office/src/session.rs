@@ -7,14 +7,13 @@
 //! ```
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Access, Author, Channel, Committed, Mark, Name, Password, Peer, Post, PresenceTerms,
-    SessionKey, Stamp, Terms, Text,
+    Access, Author, Channel, Committed, Guest, Mark, Name, Password, Peer, PresenceTerms,
+    SessionKey, Stamp, Terms,
 };
-use postroom_store::{AccountId, Lease, Presence};
+use postroom_store::{AccountId, Lease, Presence, Sender};
 
 use crate::creations::Purse;
 use crate::password_change::PasswordChange;
@@ -27,6 +26,8 @@ pub(crate) struct Session {
     pub(crate) peer: Peer,
     /// What its listener lets it do.
     pub(crate) access: Access,
+    /// Who its client is while it has not tried to log in.
+    pub(crate) guest: Option<Guest>,
     /// The number of its next request while none is under way. Numbers are never
     /// reused.
     next_request: u32,
@@ -165,11 +166,28 @@ pub(crate) enum Stage {
 }
 
 impl Session {
-    pub(crate) fn new(generation: u32, peer: Peer, access: Access, purse: Purse) -> Self {
+    pub(crate) fn new(
+        generation: u32,
+        peer: Peer,
+        access: Access,
+        guest: Option<Guest>,
+        purse: Purse,
+    ) -> Self {
         let identity = Identity::Anonymous;
         let (next_request, uses, work) = (0, None, None);
         let has_ended = false;
-        Self { generation, peer, access, next_request, has_ended, identity, uses, purse, work }
+        Self {
+            generation,
+            peer,
+            access,
+            guest,
+            next_request,
+            has_ended,
+            identity,
+            uses,
+            purse,
+            work,
+        }
     }
 
     /// The account that the session is logged in to.
@@ -259,8 +277,11 @@ impl Present {
     }
 }
 
-/// A post by an account, or by the board.
-pub(crate) fn post(author: Option<&Known>, channels: Vec<Channel>, text: Text) -> Arc<Post> {
-    let author = author.map_or(Author::Board, |known| Author::Account(known.name.clone()));
-    Arc::new(Post { author, channels, text })
+/// By whom a post is, as it is shown and as it is stored.
+pub(crate) fn author(known: Option<Known>, guest: Option<Guest>) -> (Author, Option<Sender>) {
+    match (known, guest) {
+        (Some(Known { account, name }), _) => (Author::Account(name), Some(account.into())),
+        (None, Some(Guest::Web)) => (Author::Web, Some(Sender::Web)),
+        (None, Some(Guest::Board) | None) => (Author::Board, None),
+    }
 }

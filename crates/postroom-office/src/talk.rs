@@ -85,9 +85,8 @@ impl<S: Store> Office<S> {
             let stage = Stage::Storing { is_abandoned: false };
             present.awaited = Some(Awaited { number: key.number, mark, stage });
         }
-        let author = record.known();
-        let post = session::post(author.as_ref(), channels, text);
-        let author = author.map(|known| known.account);
+        let (shown, author) = session::author(record.known(), record.guest);
+        let post = Arc::new(Post { author: shown, channels, text });
         let hashtags = post.channels.iter().filter(|channel| !channel.is_built_in()).count();
         let wanted = u32::try_from(hashtags).unwrap_or(u32::MAX);
         let reservation = self.reserve(key.session, Kind::Channel, wanted);

@@ -94,7 +94,7 @@ impl Bench {
         name: &str,
         given: Option<&str>,
     ) -> SessionKey {
-        let session = self.office.enter(peer(1), Access::OPEN);
+        let session = self.office.enter(peer(1), Access::OPEN, None);
         let presence = Some(PresenceTerms { alone: true, ..presence });
         let terms = Terms { admits_strangers: true, presence };
         let (name, password) = (Name::new(name).unwrap(), given.map(password));

@@ -5,7 +5,7 @@
 //! [handed over](crate::Protocol::is_handed_over). It asks the office by a session, which
 //! passes on what comes back.
 
-use postroom_model::{Access, Event};
+use postroom_model::{Access, Event, Guest};
 
 use crate::protocol::{PostHandling, Protocol};
 use crate::session::{Close, HttpInput, Input, Outputs, Reading, Session};
@@ -16,6 +16,7 @@ pub const HTTP: Protocol = Protocol {
     name: "http",
     default_port: 4406,
     has_accounts: true,
+    guest: Some(Guest::Web),
     reports: false,
     is_handed_over: true,
     posts: PostHandling::None,

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use postroom_model::{Access, Posted};
+use postroom_model::{Access, Guest, Posted};
 
 use crate::session::{Outputs, Session};
 use crate::settings::Settings;
@@ -16,6 +16,8 @@ pub struct Protocol {
     pub default_port: u16,
     /// Whether its clients log in.
     pub has_accounts: bool,
+    /// Who its clients are that do not log in, if it lets such do anything.
+    pub guest: Option<Guest>,
     /// Whether the operator's report has a line when a client disconnects.
     pub reports: bool,
     /// Whether its connections are handed over to a driver of their own, which reads and

@@ -3,7 +3,7 @@
 use std::vec::Drain;
 
 use postroom_model::{Author, Entry, Page, Stamp};
-use postroom_store::{Lease, Outcome};
+use postroom_store::{Lease, Outcome, Sender};
 
 use crate::found::{Found, FoundPage};
 use crate::index::Index;
@@ -49,7 +49,7 @@ impl<'a> Records<'a> {
             Draft::Complete(outcome) => outcome,
             Draft::Read { lease, remaining } => {
                 let StoredMessage { sender, stored, text } = self.messages.next().expect(EACH_READ);
-                let sender = self.index.account(sender).name.clone();
+                let sender = self.index.sender_name(sender);
                 Outcome::Read { lease, stored, sender, text, remaining }
             }
             Draft::Latest => Outcome::Latest(Some(self.entry())),
@@ -67,7 +67,10 @@ impl<'a> Records<'a> {
         let StoredPost { author, stamp: Stamp { id, stored }, text } =
             self.posts.next().expect(EACH_READ);
         let author = match author {
-            Some(author) => Author::Account(self.index.account(author).name.clone()),
+            Some(Sender::Account(author)) => {
+                Author::Account(self.index.account(author).name.clone())
+            }
+            Some(Sender::Web) => Author::Web,
             None => Author::Board,
         };
         Entry { id, stored, author, text }

@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use postroom_model::{Author, Channel, Entry, Name, PostId, Stamp, Timestamp};
-use postroom_store::{AccountId, Damaged, History, HistoryFailure, HistoryPage, HistoryRows};
+use postroom_store::{
+    AccountId, Damaged, History, HistoryFailure, HistoryPage, HistoryRows, Sender,
+};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::damage::{self, is_unreadable, unreadable};
@@ -124,7 +126,8 @@ impl<'a> Rows<'a> {
         }
         let author = match author {
             None => Author::Board,
-            Some(account) => match self.account(account)? {
+            Some(Sender::Web) => Author::Web,
+            Some(Sender::Account(account)) => match self.account(account)? {
                 Account::Known(name) => Author::Account(name),
                 Account::Deleted => return Ok(None),
                 Account::None => {

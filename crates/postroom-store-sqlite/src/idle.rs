@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use postroom_store::{AccountId, PROTECTED_MS, Timestamp};
+use postroom_store::{PROTECTED_MS, Sender, Timestamp};
 
 /// A channel within its store.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -35,7 +35,7 @@ pub(crate) struct Extent {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Authors {
     /// That of the latest post; no one for the board.
-    last: Option<AccountId>,
+    last: Option<Sender>,
     /// The latest post that another has said, or 0.
     other: u64,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Authors {
 impl Authors {
     /// Those of posts of which the latest that is not by `last`, the author of the latest, has
     /// the number `other`.
-    pub(crate) fn new(last: Option<AccountId>, other: Option<u64>) -> Self {
+    pub(crate) fn new(last: Option<Sender>, other: Option<u64>) -> Self {
         Self { last, other: other.unwrap_or(0) }
     }
 
@@ -53,7 +53,7 @@ impl Authors {
     }
 
     /// There is a new latest post; `before` is the number of the one before.
-    pub(crate) fn add(&mut self, author: Option<AccountId>, before: Option<u64>) {
+    pub(crate) fn add(&mut self, author: Option<Sender>, before: Option<u64>) {
         if author != self.last {
             self.other = before.unwrap_or(0);
             self.last = author;

@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use postroom_model::Name;
-use postroom_store::{AccountId, EARLIEST, Limits, PasswordHash, Timestamp};
+use postroom_store::{AccountId, EARLIEST, Limits, PasswordHash, Sender, Timestamp};
 use rusqlite::{Connection, Row};
 
 use crate::bans::BanRow;
@@ -223,6 +223,11 @@ fn is_account(id: AccountId, index: &mut Index, damages: &mut Damages) -> bool {
     is_account
 }
 
+/// The same of a sender, who need not be an account.
+fn is_sender(sender: Sender, index: &mut Index, damages: &mut Damages) -> bool {
+    sender.account().is_none_or(|account| is_account(account, index, damages))
+}
+
 /// The same of a channel.
 fn is_channel(id: ChannelId, channels: &mut Channels, damages: &mut Damages) -> bool {
     if channels.end_gap(id) {
@@ -268,7 +273,8 @@ fn load_mailboxes(
             let is_deleted =
                 |account| index.get(account).is_some_and(|of| of.state != State::Known);
             found.erases |= of(0).is_some_and(is_deleted);
-            for account in [of(0), of(1)].into_iter().flatten() {
+            let sender = row.as_ref().ok().and_then(|row| record::sender(row, 1, "").ok());
+            for account in [of(0), sender.and_then(Sender::account)].into_iter().flatten() {
                 if index.get(account).is_some() {
                     index.name_in_record(account);
                 }
@@ -277,12 +283,11 @@ fn load_mailboxes(
         }
         let row = row?;
         let recipient = record::account(row, 0, "recipient");
-        let sender = record::account(row, 1, "sender");
-        let mut exists =
-            |id: &Read<AccountId>| id.as_ref().is_ok_and(|id| is_account(*id, index, damages));
-        let exist = [&recipient, &sender].map(&mut exists) == [true, true];
+        let sender = record::sender(row, 1, "sender");
+        let has_recipient = recipient.as_ref().is_ok_and(|id| is_account(*id, index, damages));
+        let has_sender = sender.as_ref().is_ok_and(|of| is_sender(*of, index, damages));
         let (recipient, sender) = (recipient?, sender?);
-        if !exist {
+        if !has_recipient || !has_sender {
             return Err("its recipient or its sender is not an account".to_owned());
         }
         if index.account(recipient).state != State::Known {
@@ -293,7 +298,9 @@ fn load_mailboxes(
         index.account_mut(recipient).mailbox.append(sequence);
         index.expiry.note(Kind::Message, sequence, record::time(row, 2));
         index.name_in_record(recipient);
-        index.name_in_record(sender);
+        if let Some(sender) = sender.account() {
+            index.name_in_record(sender);
+        }
         if let Some(senders) = &mut index.senders {
             senders.add(sequence, recipient, sender);
         }
@@ -316,7 +323,7 @@ fn load_blocks(connection: &Connection, index: &mut Index) -> rusqlite::Result<(
         let number = record::sequence(key, index.blocks().next_number(), "number")?;
         index.block_given_out(number);
         let row = row?;
-        let (account, sender) = (record::account(row, 0, "account")?, record::name(row, 1)?);
+        let (account, sender) = (record::account(row, 0, "account")?, record::sender_name(row, 1)?);
         if !is_account(account, index, damages) {
             return Err("its account is missing".to_owned());
         }
@@ -386,7 +393,7 @@ fn load_posts(
         let channel = record::number(row, 0, "channel").map(ChannelId);
         let author = record::author(row, 1);
         let has_author = match &author {
-            Ok(Some(author)) => is_account(*author, index, damages),
+            Ok(Some(author)) => is_sender(*author, index, damages),
             _ => true,
         };
         let has_channel = match &channel {
@@ -397,7 +404,7 @@ fn load_posts(
         if !has_author || !has_channel {
             return Err("its channel or its author is missing".to_owned());
         }
-        if let Some(author) = author {
+        if let Some(author) = author.and_then(Sender::account) {
             index.name_in_record(author);
             if index.account(author).state != State::Known {
                 // The sweep of its posts was broken off.

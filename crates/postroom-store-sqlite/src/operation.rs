@@ -1,6 +1,6 @@
 //! What a group writes and reads, planned in memory and carried out by its job.
 
-use postroom_store::{AccountId, Timestamp};
+use postroom_store::{AccountId, Sender, Timestamp};
 
 use crate::bans::BanRow;
 use crate::expiry::Block;
@@ -69,14 +69,14 @@ pub(crate) enum Operation {
     ImportMessage {
         sequence: u64,
         recipient: AccountId,
-        sender: AccountId,
+        sender: Sender,
         call: u32,
         place: u32,
     },
     InsertMessage {
         sequence: u64,
         recipient: AccountId,
-        sender: AccountId,
+        sender: Sender,
         call: u32,
     },
     ReadMessage {
@@ -102,7 +102,7 @@ pub(crate) enum Operation {
     InsertPost {
         number: u64,
         channel: ChannelId,
-        author: Option<AccountId>,
+        author: Option<Sender>,
         /// The row of its first channel, if this is another one.
         first: Option<u64>,
         call: u32,

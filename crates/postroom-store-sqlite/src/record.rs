@@ -4,7 +4,7 @@
 //! read as what it should be, or it is said what is wrong with it.
 
 use postroom_model::{Channel, HASHTAGS_MAX, Name, PostId, Prefix, Stamp, Text, Timestamp};
-use postroom_store::{AccountId, BanSubject, PasswordHash};
+use postroom_store::{AccountId, BanSubject, PasswordHash, Sender};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
@@ -17,7 +17,7 @@ pub(crate) type Read<T> = Result<T, String>;
 /// A message as it is stored.
 #[derive(Debug)]
 pub(crate) struct StoredMessage {
-    pub(crate) sender: AccountId,
+    pub(crate) sender: Sender,
     pub(crate) stored: Timestamp,
     pub(crate) text: Text,
 }
@@ -25,14 +25,14 @@ pub(crate) struct StoredMessage {
 /// A post as it is stored. No author: the board.
 #[derive(Debug)]
 pub(crate) struct StoredPost {
-    pub(crate) author: Option<AccountId>,
+    pub(crate) author: Option<Sender>,
     pub(crate) stamp: Stamp,
     pub(crate) text: Text,
 }
 
 pub(crate) fn message(row: &Row<'_>) -> Read<StoredMessage> {
     Ok(StoredMessage {
-        sender: account(row, 0, "sender")?,
+        sender: sender(row, 0, "sender")?,
         text: text(row, 1)?,
         stored: time(row, 2),
     })
@@ -62,11 +62,30 @@ pub(crate) fn account(row: &Row<'_>, column: usize, what: &str) -> Read<AccountI
     number(row, column, what).map(AccountId)
 }
 
+/// In place of the number of an account: clients of HTTP that have not logged in.
+const WEB: i64 = -1;
+
+/// A sender as it is stored.
+pub(crate) fn stored_sender(sender: Sender) -> i64 {
+    match sender {
+        Sender::Account(account) => account.0.into(),
+        Sender::Web => WEB,
+    }
+}
+
+/// Who has written a message or a post.
+pub(crate) fn sender(row: &Row<'_>, column: usize, what: &str) -> Read<Sender> {
+    match value(row, column)? {
+        ValueRef::Integer(WEB) => Ok(Sender::Web),
+        _ => account(row, column, what).map(Sender::Account),
+    }
+}
+
 /// The author of a post: none for the board.
-pub(crate) fn author(row: &Row<'_>, column: usize) -> Read<Option<AccountId>> {
+pub(crate) fn author(row: &Row<'_>, column: usize) -> Read<Option<Sender>> {
     match value(row, column)? {
         ValueRef::Null => Ok(None),
-        _ => account(row, column, "author").map(Some),
+        _ => sender(row, column, "author").map(Some),
     }
 }
 
@@ -120,6 +139,12 @@ pub(crate) fn text(row: &Row<'_>, column: usize) -> Read<Text> {
 
 pub(crate) fn name(row: &Row<'_>, column: usize) -> Read<Name> {
     Name::from_bytes(bytes(row, column, "name")?).map_err(|error| format!("its name: {error}"))
+}
+
+/// The name of a sender, who need not be an account.
+pub(crate) fn sender_name(row: &Row<'_>, column: usize) -> Read<Name> {
+    let name = Name::of_sender_from_bytes(bytes(row, column, "sender")?);
+    name.map_err(|error| format!("its sender: {error}"))
 }
 
 /// The name in the row of a channel that was evicted.

@@ -121,6 +121,28 @@ const MIGRATIONS: &[&str] = &[
 
     -- In 'counter', 'last_post': no later post has a lower number, though its row be gone.
 ",
+    "
+    -- A sender or an author of -1: clients of HTTP that had not logged in, all as one.
+    DROP VIEW unread;
+    CREATE VIEW unread AS
+        SELECT message.sequence, recipient.name AS recipient,
+               iif(message.sender = -1, '@web', sender.name) AS sender,
+               datetime(message.stored_ms / 1000, 'unixepoch') AS stored, message.text
+        FROM message
+        JOIN account AS recipient ON recipient.id = message.recipient
+        LEFT JOIN account AS sender ON sender.id = message.sender
+        WHERE message.sequence NOT IN (SELECT message FROM removal)
+          AND (message.sender = -1 OR sender.id IS NOT NULL);
+
+    DROP VIEW said;
+    CREATE VIEW said AS
+        SELECT post.number, channel.name AS channel,
+               coalesce(account.name, iif(post.author = -1, '@web', '@board')) AS author,
+               datetime(post.stored_ms / 1000, 'unixepoch') AS stored, post.text
+        FROM post
+        JOIN channel ON channel.id = post.channel AND channel.name <> ''
+        LEFT JOIN account ON account.id = post.author;
+",
 ];
 
 /// The tables that each version has beside those of the one before.
@@ -131,6 +153,7 @@ const TABLES: &[&[&str]] = &[
     &["block"],
     &[],
     &["ban"],
+    &[],
     &[],
 ];
 

@@ -1,7 +1,7 @@
 //! One group as one transaction: its operations as SQL, in their order.
 
 use postroom_model::{Fault, Position, faulty};
-use postroom_store::{AccountId, Damaged, ImportedMessage, PAGE_BYTES, PAGE_ENTRIES_MAX};
+use postroom_store::{Damaged, ImportedMessage, PAGE_BYTES, PAGE_ENTRIES_MAX, Sender};
 use rusqlite::{Connection, Params, Row, params};
 
 use crate::bans::BanRow;
@@ -72,7 +72,8 @@ impl Worker<'_> {
         let now = group.now.0;
         match operation {
             Operation::InsertMessage { sequence, recipient, sender, call } => {
-                let row = params![sequence, recipient.0, sender.0, now, group.text(call)];
+                let sender = record::stored_sender(sender);
+                let row = params![sequence, recipient.0, sender, now, group.text(call)];
                 self.execute(Statement::InsertMessage, row)
             }
             Operation::ReadMessage { sequence } => self.read_message(sequence),
@@ -80,7 +81,7 @@ impl Worker<'_> {
                 self.execute(Statement::InsertRemoval, [message])
             }
             Operation::InsertPost { number, channel, author, first, call } => {
-                let author = author.map(|account| account.0);
+                let author = author.map(record::stored_sender);
                 let row = params![number, channel.0, author, now, group.text(call), first];
                 self.execute(Statement::InsertPost, row)
             }
@@ -117,7 +118,8 @@ impl Worker<'_> {
             Operation::ImportMessage { sequence, recipient, sender, call, place } => {
                 let ImportedMessage { stored, text, .. } = group.imported(call, place);
                 let (stored, text) = (stored.0.min(now), text.as_str());
-                let row = params![sequence, recipient.0, sender.0, stored, text];
+                let sender = record::stored_sender(sender);
+                let row = params![sequence, recipient.0, sender, stored, text];
                 self.execute(Statement::InsertMessage, row)
             }
             Operation::DeleteBlock { number } => self.execute(Statement::DeleteBlock, [number]),
@@ -169,7 +171,9 @@ impl Worker<'_> {
         let accounts = self.group.accounts;
         let message = self.read("message", Statement::ReadMessage, sequence, |row| {
             let message = record::message(row)?;
-            known(message.sender, accounts).ok_or("its sender is not an account")?;
+            if !is_known(message.sender, accounts) {
+                return Err("its sender is not an account".to_owned());
+            }
             Ok(message)
         })?;
         self.found.messages.extend(message);
@@ -181,8 +185,8 @@ impl Worker<'_> {
         let accounts = self.group.accounts;
         let post = self.read("post", Statement::ReadPost, number, |row| {
             let post = record::post(row)?;
-            if let Some(author) = post.author {
-                known(author, accounts).ok_or("its author is not an account")?;
+            if post.author.is_some_and(|author| !is_known(author, accounts)) {
+                return Err("its author is not an account".to_owned());
             }
             Ok(post)
         })?;
@@ -303,7 +307,7 @@ impl Worker<'_> {
     }
 }
 
-/// The account, if there is one of its number.
-fn known(account: AccountId, accounts: u32) -> Option<AccountId> {
-    (account.0 < accounts).then_some(account)
+/// Whether a record is of someone: of an account, there must be one of its number.
+fn is_known(sender: Sender, accounts: u32) -> bool {
+    sender.account().is_none_or(|account| account.0 < accounts)
 }

@@ -8,6 +8,32 @@ use postroom_model::Name;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AccountId(pub u32);
 
+/// Who writes a message or a post.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Sender {
+    /// An account.
+    Account(AccountId),
+    /// Clients of HTTP that have not logged in, all of them as one.
+    Web,
+}
+
+impl Sender {
+    /// The account, if it is one.
+    #[must_use]
+    pub fn account(self) -> Option<AccountId> {
+        match self {
+            Self::Account(account) => Some(account),
+            Self::Web => None,
+        }
+    }
+}
+
+impl From<AccountId> for Sender {
+    fn from(account: AccountId) -> Self {
+        Self::Account(account)
+    }
+}
+
 /// A password hash in the PHC string format.
 #[derive(Clone, Eq, PartialEq)]
 pub struct PasswordHash(pub Box<str>);

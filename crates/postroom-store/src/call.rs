@@ -6,7 +6,7 @@ use std::time::Duration;
 use postroom_model::{Channel, Fault, Name, Position, Post, Text, Unknown, faulty};
 
 use crate::Timestamp;
-use crate::account::{AccountId, PasswordHash};
+use crate::account::{AccountId, PasswordHash, Sender};
 use crate::ban::BanSubject;
 use crate::outcome::{Lease, Presence};
 
@@ -42,7 +42,7 @@ pub enum Call {
     /// Adds a message to a mailbox if there is room.
     Compose {
         /// Who writes.
-        sender: AccountId,
+        sender: Sender,
         /// Whose mailbox.
         recipient: Name,
         /// What is written.
@@ -75,7 +75,7 @@ pub enum Call {
     /// Adds a post to each of its channels, making those that are new.
     Post {
         /// Who says it; no one for the board.
-        author: Option<AccountId>,
+        author: Option<Sender>,
         /// The post, its author's name as the account has it.
         post: Arc<Post>,
         /// Hashtags that it may make: if more of its channels are new, it is refused.

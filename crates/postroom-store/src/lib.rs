@@ -28,7 +28,7 @@ use thiserror::Error;
 
 pub use memory::{Fate, MemoryDisk, MemoryHistory, MemoryJob, MemoryJobDone, MemoryStore};
 
-pub use account::{AccountId, AccountSummary, PasswordHash, Standing};
+pub use account::{AccountId, AccountSummary, PasswordHash, Sender, Standing};
 pub use backup::{Backup, BackupGuard, BackupToken, NotBackedUp};
 pub use ban::{BANS_PAGE, Ban, BanPage, BanPlace, BanSubject, is_in_force};
 pub use call::{

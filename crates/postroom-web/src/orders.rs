@@ -9,7 +9,7 @@ use postroom_engine::{
     AccountCommand, AccountRefusal, AccountRequest, BanCommand, BanRefusal, BanRequest,
     ChannelRefusal,
 };
-use postroom_model::{Channel, Name, Password, TEXT_BYTES_MAX, Text};
+use postroom_model::{Channel, Name, NameError, Password, TEXT_BYTES_MAX, Text};
 use postroom_office::password;
 use postroom_store::{
     BanSubject, IMPORT_MESSAGES_MAX, IMPORT_TEXT_BYTES_MAX, Import, ImportedMessage, PasswordHash,
@@ -34,11 +34,12 @@ impl AccountOrder {
             Self::Delete { account } => (account, AccountCommand::Delete),
             Self::Release { account } => (account, AccountCommand::Release),
             Self::Block { account, sender } => {
-                (account, AccountCommand::Block { sender: name(&sender)?, is_blocked: true })
+                (account, AccountCommand::Block { sender: sender_name(&sender)?, is_blocked: true })
             }
-            Self::Unblock { account, sender } => {
-                (account, AccountCommand::Block { sender: name(&sender)?, is_blocked: false })
-            }
+            Self::Unblock { account, sender } => (
+                account,
+                AccountCommand::Block { sender: sender_name(&sender)?, is_blocked: false },
+            ),
             Self::Blocked { account } => (account, AccountCommand::ListBlocked),
         };
         Ok(AccountRequest { name: name(&account)?, command })
@@ -92,11 +93,11 @@ fn imported(
         }
         // As the export has it: nothing is dropped.
         let text = Text::from_stored(text.as_bytes()).map_err(|error| wrong(&error.to_string()))?;
-        Ok(ImportedMessage { sender: name(&sender)?, stored: time.into(), text })
+        Ok(ImportedMessage { sender: sender_name(&sender)?, stored: time.into(), text })
     };
     let messages: Vec<_> =
         messages.into_iter().enumerate().map(message).collect::<Result<_, _>>()?;
-    let blocked = blocked.iter().map(|sender| name(sender)).collect::<Result<_, _>>()?;
+    let blocked = blocked.iter().map(|sender| sender_name(sender)).collect::<Result<_, _>>()?;
     let mut import = Import { password: PasswordHash::unusable(), blocked, messages };
     let has_room = import.messages.len() <= IMPORT_MESSAGES_MAX
         && import.text_bytes() <= IMPORT_TEXT_BYTES_MAX;
@@ -113,10 +114,17 @@ fn imported(
 }
 
 pub(crate) fn name(word: &str) -> Result<Name, Problem> {
-    Name::new(word).map_err(|error| {
-        let detail = format!("\"{}\" is not a name: {error}", word.escape_debug());
-        problem(StatusCode::UNPROCESSABLE_ENTITY, "name", &detail)
-    })
+    Name::new(word).map_err(|error| no_name(word, error))
+}
+
+/// The name of a sender: that of an account, or `@web`.
+fn sender_name(word: &str) -> Result<Name, Problem> {
+    Name::of_sender(word).map_err(|error| no_name(word, error))
+}
+
+fn no_name(word: &str, error: NameError) -> Problem {
+    let detail = format!("\"{}\" is not a name: {error}", word.escape_debug());
+    problem(StatusCode::UNPROCESSABLE_ENTITY, "name", &detail)
 }
 
 /// The channel that an operator names, with its `#` or without it: shells take `#` for the

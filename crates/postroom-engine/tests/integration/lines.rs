@@ -15,6 +15,7 @@ static PROTOCOL: Protocol = Protocol {
     name: LINES,
     default_port: 1,
     has_accounts: true,
+    guest: None,
     reports: false,
     is_handed_over: false,
     posts: PostHandling::Queued,

@@ -209,7 +209,7 @@ impl Trial {
 
     fn log_in(&mut self, seat: usize, person: Person, spelling: usize) {
         self.leave(seat);
-        let session = self.office.enter(peer(), Access::OPEN);
+        let session = self.office.enter(peer(), Access::OPEN, None);
         self.visitors += 1;
         let visitor = self.visitors;
         let name = Name::new(NAMES[person][spelling]).unwrap();

@@ -49,7 +49,7 @@ fn enter_confirming(office: &mut Office<MemoryStore>, name: &str) -> SessionKey 
 }
 
 fn enter_on(office: &mut Office<MemoryStore>, name: &str, presence: PresenceTerms) -> SessionKey {
-    let session = office.enter(peer(), Access::OPEN);
+    let session = office.enter(peer(), Access::OPEN, None);
     let presence = Some(presence);
     let terms = Terms { admits_strangers: true, presence };
     let name = Name::new(name).unwrap();

@@ -19,8 +19,8 @@
 use std::time::Duration;
 
 use postroom_model::{
-    Access, Anonymous, Author, BOARD_TEXT_CHARACTERS_MAX, Channel, Entry, Event, Page, Position,
-    PostRefusal, Posted, Reply, Request, Text, push_joined,
+    Access, Anonymous, Author, BOARD_TEXT_CHARACTERS_MAX, Channel, Entry, Event, Guest, Page,
+    Position, PostRefusal, Posted, Reply, Request, Text, push_joined,
 };
 
 use crate::line::{Line, LineDecoder};
@@ -46,6 +46,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "board",
     default_port: 4404,
     has_accounts: false,
+    guest: Some(Guest::Board),
     reports: true,
     is_handed_over: false,
     posts: PostHandling::Rendered(push_posted),

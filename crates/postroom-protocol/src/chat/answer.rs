@@ -225,7 +225,9 @@ pub(super) fn push_post(posted: &Posted, lines: &mut Vec<u8>) {
     posted.shown().push_lines(lines, |line| {
         match &posted.post().author {
             Author::Account(name) => line.extend_from_slice(name.as_str().as_bytes()),
-            board @ Author::Board => line.extend_from_slice(board.to_string().as_bytes()),
+            board @ (Author::Board | Author::Web) => {
+                line.extend_from_slice(board.to_string().as_bytes());
+            }
         }
         if !posted.channel.is_lobby() {
             line.extend_from_slice(b"(#");

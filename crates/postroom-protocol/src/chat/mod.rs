@@ -54,6 +54,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "chat",
     default_port: 4405,
     has_accounts: true,
+    guest: None,
     reports: false,
     is_handed_over: false,
     posts: PostHandling::Rendered(push_post),
@@ -294,7 +295,7 @@ fn post(channel: Channel, text: Text) -> Request {
 }
 
 fn set_blocked(name: &[u8], is_blocked: bool) -> Step {
-    match Name::from_bytes(name) {
+    match Name::of_sender_from_bytes(name) {
         Ok(sender) => Step::Ask(Asked::Block, Request::Block { sender, is_blocked }),
         Err(error) => answer(format!("That is no username: {error}.\n")),
     }

@@ -62,6 +62,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "im",
     default_port: 4403,
     has_accounts: true,
+    guest: None,
     reports: false,
     is_handed_over: false,
     posts: PostHandling::Queued,

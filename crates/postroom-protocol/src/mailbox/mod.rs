@@ -34,6 +34,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "mailbox",
     default_port: 4401,
     has_accounts: true,
+    guest: None,
     reports: false,
     is_handed_over: false,
     posts: PostHandling::None,

@@ -38,6 +38,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol {
     name: "mailbox-verbose",
     default_port: 4402,
     has_accounts: true,
+    guest: None,
     reports: false,
     is_handed_over: false,
     posts: PostHandling::None,

@@ -14,7 +14,7 @@ mod posts;
 mod removal;
 
 use postroom_model::Channel;
-use postroom_store::{AccountId, HistoryQuery, HistoryRows, Timestamp};
+use postroom_store::{HistoryQuery, HistoryRows, Sender, Timestamp};
 
 use crate::idle::{Authors, ChannelId, Idle, Rank};
 use crate::reserved::Reserved;
@@ -78,7 +78,7 @@ pub(crate) struct SetAside {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct By {
     /// No one: the board.
-    pub(crate) author: Option<AccountId>,
+    pub(crate) author: Option<Sender>,
     pub(crate) at: Timestamp,
 }
 

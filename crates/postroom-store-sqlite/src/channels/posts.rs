@@ -2,12 +2,31 @@
 
 use std::collections::VecDeque;
 
-use postroom_store::AccountId;
+use postroom_store::{AccountId, Sender};
 
 use crate::idle::{Authors, Extent};
 
 /// No account: the board.
 const BOARD: u32 = u32::MAX;
+
+/// No account: clients of HTTP. There are never so many accounts.
+const WEB: u32 = u32::MAX - 1;
+
+fn packed(author: Option<Sender>) -> u32 {
+    match author {
+        None => BOARD,
+        Some(Sender::Web) => WEB,
+        Some(Sender::Account(account)) => account.0,
+    }
+}
+
+fn unpacked(author: u32) -> Option<Sender> {
+    match author {
+        BOARD => None,
+        WEB => Some(Sender::Web),
+        account => Some(Sender::Account(AccountId(account))),
+    }
+}
 
 /// Posts of a chunk: what a channel with many posts takes beside eight bytes a post is less
 /// than two chunks.
@@ -91,8 +110,8 @@ impl Posts {
     }
 
     /// Adds the latest post.
-    pub(super) fn push(&mut self, number: u64, author: Option<AccountId>) {
-        self.push_latest(Taken { number, author: author.map_or(BOARD, |account| account.0) });
+    pub(super) fn push(&mut self, number: u64, author: Option<Sender>) {
+        self.push_latest(Taken { number, author: packed(author) });
     }
 
     fn push_latest(&mut self, post: Taken) {
@@ -216,8 +235,7 @@ impl Posts {
             return Authors::default();
         };
         let other = posts.find(|(author, _)| *author != last).map(|(_, number)| number);
-        let last = (last != BOARD).then_some(AccountId(last));
-        Authors::new(last, other)
+        Authors::new(unpacked(last), other)
     }
 }
 
@@ -232,7 +250,7 @@ mod tests {
     /// Something that becomes of the posts of a channel.
     #[derive(Clone, Copy, Debug)]
     enum Change {
-        /// Further ones, so far apart, of one of three authors or the board.
+        /// Further ones, so far apart, of one of three accounts, the board or the web.
         Push {
             count: u64,
             apart: u64,
@@ -248,7 +266,7 @@ mod tests {
     fn change() -> impl Strategy<Value = Change> {
         let apart = prop_oneof![1..4_u64, Just(1 << 31), Just((1 << 32) + 5)];
         prop_oneof![
-            (1..700_u64, apart, 0..4_u32).prop_map(|(count, apart, author)| Change::Push {
+            (1..700_u64, apart, 0..5_u32).prop_map(|(count, apart, author)| Change::Push {
                 count,
                 apart,
                 author
@@ -294,9 +312,13 @@ mod tests {
                 match change {
                     Change::Push { count, apart, author } => for _ in 0..count {
                         number += apart;
-                        let author = if author == 3 { BOARD } else { author };
+                        let author = match author {
+                            3 => BOARD,
+                            4 => WEB,
+                            account => account,
+                        };
                         kept.insert(number, author);
-                        posts.push(number, (author != BOARD).then_some(AccountId(author)));
+                        posts.push(number, unpacked(author));
                     },
                     Change::PopEarliest => {
                         let earliest = kept.pop_first().map(|(number, _)| number);
@@ -332,7 +354,7 @@ mod tests {
         assert_eq!(size_of::<Packed>(), 8);
         let mut posts = Posts::default();
         for number in 0..1_000_000 {
-            posts.push(3 * number, Some(AccountId(7)));
+            posts.push(3 * number, Some(AccountId(7).into()));
         }
         let chunks = posts.chunks.capacity() * size_of::<Chunk>();
         let packed: usize = posts.chunks.iter().map(|chunk| chunk.posts.capacity() * 8).sum();

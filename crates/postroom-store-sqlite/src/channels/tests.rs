@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use postroom_store::PROTECTED_MS;
+use postroom_store::{AccountId, PROTECTED_MS};
 use proptest::prelude::*;
 
 use super::*;
@@ -60,7 +60,7 @@ fn snapshot(channels: &Channels) -> String {
 fn say(channels: &mut Channels, tag: u8, author: u32, now: u64) -> Vec<Undo> {
     let mut undo = Vec::new();
     let channel = Channel::parse(&format!("#t{tag}")).unwrap();
-    let by = By { author: Some(AccountId(author)), at: Timestamp(now) };
+    let by = By { author: Some(AccountId(author).into()), at: Timestamp(now) };
     let id = channels.find(&channel).or_else(|| {
         if channels.hashtags() == 4 {
             let goes = channels.evictable(1, std::slice::from_ref(&channel), by.at)?[0];
@@ -131,7 +131,7 @@ proptest! {
         erased in 0..3_u32,
     ) {
         let rust = Channel::parse("#rust").unwrap();
-        let by = |author: Option<u32>| By { author: author.map(AccountId), at: Timestamp(5) };
+        let by = |author: Option<u32>| By { author: author.map(|of| AccountId(of).into()), at: Timestamp(5) };
         let mut channels = Channels::default();
         let id = channels.add(rust.clone());
         for author in &authors {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use postroom_store::PasswordHash;
+use postroom_store::{PasswordHash, Sender};
 use rusqlite::{Connection, Row};
 
 use super::Checked;
@@ -162,7 +162,7 @@ impl Rules {
             Subject::Blocks => {
                 let row = row?;
                 let account = record::account(row, 0, "account")?;
-                record::name(row, 1)?;
+                record::sender_name(row, 1)?;
                 exists(connection, "account", &self.accounts, account.0, "account")
             }
             Subject::Bans => {
@@ -193,7 +193,9 @@ impl Rules {
         let sender = record::message(row)?.sender;
         let recipient = record::account(row, 3, "recipient")?;
         record::integer(row, 2, "time")?;
-        exists(connection, "account", &self.accounts, sender.0, "sender")?;
+        if let Some(sender) = sender.account() {
+            exists(connection, "account", &self.accounts, sender.0, "sender")?;
+        }
         exists(connection, "account", &self.accounts, recipient.0, "recipient")
     }
 
@@ -202,7 +204,7 @@ impl Rules {
         let author = record::post(row)?.author;
         let channel = record::number(row, 5, "channel")?;
         record::integer(row, 2, "time")?;
-        if let Some(author) = author {
+        if let Some(author) = author.and_then(Sender::account) {
             exists(connection, "account", &self.accounts, author.0, "author")?;
         }
         exists(connection, "channel", &self.channels, channel, "channel")

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
 use postroom_model::{Channel, Name, Text};
-use postroom_store::Timestamp;
+use postroom_store::{AccountId, Sender, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::Exported;
@@ -39,7 +39,7 @@ pub(super) struct Pages<'a> {
 /// A message that is of the account, unless it was removed.
 struct Found {
     /// The other one.
-    account: u32,
+    other: Sender,
     is_received: bool,
     stored: Timestamp,
     text: Read<Text>,
@@ -109,7 +109,7 @@ impl<'a> Pages<'a> {
             |_| false,
             |_, row| {
                 if record::number(row, 0, "").is_ok_and(|account| account == id) {
-                    blocks.push(match record::name(row, 1) {
+                    blocks.push(match record::sender_name(row, 1) {
                         Ok(sender) => Exported::Block { sender },
                         Err(_) => Exported::Damaged,
                     });
@@ -129,15 +129,17 @@ impl<'a> Pages<'a> {
             from,
             |_| false,
             |sequence, row| {
-                let (recipient, sender) = (record::number(row, 0, ""), record::number(row, 1, ""));
-                let is_received = recipient == Ok(id);
-                if is_received || sender == Ok(id) {
+                let recipient = record::account(row, 0, "").map(Sender::Account);
+                let sender = record::sender(row, 1, "");
+                let own = Sender::Account(AccountId(id));
+                let is_received = recipient == Ok(own);
+                if is_received || sender == Ok(own) {
                     let text = record::text(row, 3);
                     self.tell(text.as_ref().map_or(0, |text| text.as_str().len()));
-                    let account = if is_received { sender } else { recipient };
-                    let message = account.map(|account| {
+                    let other = if is_received { sender } else { recipient };
+                    let message = other.map(|other| {
                         let stored = record::time(row, 2);
-                        Found { account, is_received, stored, text }
+                        Found { other, is_received, stored, text }
                     });
                     found.insert(sequence, message);
                 }
@@ -146,8 +148,8 @@ impl<'a> Pages<'a> {
         self.take_removed(&mut found)?;
         for message in found.into_values() {
             let exported = match message {
-                Ok(Found { account, is_received, stored, text: Ok(text) }) => {
-                    self.account_name(account)?.map(|name| {
+                Ok(Found { other, is_received, stored, text: Ok(text) }) => {
+                    self.sender_name(other)?.map(|name| {
                         if is_received {
                             Exported::Message { sender: name, stored, text }
                         } else {
@@ -242,6 +244,13 @@ impl<'a> Pages<'a> {
         /// The rest of a line.
         const LINE_BYTES: usize = 128;
         self.limit.borrow_mut().tell(text_bytes + LINE_BYTES);
+    }
+
+    fn sender_name(&mut self, sender: Sender) -> rusqlite::Result<Option<Name>> {
+        match sender {
+            Sender::Account(account) => self.account_name(account.0),
+            Sender::Web => Ok(Some(Name::web())),
+        }
     }
 
     fn account_name(&mut self, id: u32) -> rusqlite::Result<Option<Name>> {

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 use postroom_model::{Channel, Fault, Name, faulty};
-use postroom_store::{AccountId, AccountRef, Admits, Key, Outcome, PasswordHash, Standing};
+use postroom_store::{AccountId, AccountRef, Admits, Key, Outcome, PasswordHash, Sender, Standing};
 
 use crate::bans::Bans;
 use crate::blocks::Blocks;
@@ -110,7 +110,7 @@ pub(crate) enum Undo {
     Uncount {
         sequence: u64,
         recipient: AccountId,
-        sender: AccountId,
+        sender: Sender,
     },
     SetPassword(AccountId, Option<PasswordHash>),
     Block(AccountId, Name),
@@ -210,6 +210,14 @@ impl Index {
     /// The account, which must be one that this index gave out.
     pub(crate) fn account(&self, id: AccountId) -> &Account {
         &self.accounts[id.0 as usize]
+    }
+
+    /// The name under which a sender is shown, and blocked.
+    pub(crate) fn sender_name(&self, sender: Sender) -> Name {
+        match sender {
+            Sender::Account(account) => self.account(account).name.clone(),
+            Sender::Web => Name::web(),
+        }
     }
 
     pub(crate) fn account_mut(&mut self, id: AccountId) -> &mut Account {

@@ -35,7 +35,7 @@ fn change(
         0 => {
             mailbox.append(sequence);
             let sender = AccountId(u32::try_from(sequence % 3).unwrap());
-            index.senders.as_mut().unwrap().add(sequence, id, sender);
+            index.senders.as_mut().unwrap().add(sequence, id, sender.into());
             Some(vec![Undo::Append(id)])
         }
         1 => {

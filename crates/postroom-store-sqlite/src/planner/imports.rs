@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use postroom_model::{Fault, Full, Name, faulty};
-use postroom_store::{AccountId, BLOCKED_IN_ALL_MAX, BLOCKED_MAX, Import, Outcome};
+use postroom_store::{AccountId, BLOCKED_IN_ALL_MAX, BLOCKED_MAX, Import, Outcome, Sender};
 
 use super::Planner;
 use crate::allowed::Allowed;
@@ -50,7 +50,7 @@ impl Planner<'_> {
         }
         let senders = import.messages.iter().map(|message| &message.sender);
         let strangers: HashSet<_> =
-            senders.filter(|sender| *sender != name && self.author(sender).is_none()).collect();
+            senders.filter(|of| !of.is_web() && *of != name && self.author(of).is_none()).collect();
         let most =
             (self.limits.accounts_max as usize).saturating_sub(self.index.accounts() as usize + 1);
         let has_place = strangers.is_empty() || strangers.len() <= most;
@@ -81,12 +81,16 @@ impl Planner<'_> {
             let (call, place) = (self.call, place(at));
             let known = self.author(&message.sender);
             let known = known.or_else(|| strangers.get(&message.sender).copied());
-            let sender = known.unwrap_or_else(|| {
-                let account = self.add_stranger(&message.sender);
-                self.operations.push(Operation::InsertStranger { account, call, place });
-                strangers.insert(&message.sender, account);
-                account
-            });
+            let sender = match known {
+                _ if message.sender.is_web() => Sender::Web,
+                Some(known) => Sender::Account(known),
+                None => {
+                    let account = self.add_stranger(&message.sender);
+                    self.operations.push(Operation::InsertStranger { account, call, place });
+                    strangers.insert(&message.sender, account);
+                    Sender::Account(account)
+                }
+            };
             let sequence = self.index.next_sequence();
             self.index.account_mut(recipient).mailbox.append(sequence);
             self.index.expiry.note(Kind::Message, sequence, message.stored.min(self.now));
@@ -95,7 +99,9 @@ impl Planner<'_> {
             }
             self.plan.undo.push(Undo::Append(recipient));
             self.name_in_record(recipient);
-            self.name_in_record(sender);
+            if let Some(sender) = sender.account() {
+                self.name_in_record(sender);
+            }
             let message = Operation::ImportMessage { sequence, recipient, sender, call, place };
             if !faulty(Fault::ImportTorn) || at + 1 < import.messages.len() {
                 self.operations.push(message);

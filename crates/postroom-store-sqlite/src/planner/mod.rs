@@ -9,7 +9,7 @@ mod posts;
 
 use postroom_model::{Fault, Full, MessageId, Name, Unknown, faulty};
 use postroom_store::{
-    AccountId, Admits, Call, Key, Lease, Limits, Outcome, PasswordHash, Ticket, Timestamp,
+    AccountId, Admits, Call, Key, Lease, Limits, Outcome, PasswordHash, Sender, Ticket, Timestamp,
 };
 
 use crate::allowed::Allowed;
@@ -188,7 +188,7 @@ impl Planner<'_> {
 
     fn compose(
         &mut self,
-        sender: AccountId,
+        sender: Sender,
         recipient: &Name,
         known: Option<AccountId>,
         may_create: u32,
@@ -225,7 +225,9 @@ impl Planner<'_> {
         }
         self.plan.undo.push(Undo::Append(account));
         self.name_in_record(account);
-        self.name_in_record(sender);
+        if let Some(sender) = sender.account() {
+            self.name_in_record(sender);
+        }
         let (recipient, call) = (account, self.call);
         self.operations.push(Operation::InsertMessage { sequence, recipient, sender, call });
         let (id, stored) = (MessageId(sequence), self.now);
@@ -240,15 +242,20 @@ impl Planner<'_> {
     }
 
     /// Whether a sender fills as much of a mailbox as one may.
-    fn has_used_share(&self, recipient: AccountId, sender: AccountId) -> bool {
+    fn has_used_share(&self, recipient: AccountId, sender: Sender) -> bool {
         let of_sender = self.index.senders.as_ref().map(|senders| senders.count(recipient, sender));
         of_sender.zip(self.limits.mailbox_share()).is_some_and(|(count, share)| count >= share)
             && !faulty(Fault::ShareIgnored)
     }
 
     /// Whether a recipient refuses the messages of a sender.
-    fn is_blocked(&self, recipient: AccountId, sender: AccountId) -> bool {
-        self.index.blocks().contains(recipient, &self.index.account(sender).name)
+    fn is_blocked(&self, recipient: AccountId, sender: Sender) -> bool {
+        match sender {
+            Sender::Account(sender) => {
+                self.index.blocks().contains(recipient, &self.index.account(sender).name)
+            }
+            Sender::Web => self.index.blocks().contains(recipient, &Name::web()),
+        }
     }
 
     /// A message has left its mailbox.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use postroom_model::{Channel, Page, Position, Post, PostId, PostRefusal, Stamp};
-use postroom_store::{AccountId, Outcome, PAGE_ENTRIES_MAX, SWEPT_MAX};
+use postroom_store::{Outcome, PAGE_ENTRIES_MAX, SWEPT_MAX, Sender};
 
 use super::Planner;
 use crate::allowed::Allowed;
@@ -23,14 +23,15 @@ const TRIM_ROWS: usize = 64;
 impl Planner<'_> {
     pub(super) fn post(
         &mut self,
-        author: Option<AccountId>,
+        author: Option<Sender>,
         post: &Arc<Post>,
         may_create: u32,
     ) -> Outcome {
         if self.allowed != Allowed::Everything {
             return Outcome::NotPosted(PostRefusal::DiskFull);
         }
-        if author.is_some_and(|author| self.index.account(author).state != State::Known) {
+        let account = author.and_then(Sender::account);
+        if account.is_some_and(|author| self.index.account(author).state != State::Known) {
             return Outcome::NotPosted(PostRefusal::AuthorDeleted);
         }
         let channels = &self.index.channels;
@@ -44,7 +45,7 @@ impl Planner<'_> {
             return Outcome::NotPosted(PostRefusal::TooManyChannels);
         }
         let by = By { author, at: self.now };
-        if let Some(author) = author {
+        if let Some(author) = account {
             self.name_in_record(author);
         }
         let id = self.index.channels.last_post() + 1;

@@ -44,7 +44,7 @@ fn say(author: AccountId, tag: &str, words: &str) -> Call {
     let Call::Post { post, may_create, .. } = post(tag, words) else {
         panic!("it is a post");
     };
-    Call::Post { author: Some(author), post, may_create }
+    Call::Post { author: Some(author.into()), post, may_create }
 }
 
 /// A store in which ann has something of each kind, and bob, too.

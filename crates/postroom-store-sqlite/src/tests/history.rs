@@ -57,7 +57,7 @@ fn a_history_names_authors_as_timelines_do() {
         let Call::Post { post, may_create, .. } = post("#a", "hi") else {
             unreachable!("it posts");
         };
-        Call::Post { author: Some(author), post, may_create }
+        Call::Post { author: Some(author.into()), post, may_create }
     };
     settle(&mut store, accounts.map(say));
     drop(store);

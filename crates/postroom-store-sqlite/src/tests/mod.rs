@@ -8,7 +8,7 @@ use postroom_model::{Author, Channel, Name, Position, Post, PostRefusal, Text, U
 use postroom_store::contract::{self, Fixture};
 use postroom_store::{
     AccountId, AccountRef, Admits, Call, Completion, Job, Key, Limits, Outcome, PasswordHash,
-    PasswordOf, Store, Ticket, Timestamp,
+    PasswordOf, Sender, Store, Ticket, Timestamp,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -24,6 +24,7 @@ mod damage;
 mod deletion;
 mod exports;
 mod gaps;
+mod guests;
 mod history;
 mod ids;
 mod jobs;
@@ -101,10 +102,10 @@ fn account(store: &mut SqliteStore, name: &str) -> AccountId {
     }
 }
 
-fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
+fn append(sender: impl Into<Sender>, recipient: &str, words: &str) -> Call {
     let text = Text::from_bytes(words.as_bytes()).unwrap();
     Call::Compose {
-        sender,
+        sender: sender.into(),
         recipient: Name::new(recipient).unwrap(),
         text,
         unknown: Unknown::Register,

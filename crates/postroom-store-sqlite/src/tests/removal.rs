@@ -15,7 +15,7 @@ fn post_by(author: AccountId, shown: &str, tag: &str, words: &str) -> Call {
     let Call::Post { post, may_create, .. } = post(tag, words) else { unreachable!("a post") };
     let name = Author::Account(Name::new(shown).unwrap());
     let post = Arc::new(Post { author: name, ..(*post).clone() });
-    Call::Post { author: Some(author), post, may_create }
+    Call::Post { author: Some(author.into()), post, may_create }
 }
 
 /// Posts of `bob` and of `ann` in turn, in channels of their own and in one of both.

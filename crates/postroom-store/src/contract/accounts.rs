@@ -20,7 +20,8 @@ impl<F: Fixture> Desk<'_, F> {
         account
     }
 
-    fn names(&mut self) -> Vec<String> {
+    /// The names of all accounts, in their order.
+    pub(super) fn names(&mut self) -> Vec<String> {
         match self.call(LIST_ACCOUNTS) {
             Outcome::Accounts { accounts, .. } => {
                 let mut names: Vec<_> =

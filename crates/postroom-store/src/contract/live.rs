@@ -21,7 +21,7 @@ pub(super) fn post(author: Option<(AccountId, &str)>, tags: &[&str], words: &str
     let channels = tags.iter().map(|tag| channel(tag)).collect();
     let shown = author.map_or(Author::Board, |(_, shown)| Author::Account(name(shown)));
     let post = Arc::new(Post { author: shown, channels, text });
-    Call::Post { author: author.map(|(account, _)| account), post, may_create: 10 }
+    Call::Post { author: author.map(|(account, _)| account.into()), post, may_create: 10 }
 }
 
 impl<F: Fixture> Desk<'_, F> {
@@ -206,7 +206,7 @@ pub(super) fn strangers_are_admitted_where_they_are<F: Fixture>(fixture: &mut F)
     desk.call(append(bob, "bob", "hi"));
     let text = Text::from_bytes(b"hi").expect("a text");
     let to_no_one = Call::Compose {
-        sender: bob,
+        sender: bob.into(),
         recipient: name("carol"),
         text,
         unknown: Unknown::Refuse,

@@ -15,6 +15,7 @@ mod blocks;
 mod creation;
 mod deletion;
 mod eviction;
+mod guests;
 mod history;
 mod ids;
 mod imports;
@@ -31,7 +32,7 @@ use postroom_model::{Name, Text, Unknown};
 
 use crate::{
     AccountId, Admits, Call, Completion, History, Job, Key, Lease, Limits, Outcome, PasswordHash,
-    PasswordOf, Standing, Store, Ticket, Timestamp,
+    PasswordOf, Sender, Standing, Store, Ticket, Timestamp,
 };
 
 /// A place where stores of one implementation are kept.
@@ -62,14 +63,6 @@ pub fn check<F: Fixture>(fixture: &mut F) {
     let tests: &[fn(&mut F)] = &[
         completions_come_with_their_tickets,
         a_name_is_one_account_however_it_is_spelt,
-        mailboxes::an_unknown_recipient_is_registered,
-        mailboxes::a_mailbox_never_holds_more_than_its_capacity,
-        mailboxes::a_sender_fills_no_more_of_a_mailbox_than_its_share,
-        mailboxes::a_message_is_leased_to_one_alone_and_earliest_first,
-        mailboxes::what_is_returned_waits_in_its_old_place,
-        mailboxes::what_is_confirmed_never_comes_back,
-        mailboxes::what_was_only_leased_waits_again_after_a_restart,
-        mailboxes::a_group_sees_its_own_changes,
         a_password_locks_its_account,
         accounts_are_listed_as_registered,
         creation::a_call_creates_no_more_than_it_may,
@@ -127,12 +120,7 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         administration::a_rename_that_is_not_committed_leaves_the_name,
         administration::an_account_blocks_by_its_name,
         administration::accounts_are_listed_in_pages,
-        imports::an_import_has_its_messages_from_whom_they_are_in_their_order,
-        imports::an_import_is_all_or_nothing,
-        imports::an_import_that_is_not_committed_leaves_nothing,
         passwords::a_password_is_changed_by_those_who_know_it,
-        blocks::messages_of_a_blocked_sender_are_refused,
-        blocks::an_account_blocks_no_more_senders_than_it_may,
         bans::a_ban_holds_until_it_ends_or_is_lifted,
         bans::a_ban_is_made_longer_or_shorter,
         bans::an_address_is_banned_with_all_that_begin_like_it,
@@ -151,11 +139,35 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         backup::a_backup_has_what_was_committed_before_it,
         backup::no_backup_needs_no_job,
     ];
-    for test in tests {
+    for test in tests.iter().copied().chain(of_messages()) {
         fixture.clear();
         test(fixture);
     }
     model::agrees_with_a_simple_model(fixture);
+}
+
+/// The tests of messages.
+fn of_messages<F: Fixture>() -> Vec<fn(&mut F)> {
+    vec![
+        mailboxes::an_unknown_recipient_is_registered,
+        mailboxes::a_mailbox_never_holds_more_than_its_capacity,
+        mailboxes::a_sender_fills_no_more_of_a_mailbox_than_its_share,
+        mailboxes::a_message_is_leased_to_one_alone_and_earliest_first,
+        mailboxes::what_is_returned_waits_in_its_old_place,
+        mailboxes::what_is_confirmed_never_comes_back,
+        mailboxes::what_was_only_leased_waits_again_after_a_restart,
+        mailboxes::a_group_sees_its_own_changes,
+        guests::a_message_without_an_account_is_of_the_web,
+        guests::the_web_is_one_sender,
+        guests::a_post_without_an_account_is_of_the_web_or_the_board,
+        guests::a_channel_of_the_web_and_the_board_has_two_authors,
+        guests::an_import_may_have_messages_of_the_web,
+        imports::an_import_has_its_messages_from_whom_they_are_in_their_order,
+        imports::an_import_is_all_or_nothing,
+        imports::an_import_that_is_not_committed_leaves_nothing,
+        blocks::messages_of_a_blocked_sender_are_refused,
+        blocks::an_account_blocks_no_more_senders_than_it_may,
+    ]
 }
 
 /// The jobs of a fixture's stores.
@@ -229,7 +241,7 @@ impl<'a, F: Fixture> Desk<'a, F> {
         }
     }
 
-    fn append(&mut self, sender: AccountId, recipient: &str, words: &str) -> Outcome {
+    fn append(&mut self, sender: impl Into<Sender>, recipient: &str, words: &str) -> Outcome {
         self.call(append(sender, recipient, words))
     }
 
@@ -265,10 +277,10 @@ fn open(spelling: &str) -> Call {
     Call::Open { name: name(spelling), key: Key::None, admits: Admits::ALL, may_create: 1 }
 }
 
-fn append(sender: AccountId, recipient: &str, words: &str) -> Call {
+fn append(sender: impl Into<Sender>, recipient: &str, words: &str) -> Call {
     let text = Text::from_stored(words.as_bytes()).expect("a text of a test is one");
     Call::Compose {
-        sender,
+        sender: sender.into(),
         recipient: name(recipient),
         text,
         unknown: Unknown::Register,

@@ -11,7 +11,7 @@ use postroom_model::{
 
 use crate::{
     AccountId, Admits, BanSubject, Call, Key, Lease, Limits, Outcome, PasswordHash, RetentionClock,
-    Standing, StoreUsage, Timestamp,
+    Sender, Standing, StoreUsage, Timestamp,
 };
 
 use super::bans::Bans;
@@ -52,7 +52,7 @@ impl Account {
 
 #[derive(Debug)]
 pub(super) struct Message {
-    pub(super) sender: AccountId,
+    pub(super) sender: Sender,
     pub(super) text: Text,
     pub(super) stored: Timestamp,
 }
@@ -102,6 +102,13 @@ impl Books {
         &self.account(account).name
     }
 
+    fn sender_name(&self, sender: Sender) -> Name {
+        match sender {
+            Sender::Account(account) => self.name(account).clone(),
+            Sender::Web => Name::web(),
+        }
+    }
+
     /// Does what a call asks for. On a full disk nothing is stored.
     pub(super) fn act(
         &mut self,
@@ -111,6 +118,9 @@ impl Books {
         now: Timestamp,
         is_full: bool,
     ) -> Outcome {
+        if is_full && is_refused_where_full(&call) {
+            return Outcome::DiskFull;
+        }
         match call {
             Call::Open { name, key, admits, may_create } => {
                 let creator = Creator { session, may_create, limits };
@@ -125,23 +135,6 @@ impl Books {
                 Outcome::Present(present.map(|(account, _)| self.name(*account).clone()).collect())
             }
             Call::CountUnread { account } => Outcome::Unread(self.unread(account)),
-            Call::Compose { .. }
-            | Call::SetPassword { .. }
-            | Call::ChangePassword { .. }
-            | Call::Block { .. }
-            | Call::RemovePassword { .. }
-            | Call::Rename { .. }
-            | Call::Delete { .. }
-            | Call::DeleteChannel { .. }
-            | Call::Sweep { .. }
-            | Call::ReleaseName { .. }
-            | Call::Ban { .. }
-            | Call::Unban { .. }
-            | Call::Import { .. }
-                if is_full =>
-            {
-                Outcome::DiskFull
-            }
             Call::Compose { sender, recipient, text, unknown, may_create } => {
                 let message = Message { sender, text, stored: now };
                 let creator = Creator { session, may_create, limits };
@@ -161,7 +154,9 @@ impl Books {
             }
             Call::Return { leases } => give_back(session, &leases),
             Call::Post { .. } if is_full => Outcome::NotPosted(PostRefusal::DiskFull),
-            Call::Post { author: Some(author), .. } if self.account(author).is_deleted => {
+            Call::Post { author: Some(Sender::Account(author)), .. }
+                if self.account(author).is_deleted =>
+            {
                 Outcome::NotPosted(PostRefusal::AuthorDeleted)
             }
             Call::Post { post, may_create, .. } => {
@@ -307,14 +302,14 @@ impl Books {
         let mut messages = self.accounts.iter().flat_map(|account| account.mailbox.values());
         let author = |(_, post): (_, &Post)| match &post.author {
             Author::Account(author) => author == name,
-            Author::Board => false,
+            Author::Board | Author::Web => false,
         };
         password.is_none()
             && !*is_reserved
             && mailbox.is_empty()
             && !is_used
             && !self.blocked.iter().any(|(of, _)| *of == id)
-            && !messages.any(|message| message.sender == id)
+            && !messages.any(|message| message.sender == Sender::Account(id))
             && !self.channels.posts().any(author)
     }
 
@@ -376,7 +371,7 @@ impl Books {
         let share = limits.mailbox_share().map_or(usize::MAX, |share| share as usize);
         let is_share_used = self.account(id).mailbox.values().filter(of_sender).count() >= share;
         let is_blocked =
-            self.has_blocked(id, self.name(message.sender)) && !faulty(Fault::BlockIgnored);
+            self.has_blocked(id, &self.sender_name(message.sender)) && !faulty(Fault::BlockIgnored);
         let full = match (self.unread(id) >= capacity, is_share_used, is_blocked) {
             (true, _, _) => Some(Full::Mailbox),
             (_, true, _) => Some(Full::Share),
@@ -413,7 +408,7 @@ impl Books {
         if !faulty(Fault::LeasedTwice) {
             session.leased.insert((id, *sequence));
         }
-        let (sender, text) = (self.name(*sender).clone(), text.clone());
+        let (sender, text) = (self.sender_name(*sender), text.clone());
         let (lease, stored) = (Lease::new(id, *sequence), *stored);
         Outcome::Read { lease, stored, sender, text, remaining }
     }
@@ -425,4 +420,24 @@ fn give_back(session: &mut Session, leases: &[Lease]) -> Outcome {
         session.leased.remove(&(lease.account(), lease.sequence()));
     }
     Outcome::Returned { account: leases.first().map(Lease::account) }
+}
+
+/// Whether a full disk refuses a call in the same words as most others.
+fn is_refused_where_full(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::Compose { .. }
+            | Call::SetPassword { .. }
+            | Call::ChangePassword { .. }
+            | Call::Block { .. }
+            | Call::RemovePassword { .. }
+            | Call::Rename { .. }
+            | Call::Delete { .. }
+            | Call::DeleteChannel { .. }
+            | Call::Sweep { .. }
+            | Call::ReleaseName { .. }
+            | Call::Ban { .. }
+            | Call::Unban { .. }
+            | Call::Import { .. }
+    )
 }

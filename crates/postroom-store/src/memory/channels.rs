@@ -214,9 +214,5 @@ fn rank(said: &VecDeque<Said>) -> (bool, u64, u64) {
 }
 
 pub(super) fn entry(Said { stamp: Stamp { id, stored }, post, .. }: &Said) -> Entry {
-    let author = match &post.author {
-        Author::Account(name) => Author::Account(name.clone()),
-        Author::Board => Author::Board,
-    };
-    Entry { id: *id, stored: *stored, author, text: post.text.clone() }
+    Entry { id: *id, stored: *stored, author: post.author.clone(), text: post.text.clone() }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use postroom_model::{Fault, Full, Name, faulty};
 
-use crate::{AccountId, BLOCKED_MAX, Import, ImportedMessage, Limits, Outcome, Timestamp};
+use crate::{AccountId, BLOCKED_MAX, Import, ImportedMessage, Limits, Outcome, Sender, Timestamp};
 
 use super::books::{Account, Books, Creator, Message};
 use super::session::Session;
@@ -38,7 +38,7 @@ impl Books {
         }
         let senders = import.messages.iter().map(|message| &message.sender);
         let unknown: BTreeSet<_> = senders
-            .filter(|sender| *sender != name && self.find(sender).is_none())
+            .filter(|sender| !sender.is_web() && *sender != name && self.find(sender).is_none())
             .filter(|sender| !self.is_reserved(sender))
             .map(Name::folded)
             .collect();
@@ -72,13 +72,15 @@ impl Books {
             let reserved = || reserved().map(|at| AccountId(u32::try_from(at).unwrap_or(u32::MAX)));
             let stranger = || strangers.iter().copied().find(|id| self.name(*id) == sender);
             let known = self.find(sender).or_else(reserved).or_else(stranger);
+            let known = known.map(Sender::Account);
+            let known = if sender.is_web() { Some(Sender::Web) } else { known };
             let sender = known.unwrap_or_else(|| {
                 let is_deleted = !faulty(Fault::SenderRegistered);
                 let deleted = Account { is_deleted, ..Account::new(sender.clone()) };
                 self.accounts.push(deleted);
                 let id = AccountId(u32::try_from(self.accounts.len() - 1).unwrap_or(u32::MAX));
                 strangers.push(id);
-                id
+                id.into()
             });
             self.last_sequence += 1;
             let (sequence, stored) = (self.last_sequence, now.min(*stored));

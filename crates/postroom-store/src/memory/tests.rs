@@ -77,6 +77,7 @@ fn open(name: &str) -> Call {
 fn append(recipient: &str, words: &str) -> Call {
     let (recipient, text) = (Name::new(recipient).unwrap(), Text::from_bytes(words.as_bytes()));
     let (sender, text) = (AccountId(0), text.unwrap());
+    let sender = sender.into();
     Call::Compose { sender, recipient, text, unknown: Unknown::Register, may_create: 1 }
 }
 

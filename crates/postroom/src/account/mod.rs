@@ -232,12 +232,21 @@ impl Change {
             Self::Rename { to, .. } => AccountOrder::Rename { account, to: name(to)? },
             Self::Delete(_) => AccountOrder::Delete { account },
             Self::Release(_) => AccountOrder::Release { account },
-            Self::Block(of) => AccountOrder::Block { account, sender: name(&of.sender)? },
-            Self::Unblock(of) => AccountOrder::Unblock { account, sender: name(&of.sender)? },
+            Self::Block(of) => AccountOrder::Block { account, sender: parse_sender(&of.sender)? },
+            Self::Unblock(of) => {
+                AccountOrder::Unblock { account, sender: parse_sender(&of.sender)? }
+            }
         })
     }
 }
 
 fn parse_name(word: &str) -> Result<Name, AccountError> {
     Name::new(word).map_err(|cause| AccountError::Name { name: word.to_owned(), cause })
+}
+
+/// The name of a sender: that of an account, or `@web`.
+fn parse_sender(word: &str) -> Result<String, AccountError> {
+    let name = Name::of_sender(word);
+    name.map(|name| name.as_str().to_owned())
+        .map_err(|cause| AccountError::Name { name: word.to_owned(), cause })
 }

@@ -3,20 +3,27 @@
 use postroom_web::{HostName, HttpSettings, OriginName};
 use serde::{Deserialize, Serialize};
 
-use super::{Config, ConfigError};
+use super::{AnonymousSetting, Config, ConfigError};
 
 /// `http` of the settings.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Http {
+    pub(super) anonymous: AnonymousSetting,
     hosts: Vec<String>,
     origins: Vec<String>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { anonymous: AnonymousSetting::Auto, hosts: Vec::new(), origins: Vec::new() }
+    }
 }
 
 impl Config {
     /// What HTTP lets in.
     pub(crate) fn http(&self) -> Result<HttpSettings, ConfigError> {
-        let Http { hosts, origins } = &self.http;
+        let Http { hosts, origins, .. } = &self.http;
         Ok(HttpSettings {
             hosts: all("http.hosts", hosts, HostName::parse)?,
             origins: all("http.origins", origins, OriginName::parse)?,

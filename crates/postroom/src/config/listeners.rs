@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use postroom_engine::{Listener, ListenerOptions, Proof};
-use postroom_model::{Access, Anonymous, Passwords, Registration};
+use postroom_model::{Access, Anonymous, Guest, Passwords, Registration};
 use postroom_protocol::Protocol;
 use postroom_server::ListenerSettings;
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ pub(super) enum PasswordSetting {
     Required,
 }
 
-/// What clients of the board may do.
+/// What clients may do that do not log in.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum AnonymousSetting {
@@ -104,13 +104,12 @@ impl PasswordSetting {
 }
 
 impl AnonymousSetting {
-    /// `None`: nothing.
-    fn resolve(self, is_open: bool) -> Option<Anonymous> {
+    fn resolve(self, is_open: bool) -> Anonymous {
         match self {
-            Self::Auto if is_open => Some(Anonymous::Post),
-            Self::Post => Some(Anonymous::Post),
-            Self::Read => Some(Anonymous::Read),
-            Self::Auto | Self::None => None,
+            Self::Auto if is_open => Anonymous::Post,
+            Self::Post => Anonymous::Post,
+            Self::Read => Anonymous::Read,
+            Self::Auto | Self::None => Anonymous::None,
         }
     }
 }
@@ -149,7 +148,7 @@ impl Options {
             let applies = match key {
                 "dial_back" => protocol.name == "im",
                 "registration" | "passwords" => protocol.has_accounts,
-                "anonymous" => !protocol.has_accounts,
+                "anonymous" => protocol.guest.is_some(),
                 _ => true,
             };
             if !applies {
@@ -232,20 +231,22 @@ impl Config {
         let is_reached_from_afar = !is_loopback || proof == Proof::Command;
         let registration = options.registration.unwrap_or(self.accounts.registration);
         let passwords = options.passwords.unwrap_or(self.accounts.passwords);
-        let anonymous = options.anonymous.unwrap_or(self.board.anonymous);
+        let anonymous = options.anonymous.unwrap_or(match draft.protocol.guest {
+            Some(Guest::Board) => self.board.anonymous,
+            Some(Guest::Web) => self.http.anonymous,
+            None => AnonymousSetting::Auto,
+        });
         let listener = || draft.text.to_owned();
         let is_open_anyway = || {
             let (registration, passwords) = (registration.resolve(false), passwords.resolve(false));
-            let anonymous = anonymous.resolve(false).unwrap_or(Anonymous::Read);
+            let anonymous = anonymous.resolve(false);
             risk(draft, Access { registration, passwords, anonymous }, !is_loopback).is_some()
         };
         let is_open = !is_reached_from_afar || self.allow_open && is_open_anyway();
-        let anonymous = match anonymous.resolve(is_open) {
-            Some(anonymous) => anonymous,
-            // It concerns no other protocol.
-            None if draft.protocol.has_accounts => Anonymous::Read,
-            None => return Err(ListenerError::NobodyMay { listener: listener() }),
-        };
+        let anonymous = anonymous.resolve(is_open);
+        if anonymous == Anonymous::None && !draft.protocol.has_accounts {
+            return Err(ListenerError::NobodyMay { listener: listener() });
+        }
         let (registration, passwords) = (registration.resolve(is_open), passwords.resolve(is_open));
         let access = Access { registration, passwords, anonymous };
         match risk(draft, access, !is_loopback) {
@@ -276,9 +277,16 @@ fn risk(
              over ssh",
         ));
     }
-    (access.passwords == Passwords::Optional).then_some((
-        "anyone may log in to an account that has no password",
-        "set accounts.passwords to \"required\"",
+    if access.passwords == Passwords::Optional {
+        return Some((
+            "anyone may log in to an account that has no password",
+            "set accounts.passwords to \"required\"",
+        ));
+    }
+    let is_open = draft.protocol.guest.is_some() && access.anonymous == Anonymous::Post;
+    is_open.then_some((
+        "anyone may leave messages and post without a login",
+        "set http.anonymous to \"read\" or \"none\"",
     ))
 }
 
@@ -339,7 +347,7 @@ mod tests {
     const CLOSED: Access = Access {
         registration: Registration::Closed,
         passwords: Passwords::Required,
-        anonymous: Anonymous::Read,
+        anonymous: Anonymous::None,
     };
 
     #[test]
@@ -407,7 +415,7 @@ mod tests {
     #[test]
     fn loopback_is_open_unless_it_is_behind_a_proxy() {
         for address in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
-            for protocol in ["mailbox", "mailbox-verbose", "im", "chat", "board"] {
+            for protocol in ["mailbox", "mailbox-verbose", "im", "chat", "board", "http"] {
                 let listener = format!("{protocol}={address}");
                 assert_eq!(access(&listener, &[], false), Ok(Access::OPEN), "{listener}");
                 let proxied = format!("{listener} proof=command");
@@ -435,16 +443,39 @@ mod tests {
             (format!("board={wide} anonymous=none"), "would let nobody in"),
             (format!("board={wide} anonymous=read"), "without a login"),
             ("board=127.0.0.1:1 proof=command anonymous=read".to_owned(), "without a login"),
+            ("http=0.0.0.0:1 anonymous=none".to_owned(), "nothing on it is encrypted"),
+            ("http+tls=0.0.0.0:1 anonymous=post".to_owned(), "anyone may leave messages"),
+            ("http=127.0.0.1:1 proof=command anonymous=post".to_owned(), "may leave messages"),
         ] {
             let error = access(&listener, &[], false).unwrap_err();
             assert!(error.contains(risk) && error.contains("--allow-open"), "{error}");
             let allowed = access(&listener, &[], true);
-            assert_eq!(allowed.is_err(), listener.contains("none"), "{listener}: {allowed:?}");
+            let is_refused = listener.contains("board") && listener.contains("none");
+            assert_eq!(allowed.is_err(), is_refused, "{listener}: {allowed:?}");
         }
         let set = ["allow_open=true", "accounts.passwords=required"];
         let allowed = access("mailbox=0.0.0.0:1", &set, false).unwrap();
         assert_eq!(allowed.passwords, Passwords::Required, "what is set stays so");
         assert_eq!(allowed.registration, Registration::Open);
+    }
+
+    #[test]
+    fn what_http_allows_without_a_login_is_a_setting_and_an_option() {
+        let anonymous = |listener: &str, set: &[&str]| {
+            access(listener, set, false).map(|access| access.anonymous)
+        };
+        let (near, far) = ("http=127.0.0.1:1", "http+tls=0.0.0.0:1");
+        assert_eq!(anonymous(near, &[]), Ok(Anonymous::Post));
+        assert_eq!(anonymous(near, &["board.anonymous=read"]), Ok(Anonymous::Post));
+        assert_eq!(anonymous(near, &["http.anonymous=none"]), Ok(Anonymous::None));
+        let both = format!("{near} anonymous=read");
+        assert_eq!(anonymous(&both, &["http.anonymous=none"]), Ok(Anonymous::Read));
+        assert_eq!(anonymous(far, &[]), Ok(Anonymous::None));
+        assert_eq!(anonymous(far, &["http.anonymous=read"]), Ok(Anonymous::Read));
+        assert!(anonymous(far, &["http.anonymous=post"]).unwrap_err().contains("--allow-open"));
+        let proxied = "http=127.0.0.1:1 proof=command";
+        assert_eq!(anonymous(proxied, &[]), Ok(Anonymous::None));
+        assert!(anonymous("chat=127.0.0.1:1 anonymous=none", &[]).is_err());
     }
 
     #[test]

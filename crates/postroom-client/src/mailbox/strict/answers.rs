@@ -36,7 +36,7 @@ pub(crate) fn read_head(line: &str) -> Option<Head> {
     if line == "READ ERROR" {
         return Some(Head::NothingUnread);
     }
-    Name::new(line).ok().map(Head::Sender)
+    Name::of_sender(line).ok().map(Head::Sender)
 }
 
 #[cfg(test)]

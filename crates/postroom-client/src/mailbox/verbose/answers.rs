@@ -69,7 +69,7 @@ pub(crate) fn read(line: &str) -> Option<ReadAnswer> {
     }
     let mut parts = line.splitn(3, ' ');
     let remaining = number(parts.next()?)?;
-    let sender = Name::new(parts.next()?).ok()?;
+    let sender = Name::of_sender(parts.next()?).ok()?;
     // Before an empty text the space may be missing.
     let text = Text::from_bytes(parts.next().unwrap_or_default().as_bytes()).ok()?;
     Some(ReadAnswer::Message { message: Message { sender, text }, remaining })
