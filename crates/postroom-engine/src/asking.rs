@@ -1,7 +1,7 @@
 //! Requests of the sessions to the office.
 //!
-//! A few kinds have long answers: pages of timelines, and lists of those present. They
-//! take a part of each turn, and wait apart for it: so a client that asks for little does
+//! A few kinds have long answers: pages of timelines and of mailboxes, and lists of those
+//! present. They take a part of each turn, and wait apart for it: so a client that asks for little does
 //! not wait for the long answers of a thousand others.
 //!
 //! A post waits while members of its channels are to be told of those before it. What the
@@ -20,7 +20,7 @@ use crate::recent::ChannelPlace;
 use crate::session::Session;
 use crate::timers::Deadline;
 
-/// A page of a timeline costs as much as so many other requests.
+/// A page of a timeline, or of a mailbox, costs as much as so many other requests.
 const PAGE_COST: u32 = 32;
 /// So many names of a list cost as much as another request.
 const NAMES_A_REQUEST: usize = 64;
@@ -192,7 +192,7 @@ impl<S: Store> Engine<S> {
     fn waits_for_store(&self, key: SessionKey, request: &Request) -> bool {
         match request {
             Request::Confirm | Request::ConfirmLease { .. } | Request::LogIn { .. } => false,
-            Request::Timeline { .. } => true,
+            Request::Timeline { .. } | Request::Peek { .. } => true,
             request => is_stored(request) || self.office.has_requests(key),
         }
     }
@@ -216,7 +216,9 @@ impl<S: Store> Engine<S> {
     /// What the answer costs, in requests, where it is long.
     fn cost(&self, request: &Request) -> u32 {
         match request {
-            Request::Timeline { .. } => PAGE_COST,
+            Request::Timeline { .. } | Request::Peek { .. } => PAGE_COST,
+            // As if each message were asked for.
+            Request::ComposeAll { recipients, .. } => recipients.count(),
             // Hardly fewer are present.
             Request::ListPresent => {
                 let names = self.connections.len().min(LISTED_MAX);
@@ -228,7 +230,7 @@ impl<S: Store> Engine<S> {
 }
 
 fn has_long_answer(request: &Request) -> bool {
-    matches!(request, Request::Timeline { .. } | Request::ListPresent)
+    matches!(request, Request::Timeline { .. } | Request::Peek { .. } | Request::ListPresent)
 }
 
 /// Whether the store has to keep something for a request, or to read a message or a post
@@ -237,6 +239,7 @@ fn is_stored(request: &Request) -> bool {
     matches!(
         request,
         Request::Compose { .. }
+            | Request::ComposeAll { .. }
             | Request::Read
             | Request::Lease { .. }
             | Request::Post { .. }

@@ -15,6 +15,7 @@ mod name;
 mod password;
 mod peer;
 mod prefix;
+mod recipients;
 mod reply;
 mod request;
 mod safe;
@@ -36,9 +37,10 @@ pub use name::{Name, NameError};
 pub use password::{Password, PasswordError};
 pub use peer::{Network, Peer, SITE_NETWORKS, Site};
 pub use prefix::{Prefix, PrefixError};
+pub use recipients::{Recipients, RecipientsError};
 pub use reply::{
     BlockRefusal, Blocked, ComposeRefusal, Composed, Delivery, Full, LogInRefusal, NotTold,
-    PasswordRefusal, PostRefusal, Reply,
+    PasswordRefusal, Peeked, PeekedMessage, PostRefusal, Reply,
 };
 pub use request::{Notice, PresenceTerms, Request, Terms, Unknown};
 pub use safe::{Safe, push_safe};
@@ -52,6 +54,9 @@ pub const NAME_BYTES_MAX: usize = 64;
 /// An announcement names at most this many of the accounts that joined, and of those that
 /// left.
 pub const NAMES_ANNOUNCED_MAX: usize = 5;
+
+/// A client is told at most this many messages at a time without their being handed out.
+pub const PEEK_MAX: usize = 64;
 
 /// Default capacity of a mailbox, in unread messages. Seed 000, the mail system for
 /// people, has this number.

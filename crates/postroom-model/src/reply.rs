@@ -22,6 +22,17 @@ pub enum Reply {
     Composed(Committed<Composed>),
     /// Nothing was stored.
     NotComposed(ComposeRefusal),
+    /// The message is on disk in the mailbox of each recipient, in their order.
+    ComposedAll(Committed<Vec<Composed>>),
+    /// Nothing was stored in any mailbox: it was refused for this recipient, the first.
+    NotComposedAll {
+        /// The recipient, as it was given.
+        recipient: Name,
+        /// Why.
+        refusal: ComposeRefusal,
+    },
+    /// The oldest unread messages.
+    Peeked(Peeked),
     /// The earliest unread message, leased to the session. It stays in the mailbox
     /// until confirmed.
     Read(Delivery),
@@ -98,6 +109,30 @@ pub struct Delivery {
     pub text: Text,
     /// Unread messages after this one, without those leased to any session.
     pub remaining: u32,
+}
+
+/// Unread messages, told without handing them out, the oldest first.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Peeked {
+    /// The messages.
+    pub messages: Vec<PeekedMessage>,
+    /// The last of them, if there are more behind it.
+    pub next: Option<MessageId>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PeekedMessage {
+    /// The id of the message.
+    pub id: MessageId,
+    /// When it was stored.
+    pub stored: Timestamp,
+    /// The sender.
+    pub sender: Name,
+    /// The text.
+    pub text: Text,
+    /// Whether it is handed out to someone now.
+    pub is_leased: bool,
 }
 
 /// The outcome of storing a message.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::{Channel, LeaseKey, Mark, MessageId, Name, Password, Position, Text};
+use crate::{Channel, LeaseKey, Mark, MessageId, Name, Password, Position, Recipients, Text};
 
 /// The requests of sessions to the office.
 #[derive(Clone, Debug)]
@@ -30,6 +30,22 @@ pub enum Request {
         text: Text,
         /// What to do if the recipient is unknown.
         unknown: Unknown,
+    },
+    /// Store a message in several mailboxes, all or nothing: in each as one of its own.
+    ComposeAll {
+        /// The owners of the mailboxes.
+        recipients: Recipients,
+        /// The text.
+        text: Text,
+        /// What to do if a recipient is unknown.
+        unknown: Unknown,
+    },
+    /// Tell the oldest unread messages of the session's account, without handing them out.
+    Peek {
+        /// The message before the first that is told; the default is none.
+        after: Option<MessageId>,
+        /// How many are told at most, of [`PEEK_MAX`](crate::PEEK_MAX).
+        count: usize,
     },
     /// Hand out the earliest unread message of the session's account.
     Read,
@@ -113,9 +129,10 @@ impl Request {
     #[must_use]
     pub fn text(&self) -> Option<&Text> {
         match self {
-            Self::Compose { text, .. } | Self::Post { text, .. } | Self::Tell { text, .. } => {
-                Some(text)
-            }
+            Self::Compose { text, .. }
+            | Self::ComposeAll { text, .. }
+            | Self::Post { text, .. }
+            | Self::Tell { text, .. } => Some(text),
             _ => None,
         }
     }

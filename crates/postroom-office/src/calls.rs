@@ -92,7 +92,7 @@ impl Calls {
     ) -> Ticket {
         self.last = self.last.wrapping_add(1);
         let number = self.last;
-        let bytes = CALL_BYTES + text_bytes(call);
+        let bytes = CALL_BYTES * messages(call) + text_bytes(call);
         self.bytes += bytes;
         let leases = match call {
             Call::Confirm { leases } => u32::try_from(leases.len()).unwrap_or(u32::MAX),
@@ -129,13 +129,22 @@ impl Calls {
     }
 }
 
+/// How many times the work of a call is done.
+fn messages(call: &Call) -> usize {
+    match call {
+        Call::ComposeAll { recipients, .. } => recipients.names().len(),
+        _ => 1,
+    }
+}
+
 /// Bytes of the texts that a call stores or asks for.
 fn text_bytes(call: &Call) -> usize {
     match call {
         Call::Compose { text, .. } => text.as_str().len(),
         Call::Post { post, .. } => post.text.as_str().len() * post.channels.len(),
         Call::Import { import, .. } => import.text_bytes(),
-        Call::Timeline { .. } => PAGE_BYTES,
+        Call::ComposeAll { recipients, text, .. } => text.as_str().len() * recipients.names().len(),
+        Call::Timeline { .. } | Call::Peek { .. } => PAGE_BYTES,
         _ => 0,
     }
 }

@@ -115,6 +115,7 @@ impl<S: Store> Office<S> {
                 let composed = Composed { id, stored, recipient: name.clone(), registered };
                 Reply::Composed(outcome.map(|_| composed))
             }
+            Outcome::ComposedAll { sent, stored } => self.composed_all(*stored, sent, &outcome),
             Outcome::Confirmed => Reply::Confirmed(outcome.map(drop)),
             Outcome::PasswordSet { .. } => Reply::PasswordChanged(outcome.map(drop)),
             Outcome::BlockSet { set, .. } => {
@@ -131,7 +132,7 @@ impl<S: Store> Office<S> {
 
     /// The reply to a request whose outcome needs no proof of a commit; `None` if the
     /// request needs another step first.
-    fn reply_to(&mut self, key: RequestKey, outcome: Outcome) -> Option<Reply> {
+    pub(crate) fn reply_to(&mut self, key: RequestKey, outcome: Outcome) -> Option<Reply> {
         match outcome {
             Outcome::Opened { account, name, registered, unread } => {
                 self.opened(key, Opened { account, name, registered, unread })
@@ -162,6 +163,10 @@ impl<S: Store> Office<S> {
                 let refusal = ComposeRefusal::MailboxFull { recipient, capacity, full };
                 Some(Reply::NotComposed(refusal))
             }
+            Outcome::NotComposedAll { recipient, why } => {
+                Some(self.not_composed_all(key, recipient, *why))
+            }
+            Outcome::Peeked(peeked) => Some(Reply::Peeked(peeked)),
             Outcome::UnknownRecipient => Some(Reply::NotComposed(ComposeRefusal::Unknown)),
             Outcome::DiskFull => {
                 self.not_registered(key, LogInRefusal::DiskFull, ComposeRefusal::DiskFull)
@@ -199,6 +204,7 @@ impl<S: Store> Office<S> {
             }
             // Not outcomes of requests, or handled above.
             Outcome::Composed { .. }
+            | Outcome::ComposedAll { .. }
             | Outcome::Confirmed
             | Outcome::Posted { .. }
             | Outcome::Released { .. }

@@ -29,6 +29,7 @@ impl OfficeCounts {
     pub(crate) fn done(&mut self, outcome: &Outcome, leases: u32, since: Duration) {
         match outcome {
             Outcome::Composed { .. } => self.messages_stored += 1,
+            Outcome::ComposedAll { sent, .. } => self.messages_stored += sent.len() as u64,
             Outcome::Posted { .. } => self.posts_stored += 1,
             Outcome::Confirmed => {
                 self.messages_read += u64::from(leases);

@@ -27,6 +27,7 @@ mod leases;
 mod live;
 mod locks;
 mod login;
+mod mail;
 mod operators;
 mod output;
 pub mod password;
@@ -44,12 +45,9 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use postroom_model::{
-    Access, Fault, Guest, LogInRefusal, Name, Peer, Reply, Request, SessionKey, Text, Unknown,
-    faulty,
+    Access, Fault, Guest, LogInRefusal, Peer, Reply, Request, SessionKey, faulty,
 };
-use postroom_store::{
-    AccountRef, Call, Completion, Job, Limits, Sender, Store, StoreFailure, Timestamp,
-};
+use postroom_store::{AccountRef, Call, Completion, Job, Limits, Store, StoreFailure, Timestamp};
 use slab::Slab;
 
 use announcements::Gathering;
@@ -200,16 +198,19 @@ impl<S: Store> Office<S> {
         if let Some(forbidden) = record.forbids(&request) {
             return self.resolve(key, Reply::Forbidden(forbidden));
         }
-        let (account, guest) = (record.account(), record.guest);
+        let account = record.account();
         match (request, account) {
             (Request::LogIn { name, password, terms }, None) => {
                 self.log_in(key, name, password, terms);
             }
-            (Request::Compose { recipient, text, unknown }, Some(sender)) => {
-                self.compose(key, sender.into(), recipient, text, unknown);
+            (Request::Compose { recipient, text, unknown }, _) => {
+                self.compose(key, recipient, text, unknown);
             }
-            (Request::Compose { recipient, text, unknown }, None) if guest == Some(Guest::Web) => {
-                self.compose(key, Sender::Web, recipient, text, unknown);
+            (Request::ComposeAll { recipients, text, unknown }, _) => {
+                self.compose_all(key, recipients, text, unknown);
+            }
+            (Request::Peek { after, count }, Some(account)) => {
+                self.submit_request(key, Call::Peek { account, after, count });
             }
             (Request::Read, Some(account)) => self.submit_request(key, Call::Read { account }),
             (Request::Confirm, Some(_)) => {
@@ -403,26 +404,6 @@ impl<S: Store> Office<S> {
     /// Whether there are calls to make to the store.
     pub fn asks_the_store(&self) -> bool {
         self.has_submitted || !self.claims.is_empty() || self.locks.has_waiting()
-    }
-
-    fn compose(
-        &mut self,
-        key: RequestKey,
-        sender: Sender,
-        recipient: Name,
-        text: Text,
-        unknown: Unknown,
-    ) {
-        let access = self.session(key.session).map(|record| record.access);
-        let (unknown, reservation) = match unknown {
-            Unknown::Register if access.is_some_and(Access::registers_without_password) => {
-                (unknown, self.reserve(key.session, Kind::Account, 1))
-            }
-            Unknown::Register | Unknown::Refuse => (Unknown::Refuse, None),
-        };
-        let may_create = reservation.map_or(0, |reserved| reserved.count());
-        let call = Call::Compose { sender, recipient, text, unknown, may_create };
-        self.submit_reserved(Origin::Request(key), call, reservation);
     }
 
     /// Reserves what a request of a session may create.

@@ -23,13 +23,16 @@ impl Session {
         let anonymous = self.access.anonymous;
         match request {
             Request::LogIn { .. } => guest != Guest::Board,
-            Request::Compose { .. } => guest == Guest::Web && anonymous == Anonymous::Post,
+            Request::Compose { .. } | Request::ComposeAll { .. } => {
+                guest == Guest::Web && anonymous == Anonymous::Post
+            }
             Request::Post { .. } => anonymous == Anonymous::Post,
             Request::Join(_)
             | Request::Leave(_)
             | Request::Latest(_)
             | Request::Timeline { .. } => anonymous != Anonymous::None,
             Request::Read
+            | Request::Peek { .. }
             | Request::Lease { .. }
             | Request::ConfirmLease { .. }
             | Request::Confirm

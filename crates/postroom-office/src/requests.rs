@@ -50,7 +50,11 @@ impl Pending {
 
 /// Bytes of memory that a request takes until it begins.
 fn bytes(request: &Request) -> usize {
-    CALL_BYTES + request.text().map_or(0, |text| text.as_str().len())
+    let recipients = match request {
+        Request::ComposeAll { recipients, .. } => size_of_val(recipients.names()),
+        _ => 0,
+    };
+    CALL_BYTES + recipients + request.text().map_or(0, |text| text.as_str().len())
 }
 
 /// What a request needs to be answered.
@@ -73,6 +77,8 @@ impl Needs {
             }
             Request::LogIn { .. }
             | Request::Compose { .. }
+            | Request::ComposeAll { .. }
+            | Request::Peek { .. }
             | Request::ChangePassword { .. }
             | Request::Block { .. }
             | Request::Read

@@ -211,6 +211,15 @@ impl Session {
         }
     }
 
+    /// Who sends the messages that it leaves, if it may leave any.
+    pub(crate) fn sender(&self) -> Option<Sender> {
+        match (self.account(), self.guest) {
+            (Some(account), _) => Some(account.into()),
+            (None, Some(Guest::Web)) => Some(Sender::Web),
+            (None, Some(Guest::Board) | None) => None,
+        }
+    }
+
     pub(crate) fn present(&mut self) -> Option<&mut Present> {
         match &mut self.identity {
             Identity::Present(present) => Some(present),

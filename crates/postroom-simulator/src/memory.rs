@@ -70,6 +70,7 @@ fn allowed(call: &Call, fate: Fate) -> Fate {
         (
             Call::Open { .. }
             | Call::Compose { .. }
+            | Call::ComposeAll { .. }
             | Call::Confirm { .. }
             | Call::Post { .. }
             | Call::ChangePassword { .. }

@@ -2,7 +2,7 @@
 
 use std::vec::Drain;
 
-use postroom_model::{Author, Entry, Page, Stamp};
+use postroom_model::{Author, Entry, MessageId, Page, Peeked, PeekedMessage, Stamp};
 use postroom_store::{Lease, Outcome, Sender};
 
 use crate::found::{Found, FoundPage};
@@ -18,10 +18,23 @@ pub(crate) enum Draft {
         lease: Lease,
         remaining: u32,
     },
+    /// Wants the next messages found of a mailbox.
+    Peek(Peek),
     /// Wants the next post found.
     Latest,
     /// Wants the next page found.
     Timeline,
+}
+
+/// The messages that a look into a mailbox asks for, as many as a page can have.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Peek {
+    /// Which of them are handed out, by their places: the first is the lowest bit.
+    pub(crate) leased: u64,
+    /// How many there are.
+    pub(crate) count: usize,
+    /// There are more behind them.
+    pub(crate) has_more: bool,
 }
 
 /// The records found by a job, given out in the order of its operations.
@@ -30,6 +43,7 @@ pub(crate) struct Records<'a> {
     messages: Drain<'a, StoredMessage>,
     posts: Drain<'a, StoredPost>,
     pages: Drain<'a, FoundPage>,
+    peeked: Drain<'a, Vec<u64>>,
     index: &'a Index,
 }
 
@@ -39,6 +53,7 @@ impl<'a> Records<'a> {
             messages: found.messages.drain(..),
             posts: found.posts.drain(..),
             pages: found.pages.drain(..),
+            peeked: found.peeked.drain(..),
             index,
         }
     }
@@ -52,6 +67,7 @@ impl<'a> Records<'a> {
                 let sender = self.index.sender_name(sender);
                 Outcome::Read { lease, stored, sender, text, remaining }
             }
+            Draft::Peek(peek) => Outcome::Peeked(self.peeked(peek)),
             Draft::Latest => Outcome::Latest(Some(self.entry())),
             Draft::Timeline => {
                 let FoundPage { posts, next } = self.pages.next().expect(EACH_READ);
@@ -61,6 +77,24 @@ impl<'a> Records<'a> {
                 })
             }
         }
+    }
+
+    fn peeked(&mut self, Peek { leased, count, has_more }: Peek) -> Peeked {
+        let sequences = self.peeked.next().expect(EACH_READ);
+        let message = |(place, sequence): (usize, u64)| {
+            let StoredMessage { sender, stored, text } = self.messages.next().expect(EACH_READ);
+            PeekedMessage {
+                id: MessageId(sequence),
+                stored,
+                sender: self.index.sender_name(sender),
+                text,
+                is_leased: leased >> place & 1 == 1,
+            }
+        };
+        let messages: Vec<_> = sequences.into_iter().enumerate().map(message).collect();
+        let is_cut = has_more || messages.len() < count;
+        let next = messages.last().map(|last| last.id).filter(|_| is_cut);
+        Peeked { messages, next }
     }
 
     fn entry(&mut self) -> Entry {

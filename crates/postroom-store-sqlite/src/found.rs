@@ -14,6 +14,8 @@ pub(crate) struct Found {
     /// The latest posts that were asked for, and those of the pages.
     pub(crate) posts: Vec<StoredPost>,
     pub(crate) pages: Vec<FoundPage>,
+    /// Of each look into a mailbox, which messages it has found; they are among those found.
+    pub(crate) peeked: Vec<Vec<u64>>,
     /// The last removal that the round of the sweep covers which the group began.
     pub(crate) sweeps_through: Option<i64>,
     /// The records of the block that was looked at.
@@ -36,6 +38,7 @@ impl Found {
         self.messages.clear();
         self.posts.clear();
         self.pages.clear();
+        self.peeked.clear();
         self.sweeps_through = None;
         self.aged.clear();
         self.look_failed = None;

@@ -38,13 +38,15 @@ impl Group {
         }
     }
 
-    /// The account that a call opens, writes to, gives a password, renames or blocks.
-    pub(crate) fn name(&self, call: u32) -> &Name {
+    /// The account that a call opens, writes to, gives a password, renames or blocks: of those
+    /// that it writes to, the one at this place.
+    pub(crate) fn name(&self, call: u32, place: u32) -> &Name {
         match &self.calls[call as usize].1 {
             Call::Open { name, .. }
             | Call::SetPassword { name, .. }
             | Call::Import { name, .. } => name,
             Call::Compose { recipient, .. } => recipient,
+            Call::ComposeAll { recipients, .. } => &recipients.names()[place as usize],
             Call::Block { sender, .. } => sender,
             Call::Rename { to, .. } => to,
             call => unreachable!("{call:?} names no account"),
@@ -64,7 +66,7 @@ impl Group {
     /// The text of a message or a post.
     pub(crate) fn text(&self, call: u32) -> &str {
         match &self.calls[call as usize].1 {
-            Call::Compose { text, .. } => text.as_str(),
+            Call::Compose { text, .. } | Call::ComposeAll { text, .. } => text.as_str(),
             Call::Post { post, .. } => post.text.as_str(),
             call => unreachable!("{call:?} has no text"),
         }
@@ -114,6 +116,10 @@ fn stored_bytes(call: &Call) -> Option<u64> {
     const ROW_BYTES: usize = 64;
     let (rows, text_bytes) = match call {
         Call::Compose { text, .. } => (1, text.as_str().len()),
+        Call::ComposeAll { recipients, text, .. } => {
+            let rows = recipients.names().len();
+            (rows, rows * text.as_str().len())
+        }
         Call::Post { post, .. } => {
             let rows = post.channels.len();
             (rows, rows * post.text.as_str().len())

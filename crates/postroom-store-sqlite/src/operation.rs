@@ -14,11 +14,14 @@ pub(crate) enum Operation {
     InsertAccount {
         account: AccountId,
         call: u32,
+        /// Which of the call's names it gets.
+        place: u32,
     },
     /// Gives an unused account's place to another one.
     RenameAccount {
         account: AccountId,
         call: u32,
+        place: u32,
     },
     SetPassword {
         account: AccountId,
@@ -82,6 +85,8 @@ pub(crate) enum Operation {
     ReadMessage {
         sequence: u64,
     },
+    /// Reads messages as far as a page goes.
+    ReadMessages(Numbers),
     InsertRemoval {
         message: u64,
     },
@@ -166,12 +171,22 @@ impl Operations {
             matches!(
                 operation,
                 Operation::ReadMessage { .. }
+                    | Operation::ReadMessages(_)
                     | Operation::ReadPost { .. }
                     | Operation::ReadPage(_)
                     | Operation::Look { .. }
             )
         };
         !self.list.iter().all(reads)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Drops those behind the first so many.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.list.truncate(len);
     }
 
     pub(crate) fn push(&mut self, operation: Operation) {

@@ -76,7 +76,8 @@ impl Worker<'_> {
                 let row = params![sequence, recipient.0, sender, now, group.text(call)];
                 self.execute(Statement::InsertMessage, row)
             }
-            Operation::ReadMessage { sequence } => self.read_message(sequence),
+            Operation::ReadMessage { sequence } => self.read_message(sequence).map(drop),
+            Operation::ReadMessages(numbers) => self.read_messages(numbers),
             Operation::InsertRemoval { message } => {
                 self.execute(Statement::InsertRemoval, [message])
             }
@@ -87,10 +88,14 @@ impl Worker<'_> {
             }
             Operation::ReadPost { number } => self.read_post(number).map(drop),
             Operation::ReadPage(numbers) => self.read_page(numbers),
-            Operation::InsertAccount { account, call } => self
-                .execute(Statement::InsertAccount, params![account.0, group.name(call).as_str()]),
-            Operation::RenameAccount { account, call } => self
-                .execute(Statement::RenameAccount, params![account.0, group.name(call).as_str()]),
+            Operation::InsertAccount { account, call, place } => {
+                let row = params![account.0, group.name(call, place).as_str()];
+                self.execute(Statement::InsertAccount, row)
+            }
+            Operation::RenameAccount { account, call, place } => {
+                let row = params![account.0, group.name(call, place).as_str()];
+                self.execute(Statement::RenameAccount, row)
+            }
             Operation::SetPassword { account, call } => {
                 self.execute(Statement::SetPassword, params![account.0, group.password(call)])
             }
@@ -105,7 +110,7 @@ impl Worker<'_> {
             }
             Operation::InsertBlock { number, account, call } => self.execute(
                 Statement::InsertBlock,
-                params![number, account.0, group.name(call).as_str()],
+                params![number, account.0, group.name(call, 0).as_str()],
             ),
             Operation::InsertStranger { account, call, place } => {
                 let name = group.imported(call, place).sender.as_str();
@@ -167,7 +172,8 @@ impl Worker<'_> {
         self.statements.get(statement)?.execute(row).map(drop)
     }
 
-    fn read_message(&mut self, sequence: u64) -> rusqlite::Result<()> {
+    /// Reads a message; returns how many bytes its text has.
+    fn read_message(&mut self, sequence: u64) -> rusqlite::Result<Option<usize>> {
         let accounts = self.group.accounts;
         let message = self.read("message", Statement::ReadMessage, sequence, |row| {
             let message = record::message(row)?;
@@ -176,7 +182,24 @@ impl Worker<'_> {
             }
             Ok(message)
         })?;
+        let bytes = message.as_ref().map(|message| message.text.as_str().len());
         self.found.messages.extend(message);
+        Ok(bytes)
+    }
+
+    /// Reads as many of the messages as a page holds.
+    fn read_messages(&mut self, numbers: Numbers) -> rusqlite::Result<()> {
+        let (mut sequences, mut bytes) = (Vec::new(), 0);
+        for &sequence in self.group.operations.numbers(numbers) {
+            if bytes >= PAGE_BYTES {
+                break;
+            }
+            if let Some(read) = self.read_message(sequence)? {
+                bytes += read;
+                sequences.push(sequence);
+            }
+        }
+        self.found.peeked.push(sequences);
         Ok(())
     }
 

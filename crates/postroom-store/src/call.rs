@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_model::{Channel, Fault, Name, Position, Post, Text, Unknown, faulty};
+use postroom_model::{
+    Channel, Fault, MessageId, Name, Position, Post, Recipients, Text, Unknown, faulty,
+};
 
 use crate::Timestamp;
 use crate::account::{AccountId, PasswordHash, Sender};
@@ -51,6 +53,29 @@ pub enum Call {
         unknown: Unknown,
         /// Accounts that it may register.
         may_create: u32,
+    },
+    /// Adds a message to several mailboxes, or to none: in each it is a message of its own.
+    ComposeAll {
+        /// Who writes.
+        sender: Sender,
+        /// Whose mailboxes.
+        recipients: Recipients,
+        /// What is written.
+        text: Text,
+        /// What becomes of unknown recipients.
+        unknown: Unknown,
+        /// Accounts that it may register.
+        may_create: u32,
+    },
+    /// Tells the oldest messages in a mailbox, leased ones included, and hands none of them
+    /// out: as many as a page holds.
+    Peek {
+        /// Whose mailbox.
+        account: AccountId,
+        /// The message before the first one.
+        after: Option<MessageId>,
+        /// How many at most, of [`PEEK_MAX`](postroom_model::PEEK_MAX).
+        count: usize,
     },
     /// Takes the earliest message that waits, so that no one else gets it.
     Read {

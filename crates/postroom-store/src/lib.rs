@@ -39,7 +39,7 @@ pub use history::{
     HISTORY_ENTRIES_MAX, History, HistoryFailure, HistoryFrom, HistoryPage, HistoryQuery,
     HistoryRows,
 };
-pub use outcome::{ChannelSummary, Lease, Outcome, Presence, Swept};
+pub use outcome::{ChannelSummary, Lease, Outcome, Presence, Sent, Swept};
 pub use postroom_model::Timestamp;
 pub use retention::{CATCH_UP, EARLIEST, KEPT_EVERY_MS, Retention, RetentionClock, is_old};
 

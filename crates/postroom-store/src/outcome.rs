@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use postroom_model::{
-    Blocked, Channel, Entry, Full, MessageId, Name, Page, Post, PostRefusal, Stamp, Text,
+    Blocked, Channel, Entry, Full, MessageId, Name, Page, Peeked, Post, PostRefusal, Stamp, Text,
 };
 
 use crate::Timestamp;
@@ -104,6 +104,22 @@ pub enum Outcome {
         /// Whether the recipient was registered by it.
         registered: bool,
     },
+    /// `ComposeAll`: the message is stored in each mailbox.
+    ComposedAll {
+        /// Each, in the order of the recipients.
+        sent: Vec<Sent>,
+        /// When they were stored.
+        stored: Timestamp,
+    },
+    /// `ComposeAll`: nothing was stored.
+    NotComposedAll {
+        /// The first recipient for which it was refused, as it was given.
+        recipient: Name,
+        /// What `Compose` would have come to.
+        why: Box<Outcome>,
+    },
+    /// `Peek`: these.
+    Peeked(Peeked),
     /// `Compose`: no one knows the recipient, which was not to be registered.
     UnknownRecipient,
     /// `Compose`, `Import`: the mailbox holds as much as it may.
@@ -272,10 +288,27 @@ impl Outcome {
             Self::Opened { registered, .. } | Self::Composed { registered, .. } => {
                 u32::from(*registered)
             }
+            Self::ComposedAll { sent, .. } => {
+                let registered = sent.iter().filter(|sent| sent.registered).count();
+                u32::try_from(registered).unwrap_or(u32::MAX)
+            }
             Self::Posted { created, .. } => *created,
             _ => 0,
         }
     }
+}
+
+/// A message in one of several mailboxes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sent {
+    /// The id of the message there.
+    pub id: MessageId,
+    /// Whose mailbox it is.
+    pub recipient: AccountId,
+    /// The name of that account as first registered.
+    pub name: Name,
+    /// Whether the recipient was registered by it.
+    pub registered: bool,
 }
 
 /// What a sweep has removed because it was too old.

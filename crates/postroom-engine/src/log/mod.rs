@@ -14,7 +14,9 @@ mod words;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use postroom_model::{Attendee, Blocked, Full, Name, Network, Prefix, Reply, Request, SessionKey};
+use postroom_model::{
+    Attendee, Blocked, Composed, Full, Name, Network, Prefix, Reply, Request, SessionKey,
+};
 use postroom_office::Operator;
 use postroom_protocol::{Category, Report};
 use postroom_store::{BanSubject, Store, Timestamp};
@@ -254,11 +256,9 @@ impl<S: Store> Engine<S> {
                 }
                 self.log(Level::Info, origin, What::LoggedIn);
             }
-            Reply::Composed(composed) if composed.get().registered => {
-                self.counts.registrations += 1;
-                let origin = self.origin(session);
-                let name = composed.get().recipient.clone();
-                self.log(Level::Info, origin, What::Registered(name));
+            Reply::Composed(composed) => self.log_composed(session, composed.get()),
+            Reply::ComposedAll(all) => {
+                all.get().iter().for_each(|composed| self.log_composed(session, composed));
             }
             Reply::PasswordChanged(_) => {
                 let origin = self.origin(session);
@@ -299,6 +299,15 @@ impl<S: Store> Engine<S> {
             _ => What::Limit(kind),
         };
         self.log_limited(Level::Warn, kind, origin, what);
+    }
+
+    /// A message may have registered its recipient.
+    fn log_composed(&mut self, session: SessionKey, composed: &Composed) {
+        if composed.registered {
+            self.counts.registrations += 1;
+            let origin = self.origin(session);
+            self.log(Level::Info, origin, What::Registered(composed.recipient.clone()));
+        }
     }
 
     /// A session reports something to the operator. The text of a message stays out of

@@ -46,21 +46,30 @@ impl Limit {
     /// The limit that a reply tells of, if any.
     pub(super) fn of(reply: &Reply) -> Option<Self> {
         Some(match reply {
-            Reply::NotComposed(ComposeRefusal::MailboxFull { recipient, capacity, full }) => {
-                let (recipient, capacity, full) = (recipient.clone(), *capacity, *full);
-                Self::MailboxFull { recipient, capacity, full }
+            Reply::NotComposed(refusal) | Reply::NotComposedAll { refusal, .. } => {
+                return Self::of_message(refusal);
             }
-            Reply::NotComposed(ComposeRefusal::DiskFull)
-            | Reply::NotPosted(PostRefusal::DiskFull)
+            Reply::NotPosted(PostRefusal::DiskFull)
             | Reply::LogInRefused(LogInRefusal::DiskFull) => Self::DiskFull,
-            Reply::NotComposed(ComposeRefusal::TooManyAccounts)
-            | Reply::LogInRefused(LogInRefusal::TooManyAccounts) => Self::TooManyAccounts,
+            Reply::LogInRefused(LogInRefusal::TooManyAccounts) => Self::TooManyAccounts,
             Reply::NotPosted(PostRefusal::TooManyChannels) => Self::TooManyHashtags,
-            Reply::NotComposed(ComposeRefusal::MayNotCreate)
-            | Reply::LogInRefused(LogInRefusal::MayNotCreate) => Self::NewAccounts,
+            Reply::LogInRefused(LogInRefusal::MayNotCreate) => Self::NewAccounts,
             Reply::NotPosted(PostRefusal::MayNotCreate) => Self::NewHashtags,
             Reply::LogInRefused(LogInRefusal::Busy) => Self::TooManyPasswordChecks,
             _ => return None,
+        })
+    }
+
+    fn of_message(refusal: &ComposeRefusal) -> Option<Self> {
+        Some(match refusal {
+            ComposeRefusal::MailboxFull { recipient, capacity, full } => {
+                let (recipient, capacity, full) = (recipient.clone(), *capacity, *full);
+                Self::MailboxFull { recipient, capacity, full }
+            }
+            ComposeRefusal::DiskFull => Self::DiskFull,
+            ComposeRefusal::TooManyAccounts => Self::TooManyAccounts,
+            ComposeRefusal::MayNotCreate => Self::NewAccounts,
+            ComposeRefusal::Unknown | ComposeRefusal::LooksAlike => return None,
         })
     }
 
@@ -150,6 +159,8 @@ pub(super) fn request_name(request: &Request) -> &'static str {
     match request {
         Request::LogIn { .. } => "log in",
         Request::Compose { .. } => "compose",
+        Request::ComposeAll { .. } => "compose to several",
+        Request::Peek { .. } => "peek",
         Request::Read => "read",
         Request::Lease { .. } => "lease",
         Request::ConfirmLease { .. } => "confirm a lease",

@@ -16,14 +16,13 @@ use postroom_store::{Limits, MemoryDisk};
 use crate::clients::{chat, client};
 
 /// A session of HTTP, on a connection of its own.
-struct Http {
+pub(crate) struct Http {
     connection: HttpConnection,
     session: HttpSession,
 }
 
 impl Http {
-    fn enter(driver: &mut Driver, anonymous: Anonymous) -> Self {
-        let access = Access { anonymous, ..Access::OPEN };
+    pub(crate) fn enter(driver: &mut Driver, access: Access) -> Self {
         let options = ListenerOptions { access, ..ListenerOptions::default() };
         let listener = driver.add_listener("http", options);
         let (now, peer) = (driver.now, SocketAddr::from(([192, 0, 2, 7], 40_000)));
@@ -35,7 +34,7 @@ impl Http {
         Self { connection, session }
     }
 
-    fn ask(&self, driver: &mut Driver, request: Request) -> Reply {
+    pub(crate) fn ask(&self, driver: &mut Driver, request: Request) -> Reply {
         driver.engine.http_ask(driver.now, self.session, 0, request);
         driver.settle();
         let mut told = std::mem::take(&mut driver.http);
@@ -69,9 +68,19 @@ fn post() -> Request {
 }
 
 fn driver() -> Driver {
-    let (disk, limits) = (MemoryDisk::default(), Limits::default());
+    driver_with(Limits::default())
+}
+
+/// A server that knows ann, who has a password.
+pub(crate) fn driver_with(limits: Limits) -> Driver {
+    let disk = MemoryDisk::default();
     set_password(&disk, limits, "ann", "right");
     Driver::on(disk, EngineSettings::default(), limits)
+}
+
+/// A listener that lets clients without a login do this.
+fn letting(anonymous: Anonymous) -> Access {
+    Access { anonymous, ..Access::OPEN }
 }
 
 fn is_forbidden(reply: &Reply) -> bool {
@@ -86,7 +95,7 @@ fn a_client_without_a_login_does_what_its_listener_lets_it() {
         (Anonymous::None, false, false),
     ] {
         let mut driver = driver();
-        let http = Http::enter(&mut driver, anonymous);
+        let http = Http::enter(&mut driver, letting(anonymous));
         let timeline = Request::Timeline { channel: rust(), from: Position::default() };
         for (request, may) in [
             (compose("bob"), may_post),
@@ -114,7 +123,7 @@ fn a_client_without_a_login_does_what_its_listener_lets_it() {
 #[test]
 fn a_client_whose_login_is_refused_is_no_guest() {
     let mut driver = driver();
-    let http = Http::enter(&mut driver, Anonymous::Post);
+    let http = Http::enter(&mut driver, letting(Anonymous::Post));
     let terms = Terms::WITHOUT_PRESENCE;
     let login = Request::LogIn { name: Name::new("ann").unwrap(), password: None, terms };
     let reply = http.ask(&mut driver, login);
@@ -130,7 +139,7 @@ fn a_client_whose_login_is_refused_is_no_guest() {
 fn what_the_web_says_is_shown_as_its_own_on_every_listener() {
     let mut driver = driver();
     let member = chat(&mut driver, "carl", "/join #rust\n");
-    let http = Http::enter(&mut driver, Anonymous::Post);
+    let http = Http::enter(&mut driver, letting(Anonymous::Post));
     for name in ["strict", "verbose", "talker"] {
         let reply = http.ask(&mut driver, compose(name));
         assert!(matches!(reply, Reply::Composed(_)), "{reply:?}");
@@ -171,7 +180,7 @@ fn an_account_blocks_the_web_and_the_sender_is_told_of_a_full_mailbox() {
     driver.settle();
     let told = driver.lines(ann);
     assert!(told.iter().any(|line| line.contains("@web")), "{told:?}");
-    let http = Http::enter(&mut driver, Anonymous::Post);
+    let http = Http::enter(&mut driver, letting(Anonymous::Post));
     let reply = http.ask(&mut driver, compose("ann"));
     assert!(matches!(reply, Reply::NotComposed(_)), "{reply:?}");
     driver.send(ann, b"/unblock @web\n");

@@ -16,6 +16,7 @@ mod laws;
 mod limits;
 mod lines;
 mod logins;
+mod mail;
 mod metrics;
 mod own_account;
 mod peers;

@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use postroom_model::{
     Announcement, Author, Batch, BlockRefusal, Blocked, Channel, Committed, ComposeRefusal,
     Composed, Delivery, Entry, Event, Full, LogInRefusal, Mark, MessageId, Name, NameList, NotTold,
-    Page, PasswordRefusal, Position, Post, PostId, PostRefusal, Posted, Reply, Request, SessionKey,
-    Stamp, Text, Timestamp, Told,
+    Page, PasswordRefusal, Peeked, Position, Post, PostId, PostRefusal, Posted, Reply, Request,
+    SessionKey, Stamp, Text, Timestamp, Told,
 };
 use postroom_testing::terminal::HOSTILE;
 
@@ -65,6 +65,15 @@ impl Office {
                 let (id, stored) = (MessageId(1), STORED);
                 Reply::Composed(committed(Composed { id, stored, recipient, registered: other }))
             }
+            Request::ComposeAll { recipients, .. } => {
+                let composed = |recipient: &Name| {
+                    let (id, stored, recipient) = (MessageId(1), STORED, recipient.clone());
+                    Composed { id, stored, recipient, registered: other }
+                };
+                let all: Vec<_> = recipients.names().iter().map(composed).collect();
+                Reply::ComposedAll(committed(all))
+            }
+            Request::Peek { .. } => Reply::Peeked(Peeked::default()),
             Request::Read => Reply::Read(self.delivery(other)),
             Request::Lease { .. } => Reply::Leased(self.delivery(other)),
             Request::WatchMail => Reply::WatchesMail,
@@ -115,14 +124,13 @@ impl Office {
                 ];
                 Reply::LogInRefused(refusals[self.refusals % refusals.len()])
             }
-            Request::Compose { recipient, .. } => {
-                use ComposeRefusal::{
-                    DiskFull, LooksAlike, MailboxFull, MayNotCreate, TooManyAccounts, Unknown,
-                };
-                let full = MailboxFull { recipient, capacity: 100, full: Full::Mailbox };
-                let refusals = [full, DiskFull, TooManyAccounts, Unknown, MayNotCreate, LooksAlike];
-                Reply::NotComposed(refusals[self.refusals % refusals.len()].clone())
+            Request::Compose { recipient, .. } => Reply::NotComposed(self.not_composed(recipient)),
+            Request::ComposeAll { recipients, .. } => {
+                let recipient = recipients.names()[0].clone();
+                let refusal = self.not_composed(recipient.clone());
+                Reply::NotComposedAll { recipient, refusal }
             }
+            Request::Peek { .. } => Reply::Peeked(Peeked::default()),
             Request::Read | Request::Lease { .. } => Reply::NothingUnread,
             Request::Confirm => Reply::NotConfirmed,
             Request::ConfirmLease { .. } => Reply::NotLeased,
@@ -149,6 +157,15 @@ impl Office {
             Request::Latest(_) => Reply::Latest(None),
             Request::Timeline { .. } => Reply::Timeline(Page::default()),
         }
+    }
+
+    fn not_composed(&self, recipient: Name) -> ComposeRefusal {
+        use ComposeRefusal::{
+            DiskFull, LooksAlike, MailboxFull, MayNotCreate, TooManyAccounts, Unknown,
+        };
+        let full = MailboxFull { recipient, capacity: 100, full: Full::Mailbox };
+        let refusals = [full, DiskFull, TooManyAccounts, Unknown, MayNotCreate, LooksAlike];
+        refusals[self.refusals % refusals.len()].clone()
     }
 
     fn text(&mut self, is_long: bool) -> Text {

@@ -105,7 +105,7 @@ pub(crate) enum Undo {
     Lease(AccountId, u64),
     SetAside(AccountId, u64),
     GiveBack(AccountId, u64),
-    Confirm(AccountId),
+    Confirm(AccountId, u64),
     /// A message has left a mailbox, whose senders are counted.
     Uncount {
         sequence: u64,
@@ -128,7 +128,7 @@ impl Undo {
     pub(crate) fn unread_change(&self) -> Option<(AccountId, i64)> {
         match self {
             Self::Append(account) => Some((*account, 1)),
-            Self::Confirm(account) | Self::SetAside(account, _) => Some((*account, -1)),
+            Self::Confirm(account, _) | Self::SetAside(account, _) => Some((*account, -1)),
             _ => None,
         }
     }
@@ -476,7 +476,9 @@ impl Index {
                 Undo::GiveBack(id, sequence) => {
                     self.account_mut(id).mailbox.undo_give_back(sequence);
                 }
-                Undo::Confirm(id) => self.account_mut(id).mailbox.undo_confirm(),
+                Undo::Confirm(id, sequence) => {
+                    self.account_mut(id).mailbox.undo_confirm(sequence);
+                }
                 Undo::SetPassword(id, password) => self.set_password(id, password),
                 Undo::Block(id, sender) => {
                     self.unblock(id, &sender);

@@ -51,8 +51,8 @@ fn change(
         }
         3 => {
             let read = leased.pop()?;
-            mailbox.confirm();
-            Some(vec![Undo::Confirm(id), uncount(index, read)])
+            mailbox.confirm(read);
+            Some(vec![Undo::Confirm(id, read), uncount(index, read)])
         }
         4 => {
             let earliest = mailbox.earliest()?;

@@ -112,7 +112,7 @@ impl Planner<'_> {
             self.operations.push(Operation::ReserveName { reserved, of: account });
         }
         if !faulty(Fault::RenameNotStored) {
-            self.operations.push(Operation::RenameAccount { account, call: self.call });
+            self.operations.push(Operation::RenameAccount { account, call: self.call, place: 0 });
         }
         // A recipient that was found before this call may have another name.
         self.has_evicted = true;

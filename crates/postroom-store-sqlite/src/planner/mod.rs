@@ -5,6 +5,7 @@ mod accounts;
 mod bans;
 mod expiry;
 mod imports;
+mod messages;
 mod posts;
 
 use postroom_model::{Fault, Full, MessageId, Name, Unknown, faulty};
@@ -38,6 +39,8 @@ pub(crate) struct Planner<'a> {
     is_sweeping: bool,
     /// The place of the call that is being planned.
     call: u32,
+    /// The place of the recipient in it that is written to.
+    place: u32,
 }
 
 /// Plans a group and a step of the sweep.
@@ -64,6 +67,7 @@ pub(crate) fn plan(
         has_evicted: false,
         is_sweeping: false,
         call: 0,
+        place: 0,
     };
     planner.calls(calls);
     planner.sweep(sweep);
@@ -124,6 +128,10 @@ impl Planner<'_> {
                     self.compose(*sender, recipient, known, *may_create)
                 }
             }
+            Call::ComposeAll { sender, recipients, unknown, may_create, .. } => {
+                self.compose_all(*sender, recipients, *unknown, *may_create)
+            }
+            Call::Peek { account, after, count } => return self.peek(*account, *after, *count),
             Call::Read { account } => return self.read(*account),
             Call::Confirm { leases } => self.confirm(leases),
             Call::Return { leases } => self.give_back(leases),
@@ -298,8 +306,8 @@ impl Planner<'_> {
     /// Removes a leased message.
     fn remove(&mut self, account: AccountId, message: u64) {
         self.plan.erases_messages |= self.index.account(account).state != State::Known;
-        self.index.account_mut(account).mailbox.confirm();
-        self.plan.undo.push(Undo::Confirm(account));
+        self.index.account_mut(account).mailbox.confirm(message);
+        self.plan.undo.push(Undo::Confirm(account, message));
         self.uncount(account, message);
         if !faulty(Fault::RemovalNotStored) {
             self.operations.push(Operation::InsertRemoval { message });
@@ -351,7 +359,11 @@ impl Planner<'_> {
         self.index.account_mut(account).is_pending = true;
         self.plan.undo.push(Undo::Register);
         self.plan.registered.push(account);
-        self.operations.push(Operation::InsertAccount { account, call: self.call });
+        self.operations.push(Operation::InsertAccount {
+            account,
+            call: self.call,
+            place: self.place,
+        });
         Ok((account, true))
     }
 
@@ -361,7 +373,11 @@ impl Planner<'_> {
         self.has_evicted = true;
         self.plan.undo.push(Undo::Replace(account, earlier, state));
         self.plan.registered.push(account);
-        self.operations.push(Operation::RenameAccount { account, call: self.call });
+        self.operations.push(Operation::RenameAccount {
+            account,
+            call: self.call,
+            place: self.place,
+        });
         Some((account, true))
     }
 }

@@ -24,6 +24,8 @@ mod live;
 mod mailboxes;
 mod model;
 mod passwords;
+mod peeking;
+mod recipients;
 mod removal;
 mod retention;
 mod usage;
@@ -157,6 +159,13 @@ fn of_messages<F: Fixture>() -> Vec<fn(&mut F)> {
         mailboxes::what_is_confirmed_never_comes_back,
         mailboxes::what_was_only_leased_waits_again_after_a_restart,
         mailboxes::a_group_sees_its_own_changes,
+        recipients::each_recipient_gets_a_message_of_its_own,
+        recipients::a_refusal_for_one_is_one_for_all,
+        recipients::an_eviction_for_one_recipient_leaves_the_others,
+        recipients::what_follows_in_its_group_sees_all_of_it_or_nothing,
+        peeking::a_look_at_a_mailbox_leaves_it_as_it_is,
+        peeking::a_look_tells_what_is_handed_out,
+        peeking::a_look_has_no_more_than_a_page,
         guests::a_message_without_an_account_is_of_the_web,
         guests::the_web_is_one_sender,
         guests::a_post_without_an_account_is_of_the_web_or_the_board,

@@ -31,7 +31,7 @@ pub(super) struct Books {
     pub(super) clock: Option<RetentionClock>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Account {
     pub(super) name: Name,
     pub(super) password: Option<PasswordHash>,
@@ -50,7 +50,7 @@ impl Account {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Message {
     pub(super) sender: Sender,
     pub(super) text: Text,
@@ -102,7 +102,7 @@ impl Books {
         &self.account(account).name
     }
 
-    fn sender_name(&self, sender: Sender) -> Name {
+    pub(super) fn sender_name(&self, sender: Sender) -> Name {
         match sender {
             Sender::Account(account) => self.name(account).clone(),
             Sender::Web => Name::web(),
@@ -139,6 +139,14 @@ impl Books {
                 let message = Message { sender, text, stored: now };
                 let creator = Creator { session, may_create, limits };
                 self.append(&recipient, message, unknown, creator)
+            }
+            Call::ComposeAll { sender, recipients, text, unknown, may_create } => {
+                let message = Message { sender, text, stored: now };
+                let creator = Creator { session, may_create, limits };
+                self.append_all(&recipients, &message, unknown, creator)
+            }
+            Call::Peek { account, after, count } => {
+                Outcome::Peeked(self.peek(session, account, after, count))
             }
             Call::Read { .. } if is_full && faulty(Fault::FullDiskStopsReads) => {
                 Outcome::NothingUnread
@@ -347,7 +355,7 @@ impl Books {
         Outcome::Opened { account: id, name, registered, unread }
     }
 
-    fn append(
+    pub(super) fn append(
         &mut self,
         recipient: &Name,
         message: Message,
@@ -427,6 +435,7 @@ fn is_refused_where_full(call: &Call) -> bool {
     matches!(
         call,
         Call::Compose { .. }
+            | Call::ComposeAll { .. }
             | Call::SetPassword { .. }
             | Call::ChangePassword { .. }
             | Call::Block { .. }

@@ -14,6 +14,7 @@ mod books;
 mod channels;
 mod history;
 mod imports;
+mod messages;
 mod retention;
 mod session;
 
@@ -443,11 +444,15 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
             vec![Subject::Account(name.clone())]
         }
         Call::Compose { recipient, .. } => vec![Subject::Account(recipient.clone())],
+        Call::ComposeAll { recipients, .. } => {
+            recipients.names().iter().cloned().map(Subject::Account).collect()
+        }
         Call::Rename { from, to } => {
             vec![Subject::Account(from.clone()), Subject::Account(to.clone())]
         }
         Call::Block { account: AccountRef::Name(name), .. } => vec![Subject::Account(name.clone())],
         Call::Read { account: id }
+        | Call::Peek { account: id, .. }
         | Call::Password { account: id }
         | Call::ChangePassword { account: id, .. }
         | Call::Block { account: AccountRef::Id(id), .. } => account(*id),
