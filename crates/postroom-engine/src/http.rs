@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use postroom_model::{Access, Channel, Peer, Posted, Request, SessionKey};
+use postroom_model::{Access, Channel, Mark, Notice, Peer, Posted, Request, SessionKey};
 use postroom_protocol::{DropReason, HttpInput};
 use postroom_store::{HistoryQuery, HistoryRows, Store};
 
@@ -126,6 +126,14 @@ impl<S: Store> Engine<S> {
             return self.tell_http(HttpOutput::TooMuch { session, number, wait });
         }
         self.ask(key, request);
+    }
+
+    /// The client of a session has proved that it has a live line.
+    pub fn http_delivered(&mut self, now: Instant, session: HttpSession, mark: Mark) {
+        self.now = now;
+        if let Some(key) = self.handed_over.sessions.get(&session).copied() {
+            self.office.note(key, Notice::Delivered(mark));
+        }
     }
 
     /// A session asks about the posts of a channel. What is watched already is told of all that

@@ -42,7 +42,7 @@ pub use reply::{
     BlockRefusal, Blocked, ComposeRefusal, Composed, Delivery, Full, LogInRefusal, NotTold,
     PasswordRefusal, Peeked, PeekedMessage, PostRefusal, Reply,
 };
-pub use request::{Notice, PresenceTerms, Request, Terms, Unknown};
+pub use request::{Notice, PresenceKind, PresenceTerms, Request, Terms, Unknown};
 pub use safe::{Safe, push_safe};
 pub use skeleton::Skeleton;
 pub use text::{Shown, TEXT_BYTES_MAX, TEXT_LINES_MAX, Text, TextError, push_joined, push_lines};

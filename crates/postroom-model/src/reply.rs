@@ -44,6 +44,12 @@ pub enum Reply {
     NotLeased,
     /// The session is told when a message waits.
     WatchesMail,
+    /// The session's account is present.
+    Appeared,
+    /// The session's account has no password, and is present in another session.
+    NotAppeared,
+    /// The session no longer makes its account present.
+    Disappeared,
     /// No message is unread.
     NothingUnread,
     /// The messages handed out to the session are removed from the mailbox.

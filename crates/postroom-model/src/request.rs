@@ -70,6 +70,11 @@ pub enum Request {
     /// Send the session events when a message waits in the mailbox of its account, without
     /// making the account present.
     WatchMail,
+    /// Make the session's account present, as one of its devices, until the session ends or
+    /// asks to [disappear](Self::Disappear). A session that is present already stays so.
+    Appear(PresenceTerms),
+    /// End what [`Appear`](Self::Appear) or the login began. The session stays logged in.
+    Disappear,
     /// Count the unread messages of the session's account.
     CountUnread,
     /// Give the session's account another password.
@@ -190,16 +195,42 @@ impl Terms {
     pub const WITHOUT_PRESENCE: Self = Self { admits_strangers: true, presence: None };
 }
 
+/// How a session shares the presence of its account with other sessions. An account without
+/// a password is present in one session, of whatever kind: nobody knows whose the others are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PresenceKind {
+    /// One such session an account: chat and im together.
+    Sole,
+    /// Any number of them, beside a sole one or without it.
+    Device,
+}
+
 /// The terms of a session's presence, and the events that it subscribes to.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct PresenceTerms {
-    /// Whether no other session may make the account present at the same time.
-    pub alone: bool,
+    /// How it shares the presence of the account.
+    pub kind: PresenceKind,
+    /// Whether the session is a member of `#lobby` while it is present.
+    pub in_lobby: bool,
     /// Events when accounts become present or cease to be.
     pub arrivals: bool,
     /// Events when a message waits in the mailbox.
     pub mail: bool,
     /// Whether the author of a post waits for a delivery receipt of this session.
     pub confirms_posts: bool,
+}
+
+impl PresenceTerms {
+    /// A sole session in `#lobby` that subscribes to nothing else.
+    pub const SOLE: Self = Self {
+        kind: PresenceKind::Sole,
+        in_lobby: true,
+        arrivals: false,
+        mail: false,
+        confirms_posts: false,
+    };
+
+    /// A device that is sent live lines alone.
+    pub const DEVICE: Self = Self { kind: PresenceKind::Device, in_lobby: false, ..Self::SOLE };
 }

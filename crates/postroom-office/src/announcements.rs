@@ -31,6 +31,14 @@ impl<S: Store> Office<S> {
         self.announce_crowd();
     }
 
+    /// Handles a session of an account that is present already: it is told what changes from
+    /// now on, and others know that its account is there before they read its words.
+    pub(crate) fn joined_its_account(&mut self, session: SessionKey) {
+        if self.has_changes() {
+            self.gathering.entered(session);
+        }
+    }
+
     pub(crate) fn departed(&mut self, attendee: Attendee) {
         if !self.live.listeners().is_empty() {
             self.gathering.left(&attendee);
@@ -84,9 +92,10 @@ pub(crate) struct Gathering {
 }
 
 #[derive(Debug)]
-struct Change {
-    name: Name,
-    what: What,
+enum Change {
+    Of(Name, What),
+    /// A further session of an account that is present: nothing changes for others.
+    Entered(SessionKey),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -101,12 +110,17 @@ impl Gathering {
         self.add(attendee, What::Joined(session));
     }
 
+    fn entered(&mut self, session: SessionKey) {
+        self.newcomers.insert(session);
+        self.changes.push(Change::Entered(session));
+    }
+
     fn left(&mut self, attendee: &Attendee) {
         self.add(attendee, What::Left);
     }
 
     fn add(&mut self, Attendee { name, active }: &Attendee, what: What) {
-        self.changes.push(Change { name: name.clone(), what });
+        self.changes.push(Change::Of(name.clone(), what));
         self.active = *active;
     }
 
@@ -117,13 +131,15 @@ impl Gathering {
         let mut later = Difference::new(active);
         let mut to_newcomers = HashMap::new();
         // From the last change to the first: at a newcomer's own, those after it are known.
-        for (place, Change { name, what }) in changes.iter().enumerate().rev() {
-            if let What::Joined(session) = what
+        for (place, change) in changes.iter().enumerate().rev() {
+            if let Change::Of(_, What::Joined(session)) | Change::Entered(session) = change
                 && listeners.contains(session)
             {
                 to_newcomers.insert(*session, later.event());
             }
-            later.add(place, name, *what);
+            if let Change::Of(name, what) = change {
+                later.add(place, name, *what);
+            }
         }
         let to_earlier = later.event();
         let mut announcements = Announcements { sessions: Vec::new(), to_earlier, to_newcomers };

@@ -6,8 +6,9 @@ use postroom_model::{
     Attendee, BlockRefusal, Committed, ComposeRefusal, Composed, Delivery, Fault, LogInRefusal,
     PasswordRefusal, Reply, SessionKey, faulty,
 };
-use postroom_store::{Call, Completion, End, Outcome, Presence, Store};
+use postroom_store::{Call, Completion, End, Outcome, Store};
 
+use crate::appearing::Claimed;
 use crate::calls::{Ended, Origin, RequestKey};
 use crate::output::Output;
 use crate::requests::{Due, Requests};
@@ -98,6 +99,7 @@ impl<S: Store> Office<S> {
         {
             record.identity = Identity::Anonymous;
         }
+        self.appears_no_more(key.session);
         self.stored(key);
         self.resolve(key, reply);
     }
@@ -140,8 +142,11 @@ impl<S: Store> Office<S> {
             Outcome::Locked { password } => self.locked(key, password),
             Outcome::Password { name, password } => self.has_password(key, name, password),
             Outcome::NotAdmitted { is_known } => self.not_admitted(key, is_known),
-            Outcome::Claimed { presence, active } => self.claimed(key, presence, active),
-            Outcome::PresentAlready => self.refused(key.session, LogInRefusal::Present),
+            Outcome::Claimed { presence, name, is_first, active } => {
+                self.claimed(key, Claimed { presence, name, is_first, active })
+            }
+            Outcome::PresentAlready => self.present_already(key.session),
+            Outcome::MayClaim => self.may_claim(key),
             Outcome::Read { lease, stored, sender, text, remaining } => {
                 let id = lease.message();
                 let session = find(&mut self.sessions, key.session);
@@ -156,7 +161,7 @@ impl<S: Store> Office<S> {
             }
             Outcome::NothingUnread => Some(Reply::NothingUnread),
             Outcome::Unread(messages) => Some(Reply::Unread(messages)),
-            Outcome::Present(names) => self.present(key, names),
+            Outcome::Present(names) => Some(Reply::Present(names)),
             Outcome::Latest(entry) => Some(Reply::Latest(entry)),
             Outcome::Timeline(page) => Some(Reply::Timeline(page)),
             Outcome::MailboxFull { recipient, capacity, full } => {
@@ -227,12 +232,6 @@ impl<S: Store> Office<S> {
             | Outcome::Unbanned
             | Outcome::NotBanned => None,
         }
-    }
-
-    /// Releases the presence that a session claimed before it ended: the name must be
-    /// free again.
-    pub(crate) fn hand_back(&mut self, presence: Presence) {
-        self.submit(Origin::HandBack, Call::Release { presence });
     }
 
     /// Resolves a request with its reply, and passes on all replies of the session that

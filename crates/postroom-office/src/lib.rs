@@ -8,6 +8,7 @@
 
 mod administration;
 mod announcements;
+mod appearing;
 mod backup;
 mod banning;
 mod bans;
@@ -229,6 +230,8 @@ impl<S: Store> Office<S> {
                 self.live.watch_mail(session, account);
                 self.resolve(key, Reply::WatchesMail);
             }
+            (Request::Appear(terms), Some(account)) => self.appear(key, account, terms),
+            (Request::Disappear, Some(_)) => self.disappear(key),
             (Request::CountUnread, Some(account)) => {
                 self.submit_request(key, Call::CountUnread { account });
             }
@@ -289,7 +292,7 @@ impl<S: Store> Office<S> {
         match before {
             Identity::Present(present) => self.end_presence(session, *present),
             Identity::LoggingIn(login) => self.end_login(session, &login),
-            Identity::Anonymous | Identity::LoggedIn(_) => {}
+            Identity::Anonymous | Identity::LoggedIn(_) | Identity::Appearing(_) => {}
         }
         self.advance(session);
     }

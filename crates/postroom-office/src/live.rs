@@ -38,12 +38,14 @@ impl Live {
             self.listeners.insert(session);
         }
         if present.interests.mail {
-            self.mail.entry(account).or_default().push(session);
+            self.watch_mail(session, account);
         }
         if present.interests.confirms_posts {
             self.confirming.insert(session);
         }
-        self.join(session, &Channel::lobby());
+        if present.interests.in_lobby {
+            self.join(session, &Channel::lobby());
+        }
     }
 
     pub(crate) fn leave(&mut self, session: SessionKey, present: &Present) {
@@ -58,7 +60,9 @@ impl Live {
             remove(&mut self.mail, &account, session);
         }
         self.confirming.remove(&session);
-        self.leave_channel(session, &Channel::lobby());
+        if present.interests.in_lobby {
+            self.leave_channel(session, &Channel::lobby());
+        }
         self.wait_no_more(session);
     }
 
@@ -100,11 +104,6 @@ impl Live {
     /// The account of this name, if it is present on this server.
     pub(crate) fn find(&self, name: &Name) -> Option<AccountId> {
         self.names.get(name).copied()
-    }
-
-    /// Whether an account has a session on this server.
-    pub(crate) fn is_here(&self, account: AccountId) -> bool {
-        self.accounts.contains_key(&account)
     }
 
     /// The sessions that receive mail events for an account.

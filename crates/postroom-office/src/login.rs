@@ -1,20 +1,19 @@
-//! Logging in: opening an account, checking its password, claiming its presence.
+//! Logging in: opening an account, checking its password, asking for its presence.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Attendee, ComposeRefusal, Fault, LogInRefusal, Name, Password, PasswordRefusal, Passwords,
+    ComposeRefusal, Fault, LogInRefusal, Name, Password, PasswordRefusal, Passwords, PresenceTerms,
     Registration, Reply, SessionKey, Terms, faulty,
 };
-use postroom_store::{Admits, Call, Key, PasswordHash, Presence, Store};
+use postroom_store::{Admits, Call, Key, PasswordHash, Store};
 
 use crate::calls::{Origin, RequestKey};
 use crate::check::{Against, Check, Checked, Verdict};
 use crate::creations::Kind;
 use crate::file_passwords::FilePasswords;
 use crate::requests::Requests;
-use crate::session::{Identity, Known, LogIn, Opened, Present, Session, Stage};
+use crate::session::{Identity, Known, LogIn, Opened, Session};
 use crate::{Office, find};
 
 impl<S: Store> Office<S> {
@@ -172,27 +171,23 @@ impl<S: Store> Office<S> {
             else {
                 continue;
             };
-            let alone = terms.presence.is_some_and(|presence| presence.alone);
-            let call = match is_ending {
-                true => Call::ListPresent,
-                false => Call::Claim { account: opened.account, alone },
+            let Some(PresenceTerms { kind, .. }) = terms.presence else {
+                continue;
+            };
+            let (account, is_ending) = (opened.account, *is_ending);
+            let call = if is_ending {
+                Call::MayClaim { account, kind }
+            } else {
+                Call::Claim { account, kind }
             };
             let key = RequestKey { session, number: *number };
             self.submit_request(key, call);
         }
     }
 
-    /// Handles the list of present accounts, for a session that asked for it or for a
-    /// login whose client has half-closed.
-    pub(crate) fn present(&mut self, key: RequestKey, names: Arc<[Name]>) -> Option<Reply> {
-        let Some(login) = self.login(key.session) else {
-            return Some(Reply::Present(names));
-        };
-        let opened = login.opened.take()?;
-        let alone = login.terms.presence.is_some_and(|presence| presence.alone);
-        if alone && names.contains(&opened.name) {
-            return self.refused(key.session, LogInRefusal::Present);
-        }
+    /// Answers a login whose client has half-closed, and whose account could become present.
+    pub(crate) fn may_claim(&mut self, key: RequestKey) -> Option<Reply> {
+        let opened = self.login(key.session)?.opened.take()?;
         let known = Known { account: opened.account, name: opened.name.clone() };
         self.session(key.session)?.identity = Identity::LoggedIn(known.into());
         Some(logged_in(opened))
@@ -203,55 +198,6 @@ impl<S: Store> Office<S> {
         if let Some(login) = self.login(session) {
             login.is_ending = true;
         }
-    }
-
-    pub(crate) fn claimed(
-        &mut self,
-        key: RequestKey,
-        presence: Presence,
-        active: u32,
-    ) -> Option<Reply> {
-        let session = key.session;
-        let login = self.login(session);
-        let claim = login.and_then(|login| Some((login.terms.presence?, login.opened.take()?)));
-        let Some((interests, opened)) = claim else {
-            // The session has ended meanwhile: the name must be free again.
-            self.hand_back(presence);
-            return None;
-        };
-        let (account, name) = (opened.account, opened.name.clone());
-        let (awaited, last_mark) = (None, 0);
-        let present =
-            Present { account, name: name.clone(), presence, interests, awaited, last_mark };
-        self.push_posts();
-        self.live.enter(session, &present);
-        self.session(session)?.identity = Identity::Present(Box::new(present));
-        self.arrived(session, Attendee { name, active });
-        Some(logged_in(opened))
-    }
-
-    /// Ends the presence of a session's account once its requests are completed.
-    pub(crate) fn end_presence(&mut self, session: SessionKey, present: Present) {
-        self.push_posts();
-        self.live.leave(session, &present);
-        let Some(record) = find(&mut self.sessions, session) else {
-            return;
-        };
-        if faulty(Fault::LeavesFirst) {
-            self.submit(Origin::Release, Call::Release { presence: present.presence });
-        } else {
-            record.work_or(&mut self.spare).release = Some(present.presence);
-        }
-        if let Some(awaited) = present.awaited {
-            let key = RequestKey { session, number: awaited.number };
-            match awaited.stage {
-                // Answered at its completion.
-                Stage::Storing { .. } => {}
-                Stage::Posted { committed, .. } => self.settle(key, Reply::Undelivered(committed)),
-                Stage::Told { .. } => self.settle(key, Reply::Told),
-            }
-        }
-        self.awaits_no_more_from(session, present.account);
     }
 
     pub(crate) fn locked(&mut self, key: RequestKey, password: PasswordHash) -> Option<Reply> {
@@ -397,7 +343,7 @@ impl<S: Store> Office<S> {
     }
 }
 
-fn logged_in(opened: Opened) -> Reply {
+pub(crate) fn logged_in(opened: Opened) -> Reply {
     let Opened { name, registered, unread, .. } = opened;
     Reply::LoggedIn { name, registered, unread }
 }

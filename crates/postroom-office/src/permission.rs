@@ -10,7 +10,10 @@ impl Session {
         let may_ask = match self.identity {
             // What follows a login waits for its reply; where it does not, that is for the
             // session's protocol to say.
-            Identity::LoggedIn(_) | Identity::Present(_) | Identity::LoggingIn(_) => true,
+            Identity::LoggedIn(_)
+            | Identity::Appearing(_)
+            | Identity::Present(_)
+            | Identity::LoggingIn(_) => true,
             Identity::Anonymous => match self.guest {
                 Some(guest) => self.guest_may(guest, request),
                 None => matches!(request, Request::LogIn { .. }),
@@ -38,6 +41,8 @@ impl Session {
             | Request::Confirm
             | Request::CountUnread
             | Request::WatchMail
+            | Request::Appear(_)
+            | Request::Disappear
             | Request::ChangePassword { .. }
             | Request::Block { .. }
             | Request::ListBlocked

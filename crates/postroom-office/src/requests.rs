@@ -71,10 +71,15 @@ enum Needs {
 impl Needs {
     fn of(request: &Request) -> Self {
         match request {
-            Request::CountUnread | Request::ListPresent | Request::ListBlocked => Self::Memory,
-            Request::Tell { .. } | Request::Join(_) | Request::Leave(_) | Request::WatchMail => {
-                Self::Others
-            }
+            Request::CountUnread
+            | Request::ListPresent
+            | Request::ListBlocked
+            | Request::Appear(_) => Self::Memory,
+            Request::Tell { .. }
+            | Request::Join(_)
+            | Request::Leave(_)
+            | Request::WatchMail
+            | Request::Disappear => Self::Others,
             Request::LogIn { .. }
             | Request::Compose { .. }
             | Request::ComposeAll { .. }

@@ -4,6 +4,8 @@
 //!  Anonymous ──LogIn──▶ LoggingIn ──opened──▶ LoggedIn
 //!                                 ──opened, claimed──▶ Present
 //!                                 ──refused──▶ Anonymous
+//!  LoggedIn ──Appear──▶ Appearing ──claimed──▶ Present ──Disappear──▶ LoggedIn
+//!                                 ──refused──▶ LoggedIn
 //! ```
 
 use std::collections::HashSet;
@@ -83,7 +85,16 @@ pub(crate) enum Identity {
     Anonymous,
     LoggingIn(Box<LogIn>),
     LoggedIn(Box<Known>),
+    /// It claims the presence of its account.
+    Appearing(Box<Appearing>),
     Present(Box<Present>),
+}
+
+/// An account that a session is about to make present.
+#[derive(Debug)]
+pub(crate) struct Appearing {
+    pub(crate) known: Known,
+    pub(crate) terms: PresenceTerms,
 }
 
 /// An account, and its name as first registered.
@@ -161,8 +172,8 @@ pub(crate) enum Stage {
         /// A session had no room for the post: some receipts will not arrive.
         is_refused: bool,
     },
-    /// The line was passed on to the sessions of an account.
-    Told { recipient: AccountId, sessions: Vec<SessionKey> },
+    /// The line was passed on to the sessions of an account. These can still confirm it.
+    Told { sessions: Vec<SessionKey> },
 }
 
 impl Session {
@@ -194,6 +205,7 @@ impl Session {
     pub(crate) fn account(&self) -> Option<AccountId> {
         match &self.identity {
             Identity::LoggedIn(known) => Some(known.account),
+            Identity::Appearing(appearing) => Some(appearing.known.account),
             Identity::Present(present) => Some(present.account),
             Identity::Anonymous | Identity::LoggingIn(_) => None,
         }
@@ -203,6 +215,7 @@ impl Session {
     pub(crate) fn known(&self) -> Option<Known> {
         match &self.identity {
             Identity::LoggedIn(known) => Some(Known::clone(known)),
+            Identity::Appearing(appearing) => Some(appearing.known.clone()),
             Identity::Present(present) => {
                 let Present { account, name, .. } = &**present;
                 Some(Known { account: *account, name: name.clone() })

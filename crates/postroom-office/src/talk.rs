@@ -214,7 +214,7 @@ impl<S: Store> Office<S> {
             self.push_event(sessions.clone(), told);
         }
         match mark.filter(|_| !faulty(Fault::ReceiptForged)) {
-            Some(mark) => self.wait(key, mark, Stage::Told { recipient: account, sessions }),
+            Some(mark) => self.wait(key, mark, Stage::Told { sessions }),
             None => self.resolve(key, Reply::Told),
         }
     }
@@ -237,7 +237,11 @@ impl<S: Store> Office<S> {
                         missing.remove(&session);
                         missing.is_empty() || faulty(Fault::OneReceiptForAll)
                     }
-                    Stage::Told { .. } => !faulty(Fault::ReceiptLost),
+                    // One session is enough. The others show the line all the same, and what they
+                    // confirm then is of a mark that nobody waits for.
+                    Stage::Told { sessions } => {
+                        sessions.contains(&session) && !faulty(Fault::ReceiptLost)
+                    }
                 });
             }
             Notice::Refused(mark) => self.refused_by(session, mark),
@@ -248,21 +252,30 @@ impl<S: Store> Office<S> {
 
     /// Handles the end of a session: no sender waits for its delivery receipts any
     /// more.
-    pub(crate) fn awaits_no_more_from(&mut self, session: SessionKey, account: AccountId) {
+    pub(crate) fn awaits_no_more_from(&mut self, session: SessionKey) {
         let waiting: Vec<_> = self.live.waiting().iter().copied().collect();
         for waiting in waiting {
             self.delivered(waiting, |awaited| match &mut awaited.stage {
                 Stage::Posted { missing, .. } => missing.remove(&session) && missing.is_empty(),
                 Stage::Storing { .. } | Stage::Told { .. } => false,
             });
-            let present = self.session(waiting).and_then(|record| record.present());
-            let is_for_it = present.is_some_and(|present| match &present.awaited {
-                Some(Awaited { stage: Stage::Told { recipient, .. }, .. }) => *recipient == account,
-                _ => false,
-            });
-            if is_for_it && !self.live.is_here(account) {
+            if self.told_no_more(waiting, session) {
                 self.abandon(waiting);
             }
+        }
+    }
+
+    /// Notes that a session will not confirm the live line that another one waits for; returns
+    /// whether nobody is left who could.
+    fn told_no_more(&mut self, waiting: SessionKey, session: SessionKey) -> bool {
+        let present = self.session(waiting).and_then(|record| record.present());
+        match present.and_then(|present| present.awaited.as_mut()) {
+            Some(Awaited { stage: Stage::Told { sessions }, .. }) => {
+                let before = sessions.len();
+                sessions.retain(|other| *other != session);
+                before > 0 && sessions.is_empty()
+            }
+            _ => false,
         }
     }
 

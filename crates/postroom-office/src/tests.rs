@@ -75,13 +75,13 @@ impl Bench {
 
     /// Requests a login with presence.
     pub(crate) fn ask_to_enter(&mut self, name: &str, given: Option<&str>) -> SessionKey {
-        self.ask_to_enter_on(PresenceTerms::default(), name, given)
+        self.ask_to_enter_on(PresenceTerms::SOLE, name, given)
     }
 
     /// Logs a session in to which arrivals and departures are announced, and nothing else
     /// is to be done.
     pub(crate) fn listen(&mut self, name: &str) -> SessionKey {
-        let terms = PresenceTerms { arrivals: true, ..PresenceTerms::default() };
+        let terms = PresenceTerms { arrivals: true, ..PresenceTerms::SOLE };
         let session = self.ask_to_enter_on(terms, name, None);
         self.settle();
         self.office.announce();
@@ -95,7 +95,7 @@ impl Bench {
         given: Option<&str>,
     ) -> SessionKey {
         let session = self.office.enter(peer(1), Access::OPEN, None);
-        let presence = Some(PresenceTerms { alone: true, ..presence });
+        let presence = Some(presence);
         let terms = Terms { admits_strangers: true, presence };
         let (name, password) = (Name::new(name).unwrap(), given.map(password));
         self.office.ask(session, Request::LogIn { name, password, terms });

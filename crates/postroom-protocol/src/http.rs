@@ -5,7 +5,7 @@
 //! [handed over](crate::Protocol::is_handed_over). It asks the office by a session, which
 //! passes on what comes back.
 
-use postroom_model::{Access, Event, Guest};
+use postroom_model::{Access, Event, Guest, Told};
 
 use crate::protocol::{PostHandling, Protocol};
 use crate::session::{Close, HttpInput, Input, Outputs, Reading, Session};
@@ -37,6 +37,10 @@ impl Session for Http {
         match input {
             Input::Reply(reply) => outputs.http.push(HttpInput::Reply(reply)),
             Input::Event(Event::Mail) => outputs.http.push(HttpInput::Mail),
+            Input::Event(Event::Told(Told { sender, text, mark })) => {
+                let (sender, text, mark) = (sender.clone(), text.clone(), *mark);
+                outputs.http.push(HttpInput::Told(Told { sender, text, mark }));
+            }
             Input::Ended(reason) => {
                 outputs.http.push(HttpInput::Ended(reason));
                 outputs.close = Some(Close::Dropped(reason));

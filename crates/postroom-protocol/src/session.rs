@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postroom_model::{Event, Mark, Name, Notice, Posted, Reply, Request, Text};
+use postroom_model::{Event, Mark, Name, Notice, Posted, Reply, Request, Text, Told};
 
 /// A client's use of a listener, from its connection to its end, over one stream or
 /// two.
@@ -244,6 +244,9 @@ pub enum HttpInput {
     Reply(Reply),
     /// A message waits in the mailbox of its account.
     Mail,
+    /// A live line to its account, which is present by it. If it has a mark, the sender waits
+    /// for a delivery receipt, which a client gives that can.
+    Told(Told),
     /// It has ended. It gets no further replies.
     Ended(DropReason),
 }

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use postroom_model::Name;
-use postroom_store::AccountId;
+use postroom_model::{Name, PresenceKind};
+use postroom_store::{AccountId, Presence};
 
 /// The accounts that are present, in the order of their coming.
 #[derive(Debug, Default)]
@@ -20,7 +20,8 @@ pub(crate) struct Presences {
 #[derive(Clone, Copy, Debug)]
 struct Claims {
     arrival: u64,
-    count: u32,
+    sole: u32,
+    devices: u32,
 }
 
 impl Presences {
@@ -42,26 +43,48 @@ impl Presences {
         Arc::clone(names)
     }
 
-    pub(crate) fn claim(&mut self, account: AccountId) {
-        self.names = None;
-        self.last_arrival += 1;
-        let arrival = self.last_arrival;
-        let claims = self.claims.entry(account).or_insert(Claims { arrival, count: 0 });
-        claims.count += 1;
-        self.by_arrival.insert(claims.arrival, account);
+    /// Whether a session has claimed the presence of an account for itself.
+    pub(crate) fn has_sole(&self, account: AccountId) -> bool {
+        self.claims.get(&account).is_some_and(|claims| claims.sole > 0)
+    }
+
+    /// Adds a claim; returns whether it is the account's first.
+    pub(crate) fn claim(&mut self, account: AccountId, kind: PresenceKind) -> bool {
+        let is_first = !self.is_present(account);
+        if is_first {
+            self.names = None;
+            self.last_arrival += 1;
+            let claims = Claims { arrival: self.last_arrival, sole: 0, devices: 0 };
+            self.claims.insert(account, claims);
+            self.by_arrival.insert(self.last_arrival, account);
+        }
+        if let Some(claims) = self.claims.get_mut(&account) {
+            *claims.of(kind) += 1;
+        }
+        is_first
     }
 
     /// Ends one claim.
-    pub(crate) fn release(&mut self, account: AccountId) {
+    pub(crate) fn release(&mut self, presence: &Presence) {
+        let account = presence.account();
         let Some(claims) = self.claims.get_mut(&account) else {
             debug_assert!(false, "a presence is released once");
             return;
         };
-        claims.count -= 1;
-        if claims.count == 0 {
+        *claims.of(presence.kind()) -= 1;
+        if claims.sole + claims.devices == 0 {
             self.names = None;
             self.by_arrival.remove(&claims.arrival);
             self.claims.remove(&account);
+        }
+    }
+}
+
+impl Claims {
+    fn of(&mut self, kind: PresenceKind) -> &mut u32 {
+        match kind {
+            PresenceKind::Sole => &mut self.sole,
+            PresenceKind::Device => &mut self.devices,
         }
     }
 }
@@ -74,15 +97,17 @@ mod tests {
     fn an_account_is_present_until_its_last_claim_ends() {
         let mut presences = Presences::default();
         let (one, two) = (AccountId(1), AccountId(2));
-        presences.claim(two);
-        presences.claim(one);
-        presences.claim(two);
+        let device = Presence::new(two, PresenceKind::Device);
+        let sole = Presence::new(two, PresenceKind::Sole);
+        assert!(presences.claim(two, PresenceKind::Device));
+        assert!(presences.claim(one, PresenceKind::Sole));
+        assert!(!presences.claim(two, PresenceKind::Sole));
         assert_eq!(*presences.names(name), [name(two), name(one)]);
-        presences.release(two);
-        assert!(presences.is_present(two));
-        presences.release(two);
+        presences.release(&sole);
+        assert!(presences.is_present(two) && !presences.has_sole(two));
+        presences.release(&device);
         assert_eq!(*presences.names(name), [name(one)]);
-        presences.claim(two);
+        assert!(presences.claim(two, PresenceKind::Sole));
         assert_eq!(*presences.names(name), [name(one), name(two)], "come again");
         assert_eq!(presences.active(), 2);
     }
@@ -90,10 +115,12 @@ mod tests {
     #[test]
     fn the_list_of_names_is_shared_until_somebody_comes_or_goes() {
         let mut presences = Presences::default();
-        presences.claim(AccountId(1));
+        presences.claim(AccountId(1), PresenceKind::Sole);
         let names = presences.names(name);
         assert!(Arc::ptr_eq(&names, &presences.names(name)));
-        presences.claim(AccountId(2));
+        presences.claim(AccountId(1), PresenceKind::Device);
+        assert!(Arc::ptr_eq(&names, &presences.names(name)));
+        presences.claim(AccountId(2), PresenceKind::Sole);
         assert!(!Arc::ptr_eq(&names, &presences.names(name)));
     }
 

@@ -1,6 +1,6 @@
 //! What is committed, as calls see it that wait for no other.
 
-use postroom_model::{Fault, Name, faulty};
+use postroom_model::{Fault, Name, PresenceKind, faulty};
 use postroom_store::{AccountId, AccountRef, Admits, Call, Key, Outcome, Presence};
 
 use crate::index::{Account, Index};
@@ -24,7 +24,11 @@ impl View<'_> {
     pub(crate) fn answer(&mut self, call: &Call) -> Option<Outcome> {
         match call {
             Call::Open { name, key, admits, .. } => self.open(name, key, *admits),
-            Call::Claim { account, alone } => Some(self.claim(*account, *alone)),
+            Call::Claim { account, kind } => Some(self.claim(*account, *kind)),
+            Call::MayClaim { account, kind } if self.may_claim(*account, *kind) => {
+                Some(Outcome::MayClaim)
+            }
+            Call::MayClaim { .. } => Some(Outcome::PresentAlready),
             Call::Release { presence } => Some(self.release(presence)),
             Call::ListPresent => Some(self.present()),
             Call::Password { account } => self.password(*account),
@@ -61,17 +65,29 @@ impl View<'_> {
         (!self.passwords.may_change(&name)).then_some(Outcome::Password { name, password })
     }
 
-    fn claim(&mut self, account: AccountId, alone: bool) -> Outcome {
-        if alone && self.presences.is_present(account) && !faulty(Fault::PresentTwice) {
+    fn claim(&mut self, account: AccountId, kind: PresenceKind) -> Outcome {
+        if !self.may_claim(account, kind) {
             return Outcome::PresentAlready;
         }
-        self.presences.claim(account);
-        Outcome::Claimed { presence: Presence::new(account), active: self.presences.active() }
+        let is_first = self.presences.claim(account, kind);
+        let (presence, active) = (Presence::new(account, kind), self.presences.active());
+        let name = self.index.account(account).name.clone();
+        Outcome::Claimed { presence, name, is_first, active }
+    }
+
+    fn may_claim(&self, account: AccountId, kind: PresenceKind) -> bool {
+        let has_password = self.index.account(account).password.is_some();
+        match kind {
+            PresenceKind::Sole if faulty(Fault::PresentTwice) => true,
+            _ if !has_password => !self.presences.is_present(account),
+            PresenceKind::Sole => !self.presences.has_sole(account),
+            PresenceKind::Device => true,
+        }
     }
 
     fn release(&mut self, presence: &Presence) -> Outcome {
         let account = presence.account();
-        self.presences.release(account);
+        self.presences.release(presence);
         Outcome::Released {
             name: self.index.account(account).name.clone(),
             remains: self.presences.is_present(account),

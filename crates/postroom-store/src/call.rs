@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_model::{
-    Channel, Fault, MessageId, Name, Position, Post, Recipients, Text, Unknown, faulty,
+    Channel, Fault, MessageId, Name, Position, Post, PresenceKind, Recipients, Text, Unknown,
+    faulty,
 };
 
 use crate::Timestamp;
@@ -27,12 +28,21 @@ pub enum Call {
         /// refused.
         may_create: u32,
     },
-    /// Makes an account present.
+    /// Makes an account present. Refused where it is present in a session of another kind
+    /// than [`PresenceKind::Device`] and this is none, or where it is present and has no
+    /// password.
     Claim {
         /// Which.
         account: AccountId,
-        /// Whether it must not be present already.
-        alone: bool,
+        /// How the presence is shared.
+        kind: PresenceKind,
+    },
+    /// Tells whether a [`Claim`](Self::Claim) would be granted now.
+    MayClaim {
+        /// Of which account.
+        account: AccountId,
+        /// How the presence would be shared.
+        kind: PresenceKind,
     },
     /// Ends what a claim began.
     Release {

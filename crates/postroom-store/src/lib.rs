@@ -63,7 +63,7 @@ pub const PROTECTED_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 ///
 /// Calls that store or read messages of one account take effect, and complete, in the
 /// order of their submission; so do those of one channel. Others complete in any
-/// order. [`Call::Claim`], [`Call::Release`], [`Call::ListPresent`],
+/// order. [`Call::Claim`], [`Call::MayClaim`], [`Call::Release`], [`Call::ListPresent`],
 /// [`Call::CountUnread`], [`Call::ListBlocked`], [`Call::Password`] and [`Call::Open`] of a
 /// known account are answered from what is committed and wait for no other call; but an
 /// `Open` or `Password` waits for calls submitted before it that set the password of its

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use postroom_model::{
-    Blocked, Channel, Entry, Full, MessageId, Name, Page, Peeked, Post, PostRefusal, Stamp, Text,
+    Blocked, Channel, Entry, Full, MessageId, Name, Page, Peeked, Post, PostRefusal, PresenceKind,
+    Stamp, Text,
 };
 
 use crate::Timestamp;
@@ -15,18 +16,25 @@ use crate::ban::Ban;
 #[must_use = "a presence that is not released keeps its account present"]
 pub struct Presence {
     account: AccountId,
+    kind: PresenceKind,
 }
 
 impl Presence {
     /// For store implementations alone: one more presence of this account.
-    pub fn new(account: AccountId) -> Self {
-        Self { account }
+    pub fn new(account: AccountId, kind: PresenceKind) -> Self {
+        Self { account, kind }
     }
 
     /// Whose presence.
     #[must_use]
     pub fn account(&self) -> AccountId {
         self.account
+    }
+
+    /// How it is shared.
+    #[must_use]
+    pub fn kind(&self) -> PresenceKind {
+        self.kind
     }
 }
 
@@ -58,11 +66,18 @@ pub enum Outcome {
     Claimed {
         /// To be released.
         presence: Presence,
+        /// The name of the account as first registered.
+        name: Name,
+        /// Whether the account was not present before.
+        is_first: bool,
         /// Accounts that are present now.
         active: u32,
     },
-    /// `Claim`: the account is present already.
+    /// `Claim`, `MayClaim`: the account is present already, in a session that shares it with
+    /// no such one.
     PresentAlready,
+    /// `MayClaim`: a claim would be granted.
+    MayClaim,
     /// `Release`: done.
     Released {
         /// Whose presence it was.

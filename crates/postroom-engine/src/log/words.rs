@@ -165,6 +165,8 @@ pub(super) fn request_name(request: &Request) -> &'static str {
         Request::Lease { .. } => "lease",
         Request::ConfirmLease { .. } => "confirm a lease",
         Request::WatchMail => "watch the mailbox",
+        Request::Appear(_) => "appear",
+        Request::Disappear => "disappear",
         Request::Confirm => "confirm",
         Request::CountUnread => "count unread",
         Request::ChangePassword { .. } => "change password",

@@ -6,7 +6,7 @@ use postroom_engine::{
     AdminAnswer, AdminRequest, EngineSettings, HTTP_SESSIONS_MAX, HttpConnection, HttpOutput,
     HttpSession, Kick, ListenerKey, ListenerOptions, Opened, PeerLimits, Status,
 };
-use postroom_model::{Channel, Name, Reply, Request, Terms, Text, Unknown};
+use postroom_model::{Channel, Name, Password, Reply, Request, Terms, Text, Unknown};
 use postroom_protocol::{DropReason, HttpInput};
 use postroom_simulator::{Driver, set_password};
 use postroom_store::{Limits, MemoryDisk};
@@ -15,26 +15,28 @@ use crate::clients::client;
 
 const PEER: [u8; 4] = [192, 0, 2, 7];
 
-struct Http {
-    driver: Driver,
+pub(crate) struct Http {
+    pub(crate) driver: Driver,
     listener: ListenerKey,
     last: u64,
 }
 
 impl Http {
-    fn with(settings: EngineSettings) -> Self {
+    pub(crate) fn with(settings: EngineSettings) -> Self {
         let (disk, limits) = (MemoryDisk::default(), Limits::default());
-        set_password(&disk, limits, "ann", "right");
+        for name in ["ann", "ian"] {
+            set_password(&disk, limits, name, "right");
+        }
         let mut driver = Driver::on(disk, settings, limits);
         let listener = driver.add_listener("http", ListenerOptions::default());
         Self { driver, listener, last: 0 }
     }
 
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(EngineSettings::default())
     }
 
-    fn open(&mut self) -> HttpConnection {
+    pub(crate) fn open(&mut self) -> HttpConnection {
         self.driver.perform();
         let (now, peer) = (self.driver.now, SocketAddr::from((PEER, 40_000)));
         match self.driver.engine.open(now, self.listener, peer) {
@@ -49,17 +51,18 @@ impl Http {
         HttpSession(self.last)
     }
 
-    /// A session that has logged in.
-    fn log_in(&mut self, connection: HttpConnection, name: &str) -> HttpSession {
+    /// A session that has logged in. The password of `ann` is `right`.
+    pub(crate) fn log_in(&mut self, connection: HttpConnection, name: &str) -> HttpSession {
         let session = self.enter(connection);
+        let password = (name == "ann").then(|| Password::from_bytes(b"right").unwrap());
         let name = Name::new(name).unwrap();
-        self.ask(session, Request::LogIn { name, password: None, terms: Terms::WITHOUT_PRESENCE });
+        self.ask(session, Request::LogIn { name, password, terms: Terms::WITHOUT_PRESENCE });
         let replies = self.told(session);
         assert!(matches!(replies[..], [HttpInput::Reply(Reply::LoggedIn { .. })]), "{replies:?}");
         session
     }
 
-    fn ask(&mut self, session: HttpSession, request: Request) {
+    pub(crate) fn ask(&mut self, session: HttpSession, request: Request) {
         self.driver.engine.http_ask(self.driver.now, session, 0, request);
     }
 
@@ -68,13 +71,13 @@ impl Http {
         self.ask(session, Request::Compose { recipient, text, unknown: Unknown::Register });
     }
 
-    fn all_told(&mut self) -> Vec<HttpOutput> {
+    pub(crate) fn all_told(&mut self) -> Vec<HttpOutput> {
         self.driver.settle();
         std::mem::take(&mut self.driver.http)
     }
 
     /// What is told of a session; nothing else may be.
-    fn told(&mut self, session: HttpSession) -> Vec<HttpInput> {
+    pub(crate) fn told(&mut self, session: HttpSession) -> Vec<HttpInput> {
         let of = |output| match output {
             HttpOutput::Session(other, input) if other == session => input,
             other => panic!("{other:?}"),

@@ -85,7 +85,7 @@ fn request(line: &[u8]) -> Option<Request> {
     let name = || Name::new(to).ok();
     Some(match command {
         b"/name" => {
-            let presence = PresenceTerms { alone: true, ..PresenceTerms::default() };
+            let presence = PresenceTerms::SOLE;
             let terms = Terms { admits_strangers: true, presence: Some(presence) };
             Request::LogIn { name: name()?, password: None, terms }
         }

@@ -9,6 +9,7 @@ mod bans;
 mod busy_channels;
 mod clients;
 mod creation;
+mod devices;
 mod guests;
 mod http;
 mod late;

@@ -77,6 +77,8 @@ impl Office {
             Request::Read => Reply::Read(self.delivery(other)),
             Request::Lease { .. } => Reply::Leased(self.delivery(other)),
             Request::WatchMail => Reply::WatchesMail,
+            Request::Appear(_) => Reply::Appeared,
+            Request::Disappear => Reply::Disappeared,
             Request::Confirm | Request::ConfirmLease { .. } => Reply::Confirmed(committed(())),
             Request::CountUnread => Reply::Unread(u32::from(other)),
             Request::ChangePassword { .. } => Reply::PasswordChanged(committed(())),
@@ -142,8 +144,10 @@ impl Office {
                 use BlockRefusal::{HasNoPassword, TooMany};
                 Reply::NotBlocked([HasNoPassword, TooMany][self.refusals % 2])
             }
+            Request::Appear(_) => Reply::NotAppeared,
             Request::CountUnread
             | Request::WatchMail
+            | Request::Disappear
             | Request::ListPresent
             | Request::ListBlocked => Reply::Unavailable,
             Request::Post { .. } => {

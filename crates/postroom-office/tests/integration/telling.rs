@@ -39,12 +39,12 @@ fn settle(office: &mut Office<MemoryStore>) -> Vec<Output> {
 }
 
 fn enter(office: &mut Office<MemoryStore>, name: &str) -> SessionKey {
-    enter_on(office, name, PresenceTerms { alone: true, ..PresenceTerms::default() })
+    enter_on(office, name, PresenceTerms::SOLE)
 }
 
 /// Logs a session in that returns delivery receipts for posts.
 fn enter_confirming(office: &mut Office<MemoryStore>, name: &str) -> SessionKey {
-    let terms = PresenceTerms { alone: true, confirms_posts: true, ..PresenceTerms::default() };
+    let terms = PresenceTerms { confirms_posts: true, ..PresenceTerms::SOLE };
     enter_on(office, name, terms)
 }
 

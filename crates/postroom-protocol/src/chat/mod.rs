@@ -68,9 +68,8 @@ fn begin(settings: &Settings, _: Access, outputs: &mut Outputs) -> Box<dyn Sessi
         terms: Terms {
             admits_strangers: true,
             presence: Some(PresenceTerms {
-                alone: true,
                 arrivals: settings.chat.announces,
-                ..PresenceTerms::default()
+                ..PresenceTerms::SOLE
             }),
         },
     };

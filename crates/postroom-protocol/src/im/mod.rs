@@ -49,12 +49,7 @@ const LIST_BYTES_MAX: usize = 32_768;
 /// exclusive.
 const TERMS: Terms = Terms {
     admits_strangers: false,
-    presence: Some(PresenceTerms {
-        alone: true,
-        arrivals: false,
-        mail: true,
-        confirms_posts: true,
-    }),
+    presence: Some(PresenceTerms { mail: true, confirms_posts: true, ..PresenceTerms::SOLE }),
 };
 
 /// The protocol's entry in `PROTOCOLS`.

@@ -156,6 +156,7 @@ impl Planner<'_> {
             Call::Unban { subject } => self.unban(subject),
             Call::Sweep { passed_ms } => self.begin_sweep(*passed_ms),
             Call::Claim { .. }
+            | Call::MayClaim { .. }
             | Call::Release { .. }
             | Call::ListPresent
             | Call::CountUnread { .. } => unreachable!("{call:?} is answered from memory"),

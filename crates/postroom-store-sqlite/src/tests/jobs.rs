@@ -1,5 +1,7 @@
 //! Groups, their jobs, and what happens between planning and committing.
 
+use postroom_model::PresenceKind;
+
 use super::*;
 use crate::CommitJob;
 
@@ -161,10 +163,10 @@ fn presence_outlives_a_setback() {
     submit(&mut store, 1, append(bob, "bob", &"x".repeat(100_000)));
     let first = job(&mut store);
     fill_disk(&first);
-    submit(&mut store, 2, Call::Claim { account: bob, alone: true });
+    submit(&mut store, 2, Call::Claim { account: bob, kind: PresenceKind::Sole });
     assert_eq!(tickets(&mut store), [2]);
     store.finish(first.run()).unwrap();
-    submit(&mut store, 3, Call::Claim { account: bob, alone: true });
+    submit(&mut store, 3, Call::Claim { account: bob, kind: PresenceKind::Sole });
     let refused = completed(&mut store);
     assert!(matches!(refused[..], [(3, Outcome::PresentAlready)]), "{refused:?}");
 }

@@ -1,5 +1,7 @@
 //! Which accounts go when there are too many.
 
+use postroom_model::PresenceKind;
+
 use super::live::post;
 use super::{Desk, Fixture, LIST_ACCOUNTS, append, limits, name, open};
 use crate::{AccountId, AccountRef, Call, Limits, Outcome, PasswordHash, PasswordOf, Store};
@@ -123,7 +125,7 @@ pub(super) fn nothing_of_an_evicted_one_comes_to_its_successor<F: Fixture>(fixtu
     let bob = desk.enter("bob");
     let (old, unread) = desk.log_in("old");
     assert_eq!((unread, desk.names()), (0, vec!["bob".to_owned(), "old".to_owned()]));
-    let shown = desk.claim(old, true).map(|(presence, _)| desk.release(presence).0);
+    let shown = desk.claim(old, PresenceKind::Sole).map(|(presence, ..)| desk.release(presence).0);
     assert_eq!(shown.as_deref(), Some("old"));
     // The message is to the old name, whose place may be that of the new one by then.
     let outcomes = desk.group([open("new"), append(bob, "old", "for old")]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use postroom_model::Position;
+use postroom_model::{Position, PresenceKind};
 
 use super::live::{channel, post};
 use super::{Desk, Fixture, JobOf, append, limits, name, open};
@@ -111,8 +111,8 @@ pub(super) fn counts_logins_and_presence_wait_for_no_job<F: Fixture>(fixture: &m
     assert_eq!(desk.unread_at_once(ann), 0);
     let opened = desk.at_once(open("ANN"));
     assert!(matches!(opened, Outcome::Opened { account, .. } if account == ann), "{opened:?}");
-    let claimed = desk.at_once(Call::Claim { account: ann, alone: true });
-    let Outcome::Claimed { presence, active: 1 } = claimed else { panic!("{claimed:?}") };
+    let claimed = desk.at_once(Call::Claim { account: ann, kind: PresenceKind::Sole });
+    let Outcome::Claimed { presence, active: 1, .. } = claimed else { panic!("{claimed:?}") };
     let present = desk.at_once(Call::ListPresent);
     assert!(matches!(&present, Outcome::Present(names) if **names == [name("ann")]), "{present:?}");
     let released = desk.at_once(Call::Release { presence });

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use postroom_model::{
-    Author, Channel, Entry, Page, Position, Post, TEXT_BYTES_MAX, TEXT_LINES_MAX, Text, Unknown,
+    Author, Channel, Entry, Page, Position, Post, PresenceKind,
+    PresenceKind::{Device, Sole},
+    TEXT_BYTES_MAX, TEXT_LINES_MAX, Text, Unknown,
 };
 
 use super::{Desk, Fixture, append, limits, name};
@@ -51,12 +53,27 @@ impl<F: Fixture> Desk<'_, F> {
         }
     }
 
-    pub(super) fn claim(&mut self, account: AccountId, alone: bool) -> Option<(Presence, u32)> {
-        match self.call(Call::Claim { account, alone }) {
-            Outcome::Claimed { presence, active } => Some((presence, active)),
+    /// Claims a presence, if it is granted: it, whether it is the account's first, and how many
+    /// accounts are present. A question whether it would be granted says the same.
+    pub(super) fn claim(
+        &mut self,
+        account: AccountId,
+        kind: PresenceKind,
+    ) -> Option<(Presence, bool, u32)> {
+        let may_claim = match self.call(Call::MayClaim { account, kind }) {
+            Outcome::MayClaim => true,
+            Outcome::PresentAlready => false,
+            other => panic!("a question about a claim is answered by {other:?}"),
+        };
+        let claimed = match self.call(Call::Claim { account, kind }) {
+            Outcome::Claimed { presence, is_first, active, .. } => {
+                Some((presence, is_first, active))
+            }
             Outcome::PresentAlready => None,
             other => panic!("a claim is answered by {other:?}"),
-        }
+        };
+        assert_eq!(may_claim, claimed.is_some());
+        claimed
     }
 
     pub(super) fn release(&mut self, presence: Presence) -> (String, bool, u32) {
@@ -171,16 +188,16 @@ pub(super) fn a_text_of_several_lines_stays_what_it_is<F: Fixture>(fixture: &mut
     is_unchanged(&mut Desk::open(fixture, limits(9)));
 }
 
-pub(super) fn who_claims_alone_is_present_once<F: Fixture>(fixture: &mut F) {
+pub(super) fn a_sole_session_is_present_once<F: Fixture>(fixture: &mut F) {
     let mut desk = Desk::open(fixture, limits(9));
     let ((bob, _), (ann, _)) = (desk.log_in("Bob"), desk.log_in("ann"));
-    let (presence, active) = desk.claim(bob, true).expect("no one is there");
-    assert_eq!(active, 1);
-    assert!(desk.claim(bob, true).is_none());
-    let (of_ann, active) = desk.claim(ann, true).expect("someone else is there");
+    let (presence, is_first, active) = desk.claim(bob, Sole).expect("no one is there");
+    assert_eq!((is_first, active), (true, 1));
+    assert!(desk.claim(bob, Sole).is_none());
+    let (of_ann, _, active) = desk.claim(ann, Sole).expect("someone else is there");
     assert_eq!((active, desk.present()), (2, vec!["Bob".to_owned(), "ann".to_owned()]));
     assert_eq!(desk.release(presence), ("Bob".to_owned(), false, 1));
-    let (presence, _) = desk.claim(bob, true).expect("the name is free");
+    let (presence, ..) = desk.claim(bob, Sole).expect("the name is free");
     assert_eq!(desk.present(), ["ann", "Bob"], "in the order of coming");
     desk.release(of_ann);
     drop(desk);
@@ -189,15 +206,49 @@ pub(super) fn who_claims_alone_is_present_once<F: Fixture>(fixture: &mut F) {
     drop(presence);
 }
 
-pub(super) fn who_shares_is_present_until_the_last_leaves<F: Fixture>(fixture: &mut F) {
+pub(super) fn an_account_without_a_password_is_present_in_one_session<F: Fixture>(fixture: &mut F) {
     let mut desk = Desk::open(fixture, limits(9));
     let (bob, _) = desk.log_in("bob");
-    let (one, _) = desk.claim(bob, false).expect("no one is there");
-    let (two, active) = desk.claim(bob, false).expect("it is shared");
-    assert_eq!((active, desk.present().len()), (1, 1));
-    assert!(desk.claim(bob, true).is_none());
+    for (first, second) in [(Device, Device), (Device, Sole), (Sole, Device), (Sole, Sole)] {
+        let (presence, is_first, _) = desk.claim(bob, first).expect("no one is there");
+        assert!(is_first && desk.claim(bob, second).is_none(), "{first:?}, {second:?}");
+        assert_eq!(desk.release(presence), ("bob".to_owned(), false, 0));
+    }
+    // What it may have, it may have from when it has a password.
+    let (device, ..) = desk.claim(bob, Device).expect("no one is there");
+    let password = PasswordHash("$argon2id$x".into());
+    desk.call(Call::SetPassword { name: name("bob"), password, of: PasswordOf::Known });
+    let (sole, is_first, _) = desk.claim(bob, Sole).expect("it has a password");
+    assert!(!is_first);
+    desk.call(Call::RemovePassword { name: name("bob") });
+    assert!(desk.claim(bob, Device).is_none());
+    assert!(desk.release(sole).1);
+    assert!(desk.claim(bob, Device).is_none());
+    assert_eq!(desk.release(device), ("bob".to_owned(), false, 0));
+}
+
+pub(super) fn devices_share_a_presence_until_the_last_leaves<F: Fixture>(fixture: &mut F) {
+    let mut desk = Desk::open(fixture, limits(9));
+    let (bob, _) = desk.log_in("bob");
+    let password = PasswordHash("$argon2id$x".into());
+    desk.call(Call::SetPassword { name: name("bob"), password, of: PasswordOf::Known });
+    let (one, is_first, active) = desk.claim(bob, Device).expect("no one is there");
+    assert_eq!((is_first, active), (true, 1));
+    let (two, is_first, active) = desk.claim(bob, Device).expect("it is shared");
+    assert_eq!((is_first, active, desk.present().len()), (false, 1, 1));
+    let (sole, is_first, active) = desk.claim(bob, Sole).expect("it is the only sole one");
+    assert_eq!((is_first, active, desk.present().len()), (false, 1, 1));
+    assert!(desk.claim(bob, Sole).is_none());
+    let (three, ..) = desk.claim(bob, Device).expect("a sole one keeps no device out");
+    assert_eq!(desk.release(sole), ("bob".to_owned(), true, 1));
     assert_eq!(desk.release(one), ("bob".to_owned(), true, 1));
-    assert_eq!(desk.release(two), ("bob".to_owned(), false, 0));
+    let (sole, ..) = desk.claim(bob, Sole).expect("the sole one has left");
+    assert!(desk.claim(bob, Sole).is_none());
+    for device in [two, three] {
+        assert_eq!(desk.release(device), ("bob".to_owned(), true, 1));
+    }
+    assert_eq!(desk.release(sole), ("bob".to_owned(), false, 0));
+    assert_eq!(desk.present(), Vec::<String>::new());
 }
 
 pub(super) fn strangers_are_admitted_where_they_are<F: Fixture>(fixture: &mut F) {

@@ -16,7 +16,7 @@ use crate::{
 
 use super::bans::Bans;
 use super::channels::{Channels, entry};
-use super::session::Session;
+use super::session::{Attendance, Session};
 
 /// What is kept when the store is dropped.
 #[derive(Debug, Default)]
@@ -126,14 +126,10 @@ impl Books {
                 let creator = Creator { session, may_create, limits };
                 self.open(&name, key, admits, creator, is_full)
             }
-            Call::Claim { account, alone } => session.claim(account, alone),
-            Call::Release { presence } => {
-                session.release(presence.account(), self.name(presence.account()).clone())
-            }
-            Call::ListPresent => {
-                let present = session.present.iter();
-                Outcome::Present(present.map(|(account, _)| self.name(*account).clone()).collect())
-            }
+            Call::Claim { .. }
+            | Call::MayClaim { .. }
+            | Call::Release { .. }
+            | Call::ListPresent => self.attend(session, call),
             Call::CountUnread { account } => Outcome::Unread(self.unread(account)),
             Call::Compose { sender, recipient, text, unknown, may_create } => {
                 let message = Message { sender, text, stored: now };
@@ -209,6 +205,31 @@ impl Books {
                 }
                 None => Outcome::NoSuchAccount,
             },
+        }
+    }
+
+    /// Answers a call about who is present.
+    fn attend(&self, session: &mut Session, call: Call) -> Outcome {
+        match call {
+            Call::Claim { account, kind } => {
+                let Account { name, password, .. } = self.account(account);
+                session.claim(account, kind, password.is_some(), name.clone())
+            }
+            Call::MayClaim { account, kind } => {
+                let has_password = self.account(account).password.is_some();
+                if session.may_claim(account, kind, has_password) {
+                    Outcome::MayClaim
+                } else {
+                    Outcome::PresentAlready
+                }
+            }
+            Call::Release { presence } => {
+                session.release(&presence, self.name(presence.account()).clone())
+            }
+            _ => {
+                let name = |present: &Attendance| self.name(present.account).clone();
+                Outcome::Present(session.present.iter().map(name).collect())
+            }
         }
     }
 

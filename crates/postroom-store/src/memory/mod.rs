@@ -224,6 +224,7 @@ impl MemoryStore {
     fn needs_a_job(&self, call: &Call, books: &Books) -> bool {
         match call {
             Call::Claim { .. }
+            | Call::MayClaim { .. }
             | Call::Release { .. }
             | Call::ListPresent
             | Call::ListBlocked { .. } => false,
@@ -465,6 +466,7 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
         | Call::DeleteChannel { channel } => vec![Subject::Channel(channel.clone())],
         Call::Ban { .. } | Call::Unban { .. } => vec![Subject::Bans],
         Call::Claim { .. }
+        | Call::MayClaim { .. }
         | Call::Release { .. }
         | Call::ListPresent
         | Call::CountUnread { .. }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use postroom_model::{Channel, Name};
+use postroom_model::{Channel, Name, PresenceKind};
 
 use crate::{AccountId, Outcome, Presence};
 
@@ -10,9 +10,8 @@ use crate::{AccountId, Outcome, Presence};
 #[derive(Debug, Default)]
 pub(super) struct Session {
     pub(super) leased: HashSet<(AccountId, u64)>,
-    /// Accounts that are present with the number of their claims, in the order of
-    /// their first claims.
-    pub(super) present: Vec<(AccountId, u32)>,
+    /// Accounts that are present, in the order of their first claims.
+    pub(super) present: Vec<Attendance>,
     /// Channels with members.
     pub(super) held: HashSet<Channel>,
     /// The account of each session.
@@ -21,6 +20,14 @@ pub(super) struct Session {
     pub(super) opened: Vec<AccountId>,
     /// The last sweep has removed as much as one may.
     pub(super) has_more_old: bool,
+}
+
+/// The claims of an account that is present.
+#[derive(Debug)]
+pub(super) struct Attendance {
+    pub(super) account: AccountId,
+    sole: u32,
+    devices: u32,
 }
 
 impl Session {
@@ -53,30 +60,60 @@ impl Session {
     }
 
     pub(super) fn is_present(&self, account: AccountId) -> bool {
-        self.present.iter().any(|(present, _)| *present == account)
+        self.present.iter().any(|present| present.account == account)
     }
 
     pub(super) fn active(&self) -> u32 {
         u32::try_from(self.present.len()).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn claim(&mut self, account: AccountId, alone: bool) -> Outcome {
-        if alone && self.is_present(account) {
-            return Outcome::PresentAlready;
-        }
-        match self.present.iter_mut().find(|(present, _)| *present == account) {
-            Some((_, claims)) => *claims += 1,
-            None => self.present.push((account, 1)),
-        }
-        Outcome::Claimed { presence: Presence::new(account), active: self.active() }
+    pub(super) fn may_claim(
+        &self,
+        account: AccountId,
+        kind: PresenceKind,
+        has_password: bool,
+    ) -> bool {
+        let present = self.present.iter().find(|present| present.account == account);
+        present.is_none_or(|present| match kind {
+            _ if !has_password => false,
+            PresenceKind::Sole => present.sole == 0,
+            PresenceKind::Device => true,
+        })
     }
 
-    pub(super) fn release(&mut self, account: AccountId, name: Name) -> Outcome {
-        if let Some((_, claims)) = self.present.iter_mut().find(|(present, _)| *present == account)
-        {
-            *claims -= 1;
+    pub(super) fn claim(
+        &mut self,
+        account: AccountId,
+        kind: PresenceKind,
+        has_password: bool,
+        name: Name,
+    ) -> Outcome {
+        if !self.may_claim(account, kind, has_password) {
+            return Outcome::PresentAlready;
         }
-        self.present.retain(|(_, claims)| *claims > 0);
+        let is_first = !self.is_present(account);
+        if is_first {
+            self.present.push(Attendance { account, sole: 0, devices: 0 });
+        }
+        *self.claims(account, kind) += 1;
+        let presence = Presence::new(account, kind);
+        Outcome::Claimed { presence, name, is_first, active: self.active() }
+    }
+
+    pub(super) fn release(&mut self, presence: &Presence, name: Name) -> Outcome {
+        let account = presence.account();
+        *self.claims(account, presence.kind()) -= 1;
+        self.present.retain(|present| present.sole + present.devices > 0);
         Outcome::Released { name, remains: self.is_present(account), active: self.active() }
+    }
+
+    /// The claims of a kind of an account that is present.
+    fn claims(&mut self, account: AccountId, kind: PresenceKind) -> &mut u32 {
+        let present = self.present.iter_mut().find(|present| present.account == account);
+        let present = present.expect("a presence is released once");
+        match kind {
+            PresenceKind::Sole => &mut present.sole,
+            PresenceKind::Device => &mut present.devices,
+        }
     }
 }

@@ -58,6 +58,7 @@ fn answers_at_once(call: &Call) -> bool {
     matches!(
         call,
         Call::Claim { .. }
+            | Call::MayClaim { .. }
             | Call::Release { .. }
             | Call::ListPresent
             | Call::CountUnread { .. }

@@ -106,6 +106,8 @@ impl Link {
                     }
                     HttpInput::Mail => shared.mail.notify_one(),
                     HttpInput::Ended(_) => shared.end(),
+                    // No session of this driver asks to be present.
+                    HttpInput::Told(_) => {}
                 }
             }
             HttpOutput::TooMuch { session, number, wait } => {
