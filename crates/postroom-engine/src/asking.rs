@@ -243,6 +243,7 @@ fn is_stored(request: &Request) -> bool {
             | Request::Read
             | Request::Lease { .. }
             | Request::Post { .. }
+            | Request::DeletePost { .. }
             | Request::Latest(_)
             | Request::ChangePassword { .. }
             | Request::Block { .. }

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use postroom_model::{Access, Channel, Mark, Notice, Peer, Posted, Request, SessionKey};
+use postroom_model::{Access, Channel, Mark, Notice, Peer, PostId, Posted, Request, SessionKey};
 use postroom_protocol::{DropReason, HttpInput};
 use postroom_store::{HistoryQuery, HistoryRows, Store};
 
@@ -29,6 +29,8 @@ pub const HTTP_SESSIONS_MAX: usize = 8;
 pub enum HttpOutput {
     /// A post in a channel that it watches. Each comes once, however many clients it has.
     Post(Box<Posted>),
+    /// A post in a channel that it watches is deleted by its author.
+    PostDeleted(Channel, PostId),
     /// The answer to the question of a session about a channel.
     History {
         /// Whose.
@@ -177,6 +179,13 @@ impl<S: Store> Engine<S> {
     pub(crate) fn tell_http_of_post(&mut self, posted: &Posted) {
         if self.handed_over.watched.contains(&posted.channel) {
             self.tell_http(HttpOutput::Post(Box::new(posted.again())));
+        }
+    }
+
+    /// Tells the driver of HTTP that a post is deleted, if it watches the channel.
+    pub(crate) fn tell_http_of_deletion(&mut self, channel: &Channel, id: PostId) {
+        if self.handed_over.watched.contains(channel) {
+            self.tell_http(HttpOutput::PostDeleted(channel.clone(), id));
         }
     }
 

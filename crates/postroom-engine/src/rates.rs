@@ -63,7 +63,9 @@ impl Charge {
                 Some((Self::Words, u32::try_from(channels.len()).unwrap_or(u32::MAX)))
             }
             // A change of a block is a line of the log, and a commit.
-            Request::Tell { .. } | Request::Block { .. } => Some((Self::Words, 1)),
+            Request::Tell { .. } | Request::Block { .. } | Request::DeletePost { .. } => {
+                Some((Self::Words, 1))
+            }
             Request::LogIn { .. } | Request::ChangePassword { .. } => Some((Self::Login, 1)),
             _ => None,
         }

@@ -71,6 +71,10 @@ impl<S: Store> Engine<S> {
         match output {
             Output::Reply(session, reply) => self.tell_replies(session, reply),
             Output::Event(sessions, event) => {
+                if let Event::PostDeleted { channel, id } = &event {
+                    self.recent.forget_post(channel, *id);
+                    self.tell_http_of_deletion(channel, *id);
+                }
                 self.telling = Some(Telling { event, sessions: sessions.into_iter() });
             }
             Output::Posts(posts) => self.keep_posts(posts),

@@ -165,8 +165,34 @@ pub struct Entry {
     pub stored: Timestamp,
     /// The author.
     pub author: Author,
-    /// The text.
-    pub text: Text,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What a post says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Content {
+    /// This text.
+    Text(Text),
+    /// Nothing any more: its author has deleted it, and this is the mark in its place.
+    Deleted,
+}
+
+impl Content {
+    /// The text, unless it is deleted.
+    #[must_use]
+    pub fn text(&self) -> Option<&Text> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Deleted => None,
+        }
+    }
+
+    /// Bytes of the text.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        self.text().map_or(0, |text| text.as_str().len())
+    }
 }
 
 /// A page of a timeline, the oldest entry first.

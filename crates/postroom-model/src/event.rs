@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Channel, Committed, Name, Post, Shown, Stamp, Text};
+use crate::{Channel, Committed, Name, Post, PostId, Shown, Stamp, Text};
 
 /// An event of another session or of the store that concerns a session.
 #[derive(Debug)]
@@ -20,6 +20,14 @@ pub enum Event {
     MissedLines(u64),
     /// A live line to the session's account. It is not stored.
     Told(Told),
+    /// The author of a post has deleted it. The session may have been told of it before, and
+    /// is not any more.
+    PostDeleted {
+        /// A channel of the post that the session has joined.
+        channel: Channel,
+        /// The post.
+        id: PostId,
+    },
     /// A message waits in the mailbox of the session's account.
     Mail,
     /// The sender of the line with this mark no longer waits for a delivery receipt.

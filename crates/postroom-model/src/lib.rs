@@ -24,7 +24,9 @@ mod text;
 mod timestamp;
 
 pub use access::{Access, Anonymous, Forbidden, Guest, Passwords, Registration};
-pub use channel::{Author, CHANNEL_BYTES_MAX, Channel, Entry, HASHTAGS_MAX, Page, Position, Post};
+pub use channel::{
+    Author, CHANNEL_BYTES_MAX, Channel, Content, Entry, HASHTAGS_MAX, Page, Position, Post,
+};
 pub use committed::{Batch, Committed, CommittedBatch};
 pub use event::{Announcement, Attendee, Event, Mark, NameList, Posted, SessionKey, Told};
 #[cfg(feature = "faults")]
@@ -40,7 +42,7 @@ pub use prefix::{Prefix, PrefixError};
 pub use recipients::{Recipients, RecipientsError};
 pub use reply::{
     BlockRefusal, Blocked, ComposeRefusal, Composed, Delivery, Full, LogInRefusal, NotTold,
-    PasswordRefusal, Peeked, PeekedMessage, PostRefusal, Reply,
+    PasswordRefusal, Peeked, PeekedMessage, PostDeletionRefusal, PostRefusal, Reply,
 };
 pub use request::{Notice, PresenceKind, PresenceTerms, Request, Terms, Unknown};
 pub use safe::{Safe, push_safe};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Committed, Entry, Forbidden, MessageId, Name, Page, Stamp, Text, Timestamp};
+use crate::{Committed, Entry, Forbidden, MessageId, Name, Page, PostId, Stamp, Text, Timestamp};
 
 /// The reply to a request.
 #[derive(Debug)]
@@ -78,6 +78,10 @@ pub enum Reply {
     Undelivered(Committed<Stamp>),
     /// Nothing was stored.
     NotPosted(PostRefusal),
+    /// The post is deleted: its text is gone from the disk, in all its channels.
+    PostDeleted(Committed<PostId>),
+    /// Nothing was deleted.
+    PostNotDeleted(PostDeletionRefusal),
     /// The line was passed on and, if the request waits for delivery, its receipt has
     /// arrived.
     Told,
@@ -258,6 +262,17 @@ pub enum PostRefusal {
     MayNotCreate,
     /// The author's account was deleted meanwhile.
     AuthorDeleted,
+}
+
+/// Why a post was not deleted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PostDeletionRefusal {
+    /// There is no such post of the account. Nobody learns whether there is one of another.
+    NotFound,
+    /// The account has no password: anyone could say that they are its author.
+    HasNoPassword,
+    /// The disk has no room even to note that.
+    DiskFull,
 }
 
 /// Why a live line was not delivered.

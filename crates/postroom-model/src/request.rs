@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use crate::{Channel, LeaseKey, Mark, MessageId, Name, Password, Position, Recipients, Text};
+use crate::{
+    Channel, LeaseKey, Mark, MessageId, Name, Password, Position, PostId, Recipients, Text,
+};
 
 /// The requests of sessions to the office.
 #[derive(Clone, Debug)]
@@ -104,6 +106,12 @@ pub enum Request {
         text: Text,
         /// Whether to wait for the delivery receipts of all recipients.
         awaits_delivery: bool,
+    },
+    /// Delete a post of the session's account from all its channels. A mark stays in its
+    /// place.
+    DeletePost {
+        /// The post.
+        id: PostId,
     },
     /// Send a live line to a present account. It is not stored.
     Tell {

@@ -118,6 +118,10 @@ impl<S: Store> Office<S> {
                 Reply::Composed(outcome.map(|_| composed))
             }
             Outcome::ComposedAll { sent, stored } => self.composed_all(*stored, sent, &outcome),
+            Outcome::PostDeleted { id, channels } => {
+                self.tell_of_deletion(*id, channels);
+                Reply::PostDeleted(outcome.derive(|_| *id))
+            }
             Outcome::Confirmed => Reply::Confirmed(outcome.map(drop)),
             Outcome::PasswordSet { .. } => Reply::PasswordChanged(outcome.map(drop)),
             Outcome::BlockSet { set, .. } => {
@@ -198,6 +202,7 @@ impl<S: Store> Office<S> {
                 self.stored(key);
                 Some(Reply::NotPosted(refusal))
             }
+            Outcome::PostNotDeleted(refusal) => Some(Reply::PostNotDeleted(refusal)),
             Outcome::Returned { account } => {
                 if self.session(key.session).is_none_or(|session| session.has_ended)
                     && let Some(account) = account
@@ -212,6 +217,7 @@ impl<S: Store> Office<S> {
             | Outcome::ComposedAll { .. }
             | Outcome::Confirmed
             | Outcome::Posted { .. }
+            | Outcome::PostDeleted { .. }
             | Outcome::Released { .. }
             | Outcome::PasswordSet { .. }
             | Outcome::BlockSet { .. }

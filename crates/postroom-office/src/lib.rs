@@ -250,6 +250,9 @@ impl<S: Store> Office<S> {
             (Request::Post { channels, text, awaits_delivery }, _) => {
                 self.post(key, channels, text, awaits_delivery);
             }
+            (Request::DeletePost { id }, Some(author)) => {
+                self.submit_request(key, Call::DeletePost { author, id });
+            }
             (Request::Tell { recipient, text, awaits_delivery }, Some(_)) => {
                 self.tell(key, &recipient, text, awaits_delivery);
             }

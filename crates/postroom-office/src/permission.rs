@@ -34,7 +34,8 @@ impl Session {
             | Request::Leave(_)
             | Request::Latest(_)
             | Request::Timeline { .. } => anonymous != Anonymous::None,
-            Request::Read
+            Request::DeletePost { .. }
+            | Request::Read
             | Request::Peek { .. }
             | Request::Lease { .. }
             | Request::ConfirmLease { .. }

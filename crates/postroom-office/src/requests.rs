@@ -91,6 +91,7 @@ impl Needs {
             | Request::ConfirmLease { .. }
             | Request::Confirm
             | Request::Post { .. }
+            | Request::DeletePost { .. }
             | Request::Latest(_)
             | Request::Timeline { .. } => Self::Commit,
         }

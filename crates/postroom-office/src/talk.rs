@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Channel, Committed, Event, Fault, Mark, Name, NotTold, Notice, Post, Posted, Reply, SessionKey,
-    Stamp, Text, Told, faulty,
+    Channel, Committed, Event, Fault, Mark, Name, NotTold, Notice, Post, PostId, Posted, Reply,
+    SessionKey, Stamp, Text, Told, faulty,
 };
 use postroom_store::{AccountId, Call, Store};
 
@@ -219,6 +219,17 @@ impl<S: Store> Office<S> {
         }
     }
 
+    /// Tells the members of the channels of a post that it is deleted, whoever has deleted it.
+    pub(crate) fn tell_of_deletion(&mut self, id: PostId, channels: &[Channel]) {
+        for channel in channels {
+            let members: Vec<_> = self.live.members(channel).iter().copied().collect();
+            if !members.is_empty() {
+                let channel = channel.clone();
+                self.push_event(members, Event::PostDeleted { channel, id });
+            }
+        }
+    }
+
     pub(crate) fn tell_of_mail(&mut self, recipient: AccountId) {
         let sessions = self.live.mail(recipient).to_vec();
         if !sessions.is_empty() && !faulty(Fault::MailNotPushed) {
@@ -354,6 +365,52 @@ mod tests {
 
     use super::*;
     use crate::tests::Bench;
+
+    #[test]
+    fn members_are_told_after_a_post_that_it_is_deleted_and_before_its_author_is_answered() {
+        let mut bench = Bench::new();
+        let author = bench.ask_to_enter("ann", Some("secret"));
+        let member = bench.ask_to_enter("bob", None);
+        bench.settle();
+        let rust = Channel::parse("#rust").unwrap();
+        bench.office.ask(member, Request::Join(rust.clone()));
+        bench.settle();
+        let (channels, text) = (vec![rust.clone()], Text::default());
+        bench.office.ask(author, Request::Post { channels, text, awaits_delivery: false });
+        bench.office.ask(author, Request::DeletePost { id: PostId(1) });
+        bench.office.ask(author, Request::DeletePost { id: PostId(1) });
+        bench.office.ask(author, Request::DeletePost { id: PostId(2) });
+        bench.office.ask(member, Request::DeletePost { id: PostId(1) });
+        bench.outputs.clear();
+        bench.settle();
+        let told = |output: &Output| match output {
+            Output::Posts(posts) => Some(format!("{} posts", posts.posts.len())),
+            Output::Event(to, Event::PostDeleted { channel, id }) => {
+                assert_eq!((&to[..], channel), (&[member][..], &rust));
+                Some(format!("{id} is deleted"))
+            }
+            Output::Reply(to, Reply::PostDeleted(id)) if *to == author => {
+                Some(format!("reply: {}", id.get()))
+            }
+            Output::Reply(to, Reply::PostNotDeleted(refusal)) => {
+                Some(format!("{} {refusal:?}", if *to == author { "author" } else { "member" }))
+            }
+            _ => None,
+        };
+        let told: Vec<_> = bench.outputs.iter().filter_map(told).collect();
+        let id = PostId(1);
+        let deleted = format!("{id} is deleted");
+        let replies = [format!("reply: {id}"), format!("reply: {id}")];
+        let [first, later @ ..] = &told[..] else {
+            panic!("{told:?}");
+        };
+        assert_eq!(first, "1 posts");
+        let events = later.iter().filter(|line| **line == deleted).count();
+        assert_eq!((&later[0], events), (&deleted, 1), "{told:?}");
+        assert!(replies.iter().all(|reply| later.contains(reply)), "{told:?}");
+        assert!(later.contains(&"author NotFound".to_owned()), "{told:?}");
+        assert!(later.contains(&"member HasNoPassword".to_owned()), "{told:?}");
+    }
 
     #[test]
     fn a_session_that_has_ended_joins_nothing() {

@@ -1,7 +1,10 @@
 //! Tests of the properties of one session on which its driver relies. The engine has
 //! the tests of sessions within a server.
 
-use postroom_model::{Access, Announcement, Event, LogInRefusal, Name, NameList, Reply};
+use postroom_model::{
+    Access, Announcement, Author, Content, Entry, Event, LogInRefusal, Name, NameList, Page,
+    PostId, Reply, Text, Timestamp,
+};
 
 use super::*;
 
@@ -130,6 +133,21 @@ fn what_is_live_is_refused_in_the_words_of_the_protocol() {
         };
         assert_eq!(answer(protocol, line, Reply::Unknown), unknown, "{protocol}");
     }
+}
+
+/// No other protocol shows posts that were stored before.
+#[test]
+fn the_board_says_that_a_text_is_deleted() {
+    let entry = |content| {
+        let (id, stored) = (PostId(1), Timestamp(0));
+        Entry { id, stored, author: Author::Account(Name::new("ann").unwrap()), content }
+    };
+    let latest = Reply::Latest(Some(entry(Content::Deleted)));
+    assert_eq!(answer("board", b"d\n#rust\n", latest).0, "(deleted)");
+    let said = Content::Text(Text::from_bytes(b"hi").unwrap());
+    let entries = vec![entry(said), entry(Content::Deleted)];
+    let timeline = Reply::Timeline(Page { entries, next: None });
+    assert_eq!(answer("board", b"t\n#rust\n", timeline).0, "ann: hi\nann: (deleted)\n");
 }
 
 /// What came before it is answered as if it had come in a read of its own.

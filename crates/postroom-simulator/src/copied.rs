@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use postroom_model::{Entry, Page, Position, Safe};
+use postroom_model::{Page, Position, Safe};
 use postroom_store::{
     AccountId, AccountSummary, Admits, Ban, BanPlace, Call, Completion, Key, Outcome, Standing,
     Store, Ticket, Timestamp,
@@ -61,7 +61,7 @@ impl Copied {
                 let Outcome::Timeline(Page { entries, next }) = act(&mut store, call) else {
                     panic!("{channel} is listed, and cannot be read");
                 };
-                for Entry { text, .. } in entries {
+                for text in entries.iter().filter_map(|entry| entry.content.text()) {
                     copied.add(&channel.to_string(), text.as_str());
                 }
                 from = next;

@@ -73,6 +73,7 @@ fn allowed(call: &Call, fate: Fate) -> Fate {
             | Call::ComposeAll { .. }
             | Call::Confirm { .. }
             | Call::Post { .. }
+            | Call::DeletePost { .. }
             | Call::ChangePassword { .. }
             | Call::SetPassword { .. }
             | Call::Import { .. }

@@ -2,10 +2,12 @@
 
 use std::vec::Drain;
 
-use postroom_model::{Author, Entry, MessageId, Page, Peeked, PeekedMessage, Stamp};
+use postroom_model::{
+    Author, Entry, MessageId, Page, Peeked, PeekedMessage, PostDeletionRefusal, PostId, Stamp,
+};
 use postroom_store::{Lease, Outcome, Sender};
 
-use crate::found::{Found, FoundPage};
+use crate::found::{ErasedRow, Found, FoundPage};
 use crate::index::Index;
 use crate::record::{StoredMessage, StoredPost};
 
@@ -20,6 +22,8 @@ pub(crate) enum Draft {
     },
     /// Wants the next messages found of a mailbox.
     Peek(Peek),
+    /// Wants the next rows erased.
+    DeletePost(PostId),
     /// Wants the next post found.
     Latest,
     /// Wants the next page found.
@@ -44,6 +48,7 @@ pub(crate) struct Records<'a> {
     posts: Drain<'a, StoredPost>,
     pages: Drain<'a, FoundPage>,
     peeked: Drain<'a, Vec<u64>>,
+    erased: Drain<'a, Vec<ErasedRow>>,
     index: &'a Index,
 }
 
@@ -54,6 +59,7 @@ impl<'a> Records<'a> {
             posts: found.posts.drain(..),
             pages: found.pages.drain(..),
             peeked: found.peeked.drain(..),
+            erased: found.erased.drain(..),
             index,
         }
     }
@@ -68,6 +74,7 @@ impl<'a> Records<'a> {
                 Outcome::Read { lease, stored, sender, text, remaining }
             }
             Draft::Peek(peek) => Outcome::Peeked(self.peeked(peek)),
+            Draft::DeletePost(id) => self.post_deleted(id),
             Draft::Latest => Outcome::Latest(Some(self.entry())),
             Draft::Timeline => {
                 let FoundPage { posts, next } = self.pages.next().expect(EACH_READ);
@@ -97,8 +104,21 @@ impl<'a> Records<'a> {
         Peeked { messages, next }
     }
 
+    /// What it came to that a post was erased. Channels that keep it no longer, but have its
+    /// row still, have had no text to lose.
+    fn post_deleted(&mut self, id: PostId) -> Outcome {
+        let rows = self.erased.next().expect(EACH_READ);
+        let channels = &self.index.channels;
+        let kept = |row: &ErasedRow| channels.keeper(row.channel?, row.number);
+        if !rows.iter().any(|row| kept(row).is_some()) {
+            return Outcome::PostNotDeleted(PostDeletionRefusal::NotFound);
+        }
+        let erased = rows.iter().filter(|row| !row.is_deleted);
+        Outcome::PostDeleted { id, channels: erased.filter_map(kept).cloned().collect() }
+    }
+
     fn entry(&mut self) -> Entry {
-        let StoredPost { author, stamp: Stamp { id, stored }, text } =
+        let StoredPost { author, stamp: Stamp { id, stored }, content } =
             self.posts.next().expect(EACH_READ);
         let author = match author {
             Some(Sender::Account(author)) => {
@@ -107,7 +127,7 @@ impl<'a> Records<'a> {
             Some(Sender::Web) => Author::Web,
             None => Author::Board,
         };
-        Entry { id, stored, author, text }
+        Entry { id, stored, author, content }
     }
 }
 

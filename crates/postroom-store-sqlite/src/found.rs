@@ -4,6 +4,7 @@ use postroom_model::Position;
 use postroom_store::Damaged;
 
 use crate::expiry::Aged;
+use crate::idle::ChannelId;
 use crate::record::{StoredMessage, StoredPost};
 
 /// The results of a job, each kind in the order of its operations. Its memory is used
@@ -16,6 +17,8 @@ pub(crate) struct Found {
     pub(crate) pages: Vec<FoundPage>,
     /// Of each look into a mailbox, which messages it has found; they are among those found.
     pub(crate) peeked: Vec<Vec<u64>>,
+    /// Of each post that was to be erased, the rows by its author.
+    pub(crate) erased: Vec<Vec<ErasedRow>>,
     /// The last removal that the round of the sweep covers which the group began.
     pub(crate) sweeps_through: Option<i64>,
     /// The records of the block that was looked at.
@@ -24,6 +27,16 @@ pub(crate) struct Found {
     pub(crate) look_failed: Option<String>,
     /// The records that could not be read; then the group was not committed.
     pub(crate) damaged: Vec<Damaged>,
+}
+
+/// A row of a post that was erased.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ErasedRow {
+    pub(crate) number: u64,
+    /// `None` where that is damaged.
+    pub(crate) channel: Option<ChannelId>,
+    /// It was so before.
+    pub(crate) is_deleted: bool,
 }
 
 /// A page of a timeline, whose posts are among those found.
@@ -39,6 +52,7 @@ impl Found {
         self.posts.clear();
         self.pages.clear();
         self.peeked.clear();
+        self.erased.clear();
         self.sweeps_through = None;
         self.aged.clear();
         self.look_failed = None;

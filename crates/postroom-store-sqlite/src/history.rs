@@ -120,7 +120,7 @@ impl<'a> Rows<'a> {
             }
             Err(error) => return Err(error),
         };
-        let Found { post: StoredPost { author, stamp, text }, channel } = found;
+        let Found { post: StoredPost { author, stamp, content }, channel } = found;
         if !self.is_of_channel(channel)? {
             return Ok(None);
         }
@@ -136,7 +136,7 @@ impl<'a> Rows<'a> {
             },
         };
         let Stamp { id, stored } = stamp;
-        Ok(Some(Entry { id, stored, author, text }))
+        Ok(Some(Entry { id, stored, author, content }))
     }
 
     fn damaged(&mut self, number: u64, what: String) -> Option<Entry> {
@@ -146,9 +146,9 @@ impl<'a> Rows<'a> {
 
     fn row(&self, number: u64) -> rusqlite::Result<Option<Read<Found>>> {
         let found = |row: &Row<'_>| -> Read<Found> {
-            Ok(Found { post: record::post(row)?, channel: record::number(row, 5, "channel")? })
+            Ok(Found { post: record::post(row)?, channel: record::number(row, 6, "channel")? })
         };
-        let sql = "SELECT author, text, stored_ms, first, number, channel FROM post \
+        let sql = "SELECT author, text, stored_ms, first, number, deleted, channel FROM post \
                    WHERE number = ?1";
         let mut select = self.connection.prepare_cached(sql)?;
         select.query_row([number], |row| Ok(found(row))).optional()

@@ -112,6 +112,11 @@ pub(crate) enum Operation {
         first: Option<u64>,
         call: u32,
     },
+    /// Erases the text of a post, if it is by this author.
+    ErasePost {
+        id: u64,
+        author: AccountId,
+    },
     ReadPost {
         number: u64,
     },

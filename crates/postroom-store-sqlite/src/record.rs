@@ -3,7 +3,9 @@
 //! A row may hold anything, for disks and people change files: each column is
 //! read as what it should be, or it is said what is wrong with it.
 
-use postroom_model::{Channel, HASHTAGS_MAX, Name, PostId, Prefix, Stamp, Text, Timestamp};
+use postroom_model::{
+    Channel, Content, HASHTAGS_MAX, Name, PostId, Prefix, Stamp, Text, Timestamp,
+};
 use postroom_store::{AccountId, BanSubject, PasswordHash, Sender};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
@@ -27,7 +29,7 @@ pub(crate) struct StoredMessage {
 pub(crate) struct StoredPost {
     pub(crate) author: Option<Sender>,
     pub(crate) stamp: Stamp,
-    pub(crate) text: Text,
+    pub(crate) content: Content,
 }
 
 pub(crate) fn message(row: &Row<'_>) -> Read<StoredMessage> {
@@ -40,7 +42,12 @@ pub(crate) fn message(row: &Row<'_>) -> Read<StoredMessage> {
 
 pub(crate) fn post(row: &Row<'_>) -> Read<StoredPost> {
     let stamp = Stamp { id: id(row, 3, 4)?, stored: time(row, 2) };
-    Ok(StoredPost { author: author(row, 0)?, text: text(row, 1)?, stamp })
+    // Whatever its text is: what is deleted is never shown.
+    let content = match value(row, 5)? {
+        ValueRef::Null => Content::Text(text(row, 1)?),
+        _ => Content::Deleted,
+    };
+    Ok(StoredPost { author: author(row, 0)?, content, stamp })
 }
 
 /// The id of the post in a row, of which the first of its rows and its number are given. The

@@ -143,6 +143,11 @@ const MIGRATIONS: &[&str] = &[
         JOIN channel ON channel.id = post.channel AND channel.name <> ''
         LEFT JOIN account ON account.id = post.author;
 ",
+    "
+    -- Set where the author of the post has deleted it. Its text is gone, and its row is the
+    -- mark that stays.
+    ALTER TABLE post ADD COLUMN deleted INTEGER;
+",
 ];
 
 /// The tables that each version has beside those of the one before.
@@ -153,6 +158,7 @@ const TABLES: &[&[&str]] = &[
     &["block"],
     &[],
     &["ban"],
+    &[],
     &[],
     &[],
 ];

@@ -32,10 +32,12 @@ pub(crate) enum Statement {
     DeletePost,
     MessageAges,
     PostAges,
+    RowsOfPost,
+    EraseText,
 }
 
 impl Statement {
-    const COUNT: usize = Self::PostAges as usize + 1;
+    const COUNT: usize = Self::EraseText as usize + 1;
 
     const ALL: [Self; Self::COUNT] = [
         Self::InsertAccount,
@@ -65,6 +67,8 @@ impl Statement {
         Self::DeletePost,
         Self::MessageAges,
         Self::PostAges,
+        Self::RowsOfPost,
+        Self::EraseText,
     ];
 
     fn sql(self) -> &'static str {
@@ -87,9 +91,10 @@ impl Statement {
             Self::InsertRemoval => "INSERT INTO removal VALUES (NULL, ?1)",
             Self::InsertChannel => "INSERT INTO channel VALUES (?1, ?2)",
             Self::NameChannel => "UPDATE channel SET name = ?2 WHERE id = ?1",
-            Self::InsertPost => "INSERT INTO post VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            Self::InsertPost => "INSERT INTO post VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL)",
             Self::ReadPost => {
-                "SELECT author, text, stored_ms, first, number FROM post WHERE number = ?1"
+                "SELECT author, text, stored_ms, first, number, deleted FROM post \
+                 WHERE number = ?1"
             }
             Self::SetLastSequence => "INSERT OR REPLACE INTO counter VALUES ('last_sequence', ?1)",
             Self::SetLastPost => "INSERT OR REPLACE INTO counter VALUES ('last_post', ?1)",
@@ -107,6 +112,11 @@ impl Statement {
             Self::PostAges => {
                 "SELECT channel, stored_ms, number FROM post WHERE number BETWEEN ?1 AND ?2"
             }
+            Self::RowsOfPost => {
+                "SELECT author, channel, number, deleted FROM post \
+                 WHERE number BETWEEN ?1 AND ?2 AND coalesce(first, number) = ?1"
+            }
+            Self::EraseText => "UPDATE post SET text = '', deleted = 1 WHERE number = ?1",
         }
     }
 }

@@ -1,14 +1,16 @@
 //! One group as one transaction: its operations as SQL, in their order.
 
-use postroom_model::{Fault, Position, faulty};
-use postroom_store::{Damaged, ImportedMessage, PAGE_BYTES, PAGE_ENTRIES_MAX, Sender};
+use postroom_model::{Fault, HASHTAGS_MAX, Position, faulty};
+use postroom_store::{AccountId, Damaged, ImportedMessage, PAGE_BYTES, PAGE_ENTRIES_MAX, Sender};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row, params};
 
 use crate::bans::BanRow;
 use crate::damage::{self, is_unreadable, unreadable};
 use crate::expiry::{Block, Kind};
-use crate::found::{Found, FoundPage};
+use crate::found::{ErasedRow, Found, FoundPage};
 use crate::group::Group;
+use crate::idle::ChannelId;
 use crate::operation::{Numbers, Operation};
 use crate::record::{self, Read};
 use crate::statements::{Statement, Statements};
@@ -86,6 +88,7 @@ impl Worker<'_> {
                 let row = params![number, channel.0, author, now, group.text(call), first];
                 self.execute(Statement::InsertPost, row)
             }
+            Operation::ErasePost { id, author } => self.erase_post(id, author),
             Operation::ReadPost { number } => self.read_post(number).map(drop),
             Operation::ReadPage(numbers) => self.read_page(numbers),
             Operation::InsertAccount { account, call, place } => {
@@ -213,7 +216,7 @@ impl Worker<'_> {
             }
             Ok(post)
         })?;
-        let bytes = post.as_ref().map(|post| post.text.as_str().len());
+        let bytes = post.as_ref().map(|post| post.content.text_bytes());
         self.found.posts.extend(post);
         Ok(bytes)
     }
@@ -259,6 +262,35 @@ impl Worker<'_> {
         };
         self.note(table, damage::key(key), what);
         Ok(None)
+    }
+
+    /// Erases the text in all rows of a post by this author, which have numbers in a run.
+    fn erase_post(&mut self, id: u64, author: AccountId) -> rusqlite::Result<()> {
+        let mut erased = Vec::new();
+        let mut read = || {
+            let last = id.saturating_add(HASHTAGS_MAX as u64);
+            let mut rows = self.statements.get(Statement::RowsOfPost)?.query(params![id, last])?;
+            while let Some(row) = rows.next()? {
+                if record::author(row, 0) == Ok(Some(Sender::Account(author))) {
+                    let is_deleted = row.get_ref(3)? != ValueRef::Null;
+                    let channel = record::number(row, 1, "channel").ok().map(ChannelId);
+                    erased.push(ErasedRow { number: row.get(2)?, channel, is_deleted });
+                }
+            }
+            Ok(())
+        };
+        match read() {
+            Err(error) if is_unreadable(&error) => {
+                self.note("post", damage::key(id), unreadable(&error));
+                return if self.connection.is_autocommit() { Err(error) } else { Ok(()) };
+            }
+            read => read?,
+        }
+        for row in erased.iter().filter(|row| !row.is_deleted) {
+            self.execute(Statement::EraseText, [row.number])?;
+        }
+        self.found.erased.push(erased);
+        Ok(())
     }
 
     /// Reads when the records of a block were stored. One that cannot be read hides none of

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_model::{
-    Channel, Fault, MessageId, Name, Position, Post, PresenceKind, Recipients, Text, Unknown,
-    faulty,
+    Channel, Fault, MessageId, Name, Position, Post, PostId, PresenceKind, Recipients, Text,
+    Unknown, faulty,
 };
 
 use crate::Timestamp;
@@ -115,6 +115,14 @@ pub enum Call {
         post: Arc<Post>,
         /// Hashtags that it may make: if more of its channels are new, it is refused.
         may_create: u32,
+    },
+    /// Deletes a post of an account from all its channels: its text is gone, and a mark
+    /// stays, which is kept and removed like a post. To be done again, it is done already.
+    DeletePost {
+        /// Whose. It must have a password.
+        author: AccountId,
+        /// The post.
+        id: PostId,
     },
     /// The latest entry of a channel.
     Latest {

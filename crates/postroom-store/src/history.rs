@@ -143,7 +143,7 @@ impl HistoryRows {
             if let Some(entry) = read(*number)?
                 && self.has(entry.id)
             {
-                bytes += entry.text.as_str().len();
+                bytes += entry.content.text_bytes();
                 page.entries.push(entry);
             }
             last = Some(*number);

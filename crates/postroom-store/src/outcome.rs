@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use postroom_model::{
-    Blocked, Channel, Entry, Full, MessageId, Name, Page, Peeked, Post, PostRefusal, PresenceKind,
-    Stamp, Text,
+    Blocked, Channel, Entry, Full, MessageId, Name, Page, Peeked, Post, PostDeletionRefusal,
+    PostId, PostRefusal, PresenceKind, Stamp, Text,
 };
 
 use crate::Timestamp;
@@ -102,6 +102,15 @@ pub enum Outcome {
     },
     /// `Post`: nothing was stored.
     NotPosted(PostRefusal),
+    /// `DeletePost`: the post is deleted.
+    PostDeleted {
+        /// The post.
+        id: PostId,
+        /// The channels that had its text before.
+        channels: Vec<Channel>,
+    },
+    /// `DeletePost`: nothing was deleted.
+    PostNotDeleted(PostDeletionRefusal),
     /// `Latest`: the entry, if there is any.
     Latest(Option<Entry>),
     /// `Timeline`: the entries.

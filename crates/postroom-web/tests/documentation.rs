@@ -161,7 +161,9 @@ fn sources(folder: &Path) -> String {
     let read = |path: PathBuf| {
         if path.is_dir() { sources(&path) } else { fs::read_to_string(path).expect("it is text") }
     };
-    entries.map(|entry| read(entry.expect("an entry").path())).collect()
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    // The listeners for HTTP have a page of their own.
+    paths.filter(|path| !path.ends_with("src/http")).map(read).collect()
 }
 
 /// The words for problems, and the paths, as they stand in the source.

@@ -222,7 +222,7 @@ fn empty_board(store: &mut SqliteStore) -> Result<(), StoreFailure> {
     store.submit(Ticket(0), Call::Latest { channel: Channel::board() });
     store.settle(now, &mut completed)?;
     let is_empty = completed.drain(..).all(|completion| match completion.into_outcome() {
-        Some(Outcome::Latest(Some(entry))) => entry.text.as_str().is_empty(),
+        Some(Outcome::Latest(Some(entry))) => entry.content.text_bytes() == 0,
         _ => true,
     });
     if !is_empty {

@@ -175,6 +175,7 @@ pub(super) fn request_name(request: &Request) -> &'static str {
         Request::ListBlocked => "list blocked",
         Request::ListPresent => "list present",
         Request::Post { .. } => "post",
+        Request::DeletePost { .. } => "delete post",
         Request::Tell { .. } => "tell",
         Request::Join(_) => "join",
         Request::Leave(_) => "leave",

@@ -12,7 +12,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque, vec_deque};
 use std::time::Instant;
 
-use postroom_model::{Channel, Event, Fault, Posted, SessionKey, faulty};
+use postroom_model::{Channel, Event, Fault, PostId, Posted, SessionKey, faulty};
 use postroom_office::{Announcements, NewPost};
 use slab::Slab;
 
@@ -76,7 +76,7 @@ impl<'a> Untold<'a> {
     pub(crate) fn posts(&self) -> impl Iterator<Item = &'a Posted> {
         self.posts.clone().filter_map(|kept| match &kept.what {
             What::Post(post) => Some(&post.posted),
-            What::Announcements(_) => None,
+            What::Deleted(_) | What::Announcements(_) => None,
         })
     }
 
@@ -109,6 +109,8 @@ struct RecentChannel {
     first: u64,
     posts: VecDeque<Kept>,
     bytes: usize,
+    /// A post of those that are kept is deleted.
+    has_deleted: bool,
     /// Sessions that have a position in it.
     members: usize,
 }
@@ -123,12 +125,21 @@ struct Kept {
 #[derive(Debug)]
 enum What {
     Post(NewPost),
+    /// A post of this session that nobody is told of any more.
+    Deleted(SessionKey),
     Announcements(Box<Announcements>),
 }
 
 impl Kept {
     fn is_by(&self, session: SessionKey) -> bool {
-        matches!(&self.what, What::Post(post) if post.author == session)
+        self.author() == Some(session)
+    }
+
+    fn author(&self) -> Option<SessionKey> {
+        match &self.what {
+            What::Post(NewPost { author, .. }) | What::Deleted(author) => Some(*author),
+            What::Announcements(_) => None,
+        }
     }
 
     /// What a session is told of it.
@@ -138,6 +149,7 @@ impl Kept {
                 let is_for_it = *author != session || faulty(Fault::OwnPostsTold);
                 is_for_it.then_some(Next::Post(posted, *asked_at))
             }
+            What::Deleted(_) => None,
             What::Announcements(announcements) => {
                 announcements.event_for(session).map(Next::Announced)
             }
@@ -201,6 +213,7 @@ impl RecentPosts {
             first: 0,
             posts: VecDeque::new(),
             bytes: 0,
+            has_deleted: false,
             members: 0,
         };
         let place = ChannelPlace(self.channels.insert(channel));
@@ -261,6 +274,26 @@ impl RecentPosts {
         if let Some(next) = channel.posts.front() {
             self.oldest.insert((next.sequence, place));
         }
+        if channel.has_deleted {
+            let is_deleted = |kept: &Kept| matches!(kept.what, What::Deleted(_));
+            channel.has_deleted = channel.posts.iter().any(is_deleted);
+        }
+    }
+
+    /// A post is deleted: who has not been told of it, is not told.
+    pub(crate) fn forget_post(&mut self, channel: &Channel, id: PostId) {
+        let Some(place) = self.places.get(channel) else {
+            return;
+        };
+        let channel = &mut self.channels[place.0];
+        for kept in &mut channel.posts {
+            if let What::Post(NewPost { author, posted, .. }) = &kept.what
+                && posted.stamp.id == id
+            {
+                kept.what = What::Deleted(*author);
+                channel.has_deleted = true;
+            }
+        }
     }
 
     /// Bytes of the posts that are kept.
@@ -293,10 +326,7 @@ impl RecentPosts {
         let channel = &self.channels[position.channel.0];
         // Never more than are kept.
         let at = usize::try_from(position.next - channel.first).unwrap_or(usize::MAX);
-        channel.posts.iter().skip(at).filter_map(|kept| match &kept.what {
-            What::Post(post) => Some(post.author),
-            What::Announcements(_) => None,
-        })
+        channel.posts.iter().skip(at).filter_map(Kept::author)
     }
 
     /// Notes that one more post of a channel is the session's own.
@@ -362,7 +392,8 @@ impl RecentPosts {
             if position.next == end {
                 continue;
             }
-            let is_whole = position.next >= channel.first && position.own == 0;
+            let is_whole =
+                position.next >= channel.first && position.own == 0 && !channel.has_deleted;
             if !is_whole || channel.name.is_none() || untold.is_some() {
                 return None;
             }

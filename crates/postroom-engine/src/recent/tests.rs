@@ -154,6 +154,39 @@ fn posts_that_come_together_are_all_kept_until_others_come() {
     assert_eq!(recent.bytes, 3 * BYTES);
 }
 
+/// The author has deleted some posts before a member, and the author itself in another
+/// channel, were told of them.
+#[test]
+fn who_was_not_told_of_a_deleted_post_is_not_told() {
+    let limits = RecentLimits { posts: 5, ..NONE };
+    let mut recent = RecentPosts::new(limits);
+    let mut members = [Member::new(1), Member::new(2)];
+    let by = |of: u32, numbers: std::ops::Range<usize>| {
+        numbers.map(|number| (session(of), number)).collect::<Vec<_>>()
+    };
+    add(&mut recent, &channel(0), &by(2, 0..4), &mut members);
+    for number in [0, 2, 9] {
+        recent.forget_post(&channel(0), PostId(number));
+    }
+    recent.forget_post(&channel(2), PostId(1));
+    assert!(recent.untold(&mut members[0].positions).is_none(), "they are not told in one run");
+    assert_eq!(members[0].told(&recent), posts(&[1, 3]).collect::<Vec<_>>());
+    assert_eq!(members[1].told(&recent), [], "these are its own");
+    add(&mut recent, &channel(0), &by(0, 4..6), &mut members);
+    for member in &mut members {
+        assert_eq!(member.told(&recent), posts(&[4, 5]).collect::<Vec<_>>());
+    }
+    // Once the deleted ones are not kept any more, posts are told in one run again.
+    for numbers in [6..8, 8..10, 10..12] {
+        add(&mut recent, &channel(0), &by(0, numbers.clone()), &mut members);
+        let is_run = recent.untold(&mut members[0].positions).is_some();
+        assert_eq!(is_run, numbers.start > 6, "{numbers:?}");
+        assert_eq!(members[0].told(&recent).len(), 2);
+    }
+    let of_second = members[1].told(&recent);
+    assert_eq!(of_second, posts(&[6, 7, 8, 9, 10, 11]).collect::<Vec<_>>());
+}
+
 #[test]
 fn channels_without_members_take_nothing() {
     let mut recent = RecentPosts::new(NONE);

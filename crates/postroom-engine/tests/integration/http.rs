@@ -247,3 +247,36 @@ fn each_post_of_a_watched_channel_is_told_once() {
     assert!(texts(&mut http).is_empty());
     assert_eq!(http.driver.lines(mary), ["bob(#rust): three"]);
 }
+
+#[test]
+fn the_deletion_of_a_post_in_a_watched_channel_is_told_once() {
+    let mut http = Http::new();
+    let [rust, tea] = ["#rust", "#tea"].map(|tag| Channel::parse(tag).unwrap());
+    let connection = http.open();
+    let ann = http.log_in(connection, "ann");
+    let text = Text::from_bytes(b"one").unwrap();
+    let channels = vec![rust.clone(), tea];
+    http.driver.engine.http_watch(http.driver.now, &rust, true);
+    http.ask(ann, Request::Post { channels, text, awaits_delivery: false });
+    let posted = http.all_told().into_iter().find_map(|output| match output {
+        HttpOutput::Post(posted) => Some(posted.stamp.id),
+        _ => None,
+    });
+    let id = posted.expect("it is watched");
+    for is_first in [true, false] {
+        http.ask(ann, Request::DeletePost { id });
+        let (mut told, mut replies) = (Vec::new(), 0);
+        for output in http.all_told() {
+            match output {
+                HttpOutput::PostDeleted(channel, id) => told.push((channel, id)),
+                HttpOutput::Session(_, HttpInput::Reply(Reply::PostDeleted(of))) => {
+                    assert_eq!(*of.get(), id);
+                    replies += 1;
+                }
+                _ => {}
+            }
+        }
+        let expected: Vec<_> = is_first.then(|| (rust.clone(), id)).into_iter().collect();
+        assert_eq!((told, replies), (expected, 1));
+    }
+}

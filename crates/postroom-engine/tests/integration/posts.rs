@@ -107,7 +107,10 @@ fn the_history_of_a_channel_is_read_beside_the_engine() {
     let read = |driver: &mut Driver, from, count| {
         let rows = driver.engine.history(HistoryQuery { channel: rust.clone(), from, count });
         let page = driver.disk.history().page(&rows).unwrap();
-        let texts = page.entries.iter().map(|entry| (entry.id, entry.text.as_str().to_owned()));
+        let texts = page.entries.iter().map(|entry| {
+            let text = entry.content.text().expect("nobody deletes posts");
+            (entry.id, text.as_str().to_owned())
+        });
         texts.collect::<Vec<_>>()
     };
     let texts = |read: &[(PostId, String)]| read.iter().map(|(_, text)| text.clone()).collect();

@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock};
 
 use postroom_model::{
     Announcement, Author, Batch, BlockRefusal, Blocked, Channel, Committed, ComposeRefusal,
-    Composed, Delivery, Entry, Event, Full, LogInRefusal, Mark, MessageId, Name, NameList, NotTold,
-    Page, PasswordRefusal, Peeked, Position, Post, PostId, PostRefusal, Posted, Reply, Request,
-    SessionKey, Stamp, Text, Timestamp, Told,
+    Composed, Content, Delivery, Entry, Event, Full, LogInRefusal, Mark, MessageId, Name, NameList,
+    NotTold, Page, PasswordRefusal, Peeked, Position, Post, PostDeletionRefusal, PostId,
+    PostRefusal, Posted, Reply, Request, SessionKey, Stamp, Text, Timestamp, Told,
 };
 use postroom_testing::terminal::HOSTILE;
 
@@ -89,6 +89,7 @@ impl Office {
             Request::ListPresent => Reply::Present(Arc::clone(if other { &MANY } else { &FEW })),
             Request::Post { .. } if other => Reply::Undelivered(committed(STAMP)),
             Request::Post { .. } => Reply::Posted(committed(STAMP)),
+            Request::DeletePost { id } => Reply::PostDeleted(committed(id)),
             Request::Tell { .. } if other => Reply::NotTold(NotTold::Undelivered),
             Request::Tell { .. } => Reply::Told,
             Request::Join(_) => Reply::Joined,
@@ -155,6 +156,11 @@ impl Office {
                 let refusals = [DiskFull, TooManyChannels, MayNotCreate, AuthorDeleted];
                 Reply::NotPosted(refusals[self.refusals % refusals.len()])
             }
+            Request::DeletePost { .. } => {
+                use PostDeletionRefusal::{DiskFull, HasNoPassword, NotFound};
+                let refusals = [NotFound, HasNoPassword, DiskFull];
+                Reply::PostNotDeleted(refusals[self.refusals % refusals.len()])
+            }
             Request::Tell { .. } => Reply::NotTold(NotTold::Absent),
             Request::Join(_) => Reply::NotJoined,
             Request::Leave(_) => Reply::Left(false),
@@ -179,7 +185,7 @@ impl Office {
 
     fn entry(&mut self, is_long: bool) -> Entry {
         let (Stamp { id, stored }, author) = (STAMP, Author::Account(name("al")));
-        Entry { id, stored, author, text: self.text(is_long) }
+        Entry { id, stored, author, content: Content::Text(self.text(is_long)) }
     }
 
     fn line(&mut self, is_long: bool, is_marked: bool) -> (Text, Option<Mark>) {

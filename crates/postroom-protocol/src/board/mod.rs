@@ -19,8 +19,8 @@
 use std::time::Duration;
 
 use postroom_model::{
-    Access, Anonymous, Author, BOARD_TEXT_CHARACTERS_MAX, Channel, Entry, Event, Guest, Page,
-    Position, PostRefusal, Posted, Reply, Request, Text, push_joined,
+    Access, Anonymous, Author, BOARD_TEXT_CHARACTERS_MAX, Channel, Content, Entry, Event, Guest,
+    Page, Position, PostRefusal, Posted, Reply, Request, Text, push_joined,
 };
 
 use crate::line::{Line, LineDecoder};
@@ -29,6 +29,9 @@ use crate::session::{
     Category, Close, DropReason, Input, Login, Outputs, Reading, Report, Session, Stream, Timer,
 };
 use crate::settings::Settings;
+
+/// Stands for a text that its author has deleted.
+const DELETED: &str = "(deleted)";
 
 /// The answer to `d` while there is no latest text.
 const EMPTY: &str = "Empty Message";
@@ -362,7 +365,10 @@ impl Board {
             (_, Reply::NotPosted(refusal)) => self.refuse(refusal.into(), outputs),
             (_, Reply::Latest(entry)) => {
                 // A text that is not empty may be empty once made safe.
-                let shown = entry.map(|entry| entry.text.to_string());
+                let shown = entry.map(|entry| match entry.content {
+                    Content::Text(text) => text.to_string(),
+                    Content::Deleted => DELETED.to_owned(),
+                });
                 let shown = shown.filter(|shown| !shown.is_empty());
                 outputs.front.extend_from_slice(shown.as_deref().unwrap_or(EMPTY).as_bytes());
                 self.close(Close::Asked, outputs);
@@ -379,9 +385,12 @@ impl Board {
     }
 
     fn page(&mut self, channel: Channel, page: &Page, outputs: &mut Outputs) {
-        for Entry { author, text, .. } in &page.entries {
+        for Entry { author, content, .. } in &page.entries {
             push_author(&mut outputs.front, author);
-            push_joined(&mut outputs.front, text);
+            match content {
+                Content::Text(text) => push_joined(&mut outputs.front, text),
+                Content::Deleted => outputs.front.extend_from_slice(DELETED.as_bytes()),
+            }
             outputs.front.push(b'\n');
         }
         match page.next {

@@ -352,7 +352,7 @@ impl Dialogue for Chat {
             }
             Event::Missed { channel, missed } => push_missed(&mut outputs.front, channel, *missed),
             Event::MissedLines(missed) => push_missed_lines(&mut outputs.front, *missed),
-            Event::Mail | Event::Withdrawn(_) => {}
+            Event::Mail | Event::Withdrawn(_) | Event::PostDeleted { .. } => {}
         }
     }
 

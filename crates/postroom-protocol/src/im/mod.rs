@@ -95,7 +95,10 @@ impl ImSession {
             }
             Event::Mail => self.pushes.mail(),
             Event::Withdrawn(mark) => self.pushes.withdraw(*mark),
-            Event::Announced(_) | Event::Missed { .. } | Event::MissedLines(_) => {}
+            Event::Announced(_)
+            | Event::Missed { .. }
+            | Event::MissedLines(_)
+            | Event::PostDeleted { .. } => {}
         }
     }
 

@@ -386,6 +386,12 @@ impl Channels {
         self.kept(id).posts.from(from).next()
     }
 
+    /// The channel of this number, if it keeps a post and has a name.
+    pub(crate) fn keeper(&self, id: ChannelId, number: u64) -> Option<&Channel> {
+        let kept = self.all.get(id.0 as usize)?;
+        kept.name.as_ref().filter(|_| kept.posts.from(number).next() == Some(number))
+    }
+
     /// The first of the numbers that are due, at most `count`.
     pub(crate) fn due(&self, count: usize) -> impl ExactSizeIterator<Item = u64> + '_ {
         self.due.range(..count.min(self.due.len())).map(|(number, _)| *number)

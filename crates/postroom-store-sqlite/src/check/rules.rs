@@ -49,10 +49,14 @@ impl Subject {
             Self::Messages => ("message", "sequence", "sender, text, stored_ms, recipient"),
             Self::Removals => ("removal", "position", "message"),
             Self::Channels => ("channel", "id", "name"),
-            Self::Posts if version > 6 => {
-                ("post", "number", "author, text, stored_ms, first, number, channel")
+            Self::Posts => {
+                let columns = match version {
+                    ..7 => "author, text, stored_ms, NULL, number, NULL, channel",
+                    7..=8 => "author, text, stored_ms, first, number, NULL, channel",
+                    _ => "author, text, stored_ms, first, number, deleted, channel",
+                };
+                ("post", "number", columns)
             }
-            Self::Posts => ("post", "number", "author, text, stored_ms, NULL, number, channel"),
             Self::Blocks => ("block", "number", "account, sender"),
             Self::Bans => ("ban", "number", "subject, since_ms, until_ms"),
         };
@@ -202,7 +206,7 @@ impl Rules {
     fn post(&mut self, connection: &Connection, number: i64, row: &Row<'_>) -> Read<()> {
         self.last = record::sequence(number, self.last, "number")?;
         let author = record::post(row)?.author;
-        let channel = record::number(row, 5, "channel")?;
+        let channel = record::number(row, 6, "channel")?;
         record::integer(row, 2, "time")?;
         if let Some(author) = author.and_then(Sender::account) {
             exists(connection, "account", &self.accounts, author.0, "author")?;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use postroom_model::{Channel, Name, Text};
 use postroom_store::{AccountId, Sender, Timestamp};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::Exported;
@@ -188,7 +189,11 @@ impl<'a> Pages<'a> {
     }
 
     pub(super) fn posts(&mut self, id: u32, from: i64) -> rusqlite::Result<Option<i64>> {
-        let columns = "author, channel, stored_ms, text";
+        let columns = if self.version > 8 {
+            "author, channel, stored_ms, text, deleted"
+        } else {
+            "author, channel, stored_ms, text, NULL"
+        };
         let table = Table { name: "post", key: "number", columns };
         let mut found = Vec::new();
         let next = self.rows(
@@ -196,7 +201,9 @@ impl<'a> Pages<'a> {
             from,
             |_| false,
             |_, row| {
-                if record::number(row, 0, "") == Ok(id) {
+                // Of what it has deleted nothing is left to tell.
+                let is_deleted = row.get_ref(4) != Ok(ValueRef::Null);
+                if record::number(row, 0, "") == Ok(id) && !is_deleted {
                     let text = record::text(row, 3);
                     self.tell(text.as_ref().map_or(0, |text| text.as_str().len()));
                     found.push((record::number(row, 1, ""), record::time(row, 2), text));

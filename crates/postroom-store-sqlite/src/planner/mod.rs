@@ -114,6 +114,7 @@ impl Planner<'_> {
                 self.open(name, key, *admits, *may_create)
             }
             Call::Post { author, post, may_create } => self.post(*author, post, *may_create),
+            Call::DeletePost { author, id } => return self.delete_post(*author, *id),
             Call::Latest { channel } => return self.latest(channel),
             Call::Timeline { channel, from } => return self.timeline(channel, *from),
             Call::Compose { sender, recipient, unknown, may_create, .. } => {

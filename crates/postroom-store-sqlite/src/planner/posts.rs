@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use postroom_model::{Channel, Page, Position, Post, PostId, PostRefusal, Stamp};
-use postroom_store::{Outcome, PAGE_ENTRIES_MAX, SWEPT_MAX, Sender};
+use postroom_model::{
+    Channel, Page, Position, Post, PostDeletionRefusal, PostId, PostRefusal, Stamp,
+};
+use postroom_store::{AccountId, Outcome, PAGE_ENTRIES_MAX, SWEPT_MAX, Sender};
 
 use super::Planner;
 use crate::allowed::Allowed;
@@ -130,6 +132,24 @@ impl Planner<'_> {
             0 => Draft::Complete(Outcome::Timeline(Page::default())),
             _ => Draft::Timeline,
         }
+    }
+
+    /// Erases the text of a post in all its channels. Whose it is, and where, the job sees: the
+    /// memory has no way from an id to its channels.
+    pub(super) fn delete_post(&mut self, author: AccountId, id: PostId) -> Draft {
+        let refuse = |why| Draft::Complete(Outcome::PostNotDeleted(why));
+        if self.index.account(author).password.is_none() {
+            return refuse(PostDeletionRefusal::HasNoPassword);
+        }
+        if self.allowed == Allowed::Nothing {
+            return refuse(PostDeletionRefusal::DiskFull);
+        }
+        let is_given_out = id.0 <= self.index.channels.last_post();
+        if !is_given_out || self.index.damages.contains("post", damage::key(id.0)) {
+            return refuse(PostDeletionRefusal::NotFound);
+        }
+        self.operations.push(Operation::ErasePost { id: id.0, author });
+        Draft::DeletePost(id)
     }
 
     /// Deletes a channel and its posts.

@@ -201,7 +201,7 @@ fn a_damaged_post_is_left_out() {
         let channel = Channel::parse("#a").unwrap();
         let latest = settle(&mut store, [Call::Latest { channel: channel.clone() }]).pop();
         let Some(Outcome::Latest(Some(entry))) = latest else { panic!("{latest:?}") };
-        assert_eq!(entry.text.as_str(), "second", "the one before");
+        assert_eq!(entry.content.text().unwrap().as_str(), "second", "the one before");
         assert_eq!(damaged(&mut store), [("post", 3)]);
         assert_eq!(entries(&mut store, "#a"), ["@board: first", "@board: second"]);
     }

@@ -107,7 +107,7 @@ fn an_export_has_all_of_an_account_and_nothing_of_others() {
     assert!(!export.pace().is_beside_server());
     assert_eq!(finish(export, || ()).unwrap(), OF_ANN);
     let name = Name::new("bob").unwrap();
-    for version in 1..=7 {
+    for version in 1..=9 {
         let folder = fixture(&format!("version-{version}"));
         let export = Export::open(Place::Folder(folder.path()), &name).unwrap();
         let told = finish(export, || ()).unwrap();

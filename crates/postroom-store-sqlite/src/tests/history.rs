@@ -18,7 +18,7 @@ fn page_of(store: &SqliteStore, tag: &str, from: HistoryFrom) -> HistoryPage {
 }
 
 fn texts(page: &HistoryPage) -> Vec<&str> {
-    page.entries.iter().map(|entry| entry.text.as_str()).collect()
+    page.entries.iter().filter_map(|entry| entry.content.text()).map(Text::as_str).collect()
 }
 
 fn store_of(texts: impl IntoIterator<Item = String>, limits: Limits) -> (TempDir, SqliteStore) {
@@ -86,7 +86,8 @@ fn pages_are_read_on_another_thread_while_posts_are_stored_and_trimmed() {
             assert!(page.damaged.is_empty(), "{page:?}");
             let ids: Vec<_> = page.entries.iter().map(|entry| entry.id).collect();
             assert!(ids.is_sorted_by(|one, other| one.0 + 1 == other.0), "{ids:?}");
-            for Entry { id, text, .. } in &page.entries {
+            for Entry { id, content, .. } in &page.entries {
+                let text = content.text().unwrap();
                 assert_eq!(text.as_str(), (id.0 - 1).to_string(), "{id}");
             }
             pages += usize::from(!page.entries.is_empty());

@@ -126,7 +126,7 @@ fn damage_that_the_job_finds_costs_the_record_and_nothing_else() {
                 Outcome::NothingUnread,
                 Outcome::Latest(Some(latest)),
                 Outcome::Timeline(page),
-            ] if text.as_str() == "2" && latest.text.as_str() == "first" && page.entries.len() == 1
+            ] if text.as_str() == "2" && latest.content.text().is_some_and(|text| text.as_str() == "first") && page.entries.len() == 1
         ),
         "{outcomes:?}"
     );

@@ -1,6 +1,6 @@
 //! Reading what channels keep, beside the calls.
 
-use postroom_model::{Entry, PostId};
+use postroom_model::{Entry, PostId, Text};
 
 use super::ids::stamp;
 use super::live::{channel, post};
@@ -32,7 +32,7 @@ impl<F: Fixture> Desk<'_, F> {
     }
 
     /// The texts of all pages.
-    fn all(&mut self, tag: &str, from: HistoryFrom, count: usize) -> Vec<String> {
+    pub(super) fn all(&mut self, tag: &str, from: HistoryFrom, count: usize) -> Vec<String> {
         let mut all = Vec::new();
         let mut next = Some(from);
         while let Some(from) = next {
@@ -54,7 +54,8 @@ impl<F: Fixture> Desk<'_, F> {
 }
 
 fn texts(page: &HistoryPage) -> Vec<String> {
-    page.entries.iter().map(|entry| entry.text.as_str().to_owned()).collect()
+    let text = |entry: &Entry| entry.content.text().map_or("(deleted)", Text::as_str).to_owned();
+    page.entries.iter().map(text).collect()
 }
 
 pub(super) fn a_history_is_read_in_both_directions<F: Fixture>(fixture: &mut F) {

@@ -91,8 +91,9 @@ impl<F: Fixture> Desk<'_, F> {
     }
 }
 
-fn shown(entry: &Entry) -> String {
-    format!("{}: {}", entry.author, entry.text.as_str())
+pub(super) fn shown(entry: &Entry) -> String {
+    let text = entry.content.text().map_or("(deleted)", Text::as_str);
+    format!("{}: {text}", entry.author)
 }
 
 pub(super) fn is_posted(outcome: &Outcome) -> bool {

@@ -23,6 +23,7 @@ mod jobs;
 mod live;
 mod mailboxes;
 mod model;
+mod own_posts;
 mod passwords;
 mod peeking;
 mod recipients;
@@ -68,10 +69,6 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         a_password_locks_its_account,
         accounts_are_listed_as_registered,
         creation::a_call_creates_no_more_than_it_may,
-        live::a_post_is_in_each_of_its_channels_in_one_order,
-        live::a_channel_keeps_its_latest_posts,
-        live::a_timeline_comes_in_pages,
-        live::a_text_of_several_lines_stays_what_it_is,
         accounts::there_are_no_more_than_allowed,
         accounts::only_one_that_nobody_would_miss_is_evicted,
         accounts::one_that_has_blocked_somebody_stays,
@@ -84,15 +81,6 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         eviction::a_channel_with_several_authors_goes_after_thirty_days,
         eviction::nothing_of_an_evicted_channel_comes_back,
         eviction::an_eviction_that_is_not_committed_leaves_the_channel,
-        ids::a_post_has_one_id_and_one_time_in_all_its_channels,
-        ids::a_message_has_one_id_and_one_time,
-        ids::no_post_gets_the_id_of_another_one,
-        history::a_history_is_read_in_both_directions,
-        history::a_page_begins_at_any_post_of_any_channel,
-        history::a_page_has_as_many_entries_as_it_may,
-        history::what_is_removed_meanwhile_is_left_out,
-        history::what_is_not_committed_is_not_read,
-        history::a_history_begins_at_a_time,
         live::a_sole_session_is_present_once,
         live::an_account_without_a_password_is_present_in_one_session,
         live::devices_share_a_presence_until_the_last_leaves,
@@ -142,7 +130,7 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         backup::a_backup_has_what_was_committed_before_it,
         backup::no_backup_needs_no_job,
     ];
-    for test in tests.iter().copied().chain(of_messages()) {
+    for test in tests.iter().copied().chain(of_messages()).chain(of_posts()) {
         fixture.clear();
         test(fixture);
     }
@@ -169,14 +157,38 @@ fn of_messages<F: Fixture>() -> Vec<fn(&mut F)> {
         peeking::a_look_has_no_more_than_a_page,
         guests::a_message_without_an_account_is_of_the_web,
         guests::the_web_is_one_sender,
-        guests::a_post_without_an_account_is_of_the_web_or_the_board,
-        guests::a_channel_of_the_web_and_the_board_has_two_authors,
         guests::an_import_may_have_messages_of_the_web,
         imports::an_import_has_its_messages_from_whom_they_are_in_their_order,
         imports::an_import_is_all_or_nothing,
         imports::an_import_that_is_not_committed_leaves_nothing,
         blocks::messages_of_a_blocked_sender_are_refused,
         blocks::an_account_blocks_no_more_senders_than_it_may,
+    ]
+}
+
+/// The tests of posts.
+fn of_posts<F: Fixture>() -> Vec<fn(&mut F)> {
+    vec![
+        live::a_post_is_in_each_of_its_channels_in_one_order,
+        live::a_channel_keeps_its_latest_posts,
+        live::a_timeline_comes_in_pages,
+        live::a_text_of_several_lines_stays_what_it_is,
+        ids::a_post_has_one_id_and_one_time_in_all_its_channels,
+        ids::a_message_has_one_id_and_one_time,
+        ids::no_post_gets_the_id_of_another_one,
+        history::a_history_is_read_in_both_directions,
+        history::a_page_begins_at_any_post_of_any_channel,
+        history::a_page_has_as_many_entries_as_it_may,
+        history::what_is_removed_meanwhile_is_left_out,
+        history::what_is_not_committed_is_not_read,
+        history::a_history_begins_at_a_time,
+        guests::a_post_without_an_account_is_of_the_web_or_the_board,
+        guests::a_channel_of_the_web_and_the_board_has_two_authors,
+        own_posts::an_author_deletes_a_post_in_all_its_channels,
+        own_posts::nobody_deletes_the_post_of_another,
+        own_posts::the_mark_of_a_deleted_post_goes_like_a_post,
+        own_posts::a_group_sees_that_a_post_is_deleted,
+        own_posts::a_deletion_that_is_not_committed_leaves_the_text,
     ]
 }
 

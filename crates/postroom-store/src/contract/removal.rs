@@ -104,8 +104,7 @@ pub(super) fn an_erasure_that_is_broken_off_goes_on<F: Fixture>(fixture: &mut F)
     desk.call(delete("bob"));
     // A page that was begun before goes on behind it, with what is left.
     let rest = desk.page("#a", first.next.expect("there are more"));
-    let shown: Vec<_> =
-        rest.entries.iter().map(|entry| format!("{}: {}", entry.author, entry.text)).collect();
+    let shown: Vec<_> = rest.entries.iter().map(super::live::shown).collect();
     assert_eq!(shown, expected[PAGE_ENTRIES_MAX.div_ceil(3)..][..PAGE_ENTRIES_MAX]);
     for _ in 0..3 {
         assert_eq!(desk.timeline("#a"), expected);

@@ -6,7 +6,8 @@ use std::fmt;
 use std::time::Duration;
 
 use postroom_model::{
-    Author, Fault, Full, MessageId, Name, Post, PostRefusal, Text, Unknown, faulty,
+    Author, Fault, Full, MessageId, Name, Post, PostDeletionRefusal, PostId, PostRefusal, Text,
+    Unknown, faulty,
 };
 
 use crate::{
@@ -90,7 +91,7 @@ impl Books {
         let unread = self.accounts.iter().flat_map(|account| {
             account.mailbox.values().map(move |message| place(&account.name, &message.text))
         });
-        let said = self.channels.posts().map(|(channel, post)| place(channel, &post.text));
+        let said = self.channels.texts().map(|(channel, text)| place(channel, text));
         unread.chain(said).collect()
     }
 
@@ -166,6 +167,7 @@ impl Books {
             Call::Post { post, may_create, .. } => {
                 self.channels.post(session, &post, may_create, limits, now)
             }
+            Call::DeletePost { author, id } => self.delete_post(author, id, is_full),
             Call::Latest { channel } => {
                 let said = self.channels.said(&channel);
                 let stale = said.front().filter(|_| faulty(Fault::LatestStale));
@@ -231,6 +233,18 @@ impl Books {
                 Outcome::Present(session.present.iter().map(name).collect())
             }
         }
+    }
+
+    fn delete_post(&mut self, author: AccountId, id: PostId, is_full: bool) -> Outcome {
+        let Account { name, password, .. } = self.account(author);
+        if password.is_none() {
+            return Outcome::PostNotDeleted(PostDeletionRefusal::HasNoPassword);
+        }
+        if is_full {
+            return Outcome::PostNotDeleted(PostDeletionRefusal::DiskFull);
+        }
+        let author = name.clone();
+        self.channels.delete_post(&author, id)
     }
 
     fn change_password(

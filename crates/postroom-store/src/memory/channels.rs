@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use postroom_model::{
-    Author, Channel, Entry, Fault, Name, Page, Position, Post, PostId, PostRefusal, Stamp,
-    Timestamp, faulty,
+    Author, Channel, Content, Entry, Fault, Name, Page, Position, Post, PostDeletionRefusal,
+    PostId, PostRefusal, Stamp, Text, Timestamp, faulty,
 };
 
 use crate::{
@@ -28,14 +28,57 @@ pub(super) struct Said {
     pub(super) number: u64,
     pub(super) stamp: Stamp,
     pub(super) post: Arc<Post>,
+    is_deleted: bool,
 }
 
 impl Channels {
+    /// Deletes a post of an account from all its channels.
+    pub(super) fn delete_post(&mut self, author: &Name, id: PostId) -> Outcome {
+        let is_it = |said: &Said| {
+            let is_by = matches!(&said.post.author, Author::Account(name) if name == author);
+            said.stamp.id == id && is_by
+        };
+        let (mut is_found, mut channels) = (false, Vec::new());
+        for (channel, said) in &mut self.kept {
+            for said in said.iter_mut().filter(|said| is_it(said)) {
+                is_found = true;
+                if !std::mem::replace(&mut said.is_deleted, true) {
+                    let (author, text) = (said.post.author.clone(), Text::default());
+                    let in_all = said.post.channels.clone();
+                    said.post = Arc::new(Post { author, channels: in_all, text });
+                    channels.push((said.number, channel.clone()));
+                }
+            }
+        }
+        if is_found {
+            channels.sort_unstable();
+            let channels = channels.into_iter().map(|(_, channel)| channel).collect();
+            Outcome::PostDeleted { id, channels }
+        } else {
+            Outcome::PostNotDeleted(PostDeletionRefusal::NotFound)
+        }
+    }
+
     /// All posts, each with its channel.
     pub(super) fn posts(&self) -> impl Iterator<Item = (&Channel, &Post)> {
         self.kept
             .iter()
             .flat_map(|(channel, said)| said.iter().map(move |said| (channel, &*said.post)))
+    }
+
+    /// The channels of a post.
+    pub(super) fn of_post(&self, id: PostId) -> impl Iterator<Item = Channel> {
+        let has = move |said: &VecDeque<Said>| said.iter().any(|said| said.stamp.id == id);
+        let found = self.kept.iter().filter(move |(_, said)| has(said));
+        found.map(|(channel, _)| channel.clone())
+    }
+
+    /// All texts, each with its channel.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&Channel, &Text)> {
+        self.kept.iter().flat_map(|(channel, said)| {
+            let said = said.iter().filter(|said| !said.is_deleted);
+            said.map(move |said| (channel, &said.post.text))
+        })
     }
 
     /// The number and the time of each record.
@@ -147,7 +190,8 @@ impl Channels {
             self.last_post += 1;
             let id = if faulty(Fault::IdOfEachChannel) { PostId(self.last_post) } else { stamp.id };
             let stamp = Stamp { id, ..stamp };
-            let said = Said { number: self.last_post, stamp, post: Arc::clone(post) };
+            let (number, is_deleted) = (self.last_post, false);
+            let said = Said { number, stamp, post: Arc::clone(post), is_deleted };
             let place = self.kept.iter().position(|(known, _)| known == channel);
             let place = place.unwrap_or_else(|| {
                 self.kept.push((channel.clone(), VecDeque::new()));
@@ -198,8 +242,9 @@ impl Channels {
                 page.next = Some(Position(said.number));
                 break;
             }
-            bytes += said.post.text.as_str().len();
-            page.entries.push(entry(said));
+            let entry = entry(said);
+            bytes += entry.content.text_bytes();
+            page.entries.push(entry);
         }
         page
     }
@@ -213,6 +258,7 @@ fn rank(said: &VecDeque<Said>) -> (bool, u64, u64) {
     (several, if several { latest.0 } else { said.len() as u64 }, latest.1)
 }
 
-pub(super) fn entry(Said { stamp: Stamp { id, stored }, post, .. }: &Said) -> Entry {
-    Entry { id: *id, stored: *stored, author: post.author.clone(), text: post.text.clone() }
+pub(super) fn entry(Said { stamp: Stamp { id, stored }, post, is_deleted, .. }: &Said) -> Entry {
+    let content = if *is_deleted { Content::Deleted } else { Content::Text(post.text.clone()) };
+    Entry { id: *id, stored: *stored, author: post.author.clone(), content }
 }

@@ -464,6 +464,12 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
         Call::Latest { channel }
         | Call::Timeline { channel, .. }
         | Call::DeleteChannel { channel } => vec![Subject::Channel(channel.clone())],
+        // Which channels it is in, only the books know.
+        Call::DeletePost { author, id } => {
+            let mut subjects = account(*author);
+            subjects.extend(books.channels.of_post(*id).map(Subject::Channel));
+            subjects
+        }
         Call::Ban { .. } | Call::Unban { .. } => vec![Subject::Bans],
         Call::Claim { .. }
         | Call::MayClaim { .. }

@@ -12,11 +12,14 @@ use postroom_model::{Channel, PostId, Posted};
 use postroom_server::HttpGate;
 use tokio::sync::watch;
 
-use super::entry::EntryLine;
+use super::entry::{EntryLine, deleted_instead, deleted_later};
 
 /// Posts that are kept of a channel, and their bytes.
 const POSTS_MAX: usize = 256;
 const BYTES_MAX: usize = 256 << 10;
+/// Deletions that are kept of a channel, for the streams that have told the post before. A
+/// stream that is further behind misses the earliest.
+const DELETIONS_MAX: usize = 64;
 
 /// The channels that are streamed.
 #[derive(Debug)]
@@ -29,7 +32,7 @@ pub(super) struct Feeds {
 #[derive(Debug)]
 pub(super) struct Feed {
     kept: Mutex<Kept>,
-    /// Counts the posts: whoever waits is woken by it.
+    /// Counts the posts and deletions: whoever waits is woken by it.
     told: watch::Sender<u64>,
 }
 
@@ -39,13 +42,16 @@ struct Kept {
     bytes: usize,
     /// The latest post that is kept no longer.
     dropped: Option<PostId>,
+    /// The latest posts that were deleted, and how many there were before them.
+    deleted: VecDeque<PostId>,
+    deleted_before: usize,
     streams: usize,
 }
 
 /// What a stream is to be told next.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Next {
-    /// These events; the last one is of this post.
+    /// These events, up to this post.
     Events(Vec<Bytes>, PostId),
     /// What is kept begins behind its position: the history has what is missing.
     Behind,
@@ -60,6 +66,8 @@ pub(super) struct Listener {
     channel: Channel,
     feed: Arc<Feed>,
     told: watch::Receiver<u64>,
+    /// Deletions that it knows.
+    deletions: usize,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -79,9 +87,12 @@ impl Feeds {
             self.gate.watch(channel.clone(), true);
             Arc::new(Feed { kept: Mutex::default(), told: watch::channel(0).0 })
         });
-        lock(&feed.kept).streams += 1;
+        let mut kept = lock(&feed.kept);
+        kept.streams += 1;
+        let deletions = kept.deletions();
+        drop(kept);
         let (feed, told) = (Arc::clone(feed), feed.told.subscribe());
-        Listener { feeds: Arc::clone(self), channel, feed, told }
+        Listener { feeds: Arc::clone(self), channel, feed, told, deletions }
     }
 
     /// Takes a post that the event loop tells of.
@@ -90,6 +101,14 @@ impl Feeds {
             let (stamp, post) = (posted.stamp, posted.post());
             let line = EntryLine::new(stamp.id, stamp.stored, &post.author, &post.text);
             lock(&feed.kept).add(stamp.id, Bytes::from(line.event()));
+            feed.told.send_modify(|told| *told += 1);
+        }
+    }
+
+    /// A post is deleted: who was not told of it yet is told that instead.
+    pub(super) fn delete(&self, channel: &Channel, id: PostId) {
+        if let Some(feed) = lock(&self.all).get(channel) {
+            lock(&feed.kept).delete(id);
             feed.told.send_modify(|told| *told += 1);
         }
     }
@@ -105,6 +124,44 @@ impl Kept {
             };
             self.bytes -= event.len();
             self.dropped = Some(id);
+        }
+    }
+
+    fn delete(&mut self, id: PostId) {
+        if let Ok(at) = self.posts.binary_search_by_key(&id, |(id, _)| *id) {
+            let event = &mut self.posts[at].1;
+            self.bytes -= event.len();
+            *event = Bytes::from(deleted_instead(id));
+            self.bytes += event.len();
+        }
+        self.deleted.push_back(id);
+        if self.deleted.len() > DELETIONS_MAX {
+            self.deleted.pop_front();
+            self.deleted_before += 1;
+        }
+    }
+
+    fn deletions(&self) -> usize {
+        self.deleted_before + self.deleted.len()
+    }
+
+    /// The deletions behind so many, of posts up to this one.
+    fn deleted(&self, known: usize, position: PostId) -> impl Iterator<Item = Bytes> {
+        let deleted = self.deleted.iter().skip(known.saturating_sub(self.deleted_before));
+        let told = deleted.filter(move |id| **id <= position);
+        told.map(|id| Bytes::from(deleted_later(*id)))
+    }
+
+    /// What a stream is told at a position that knows so many deletions.
+    fn next(&self, known: usize, position: PostId, bytes_max: usize) -> Next {
+        let mut deleted: Vec<_> = self.deleted(known, position).collect();
+        match self.after(position, bytes_max) {
+            Next::Events(events, last) => {
+                deleted.extend(events);
+                Next::Events(deleted, last)
+            }
+            Next::Nothing if !deleted.is_empty() => Next::Events(deleted, position),
+            next => next,
         }
     }
 
@@ -130,7 +187,13 @@ impl Listener {
     /// What follows a position, as many bytes as this or one event.
     pub(super) fn after(&mut self, position: PostId, bytes_max: usize) -> Next {
         self.told.mark_unchanged();
-        lock(&self.feed.kept).after(position, bytes_max)
+        let kept = lock(&self.feed.kept);
+        let next = kept.next(self.deletions, position, bytes_max);
+        // What it reads before it comes back may be deleted meanwhile.
+        if next != Next::Behind {
+            self.deletions = kept.deletions();
+        }
+        next
     }
 
     /// Waits until there is more than when [`after`](Self::after) was called last.
@@ -181,5 +244,38 @@ mod tests {
         assert!(matches!(kept.after(PostId(9), 100), Next::Events(..)));
         kept.add(PostId(1_000), Bytes::from(vec![b'x'; BYTES_MAX]));
         assert_eq!(kept.posts.len(), 1);
+    }
+    #[test]
+    fn a_stream_is_told_of_a_deletion_instead_of_the_post_or_after_it() {
+        let mut kept = Kept::default();
+        for id in [3, 5, 9] {
+            kept.add(PostId(id), event("secret"));
+        }
+        let bytes = kept.bytes;
+        kept.delete(PostId(5));
+        kept.delete(PostId(1));
+        let told = |known, position| match kept.next(known, PostId(position), 1_000) {
+            Next::Events(events, last) => {
+                let events = String::from_utf8(events.concat()).unwrap();
+                (events.replace(":\"p000000000000", ":\"").replace(": p000000000000", ": "), last.0)
+            }
+            next => (format!("{next:?}"), 0),
+        };
+        let later = |id| format!("event: deleted\ndata: {{\"id\":\"{id}\"}}\n\n");
+        let instead = format!("id: 5\n{}", later(5));
+        assert_eq!(kept.bytes, bytes - 6 + kept.posts[1].1.len());
+        assert_eq!(told(0, 0), (format!("secret{instead}secret"), 9), "1 is not kept");
+        assert_eq!(told(0, 3), (format!("{}{instead}secret", later(1)), 9));
+        assert_eq!(told(0, 5), (format!("{}{}secret", later(5), later(1)), 9));
+        assert_eq!(told(0, 9), (later(5) + &later(1), 9));
+        assert_eq!(told(1, 9), (later(1), 9));
+        assert_eq!(told(2, 9), ("Nothing".to_owned(), 0));
+        for id in 10..10 + DELETIONS_MAX as u64 {
+            kept.delete(PostId(id));
+        }
+        assert_eq!((kept.deleted.len(), kept.deletions()), (DELETIONS_MAX, DELETIONS_MAX + 2));
+        assert_eq!(kept.deleted(0, PostId(9)).count(), 0, "a stream so far behind misses them");
+        assert_eq!(kept.deleted(0, PostId(99)).count(), DELETIONS_MAX);
+        assert_eq!(kept.deleted(DELETIONS_MAX + 1, PostId(99)).count(), 1);
     }
 }

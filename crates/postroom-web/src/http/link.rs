@@ -122,7 +122,7 @@ impl Link {
                 }
             }
             // The thread knows the connections and the feeds.
-            HttpOutput::Close(_) | HttpOutput::Post(_) => {}
+            HttpOutput::Close(_) | HttpOutput::Post(_) | HttpOutput::PostDeleted(..) => {}
         }
     }
 

@@ -1,13 +1,13 @@
 //! Replies of the office, as problems.
 
-use postroom_model::{ComposeRefusal, LogInRefusal, PostRefusal};
+use postroom_model::{ComposeRefusal, LogInRefusal, PostDeletionRefusal, PostRefusal};
 use postroom_store::HistoryFailure;
 
 use super::link::NoReply;
 use super::problem::{
-    BUSY, CREDENTIALS, DEFECT, DISK_FULL, ENDED, LOOKS_ALIKE, MAILBOX_FULL, NO_SUCH_ACCOUNT,
-    Problem, TAKEN, TOO_MANY_ACCOUNTS, TOO_MANY_CHANNELS, TOO_MANY_NEW, TOO_MUCH, UNAVAILABLE,
-    UNKNOWN, UNREADABLE,
+    BUSY, CREDENTIALS, DEFECT, DISK_FULL, ENDED, LOOKS_ALIKE, MAILBOX_FULL, NO_PASSWORD,
+    NO_SUCH_ACCOUNT, NO_SUCH_POST, Problem, TAKEN, TOO_MANY_ACCOUNTS, TOO_MANY_CHANNELS,
+    TOO_MANY_NEW, TOO_MUCH, UNAVAILABLE, UNKNOWN, UNREADABLE,
 };
 
 /// A request has no reply.
@@ -118,6 +118,24 @@ pub(super) fn not_posted(refusal: PostRefusal) -> Problem {
             Problem::new(&TOO_MANY_NEW, detail).later(60)
         }
         PostRefusal::AuthorDeleted => Problem::new(&ENDED, "the account was deleted"),
+    }
+}
+
+/// A post was not deleted.
+pub(super) fn not_deleted(refusal: PostDeletionRefusal) -> Problem {
+    match refusal {
+        PostDeletionRefusal::NotFound => {
+            Problem::new(&NO_SUCH_POST, "the account has no such post in any channel")
+        }
+        PostDeletionRefusal::HasNoPassword => {
+            let detail = "the account has no password, so anyone could say that they wrote the \
+                          post; nothing was deleted";
+            Problem::new(&NO_PASSWORD, detail)
+        }
+        PostDeletionRefusal::DiskFull => {
+            let detail = "the disk of the server has no room to note it; nothing was deleted";
+            Problem::new(&DISK_FULL, detail)
+        }
     }
 }
 

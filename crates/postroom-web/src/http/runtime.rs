@@ -119,6 +119,7 @@ async fn run(
                     match output {
                         HttpOutput::Close(connection) => connections.close(connection),
                         HttpOutput::Post(posted) => common.feeds.take(&posted),
+                        HttpOutput::PostDeleted(channel, id) => common.feeds.delete(&channel, id),
                         output => link.take(output),
                     }
                 }

@@ -19,7 +19,7 @@ use crate::api::Time;
 use crate::http::connection::Client;
 use crate::http::entry::EntryLine;
 use crate::http::problem::{Problem, VALUE};
-use crate::http::reply::{not_posted, not_replied, unavailable, unexpected, unknown};
+use crate::http::reply::{not_deleted, not_posted, not_replied, unavailable, unexpected, unknown};
 use crate::http::streams;
 use crate::places::Asks;
 
@@ -47,6 +47,21 @@ pub(super) async fn post(
             Ok((StatusCode::CREATED, Json(Posted { id, time, channel })))
         }
         Reply::NotPosted(refusal) => Err(not_posted(refusal)),
+        Reply::Unavailable => Err(unavailable()),
+        Reply::Unknown => Err(unknown()),
+        _ => Err(unexpected()),
+    }
+}
+
+/// `DELETE /api/v1/posts/ID`: deletes a post of the account from all its channels.
+pub(super) async fn delete(
+    Path(id): Path<String>,
+    Caller(session): Caller,
+) -> Result<StatusCode, Problem> {
+    let id = parse::value("id", &id)?;
+    match session.ask(Request::DeletePost { id }).await.map_err(not_replied)? {
+        Reply::PostDeleted(_) => Ok(StatusCode::NO_CONTENT),
+        Reply::PostNotDeleted(refusal) => Err(not_deleted(refusal)),
         Reply::Unavailable => Err(unavailable()),
         Reply::Unknown => Err(unknown()),
         _ => Err(unexpected()),

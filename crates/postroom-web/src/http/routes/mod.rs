@@ -28,6 +28,7 @@ fn routes() -> Vec<Route> {
         ("/~/{id}", &["delete"], delete(mailbox::confirm)),
         (POSTS, &["get", "post"], get(channels::history).post(channels::post)),
         (STREAM, &["get"], get(channels::stream)),
+        ("/api/v1/posts/{id}", &["delete"], delete(channels::delete)),
         ("/api/v1/problems/{word}", &["get"], get(problems::describe)),
         ("/api/v1/openapi.json", &["get"], get(openapi::document)),
     ]

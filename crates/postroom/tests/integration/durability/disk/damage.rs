@@ -84,7 +84,7 @@ fn damage_found_at_start_is_reported_and_stops_nothing() {
          UPDATE account SET password = 'no hash' WHERE name = 'alice';
          INSERT INTO message VALUES (7, 55, 0, 0, 'to no one');
          UPDATE post SET text = CAST(x'ff' AS TEXT) WHERE text = 'two #rust';
-         INSERT INTO post VALUES (90, 55, NULL, 0, 'nowhere', NULL)",
+         INSERT INTO post VALUES (90, 55, NULL, 0, 'nowhere', NULL, NULL)",
     );
     server.restart();
     let mut alice = server.connect("mailbox-verbose");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::harness::http::{Http, request};
-use crate::harness::support::Server;
+use crate::harness::support::{Server, add_account};
 
 fn post(http: &mut Http, text: &str) -> String {
     let posted = http.request("POST", "/api/v1/channels/rust/posts", text);
@@ -197,4 +197,59 @@ fn an_account_has_so_many_streams() {
         }
         assert!(begun.elapsed() < Duration::from_secs(20));
     }
+}
+
+/// Over a kill, too: the mark is on disk before it is told.
+#[test]
+fn a_deleted_post_is_a_mark_on_http_and_the_board() {
+    let mut server = Server::start();
+    assert!(server.stop().success());
+    add_account(server.data(), "bob", "secret");
+    server.restart();
+    let known = |asked: String| asked.replace("Ym9iOg==", "Ym9iOnNlY3JldA==");
+    let ask = |http: &mut Http, method: &str, path: &str, body: &str| {
+        http.send(known(request(method, path, body)));
+        http.response()
+    };
+    let posts = "/api/v1/channels/rust/posts";
+    let mut http = Http::connect(server.address("http"));
+    let stream = || {
+        let mut http = Http::connect(server.address("http"));
+        http.send(known(request("GET", "/api/v1/channels/rust/stream?after=p0000000000000", "")));
+        assert_eq!(http.head().status, 200);
+        assert_eq!(http.chunk(), "retry: 1000\n\n");
+        http
+    };
+    let mut early = stream();
+    let [one, two] = ["one", "two"].map(|text| {
+        let posted = ask(&mut http, "POST", posts, text);
+        assert!(early.chunk().contains(text));
+        posted.json()["id"].as_str().unwrap().to_owned()
+    });
+    let path = format!("/api/v1/posts/{one}");
+    // Who has no password has written nothing, and nobody deletes what another has written.
+    let of_carol = request("DELETE", &path, "").replace("Ym9iOg==", "Y2Fyb2w6");
+    http.send(of_carol);
+    let refused = http.response();
+    assert_eq!((refused.status, refused.problem().as_str()), (403, "no-password"));
+    let refused = ask(&mut http, "DELETE", "/api/v1/posts/p0000000000009", "");
+    assert_eq!((refused.status, refused.problem().as_str()), (404, "no-such-post"));
+    for _ in 0..2 {
+        let deleted = ask(&mut http, "DELETE", &path, "");
+        assert_eq!((deleted.status, deleted.body.as_str()), (204, ""));
+    }
+    let event = format!("event: deleted\ndata: {{\"id\":\"{one}\"}}\n\n");
+    assert_eq!(early.chunk(), event);
+    assert!(stream().chunk().starts_with(&format!("id: {one}\n{event}id: {two}\nevent: post\n")));
+    server.kill();
+    server.restart();
+    let mut http = Http::connect(server.address("http"));
+    let page = ask(&mut http, "GET", posts, "").json();
+    let (kept, mark) = (&page["posts"][0], &page["posts"][1]);
+    assert_eq!((&kept["text"], &kept["deleted"]), (&"two".into(), &Value::Null));
+    assert_eq!((&mark["id"], &mark["from"]), (&one.into(), &"bob".into()));
+    assert_eq!((&mark["deleted"], &mark["text"]), (&true.into(), &Value::Null));
+    let mut board = server.connect("board");
+    board.send("t\n#rust\n");
+    assert_eq!(board.rest(), "bob: (deleted)\nbob: two\n");
 }

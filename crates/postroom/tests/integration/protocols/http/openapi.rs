@@ -32,6 +32,7 @@ impl Document {
             "object" => value.is_object(),
             "array" => value.is_array(),
             "string" => value.is_string(),
+            "boolean" => value.is_boolean(),
             "integer" => value.is_u64(),
             other => panic!("{other}"),
         };
