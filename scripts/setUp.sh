@@ -6,8 +6,8 @@ set -eu
 # Each command and the package that has it: cc builds SQLite and c++ libFuzzer; strace
 # makes disks fail; unshare and setsid make small disks, networks and terminals; ip cuts
 # networks; fail2ban-regex and systemd-analyze try what is in contrib; groff reads the
-# man pages; openssl, python3 and curl are clients of TLS; python3 with requests is one of
-# HTTP.
+# man pages; openssl, python3 and curl are clients of TLS; python3 with requests and
+# websocket is one of HTTP.
 missing=''
 for pair in cc:gcc c++:g++ strace:strace unshare:util-linux setsid:util-linux ip:iproute2 \
     fail2ban-regex:fail2ban systemd-analyze:systemd groff:groff-base \
@@ -19,7 +19,9 @@ for pair in cc:gcc c++:g++ strace:strace unshare:util-linux setsid:util-linux ip
         esac
     fi
 done
-python3 -c 'import requests' 2>/dev/null || missing="$missing python3-requests"
+modules='import requests, websocket'
+python3 -c "$modules" 2>/dev/null || /usr/bin/python3 -c "$modules" 2>/dev/null ||
+    missing="$missing python3-requests python3-websocket"
 [ -n "$missing" ] || exit 0
 # The headers that gcc needs, which it only recommends.
 case " $missing " in *' gcc '*) missing="$missing libc6-dev" ;; esac

@@ -14,6 +14,7 @@ use crate::workloads::read::ReadOptions;
 use crate::workloads::send::SendOptions;
 use crate::workloads::slow_member::SlowMemberOptions;
 use crate::workloads::start::StartOptions;
+use crate::workloads::web_server::WebServerOptions;
 
 /// Measures a running Postroom server over loopback sockets.
 #[derive(Debug, Parser)]
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Crash(CrashOptions),
     /// The floor of this machine: the same load against a bare echo server
     Echo(EchoOptions),
+    /// What most would write for HTTP: axum and `SQLite`, a commit a message
+    WebServer(WebServerOptions),
     /// The server that `echo` and `fanout --floor` start
     #[command(name = bare_server::SUBCOMMAND, hide = true)]
     BareServer { work: Work },

@@ -24,7 +24,9 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use measure::{bare_server, machine};
 use outcome::Outcome;
-use workloads::{beside, crash, echo, fanout, fill, idle, private, read, send, slow_member, start};
+use workloads::{
+    beside, crash, echo, fanout, fill, idle, private, read, send, slow_member, start, web_server,
+};
 
 fn main() -> ExitCode {
     match run(&Cli::parse().command) {
@@ -53,6 +55,7 @@ fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Start(options) => start::run(options),
         Command::Crash(options) => crash::run(options),
         Command::Echo(options) => echo::run(options),
+        Command::WebServer(options) => web_server::run(options),
         Command::BareServer { work } => bare_server::run(*work),
     }
 }

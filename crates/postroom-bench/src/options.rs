@@ -20,11 +20,6 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
         .ok_or_else(|| format!("`{text}` has no address"))
 }
 
-/// `redis=HOST:PORT`.
-pub(crate) fn redis(text: &str) -> Result<SocketAddr, String> {
-    rival(text, "redis=")
-}
-
 /// `ngircd=HOST:PORT`.
 pub(crate) fn ngircd(text: &str) -> Result<SocketAddr, String> {
     rival(text, "ngircd=")
@@ -43,10 +38,8 @@ mod tests {
 
     #[test]
     fn a_rival_is_named_with_its_address() {
-        assert_eq!(redis("redis=127.0.0.1:7399").unwrap(), ([127, 0, 0, 1], 7399).into());
         assert_eq!(ngircd("ngircd=127.0.0.1:6667").unwrap(), ([127, 0, 0, 1], 6667).into());
-        assert!(redis("127.0.0.1:7399").is_err());
-        assert!(redis("redis=7399").is_err());
         assert!(ngircd("redis=127.0.0.1:7399").is_err());
+        assert!(ngircd("ngircd=6667").is_err());
     }
 }

@@ -10,6 +10,8 @@ pub(crate) enum Expected {
     Sent,
     /// The sender's line and the body's line, to READ.
     Letter,
+    /// The status 201, to POST.
+    Created,
     /// `:<number>`, to RPUSH.
     Integer,
     /// `$<length>` and that many bytes, to LPOP.
@@ -34,6 +36,7 @@ impl Expected {
         match self {
             Self::Sent => sent(bytes),
             Self::Letter => letter(bytes),
+            Self::Created => created(bytes),
             Self::Integer => integer(bytes),
             Self::Bulk => bulk(bytes),
             Self::Echo(length) => (bytes.len() >= length).then_some(Answer { length, right: true }),
@@ -58,6 +61,18 @@ fn letter(bytes: &[u8]) -> Option<Answer> {
     }
     let body = line(&bytes[sender..])?;
     Some(Answer { length: sender + body, right: sender > 1 })
+}
+
+fn created(bytes: &[u8]) -> Option<Answer> {
+    const LENGTH: &[u8] = b"content-length: ";
+    let head = bytes.windows(4).position(|part| part == b"\r\n\r\n")? + 4;
+    let lower = bytes[..head].to_ascii_lowercase();
+    let at = lower.windows(LENGTH.len()).position(|part| part == LENGTH);
+    let value = at.map_or(&[][..], |at| &lower[at + LENGTH.len()..]);
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit());
+    let body = digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+    let (length, right) = (head + body, bytes.starts_with(b"HTTP/1.1 201 "));
+    (bytes.len() >= length).then_some(Answer { length, right })
 }
 
 fn integer(bytes: &[u8]) -> Option<Answer> {
@@ -123,6 +138,14 @@ mod tests {
             Expected::Letter,
             &[(empty_body, true), (b"READ ERROR\n", false), (error_as_body, true)],
         );
+    }
+
+    #[test]
+    fn the_answer_to_post_is_a_response_with_a_length() {
+        let created: &[u8] = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}";
+        let refused: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 1\r\n\r\nx";
+        let empty: &[u8] = b"HTTP/1.1 201 Created\r\ndate: now\r\n\r\n";
+        check(Expected::Created, &[(created, true), (refused, false), (empty, true)]);
     }
 
     #[test]

@@ -18,6 +18,16 @@ impl Template {
         Self::around(&format!("COMPOSE {prefix}"), digits, &after)
     }
 
+    /// `POST /~<prefix>NNN` of the account `bench`.
+    pub(crate) fn post(prefix: &str, digits: usize, body: usize) -> Self {
+        let after = format!(
+            " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic YmVuY2g6\r\n\
+             Content-Length: {body}\r\n\r\n{}",
+            "x".repeat(body)
+        );
+        Self::around(&format!("POST /~{prefix}"), digits, &after)
+    }
+
     /// `READ`, which has no name in it.
     pub(crate) fn read() -> Self {
         Self::around("READ\n", 0, "")

@@ -3,7 +3,8 @@
 use std::io::BufReader;
 use std::net::SocketAddr;
 
-use clap::Args;
+use anyhow::bail;
+use clap::{Args, ValueEnum as _};
 
 use crate::drive::answer::Expected;
 use crate::drive::dial;
@@ -13,7 +14,7 @@ use crate::drive::login::Login;
 use crate::drive::request::Template;
 use crate::drive::tls;
 use crate::measure::process;
-use crate::options::{address, redis};
+use crate::options::address;
 use crate::report;
 
 /// Accounts and keys that messages are sent to.
@@ -26,20 +27,34 @@ pub(crate) const OWN: &str = "bench";
 pub(crate) const SETUP: &str = "setup";
 
 /// The protocol that a server speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Dialect {
     /// The protocol `mailbox`.
     Mailbox,
+    /// The protocol `http`.
+    Http,
+    /// The same of `postroom-bench web-server`.
+    Web,
     /// RESP, with a list for each mailbox.
     Redis,
     /// The server sends back what it received.
+    #[value(skip)]
     Echo,
+}
+
+/// A server, and what it speaks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) dialect: Dialect,
+    pub(crate) address: SocketAddr,
 }
 
 impl Dialect {
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Mailbox => "postroom",
+            Self::Http => "postroom http",
+            Self::Web => "axum and rusqlite",
             Self::Redis => "redis",
             Self::Echo => "echo",
         }
@@ -50,6 +65,7 @@ impl Dialect {
         let digits = digits::width(count);
         match self {
             Self::Mailbox => (Template::compose(prefix, digits, body), Expected::Sent),
+            Self::Http | Self::Web => (Template::post(prefix, digits, body), Expected::Created),
             Self::Redis => (Template::rpush(prefix, digits, body), Expected::Integer),
             Self::Echo => {
                 let template = Template::compose(prefix, digits, body);
@@ -61,10 +77,11 @@ impl Dialect {
 
     /// The request that reads the mailbox with the connection's own number,
     /// `<prefix>NNN`, and the expected answer.
-    pub(crate) fn read(self, prefix: &str, count: u32) -> (Template, Expected) {
+    pub(crate) fn read(self, prefix: &str, count: u32) -> anyhow::Result<(Template, Expected)> {
         match self {
-            Self::Redis => (Template::lpop(prefix, digits::width(count)), Expected::Bulk),
-            Self::Mailbox | Self::Echo => (Template::read(), Expected::Letter),
+            Self::Redis => Ok((Template::lpop(prefix, digits::width(count)), Expected::Bulk)),
+            Self::Mailbox | Self::Echo => Ok((Template::read(), Expected::Letter)),
+            Self::Http | Self::Web => bail!("reads are not measured over HTTP"),
         }
     }
 
@@ -72,7 +89,7 @@ impl Dialect {
     fn login(self) -> Option<Login> {
         match self {
             Self::Mailbox => Some(Login::Mailbox),
-            Self::Redis | Self::Echo => None,
+            Self::Http | Self::Web | Self::Redis | Self::Echo => None,
         }
     }
 
@@ -82,18 +99,28 @@ impl Dialect {
     }
 }
 
+/// `HOST:PORT` of the protocol `mailbox`, or `DIALECT=HOST:PORT`.
+fn place(text: &str) -> Result<Place, String> {
+    let (dialect, place) = match text.split_once('=') {
+        Some((dialect, place)) => (Dialect::from_str(dialect, false)?, place),
+        None => (Dialect::Mailbox, text),
+    };
+    Ok(Place { dialect, address: address(place)? })
+}
+
 /// The server that is measured, and perhaps one to compare it with.
 #[derive(Debug, Args)]
 pub(crate) struct SideOptions {
-    /// Address of the server's `mailbox` listener
-    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
-    pub(crate) server: SocketAddr,
+    /// Address of the server's `mailbox` listener, or `http=` and that of its `http` listener
+    #[arg(long, value_name = "[http=]HOST:PORT", value_parser = place)]
+    pub(crate) server: Place,
     /// Process id of the server [default: the owner of the listening socket]
     #[arg(long, value_name = "PID")]
     pub(crate) server_pid: Option<u32>,
-    /// Do the same work against this server too, rounds in ABBA order
-    #[arg(long, value_name = "redis=HOST:PORT", value_parser = redis)]
-    pub(crate) against: Option<SocketAddr>,
+    /// Do the same work against this server too, rounds in turn: `redis=`, `mailbox=`, or
+    /// `web=` for that of `web-server`; may be given several times
+    #[arg(long, value_name = "KIND=HOST:PORT", value_parser = place)]
+    pub(crate) against: Vec<Place>,
     /// The server's listener has TLS; its certificate is not checked
     #[arg(long)]
     pub(crate) tls: bool,
@@ -127,11 +154,14 @@ impl<D> Side<D> {
 }
 
 impl Side {
-    /// The server and, if given, the rival to compare it with.
+    /// The server, and those to compare it with.
     pub(crate) fn all(options: &SideOptions) -> Vec<Self> {
-        let own = Self::new(Dialect::Mailbox, options.server, options.server_pid);
-        let own = Self { tls: options.tls, ..own };
-        let rival = options.against.map(|address| Self::new(Dialect::Redis, address, None));
+        let Place { dialect, address } = options.server;
+        let own = Self { tls: options.tls, ..Self::new(dialect, address, options.server_pid) };
+        let rival = options
+            .against
+            .iter()
+            .map(|Place { dialect, address }| Self::new(*dialect, *address, None));
         std::iter::once(own).chain(rival).collect()
     }
 
@@ -162,5 +192,21 @@ impl Side {
             None => dial::open(self.address, connections)?,
         };
         Fleet::new(streams, in_flight, expected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_with_its_address() {
+        let named = |text| place(text).map(|place| (place.dialect, place.address));
+        let address = ([127, 0, 0, 1], 7399).into();
+        assert_eq!(named("redis=127.0.0.1:7399"), Ok((Dialect::Redis, address)));
+        assert_eq!(named("127.0.0.1:7399"), Ok((Dialect::Mailbox, address)));
+        assert_eq!(named("http=127.0.0.1:7399"), Ok((Dialect::Http, address)));
+        assert!(place("redis=7399").is_err());
+        assert!(place("echo=127.0.0.1:7399").is_err());
     }
 }

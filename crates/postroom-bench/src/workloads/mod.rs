@@ -13,3 +13,4 @@ pub(crate) mod read;
 pub(crate) mod send;
 pub(crate) mod slow_member;
 pub(crate) mod start;
+pub(crate) mod web_server;

@@ -57,7 +57,7 @@ pub(crate) fn run(options: &ReadOptions) -> anyhow::Result<Outcome> {
 }
 
 fn player(side: Side, connections: u32, extent: Extent) -> anyhow::Result<Player> {
-    let (template, expected) = side.dialect.read(OWN, connections);
+    let (template, expected) = side.dialect.read(OWN, connections)?;
     let fleet = side.connect(OWN, connections, IN_FLIGHT, expected)?;
     let requests = Requests::new(template, Numbers::Own, IN_FLIGHT);
     Ok(Exchange::player(side, fleet, requests, extent))

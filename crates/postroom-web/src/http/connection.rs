@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,7 +22,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use postroom_engine::{HttpConnection, Proof};
-use postroom_model::{Reply, Terms};
+use postroom_model::{Anonymous, Reply, Terms};
 use postroom_server::HttpHandover;
 use subtle::ConstantTimeEq as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -37,12 +37,13 @@ use super::credentials::Credentials;
 use super::feeds::Feeds;
 use super::guard::HttpSettings;
 use super::histories::Histories;
-use super::link::{Link, Session};
+use super::link::{Link, Session, Whose};
 use super::problem::{BODY_LATE, BODY_TOO_LONG, MALFORMED, Problem};
 use super::receipts::Receipts;
 use super::reply::{login_refused, not_replied, unexpected, wrong_credentials};
 use super::stream::{Plain, Wire, left};
-use super::streams::Streams;
+use super::streams::{Streams, Telling};
+use super::websocket;
 use crate::places::Asks;
 
 /// A connection ends if no whole head of a request has come for so long, before its first
@@ -86,23 +87,29 @@ pub(super) struct Client {
     common: Arc<Common>,
     connection: HttpConnection,
     local: SocketAddr,
+    /// Its address.
+    peer: IpAddr,
+    /// What it may do without a login.
+    anonymous: Anonymous,
     socket: Arc<TcpStream>,
     /// Whether what its TCP acknowledges has arrived: else a proxy's TCP acknowledges it.
     tcp_proves: bool,
     receipts: Arc<Receipts>,
     /// The accounts that it has proved, the latest last.
     accounts: Mutex<VecDeque<Proved>>,
+    /// What it is streamed over WebSocket, once HTTP is over.
+    upgrade: std::sync::Mutex<Option<Telling>>,
 }
 
-/// An account, as the credentials that prove it were sent.
+/// An account, as the credentials that prove it were sent; without any, it is nobody's.
 struct Proved {
-    sent: HeaderValue,
+    sent: Option<HeaderValue>,
     session: Arc<Session>,
 }
 
 /// Serves a connection to its end. It is closed once its place is dropped, however it ends.
 pub(super) async fn serve(common: Arc<Common>, handover: HttpHandover, _place: Place, asks: Asks) {
-    let HttpHandover { connection, socket, local, options, tls, .. } = handover;
+    let HttpHandover { connection, socket, peer, local, options, tls, .. } = handover;
     let Ok(socket) = TcpStream::from_std(socket) else {
         return;
     };
@@ -112,10 +119,13 @@ pub(super) async fn serve(common: Arc<Common>, handover: HttpHandover, _place: P
         common,
         connection,
         local,
+        peer: peer.ip().to_canonical(),
+        anonymous: options.access.anonymous,
         socket,
         tcp_proves: options.proof == Proof::Tcp,
         receipts: Arc::clone(&receipts),
         accounts: Mutex::default(),
+        upgrade: std::sync::Mutex::default(),
     });
     match tls {
         None => client.serve(Plain::new(wire, receipts), asks).await,
@@ -140,9 +150,9 @@ async fn drain(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result
 
 impl Client {
     async fn serve(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin, asks: Asks) {
-        let common = Arc::clone(&self.common);
+        let (common, client) = (Arc::clone(&self.common), Arc::clone(&self));
         let service = service_fn(move |request: Request<Incoming>| {
-            let (client, asks) = (Arc::clone(&self), asks.clone());
+            let (client, asks) = (Arc::clone(&client), asks.clone());
             Box::pin(async move { Ok::<_, Infallible>(client.respond(request, &asks).await) })
         });
         let mut builder = http1::Builder::new();
@@ -162,7 +172,12 @@ impl Client {
         };
         // What is wrong with a connection is not the server's concern.
         if is_over {
-            let mut stream = served.into_parts().io.into_inner();
+            let parts = served.into_parts();
+            let mut stream = parts.io.into_inner();
+            let telling = self.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(telling) = telling {
+                websocket::serve(&mut stream, parts.read_buf, telling).await;
+            }
             let _ = timeout(DRAIN_LIMIT, drain(&mut stream)).await;
         }
     }
@@ -208,6 +223,11 @@ impl Client {
         }
     }
 
+    /// Streams something to it over WebSocket, once the response is written.
+    pub(super) fn upgrade(&self, telling: Telling) {
+        *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(telling);
+    }
+
     /// What all connections share.
     pub(super) fn common(&self) -> &Arc<Common> {
         &self.common
@@ -216,6 +236,11 @@ impl Client {
     /// Waits until it has closed its side, unless it has sent something else before.
     pub(super) async fn left(&self) {
         left(&self.socket).await;
+    }
+
+    /// Its connection, to be watched.
+    pub(super) fn socket(&self) -> &Arc<TcpStream> {
+        &self.socket
     }
 
     /// What proves that a response has arrived, if anything does: through a proxy nothing does.
@@ -233,32 +258,51 @@ impl Client {
         (self.tcp_proves && is_direct && is_in_turn).then_some(&self.receipts)
     }
 
-    /// The session of the account that a request proves: one that it has proved before, or a
-    /// new one.
-    pub(super) async fn session(&self, sent: &HeaderValue) -> Result<Arc<Session>, Problem> {
+    /// What it may do without a login.
+    pub(super) fn anonymous(&self) -> Anonymous {
+        self.anonymous
+    }
+
+    /// The session of the account that a request proves, or of nobody without credentials: one
+    /// that it has proved before, or a new one.
+    pub(super) async fn session(
+        &self,
+        sent: Option<&HeaderValue>,
+    ) -> Result<Arc<Session>, Problem> {
         let mut accounts = self.accounts.lock().await;
         accounts.retain(|proved| !proved.session.has_ended());
-        let is_same = |proved: &Proved| bool::from(proved.sent.as_bytes().ct_eq(sent.as_bytes()));
+        let is_same = |proved: &Proved| match (&proved.sent, sent) {
+            (Some(other), Some(sent)) => bool::from(other.as_bytes().ct_eq(sent.as_bytes())),
+            (other, sent) => other.is_none() && sent.is_none(),
+        };
         if let Some(at) = accounts.iter().position(is_same) {
             return Ok(Arc::clone(&accounts[at].session));
         }
-        let Some(Credentials { name, password }) = Credentials::parse(sent) else {
-            return Err(wrong_credentials());
+        let session = match sent {
+            Some(sent) => self.log_in(sent).await?,
+            None => self.common.link.enter(self.connection, Whose::Address(self.peer)),
         };
-        let mut session = self.common.link.enter(self.connection);
-        let terms = Terms::WITHOUT_PRESENCE;
-        let request = postroom_model::Request::LogIn { name, password, terms };
-        match session.ask(request).await {
-            Ok(Reply::LoggedIn { name, .. }) => session.set_account(name.to_string()),
-            Ok(Reply::LogInRefused(refusal)) => return Err(login_refused(refusal)),
-            Ok(_) => return Err(unexpected()),
-            Err(no_reply) => return Err(not_replied(no_reply)),
-        }
         if accounts.len() == ACCOUNTS_MAX {
             accounts.pop_front();
         }
         let session = Arc::new(session);
-        accounts.push_back(Proved { sent: sent.clone(), session: Arc::clone(&session) });
+        accounts.push_back(Proved { sent: sent.cloned(), session: Arc::clone(&session) });
+        Ok(session)
+    }
+
+    async fn log_in(&self, sent: &HeaderValue) -> Result<Session, Problem> {
+        let Some(Credentials { name, password }) = Credentials::parse(sent) else {
+            return Err(wrong_credentials());
+        };
+        let mut session = self.common.link.enter(self.connection, Whose::Address(self.peer));
+        let terms = Terms::WITHOUT_PRESENCE;
+        let request = postroom_model::Request::LogIn { name, password, terms };
+        match session.ask(request).await {
+            Ok(Reply::LoggedIn { name, .. }) => session.set_account(name),
+            Ok(Reply::LogInRefused(refusal)) => return Err(login_refused(refusal)),
+            Ok(_) => return Err(unexpected()),
+            Err(no_reply) => return Err(not_replied(no_reply)),
+        }
         Ok(session)
     }
 }

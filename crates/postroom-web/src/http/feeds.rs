@@ -7,12 +7,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::body::Bytes;
 use postroom_model::{Channel, PostId, Posted};
 use postroom_server::HttpGate;
 use tokio::sync::watch;
 
-use super::entry::{EntryLine, deleted_instead, deleted_later};
+use super::event::{EntryLine, Event};
 
 /// Posts that are kept of a channel, and their bytes.
 const POSTS_MAX: usize = 256;
@@ -38,7 +37,7 @@ pub(super) struct Feed {
 
 #[derive(Debug, Default)]
 struct Kept {
-    posts: VecDeque<(PostId, Bytes)>,
+    posts: VecDeque<(PostId, Event)>,
     bytes: usize,
     /// The latest post that is kept no longer.
     dropped: Option<PostId>,
@@ -52,7 +51,7 @@ struct Kept {
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Next {
     /// These events, up to this post.
-    Events(Vec<Bytes>, PostId),
+    Events(Vec<Event>, PostId),
     /// What is kept begins behind its position: the history has what is missing.
     Behind,
     /// Nothing yet.
@@ -100,7 +99,7 @@ impl Feeds {
         if let Some(feed) = lock(&self.all).get(&posted.channel) {
             let (stamp, post) = (posted.stamp, posted.post());
             let line = EntryLine::new(stamp.id, stamp.stored, &post.author, &post.text);
-            lock(&feed.kept).add(stamp.id, Bytes::from(line.event()));
+            lock(&feed.kept).add(stamp.id, Event::post(line));
             feed.told.send_modify(|told| *told += 1);
         }
     }
@@ -115,14 +114,14 @@ impl Feeds {
 }
 
 impl Kept {
-    fn add(&mut self, id: PostId, event: Bytes) {
-        self.bytes += event.len();
+    fn add(&mut self, id: PostId, event: Event) {
+        self.bytes += event.rendered().len();
         self.posts.push_back((id, event));
         while self.posts.len() > POSTS_MAX || self.bytes > BYTES_MAX {
             let Some((id, event)) = self.posts.pop_front() else {
                 break;
             };
-            self.bytes -= event.len();
+            self.bytes -= event.rendered().len();
             self.dropped = Some(id);
         }
     }
@@ -130,9 +129,9 @@ impl Kept {
     fn delete(&mut self, id: PostId) {
         if let Ok(at) = self.posts.binary_search_by_key(&id, |(id, _)| *id) {
             let event = &mut self.posts[at].1;
-            self.bytes -= event.len();
-            *event = Bytes::from(deleted_instead(id));
-            self.bytes += event.len();
+            self.bytes -= event.rendered().len();
+            *event = Event::deleted_instead(id);
+            self.bytes += event.rendered().len();
         }
         self.deleted.push_back(id);
         if self.deleted.len() > DELETIONS_MAX {
@@ -146,10 +145,10 @@ impl Kept {
     }
 
     /// The deletions behind so many, of posts up to this one.
-    fn deleted(&self, known: usize, position: PostId) -> impl Iterator<Item = Bytes> {
+    fn deleted(&self, known: usize, position: PostId) -> impl Iterator<Item = Event> {
         let deleted = self.deleted.iter().skip(known.saturating_sub(self.deleted_before));
         let told = deleted.filter(move |id| **id <= position);
-        told.map(|id| Bytes::from(deleted_later(*id)))
+        told.map(|id| Event::deleted_later(*id))
     }
 
     /// What a stream is told at a position that knows so many deletions.
@@ -172,10 +171,11 @@ impl Kept {
         let begin = self.posts.partition_point(|(id, _)| *id <= position);
         let (mut events, mut last, mut bytes) = (Vec::new(), position, 0);
         for (id, event) in self.posts.range(begin..) {
-            if bytes > 0 && bytes + event.len() > bytes_max {
+            let length = event.rendered().len();
+            if bytes > 0 && bytes + length > bytes_max {
                 break;
             }
-            bytes += event.len();
+            bytes += length;
             last = *id;
             events.push(event.clone());
         }
@@ -219,8 +219,8 @@ impl Drop for Listener {
 mod tests {
     use super::*;
 
-    fn event(text: &str) -> Bytes {
-        Bytes::from(text.to_owned())
+    fn event(text: &str) -> Event {
+        Event::of_text(text)
     }
 
     #[test]
@@ -242,9 +242,10 @@ mod tests {
         assert_eq!(kept.posts.len(), POSTS_MAX);
         assert_eq!(kept.after(PostId(8), 100), Next::Behind);
         assert!(matches!(kept.after(PostId(9), 100), Next::Events(..)));
-        kept.add(PostId(1_000), Bytes::from(vec![b'x'; BYTES_MAX]));
+        kept.add(PostId(1_000), event(&"x".repeat(BYTES_MAX)));
         assert_eq!(kept.posts.len(), 1);
     }
+
     #[test]
     fn a_stream_is_told_of_a_deletion_instead_of_the_post_or_after_it() {
         let mut kept = Kept::default();
@@ -256,14 +257,16 @@ mod tests {
         kept.delete(PostId(1));
         let told = |known, position| match kept.next(known, PostId(position), 1_000) {
             Next::Events(events, last) => {
+                let events: Vec<_> = events.iter().map(|event| &event.rendered()[..]).collect();
                 let events = String::from_utf8(events.concat()).unwrap();
                 (events.replace(":\"p000000000000", ":\"").replace(": p000000000000", ": "), last.0)
             }
             next => (format!("{next:?}"), 0),
         };
-        let later = |id| format!("event: deleted\ndata: {{\"id\":\"{id}\"}}\n\n");
+        let data = |id| format!("{{\"event\":\"deleted\",\"id\":\"{id}\"}}");
+        let later = |id| format!("event: deleted\ndata: {}\n\n", data(id));
         let instead = format!("id: 5\n{}", later(5));
-        assert_eq!(kept.bytes, bytes - 6 + kept.posts[1].1.len());
+        assert_eq!(kept.bytes, bytes - 6 + kept.posts[1].1.rendered().len());
         assert_eq!(told(0, 0), (format!("secret{instead}secret"), 9), "1 is not kept");
         assert_eq!(told(0, 3), (format!("{}{instead}secret", later(1)), 9));
         assert_eq!(told(0, 5), (format!("{}{}secret", later(5), later(1)), 9));

@@ -1,11 +1,12 @@
 //! Sessions: what clients of HTTP ask of the event loop, and the replies.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use postroom_engine::{HttpConnection, HttpOutput, HttpSession};
-use postroom_model::{Reply, Request};
+use postroom_model::{Name, Reply, Request};
 use postroom_protocol::HttpInput;
 use postroom_server::HttpGate;
 use postroom_store::{Damaged, HistoryQuery, HistoryRows};
@@ -63,8 +64,17 @@ struct Asked {
 pub(super) struct Session {
     link: Arc<Link>,
     key: HttpSession,
-    account: String,
+    whose: Whose,
     shared: Arc<Shared>,
+}
+
+/// Who a session is counted for.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Whose {
+    /// An account that has logged in.
+    Account(Name),
+    /// A client without a login, at this address.
+    Address(IpAddr),
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -83,11 +93,11 @@ impl Link {
     }
 
     /// Begins a session of a connection.
-    pub(super) fn enter(self: &Arc<Self>, connection: HttpConnection) -> Session {
+    pub(super) fn enter(self: &Arc<Self>, connection: HttpConnection, whose: Whose) -> Session {
         let key = self.gate.enter(connection);
         let shared = Arc::<Shared>::default();
         lock(&self.sessions).insert(key, Arc::clone(&shared));
-        Session { link: Arc::clone(self), key, account: String::new(), shared }
+        Session { link: Arc::clone(self), key, whose, shared }
     }
 
     /// Takes what the event loop tells of a session.
@@ -209,14 +219,14 @@ impl Session {
         told.await.unwrap_or(Err(NoReply::Ended))
     }
 
-    /// The name of its account, once it has logged in.
-    pub(super) fn account(&self) -> &str {
-        &self.account
+    /// Who it is counted for.
+    pub(super) fn whose(&self) -> &Whose {
+        &self.whose
     }
 
-    /// Notes the name of its account.
-    pub(super) fn set_account(&mut self, account: String) {
-        self.account = account;
+    /// It has logged in.
+    pub(super) fn set_account(&mut self, account: Name) {
+        self.whose = Whose::Account(account);
     }
 
     /// Waits until it has ended.

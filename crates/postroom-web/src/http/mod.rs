@@ -7,11 +7,14 @@
 mod connection;
 mod connections;
 mod credentials;
-mod entry;
+mod event;
 mod feeds;
 mod guard;
 mod histories;
 mod link;
+mod mail;
+mod message;
+mod posts;
 mod problem;
 mod receipts;
 mod reply;
@@ -19,6 +22,7 @@ mod routes;
 mod runtime;
 mod stream;
 mod streams;
+mod websocket;
 
 pub use guard::{HostName, HttpSettings, OriginName};
 pub use histories::HistorySource;

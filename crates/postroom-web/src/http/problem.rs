@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use axum::Json;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{
+    CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -80,6 +82,10 @@ impl IntoResponse for Problem {
         if let Some(seconds) = retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if kind == &WEBSOCKET {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
         if kind == &CREDENTIALS {
             let basic = HeaderValue::from_static("Basic realm=\"postroom\", charset=\"UTF-8\"");
             headers.insert(WWW_AUTHENTICATE, basic);
@@ -124,6 +130,7 @@ kinds! {
     LOOKS_ALIKE: "looks-alike", CONFLICT, "The name looks like that of another account.";
     TAKEN: "taken", CONFLICT, "The account is in use elsewhere.";
     ACK: "ack", BAD_REQUEST, "Nothing proves there that a message has arrived.";
+    WEBSOCKET: "websocket", UPGRADE_REQUIRED, "The WebSocket cannot begin so.";
     EXPIRED: "expired", GONE, "The lease has expired.";
     TOO_MUCH: "too-much", TOO_MANY_REQUESTS, "The address says too much.";
     BUSY: "busy", SERVICE_UNAVAILABLE, "The server is busy.";

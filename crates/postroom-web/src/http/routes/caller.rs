@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use postroom_model::Anonymous;
 
 use crate::http::connection::{Client, Common};
 use crate::http::credentials;
@@ -15,16 +16,48 @@ use crate::http::reply::{unexpected, wrong_credentials};
 /// The session of the account that a request proves.
 pub(super) struct Caller(pub(super) Arc<Session>);
 
+/// The session of who may write: as their account, or without a login where the listener lets
+/// such clients write.
+pub(super) struct Writer(pub(super) Arc<Session>);
+
+/// The session of who may read channels.
+pub(super) struct Reader(pub(super) Arc<Session>);
+
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let client = parts.extensions.get::<Arc<Client>>().map(Arc::clone);
-        let client = client.ok_or_else(unexpected)?;
-        let sent = credentials::sent(&parts.headers)?;
-        let sent = sent.ok_or_else(wrong_credentials)?;
-        client.session(sent).await.map(Self)
+        session(parts, |_| false).await.map(Self)
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Writer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        session(parts, |anonymous| anonymous == Anonymous::Post).await.map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        session(parts, |anonymous| anonymous != Anonymous::None).await.map(Self)
+    }
+}
+
+async fn session(
+    parts: &Parts,
+    may_be_anonymous: fn(Anonymous) -> bool,
+) -> Result<Arc<Session>, Problem> {
+    let client = parts.extensions.get::<Arc<Client>>().map(Arc::clone);
+    let client = client.ok_or_else(unexpected)?;
+    let sent = credentials::sent(&parts.headers)?;
+    if sent.is_none() && !may_be_anonymous(client.anonymous()) {
+        return Err(wrong_credentials());
+    }
+    client.session(sent).await
 }
 
 /// What proves that the response has arrived, if anything does.

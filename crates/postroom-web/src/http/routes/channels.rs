@@ -5,22 +5,24 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::Extension;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
-use axum::response::{IntoResponse as _, Response};
-use postroom_model::{PostId, Reply, Request};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use postroom_model::{Reply, Request};
 use postroom_store::{HISTORY_ENTRIES_MAX, HistoryFrom, HistoryQuery};
 use serde::{Deserialize, Serialize};
 
-use super::caller::{Caller, Shared};
+use super::caller::{Caller, Reader, Shared, Writer};
 use super::parse;
-use super::query::{Path, Query};
+use super::query::{Path, Query, StreamArguments};
 use crate::api::Time;
 use crate::http::connection::Client;
-use crate::http::entry::EntryLine;
+use crate::http::event::EntryLine;
+use crate::http::posts;
 use crate::http::problem::{Problem, VALUE};
-use crate::http::reply::{not_deleted, not_posted, not_replied, unavailable, unexpected, unknown};
-use crate::http::streams;
+use crate::http::reply::{
+    not_deleted, not_posted, not_replied, unavailable, unexpected, unknown, wrong_credentials,
+};
+use crate::http::websocket::Transport;
 use crate::places::Asks;
 
 /// A post that is on disk.
@@ -34,7 +36,7 @@ pub(super) struct Posted {
 /// `POST /api/v1/channels/NAME/posts`: posts in a channel.
 pub(super) async fn post(
     Path(channel): Path<String>,
-    Caller(session): Caller,
+    Writer(session): Writer,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Posted>), Problem> {
     let channel = parse::channel(&channel)?;
@@ -47,6 +49,7 @@ pub(super) async fn post(
             Ok((StatusCode::CREATED, Json(Posted { id, time, channel })))
         }
         Reply::NotPosted(refusal) => Err(not_posted(refusal)),
+        Reply::Forbidden(_) => Err(wrong_credentials()),
         Reply::Unavailable => Err(unavailable()),
         Reply::Unknown => Err(unknown()),
         _ => Err(unexpected()),
@@ -93,7 +96,7 @@ pub(super) struct History {
 pub(super) async fn history(
     Path(channel): Path<String>,
     Query(HistoryArguments { before, from, after, since, count }): Query<HistoryArguments>,
-    Caller(session): Caller,
+    Reader(session): Reader,
     Shared(common): Shared,
 ) -> Result<Json<History>, Problem> {
     let channel = parse::channel(&channel)?;
@@ -102,7 +105,7 @@ pub(super) async fn history(
         (Some(before), None, None, None) => HistoryFrom::Before(parse::value("before", &before)?),
         (None, Some(from), None, None) => HistoryFrom::At(parse::value("from", &from)?),
         (None, None, Some(after), None) => HistoryFrom::After(parse::value("after", &after)?),
-        (None, None, None, Some(since)) => streams::since(&common, since.into()).await?,
+        (None, None, None, Some(since)) => posts::since(&common, since.into()).await?,
         _ => {
             let detail = "a page is before= a post, from= one, after= one, or since= a time: one \
                           of them";
@@ -115,7 +118,7 @@ pub(super) async fn history(
         return Err(Problem::new(&VALUE, detail));
     }
     let query = HistoryQuery { channel, from, count };
-    let page = streams::read_page(&common, &session, query).await?;
+    let page = posts::read_page(&common, &session, query).await?;
     let next = page.next.and_then(|next| match next {
         HistoryFrom::Before(id) => Some(format!("before={id}")),
         HistoryFrom::After(id) => Some(format!("after={id}")),
@@ -126,36 +129,18 @@ pub(super) async fn history(
     Ok(Json(History { posts, next }))
 }
 
-/// Where a stream begins.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StreamArguments {
-    after: Option<String>,
-}
-
 /// `GET /api/v1/channels/NAME/stream`: tells of posts as they come.
 pub(super) async fn stream(
     Path(channel): Path<String>,
     Query(StreamArguments { after }): Query<StreamArguments>,
-    Caller(session): Caller,
+    Reader(session): Reader,
     Extension(client): Extension<Arc<Client>>,
     Extension(asks): Extension<Asks>,
+    transport: Transport,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
     let channel = parse::channel(&channel)?;
-    // A client that comes again says where it stopped.
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
-    let after = match (last, after) {
-        (Some(last), _) => Some(parse::value::<PostId>("last-event-id", last)?),
-        (None, Some(after)) => Some(parse::value("after", &after)?),
-        (None, None) => None,
-    };
-    let body = streams::posts(&client, session, channel, after, asks.hold()).await?;
-    let headers = [
-        (CONTENT_TYPE, "text/event-stream; charset=utf-8"),
-        (CACHE_CONTROL, "no-store"),
-        (UNBUFFERED, "no"),
-    ];
-    Ok((headers, body).into_response())
+    let after = parse::resumed(&headers, after)?;
+    let telling = posts::follow(&client, session, channel, after, asks.hold()).await?;
+    Ok(telling.respond(&client, transport))
 }

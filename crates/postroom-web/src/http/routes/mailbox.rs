@@ -1,26 +1,30 @@
-//! Mailboxes: to leave a message in one, and to read one's own.
+//! The mailbox of an account: to look at it, and to read it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::Extension;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use postroom_model::{Delivery, LeaseKey, Reply, Request, Timestamp, Unknown};
+use postroom_model::{Delivery, LeaseKey, PEEK_MAX, Peeked, Reply, Request, Timestamp};
 use postroom_server::now;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
 use super::caller::{Caller, ReceiptProof};
-use super::query::{Lasts, Path, Query};
-use super::{parse, unknown_path};
+use super::parse;
+use super::query::{Lasts, Path, Query, StreamArguments};
 use crate::api::Time;
 use crate::http::connection::Client;
 use crate::http::link::{NoReply, Session};
+use crate::http::mail;
+use crate::http::message::{DeliveryLine, MessageLine};
 use crate::http::problem::{ACK, EXPIRED, Problem, TOO_MANY_LEASES, VALUE};
-use crate::http::reply::{disk_full, not_composed, not_replied, unavailable, unexpected, unknown};
+use crate::http::reply::{disk_full, not_replied, unavailable, unexpected, unknown};
+use crate::http::websocket::Transport;
+use crate::places::Asks;
 
 /// How long a lease lasts.
 const LEASE_MIN: Duration = Duration::from_secs(1);
@@ -29,47 +33,50 @@ const LEASE_DEFAULT: Duration = Duration::from_secs(30);
 /// How long a request waits for a message.
 const WAIT_MAX: Duration = Duration::from_mins(5);
 
-/// A message that is on disk.
-#[derive(Serialize)]
-pub(super) struct Sent {
-    id: String,
-    time: Time,
-    to: String,
+/// Messages that a client is told at a time, unless it says.
+const PEEK_DEFAULT: usize = PEEK_MAX;
+
+/// Which messages a client wants to look at.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PeekQuery {
+    after: Option<String>,
+    count: Option<usize>,
 }
 
 /// The mailbox of an account.
 #[derive(Serialize)]
-pub(super) struct Unread {
+pub(super) struct Mailbox {
+    /// All that is unread.
     unread: u32,
+    /// The earliest of it.
+    messages: Vec<MessageLine>,
+    /// The query of the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
-/// `POST /~NAME`: leaves a message.
-pub(super) async fn send(
-    Path(mailbox): Path<String>,
+/// `GET /~`: shows what is unread, and hands nothing out.
+pub(super) async fn peek(
+    Query(PeekQuery { after, count }): Query<PeekQuery>,
     Caller(session): Caller,
-    body: Bytes,
-) -> Result<(StatusCode, Json<Sent>), Problem> {
-    let recipient = parse::name(mailbox.strip_prefix('~').ok_or_else(unknown_path)?)?;
-    let text = parse::text(&body)?;
-    let request = Request::Compose { recipient, text, unknown: Unknown::Register };
-    match session.ask(request).await.map_err(not_replied)? {
-        Reply::Composed(composed) => {
-            let composed = composed.get();
-            let (id, time) = (composed.id.to_string(), composed.stored.into());
-            let to = composed.recipient.to_string();
-            Ok((StatusCode::CREATED, Json(Sent { id, time, to })))
-        }
-        Reply::NotComposed(refusal) => Err(not_composed(&refusal)),
-        Reply::Unavailable => Err(unavailable()),
-        Reply::Unknown => Err(unknown()),
-        _ => Err(unexpected()),
+) -> Result<Json<Mailbox>, Problem> {
+    let after = after.map(|after| parse::value("after", &after)).transpose()?;
+    let count = count.unwrap_or(PEEK_DEFAULT);
+    if !(1..=PEEK_MAX).contains(&count) {
+        return Err(Problem::new(&VALUE, format!("count must be from 1 to {PEEK_MAX}")));
     }
-}
-
-/// `GET /~`: how much is unread.
-pub(super) async fn count(Caller(session): Caller) -> Result<Json<Unread>, Problem> {
-    match session.ask(Request::CountUnread).await.map_err(not_replied)? {
-        Reply::Unread(unread) => Ok(Json(Unread { unread })),
+    let Reply::Unread(unread) = session.ask(Request::CountUnread).await.map_err(not_replied)?
+    else {
+        return Err(unexpected());
+    };
+    match session.ask(Request::Peek { after, count }).await.map_err(not_replied)? {
+        Reply::Peeked(Peeked { messages, next }) => {
+            let next = next.map(|next| format!("after={next}"));
+            let messages = messages.iter().map(MessageLine::of).collect();
+            Ok(Json(Mailbox { unread, messages, next }))
+        }
+        Reply::Unavailable => Err(unavailable()),
         _ => Err(unexpected()),
     }
 }
@@ -94,16 +101,13 @@ enum Ack {
 /// A message that is leased.
 #[derive(Serialize)]
 struct Leased {
-    id: String,
+    /// What proves the lease.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<Time>,
-    time: Time,
-    from: String,
-    text: String,
-    /// Messages that are unread behind it.
-    remaining: u32,
+    #[serde(flatten)]
+    message: DeliveryLine,
 }
 
 /// `POST /~/lease`: leases the earliest unread message.
@@ -125,7 +129,8 @@ pub(super) async fn lease(
     };
     let lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
     let expires = Timestamp(asked.0.saturating_add(lasts_ms)).into();
-    let leased = Leased { expires: Some(expires), ..Leased::new(delivery, Some(key)) };
+    let (key, message) = (Some(key.to_string()), delivery.into());
+    let leased = Leased { key, expires: Some(expires), message };
     Ok(Json(leased).into_response())
 }
 
@@ -149,27 +154,12 @@ async fn read(
     let Some((delivery, _)) = next(client, &session, || Request::Read, waits(wait)?).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let response = Json(Leased::new(delivery, None)).into_response();
+    let response = Json(DeliveryLine::from(delivery)).into_response();
     Ok(response.map(|body| Body::new(receipts.awaited(session, body))))
 }
 
 fn waits(wait: Option<Lasts>) -> Result<Duration, Problem> {
     wait.map_or(Ok(Duration::ZERO), |of| of.within("wait", Duration::ZERO, WAIT_MAX))
-}
-
-impl Leased {
-    fn new(delivery: Delivery, key: Option<LeaseKey>) -> Self {
-        let Delivery { id, stored, sender, text, remaining } = delivery;
-        Self {
-            id: id.to_string(),
-            key: key.map(|key| key.to_string()),
-            expires: None,
-            time: stored.into(),
-            from: sender.to_string(),
-            text: text.as_str().to_owned(),
-            remaining,
-        }
-    }
 }
 
 /// Asks for a message, and waits for one if there is none; when it was asked for, too.
@@ -215,6 +205,31 @@ async fn next(
             _ => return Err(unexpected()),
         }
     }
+}
+
+/// `GET /~/stream`: shows messages as they come; over WebSocket it hands them out, each once the
+/// one before is acknowledged.
+pub(super) async fn stream(
+    Query(StreamArguments { after }): Query<StreamArguments>,
+    Caller(session): Caller,
+    Extension(client): Extension<Arc<Client>>,
+    Extension(asks): Extension<Asks>,
+    transport: Transport,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let telling = match transport {
+        Transport::Events => {
+            let after = parse::resumed(&headers, after)?;
+            mail::show(&client, session, after, asks.hold())?
+        }
+        Transport::WebSocket(_) if after.is_some() => {
+            let detail = "over WebSocket a mailbox begins with the earliest message; leave after= \
+                          out";
+            return Err(Problem::new(&VALUE, detail));
+        }
+        Transport::WebSocket(_) => mail::follow(&client, session, asks.hold())?,
+    };
+    Ok(telling.respond(&client, transport))
 }
 
 /// What proves a lease.

@@ -3,6 +3,7 @@
 mod caller;
 mod channels;
 mod mailbox;
+mod messages;
 mod openapi;
 mod parse;
 mod problems;
@@ -22,9 +23,11 @@ fn routes() -> Vec<Route> {
     const POSTS: &str = "/api/v1/channels/{channel}/posts";
     const STREAM: &str = "/api/v1/channels/{channel}/stream";
     vec![
-        (MAILBOX, &["post"], post(mailbox::send)),
-        ("/~", &["get"], get(mailbox::count)),
+        (MAILBOX, &["post"], post(messages::send)),
+        ("/api/v1/messages", &["post"], post(messages::send_all)),
+        ("/~", &["get"], get(mailbox::peek)),
         ("/~/lease", &["post"], post(mailbox::lease)),
+        ("/~/stream", &["get"], get(mailbox::stream)),
         ("/~/{id}", &["delete"], delete(mailbox::confirm)),
         (POSTS, &["get", "post"], get(channels::history).post(channels::post)),
         (STREAM, &["get"], get(channels::stream)),

@@ -35,6 +35,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// Where a stream begins.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StreamArguments {
+    pub(super) after: Option<String>,
+}
+
 /// A time such as `30s`, `5m` or `1h`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Lasts(pub(super) Duration);

@@ -58,6 +58,12 @@ impl Http {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
+    /// Sends bytes until the peer takes no more, at most so often.
+    pub(crate) fn send_while_taken(&mut self, bytes: &[u8], times: usize) {
+        self.stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+        let _ = (0..times).try_for_each(|_| self.stream.write_all(bytes));
+    }
+
     pub(crate) fn half_close(&mut self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
@@ -149,6 +155,24 @@ impl Http {
         Some(Response { status, headers, body: String::new() })
     }
 
+    /// Begins a WebSocket as bob.
+    pub(crate) fn websocket(address: SocketAddr, path: &str) -> WebSocket {
+        let mut http = Self::connect(address);
+        http.send(request("GET", path, "").replace("\r\n\r\n", HANDSHAKE));
+        let head = http.head();
+        assert_eq!(head.status, 101, "{head:?}");
+        assert_eq!(head.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        WebSocket(http)
+    }
+
+    /// The next bytes, as many as these.
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        while self.left.len() < length {
+            assert!(self.more() > 0, "the server has closed the connection");
+        }
+        self.left.drain(..length).collect()
+    }
+
     fn more(&mut self) -> usize {
         let mut buffer = [0; 4_096];
         // A reset ends a connection, too.
@@ -158,6 +182,74 @@ impl Http {
         };
         self.left.extend_from_slice(&buffer[..length]);
         length
+    }
+}
+
+/// What begins a WebSocket, with the key of RFC 6455, 1.3.
+pub(crate) const HANDSHAKE: &str = "\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// A WebSocket: frames as RFC 6455, 5.2, has them.
+pub(crate) struct WebSocket(Http);
+
+impl WebSocket {
+    pub(crate) const TEXT: u8 = 1;
+    pub(crate) const BINARY: u8 = 2;
+    pub(crate) const CLOSE: u8 = 8;
+    pub(crate) const PING: u8 = 9;
+    pub(crate) const PONG: u8 = 10;
+
+    /// Sends a whole frame. Its mask changes nothing.
+    pub(crate) fn send(&mut self, kind: u8, payload: &[u8]) {
+        let length = u16::try_from(payload.len()).unwrap();
+        let mut frame = vec![0x80 | kind];
+        if let Ok(short @ ..126) = u8::try_from(length) {
+            frame.push(0x80 | short);
+        } else {
+            frame.push(0xfe);
+            frame.extend(length.to_be_bytes());
+        }
+        frame.extend([0; 4]);
+        frame.extend(payload);
+        self.0.send(frame);
+    }
+
+    /// The next frame.
+    pub(crate) fn frame(&mut self) -> (u8, Vec<u8>) {
+        let head = self.0.bytes(2);
+        assert_eq!(head[0] & 0xf0, 0x80, "a whole frame");
+        let length = match head[1] {
+            126 => u16::from_be_bytes(self.0.bytes(2).try_into().unwrap()).into(),
+            127 => panic!("a frame of more than 64 KiB"),
+            length => length.into(),
+        };
+        (head[0] & 0xf, self.0.bytes(length))
+    }
+
+    /// The next message.
+    pub(crate) fn json(&mut self) -> Value {
+        let (kind, payload) = self.frame();
+        let text = String::from_utf8(payload).unwrap();
+        assert_eq!(kind, Self::TEXT, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The code with which the server closes it, and why.
+    pub(crate) fn close(&mut self) -> (u16, String) {
+        let (kind, payload) = self.frame();
+        assert_eq!(kind, Self::CLOSE, "{payload:?}");
+        let (code, reason) = payload.split_at(2);
+        (u16::from_be_bytes(code.try_into().unwrap()), String::from_utf8(reason.into()).unwrap())
+    }
+
+    /// The connection itself.
+    pub(crate) fn connection(&mut self) -> &mut Http {
+        &mut self.0
+    }
+
+    /// Breaks the connection off.
+    pub(crate) fn reset(self) {
+        self.0.reset();
     }
 }
 

@@ -238,7 +238,7 @@ fn a_deleted_post_is_a_mark_on_http_and_the_board() {
         let deleted = ask(&mut http, "DELETE", &path, "");
         assert_eq!((deleted.status, deleted.body.as_str()), (204, ""));
     }
-    let event = format!("event: deleted\ndata: {{\"id\":\"{one}\"}}\n\n");
+    let event = format!("event: deleted\ndata: {{\"event\":\"deleted\",\"id\":\"{one}\"}}\n\n");
     assert_eq!(early.chunk(), event);
     assert!(stream().chunk().starts_with(&format!("id: {one}\n{event}id: {two}\nevent: post\n")));
     server.kill();

@@ -83,6 +83,97 @@ fn a_message_is_unread_again_once_its_lease_has_ended() {
 }
 
 #[test]
+fn a_message_for_several_reaches_all_or_none() {
+    let server = Server::with(&["--set", "mailbox.capacity=2"]);
+    let mut http = Http::connect(server.address("http"));
+    let sent = http.request("POST", "/api/v1/messages", r#"{"to":["ann","cat"],"text":"a\nb"}"#);
+    assert_eq!(sent.status, 201, "{sent:?}");
+    let ids: Vec<_> = (0..2).map(|of| sent.json()["messages"][of]["id"].clone()).collect();
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(http.request("POST", "/~cat", "c").status, 201);
+    let refused =
+        http.request("POST", "/api/v1/messages", r#"{"to":["dan","cat","ann"],"text":"d"}"#);
+    assert_eq!((refused.status, refused.problem().as_str()), (507, "mailbox-full"));
+    assert_eq!(refused.json()["account"], "cat");
+    for (name, unread) in [("ann", 1), ("cat", 2), ("dan", 0)] {
+        let mut client = server.connect("mailbox");
+        client.send(&format!("LOGIN {name}\n"));
+        assert_eq!(client.line(), unread.to_string(), "{name}");
+    }
+    let names: Vec<_> = (0..65).map(|number| format!("\"n{number}\"")).collect();
+    let many = format!(r#"{{"to":[{}],"text":"x"}}"#, names.join(","));
+    assert_eq!(http.request("POST", "/api/v1/messages", &many).problem(), "value");
+    let broken = http.request("POST", "/api/v1/messages", r#"{"to":["ann"],"text":"x"#);
+    assert_eq!((broken.status, broken.problem().as_str()), (400, "malformed"));
+    http.send(
+        [
+            &b"POST /api/v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 25\r\n\r\n"[..],
+            b"{\"to\":[\"ann\"],\"text\":\"\xff\"}",
+        ]
+        .concat(),
+    );
+    assert_eq!(http.response().status, 400);
+}
+
+#[test]
+fn a_look_at_the_mailbox_hands_nothing_out() {
+    let server = Server::start();
+    let mut http = Http::connect(server.address("http"));
+    let ids: Vec<_> = ["one", "two", "three"]
+        .map(|text| http.request("POST", "/~bob", text).json()["id"].clone())
+        .to_vec();
+    let leased = http.request("POST", "/~/lease", "").json();
+    let page = http.request("GET", "/~?count=2", "").json();
+    assert_eq!((&page["unread"], page["messages"].as_array().unwrap().len()), (&3.into(), 2));
+    let first = &page["messages"][0];
+    assert_eq!(
+        (&first["id"], &first["leased"], &first["text"]),
+        (&leased["id"], &true.into(), &"one".into())
+    );
+    assert_eq!(page["messages"][1]["leased"], false);
+    let next = format!("/~?{}", page["next"].as_str().unwrap());
+    let page = http.request("GET", &next, "").json();
+    assert_eq!((&page["messages"][0]["id"], &page["next"]), (&ids[2], &serde_json::Value::Null));
+    let again = http.request("POST", "/~/lease", "").json();
+    assert_eq!(again["text"], "two");
+}
+
+/// The stream of a mailbox that shows what is in it.
+fn show(server: &Server, query: &str) -> Http {
+    let mut http = Http::connect(server.address("http"));
+    http.send(request("GET", &format!("/~/stream{query}"), ""));
+    let head = http.head();
+    assert_eq!(head.status, 200, "{head:?}");
+    assert_eq!(http.chunk(), "retry: 1000\n\n");
+    http
+}
+
+#[test]
+fn a_stream_shows_each_message_once_and_goes_on_where_it_stopped() {
+    let server = Server::start();
+    let mut http = Http::connect(server.address("http"));
+    let mut send = |text: &str| http.request("POST", "/~bob", text).json()["id"].clone();
+    let ids: Vec<_> = (0..90).map(|number| send(&number.to_string())).collect();
+    let mut stream = show(&server, "");
+    let mut shown = Vec::new();
+    let mut take = |stream: &mut Http| {
+        for event in stream.chunk().split_terminator("\n\n") {
+            let (_, data) = event.split_once("\ndata: ").unwrap();
+            let data: serde_json::Value = serde_json::from_str(data).unwrap();
+            assert_eq!(data["event"], "message");
+            shown.push(data["id"].clone());
+        }
+        shown.clone()
+    };
+    while take(&mut stream).len() < ids.len() {}
+    let last = send("last");
+    let expected = [&ids[..], std::slice::from_ref(&last)].concat();
+    assert_eq!(take(&mut stream), expected);
+    let mut resumed = show(&server, &format!("?after={}", ids[89].as_str().unwrap()));
+    assert!(resumed.chunk().contains(last.as_str().unwrap()));
+}
+
+#[test]
 fn who_waits_is_told_as_soon_as_a_message_comes() {
     let server = Server::start();
     let mut http = Http::connect(server.address("http"));

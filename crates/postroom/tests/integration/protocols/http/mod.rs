@@ -5,3 +5,4 @@ mod clients;
 mod mailboxes;
 mod openapi;
 mod requests;
+mod websockets;

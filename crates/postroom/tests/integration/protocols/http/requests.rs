@@ -178,6 +178,33 @@ fn credentials_are_asked_for_and_those_of_no_account_are_wrong() {
 }
 
 #[test]
+fn without_a_login_messages_and_posts_are_of_the_web_where_it_may_write() {
+    let posts = "/api/v1/channels/rust/posts";
+    let server = Server::start();
+    assert_eq!(curl(&server, "/~alice", &["-d", "Hi"]).0, 201);
+    assert_eq!(curl(&server, posts, &["-d", "Hello"]).0, 201);
+    let (status, page) = curl(&server, posts, &[]);
+    assert_eq!((status, page.contains(r#""from":"@web","text":"Hello""#)), (200, true), "{page}");
+    for own in ["/~", "/~/stream"] {
+        assert_eq!(curl(&server, own, &[]).0, 401, "{own}");
+    }
+    assert_eq!(curl(&server, "/~/lease", &["-X", "POST"]).0, 401);
+    assert_eq!(curl(&server, "/~@web", &["-d", "Hi"]).0, 422);
+    // Wrong credentials are wrong, not none.
+    assert_eq!(curl(&server, "/~alice", &["-u", "a b:", "-d", "Hi"]).0, 401);
+    let mut alice = server.log_in("alice");
+    alice.send("READ\n");
+    assert_eq!([alice.line(), alice.line()], ["@web", "Hi"]);
+    for (may, writes, reads) in [("read", 401, 200), ("none", 401, 401)] {
+        let server = Server::with(&["--set", &format!("http.anonymous={may}")]);
+        assert_eq!(curl(&server, "/~alice", &["-d", "Hi"]).0, writes, "{may}");
+        assert_eq!(curl(&server, posts, &["-d", "Hi"]).0, writes, "{may}");
+        assert_eq!(curl(&server, posts, &[]).0, reads, "{may}");
+        assert_eq!(curl(&server, posts, &["-u", "bob:", "-d", "Hi"]).0, 201, "{may}");
+    }
+}
+
+#[test]
 fn pages_of_other_sites_cannot_ask() {
     let server = Server::start();
     for (header, status) in [
