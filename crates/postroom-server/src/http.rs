@@ -41,6 +41,9 @@ impl<S: Store> Server<S> {
                 Asked::Watch(channel, watches) => {
                     self.engine.http_watch(self.now, &channel, watches);
                 }
+                Asked::Delivered(session, mark) => {
+                    self.engine.http_delivered(self.now, session, mark);
+                }
                 Asked::Damaged(damaged) => self.engine.note_damaged(damaged),
                 Asked::Leave(session) => self.engine.http_leave(self.now, session),
                 Asked::Closed(connection) => {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use mio::Waker;
 use postroom_engine::{HttpConnection, HttpOutput, HttpSession, ListenerName, ListenerOptions};
-use postroom_model::{Channel, Request};
+use postroom_model::{Channel, Mark, Request};
 use postroom_store::{Damaged, HistoryQuery};
 use rustls::ServerConfig;
 use thiserror::Error;
@@ -56,6 +56,7 @@ pub(crate) enum Asked {
     Ask(HttpSession, u64, Box<Request>),
     History(HttpSession, u64, HistoryQuery),
     Watch(Channel, bool),
+    Delivered(HttpSession, Mark),
     Damaged(Vec<Damaged>),
     Leave(HttpSession),
     Closed(HttpConnection),
@@ -115,6 +116,11 @@ impl HttpGate {
     /// Wants to be told of the posts in a channel from now on, or no more.
     pub fn watch(&self, channel: Channel, watches: bool) {
         self.send(Asked::Watch(channel, watches));
+    }
+
+    /// The client of a session has proved that it has a live line.
+    pub fn delivered(&self, session: HttpSession, mark: Mark) {
+        self.send(Asked::Delivered(session, mark));
     }
 
     /// Tells of records of the store that could not be read.

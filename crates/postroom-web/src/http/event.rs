@@ -90,6 +90,11 @@ impl Event {
         Self::rendering("", "deleted", Deletion { id: &id.to_string() })
     }
 
+    /// What has no id.
+    pub(super) fn passing(event: &'static str, of: impl Serialize) -> Self {
+        Self::rendering("", event, of)
+    }
+
     /// What moves the position of a stream to this id.
     pub(super) fn new(event: &'static str, id: &str, of: impl Serialize) -> Self {
         Self::rendering(&format!("id: {id}\n"), event, of)

@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use postroom_engine::{HttpConnection, HttpOutput, HttpSession};
-use postroom_model::{Name, Reply, Request};
+use postroom_model::{Mark, Name, Reply, Request, Told};
 use postroom_protocol::HttpInput;
 use postroom_server::HttpGate;
 use postroom_store::{Damaged, HistoryQuery, HistoryRows};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
+
+/// Live lines that wait for a client that takes none.
+const LINES_MAX: usize = 64;
 
 /// Why a request has no reply.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,8 +50,21 @@ struct Shared {
     asked: Mutex<Asked>,
     /// A message has come into the mailbox of its account.
     mail: Notify,
+    /// Live lines to its account that its client has not been told yet.
+    lines: Mutex<Lines>,
+    /// There is one.
+    line: Notify,
     /// It has ended.
     end: Notify,
+}
+
+/// Live lines that wait for a client.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// The earliest first.
+    pub(super) waiting: Vec<Told>,
+    /// Those for which there was no room.
+    pub(super) missed: usize,
 }
 
 #[derive(Debug, Default)]
@@ -116,8 +132,10 @@ impl Link {
                     }
                     HttpInput::Mail => shared.mail.notify_one(),
                     HttpInput::Ended(_) => shared.end(),
-                    // No session of this driver asks to be present.
-                    HttpInput::Told(_) => {}
+                    HttpInput::Told(line) => {
+                        lock(&shared.lines).add(line);
+                        shared.line.notify_one();
+                    }
                 }
             }
             HttpOutput::TooMuch { session, number, wait } => {
@@ -153,6 +171,16 @@ impl Link {
 fn answer(to: Option<oneshot::Sender<Answer>>, told: Answer) {
     if let Some(to) = to {
         let _ = to.send(told);
+    }
+}
+
+impl Lines {
+    fn add(&mut self, line: Told) {
+        if self.waiting.len() < LINES_MAX {
+            self.waiting.push(line);
+        } else {
+            self.missed += 1;
+        }
     }
 }
 
@@ -242,6 +270,22 @@ impl Session {
     /// Waits until a message comes into the mailbox, from when this was called on.
     pub(super) fn mail(&self) -> Notified<'_> {
         self.shared.mail.notified()
+    }
+
+    /// Waits for live lines, and takes them.
+    pub(super) async fn lines(&self) -> Lines {
+        loop {
+            let lines = std::mem::take(&mut *lock(&self.shared.lines));
+            if !lines.waiting.is_empty() || lines.missed > 0 {
+                return lines;
+            }
+            self.shared.line.notified().await;
+        }
+    }
+
+    /// Its client has proved that it has a live line.
+    pub(super) fn delivered(&self, mark: Mark) {
+        self.link.gate.delivered(self.key, mark);
     }
 
     /// Whether it has ended.

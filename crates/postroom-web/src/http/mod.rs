@@ -12,6 +12,7 @@ mod feeds;
 mod guard;
 mod histories;
 mod link;
+mod live;
 mod mail;
 mod message;
 mod posts;

@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{self, Stream, StreamExt as _};
-use postroom_model::MessageId;
+use postroom_model::{Mark, MessageId};
 use tokio::sync::Notify;
 
 use super::connection::{Client, Common};
@@ -49,6 +49,8 @@ pub(super) enum Told {
     Events(Vec<Event>),
     /// A message, which is removed once the client acknowledges it.
     Message(MessageId, Event),
+    /// A live line. Its sender may wait for the client to acknowledge it, by this id.
+    Line { id: String, mark: Option<Mark>, event: Event },
     /// Nothing, for a while.
     Quiet,
 }
@@ -129,7 +131,8 @@ fn events(told: impl Stream<Item = Told> + Send + 'static) -> Response {
     let begun = stream::iter([Bytes::from_static(b"retry: 1000\n\n")]);
     let told = told.map(|told| match told {
         Told::Events(events) => joined(&events),
-        Told::Message(_, event) => event.rendered().clone(),
+        // Nothing that comes this way proves that it has arrived.
+        Told::Message(_, event) | Told::Line { event, .. } => event.rendered().clone(),
         Told::Quiet => Bytes::from_static(b":\n\n"),
     });
     let headers = [

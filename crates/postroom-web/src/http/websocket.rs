@@ -1,5 +1,6 @@
 //! Streams over WebSocket (RFC 6455).
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt as _, Stream, StreamExt as _};
-use postroom_model::{MessageId, Reply, Request};
+use postroom_model::{Mark, MessageId, Reply, Request};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -37,6 +38,8 @@ const MESSAGE_BYTES_MAX: usize = 1 << 10;
 const WRITE_BYTES: usize = 4 << 10;
 /// Bytes that may wait for a client, the longest event or answers to pings: beyond, it is cut off.
 const WRITE_BYTES_MAX: usize = 128 << 10;
+/// Live lines that wait for their acknowledgements: their senders do not wait long.
+const LINES_MAX: usize = 64;
 /// A client that has sent nothing for so long, not even answers to pings, has gone.
 const SILENCE_LIMIT: Duration = HEARTBEAT.saturating_mul(3);
 
@@ -116,6 +119,7 @@ pub(super) async fn serve(
         session,
         confirmed,
         awaited: None,
+        lines: VecDeque::new(),
     };
     // Whoever breaks the connection off is not told of it.
     let _ = conversation.run(told).await;
@@ -129,6 +133,8 @@ struct Conversation<S> {
     confirmed: Arc<Notify>,
     /// The message that the client has not acknowledged yet.
     awaited: Option<MessageId>,
+    /// The live lines that it has not acknowledged yet, by their ids, the earliest first.
+    lines: VecDeque<(String, Mark)>,
 }
 
 /// What a client may send.
@@ -175,6 +181,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                 let json = Utf8Bytes::try_from(event.json())?;
                 self.socket.send(Message::Text(json)).await?;
             }
+            Some(Told::Line { id, mark, event }) => {
+                if let Some(mark) = mark {
+                    if self.lines.len() == LINES_MAX {
+                        self.lines.pop_front();
+                    }
+                    self.lines.push_back((id, mark));
+                }
+                let json = Utf8Bytes::try_from(event.json())?;
+                self.socket.send(Message::Text(json)).await?;
+            }
             Some(Told::Quiet) if self.heard.elapsed() > SILENCE_LIMIT => {
                 return Ok(closes(CloseCode::Policy, "the client answers no pings"));
             }
@@ -210,9 +226,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         }
     }
 
-    /// Confirms the message that the client has received. Another one is confirmed already, or
-    /// was never told here.
+    /// Confirms the message or the live line that the client has received. Another one is
+    /// confirmed already, or was never told here.
     async fn acknowledge(&mut self, ack: &str) -> Result<ControlFlow<CloseFrame>, Error> {
+        if let Some(at) = self.lines.iter().position(|(id, _)| id == ack) {
+            if let Some((_, mark)) = self.lines.remove(at) {
+                self.session.delivered(mark);
+            }
+            return Ok(ControlFlow::Continue(()));
+        }
         let is_awaited = |id: &MessageId| id.to_string() == ack;
         let Some(id) = self.awaited.take_if(|id| is_awaited(id)) else {
             return Ok(ControlFlow::Continue(()));

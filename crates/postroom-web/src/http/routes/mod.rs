@@ -2,6 +2,7 @@
 
 mod caller;
 mod channels;
+mod live;
 mod mailbox;
 mod messages;
 mod openapi;
@@ -33,6 +34,8 @@ fn routes() -> Vec<Route> {
         (STREAM, &["get"], get(channels::stream)),
         ("/api/v1/posts/{id}", &["delete"], delete(channels::delete)),
         ("/api/v1/problems/{word}", &["get"], get(problems::describe)),
+        ("/api/v1/present", &["get"], get(live::present)),
+        ("/api/v1/live", &["get"], get(live::stream)),
         ("/api/v1/openapi.json", &["get"], get(openapi::document)),
     ]
 }

@@ -159,10 +159,15 @@ impl Http {
     pub(crate) fn websocket(address: SocketAddr, path: &str) -> WebSocket {
         let mut http = Self::connect(address);
         http.send(request("GET", path, "").replace("\r\n\r\n", HANDSHAKE));
-        let head = http.head();
+        http.into_websocket()
+    }
+
+    /// The WebSocket that it has asked for with [`HANDSHAKE`].
+    pub(crate) fn into_websocket(mut self) -> WebSocket {
+        let head = self.head();
         assert_eq!(head.status, 101, "{head:?}");
         assert_eq!(head.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-        WebSocket(http)
+        WebSocket(self)
     }
 
     /// The next bytes, as many as these.

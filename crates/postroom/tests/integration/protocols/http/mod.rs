@@ -2,6 +2,7 @@
 
 mod channels;
 mod clients;
+mod live;
 mod mailboxes;
 mod openapi;
 mod requests;
