@@ -12,6 +12,8 @@ pub(crate) enum Expected {
     Letter,
     /// The status 201, to POST.
     Created,
+    /// The status 200 and a page of that many posts, to GET.
+    Page(usize),
     /// `:<number>`, to RPUSH.
     Integer,
     /// `$<length>` and that many bytes, to LPOP.
@@ -37,6 +39,7 @@ impl Expected {
             Self::Sent => sent(bytes),
             Self::Letter => letter(bytes),
             Self::Created => created(bytes),
+            Self::Page(posts) => page(bytes, posts),
             Self::Integer => integer(bytes),
             Self::Bulk => bulk(bytes),
             Self::Echo(length) => (bytes.len() >= length).then_some(Answer { length, right: true }),
@@ -63,7 +66,8 @@ fn letter(bytes: &[u8]) -> Option<Answer> {
     Some(Answer { length: sender + body, right: sender > 1 })
 }
 
-fn created(bytes: &[u8]) -> Option<Answer> {
+/// A response with its length, and where its body begins.
+fn response(bytes: &[u8], status: &[u8]) -> Option<(usize, Answer)> {
     const LENGTH: &[u8] = b"content-length: ";
     let head = bytes.windows(4).position(|part| part == b"\r\n\r\n")? + 4;
     let lower = bytes[..head].to_ascii_lowercase();
@@ -71,8 +75,19 @@ fn created(bytes: &[u8]) -> Option<Answer> {
     let value = at.map_or(&[][..], |at| &lower[at + LENGTH.len()..]);
     let digits = value.iter().take_while(|byte| byte.is_ascii_digit());
     let body = digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
-    let (length, right) = (head + body, bytes.starts_with(b"HTTP/1.1 201 "));
-    (bytes.len() >= length).then_some(Answer { length, right })
+    let (length, right) = (head + body, bytes.starts_with(status));
+    (bytes.len() >= length).then_some((head, Answer { length, right }))
+}
+
+fn created(bytes: &[u8]) -> Option<Answer> {
+    response(bytes, b"HTTP/1.1 201 ").map(|(_, answer)| answer)
+}
+
+fn page(bytes: &[u8], posts: usize) -> Option<Answer> {
+    const POST: &[u8] = b"{\"id\":\"p";
+    let (body, answer) = response(bytes, b"HTTP/1.1 200 ")?;
+    let found = bytes[body..answer.length].windows(POST.len()).filter(|part| *part == POST);
+    Some(Answer { right: answer.right && found.count() == posts, ..answer })
 }
 
 fn integer(bytes: &[u8]) -> Option<Answer> {
@@ -146,6 +161,14 @@ mod tests {
         let refused: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 1\r\n\r\nx";
         let empty: &[u8] = b"HTTP/1.1 201 Created\r\ndate: now\r\n\r\n";
         check(Expected::Created, &[(created, true), (refused, false), (empty, true)]);
+    }
+
+    #[test]
+    fn a_page_has_all_its_posts() {
+        let page: &[u8] =
+            b"HTTP/1.1 200 OK\r\ncontent-length: 31\r\n\r\n{\"posts\":[{\"id\":\"p1\"},{\"id\":\"p2";
+        check(Expected::Page(2), &[(page, true), (page, true)]);
+        check(Expected::Page(3), &[(page, false)]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How a connection logs in, protocol by protocol.
 
+use crate::drive::http;
 use crate::measure::bare_server::GREETING;
 
 /// The channel that every connection to an IRC server joins.
@@ -12,6 +13,8 @@ pub(crate) enum Login {
     Mailbox,
     /// The protocol `chat`.
     Chat,
+    /// A stream of the channel `#bench` over the protocol `http`, as server-sent events.
+    Stream,
     /// IRC; the login ends once `CHANNEL` is joined.
     #[value(skip)]
     Irc,
@@ -37,7 +40,7 @@ impl Login {
     /// How many requests it takes; each is sent after the answer to the last.
     pub(crate) fn steps(self) -> usize {
         match self {
-            Self::Mailbox | Self::Chat | Self::Bare => 1,
+            Self::Mailbox | Self::Chat | Self::Stream | Self::Bare => 1,
             Self::Irc => 2,
         }
     }
@@ -46,6 +49,7 @@ impl Login {
         match self {
             Self::Mailbox => format!("LOGIN {name}\n"),
             Self::Chat => format!("/setname {name}\n"),
+            Self::Stream => http::stream(name),
             Self::Irc if step == 0 => format!("NICK {name}\r\nUSER {name} 0 * :{name}\r\n"),
             Self::Irc => format!("JOIN {CHANNEL}\r\n"),
             Self::Bare => String::new(),
@@ -61,7 +65,9 @@ impl Login {
             Self::Chat if line.starts_with(b"Username accepted") => Verdict::Done,
             // The wording of greetings and announcements is up to the server.
             Self::Chat if line.windows(5).any(|part| part == b"taken") => Verdict::Refused,
-            Self::Chat => Verdict::Wait,
+            Self::Stream if line.starts_with(b"retry:") => Verdict::Done,
+            Self::Stream if line.starts_with(b"HTTP/") && !http::is_ok(line) => Verdict::Refused,
+            Self::Chat | Self::Stream => Verdict::Wait,
             Self::Irc => irc_verdict(step, line),
             Self::Bare if line == GREETING.trim_ascii_end() => Verdict::Done,
             Self::Mailbox | Self::Bare => Verdict::Refused,
@@ -80,7 +86,7 @@ impl Login {
             Self::Mailbox => b"EXIT\n",
             Self::Chat => b"/quit\n",
             Self::Irc => b"QUIT\r\n",
-            Self::Bare => b"",
+            Self::Stream | Self::Bare => b"",
         }
     }
 }
@@ -118,6 +124,14 @@ mod tests {
         assert_eq!(Login::Chat.verdict(0, b"Choose a name with /setname"), Verdict::Wait);
         assert_eq!(Login::Chat.verdict(0, b"Username accepted, ann"), Verdict::Done);
         assert_eq!(Login::Chat.verdict(0, b"The name is taken"), Verdict::Refused);
+    }
+
+    #[test]
+    fn a_stream_is_open_with_its_first_field() {
+        assert_eq!(Login::Stream.verdict(0, b"HTTP/1.1 200 OK"), Verdict::Wait);
+        assert_eq!(Login::Stream.verdict(0, b""), Verdict::Wait);
+        assert_eq!(Login::Stream.verdict(0, b"retry: 1000"), Verdict::Done);
+        assert_eq!(Login::Stream.verdict(0, b"HTTP/1.1 404 Not Found"), Verdict::Refused);
     }
 
     #[test]

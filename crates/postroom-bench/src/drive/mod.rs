@@ -7,6 +7,7 @@ pub(crate) mod dial;
 pub(crate) mod digits;
 pub(crate) mod exchange;
 pub(crate) mod fleet;
+pub(crate) mod http;
 pub(crate) mod login;
 pub(crate) mod program;
 pub(crate) mod request;

@@ -1,6 +1,7 @@
 //! Requests, formatted once: sending one only overwrites the digits of a name.
 
 use crate::drive::digits;
+use crate::drive::http;
 use crate::drive::xorshift::Xorshift;
 
 /// One request with a field of digits, perhaps an empty one, in it.
@@ -20,11 +21,7 @@ impl Template {
 
     /// `POST /~<prefix>NNN` of the account `bench`.
     pub(crate) fn post(prefix: &str, digits: usize, body: usize) -> Self {
-        let after = format!(
-            " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic YmVuY2g6\r\n\
-             Content-Length: {body}\r\n\r\n{}",
-            "x".repeat(body)
-        );
+        let after = http::after_target(http::ACCOUNT, &"x".repeat(body));
         Self::around(&format!("POST /~{prefix}"), digits, &after)
     }
 

@@ -1,7 +1,9 @@
 //! What a crowd costs honest senders beside it, in rounds without and with the crowd.
 
 mod lists;
+mod pages;
 mod senders;
+mod streams;
 mod wrong_logins;
 
 use std::fmt;
@@ -28,7 +30,9 @@ use crate::outcome::Outcome;
 use crate::report;
 
 use lists::ListsOptions;
+use pages::PagesOptions;
 use senders::SendersOptions;
+use streams::StreamsOptions;
 use wrong_logins::WrongLoginsOptions;
 
 /// The figures of the honest senders, the server's memory, and those of the crowd.
@@ -44,7 +48,7 @@ const BESIDE: Table = Table::new(
         "longest us",
         "memory MB",
         "crowd/s",
-        "slowest login ms",
+        "crowd ms",
     ],
     2,
 );
@@ -59,10 +63,17 @@ pub(crate) struct BesideOptions {
 enum CrowdOptions {
     /// Beside connections that keep many messages unanswered
     Senders(SendersOptions),
-    /// Beside logins with a wrong password from one address; right ones come from others
+    /// Beside logins with a wrong password from one address; right ones come from others;
+    /// `crowd ms` is the time of the slowest of these
     WrongLogins(WrongLoginsOptions),
     /// Beside users of the chat who ask for the names of all users and do not read them
     Lists(ListsOptions),
+    /// Beside streams of a channel over HTTP that all get each post; `crowd ms` is the time
+    /// from the request to post until a stream has the post, at p99
+    Streams(StreamsOptions),
+    /// Beside pages of a channel's history, read over HTTP at random places; `crowd ms` is
+    /// the time from when a page was due until it is there, at p99
+    Pages(PagesOptions),
 }
 
 /// The honest senders, and the rounds.
@@ -114,10 +125,10 @@ trait Crowd: fmt::Debug + Send {
 /// What a crowd did in a round.
 #[derive(Debug, Default)]
 struct Crowded {
-    /// Messages, logins or lists that it asked for.
+    /// Messages, logins, lists or pages that it asked for, or posts that its streams got.
     requests: u64,
-    /// The longest time of a right login beside it.
-    slowest_login: Option<Duration>,
+    /// How long it waited, as its command says.
+    wait: Option<Duration>,
     /// What the server should not have answered.
     wrong: Option<String>,
 }
@@ -127,6 +138,8 @@ pub(crate) fn run(options: &BesideOptions) -> anyhow::Result<Outcome> {
         CrowdOptions::Senders(options) => beside(&options.honest, |side| options.crowd(side)),
         CrowdOptions::WrongLogins(options) => beside(&options.honest, |_| options.crowd()),
         CrowdOptions::Lists(options) => beside(&options.honest, |_| Ok(options.crowd())),
+        CrowdOptions::Streams(options) => beside(&options.honest, |_| Ok(options.crowd())),
+        CrowdOptions::Pages(options) => beside(&options.honest, |_| options.crowd()),
     }
 }
 
@@ -215,7 +228,7 @@ impl Round {
         let Self { tally, elapsed, growth, crowd } = self;
         let a_second = |count: u64| float(count) / elapsed.as_secs_f64();
         let quantile = |share| Figure::compared(Some(microseconds(tally.quantile(share))), 0);
-        let slowest_login = crowd.slowest_login.map(|time| microseconds(time) / 1e3);
+        let wait = crowd.wait.map(|time| microseconds(time) / 1e3);
         vec![
             Figure::compared(Some(a_second(tally.answers)), 0),
             quantile(0.5),
@@ -223,7 +236,7 @@ impl Round {
             quantile(1.0),
             Figure::alone(Some(growth.megabytes()), 1),
             Figure::alone((crowd.requests > 0).then(|| a_second(crowd.requests)), 0),
-            Figure::compared(slowest_login, 0),
+            Figure::compared(wait, 1),
         ]
     }
 }

@@ -148,7 +148,7 @@ fn log_in_rightly(
             crowded.wrong = Some("the server refused a right login".to_owned());
         }
         *logins += 1;
-        crowded.slowest_login = crowded.slowest_login.max(Some(begin.elapsed()));
+        crowded.wait = crowded.wait.max(Some(begin.elapsed()));
         thread::sleep(RIGHT_INTERVAL.saturating_sub(begin.elapsed()));
     }
     Ok(crowded)
@@ -223,7 +223,7 @@ mod tests {
                 right_logins: 0,
             };
             let crowded = crowd.run(wrong > 0, &over).unwrap();
-            assert!(crowded.slowest_login.is_some() && crowded.wrong.is_none());
+            assert!(crowded.wait.is_some() && crowded.wrong.is_none());
             assert_eq!(crowded.requests > 0, wrong > 0);
         }
     }
