@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::{
     CACHE_CONTROL, CONNECTION, HeaderValue, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
@@ -127,16 +127,29 @@ pub(super) async fn serve(common: Arc<Common>, handover: HttpHandover, _place: P
         accounts: Mutex::default(),
         upgrade: std::sync::Mutex::default(),
     });
+    // In a box each: a connection takes the memory of what it is, not of the largest one.
     match tls {
-        None => client.serve(Plain::new(wire, receipts), asks).await,
+        None => Box::pin(client.serve(Plain::new(wire, receipts), asks)).await,
         Some(tls) => {
-            let handshake = TlsAcceptor::from(tls).accept(wire);
+            let handshake = Box::pin(TlsAcceptor::from(tls).accept(wire));
             // Who does not come to its end is closed without a word.
             if let Ok(Ok(stream)) = timeout(HANDSHAKE_LIMIT, handshake).await {
-                client.serve(Plain::new(stream, receipts), asks).await;
+                Box::pin(client.serve(Plain::new(stream, receipts), asks)).await;
             }
         }
     }
+}
+
+/// What follows HTTP on a connection: a WebSocket perhaps, and the end.
+async fn after_http(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    received: Bytes,
+    telling: Option<Telling>,
+) {
+    if let Some(telling) = telling {
+        websocket::serve(&mut stream, received, telling).await;
+    }
+    let _ = timeout(DRAIN_LIMIT, drain(&mut stream)).await;
 }
 
 /// Half-closes a connection, and waits for its end: what has come and is not read would turn
@@ -173,12 +186,8 @@ impl Client {
         // What is wrong with a connection is not the server's concern.
         if is_over {
             let parts = served.into_parts();
-            let mut stream = parts.io.into_inner();
             let telling = self.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(telling) = telling {
-                websocket::serve(&mut stream, parts.read_buf, telling).await;
-            }
-            let _ = timeout(DRAIN_LIMIT, drain(&mut stream)).await;
+            Box::pin(after_http(parts.io.into_inner(), parts.read_buf, telling)).await;
         }
     }
 
