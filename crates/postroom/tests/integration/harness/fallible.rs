@@ -41,7 +41,20 @@ impl FallibleConnection {
     }
 
     pub(crate) fn send(&mut self, lines: &str) -> io::Result<()> {
-        self.input.get_mut().write_all(lines.as_bytes())
+        self.send_bytes(lines.as_bytes())
+    }
+
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.input.get_mut().write_all(bytes)
+    }
+
+    /// The next bytes, so many.
+    pub(crate) fn bytes(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.input.read_exact(&mut bytes).inspect_err(|error| {
+            assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "the server does not answer");
+        })?;
+        Ok(bytes)
     }
 
     pub(crate) fn line(&mut self) -> io::Result<String> {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use postroom_protocol::PROTOCOLS;
+use postroom_protocol::Protocol;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
 };
@@ -115,7 +115,7 @@ impl Pair {
     /// The arguments of a server with this certificate that listens for each protocol,
     /// with TLS and without.
     pub(crate) fn arguments(&self) -> Vec<String> {
-        let listen = PROTOCOLS.iter().flat_map(|protocol| {
+        let listen = Protocol::all().flat_map(|protocol| {
             let name = protocol.name;
             let dial_back = if name == "im" { " dial_back=on" } else { "" };
             [

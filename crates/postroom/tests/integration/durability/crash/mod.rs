@@ -22,6 +22,9 @@ mod record;
 mod talk;
 mod tally;
 mod trigger;
+mod web;
+mod web_mail;
+mod web_talk;
 mod work;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -236,6 +239,8 @@ impl Trial {
             assert!(messages.refused > 0, "no mailbox was ever full");
             assert!(posts.acknowledged > 0 && posts.shown > 0, "hardly anyone posted");
             assert!(pushes.acknowledged > 0 && pushes.redelivered > 0, "hardly anyone received");
+            let resumptions = self.workload.followed.lock().unwrap().resumptions;
+            assert!(resumptions > 0, "no stream went on after a kill");
         }
         format!("{messages}\n{posts}\n{pushes}\n{}", self.tally)
     }

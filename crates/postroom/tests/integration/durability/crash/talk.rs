@@ -29,9 +29,13 @@ pub(super) enum Part {
     Streams,
     /// Streams what is uploaded.
     StreamsBoard,
+    /// Posts over HTTP.
+    Posts,
+    /// Follows a channel over HTTP, behind what the last server has told.
+    Follows,
 }
 
-pub(super) const PARTS: [Part; 7] = [
+pub(super) const PARTS: [Part; 9] = [
     Part::Speaks,
     Part::Speaks,
     Part::Listens,
@@ -39,13 +43,15 @@ pub(super) const PARTS: [Part; 7] = [
     Part::Uploads,
     Part::Streams,
     Part::StreamsBoard,
+    Part::Posts,
+    Part::Follows,
 ];
 
 pub(super) struct Talker<'a> {
-    number: u64,
-    scene: &'a Scene<'a>,
-    random: Random,
-    log: PostLog,
+    pub(super) number: u64,
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) random: Random,
+    pub(super) log: PostLog,
 }
 
 impl<'a> Talker<'a> {
@@ -61,6 +67,8 @@ impl<'a> Talker<'a> {
             Part::Uploads => self.upload_for_ever(),
             Part::Streams => self.stream_for_ever(false),
             Part::StreamsBoard => self.stream_for_ever(true),
+            Part::Posts => self.post_for_ever(),
+            Part::Follows => self.follow_for_ever(),
         };
         assert!(gone.is_err());
         self.log
@@ -176,7 +184,7 @@ impl<'a> Talker<'a> {
         Ok(())
     }
 
-    fn acknowledged(&mut self, text: String) {
+    pub(super) fn acknowledged(&mut self, text: String) {
         let at = self.scene.now();
         self.log.events.push(PostEvent::Acknowledged { text, at });
     }
@@ -194,11 +202,11 @@ impl<'a> Talker<'a> {
         true
     }
 
-    fn begin_sight(&mut self, channel: Option<usize>, is_whole: bool) {
+    pub(super) fn begin_sight(&mut self, channel: Option<usize>, is_whole: bool) {
         self.log.sights.push(Sight { channel, is_whole, posts: Vec::new() });
     }
 
-    fn shown(&mut self, sight: usize, author: &str, text: &str) {
+    pub(super) fn shown(&mut self, sight: usize, author: &str, text: &str) {
         self.scene.trigger.saw(Seen::Shown);
         let post = Letter { sender: author.to_owned(), text: text.to_owned() };
         self.log.sights[sight].posts.push(post);

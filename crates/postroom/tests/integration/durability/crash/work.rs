@@ -11,6 +11,8 @@ use super::pushes::Receiver;
 use super::record::{Event, Letter};
 use super::talk::{PARTS, Talker};
 use super::trigger::{Moment, Seen, Trigger};
+use super::web_mail::Way;
+use super::web_talk::Followed;
 use super::{FULL, MAILBOXES, MIXED, PUSHED, log_in};
 
 use crate::harness::fallible::FallibleConnection;
@@ -27,12 +29,26 @@ pub(super) struct Workload {
     clock: AtomicU64,
     /// Texts whose removal some client has seen.
     confirmed: Mutex<HashSet<String>>,
+    /// What a stream over HTTP has told; one client at a time has it.
+    pub(super) followed: Mutex<Followed>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Role {
-    Writer { verbose: bool },
-    Reader { mailbox: usize, verbose: bool },
+    Writer {
+        verbose: bool,
+    },
+    Reader {
+        mailbox: usize,
+        verbose: bool,
+    },
+    /// Over HTTP.
+    WebWriter,
+    /// Over HTTP.
+    WebReader {
+        mailbox: usize,
+        way: Way,
+    },
 }
 
 impl Role {
@@ -43,7 +59,7 @@ impl Role {
 
 /// Writers first, as their logs must be merged before those of the readers; a
 /// reader writes too where it finds nothing, to its own mailbox alone.
-const ROLES: [Role; 9] = [
+const ROLES: [Role; 14] = [
     Role::Writer { verbose: false },
     Role::Writer { verbose: false },
     Role::Writer { verbose: true },
@@ -53,6 +69,11 @@ const ROLES: [Role; 9] = [
     Role::Reader { mailbox: 2, verbose: true },
     Role::Reader { mailbox: FULL, verbose: false },
     Role::Reader { mailbox: MIXED, verbose: false },
+    Role::WebWriter,
+    Role::WebWriter,
+    Role::WebReader { mailbox: 0, way: Way::Leases },
+    Role::WebReader { mailbox: 1, way: Way::OverWebSocket },
+    Role::WebReader { mailbox: 2, way: Way::Automatically },
 ];
 
 /// What the clients of one server have in common.
@@ -88,7 +109,8 @@ pub(super) struct Logs {
 
 impl Workload {
     pub(super) fn new() -> Self {
-        Self { clock: AtomicU64::new(1), confirmed: Mutex::new(HashSet::new()) }
+        let (confirmed, followed) = (Mutex::default(), Mutex::default());
+        Self { clock: AtomicU64::new(1), confirmed, followed }
     }
 
     /// A number that is later than all before.
@@ -163,18 +185,21 @@ fn writers_before_readers(logs: impl Iterator<Item = Vec<Event>>) -> Vec<Vec<Eve
     written
 }
 
-/// One client of a mailbox listener, and what it saw.
-struct MailboxWorker<'a> {
-    number: usize,
+/// One client of mailboxes, and what it saw.
+pub(super) struct MailboxWorker<'a> {
+    pub(super) number: usize,
     verbose: bool,
-    scene: &'a Scene<'a>,
-    random: Random,
-    log: Vec<Event>,
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) random: Random,
+    pub(super) log: Vec<Event>,
 }
 
 impl<'a> MailboxWorker<'a> {
     fn new(number: usize, role: Role, scene: &'a Scene<'a>, random: Random) -> Self {
-        let (Role::Writer { verbose } | Role::Reader { verbose, .. }) = role;
+        let verbose = match role {
+            Role::Writer { verbose } | Role::Reader { verbose, .. } => verbose,
+            Role::WebWriter | Role::WebReader { .. } => false,
+        };
         Self { number, verbose, scene, random, log: Vec::new() }
     }
 
@@ -183,6 +208,8 @@ impl<'a> MailboxWorker<'a> {
         let gone = match role {
             Role::Writer { .. } => self.write_for_ever(),
             Role::Reader { mailbox, .. } => self.read_for_ever(mailbox),
+            Role::WebWriter => self.post_for_ever(),
+            Role::WebReader { mailbox, way } => self.take_for_ever(mailbox, way),
         };
         assert!(gone.is_err());
         self.log
@@ -244,7 +271,7 @@ impl<'a> MailboxWorker<'a> {
     }
 
     /// Mostly short, some over several pages of the file.
-    fn length(&mut self) -> usize {
+    pub(super) fn length(&mut self) -> usize {
         let end = if self.random.once_in(8) { 8_000 } else { 200 };
         self.random.index(end)
     }
@@ -361,12 +388,12 @@ impl<'a> MailboxWorker<'a> {
         Ok(())
     }
 
-    fn perhaps_confirmed(&mut self, held: &[String]) {
+    pub(super) fn perhaps_confirmed(&mut self, held: &[String]) {
         let events = held.iter().map(|text| Event::PerhapsConfirmed { text: text.clone() });
         self.log.extend(events);
     }
 
-    fn confirmed(&mut self, held: &mut Vec<String>) {
+    pub(super) fn confirmed(&mut self, held: &mut Vec<String>) {
         for text in held.drain(..) {
             self.scene.trigger.saw(Seen::Confirmed);
             self.scene.workload.confirm(&text);
