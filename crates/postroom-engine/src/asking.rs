@@ -169,7 +169,7 @@ impl<S: Store> Engine<S> {
 
     /// Whether a session's next request has to wait. If so, lists the session.
     fn waits(&mut self, key: SessionKey, request: &Request) -> bool {
-        if let Request::Post { channels, .. } = request
+        if let Request::Post { channels, .. } = request.without_key()
             && let Some(channel) = self.busy(channels)
         {
             self.due.add_poster(channel, key);
@@ -215,7 +215,7 @@ impl<S: Store> Engine<S> {
 
     /// What the answer costs, in requests, where it is long.
     fn cost(&self, request: &Request) -> u32 {
-        match request {
+        match request.without_key() {
             Request::Timeline { .. } | Request::Peek { .. } => PAGE_COST,
             // As if each message were asked for.
             Request::ComposeAll { recipients, .. } => recipients.count(),
@@ -240,6 +240,7 @@ fn is_stored(request: &Request) -> bool {
         request,
         Request::Compose { .. }
             | Request::ComposeAll { .. }
+            | Request::Once(_)
             | Request::Read
             | Request::Lease { .. }
             | Request::Post { .. }

@@ -58,7 +58,7 @@ impl Charge {
     /// What a request takes tokens for, and how many. COMPOSE and READ cost nothing:
     /// mailboxes have limits of their own.
     fn of(request: &Request) -> Option<(Self, u32)> {
-        match request {
+        match request.without_key() {
             Request::Post { channels, .. } => {
                 Some((Self::Words, u32::try_from(channels.len()).unwrap_or(u32::MAX)))
             }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::{Committed, Entry, Forbidden, MessageId, Name, Page, PostId, Stamp, Text, Timestamp};
+use crate::{
+    Committed, Entry, Forbidden, KeyRefusal, MessageId, Name, Page, PostId, Repeated, Stamp, Text,
+    Timestamp,
+};
 
 /// The reply to a request.
 #[derive(Debug)]
@@ -31,6 +34,11 @@ pub enum Reply {
         /// Why.
         refusal: ComposeRefusal,
     },
+    /// An earlier request of the account with the same key and the same content has stored
+    /// this; nothing was stored now.
+    Repeated(Committed<Repeated>),
+    /// Nothing was stored, because of the request's key.
+    KeyRefused(KeyRefusal),
     /// The oldest unread messages.
     Peeked(Peeked),
     /// The earliest unread message, leased to the session. It stays in the mailbox

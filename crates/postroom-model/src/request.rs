@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crate::{
-    Channel, LeaseKey, Mark, MessageId, Name, Password, Position, PostId, Recipients, Text,
+    Channel, LeaseKey, Mark, MessageId, Name, Once, Password, Position, PostId, Recipients, Text,
 };
 
 /// The requests of sessions to the office.
@@ -42,6 +42,11 @@ pub enum Request {
         /// What to do if a recipient is unknown.
         unknown: Unknown,
     },
+    /// Store what a request asks for, unless the session's account has asked for the same with
+    /// the same key in the last 24 hours: then tell what was stored. The reply is that of the
+    /// request, [`Reply::Repeated`](crate::Reply::Repeated) or
+    /// [`Reply::KeyRefused`](crate::Reply::KeyRefused).
+    Once(Once),
     /// Tell the oldest unread messages of the session's account, without handing them out.
     Peek {
         /// The message before the first that is told; the default is none.
@@ -138,10 +143,19 @@ pub enum Request {
 }
 
 impl Request {
+    /// The request itself, where it has a key.
+    #[must_use]
+    pub fn without_key(&self) -> &Self {
+        match self {
+            Self::Once(once) => once.request(),
+            request => request,
+        }
+    }
+
     /// The text in it, if it has one.
     #[must_use]
     pub fn text(&self) -> Option<&Text> {
-        match self {
+        match self.without_key() {
             Self::Compose { text, .. }
             | Self::ComposeAll { text, .. }
             | Self::Post { text, .. }

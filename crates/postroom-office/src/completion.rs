@@ -122,6 +122,10 @@ impl<S: Store> Office<S> {
                 self.tell_of_deletion(*id, channels);
                 Reply::PostDeleted(outcome.derive(|_| *id))
             }
+            Outcome::Repeated(repeated) => {
+                let repeated = repeated.clone();
+                Reply::Repeated(outcome.map(|_| repeated))
+            }
             Outcome::Confirmed => Reply::Confirmed(outcome.map(drop)),
             Outcome::PasswordSet { .. } => Reply::PasswordChanged(outcome.map(drop)),
             Outcome::BlockSet { set, .. } => {
@@ -175,6 +179,7 @@ impl<S: Store> Office<S> {
             Outcome::NotComposedAll { recipient, why } => {
                 Some(self.not_composed_all(key, recipient, *why))
             }
+            Outcome::KeyRefused(refusal) => Some(Reply::KeyRefused(refusal)),
             Outcome::Peeked(peeked) => Some(Reply::Peeked(peeked)),
             Outcome::UnknownRecipient => Some(Reply::NotComposed(ComposeRefusal::Unknown)),
             Outcome::DiskFull => {
@@ -215,6 +220,7 @@ impl<S: Store> Office<S> {
             // Not outcomes of requests, or handled above.
             Outcome::Composed { .. }
             | Outcome::ComposedAll { .. }
+            | Outcome::Repeated(_)
             | Outcome::Confirmed
             | Outcome::Posted { .. }
             | Outcome::PostDeleted { .. }

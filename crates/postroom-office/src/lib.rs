@@ -29,6 +29,7 @@ mod live;
 mod locks;
 mod login;
 mod mail;
+mod once;
 mod operators;
 mod output;
 pub mod password;
@@ -205,11 +206,12 @@ impl<S: Store> Office<S> {
                 self.log_in(key, name, password, terms);
             }
             (Request::Compose { recipient, text, unknown }, _) => {
-                self.compose(key, recipient, text, unknown);
+                self.compose(key, recipient, text, unknown, None);
             }
             (Request::ComposeAll { recipients, text, unknown }, _) => {
-                self.compose_all(key, recipients, text, unknown);
+                self.compose_all(key, recipients, text, unknown, None);
             }
+            (Request::Once(once), Some(account)) => self.once(key, account, once),
             (Request::Peek { after, count }, Some(account)) => {
                 self.submit_request(key, Call::Peek { account, after, count });
             }
@@ -248,7 +250,7 @@ impl<S: Store> Office<S> {
             }
             (Request::ListPresent, Some(_)) => self.submit_request(key, Call::ListPresent),
             (Request::Post { channels, text, awaits_delivery }, _) => {
-                self.post(key, channels, text, awaits_delivery);
+                self.post(key, channels, text, awaits_delivery, None);
             }
             (Request::DeletePost { id }, Some(author)) => {
                 self.submit_request(key, Call::DeletePost { author, id });

@@ -9,6 +9,7 @@ use postroom_store::{Call, Outcome, Sender, Sent, Store};
 use crate::Office;
 use crate::calls::{Origin, RequestKey};
 use crate::creations::{Kind, Reservation};
+use crate::once::Keyed;
 
 impl<S: Store> Office<S> {
     pub(crate) fn compose(
@@ -17,6 +18,7 @@ impl<S: Store> Office<S> {
         recipient: Name,
         text: Text,
         unknown: Unknown,
+        keyed: Option<Keyed>,
     ) {
         let Some(sender) = self.sender(key) else {
             return;
@@ -24,7 +26,7 @@ impl<S: Store> Office<S> {
         let (unknown, reservation) = self.recipients_to_register(key.session, unknown, 1);
         let may_create = reservation.map_or(0, |reserved| reserved.count());
         let call = Call::Compose { sender, recipient, text, unknown, may_create };
-        self.submit_reserved(Origin::Request(key), call, reservation);
+        self.submit_reserved(Origin::Request(key), Keyed::wrap(keyed, call), reservation);
     }
 
     pub(crate) fn compose_all(
@@ -33,6 +35,7 @@ impl<S: Store> Office<S> {
         recipients: Recipients,
         text: Text,
         unknown: Unknown,
+        keyed: Option<Keyed>,
     ) {
         let Some(sender) = self.sender(key) else {
             return;
@@ -41,7 +44,7 @@ impl<S: Store> Office<S> {
         let (unknown, reservation) = self.recipients_to_register(key.session, unknown, most);
         let may_create = reservation.map_or(0, |reserved| reserved.count());
         let call = Call::ComposeAll { sender, recipients, text, unknown, may_create };
-        self.submit_reserved(Origin::Request(key), call, reservation);
+        self.submit_reserved(Origin::Request(key), Keyed::wrap(keyed, call), reservation);
     }
 
     /// Who sends what a session asks for. If there is nobody, the request is answered.

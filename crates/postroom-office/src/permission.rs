@@ -36,6 +36,7 @@ impl Session {
             | Request::Timeline { .. } => anonymous != Anonymous::None,
             Request::DeletePost { .. }
             | Request::Read
+            | Request::Once(_)
             | Request::Peek { .. }
             | Request::Lease { .. }
             | Request::ConfirmLease { .. }

@@ -50,7 +50,7 @@ impl Pending {
 
 /// Bytes of memory that a request takes until it begins.
 fn bytes(request: &Request) -> usize {
-    let recipients = match request {
+    let recipients = match request.without_key() {
         Request::ComposeAll { recipients, .. } => size_of_val(recipients.names()),
         _ => 0,
     };
@@ -83,6 +83,7 @@ impl Needs {
             Request::LogIn { .. }
             | Request::Compose { .. }
             | Request::ComposeAll { .. }
+            | Request::Once(_)
             | Request::Peek { .. }
             | Request::ChangePassword { .. }
             | Request::Block { .. }

@@ -14,6 +14,7 @@ use crate::Office;
 use crate::calls::{Origin, RequestKey};
 use crate::creations::Kind;
 use crate::find;
+use crate::once::Keyed;
 use crate::output::{NewPost, Output, Posts};
 use crate::session::{self, Awaited, Session, Stage};
 
@@ -76,6 +77,7 @@ impl<S: Store> Office<S> {
         channels: Vec<Channel>,
         text: Text,
         awaits_delivery: bool,
+        keyed: Option<Keyed>,
     ) {
         let Some(record) = self.session(key.session) else {
             return;
@@ -91,7 +93,7 @@ impl<S: Store> Office<S> {
         let wanted = u32::try_from(hashtags).unwrap_or(u32::MAX);
         let reservation = self.reserve(key.session, Kind::Channel, wanted);
         let may_create = reservation.map_or(0, |reserved| reserved.count());
-        let call = Call::Post { author, post, may_create };
+        let call = Keyed::wrap(keyed, Call::Post { author, post, may_create });
         self.submit_reserved(Origin::Request(key), call, reservation);
     }
 

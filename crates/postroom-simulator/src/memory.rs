@@ -71,6 +71,7 @@ fn allowed(call: &Call, fate: Fate) -> Fate {
             Call::Open { .. }
             | Call::Compose { .. }
             | Call::ComposeAll { .. }
+            | Call::Once { .. }
             | Call::Confirm { .. }
             | Call::Post { .. }
             | Call::DeletePost { .. }

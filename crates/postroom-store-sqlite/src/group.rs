@@ -41,7 +41,7 @@ impl Group {
     /// The account that a call opens, writes to, gives a password, renames or blocks: of those
     /// that it writes to, the one at this place.
     pub(crate) fn name(&self, call: u32, place: u32) -> &Name {
-        match &self.calls[call as usize].1 {
+        match self.calls[call as usize].1.without_key() {
             Call::Open { name, .. }
             | Call::SetPassword { name, .. }
             | Call::Import { name, .. } => name,
@@ -56,7 +56,7 @@ impl Group {
     /// Who is banned by a call, as it is stored. No name has a slash, and all prefixes have
     /// one.
     pub(crate) fn banned(&self, call: u32) -> String {
-        match &self.calls[call as usize].1 {
+        match self.calls[call as usize].1.without_key() {
             Call::Ban { subject: BanSubject::Name(name), .. } => name.to_string(),
             Call::Ban { subject: BanSubject::Addresses(prefix), .. } => prefix.net().to_string(),
             call => unreachable!("{call:?} bans nobody"),
@@ -65,7 +65,7 @@ impl Group {
 
     /// The text of a message or a post.
     pub(crate) fn text(&self, call: u32) -> &str {
-        match &self.calls[call as usize].1 {
+        match self.calls[call as usize].1.without_key() {
             Call::Compose { text, .. } | Call::ComposeAll { text, .. } => text.as_str(),
             Call::Post { post, .. } => post.text.as_str(),
             call => unreachable!("{call:?} has no text"),
@@ -74,7 +74,7 @@ impl Group {
 
     /// The password that a call sets.
     pub(crate) fn password(&self, call: u32) -> &str {
-        match &self.calls[call as usize].1 {
+        match self.calls[call as usize].1.without_key() {
             Call::SetPassword { password, .. }
             | Call::Open { key: Key::New(password), .. }
             | Call::ChangePassword { to: password, .. } => &password.0,
@@ -85,7 +85,7 @@ impl Group {
 
     /// What an account is imported with.
     pub(crate) fn import(&self, call: u32) -> &Import {
-        match &self.calls[call as usize].1 {
+        match self.calls[call as usize].1.without_key() {
             Call::Import { import, .. } => import,
             call => unreachable!("{call:?} imports nothing"),
         }
@@ -98,7 +98,7 @@ impl Group {
 
     /// One of the channels of a post.
     pub(crate) fn channel(&self, call: u32, place: u32) -> &str {
-        match &self.calls[call as usize].1 {
+        match self.calls[call as usize].1.without_key() {
             Call::Post { post, .. } => post.channels[place as usize].as_str(),
             call => unreachable!("{call:?} is said in no channel"),
         }
@@ -114,7 +114,7 @@ impl Group {
 fn stored_bytes(call: &Call) -> Option<u64> {
     /// The row's other columns, and what of a page stays empty behind it.
     const ROW_BYTES: usize = 64;
-    let (rows, text_bytes) = match call {
+    let (rows, text_bytes) = match call.without_key() {
         Call::Compose { text, .. } => (1, text.as_str().len()),
         Call::ComposeAll { recipients, text, .. } => {
             let rows = recipients.names().len();
@@ -130,5 +130,6 @@ fn stored_bytes(call: &Call) -> Option<u64> {
         }
         _ => return None,
     };
+    let rows = rows + usize::from(matches!(call, Call::Once { .. }));
     Some((rows * ROW_BYTES + text_bytes) as u64)
 }

@@ -18,6 +18,7 @@ use crate::error::OpenError;
 use crate::expiry::{Expiry, Kind};
 use crate::idle::ChannelId;
 use crate::index::Index;
+use crate::keys::KeyRow;
 use crate::record::{self, Read};
 use crate::scan::{Table, scan};
 use crate::senders::Senders;
@@ -34,6 +35,8 @@ const REMOVALS: Table = Table { name: "removal", key: "position", columns: "mess
 const CHANNELS: Table = Table { name: "channel", key: "id", columns: "name" };
 const BLOCKS: Table = Table { name: "block", key: "number", columns: "account, sender" };
 const BANS: Table = Table { name: "ban", key: "number", columns: "subject, since_ms, until_ms" };
+const KEYS: Table =
+    Table { name: "once", key: "number", columns: "account, key, content, first, used_ms" };
 const POSTS: Table = Table { name: "post", key: "number", columns: "channel, author, stored_ms" };
 
 /// Reads the whole file once: accounts, removals, of each message whose it is,
@@ -67,6 +70,7 @@ pub(crate) fn load(
         unswept.extend(ownerless);
         load_blocks(connection, &mut index)?;
         load_bans(connection, &mut index)?;
+        load_keys(connection, &mut index)?;
         load_channels(connection, &mut index)?;
         let latest_post = load_posts(connection, &mut index, limits.channel_posts)?;
         let kept_clock = kept_clock(connection, &mut index.damages)?;
@@ -349,6 +353,27 @@ fn load_bans(connection: &Connection, index: &mut Index) -> rusqlite::Result<()>
         bans.insert(subject, BanRow { number, since, until });
         Ok(())
     })
+}
+
+/// Takes up the keys of requests. Those that are no longer kept are deleted later.
+fn load_keys(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
+    let mut damages = std::mem::take(&mut index.damages);
+    scan(connection, KEYS, &mut damages, |key, row, damages| {
+        let number = record::sequence(key, index.keys.last(), "number")?;
+        index.keys.given_out(number);
+        let (account, fingerprint, first, used) = record::key(row?)?;
+        if !is_account(account, index, damages) {
+            return Err("its account is missing".to_owned());
+        }
+        if index.keys.find(account, fingerprint.key).is_some() {
+            return Err("its account has used this key in an earlier row".to_owned());
+        }
+        index.keys.add(KeyRow { number, fingerprint, first, used, account });
+        Ok(())
+    })?;
+    index.keys.committed();
+    index.damages = damages;
+    Ok(())
 }
 
 /// Takes up the channels. One that is damaged keeps its number.

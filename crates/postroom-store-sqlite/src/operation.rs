@@ -5,6 +5,7 @@ use postroom_store::{AccountId, Sender, Timestamp};
 use crate::bans::BanRow;
 use crate::expiry::Block;
 use crate::idle::ChannelId;
+use crate::keys::KeyRow;
 use crate::state::State;
 
 /// One step of a group's transaction. Names and texts stay in the calls: `call` is
@@ -130,6 +131,11 @@ pub(crate) enum Operation {
         through: i64,
     },
     DeletePosts(Numbers),
+    /// Adds the key of a request: the one at this place beside the operations.
+    InsertKey {
+        place: u32,
+    },
+    DeleteKeys(Numbers),
     SetLastSequence {
         last_sequence: u64,
     },
@@ -158,12 +164,14 @@ pub(crate) struct Numbers {
 pub(crate) struct Operations {
     list: Vec<Operation>,
     numbers: Vec<u64>,
+    keys: Vec<KeyRow>,
 }
 
 impl Operations {
     pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.numbers.clear();
+        self.keys.clear();
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -196,6 +204,16 @@ impl Operations {
 
     pub(crate) fn push(&mut self, operation: Operation) {
         self.list.push(operation);
+    }
+
+    pub(crate) fn push_key(&mut self, row: KeyRow) {
+        let place = place(self.keys.len());
+        self.keys.push(row);
+        self.list.push(Operation::InsertKey { place });
+    }
+
+    pub(crate) fn key(&self, place: u32) -> &KeyRow {
+        &self.keys[place as usize]
     }
 
     /// Adds an operation on these numbers, if there are any; returns how many.

@@ -49,6 +49,7 @@ impl Plan {
     /// Takes the changes back: there is no group.
     pub(crate) fn undo(&mut self, index: &mut Index) {
         index.undo(self.undo.drain(..));
+        index.keys.undo_to(0);
         self.clear();
     }
 
@@ -72,6 +73,7 @@ impl Plan {
         if let Some(bans) = self.bans.take() {
             bans.committed(&mut index.bans);
         }
+        index.keys.committed();
         index.channels.committed();
         for channel in self.posted.drain(..) {
             index.channels.posted(channel, channel_posts);

@@ -6,7 +6,7 @@
 use postroom_model::{
     Channel, Content, HASHTAGS_MAX, Name, PostId, Prefix, Stamp, Text, Timestamp,
 };
-use postroom_store::{AccountId, BanSubject, PasswordHash, Sender};
+use postroom_store::{AccountId, BanSubject, Fingerprint, PasswordHash, Sender};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
@@ -232,4 +232,14 @@ fn bytes<'a>(row: &'a Row<'_>, column: usize, what: &str) -> Read<&'a [u8]> {
 
 fn value<'a>(row: &'a Row<'_>, column: usize) -> Read<ValueRef<'a>> {
     row.get_ref(column).map_err(|error| error.to_string())
+}
+
+/// The key of a request: whose, its fingerprints, what it has stored, and when.
+pub(crate) fn key(row: &Row<'_>) -> Read<(AccountId, Fingerprint, u64, Timestamp)> {
+    let key = integer(row, 1, "key")?.cast_unsigned();
+    let content = integer(row, 2, "content")?.cast_unsigned();
+    let first = integer(row, 3, "first")?;
+    let first = u64::try_from(first).map_err(|_| out_of_range("first"))?;
+    integer(row, 4, "time")?;
+    Ok((account(row, 0, "account")?, Fingerprint { key, content }, first, time(row, 4)))
 }

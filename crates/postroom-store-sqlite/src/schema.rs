@@ -148,6 +148,19 @@ const MIGRATIONS: &[&str] = &[
     -- mark that stays.
     ALTER TABLE post ADD COLUMN deleted INTEGER;
 ",
+    "
+    -- The keys by which accounts may repeat their requests, for 24 hours: fingerprints of the key
+    -- and of what was asked for, and the number of the post, or of the first message, that was
+    -- stored for it.
+    CREATE TABLE once (
+        number INTEGER PRIMARY KEY,
+        account INTEGER NOT NULL,
+        key INTEGER NOT NULL,
+        content INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        used_ms INTEGER NOT NULL
+    ) STRICT;
+",
 ];
 
 /// The tables that each version has beside those of the one before.
@@ -161,6 +174,7 @@ const TABLES: &[&[&str]] = &[
     &[],
     &[],
     &[],
+    &["once"],
 ];
 
 /// Opens the file as a log that syncs each commit.

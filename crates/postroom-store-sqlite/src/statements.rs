@@ -30,6 +30,8 @@ pub(crate) enum Statement {
     DeleteMessage,
     DeleteRemovals,
     DeletePost,
+    InsertKey,
+    DeleteKey,
     MessageAges,
     PostAges,
     RowsOfPost,
@@ -65,6 +67,8 @@ impl Statement {
         Self::DeleteMessage,
         Self::DeleteRemovals,
         Self::DeletePost,
+        Self::InsertKey,
+        Self::DeleteKey,
         Self::MessageAges,
         Self::PostAges,
         Self::RowsOfPost,
@@ -105,6 +109,8 @@ impl Statement {
             Self::DeleteMessage => "DELETE FROM message WHERE sequence = ?1",
             Self::DeleteRemovals => "DELETE FROM removal WHERE position <= ?1",
             Self::DeletePost => "DELETE FROM post WHERE number = ?1",
+            Self::InsertKey => "INSERT INTO once VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            Self::DeleteKey => "DELETE FROM once WHERE number = ?1",
             Self::MessageAges => {
                 "SELECT recipient, stored_ms, sequence FROM message \
                  WHERE sequence BETWEEN ?1 AND ?2"

@@ -1,7 +1,9 @@
 //! One group as one transaction: its operations as SQL, in their order.
 
 use postroom_model::{Fault, HASHTAGS_MAX, Position, faulty};
-use postroom_store::{AccountId, Damaged, ImportedMessage, PAGE_BYTES, PAGE_ENTRIES_MAX, Sender};
+use postroom_store::{
+    AccountId, Damaged, Fingerprint, ImportedMessage, PAGE_BYTES, PAGE_ENTRIES_MAX, Sender,
+};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row, params};
 
@@ -11,6 +13,7 @@ use crate::expiry::{Block, Kind};
 use crate::found::{ErasedRow, Found, FoundPage};
 use crate::group::Group;
 use crate::idle::ChannelId;
+use crate::keys::KeyRow;
 use crate::operation::{Numbers, Operation};
 use crate::record::{self, Read};
 use crate::statements::{Statement, Statements};
@@ -131,11 +134,7 @@ impl Worker<'_> {
                 self.execute(Statement::InsertMessage, row)
             }
             Operation::DeleteBlock { number } => self.execute(Statement::DeleteBlock, [number]),
-            Operation::PutBan { row: BanRow { number, since, until }, call } => {
-                let until = until.map(|until| until.0);
-                let row = params![number, group.banned(call), since.0, until];
-                self.execute(Statement::PutBan, row)
-            }
+            Operation::PutBan { row, call } => self.put_ban(row, call),
             Operation::DeleteBan { number } => self.execute(Statement::DeleteBan, [number]),
             Operation::InsertChannel { channel, call, place } => {
                 let row = params![channel.0, group.channel(call, place)];
@@ -157,6 +156,8 @@ impl Worker<'_> {
                 let deleted = self.execute(Statement::DeleteRemovals, [through]);
                 self.noting_unreadable("removal", through, deleted)
             }
+            Operation::InsertKey { place } => self.insert_key(group.operations.key(place)),
+            Operation::DeleteKeys(numbers) => self.delete("once", Statement::DeleteKey, numbers),
             Operation::DeletePosts(numbers) => self.delete("post", Statement::DeletePost, numbers),
             Operation::SetLastSequence { last_sequence } => {
                 self.execute(Statement::SetLastSequence, [last_sequence])
@@ -169,6 +170,20 @@ impl Worker<'_> {
             }
             Operation::Look { block } => self.look(block),
         }
+    }
+
+    fn insert_key(&mut self, row: &KeyRow) -> rusqlite::Result<()> {
+        let KeyRow { number, fingerprint: Fingerprint { key, content }, first, used, account } =
+            *row;
+        let (key, content) = (key.cast_signed(), content.cast_signed());
+        self.execute(Statement::InsertKey, params![number, account.0, key, content, first, used.0])
+    }
+
+    fn put_ban(&mut self, row: BanRow, call: u32) -> rusqlite::Result<()> {
+        let BanRow { number, since, until } = row;
+        let until = until.map(|until| until.0);
+        let row = params![number, self.group.banned(call), since.0, until];
+        self.execute(Statement::PutBan, row)
     }
 
     fn execute(&mut self, statement: Statement, row: impl Params) -> rusqlite::Result<()> {

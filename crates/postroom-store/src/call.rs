@@ -11,6 +11,7 @@ use postroom_model::{
 use crate::Timestamp;
 use crate::account::{AccountId, PasswordHash, Sender};
 use crate::ban::BanSubject;
+use crate::once::Fingerprint;
 use crate::outcome::{Lease, Presence};
 
 /// One atomic change or question.
@@ -76,6 +77,16 @@ pub enum Call {
         unknown: Unknown,
         /// Accounts that it may register.
         may_create: u32,
+    },
+    /// Carries out a `Compose`, a `ComposeAll` or a `Post`, unless the account has used the key in
+    /// the last 24 hours.
+    Once {
+        /// Who has sent the request.
+        account: AccountId,
+        /// Its key and its content.
+        fingerprint: Fingerprint,
+        /// What is to be carried out.
+        call: Box<Call>,
     },
     /// Tells the oldest messages in a mailbox, leased ones included, and hands none of them
     /// out: as many as a page holds.
@@ -250,6 +261,15 @@ pub enum Call {
 }
 
 impl Call {
+    /// The call itself, where it has a key.
+    #[must_use]
+    pub fn without_key(&self) -> &Self {
+        match self {
+            Self::Once { call, .. } => call,
+            call => call,
+        }
+    }
+
     /// The same message once more.
     pub(crate) fn again(&self) -> Option<Self> {
         let Self::Compose { sender, recipient, text, unknown, may_create } = self else {

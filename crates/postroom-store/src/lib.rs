@@ -17,6 +17,7 @@ mod call;
 pub mod contract;
 mod history;
 mod memory;
+mod once;
 mod outcome;
 mod retention;
 
@@ -39,6 +40,7 @@ pub use history::{
     HISTORY_ENTRIES_MAX, History, HistoryFailure, HistoryFrom, HistoryPage, HistoryQuery,
     HistoryRows,
 };
+pub use once::{Fingerprint, KEY_KEPT_MS, is_kept, key_ends, may_be_freed};
 pub use outcome::{ChannelSummary, Lease, Outcome, Presence, Sent, Swept};
 pub use postroom_model::Timestamp;
 pub use retention::{CATCH_UP, EARLIEST, KEPT_EVERY_MS, Retention, RetentionClock, is_old};
@@ -294,6 +296,10 @@ pub struct Limits {
     pub channel_posts: u32,
     /// Bans in force at a time. At this limit a new one is refused.
     pub bans_max: u32,
+    /// Keys of an account by which requests are repeated. At this limit further ones are refused.
+    pub keys_of_account_max: u32,
+    /// Such keys in all. At this limit the account with most loses its oldest.
+    pub keys_max: u32,
     /// Bytes of free disk below which messages and posts are refused.
     pub disk_reserve_bytes: u64,
     /// How old unread messages and posts may become. Read when the store is opened.
@@ -328,6 +334,8 @@ impl Default for Limits {
             channels_max: 10_000,
             channel_posts: 1_000,
             bans_max: 16_384,
+            keys_of_account_max: 10_000,
+            keys_max: 1_000_000,
             disk_reserve_bytes: 16 << 20,
             retention: Retention::NONE,
         }

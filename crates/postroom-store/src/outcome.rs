@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use postroom_model::{
-    Blocked, Channel, Entry, Full, MessageId, Name, Page, Peeked, Post, PostDeletionRefusal,
-    PostId, PostRefusal, PresenceKind, Stamp, Text,
+    Blocked, Channel, Entry, Full, KeyRefusal, MessageId, Name, Page, Peeked, Post,
+    PostDeletionRefusal, PostId, PostRefusal, PresenceKind, Repeated, Stamp, Text,
 };
 
 use crate::Timestamp;
@@ -142,6 +142,10 @@ pub enum Outcome {
         /// What `Compose` would have come to.
         why: Box<Outcome>,
     },
+    /// `Once`: the same was stored before, with the same key.
+    Repeated(Repeated),
+    /// `Once`: nothing was stored.
+    KeyRefused(KeyRefusal),
     /// `Peek`: these.
     Peeked(Peeked),
     /// `Compose`: no one knows the recipient, which was not to be registered.
@@ -305,6 +309,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The id of what the call has stored: of a post, or of the first message. Those of further
+    /// messages follow on it.
+    #[must_use]
+    pub fn first_id(&self) -> Option<u64> {
+        match self {
+            Self::Composed { id, .. } => Some(id.0),
+            Self::ComposedAll { sent, .. } => sent.first().map(|sent| sent.id.0),
+            Self::Posted { stamp, .. } => Some(stamp.id.0),
+            _ => None,
+        }
+    }
+
     /// Accounts that the call has registered, or hashtags that it has made.
     #[must_use]
     pub fn created(&self) -> u32 {

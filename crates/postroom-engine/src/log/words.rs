@@ -160,6 +160,7 @@ pub(super) fn request_name(request: &Request) -> &'static str {
         Request::LogIn { .. } => "log in",
         Request::Compose { .. } => "compose",
         Request::ComposeAll { .. } => "compose to several",
+        Request::Once(once) => request_name(once.request()),
         Request::Peek { .. } => "peek",
         Request::Read => "read",
         Request::Lease { .. } => "lease",

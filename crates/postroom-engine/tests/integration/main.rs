@@ -19,6 +19,7 @@ mod lines;
 mod logins;
 mod mail;
 mod metrics;
+mod once;
 mod own_account;
 mod peers;
 mod posts;

@@ -107,6 +107,8 @@ fn limits(transcript: &Transcript) -> Limits {
         channels_max: number("channels.max").unwrap_or(standard.channels_max),
         channel_posts: number("channels.posts").unwrap_or(standard.channel_posts),
         bans_max: standard.bans_max,
+        keys_of_account_max: standard.keys_of_account_max,
+        keys_max: standard.keys_max,
         disk_reserve_bytes: 0,
         retention: Retention::NONE,
     }

@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock};
 
 use postroom_model::{
     Announcement, Author, Batch, BlockRefusal, Blocked, Channel, Committed, ComposeRefusal,
-    Composed, Content, Delivery, Entry, Event, Full, LogInRefusal, Mark, MessageId, Name, NameList,
-    NotTold, Page, PasswordRefusal, Peeked, Position, Post, PostDeletionRefusal, PostId,
-    PostRefusal, Posted, Reply, Request, SessionKey, Stamp, Text, Timestamp, Told,
+    Composed, Content, Delivery, Entry, Event, Full, KeyRefusal, LogInRefusal, Mark, MessageId,
+    Name, NameList, NotTold, Page, PasswordRefusal, Peeked, Position, Post, PostDeletionRefusal,
+    PostId, PostRefusal, Posted, Reply, Request, SessionKey, Stamp, Text, Timestamp, Told,
 };
 use postroom_testing::terminal::HOSTILE;
 
@@ -74,6 +74,7 @@ impl Office {
                 Reply::ComposedAll(committed(all))
             }
             Request::Peek { .. } => Reply::Peeked(Peeked::default()),
+            Request::Once(once) => self.success(once.into_parts().1, other),
             Request::Read => Reply::Read(self.delivery(other)),
             Request::Lease { .. } => Reply::Leased(self.delivery(other)),
             Request::WatchMail => Reply::WatchesMail,
@@ -134,6 +135,7 @@ impl Office {
                 Reply::NotComposedAll { recipient, refusal }
             }
             Request::Peek { .. } => Reply::Peeked(Peeked::default()),
+            Request::Once(_) => Reply::KeyRefused(KeyRefusal::TooMany { until: Timestamp(0) }),
             Request::Read | Request::Lease { .. } => Reply::NothingUnread,
             Request::Confirm => Reply::NotConfirmed,
             Request::ConfirmLease { .. } => Reply::NotLeased,

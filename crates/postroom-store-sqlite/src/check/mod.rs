@@ -59,6 +59,9 @@ pub struct Checked {
     pub blocks: u64,
     /// Bans, those that have ended and are not yet deleted included.
     pub bans: u64,
+    /// Keys by which requests are repeated, those that have ended and are not yet deleted
+    /// included.
+    pub keys: u64,
     /// Whether the structure of the file was read, too. That takes one long look,
     /// which would keep the log of a running server from beginning anew.
     pub structure: bool,

@@ -23,6 +23,7 @@ pub(super) enum Subject {
     Posts,
     Blocks,
     Bans,
+    Keys,
 }
 
 impl Subject {
@@ -38,7 +39,8 @@ impl Subject {
             Self::Channels => Some(Self::Posts),
             Self::Posts => (version > 3).then_some(Self::Blocks),
             Self::Blocks => (version > 5).then_some(Self::Bans),
-            Self::Bans => None,
+            Self::Bans => (version > 9).then_some(Self::Keys),
+            Self::Keys => None,
         }
     }
 
@@ -59,6 +61,7 @@ impl Subject {
             }
             Self::Blocks => ("block", "number", "account, sender"),
             Self::Bans => ("ban", "number", "subject, since_ms, until_ms"),
+            Self::Keys => ("once", "number", "account, key, content, first, used_ms"),
         };
         Table { name, key, columns }
     }
@@ -73,6 +76,7 @@ impl Subject {
             Self::Posts => &mut checked.posts,
             Self::Blocks => &mut checked.blocks,
             Self::Bans => &mut checked.bans,
+            Self::Keys => &mut checked.keys,
         }
     }
 }
@@ -172,6 +176,11 @@ impl Rules {
             Subject::Bans => {
                 self.last = record::sequence(key, self.last, "number")?;
                 record::ban(row?).map(drop)
+            }
+            Subject::Keys => {
+                self.last = record::sequence(key, self.last, "number")?;
+                let (account, ..) = record::key(row?)?;
+                exists(connection, "account", &self.accounts, account.0, "account")
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::channels::{Channels, Said, SetAside};
 use crate::damage::Damages;
 use crate::expiry::Expiry;
 use crate::idle::ChannelId;
+use crate::keys::Keys;
 use crate::mailbox::Mailbox;
 use crate::reserved::Reserved;
 use crate::senders::Senders;
@@ -42,6 +43,8 @@ pub(crate) struct Index {
     blocks: Blocks,
     /// As they are committed.
     pub(crate) bans: Bans,
+    /// They take back what a group has changed by themselves.
+    pub(crate) keys: Keys,
     pub(crate) expiry: Expiry,
     /// Set if a sender may not fill a mailbox.
     pub(crate) senders: Option<Senders>,
@@ -151,6 +154,7 @@ impl Index {
             channels: Channels::default(),
             blocks: Blocks::default(),
             bans: Bans::default(),
+            keys: Keys::default(),
             expiry: Expiry::default(),
             senders: None,
             damages: Damages::default(),

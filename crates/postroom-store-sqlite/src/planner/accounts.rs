@@ -201,6 +201,7 @@ impl Planner<'_> {
         for sender in self.index.blocks().list(account) {
             self.remove_block(account, &sender);
         }
+        self.forget_keys(account);
         self.take_password(account);
         self.set_state(account, if is_reserved { State::Reserved } else { State::Released });
         self.plan.deleted_accounts.push(account);

@@ -11,6 +11,7 @@ use crate::operation::{Operation, place};
 /// What had been planned before something that may have to be taken back.
 struct Mark {
     changes: usize,
+    keys: usize,
     operations: usize,
     registered: usize,
 }
@@ -53,6 +54,7 @@ impl Planner<'_> {
     fn mark(&self) -> Mark {
         Mark {
             changes: self.plan.undo.len(),
+            keys: self.index.keys.changes(),
             operations: self.operations.len(),
             registered: self.plan.registered.len(),
         }
@@ -61,6 +63,7 @@ impl Planner<'_> {
     /// Takes back what was planned since, the numbers apart that were given out.
     fn take_back(&mut self, mark: &Mark) {
         self.index.undo(self.plan.undo.drain(mark.changes..));
+        self.index.keys.undo_to(mark.keys);
         self.operations.truncate(mark.operations);
         self.plan.registered.truncate(mark.registered);
         self.place = 0;

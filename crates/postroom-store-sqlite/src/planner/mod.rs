@@ -6,6 +6,7 @@ mod bans;
 mod expiry;
 mod imports;
 mod messages;
+mod once;
 mod posts;
 
 use postroom_model::{Fault, Full, MessageId, Name, Unknown, faulty};
@@ -103,6 +104,7 @@ impl Planner<'_> {
                 let damages = &self.index.damages;
                 self.plan.step = sweep.plan(removals, last, damages, self.operations);
                 self.plan.trimmed = self.trim();
+                self.delete_ended_keys();
             }
             Allowed::NoSweep | Allowed::Nothing => {}
         }
@@ -132,6 +134,7 @@ impl Planner<'_> {
             Call::ComposeAll { sender, recipients, unknown, may_create, .. } => {
                 self.compose_all(*sender, recipients, *unknown, *may_create)
             }
+            Call::Once { account, fingerprint, call } => self.once(*account, *fingerprint, call),
             Call::Peek { account, after, count } => return self.peek(*account, *after, *count),
             Call::Read { account } => return self.read(*account),
             Call::Confirm { leases } => self.confirm(leases),
@@ -373,6 +376,7 @@ impl Planner<'_> {
     fn replace_unused(&mut self, name: &Name) -> Option<(AccountId, bool)> {
         let (account, earlier, state) = self.index.replace_unused(name.clone())?;
         self.has_evicted = true;
+        self.forget_keys(account);
         self.plan.undo.push(Undo::Replace(account, earlier, state));
         self.plan.registered.push(account);
         self.operations.push(Operation::RenameAccount {

@@ -161,7 +161,8 @@ fn lost_nothing(busy: Busy) {
 /// All rows of a store, as SQLite prints them.
 fn dump(folder: &Path) -> Vec<String> {
     let connection = Connection::open(database_file(folder)).unwrap();
-    let tables = ["account", "message", "removal", "counter", "channel", "post", "block", "ban"];
+    let tables =
+        ["account", "message", "removal", "counter", "channel", "post", "block", "ban", "once"];
     let rows = tables.iter().flat_map(|table| {
         let mut select = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
         let columns = select.column_count();

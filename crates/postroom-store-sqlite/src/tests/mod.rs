@@ -29,6 +29,7 @@ mod history;
 mod ids;
 mod jobs;
 mod links;
+mod once;
 mod own_posts;
 mod power;
 mod random_damage;

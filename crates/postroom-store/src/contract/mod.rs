@@ -23,6 +23,7 @@ mod jobs;
 mod live;
 mod mailboxes;
 mod model;
+mod once;
 mod own_posts;
 mod passwords;
 mod peeking;
@@ -140,6 +141,15 @@ pub fn check<F: Fixture>(fixture: &mut F) {
 /// The tests of messages.
 fn of_messages<F: Fixture>() -> Vec<fn(&mut F)> {
     vec![
+        once::what_is_repeated_is_stored_once,
+        once::several_messages_and_posts_are_repeated_as_they_were,
+        once::a_key_is_of_one_account_and_one_content,
+        once::a_key_is_kept_for_a_day,
+        once::there_are_no_more_keys_than_allowed,
+        once::what_is_refused_leaves_no_key,
+        once::a_key_that_is_not_committed_counts_for_nothing,
+        once::an_account_that_is_not_evicted_after_all_keeps_its_keys,
+        once::nobody_inherits_the_keys_of_another_account,
         mailboxes::an_unknown_recipient_is_registered,
         mailboxes::a_mailbox_never_holds_more_than_its_capacity,
         mailboxes::a_sender_fills_no_more_of_a_mailbox_than_its_share,

@@ -118,6 +118,7 @@ impl Books {
             return Outcome::Deleted { account: id, name, unread, posts: 0, is_reserved };
         }
         self.blocked.retain(|(of, _)| *of != id);
+        self.forget_keys(id);
         let account = self.account_mut(id);
         let mut mailbox = std::mem::take(&mut account.mailbox);
         if !faulty(Fault::MailboxInherited) {

@@ -17,6 +17,7 @@ use crate::{
 
 use super::bans::Bans;
 use super::channels::{Channels, entry};
+use super::once::{KeyUse, Keyed};
 use super::session::{Attendance, Session};
 
 /// What is kept when the store is dropped.
@@ -27,6 +28,8 @@ pub(super) struct Books {
     /// Whom accounts have blocked.
     pub(super) blocked: Vec<(AccountId, Name)>,
     pub(super) bans: Bans,
+    /// In the order in which they were used.
+    pub(super) keys: Vec<KeyUse>,
     pub(super) last_sequence: u64,
     /// By which messages and posts grow old, once there was a sweep.
     pub(super) clock: Option<RetentionClock>,
@@ -141,6 +144,10 @@ impl Books {
                 let message = Message { sender, text, stored: now };
                 let creator = Creator { session, may_create, limits };
                 self.append_all(&recipients, &message, unknown, creator)
+            }
+            Call::Once { account, fingerprint, call } => {
+                let keyed = Keyed { account, fingerprint, call: *call };
+                self.once(session, keyed, limits, now, is_full)
             }
             Call::Peek { account, after, count } => {
                 Outcome::Peeked(self.peek(session, account, after, count))
@@ -332,7 +339,9 @@ impl Books {
         } else {
             let mut ids = (0..).map(AccountId).take(self.accounts.len());
             let unused = ids.find(|id| self.is_unused(session, *id));
-            *self.account_mut(unused.ok_or(Outcome::TooManyAccounts)?) = account;
+            let unused = unused.ok_or(Outcome::TooManyAccounts)?;
+            self.forget_keys(unused);
+            *self.account_mut(unused) = account;
         }
         self.find(name).map(|id| (id, true)).ok_or(Outcome::TooManyAccounts)
     }

@@ -15,7 +15,8 @@ impl Books {
         unknown: Unknown,
         creator: Creator<'_>,
     ) -> Outcome {
-        let before = self.accounts.clone();
+        // Those of an account that is evicted go, and come back.
+        let before = (self.accounts.clone(), self.keys.clone());
         let (mut sent, mut may_create) = (Vec::new(), creator.may_create);
         for recipient in recipients.names() {
             let creator = Creator { may_create, ..creator };
@@ -25,7 +26,7 @@ impl Books {
                     sent.push(Sent { id, recipient, name, registered });
                 }
                 refusal => {
-                    self.accounts = before;
+                    (self.accounts, self.keys) = before;
                     let (recipient, why) = (recipient.clone(), Box::new(refusal));
                     return Outcome::NotComposedAll { recipient, why };
                 }

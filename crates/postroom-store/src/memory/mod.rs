@@ -15,6 +15,7 @@ mod channels;
 mod history;
 mod imports;
 mod messages;
+mod once;
 mod retention;
 mod session;
 
@@ -443,6 +444,11 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
         | Call::Import { name, .. }
         | Call::ReleaseName { name } => {
             vec![Subject::Account(name.clone())]
+        }
+        Call::Once { account: id, call, .. } => {
+            let mut subjects = subjects(call, books);
+            subjects.extend(account(*id));
+            subjects
         }
         Call::Compose { recipient, .. } => vec![Subject::Account(recipient.clone())],
         Call::ComposeAll { recipients, .. } => {

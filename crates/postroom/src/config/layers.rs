@@ -24,6 +24,8 @@ impl Config {
             channels_max: self.channels.max,
             channel_posts: self.channels.posts,
             bans_max: Limits::default().bans_max,
+            keys_of_account_max: Limits::default().keys_of_account_max,
+            keys_max: Limits::default().keys_max,
             disk_reserve_bytes: self.disk.reserve_bytes,
             retention: Retention {
                 messages_ms: days(self.retention.messages_days),
