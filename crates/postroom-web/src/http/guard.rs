@@ -125,7 +125,7 @@ impl AllowedOrigin {
     /// Lets the page read a response (Fetch Standard, 3.3).
     pub(super) fn allow(&self, headers: &mut HeaderMap) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, self.0.clone());
-        let exposed = HeaderValue::from_static("retry-after");
+        let exposed = HeaderValue::from_static("idempotent-replayed, retry-after");
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         headers.append(VARY, HeaderValue::from_static("origin"));
     }
@@ -134,7 +134,10 @@ impl AllowedOrigin {
     pub(super) fn preflight(&self) -> Response {
         let headers = [
             (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE"),
-            (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, last-event-id"),
+            (
+                ACCESS_CONTROL_ALLOW_HEADERS,
+                "authorization, content-type, idempotency-key, last-event-id",
+            ),
             (ACCESS_CONTROL_MAX_AGE, "600"),
         ];
         let mut response = (StatusCode::NO_CONTENT, headers).into_response();

@@ -252,6 +252,11 @@ impl Session {
         &self.whose
     }
 
+    /// Whether it has no login.
+    pub(super) fn is_anonymous(&self) -> bool {
+        matches!(self.whose, Whose::Address(_))
+    }
+
     /// It has logged in.
     pub(super) fn set_account(&mut self, account: Name) {
         self.whose = Whose::Account(account);

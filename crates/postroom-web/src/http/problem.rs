@@ -131,6 +131,9 @@ kinds! {
     TAKEN: "taken", CONFLICT, "The account is in use elsewhere.";
     ACK: "ack", BAD_REQUEST, "Nothing proves there that a message has arrived.";
     WEBSOCKET: "websocket", UPGRADE_REQUIRED, "The WebSocket cannot begin so.";
+    KEY: "key", BAD_REQUEST, "The idempotency key cannot be used.";
+    KEY_REUSED: "key-reused", UNPROCESSABLE_ENTITY, "The idempotency key is that of another request.";
+    TOO_MANY_KEYS: "too-many-keys", TOO_MANY_REQUESTS, "The account has used too many keys.";
     EXPIRED: "expired", GONE, "The lease has expired.";
     TOO_MUCH: "too-much", TOO_MANY_REQUESTS, "The address says too much.";
     BUSY: "busy", SERVICE_UNAVAILABLE, "The server is busy.";

@@ -1,13 +1,14 @@
 //! Replies of the office, as problems.
 
-use postroom_model::{ComposeRefusal, LogInRefusal, PostDeletionRefusal, PostRefusal};
+use postroom_model::{ComposeRefusal, KeyRefusal, LogInRefusal, PostDeletionRefusal, PostRefusal};
+use postroom_server::now;
 use postroom_store::HistoryFailure;
 
 use super::link::NoReply;
 use super::problem::{
-    BUSY, CREDENTIALS, DEFECT, DISK_FULL, ENDED, LOOKS_ALIKE, MAILBOX_FULL, NO_PASSWORD,
-    NO_SUCH_ACCOUNT, NO_SUCH_POST, Problem, TAKEN, TOO_MANY_ACCOUNTS, TOO_MANY_CHANNELS,
-    TOO_MANY_NEW, TOO_MUCH, UNAVAILABLE, UNKNOWN, UNREADABLE,
+    BUSY, CREDENTIALS, DEFECT, DISK_FULL, ENDED, KEY_REUSED, LOOKS_ALIKE, MAILBOX_FULL,
+    NO_PASSWORD, NO_SUCH_ACCOUNT, NO_SUCH_POST, Problem, TAKEN, TOO_MANY_ACCOUNTS,
+    TOO_MANY_CHANNELS, TOO_MANY_KEYS, TOO_MANY_NEW, TOO_MUCH, UNAVAILABLE, UNKNOWN, UNREADABLE,
 };
 
 /// A request has no reply.
@@ -94,6 +95,25 @@ pub(super) fn not_composed(refusal: &ComposeRefusal) -> Problem {
         }
         ComposeRefusal::MayNotCreate => may_not_create(),
         ComposeRefusal::LooksAlike => looks_alike(),
+    }
+}
+
+/// Nothing was stored, because of the request's key.
+pub(super) fn key_refused(refusal: KeyRefusal) -> Problem {
+    match refusal {
+        KeyRefusal::OtherRequest => {
+            let detail = "the account has sent this key with another recipient, channel or text in \
+                          the last 24 hours; nothing was stored; a new request needs a new key";
+            Problem::new(&KEY_REUSED, detail)
+        }
+        KeyRefusal::TooMany { until } => {
+            let seconds = until.0.saturating_sub(now().0).div_ceil(1_000).max(1);
+            let detail = format!(
+                "the account has used as many keys in the last 24 hours as it may; nothing was \
+                 stored; try again in {seconds} s, or without a key"
+            );
+            Problem::new(&TOO_MANY_KEYS, detail).later(seconds)
+        }
     }
 }
 

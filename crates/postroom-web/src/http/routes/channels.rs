@@ -7,13 +7,14 @@ use axum::body::Bytes;
 use axum::extract::Extension;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use postroom_model::{Reply, Request};
+use postroom_model::{Channel, Repeated, Reply, Request, Stamp};
 use postroom_store::{HISTORY_ENTRIES_MAX, HistoryFrom, HistoryQuery};
 use serde::{Deserialize, Serialize};
 
-use super::caller::{Caller, Reader, Shared, Writer};
+use super::caller::{Caller, Reader, Shared};
 use super::parse;
 use super::query::{Path, Query, StreamArguments};
+use super::stored::{Stored, Storing};
 use crate::api::Time;
 use crate::http::connection::Client;
 use crate::http::event::EntryLine;
@@ -33,21 +34,30 @@ pub(super) struct Posted {
     channel: String,
 }
 
+impl Posted {
+    fn of(stamp: Stamp, channel: &Channel) -> Self {
+        let (id, time) = (stamp.id.to_string(), stamp.stored.into());
+        Self { id, time, channel: channel.to_string() }
+    }
+}
+
 /// `POST /api/v1/channels/NAME/posts`: posts in a channel.
 pub(super) async fn post(
     Path(channel): Path<String>,
-    Writer(session): Writer,
+    storing: Storing,
     body: Bytes,
-) -> Result<(StatusCode, Json<Posted>), Problem> {
+) -> Result<Stored<Posted>, Problem> {
     let channel = parse::channel(&channel)?;
     let (text, channels) = (parse::text(&body)?, vec![channel.clone()]);
     let request = Request::Post { channels, text, awaits_delivery: false };
-    match session.ask(request).await.map_err(not_replied)? {
+    match storing.ask(request).await? {
         Reply::Posted(posted) | Reply::Undelivered(posted) => {
-            let (stamp, channel) = (*posted.get(), channel.to_string());
-            let (id, time) = (stamp.id.to_string(), stamp.stored.into());
-            Ok((StatusCode::CREATED, Json(Posted { id, time, channel })))
+            Ok(Stored::Now(Posted::of(*posted.get(), &channel)))
         }
+        Reply::Repeated(repeated) => match repeated.get() {
+            Repeated::Posted(stamp) => Ok(Stored::Before(Posted::of(*stamp, &channel))),
+            Repeated::Composed(_) | Repeated::ComposedAll(_) => Err(unexpected()),
+        },
         Reply::NotPosted(refusal) => Err(not_posted(refusal)),
         Reply::Forbidden(_) => Err(wrong_credentials()),
         Reply::Unavailable => Err(unavailable()),

@@ -1,20 +1,15 @@
 //! Messages: to leave one in mailboxes.
 
-use axum::Json;
 use axum::body::Bytes;
-use axum::http::StatusCode;
-use postroom_model::{Composed, Name, Recipients, Reply, Request, Text, Unknown};
+use postroom_model::{Composed, Name, Recipients, Repeated, Reply, Request, Unknown};
 use serde::{Deserialize, Serialize};
 
-use super::caller::Writer;
 use super::query::Path;
+use super::stored::{Stored, Storing};
 use super::{parse, unknown_path};
 use crate::api::Time;
-use crate::http::link::Session;
 use crate::http::problem::{Problem, VALUE};
-use crate::http::reply::{
-    not_composed, not_replied, unavailable, unexpected, unknown, wrong_credentials,
-};
+use crate::http::reply::{not_composed, unavailable, unexpected, unknown, wrong_credentials};
 
 /// A message that is on disk.
 #[derive(Serialize)]
@@ -38,6 +33,12 @@ struct Letter {
     text: String,
 }
 
+impl AllSent {
+    fn of(composed: &[Composed]) -> Self {
+        Self { messages: composed.iter().map(Sent::of).collect() }
+    }
+}
+
 impl Sent {
     fn of(composed: &Composed) -> Self {
         let (id, time) = (composed.id.to_string(), composed.stored.into());
@@ -48,43 +49,37 @@ impl Sent {
 /// `POST /~NAME`: leaves a message.
 pub(super) async fn send(
     Path(mailbox): Path<String>,
-    Writer(session): Writer,
+    storing: Storing,
     body: Bytes,
-) -> Result<(StatusCode, Json<Sent>), Problem> {
+) -> Result<Stored<Sent>, Problem> {
     let recipient = parse::name(mailbox.strip_prefix('~').ok_or_else(unknown_path)?)?;
     let text = parse::text(&body)?;
     let request = Request::Compose { recipient, text, unknown: Unknown::Register };
-    match session.ask(request).await.map_err(not_replied)? {
-        Reply::Composed(composed) => Ok((StatusCode::CREATED, Json(Sent::of(composed.get())))),
+    match storing.ask(request).await? {
+        Reply::Composed(composed) => Ok(Stored::Now(Sent::of(composed.get()))),
+        Reply::Repeated(repeated) => match repeated.get() {
+            Repeated::Composed(composed) => Ok(Stored::Before(Sent::of(composed))),
+            Repeated::ComposedAll(_) | Repeated::Posted(_) => Err(unexpected()),
+        },
         Reply::NotComposed(refusal) => Err(not_composed(&refusal)),
         other => Err(refused(&other)),
     }
 }
 
 /// `POST /api/v1/messages`: leaves a message for several, all of them or none.
-pub(super) async fn send_all(
-    Writer(session): Writer,
-    body: Bytes,
-) -> Result<(StatusCode, Json<AllSent>), Problem> {
+pub(super) async fn send_all(storing: Storing, body: Bytes) -> Result<Stored<AllSent>, Problem> {
     let Letter { to, text } = parse::json(&body)?;
     let names = to.iter().map(|name| parse::name(name)).collect::<Result<Vec<Name>, _>>()?;
     let recipients = Recipients::new(names);
     let recipients = recipients.map_err(|error| Problem::new(&VALUE, error.to_string()))?;
     let text = parse::text(text.as_bytes())?;
-    compose_all(&session, recipients, text).await
-}
-
-async fn compose_all(
-    session: &Session,
-    recipients: Recipients,
-    text: Text,
-) -> Result<(StatusCode, Json<AllSent>), Problem> {
     let request = Request::ComposeAll { recipients, text, unknown: Unknown::Register };
-    match session.ask(request).await.map_err(not_replied)? {
-        Reply::ComposedAll(composed) => {
-            let messages = composed.get().iter().map(Sent::of).collect();
-            Ok((StatusCode::CREATED, Json(AllSent { messages })))
-        }
+    match storing.ask(request).await? {
+        Reply::ComposedAll(composed) => Ok(Stored::Now(AllSent::of(composed.get()))),
+        Reply::Repeated(repeated) => match repeated.get() {
+            Repeated::ComposedAll(composed) => Ok(Stored::Before(AllSent::of(composed))),
+            Repeated::Composed(_) | Repeated::Posted(_) => Err(unexpected()),
+        },
         Reply::NotComposedAll { recipient, refusal } => {
             Err(not_composed(&refusal).about(recipient.to_string()))
         }

@@ -9,6 +9,7 @@ mod openapi;
 mod parse;
 mod problems;
 mod query;
+mod stored;
 
 use axum::Router;
 use axum::routing::{MethodRouter, delete, get, post};

@@ -267,6 +267,11 @@ pub(crate) fn request(method: &str, path: &str, body: &str) -> String {
     )
 }
 
+/// The same request with an idempotency key.
+pub(crate) fn with_key(request: &str, key: &str) -> String {
+    request.replacen("\r\n\r\n", &format!("\r\nIdempotency-Key: {key}\r\n\r\n"), 1)
+}
+
 fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
     bytes.windows(part.len()).position(|window| window == part)
 }

@@ -25,6 +25,10 @@ const LETTERS: [&str; 10] = [
     "[[[[",
 ];
 
+/// Longer than a key may be.
+const LONG_KEY: &str = "0123456789012345678901234567890123456789012345678901234567890123456789\
+    01234567890123456789012345678901234567890123456789012345678";
+
 impl Document {
     fn of(server: &Server) -> Self {
         let mut http = Http::connect(server.address("http"));
@@ -109,6 +113,7 @@ fn value(random: &mut Random, path: &str, name: &str) -> String {
         "key" => &["0123456789abcdef0123456789abcdef", "0", "%00", ""],
         "for" => &["1s", "1h", "0s", "2h", "s", "99999999999999999999s", "-1s"],
         "wait" => &["0s", "1m1", "9h", "x"],
+        "Idempotency-Key" => &["one", "two", LONG_KEY, ""],
         "ack" => &["auto", "never", ""],
         "before" | "from" | "after" | "Last-Event-ID" => {
             &["p0000000000001", "p0000000000005", "pzzzzzzzzzzzzz", "m0000000000001", "1", ""]
