@@ -48,6 +48,17 @@ impl Resolved {
 }
 
 impl Resolved {
+    /// Connects within `timeout`.
+    pub(crate) fn connect(
+        &self,
+        timeout: Duration,
+        wait: &mut dyn Wait,
+    ) -> Result<Transport, ClientError> {
+        let Self { server, addresses, trust } = self;
+        Transport::connect(addresses, trust.as_ref(), timeout, wait)
+            .map_err(|error| ClientError::connection(server, timeout, error))
+    }
+
     /// The server's address.
     pub(crate) fn server(&self) -> &ServerAddress {
         &self.server
@@ -74,11 +85,8 @@ impl Connection {
         timeout: Duration,
         wait: &mut dyn Wait,
     ) -> Result<Self, ClientError> {
-        let Resolved { server, addresses, trust } = resolved;
-        match Transport::connect(&addresses, trust.as_ref(), timeout, wait) {
-            Ok(transport) => Ok(Self::over(transport, server, protocol, timeout)),
-            Err(error) => Err(ClientError::connection(&server, timeout, error)),
-        }
+        let transport = resolved.connect(timeout, wait)?;
+        Ok(Self::over(transport, resolved.server, protocol, timeout))
     }
 
     /// A further connection of the same server, over `transport`, for lines at

@@ -9,6 +9,7 @@ use postroom_model::{Name, NameError, PasswordError, Safe, TextError};
 use thiserror::Error;
 
 use crate::listener::{client_for, protocol_of};
+use crate::refusal::Refusal;
 use crate::settings::SettingsError;
 use crate::tls_failure::TlsFailure;
 use crate::{ANSWER_BYTES_MAX, LINE_BYTES_MAX, ServerAddress};
@@ -239,12 +240,24 @@ pub enum ClientError {
     /// An invalid message was typed or given.
     #[error("the message cannot be sent: {0}")]
     Text(#[from] TextError),
+    /// Over HTTP the server refused the request.
+    #[error(transparent)]
+    Refusal(Box<Refusal>),
+    /// A message was printed after its lease had ended.
+    #[error(
+        "a message was printed so late that {server} keeps it unread: it will be printed once more"
+    )]
+    Unconfirmed {
+        /// The server's address.
+        server: ServerAddress,
+    },
     /// Several lines were given as one message.
     #[error("the message cannot be sent: it has several lines, and a message is one line")]
     SeveralLines,
     /// The same for `send`, where a command for each line could send them.
     #[error(
-        "nothing was sent: the message has several lines, and a message is one line; to send each line of a file as a message of its own: while IFS= read -r line; do postroom send --server {server} --as NAME RECIPIENT -- \"$line\"; done < FILE"
+        "nothing was sent: the message has several lines, and the listener takes one line; to send them as one message, use its http listener: --server http://{}; to send each line of a file as a message of its own: while IFS= read -r line; do postroom send --server {server} --as NAME RECIPIENT -- \"$line\"; done < FILE",
+        server.shown_host()
     )]
     SeveralMessages {
         /// The server that was given.
@@ -363,6 +376,9 @@ pub enum Deviation {
     /// It does not read the answers that it requests.
     #[error("it does not read the client's answers")]
     Untaken,
+    /// More than any answer has.
+    #[error("it sent more than an answer can have")]
+    TooMuch,
     /// More lines than the answer has.
     #[error("it sent lines that nothing asked for")]
     Unasked,
@@ -412,43 +428,9 @@ impl ClientError {
     }
 }
 
-impl ClientError {
-    /// Whether it may go well later, with the same name and password, where it has gone well
-    /// before.
-    pub(crate) fn may_pass(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused { .. }
-                | Self::TimedOut { .. }
-                | Self::Dropped { .. }
-                | Self::Unanswered { .. }
-                | Self::Gone { .. }
-                | Self::Stopped { .. }
-                | Self::AlreadyLoggedIn { .. }
-                | Self::NameRefused { .. }
-                | Self::NotDialledBack { .. }
-                | Self::Connection { .. }
-                | Self::Tls { failure: TlsFailure::EndedEarly, .. }
-        )
-    }
-
-    /// What happened, without the advice for a person who has to connect again.
-    pub(crate) fn in_short(&self) -> String {
-        match self {
-            Self::Refused { server } => format!("{server} refuses connections"),
-            Self::TimedOut { server, .. } => format!("{server} does not answer"),
-            Self::Stopped { server } => format!("{server} is stopping"),
-            Self::Dropped { server } | Self::Unanswered { server, .. } | Self::Gone { server } => {
-                format!("{server} has ended the connection")
-            }
-            Self::AlreadyLoggedIn { name, .. } => {
-                format!("{name} is still logged in, perhaps over the lost connection")
-            }
-            Self::NotDialledBack { server, .. } => {
-                format!("{server} cannot connect back to this computer")
-            }
-            other => other.to_string(),
-        }
+impl From<Refusal> for ClientError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(Box::new(refusal))
     }
 }
 

@@ -1,5 +1,5 @@
 //! The clients of Postroom: `mail`, `send` and `read` for mailboxes, `im` and
-//! `chat` for live conversation, and `board`.
+//! `chat` for live conversation, `board`, and `tail`, `post` and `history` for channels.
 //!
 //! The server removes a message once the client has confirmed it, by its next
 //! command or by an orderly end. The clients for mailboxes therefore keep one
@@ -16,6 +16,10 @@
 //! A `mailbox` speaks one of two protocols over an `exchange`; its `answers` are
 //! parsed without a socket.
 //!
+//! `http` is the other thing that a server may be asked by: `send` and `read` speak it where the
+//! address says so, and `tail`, `post` and `history` of `channel` always. Nothing is confirmed
+//! there either before it is written and flushed.
+//!
 //! `im` and `chat` wait for both sides at once (`live`): for lines of the server,
 //! and for those of a person or a script at a `console`. A `live::Session` is the
 //! state machine of both, to which each adds its protocol. At a terminal it survives the end
@@ -25,15 +29,19 @@
 #![deny(clippy::self_named_module_files)]
 
 mod arguments;
+mod backoff;
 mod board;
+mod channel;
 mod chat;
 mod colour;
 mod connection;
 mod console;
 mod echo;
+mod entry;
 mod error;
 mod exchange;
 mod fingerprint;
+mod http;
 mod im;
 mod input;
 mod line_splitter;
@@ -41,9 +49,12 @@ mod listener;
 mod live;
 mod mail;
 mod mailbox;
+mod obstacle;
 mod parse;
 mod password;
 mod read;
+mod refusal;
+mod returning;
 mod send;
 mod server_address;
 mod settings;
@@ -55,10 +66,11 @@ mod trust;
 mod typed;
 
 pub use arguments::{
-    BoardArguments, ChatArguments, DefaultsArguments, ImArguments, MailArguments, ReadArguments,
-    SendArguments, ServerArguments, TlsArguments,
+    BoardArguments, ChatArguments, DefaultsArguments, HistoryArguments, ImArguments, MailArguments,
+    PostArguments, ReadArguments, SendArguments, ServerArguments, TailArguments, TlsArguments,
 };
 pub use board::{board, board_with};
+pub use channel::{history, history_to, post, post_from, tail, tail_to};
 pub use chat::{chat, chat_with};
 pub use error::{ClientError, Deviation};
 pub use fingerprint::{Fingerprint, FingerprintError};
@@ -66,6 +78,7 @@ pub use im::{im, im_with};
 pub use mail::{mail, mail_with};
 pub use password::password_from_file;
 pub use read::{read, read_to};
+pub use refusal::Refusal;
 pub use send::{send, send_from};
 pub use server_address::{GivenServer, ServerAddress, ServerAddressError};
 pub use settings::{Environment, Origin, SettingsError};

@@ -1,6 +1,6 @@
 //! Recognises the listener that a client has connected to by its answers.
 //!
-//! With five listeners the commonest mistake is a wrong port, and each listener
+//! With so many listeners the commonest mistake is a wrong port, and each listener
 //! answers a foreign request in its own way.
 
 /// The protocol in which this line is an answer or a greeting, if there is only
@@ -18,6 +18,7 @@ pub(crate) fn protocol_of(line: &str) -> Option<&'static str> {
         | "310 Bye bye"
         | "401 Unrecognized message" => Some("im"),
         _ if line.starts_with("error: ") => Some("board"),
+        _ if line.starts_with("HTTP/1.") => Some("http"),
         _ if line.contains("/setname NAME") => Some("chat"),
         _ => None,
     }
@@ -30,6 +31,7 @@ pub(crate) fn client_for(protocol: &str) -> &'static str {
         "mailbox-verbose" => "postroom mail",
         "im" => "postroom im",
         "board" => "postroom board",
+        "http" => "curl, or postroom send, read, tail, post or history with http://",
         _ => "postroom chat",
     }
 }
@@ -48,7 +50,7 @@ mod tests {
             ("error: operation illegal", Some("board")),
             ("Welcome to Postroom. Choose a name with /setname NAME.", Some("chat")),
             ("Choose a name first: /setname NAME (or /quit).", Some("chat")),
-            ("HTTP/1.1 400 Bad Request", None),
+            ("HTTP/1.1 400 Bad Request\r", Some("http")),
             ("", None),
         ] {
             assert_eq!(protocol_of(line), protocol, "{line:?}");

@@ -8,8 +8,9 @@ use std::io::{self, Read};
 use postroom_model::{Name, Text};
 
 use crate::connection::Resolved;
+use crate::http::HttpClient;
 use crate::mailbox::{Composed, Mailbox as _, StrictMailbox};
-use crate::parse::{parse_name, parse_text, read_bounded, without_line_end};
+use crate::parse::{Takes, given_text, parse_name};
 use crate::settings::{Client, Settings};
 use crate::signals::Signals;
 use crate::{ClientError, Environment, SendArguments};
@@ -27,35 +28,56 @@ pub fn send_from(
 ) -> Result<(), ClientError> {
     let settings = Settings::new(Client::Send, arguments.given()?, environment)?;
     let name = settings.required_name()?;
+    if settings.uses_http() {
+        over_http(arguments, &settings, name, input)
+    } else {
+        over_lines(arguments, &settings, &name, input)
+    }
+}
+
+/// Leaves a message of one line for one, at the listener `mailbox`.
+fn over_lines(
+    arguments: &SendArguments,
+    settings: &Settings,
+    name: &Name,
+    input: &mut dyn Read,
+) -> Result<(), ClientError> {
     let recipient = parse_name(&arguments.recipient)?;
     let password = settings.password()?;
-    let text = text(arguments, input).map_err(|error| match error {
+    let text = text(arguments, input, Takes::OneLine).map_err(|error| match error {
         ClientError::SeveralLines => {
             ClientError::SeveralMessages { server: settings.server.clone() }
         }
         other => other,
     })?;
-    let server = Resolved::new(&settings)?;
+    let server = Resolved::new(settings)?;
     let mut mailbox = StrictMailbox::open(server, arguments.timeout, Signals::default())?;
-    mailbox.log_in(&name, password.as_ref())?;
+    mailbox.log_in(name, password.as_ref())?;
     let composed = mailbox.send(&recipient, &text)?;
     mailbox.leave();
     acknowledged(composed, recipient)
 }
 
-/// The message. An empty input is more often a failure of the command before the
-/// pipe than an empty message.
-fn text(arguments: &SendArguments, input: &mut dyn Read) -> Result<Text, ClientError> {
-    if let Some(text) = &arguments.text {
-        return parse_text(text.as_bytes());
-    }
-    let read = read_bounded(input)?;
-    let line = without_line_end(&read);
-    if line.is_empty() && !arguments.allow_empty {
-        let is_nothing = read.is_empty();
-        return Err(if is_nothing { ClientError::EmptyInput } else { ClientError::EmptyLine });
-    }
-    parse_text(line)
+/// Leaves a message for one or several, all of them or none.
+fn over_http(
+    arguments: &SendArguments,
+    settings: &Settings,
+    name: Name,
+    input: &mut dyn Read,
+) -> Result<(), ClientError> {
+    let recipients = arguments.recipient.split(',').map(parse_name);
+    let recipients = recipients.collect::<Result<Vec<_>, _>>()?;
+    let text = text(arguments, input, Takes::Lines)?;
+    let signals = Signals::default();
+    HttpClient::new(settings, Some(name), arguments.timeout, signals)?.send(&recipients, &text)
+}
+
+fn text(
+    arguments: &SendArguments,
+    input: &mut dyn Read,
+    takes: Takes,
+) -> Result<Text, ClientError> {
+    given_text(arguments.text.as_deref(), input, takes, arguments.allow_empty)
 }
 
 fn acknowledged(composed: Composed, recipient: Name) -> Result<(), ClientError> {

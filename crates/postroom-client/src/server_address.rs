@@ -12,6 +12,10 @@ const SCHEME: &str = "postroom";
 /// ... and of one that asks for it.
 const TLS_SCHEME: &str = "postrooms";
 
+/// The same, of the listener `http`.
+const HTTP_SCHEME: &str = "http";
+const HTTPS_SCHEME: &str = "https";
+
 /// Where a listener of the server is, as `HOST:PORT`; an IPv6 address stands in
 /// brackets.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,14 +24,16 @@ pub struct ServerAddress {
     port: u16,
 }
 
-/// A server as a person gives it: `HOST`, `HOST:PORT`, `postroom://HOST[:PORT]` or
-/// `postrooms://HOST[:PORT]`.
+/// A server as a person gives it: `HOST`, `HOST:PORT`, `postroom://HOST[:PORT]`,
+/// `postrooms://HOST[:PORT]`, `http://HOST[:PORT]` or `https://HOST[:PORT]`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GivenServer {
     host: String,
     /// Unless it is given, each client connects to the default port of its listener.
     port: Option<u16>,
     asks_for_tls: bool,
+    /// Otherwise it is what the client speaks anyway.
+    asks_for_http: bool,
 }
 
 /// Why words are not the address of a server.
@@ -46,7 +52,9 @@ pub enum ServerAddressError {
     #[error("the port is given twice")]
     TwoPorts,
     /// An unknown scheme.
-    #[error("an address begins with postroom://, postrooms:// (with TLS) or the host")]
+    #[error(
+        "an address begins with the host, or with postroom://, postrooms://, http:// or https://"
+    )]
     Scheme,
     /// More than a host and a port.
     #[error("an address is a host and a port; give a name with --as")]
@@ -67,6 +75,11 @@ impl ServerAddress {
         &self.host
     }
 
+    /// The host, in brackets where an address needs them.
+    pub(crate) fn shown_host(&self) -> impl fmt::Display {
+        shown_host(&self.host)
+    }
+
     /// The port.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -76,18 +89,14 @@ impl ServerAddress {
 
 impl fmt::Display for ServerAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(formatter, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(formatter, "{}:{}", self.host, self.port)
-        }
+        write!(formatter, "{}:{}", shown_host(&self.host), self.port)
     }
 }
 
 impl GivenServer {
     /// A host without a port.
     pub(crate) fn of_host(host: &str) -> Self {
-        Self { host: host.to_owned(), port: None, asks_for_tls: false }
+        Self { host: host.to_owned(), port: None, asks_for_tls: false, asks_for_http: false }
     }
 
     /// An address, and the port that was given behind it. An IPv6 address before a port
@@ -102,14 +111,27 @@ impl GivenServer {
         }
     }
 
-    /// Whether a word is an address and hardly anything else: it has a port or a scheme.
+    /// Whether a word is an address and hardly anything else: it has a port, or a scheme of this
+    /// program's own. A link is none.
     #[must_use]
     pub fn is_meant_by(word: &str) -> bool {
-        let has_scheme = word.split_once("://").is_some_and(|(scheme, _)| is_ours(scheme));
-        has_scheme || word.parse().is_ok_and(|given: Self| given.port.is_some())
+        match word.split_once("://").map(|(scheme, _)| Scheme::find(scheme)) {
+            Some(scheme) => scheme.is_some_and(|scheme| !scheme.asks_for_http),
+            None => word.parse().is_ok_and(|given: Self| given.port.is_some()),
+        }
     }
 
-    /// Whether it is given as `postrooms://`.
+    /// Whether it is given as `http://` or `https://`.
+    pub(crate) fn asks_for_http(&self) -> bool {
+        self.asks_for_http
+    }
+
+    /// The host, in brackets where an address needs them.
+    pub(crate) fn shown_host(&self) -> String {
+        shown_host(&self.host).to_string()
+    }
+
+    /// Whether it is given as `postrooms://` or `https://`.
     pub(crate) fn asks_for_tls(&self) -> bool {
         self.asks_for_tls
     }
@@ -127,7 +149,7 @@ impl GivenServer {
 
 impl From<ServerAddress> for GivenServer {
     fn from(address: ServerAddress) -> Self {
-        Self { host: address.host, port: Some(address.port), asks_for_tls: false }
+        Self { port: Some(address.port), ..Self::of_host(&address.host) }
     }
 }
 
@@ -135,12 +157,11 @@ impl FromStr for GivenServer {
     type Err = ServerAddressError;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let (asks_for_tls, rest) = match word.split_once("://") {
-            None => (false, word),
-            Some((scheme, _)) if !is_ours(scheme) => return Err(ServerAddressError::Scheme),
+        let (scheme, rest) = match word.split_once("://") {
+            None => (None, word),
             Some((scheme, rest)) => {
-                let asks_for_tls = scheme.eq_ignore_ascii_case(TLS_SCHEME);
-                (asks_for_tls, rest.strip_suffix('/').unwrap_or(rest))
+                let scheme = Scheme::find(scheme).ok_or(ServerAddressError::Scheme)?;
+                (Some(scheme), rest.strip_suffix('/').unwrap_or(rest))
             }
         };
         if rest.contains(['/', '@', '?', '#']) {
@@ -164,12 +185,38 @@ impl FromStr for GivenServer {
             None if port.is_empty() => None,
             None => return Err(ServerAddressError::Brackets),
         };
-        Ok(Self { host: host.to_owned(), port, asks_for_tls })
+        let asks_for_tls = scheme.is_some_and(|scheme| scheme.asks_for_tls);
+        let asks_for_http = scheme.is_some_and(|scheme| scheme.asks_for_http);
+        Ok(Self { host: host.to_owned(), port, asks_for_tls, asks_for_http })
     }
 }
 
-fn is_ours(scheme: &str) -> bool {
-    [SCHEME, TLS_SCHEME].iter().any(|ours| scheme.eq_ignore_ascii_case(ours))
+/// What the beginning of an address says.
+#[derive(Clone, Copy, Debug)]
+struct Scheme {
+    name: &'static str,
+    asks_for_http: bool,
+    asks_for_tls: bool,
+}
+
+impl Scheme {
+    const ALL: [Self; 4] = [
+        Self { name: SCHEME, asks_for_http: false, asks_for_tls: false },
+        Self { name: TLS_SCHEME, asks_for_http: false, asks_for_tls: true },
+        Self { name: HTTP_SCHEME, asks_for_http: true, asks_for_tls: false },
+        Self { name: HTTPS_SCHEME, asks_for_http: true, asks_for_tls: true },
+    ];
+
+    fn find(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scheme| scheme.name.eq_ignore_ascii_case(word))
+    }
+}
+
+/// A host as it stands in an address.
+fn shown_host(host: &str) -> impl fmt::Display {
+    fmt::from_fn(move |formatter| {
+        if host.contains(':') { write!(formatter, "[{host}]") } else { formatter.write_str(host) }
+    })
 }
 
 /// A port, which is not 0.
@@ -198,6 +245,8 @@ mod tests {
             ("postroom://localhost:4401/", "localhost", Some(4401), false),
             ("postrooms://[::1]:5401", "::1", Some(5401), true),
             ("PostRooms://h", "h", None, true),
+            ("http://h", "h", None, false),
+            ("https://[::1]:5406/", "::1", Some(5406), true),
         ] {
             assert_eq!(parsed(word), Ok((host.to_owned(), port, tls)), "{word}");
         }
@@ -227,7 +276,8 @@ mod tests {
             ("localhost:0", ServerAddressError::Port),
             ("localhost:65536", ServerAddressError::Port),
             ("localhost:+1x", ServerAddressError::Port),
-            ("http://localhost", ServerAddressError::Scheme),
+            ("ftp://localhost", ServerAddressError::Scheme),
+            ("http://localhost/~alice", ServerAddressError::More),
             ("postroom://ann@localhost", ServerAddressError::More),
             ("localhost/chat", ServerAddressError::More),
         ] {
@@ -255,7 +305,9 @@ mod tests {
         for word in ["localhost:4404", "[::1]:1", "postroom://h", "postrooms://", "note:12"] {
             assert!(GivenServer::is_meant_by(word), "{word}");
         }
-        for word in ["localhost", "hello", "http://h", "", "::1", "see: this", "a:b", "#tag"] {
+        for word in
+            ["localhost", "hello", "http://h", "https://h:1", "", "::1", "see: this", "a:b", "#tag"]
+        {
             assert!(!GivenServer::is_meant_by(word), "{word}");
         }
     }

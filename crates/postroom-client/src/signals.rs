@@ -4,10 +4,12 @@
 //! end. A signal between two waits is therefore not missed.
 
 use std::io::{self, Read as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -43,6 +45,8 @@ impl Wait for &Signals {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Signals {
     wake: Option<Rc<UnixStream>>,
+    /// An output whose reader may go.
+    output: Option<Rc<OwnedFd>>,
 }
 
 impl Signals {
@@ -58,6 +62,33 @@ impl Signals {
         Self::on(&[SIGINT, SIGTERM, SIGHUP])
     }
 
+    /// Watches for what asks a process to end. The second time it ends at once, as it must where
+    /// its output is stuck.
+    pub(crate) fn listen_to_first() -> io::Result<Self> {
+        let signals = [SIGINT, SIGTERM];
+        let has_come = Arc::new(AtomicBool::new(false));
+        for signal in signals {
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&has_come))?;
+            signal_hook::flag::register(signal, Arc::clone(&has_come))?;
+        }
+        Self::on(&signals)
+    }
+
+    /// Watches for the end of whoever reads the standard output, too: it is a signal like the
+    /// others. So what follows another command to a pipe ends with `head`.
+    pub(crate) fn or_unread_output(self) -> io::Result<Self> {
+        let output = io::stdout().as_fd().try_clone_to_owned()?;
+        Ok(Self { output: Some(Rc::new(output)), ..self })
+    }
+
+    /// Waits for so long. Fails with `Interrupted` when a signal arrives or has arrived before.
+    pub(crate) fn pause(&self, pause: Duration) -> io::Result<()> {
+        match self.wait_for_any([], Some(Instant::now() + pause)) {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(()),
+            waited => waited,
+        }
+    }
+
     /// Watches for `signals`.
     pub(crate) fn on(signals: &[i32]) -> io::Result<Self> {
         let (wake, handler_end) = UnixStream::pair()?;
@@ -65,7 +96,7 @@ impl Signals {
         for &signal in signals {
             signal_hook::low_level::pipe::register(signal, handler_end.try_clone()?)?;
         }
-        Ok(Self { wake: Some(Rc::new(wake)) })
+        Ok(Self { wake: Some(Rc::new(wake)), output: None })
     }
 
     /// The file that becomes readable when a signal arrives.
@@ -108,20 +139,24 @@ impl Signals {
         deadline: Option<Instant>,
     ) -> io::Result<Vec<bool>> {
         let as_polled = |(fd, events)| PollFd::from_borrowed_fd(fd, events);
-        // The signals are first, so that they are easy to find below.
+        // The signals are first, so that they are easy to find below. An error of an output is
+        // told whatever is asked for.
         let wake = self.watched().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN));
-        let mut polled = Vec::from_iter(wake);
-        let has_wake = !polled.is_empty();
+        let output = self.output.as_deref();
+        let output =
+            output.map(|output| PollFd::from_borrowed_fd(output.as_fd(), PollFlags::empty()));
+        let mut polled: Vec<_> = wake.into_iter().chain(output).collect();
+        let own = polled.len();
         polled.extend(watched.into_iter().map(as_polled));
         loop {
             let left = deadline.map(time_left).transpose()?;
             match poll(&mut polled, left.as_ref()) {
                 Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(_) if has_wake && !polled[0].revents().is_empty() => {
+                Ok(_) if polled[..own].iter().any(|signal| !signal.revents().is_empty()) => {
                     return Err(io::ErrorKind::Interrupted.into());
                 }
                 Ok(_) => {
-                    let ready = polled.iter().skip(usize::from(has_wake));
+                    let ready = polled[own..].iter();
                     return Ok(ready.map(|polled| !polled.revents().is_empty()).collect());
                 }
                 Err(Errno::INTR) => {}

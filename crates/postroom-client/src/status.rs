@@ -4,13 +4,14 @@
 use std::io;
 
 use crate::ClientError;
+use crate::refusal::Refusal;
 use crate::settings::SettingsError;
 
 /// Why a client's process ends, as a number for scripts.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u8)]
 pub enum ExitStatus {
-    /// Done. For `send` and `board -u`: the message is stored.
+    /// Done. For `send`, `post` and `board -u`: the message is stored.
     Success = 0,
     /// `read --fail-empty` found no unread message. No failure has this status.
     NothingUnread = 1,
@@ -50,22 +51,23 @@ impl ExitStatus {
 /// The part of each client's help about its exit status.
 pub(crate) const HELP: &str = "\
 Exit status, as in sysexits(3):
-   0  done; for send and board -u: the message is stored
+   0  done; for send, post and board -u: the message is stored
    1  read --fail-empty: nothing was unread
   64  the command line is wrong
-  65  the message cannot be sent as it is, or the password cannot be used
+  65  the message cannot be sent as it is, or the password cannot be used; over
+      HTTP also: the server does not take a name, a channel, a text or a value
   66  the password file, that of --ca or client.toml cannot be read
   68  the host name has no address, or none that a certificate can be for
-  69  the server has no way to connect back (im)
+  69  the server has no way to connect back (im), or has a defect (HTTP)
   71  the operating system refused something
   74  reading or writing failed; or the connection broke before the answer, so
       that the message may or may not be stored
   75  temporary failure, nothing was stored: no connection, no answer in time,
       a full mailbox, a full disk, a server that stops; try again later
-  76  the port is not the listener that the client needs, or the server's
-      certificate is not trusted
-  77  no permission: the server did not let the name in, or an operator has
-      ended the session (chat)
+  76  the port is not the listener that the client needs, the server's
+      certificate is not trusted, or its HTTP listener is not called so
+  77  no permission: the server did not let the name in, an operator has ended
+      the session (chat), or the server does not allow it to this name (HTTP)
   78  client.toml, or a variable POSTROOM_CLIENT_..., is wrong";
 
 impl ClientError {
@@ -91,6 +93,7 @@ impl ClientError {
             | Self::SeveralLines
             | Self::SeveralMessages { .. }
             | Self::Text(_) => ExitStatus::Data,
+            Self::Refusal(refusal) => status_of(refusal),
             Self::HostUnknown { .. } | Self::HostForTls { .. } => ExitStatus::NoHost,
             Self::NotDialledBack { .. } => ExitStatus::Unavailable,
             Self::Listen { .. }
@@ -110,7 +113,8 @@ impl ClientError {
             | Self::NameRefused { .. }
             | Self::Refused { .. }
             | Self::Stopped { .. }
-            | Self::TimedOut { .. } => ExitStatus::Temporary,
+            | Self::TimedOut { .. }
+            | Self::Unconfirmed { .. } => ExitStatus::Temporary,
             Self::Deviation { .. }
             | Self::OtherListener { .. }
             | Self::Unanswered { .. }
@@ -136,6 +140,21 @@ impl ClientError {
     }
 }
 
+/// The status for a refusal over HTTP.
+fn status_of(refusal: &Refusal) -> ExitStatus {
+    match refusal.word() {
+        "unreadable" | "defect" => ExitStatus::Unavailable,
+        "name" | "channel" | "text" | "value" | "body-too-long" | "no-such-account" => {
+            ExitStatus::Data
+        }
+        "looks-alike" | "taken" => ExitStatus::NoPermission,
+        "unknown-host" | "cross-site" => ExitStatus::Protocol,
+        _ if refusal.status() == 403 => ExitStatus::NoPermission,
+        _ if refusal.status() == 410 || refusal.may_pass() => ExitStatus::Temporary,
+        _ => ExitStatus::Protocol,
+    }
+}
+
 /// Whether the board refused a valid text because it is full.
 fn is_full(reason: &str) -> bool {
     matches!(reason, "disk full" | "too many hashtags")
@@ -144,6 +163,37 @@ fn is_full(reason: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ServerAddress;
+    use crate::refusal::Head;
+
+    #[test]
+    fn each_refusal_over_http_has_the_status_of_what_a_script_can_do() {
+        let ended = |status, body: &str| {
+            let head = Head { status, retry_after: None, location: None };
+            let refusal = Refusal::new(ServerAddress::new("h", 4406), head, body.as_bytes());
+            ClientError::from(refusal).exit_status()
+        };
+        for (status, word, ends) in [
+            (422, "text", ExitStatus::Data),
+            (404, "no-such-account", ExitStatus::Data),
+            (507, "mailbox-full", ExitStatus::Temporary),
+            (507, "disk-full", ExitStatus::Temporary),
+            (503, "busy", ExitStatus::Temporary),
+            (429, "too-much", ExitStatus::Temporary),
+            (410, "expired", ExitStatus::Temporary),
+            (409, "taken", ExitStatus::NoPermission),
+            (500, "unknown", ExitStatus::Temporary),
+            (500, "defect", ExitStatus::Unavailable),
+            (403, "unknown-host", ExitStatus::Protocol),
+            (403, "not-invited", ExitStatus::NoPermission),
+        ] {
+            let body = format!(r#"{{"type":"/api/v1/problems/{word}","detail":"no"}}"#);
+            assert_eq!(ended(status, &body), ends, "{word}");
+        }
+        // What a proxy says.
+        assert_eq!(ended(502, "<html>"), ExitStatus::Temporary);
+        assert_eq!(ended(404, "<html>"), ExitStatus::Protocol);
+    }
 
     #[test]
     fn the_help_names_every_status() {

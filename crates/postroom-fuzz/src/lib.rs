@@ -41,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "client-im", run: client::im },
     Target { name: "client-chat", run: client::chat },
     Target { name: "client-board", run: client::board },
+    Target { name: "client-tail", run: client::tail },
 ];
 
 impl Target {

@@ -28,8 +28,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use postroom_client::{
-    BoardArguments, ChatArguments, ClientError, Environment, ExitStatus, ImArguments,
-    MailArguments, ReadArguments, SendArguments,
+    BoardArguments, ChatArguments, ClientError, Environment, ExitStatus, HistoryArguments,
+    ImArguments, MailArguments, PostArguments, ReadArguments, SendArguments, TailArguments,
 };
 use postroom_model::Safe;
 
@@ -97,6 +97,12 @@ enum Client {
     Chat(ChatArguments),
     /// Post a text to the board, or fetch the latest
     Board(BoardArguments),
+    /// Print the posts of a channel as they come
+    Tail(TailArguments),
+    /// Post a text in a channel, for scripts
+    Post(PostArguments),
+    /// Print what was said in a channel
+    History(HistoryArguments),
 }
 
 /// Why the program ends with a status other than 0.
@@ -185,6 +191,9 @@ fn run_client(client: Client) -> Result<(), ClientError> {
         Client::Im(arguments) => postroom_client::im(&arguments, &environment),
         Client::Chat(arguments) => postroom_client::chat(&arguments, &environment),
         Client::Board(arguments) => postroom_client::board(&arguments, &environment),
+        Client::Tail(arguments) => postroom_client::tail(&arguments, &environment),
+        Client::Post(arguments) => postroom_client::post(&arguments, &environment),
+        Client::History(arguments) => postroom_client::history(&arguments, &environment),
     }
 }
 

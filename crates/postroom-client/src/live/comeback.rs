@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use postroom_model::{Name, Password};
 
-use super::backoff::Backoff;
+use crate::backoff::Backoff;
 use crate::connection::Resolved;
 
 /// Who came in.

@@ -2,7 +2,6 @@
 //! signals at once, the states of a session, and the login.
 
 mod absent;
-mod backoff;
 mod comeback;
 mod doubt;
 mod login;

@@ -6,11 +6,11 @@ use std::time::Instant;
 use postroom_model::{Name, Password, Safe};
 
 use super::absent::{Absent, Left, Meaning};
-use super::backoff::{Backoff, LASTING};
 use super::comeback::{Account, Comeback, Phase};
 use super::session::{Protocol, Session, help_lines};
 use super::{Flow, Live};
 use crate::ClientError;
+use crate::backoff::{Backoff, LASTING};
 use crate::connection::Connection;
 use crate::console::{Prompt, may_hold_password};
 

@@ -97,6 +97,14 @@ pub enum SettingsError {
         /// Which.
         cause: &'static str,
     },
+    /// The client does not speak what is spoken at the address.
+    #[error("{advice}{}", origin_advice(*is_given))]
+    Scheme {
+        /// How to give it, or what else to use.
+        advice: String,
+        /// The command line has it.
+        is_given: bool,
+    },
     /// The address on the command line cannot be used.
     #[error("\"{}\" is not the address of a server: {cause}", Safe(word))]
     Address {
@@ -107,12 +115,24 @@ pub enum SettingsError {
     },
 }
 
+/// Where an address is that the command line does not have, and can be for some clients only.
+fn origin_advice(is_given: bool) -> &'static str {
+    if is_given {
+        ""
+    } else {
+        "; the address is that of client.toml or POSTROOM_CLIENT_SERVER: one that is not for all \
+         clients stands in their tables, such as [send]"
+    }
+}
+
 impl SettingsError {
     /// Whether the command line is wrong, rather than what is kept elsewhere.
     pub(crate) fn is_of_command_line(&self) -> bool {
         matches!(
             self,
-            Self::Address { .. } | Self::Contradiction { origin: Origin::CommandLine, .. }
+            Self::Address { .. }
+                | Self::Scheme { is_given: true, .. }
+                | Self::Contradiction { origin: Origin::CommandLine, .. }
         )
     }
 }

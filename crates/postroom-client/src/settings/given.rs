@@ -6,8 +6,8 @@ use super::error::{Origin, SettingsError};
 use super::keys::Draft;
 use super::layer::Layer;
 use crate::arguments::{
-    BoardArguments, ChatArguments, DefaultsArguments, ImArguments, MailArguments, ReadArguments,
-    SendArguments, ServerArguments, TlsArguments,
+    BoardArguments, ChatArguments, DefaultsArguments, HistoryArguments, ImArguments, MailArguments,
+    PostArguments, ReadArguments, SendArguments, ServerArguments, TailArguments, TlsArguments,
 };
 use crate::server_address::GivenServer;
 
@@ -115,6 +115,32 @@ impl SendArguments {
 }
 
 impl ReadArguments {
+    pub(crate) fn given(&self) -> Result<Given> {
+        let Self { server, name, password_file, .. } = self;
+        let said = draft(server.clone(), name.as_ref(), password_file.as_ref());
+        let said = Draft { reconnect: self.no_reconnect.then_some(false), ..said };
+        Given::new(said, &self.tls, &self.defaults)
+    }
+}
+
+impl TailArguments {
+    pub(crate) fn given(&self) -> Result<Given> {
+        let Self { server, name, password_file, .. } = self;
+        let said = draft(server.clone(), name.as_ref(), password_file.as_ref());
+        let said = Draft { reconnect: self.no_reconnect.then_some(false), ..said };
+        Given::new(said, &self.tls, &self.defaults)
+    }
+}
+
+impl PostArguments {
+    pub(crate) fn given(&self) -> Result<Given> {
+        let Self { server, name, password_file, .. } = self;
+        let said = draft(server.clone(), name.as_ref(), password_file.as_ref());
+        Given::new(said, &self.tls, &self.defaults)
+    }
+}
+
+impl HistoryArguments {
     pub(crate) fn given(&self) -> Result<Given> {
         let Self { server, name, password_file, .. } = self;
         let said = draft(server.clone(), name.as_ref(), password_file.as_ref());

@@ -88,7 +88,7 @@ impl Key {
             // The board asks for no login.
             Self::Name | Self::PasswordFile => client != "board",
             Self::History => matches!(client, "mail" | "im" | "chat"),
-            Self::Reconnect => matches!(client, "im" | "chat"),
+            Self::Reconnect => matches!(client, "im" | "chat" | "read" | "tail"),
             Self::Server | Self::Tls | Self::Ca | Self::Pin => true,
         }
     }
@@ -158,7 +158,9 @@ impl Draft {
                 return Err("ca and pin ask for TLS, and tls = false refuses it");
             }
             (Some(false), None) if is_asked_by_address => {
-                return Err("postrooms:// asks for TLS, and it is refused; use postroom://");
+                return Err(
+                    "the address asks for TLS, and it is refused; use postroom:// or http://",
+                );
             }
             (Some(false), None) => Some(Wish::Plain),
             (_, Some(anchor)) => Some(Wish::Trusting(anchor)),

@@ -28,6 +28,7 @@ pub use environment::Environment;
 pub use error::{Origin, SettingsError};
 pub(crate) use layer::{Anchor, Security};
 
+use client::Speaks;
 use given::{DefaultsFile, Given};
 use layer::Layer;
 
@@ -38,12 +39,14 @@ const HOST_DEFAULT: &str = "127.0.0.1";
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) server: ServerAddress,
+    /// What is spoken there.
+    pub(crate) speaks: Speaks,
     pub(crate) security: Security,
     pub(crate) name: Option<String>,
     pub(crate) password_file: Option<PathBuf>,
     /// Where the lines that are typed are kept between runs, if they are.
     pub(crate) history: Option<PathBuf>,
-    /// Whether a person's session connects again once its connection is lost.
+    /// Whether a lost connection is followed by another one, where a client can go on.
     pub(crate) reconnects: bool,
 }
 
@@ -60,14 +63,17 @@ impl Settings {
             DefaultsFile::Usual => file::load(client, None, environment)?,
             DefaultsFile::This(path) => file::load(client, Some(&path), environment)?,
         };
+        let is_given = said.server.is_some();
         let said = said.over(environment.layer(client)?.over(defaults));
         let Layer { server, name, password_file, security, history, reconnect } = said;
         let security = security.map_or(Security::Plain, Security::from);
         let server = server.unwrap_or_else(|| GivenServer::of_host(HOST_DEFAULT));
-        let server = server.address(client.port(&security));
+        let speaks = client.speaks(&server);
+        let speaks = speaks.map_err(|advice| SettingsError::Scheme { advice, is_given })?;
+        let server = server.address(client.port(speaks, &security));
         let history = environment.history_file(client).filter(|_| history != Some(false));
         let reconnects = reconnect.unwrap_or(true);
-        Ok(Self { server, security, name, password_file, history, reconnects })
+        Ok(Self { server, speaks, security, name, password_file, history, reconnects })
     }
 }
 
@@ -75,6 +81,16 @@ impl Settings {
     /// The name, where nobody can be asked for it.
     pub(crate) fn required_name(&self) -> Result<Name, ClientError> {
         parse_name(self.name.as_deref().ok_or(ClientError::NameMissing)?)
+    }
+
+    /// The name, where nobody need be logged in.
+    pub(crate) fn given_name(&self) -> Result<Option<Name>, ClientError> {
+        self.name.as_deref().map(parse_name).transpose()
+    }
+
+    /// Whether HTTP is spoken with the server.
+    pub(crate) fn uses_http(&self) -> bool {
+        self.speaks == Speaks::Http
     }
 
     /// Reads the password, if there is a file for it.

@@ -93,16 +93,20 @@ fn the_command_line_precedes_the_environment_the_file_and_what_is_built_in() {
 
 #[test]
 fn the_default_port_is_that_of_the_listener_and_of_tls() {
-    let environment = Environment::from_iter([("POSTROOM_CLIENT_SERVER", "postrooms://h")]);
+    let environment = Environment::from_iter([("POSTROOM_CLIENT_TLS", "true")]);
     let plain = Environment::default();
     for (client, port) in [
         (Client::Send, 4_401),
-        (Client::Read, 4_401),
+        (Client::Read { follows: false }, 4_401),
+        (Client::Read { follows: true }, 4_406),
         (Client::Mail { is_strict: true }, 4_401),
         (Client::Mail { is_strict: false }, 4_402),
         (Client::Im, 4_403),
         (Client::Board, 4_404),
         (Client::Chat, 4_405),
+        (Client::Tail, 4_406),
+        (Client::Post, 4_406),
+        (Client::History, 4_406),
     ] {
         let new = |environment| {
             let given = Case::new("").arguments.given().unwrap();
@@ -110,6 +114,49 @@ fn the_default_port_is_that_of_the_listener_and_of_tls() {
         };
         assert_eq!((new(&plain), new(&environment)), (port, port + 1_000), "{client:?}");
     }
+}
+
+#[test]
+fn an_address_of_http_is_refused_by_clients_that_do_not_speak_it() {
+    let told = |client, server: &str| {
+        let environment = Environment::from_iter([("POSTROOM_CLIENT_SERVER", server)]);
+        let given = Case::new("").arguments.given().unwrap();
+        Settings::new(client, given, &environment).map(|settings| settings.server.port())
+    };
+    let follow = Client::Read { follows: true };
+    for client in [Client::Send, Client::Read { follows: false }] {
+        for (server, port) in
+            [("h", 4_401), ("postrooms://h", 5_401), ("http://h", 4_406), ("https://h", 5_406)]
+        {
+            assert_eq!(told(client, server).unwrap(), port, "{client:?} {server}");
+        }
+    }
+    for client in [follow, Client::Tail, Client::Post, Client::History] {
+        for (server, port) in [
+            ("h", 4_406),
+            ("h:1", 1),
+            ("postroom://h", 4_406),
+            ("postrooms://h", 5_406),
+            ("http://h", 4_406),
+            ("https://h", 5_406),
+        ] {
+            assert_eq!(told(client, server).unwrap(), port, "{client:?} {server}");
+        }
+    }
+    for client in [Client::Mail { is_strict: true }, Client::Im, Client::Chat, Client::Board] {
+        for server in ["http://h", "https://h:1"] {
+            let error = told(client, server).unwrap_err();
+            assert!(!error.is_of_command_line());
+            let said = "does not speak HTTP: give the address as h, or use postroom send, read";
+            assert!(error.to_string().contains(said), "{error}");
+            assert!(error.to_string().contains("client.toml or POSTROOM_CLIENT_SERVER"), "{error}");
+        }
+    }
+    let given = |arguments: &mut ChatArguments| {
+        arguments.server.address = Some("http://h".to_owned());
+    };
+    let error = Case::new("").given(given).try_chat().unwrap_err();
+    assert!(error.is_of_command_line() && !error.to_string().contains("client.toml"), "{error}");
 }
 
 #[test]
@@ -221,7 +268,7 @@ fn each_mistake_in_the_file_has_its_line_and_its_key() {
         ("[server]\nhost = 'h'", "line 1: server cannot be used: it must be a text in quotes"),
         ("name = 'x'\nserver = 4405", "line 2: server cannot be used: it must be a text in"),
         ("server = 'h:x'", "line 1: server cannot be used: the port must be a number"),
-        ("server = 'http://h'", "line 1: server cannot be used: an address begins with"),
+        ("server = 'ftp://h'", "line 1: server cannot be used: an address begins with"),
         ("name = 'a b'", "line 1: name cannot be used: "),
         ("tls = 'true'", "line 1: tls cannot be used: it must be true or false, without quotes"),
         ("pin = 'x'", "line 1: pin cannot be used: it must be a SHA-256 fingerprint"),
@@ -229,7 +276,7 @@ fn each_mistake_in_the_file_has_its_line_and_its_key() {
         ("name = 'x'\nname = 'y'", "line 2: duplicate key"),
         ("server = h", "line 1: "),
         ("tls = false\nca = 'x'", "line 2: ca and pin ask for TLS, and tls = false refuses it"),
-        ("[im]\nserver = 'postrooms://h'\ntls = false", "line 3: postrooms:// asks for TLS"),
+        ("[im]\nserver = 'postrooms://h'\ntls = false", "line 3: the address asks for TLS"),
         (&format!("pin = '{PIN}'\nca = 'x'"), "line 2: ca and pin cannot both hold"),
     ] {
         let complaint = Case::new(text).complaint();
@@ -263,7 +310,7 @@ fn each_mistake_in_the_environment_and_the_command_line_names_what_is_wrong() {
     let no_tls = TlsArguments { no_tls: true, ..TlsArguments::default() };
     let case = Case::new("").given(address("postrooms://h"));
     let complaint = case.given(|arguments| arguments.tls = no_tls).complaint();
-    assert!(complaint.starts_with("the command line: postrooms:// asks for TLS"), "{complaint}");
+    assert!(complaint.starts_with("the command line: the address asks for TLS"), "{complaint}");
 }
 
 #[test]

@@ -23,9 +23,14 @@ pub(crate) struct FakeServer {
 impl FakeServer {
     /// Serves one connection as `script` says.
     pub(crate) fn start(script: impl FnOnce(Peer) + Send + 'static) -> Self {
+        Self::accepting(|accept| script(accept()))
+    }
+
+    /// Serves connections as `script` says, which accepts each.
+    pub(crate) fn accepting(script: impl FnOnce(&dyn Fn() -> Peer) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let thread = std::thread::spawn(move || script(Peer::accept(&listener)));
+        let thread = std::thread::spawn(move || script(&|| Peer::accept(&listener)));
         Self { address: ServerAddress::new("127.0.0.1", port), thread }
     }
 
@@ -82,6 +87,38 @@ impl Peer {
     #[track_caller]
     pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.get_mut().write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// The client's next request of HTTP must be this, with this body.
+    #[track_caller]
+    pub(crate) fn expect_request(&mut self, request: &str, body: &str) {
+        let line = self.line();
+        assert_eq!(line.strip_suffix(" HTTP/1.1\r"), Some(request));
+        let mut length = 0;
+        loop {
+            let header = self.line().to_lowercase();
+            if let Some(value) = header.strip_prefix("content-length: ") {
+                length = value.trim().parse().unwrap();
+            }
+            if header == "\r" {
+                break;
+            }
+        }
+        let mut sent = vec![0; length];
+        self.stream.read_exact(&mut sent).unwrap();
+        assert_eq!(String::from_utf8_lossy(&sent), body);
+    }
+
+    /// Answers a request of HTTP; the headers each end with CR LF.
+    #[track_caller]
+    pub(crate) fn answer(&mut self, status: &str, headers: &str, body: &str) {
+        let length = body.len();
+        self.say(format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{headers}\r\n{body}"));
+    }
+
+    /// Takes all that the client sends.
+    pub(crate) fn drain(mut self) {
+        let _ = self.stream.read_to_end(&mut Vec::new());
     }
 
     /// Sends these bytes unless the client has gone.

@@ -6,6 +6,7 @@ mod board;
 mod chat;
 mod failing;
 mod fake;
+mod http;
 mod im;
 mod mail;
 mod read;

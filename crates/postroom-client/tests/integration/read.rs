@@ -15,6 +15,8 @@ pub(crate) fn arguments(server: &ServerAddress) -> ReadArguments {
         server: Some(server.clone().into()),
         name: Some("bob".to_owned()),
         all: false,
+        follow: false,
+        no_reconnect: false,
         fail_empty: false,
         json: false,
         password_file: None,

@@ -21,7 +21,8 @@ use std::time::Duration;
 use postroom_client::{
     BoardArguments, ChatArguments, ClientError, DefaultsArguments, Environment, GivenServer,
     ImArguments, MailArguments, ReadArguments, SendArguments, ServerAddress, ServerArguments,
-    TlsArguments, board_with, chat_with, im_with, mail_with, read_to, send_from,
+    TailArguments, TlsArguments, board_with, chat_with, im_with, mail_with, read_to, send_from,
+    tail_to,
 };
 use postroom_testing::terminal::check_safe;
 use tempfile::NamedTempFile;
@@ -82,6 +83,8 @@ pub(crate) fn read(input: &[u8]) {
             server: Some(given(port)),
             name: Some("jacky".to_owned()),
             all: true,
+            follow: false,
+            no_reconnect: false,
             fail_empty: false,
             json,
             password_file: None,
@@ -108,6 +111,26 @@ pub(crate) fn send(input: &[u8]) {
             defaults: DefaultsArguments::default(),
         };
         send_from(&arguments, &Environment::default(), &mut io::empty())
+    });
+}
+
+pub(crate) fn tail(input: &[u8]) {
+    // The first byte says how the posts are printed.
+    let (json, input) = (input.first() == Some(&b'j'), input.get(1..).unwrap_or_default());
+    run(input, |port, shown| {
+        let arguments = TailArguments {
+            server: Some(given(port)),
+            name: Some("jacky".to_owned()),
+            channel: "#rust".to_owned(),
+            after: "p0000000000001".parse().ok(),
+            no_reconnect: true,
+            json,
+            password_file: None,
+            timeout: TIMEOUT,
+            tls: TlsArguments::default(),
+            defaults: DefaultsArguments::default(),
+        };
+        tail_to(&arguments, &Environment::default(), shown)
     });
 }
 

@@ -78,6 +78,9 @@ fn tables(server: &Server) -> String {
         table("im", "im"),
         table("chat", "chat"),
         table("board", "board"),
+        table("tail", "http"),
+        table("post", "http"),
+        table("history", "http"),
     ]
     .concat()
 }
@@ -99,6 +102,8 @@ fn every_client_runs_without_options_once_the_file_says_all() {
     assert!(user.done(&["im"]).contains("Logged in as ann."));
     assert!(user.done(&["board", "-u", "news"]).contains("Successfull"));
     assert!(user.done(&["board", "-d"]).contains("Received Message: news"));
+    assert_eq!(user.done(&["post", "#rust", "hello"]), "");
+    assert!(user.done(&["history", "#rust"]).ends_with(" ann: hello\n"));
 
     // Someone else has another password, or none.
     assert!(user.done(&["mail", "--as", "bob"]).contains("Welcome bob"));
@@ -148,24 +153,33 @@ fn an_address_has_the_same_forms_in_every_client() {
         (&["board", "-d"], "board"),
         (&["send"], "mailbox"),
         (&["read"], "mailbox"),
+        (&["post", "#rust"], "http"),
+        (&["history", "#rust"], "http"),
     ] {
         let address = server.address(listener).to_string();
         let port = server.address(listener).port().to_string();
         let (scheme, name) = (format!("postroom://{address}"), format!("localhost:{port}"));
-        let text = if client[0] == "send" { &["ann", "hi"][..] } else { &[] };
+        let text = match client[0] {
+            "send" => &["ann", "hi"][..],
+            "post" => &["hi"],
+            _ => &[],
+        };
         for form in [address.as_str(), &scheme, &format!("{scheme}/"), &name] {
             user.done(&[client, &["--server", form], text].concat());
-            if !matches!(client[0], "send" | "read") {
+            if listener != "http" && !matches!(client[0], "send" | "read") {
                 user.done(&[client, &[form]].concat());
             }
         }
-        if !matches!(client[0], "send" | "read") {
+        if listener != "http" && !matches!(client[0], "send" | "read") {
             user.done(&[client, &["127.0.0.1", &port]].concat());
         }
         // On the board that is a message.
         if matches!(client[0], "mail" | "chat") {
-            let said = user.refused(&[client, &["http://localhost:1"]].concat(), 64);
-            assert!(said.contains("an address begins with postroom://"), "{said}");
+            let said = user.refused(&[client, &["ftp://localhost:1"]].concat(), 64);
+            assert!(
+                said.contains("an address begins with the host, or with postroom://"),
+                "{said}"
+            );
         }
     }
     let board = server.address("board").to_string();
@@ -231,9 +245,17 @@ fn a_mistake_is_told_by_every_client_before_it_connects() {
         ("name = ", 78, "client.toml, line 1: "),
     ] {
         let user = User::new(text);
-        for words in
-            [&["mail"][..], &["send", "bob", "hi"], &["read"], &["im"], &["chat"], &["board", "-d"]]
-        {
+        for words in [
+            &["mail"][..],
+            &["send", "bob", "hi"],
+            &["read"],
+            &["im"],
+            &["chat"],
+            &["board", "-d"],
+            &["tail", "#rust"],
+            &["post", "#rust", "hi"],
+            &["history", "#rust"],
+        ] {
             let said = user.refused(words, status);
             assert!(said.contains(told), "{said}");
         }

@@ -157,7 +157,7 @@ fn piped_mail_never_makes_an_account_of_a_password() {
 fn the_statuses_are_documented() {
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
     let readme = std::fs::read_to_string(readme).unwrap();
-    for client in ["mail", "send", "read", "im", "chat", "board"] {
+    for client in ["mail", "send", "read", "im", "chat", "board", "tail", "post", "history"] {
         let output = run(&[client, "--help"], "");
         assert_eq!(output.status.code(), Some(0));
         let help = text_of(&output);

@@ -51,8 +51,10 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// The commands that ask none.
-const OTHERS: &[&str] =
-    &["serve", "config", "restore", "cert", "mail", "send", "read", "im", "chat", "board", "help"];
+const OTHERS: &[&str] = &[
+    "serve", "config", "restore", "cert", "mail", "send", "read", "im", "chat", "board", "tail",
+    "post", "history", "help",
+];
 
 /// An export without messages.
 const EXPORT: &str = "{\"type\":\"account\",\"version\":1,\"account\":\"eve\",\"has_password\":true,\

@@ -10,24 +10,24 @@ const FIRST_MAX: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// A session that lasted so long had reached the server in earnest: the pauses begin anew.
-pub(super) const LASTING: Duration = Duration::from_mins(1);
+pub(crate) const LASTING: Duration = Duration::from_mins(1);
 
 /// Pauses that double up to a limit. Each is anything between half of it and all of it, so
 /// that the clients of a server that was restarted do not come back together.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     longest: Duration,
     random: RandomState,
     pauses: u64,
 }
 
 impl Backoff {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { longest: FIRST_MAX, random: RandomState::new(), pauses: 0 }
     }
 
     /// The next pause.
-    pub(super) fn pause(&mut self) -> Duration {
+    pub(crate) fn pause(&mut self) -> Duration {
         let longest = self.longest;
         self.longest = (longest * 2).min(PAUSE_MAX);
         self.pauses += 1;

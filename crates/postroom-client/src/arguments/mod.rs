@@ -1,9 +1,13 @@
 //! The clients' options. Their comments are the program's help.
 
+mod channel;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
+
+pub use channel::{HistoryArguments, PostArguments, TailArguments};
 
 use crate::fingerprint::Fingerprint;
 use crate::server_address::{GivenServer, parse_port};
@@ -50,10 +54,12 @@ pub struct MailArguments {
 #[derive(Args, Clone, Debug)]
 #[command(after_help = status::HELP)]
 pub struct SendArguments {
-    /// The server: HOST, HOST:PORT, `postroom://HOST:PORT`, or `postrooms://HOST:PORT` for
-    /// TLS [default: that of client.toml, or 127.0.0.1]
+    /// The server: HOST, HOST:PORT, `postroom://HOST:PORT`, `http://HOST:PORT`, or, for TLS,
+    /// `postrooms://` or `https://` [default: that of client.toml, or 127.0.0.1]
     ///
-    /// Without a port it is 4401, with TLS 5401: the `mailbox` listener.
+    /// Without a port it is 4401, with TLS 5401: the `mailbox` listener. With `http://` it is
+    /// 4406, with `https://` 5406: the `http` listener, which takes several lines and several
+    /// recipients.
     #[arg(long, value_name = "ADDRESS")]
     pub server: Option<GivenServer>,
 
@@ -61,10 +67,11 @@ pub struct SendArguments {
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
 
-    /// Name of the account to leave the message for
+    /// Name of the account to leave the message for; over HTTP also several, with commas
+    /// between them: all of them get it, or none
     pub recipient: String,
 
-    /// The message, one line; read from the standard input if omitted or -
+    /// The message, one line, over HTTP up to 64; read from the standard input if omitted or -
     ///
     /// Put it in quotes. It may begin with a hyphen: after RECIPIENT, anything is
     /// the message except a long option other than --help, the first --, and a
@@ -100,11 +107,14 @@ pub struct SendArguments {
 /// messages from the mailbox
 #[derive(Args, Clone, Debug)]
 #[command(after_help = status::HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub struct ReadArguments {
-    /// The server: HOST, HOST:PORT, `postroom://HOST:PORT`, or `postrooms://HOST:PORT` for
-    /// TLS [default: that of client.toml, or 127.0.0.1]
+    /// The server: HOST, HOST:PORT, `postroom://HOST:PORT`, `http://HOST:PORT`, or, for TLS,
+    /// `postrooms://` or `https://` [default: that of client.toml, or 127.0.0.1]
     ///
-    /// Without a port it is 4401, with TLS 5401: the `mailbox` listener.
+    /// Without a port it is 4401, with TLS 5401: the `mailbox` listener. With `http://`, or with
+    /// --follow, it is 4406, with `https://` 5406: the `http` listener, which tells ids and times
+    /// for --json.
     #[arg(long, value_name = "ADDRESS")]
     pub server: Option<GivenServer>,
 
@@ -116,12 +126,20 @@ pub struct ReadArguments {
     #[arg(long)]
     pub all: bool,
 
+    /// Read all unread messages, and then each as it comes, until Ctrl-C; over HTTP
+    #[arg(long, conflicts_with_all = ["all", "fail_empty"])]
+    pub follow: bool,
+
+    /// With --follow: end when the connection is lost instead of connecting again
+    #[arg(long, requires = "follow")]
+    pub no_reconnect: bool,
+
     /// Exit with status 1 if nothing was unread
     #[arg(long)]
     pub fail_empty: bool,
 
-    /// Print one JSON object per line, `{"from":"...","text":"..."}`, instead of
-    /// `from: text`
+    /// Print one JSON object per line, `{"from":"...","text":"..."}`, over HTTP with `id` and
+    /// `time`, instead of `from: text`
     #[arg(long)]
     pub json: bool,
 
