@@ -37,16 +37,16 @@ pub use histogram::Histogram;
 pub use id::{IdError, MessageId, PostId, Stamp};
 pub use lease_key::{LeaseKey, LeaseKeyError};
 pub use name::{Name, NameError};
-pub use once::{IdempotencyKey, IdempotencyKeyError, KeyRefusal, Once, Repeated};
+pub use once::{IdempotencyKey, IdempotencyKeyError, KeyRefusal};
 pub use password::{Password, PasswordError};
 pub use peer::{Network, Peer, SITE_NETWORKS, Site};
 pub use prefix::{Prefix, PrefixError};
 pub use recipients::{Recipients, RecipientsError};
 pub use reply::{
     BlockRefusal, Blocked, ComposeRefusal, Composed, Delivery, Full, LogInRefusal, NotTold,
-    PasswordRefusal, Peeked, PeekedMessage, PostDeletionRefusal, PostRefusal, Reply,
+    PasswordRefusal, Peeked, PeekedMessage, PostDeletionRefusal, PostRefusal, Repeated, Reply,
 };
-pub use request::{Notice, PresenceKind, PresenceTerms, Request, Terms, Unknown};
+pub use request::{Notice, Once, PresenceKind, PresenceTerms, Request, Terms, Unknown};
 pub use safe::{Safe, push_safe};
 pub use skeleton::Skeleton;
 pub use text::{Shown, TEXT_BYTES_MAX, TEXT_LINES_MAX, Text, TextError, push_joined, push_lines};

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Committed, Entry, Forbidden, KeyRefusal, MessageId, Name, Page, PostId, Repeated, Stamp, Text,
-    Timestamp,
+    Committed, Entry, Forbidden, KeyRefusal, MessageId, Name, Page, PostId, Stamp, Text, Timestamp,
 };
 
 /// The reply to a request.
@@ -290,4 +289,15 @@ pub enum NotTold {
     Absent,
     /// The line was passed on, but no delivery receipt arrived.
     Undelivered,
+}
+
+/// What an earlier request with the same key and the same content has stored.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Repeated {
+    /// A message. It has registered nobody this time.
+    Composed(Composed),
+    /// Messages, in the order of their recipients. They have registered nobody this time.
+    ComposedAll(Vec<Composed>),
+    /// A post.
+    Posted(Stamp),
 }

@@ -8,7 +8,8 @@
 use std::time::Duration;
 
 use crate::{
-    Channel, LeaseKey, Mark, MessageId, Name, Once, Password, Position, PostId, Recipients, Text,
+    Channel, IdempotencyKey, LeaseKey, Mark, MessageId, Name, Password, Position, PostId,
+    Recipients, Text,
 };
 
 /// The requests of sessions to the office.
@@ -176,6 +177,40 @@ impl Request {
     }
 }
 
+/// A request to store something, with the key by which it is repeated.
+#[derive(Clone, Debug)]
+pub struct Once {
+    key: IdempotencyKey,
+    request: Box<Request>,
+}
+
+impl Once {
+    /// Of a [`Request::Compose`], a [`Request::ComposeAll`], or a [`Request::Post`] that awaits
+    /// no delivery; nothing else has a key.
+    #[must_use]
+    pub fn new(key: IdempotencyKey, request: Request) -> Option<Self> {
+        let stores = matches!(
+            request,
+            Request::Compose { .. }
+                | Request::ComposeAll { .. }
+                | Request::Post { awaits_delivery: false, .. }
+        );
+        stores.then(|| Self { key, request: Box::new(request) })
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The key and the request.
+    #[must_use]
+    pub fn into_parts(self) -> (IdempotencyKey, Request) {
+        (self.key, *self.request)
+    }
+}
+
 /// What to do with a message to an unknown recipient.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unknown {
@@ -255,4 +290,21 @@ impl PresenceTerms {
 
     /// A device that is sent live lines alone.
     pub const DEVICE: Self = Self { kind: PresenceKind::Device, in_lobby: false, ..Self::SOLE };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stores_something_has_a_key() {
+        let key = || IdempotencyKey::new(b"k").unwrap();
+        let recipient = Name::new("bob").unwrap();
+        let compose =
+            Request::Compose { recipient, text: Text::default(), unknown: Unknown::Refuse };
+        assert!(Once::new(key(), compose).is_some());
+        assert!(Once::new(key(), Request::Read).is_none());
+        let post = Request::Post { channels: vec![], text: Text::default(), awaits_delivery: true };
+        assert!(Once::new(key(), post).is_none());
+    }
 }

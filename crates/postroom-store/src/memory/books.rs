@@ -17,7 +17,7 @@ use crate::{
 
 use super::bans::Bans;
 use super::channels::{Channels, entry};
-use super::once::{KeyUse, Keyed};
+use super::keys::{KeyUse, Keyed};
 use super::session::{Attendance, Session};
 
 /// What is kept when the store is dropped.

@@ -14,6 +14,7 @@ mod books;
 mod channels;
 mod history;
 mod imports;
+mod keys;
 mod messages;
 mod once;
 mod retention;

@@ -5,27 +5,9 @@ use std::collections::BTreeMap;
 use postroom_model::{Composed, KeyRefusal, MessageId, Name, PostId, Repeated, Stamp};
 
 use super::books::Books;
+use super::keys::{KeyUse, Keyed};
 use super::session::Session;
-use crate::{
-    AccountId, Call, Fingerprint, Limits, Outcome, Timestamp, is_kept, key_ends, may_be_freed,
-};
-
-/// A key, and what it has stored.
-#[derive(Clone, Debug)]
-pub(super) struct KeyUse {
-    account: AccountId,
-    fingerprint: Fingerprint,
-    /// The id of the post or of the first message.
-    first: u64,
-    used: Timestamp,
-}
-
-/// What a request with a key comes with.
-pub(super) struct Keyed {
-    pub(super) account: AccountId,
-    pub(super) fingerprint: Fingerprint,
-    pub(super) call: Call,
-}
+use crate::{AccountId, Call, Limits, Outcome, Timestamp, is_kept, key_ends, may_be_freed};
 
 impl Books {
     pub(super) fn once(
