@@ -1,6 +1,8 @@
 //! Messages: to leave one in mailboxes.
 
 use axum::body::Bytes;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use postroom_model::{Composed, Name, Recipients, Repeated, Reply, Request, Unknown};
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +12,19 @@ use super::{parse, unknown_path};
 use crate::api::Time;
 use crate::http::problem::{Problem, VALUE};
 use crate::http::reply::{not_composed, unavailable, unexpected, unknown, wrong_credentials};
+
+/// The name in the path of a mailbox.
+pub(super) struct MailboxName(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for MailboxName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(segment): Path<String> = Path::from_request_parts(parts, state).await?;
+        // Whoever asks: what does not begin so is no mailbox.
+        segment.strip_prefix('~').map(|name| Self(name.to_owned())).ok_or_else(unknown_path)
+    }
+}
 
 /// A message that is on disk.
 #[derive(Serialize)]
@@ -48,11 +63,11 @@ impl Sent {
 
 /// `POST /~NAME`: leaves a message.
 pub(super) async fn send(
-    Path(mailbox): Path<String>,
+    MailboxName(recipient): MailboxName,
     storing: Storing,
     body: Bytes,
 ) -> Result<Stored<Sent>, Problem> {
-    let recipient = parse::name(mailbox.strip_prefix('~').ok_or_else(unknown_path)?)?;
+    let recipient = parse::name(&recipient)?;
     let text = parse::text(&body)?;
     let request = Request::Compose { recipient, text, unknown: Unknown::Register };
     match storing.ask(request).await? {

@@ -12,6 +12,7 @@ mod query;
 mod stored;
 
 use axum::Router;
+use axum::http::Uri;
 use axum::routing::{MethodRouter, delete, get, post};
 
 use super::problem::{METHOD, Problem, UNKNOWN_PATH};
@@ -51,9 +52,19 @@ pub(super) fn router() -> Router {
         .into_iter()
         .fold(Router::new(), |router, (path, _, handlers)| router.route(routed(path), handlers))
         .fallback(async || unknown_path())
-        .method_not_allowed_fallback(async || {
+        .method_not_allowed_fallback(async |uri: Uri| {
+            if is_free(uri.path()) {
+                return unknown_path();
+            }
             Problem::new(&METHOD, "this path is asked with another method")
         })
+}
+
+/// Whether nothing is there: the router takes `/NAME` for the path of a mailbox.
+fn is_free(path: &str) -> bool {
+    let begins_with =
+        |begin: &str| path.get(..begin.len()).is_some_and(|of| of.eq_ignore_ascii_case(begin));
+    !["/~", "/%7e", "/api/"].into_iter().any(begins_with)
 }
 
 fn unknown_path() -> Problem {
@@ -68,6 +79,33 @@ mod tests {
 
     use super::*;
     use crate::http::problem::KINDS;
+
+    /// The first segments of paths that docs/http.md reserves.
+    fn reserved() -> BTreeSet<&'static str> {
+        const PAGE: &str = include_str!("../../../../../docs/http.md");
+        let (_, table) = PAGE.split_once("| reserved | for |\n|---|---|\n").expect("the table");
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        let words = rows.map(|row| row.split(" | ").next().expect("a column"));
+        words.flat_map(|words| words.split('`').skip(1).step_by(2)).collect()
+    }
+
+    #[test]
+    fn the_paths_of_topics_are_free() {
+        let reserved = reserved();
+        for (path, ..) in routes() {
+            let first = path.split('/').nth(1).unwrap();
+            let is_reserved = reserved.contains(first) && !first.contains('{');
+            assert!(is_reserved || first.starts_with('~'), "{path}");
+            assert!(first != "api" || path.starts_with("/api/v1/"), "{path}");
+        }
+        for word in ["api", "health", "static", "favicon.ico", "robots.txt", ".well-known", "v1"] {
+            assert!(reserved.contains(word), "{word}");
+        }
+        let is_word = |word: &&str| {
+            word.bytes().all(|byte| byte.is_ascii_lowercase() || b".-_1".contains(&byte))
+        };
+        assert!(reserved.iter().all(is_word), "{reserved:?}");
+    }
 
     fn document() -> Value {
         serde_json::from_str(openapi::DOCUMENT).unwrap()

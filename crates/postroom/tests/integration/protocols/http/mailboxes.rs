@@ -235,6 +235,13 @@ fn what_is_refused_says_why_and_stores_nothing() {
         ("POST", "/~@web", "two", 422, "name"),
         ("POST", long_name.as_str(), "two", 422, "name"),
         ("POST", "/alice", "two", 404, "unknown-path"),
+        ("GET", "/alice", "", 404, "unknown-path"),
+        ("PUT", "/health", "", 404, "unknown-path"),
+        ("GET", "/favicon.ico", "", 404, "unknown-path"),
+        ("GET", "/alice/json", "", 404, "unknown-path"),
+        ("GET", "/", "", 404, "unknown-path"),
+        ("GET", "/~alice", "", 405, "method"),
+        ("GET", "/%7Ealice", "", 405, "method"),
         ("POST", "/~alice/more", "two", 404, "unknown-path"),
         ("POST", "/~carl", "a\0b", 422, "text"),
         ("POST", "/~/lease?for=0s", "", 422, "value"),
@@ -252,6 +259,14 @@ fn what_is_refused_says_why_and_stores_nothing() {
     }
     let described = http.request("GET", "/api/v1/problems/mailbox-full", "");
     assert_eq!(described.body, "mailbox-full (status 507)\nThe mailbox is full.\n");
+
+    // Who asks for a path that there is not is not asked for credentials.
+    let server = Server::with(&["--set=http.anonymous=none"]);
+    for (path, status) in [("/alice", 404), ("/~alice", 401)] {
+        let mut http = Http::connect(server.address("http"));
+        http.send(format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"));
+        assert_eq!(http.response().status, status, "{path}");
+    }
 }
 
 /// The text of the earliest message of bob that nobody has, at another listener.

@@ -2,6 +2,7 @@
 
 mod channels;
 mod clients;
+mod examples;
 mod keys;
 mod live;
 mod mailboxes;
