@@ -248,5 +248,7 @@ fn is_stored(request: &Request) -> bool {
             | Request::Latest(_)
             | Request::ChangePassword { .. }
             | Request::Block { .. }
+            | Request::ManageChannel { .. }
+            | Request::JoinWithKey { .. }
     )
 }

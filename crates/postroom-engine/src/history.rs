@@ -6,9 +6,11 @@ use crate::Engine;
 
 impl<S: Store> Engine<S> {
     /// The posts that a page of a channel's history has, from memory. To be read by a
-    /// [`History`](postroom_store::History) of the store, on a thread that may wait.
+    /// [`History`](postroom_store::History) of the store, on a thread that may wait. Private
+    /// channels are channels like others here: whoever reads for a client asks as its
+    /// [session](Self::http_history).
     pub fn history(&self, query: HistoryQuery) -> HistoryRows {
-        self.office.history(query)
+        self.office.whole_history(query)
     }
 
     /// Takes the records that were found to be damaged when a page was read.

@@ -30,7 +30,19 @@ pub enum HttpOutput {
     /// A post in a channel that it watches. Each comes once, however many clients it has.
     Post(Box<Posted>),
     /// A post in a channel that it watches is deleted by its author.
-    PostDeleted(Channel, PostId),
+    PostDeleted {
+        /// The channel.
+        channel: Channel,
+        /// The post.
+        id: PostId,
+        /// Whether the channel is private.
+        is_private: bool,
+    },
+    /// A channel that it watches was private, and is deleted.
+    Gone(Channel),
+    /// There is a post of this id in a channel that it watches, which is private: it asks for
+    /// the history, by the session of each client.
+    Withheld(Channel, PostId),
     /// The answer to the question of a session about a channel.
     History {
         /// Whose.
@@ -148,11 +160,11 @@ impl<S: Store> Engine<S> {
         query: HistoryQuery,
     ) {
         self.now = now;
-        if !self.handed_over.sessions.contains_key(&session) {
+        let Some(key) = self.handed_over.sessions.get(&session).copied() else {
             let ended = HttpInput::Ended(DropReason::Kicked);
             return self.tell_http(HttpOutput::Session(session, ended));
-        }
-        let rows = self.office.history(query);
+        };
+        let rows = self.office.history(key, query);
         self.tell_http(HttpOutput::History { session, number, rows });
     }
 
@@ -175,17 +187,32 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Tells the driver of HTTP of a post, if it watches the channel.
+    /// Tells the driver of HTTP of a post, if it watches the channel. Of one in a private
+    /// channel it is told no more than that there is something to read, for those who may.
     pub(crate) fn tell_http_of_post(&mut self, posted: &Posted) {
-        if self.handed_over.watched.contains(&posted.channel) {
-            self.tell_http(HttpOutput::Post(Box::new(posted.again())));
+        if !self.handed_over.watched.contains(&posted.channel) {
+            return;
         }
+        self.tell_http(if self.office.is_public(&posted.channel) {
+            HttpOutput::Post(Box::new(posted.again()))
+        } else {
+            HttpOutput::Withheld(posted.channel.clone(), posted.stamp.id)
+        });
     }
 
     /// Tells the driver of HTTP that a post is deleted, if it watches the channel.
     pub(crate) fn tell_http_of_deletion(&mut self, channel: &Channel, id: PostId) {
         if self.handed_over.watched.contains(channel) {
-            self.tell_http(HttpOutput::PostDeleted(channel.clone(), id));
+            let is_private = !self.office.is_public(channel);
+            let channel = channel.clone();
+            self.tell_http(HttpOutput::PostDeleted { channel, id, is_private });
+        }
+    }
+
+    /// Tells the driver of HTTP that a private channel is deleted, if it watches it.
+    pub(crate) fn tell_http_of_end(&mut self, channel: Channel) {
+        if self.handed_over.watched.contains(&channel) {
+            self.tell_http(HttpOutput::Gone(channel));
         }
     }
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use postroom_model::{Fault, Network, Request, SITE_NETWORKS, Site, faulty};
+use postroom_model::{ChannelCommand, Fault, Network, Request, SITE_NETWORKS, Site, faulty};
 
 use crate::settings::{Rate, RateLimits};
 
@@ -63,10 +63,17 @@ impl Charge {
                 Some((Self::Words, u32::try_from(channels.len()).unwrap_or(u32::MAX)))
             }
             // A change of a block is a line of the log, and a commit.
-            Request::Tell { .. } | Request::Block { .. } | Request::DeletePost { .. } => {
-                Some((Self::Words, 1))
+            Request::ManageChannel { command: ChannelCommand::UseKey(_), .. } => {
+                Some((Self::Login, 1))
             }
-            Request::LogIn { .. } | Request::ChangePassword { .. } => Some((Self::Login, 1)),
+            Request::Tell { .. }
+            | Request::Block { .. }
+            | Request::DeletePost { .. }
+            | Request::ManageChannel { .. } => Some((Self::Words, 1)),
+            // So often a key may be guessed.
+            Request::LogIn { .. }
+            | Request::ChangePassword { .. }
+            | Request::JoinWithKey { .. } => Some((Self::Login, 1)),
             _ => None,
         }
     }

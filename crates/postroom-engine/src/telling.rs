@@ -88,6 +88,7 @@ impl<S: Store> Engine<S> {
                     self.recent.leave(&mut session.positions, &channel);
                 }
             }
+            Output::Gone(channel) => self.tell_http_of_end(channel),
             Output::Operator(told) => self.log_operator(told),
             Output::Administered(ticket, answer) => {
                 self.log_change(&answer);

@@ -28,6 +28,9 @@ pub enum Event {
         /// The post.
         id: PostId,
     },
+    /// The session is no longer in a channel that it had joined, which is private: it is
+    /// deleted, or the session's account may not enter it any more.
+    TakenOut(Channel),
     /// A message waits in the mailbox of the session's account.
     Mail,
     /// The sender of the line with this mark no longer waits for a delivery receipt.

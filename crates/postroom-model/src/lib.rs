@@ -5,6 +5,7 @@
 
 mod access;
 mod channel;
+mod channel_key;
 mod committed;
 mod event;
 mod fault;
@@ -16,6 +17,7 @@ mod once;
 mod password;
 mod peer;
 mod prefix;
+mod private;
 mod recipients;
 mod reply;
 mod request;
@@ -28,6 +30,7 @@ pub use access::{Access, Anonymous, Forbidden, Guest, Passwords, Registration};
 pub use channel::{
     Author, CHANNEL_BYTES_MAX, Channel, Content, Entry, HASHTAGS_MAX, Page, Position, Post,
 };
+pub use channel_key::{ChannelKey, ChannelKeyError};
 pub use committed::{Batch, Committed, CommittedBatch};
 pub use event::{Announcement, Attendee, Event, Mark, NameList, Posted, SessionKey, Told};
 #[cfg(feature = "faults")]
@@ -41,6 +44,7 @@ pub use once::{IdempotencyKey, IdempotencyKeyError, KeyRefusal};
 pub use password::{Password, PasswordError};
 pub use peer::{Network, Peer, SITE_NETWORKS, Site};
 pub use prefix::{Prefix, PrefixError};
+pub use private::{ChannelCommand, ManageRefusal, Managed};
 pub use recipients::{Recipients, RecipientsError};
 pub use reply::{
     BlockRefusal, Blocked, ComposeRefusal, Composed, Delivery, Full, LogInRefusal, NotTold,

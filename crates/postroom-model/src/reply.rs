@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Committed, Entry, Forbidden, KeyRefusal, MessageId, Name, Page, PostId, Stamp, Text, Timestamp,
+    Committed, Entry, Forbidden, KeyRefusal, ManageRefusal, Managed, MessageId, Name, Page, PostId,
+    Stamp, Text, Timestamp,
 };
 
 /// The reply to a request.
@@ -98,8 +99,14 @@ pub enum Reply {
     Joined,
     /// The session has joined as many channels as it may.
     NotJoined,
+    /// The channel is private, and the session's account may not enter it.
+    NotInvited,
     /// The session is not in the channel; `true` if it was a member before.
     Left(bool),
+    /// What was asked for is done with the channel.
+    ChannelManaged(Committed<Managed>),
+    /// Nothing is done with the channel.
+    ChannelNotManaged(ManageRefusal),
     /// The store cannot carry the request out at present; nothing was stored.
     Unavailable,
     /// The store cannot say whether the request was carried out. The session ends
@@ -269,6 +276,8 @@ pub enum PostRefusal {
     MayNotCreate,
     /// The author's account was deleted meanwhile.
     AuthorDeleted,
+    /// The channel is private, and the author may not enter it.
+    NotInvited,
 }
 
 /// Why a post was not deleted.

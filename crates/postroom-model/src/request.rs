@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use crate::{
-    Channel, IdempotencyKey, LeaseKey, Mark, MessageId, Name, Password, Position, PostId,
-    Recipients, Text,
+    Channel, ChannelCommand, ChannelKey, IdempotencyKey, LeaseKey, Mark, MessageId, Name, Password,
+    Position, PostId, Recipients, Text,
 };
 
 /// The requests of sessions to the office.
@@ -132,6 +132,20 @@ pub enum Request {
     Join(Channel),
     /// Leave a channel: receive no more of its posts.
     Leave(Channel),
+    /// Join a channel that may be private, and have this key.
+    JoinWithKey {
+        /// The channel.
+        channel: Channel,
+        /// The key.
+        key: ChannelKey,
+    },
+    /// Do something with a private channel.
+    ManageChannel {
+        /// The channel.
+        channel: Channel,
+        /// What.
+        command: ChannelCommand,
+    },
     /// The latest entry of a channel.
     Latest(Channel),
     /// A page of a channel's timeline.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use postroom_model::{LeaseKey, Name, SessionKey};
+use postroom_model::{Channel, LeaseKey, Name, SessionKey};
 use postroom_store::{Call, PAGE_BYTES, Ticket};
 use slab::Slab;
 
@@ -32,6 +32,8 @@ pub(crate) enum Origin {
     Request(RequestKey),
     /// A request for a lease on these terms.
     Lease(RequestKey, LeaseTerms),
+    /// A request to join a channel, once its key has been checked.
+    Join(RequestKey, Channel),
     /// The release of the presence of a session's account.
     Release,
     /// The return of a lease or presence that arrived after its session had ended.

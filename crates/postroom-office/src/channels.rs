@@ -15,14 +15,16 @@ pub struct ListedChannel {
     pub latest: Option<Timestamp>,
     /// Sessions of this server that are in it.
     pub members: usize,
+    /// Whether it is private.
+    pub is_private: bool,
 }
 
 impl ListedChannel {
     /// A channel of a store, with so many members.
     #[must_use]
     pub fn new(summary: ChannelSummary, members: usize) -> Self {
-        let ChannelSummary { channel, posts, latest } = summary;
-        Self { channel, posts, latest, members }
+        let ChannelSummary { channel, posts, latest, is_private } = summary;
+        Self { channel, posts, latest, members, is_private }
     }
 }
 
@@ -41,7 +43,7 @@ impl DeletedChannel {
     /// What the outcome of a [`Call::DeleteChannel`](postroom_store::Call::DeleteChannel) means.
     pub fn of(channel: Channel, outcome: &Outcome, members: usize) -> Result<Self, ChannelRefusal> {
         match outcome {
-            Outcome::ChannelDeleted { posts } => Ok(Self { channel, posts: *posts, members }),
+            Outcome::ChannelDeleted { posts, .. } => Ok(Self { channel, posts: *posts, members }),
             Outcome::DiskFull => Err(ChannelRefusal::DiskFull),
             _ => Err(ChannelRefusal::Unknown(channel)),
         }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use postroom_model::{
     Attendee, BlockRefusal, Committed, ComposeRefusal, Composed, Delivery, Fault, LogInRefusal,
-    PasswordRefusal, Reply, SessionKey, faulty,
+    Managed, PasswordRefusal, Reply, SessionKey, faulty,
 };
 use postroom_store::{Call, Completion, End, Outcome, Store};
 
@@ -52,10 +52,16 @@ impl<S: Store> Office<S> {
         }
         match (origin, end) {
             (Origin::Request(key), End::Done(outcome)) => self.done(key, outcome, since),
-            (Origin::Request(key) | Origin::Lease(key, _), End::Unavailable) => {
+            (Origin::Join(key, channel), End::Done(outcome)) => {
+                self.key_checked(key, &channel, outcome.into_inner());
+            }
+            (
+                Origin::Request(key) | Origin::Lease(key, _) | Origin::Join(key, _),
+                End::Unavailable,
+            ) => {
                 self.not_done(key, Reply::Unavailable);
             }
-            (Origin::Request(key) | Origin::Lease(key, _), End::Unknown) => {
+            (Origin::Request(key) | Origin::Lease(key, _) | Origin::Join(key, _), End::Unknown) => {
                 self.not_done(key, Reply::Unknown);
             }
             (Origin::Lease(key, terms), End::Done(outcome)) => match outcome.into_inner() {
@@ -125,6 +131,14 @@ impl<S: Store> Office<S> {
             Outcome::Repeated(repeated) => {
                 let repeated = repeated.clone();
                 Reply::Repeated(outcome.map(|_| repeated))
+            }
+            Outcome::ChannelManaged { channel, managed } => {
+                let (channel, managed) = (channel.clone(), managed.clone());
+                match managed {
+                    Managed::Deleted { .. } => self.private_channel_gone(&channel),
+                    _ => self.take_strangers_out(&channel),
+                }
+                Reply::ChannelManaged(outcome.map(|_| managed))
             }
             Outcome::Confirmed => Reply::Confirmed(outcome.map(drop)),
             Outcome::PasswordSet { .. } => Reply::PasswordChanged(outcome.map(drop)),
@@ -203,6 +217,7 @@ impl<S: Store> Office<S> {
             Outcome::HasNoPassword => Some(Reply::NotBlocked(BlockRefusal::HasNoPassword)),
             Outcome::TooManyBlocked => Some(Reply::NotBlocked(BlockRefusal::TooMany)),
             Outcome::BlockedNames(names) => Some(Reply::BlockedNames(names)),
+            Outcome::ChannelNotManaged(refusal) => Some(Reply::ChannelNotManaged(refusal)),
             Outcome::NotPosted(refusal) => {
                 self.stored(key);
                 Some(Reply::NotPosted(refusal))
@@ -236,6 +251,7 @@ impl<S: Store> Office<S> {
             | Outcome::Imported { .. }
             | Outcome::Accounts { .. }
             | Outcome::ChannelDeleted { .. }
+            | Outcome::ChannelManaged { .. }
             | Outcome::NoSuchChannel
             | Outcome::Channels { .. }
             | Outcome::Swept(_)

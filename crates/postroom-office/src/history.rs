@@ -1,14 +1,26 @@
 //! What of a channel's history may be read.
 
+use postroom_model::SessionKey;
 use postroom_store::{Damaged, HistoryQuery, HistoryRows, Store};
 
 use crate::{Office, Operator, Output};
 
 impl<S: Store> Office<S> {
     /// The posts that a page of a channel's history has, for whoever reads them beside the
-    /// loop. All who ask for a history ask here, and nowhere else: what decides who may read
-    /// the history of a channel belongs here.
-    pub fn history(&self, query: HistoryQuery) -> HistoryRows {
+    /// loop. All who ask for a history ask here, and nowhere else. A private channel that the
+    /// account of the session may not enter has no posts.
+    pub fn history(&self, session: SessionKey, query: HistoryQuery) -> HistoryRows {
+        if self.is_public(&query.channel) {
+            self.store.history(query)
+        } else if self.may_enter(session, &query.channel) {
+            self.store.history(query).of_private()
+        } else {
+            HistoryRows::nothing(query)
+        }
+    }
+
+    /// The same, of whatever channel.
+    pub fn whole_history(&self, query: HistoryQuery) -> HistoryRows {
         self.store.history(query)
     }
 

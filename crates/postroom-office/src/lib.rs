@@ -36,6 +36,7 @@ pub mod password;
 mod password_change;
 mod password_file;
 mod permission;
+mod private;
 mod requests;
 mod session;
 mod sweeping;
@@ -260,9 +261,19 @@ impl<S: Store> Office<S> {
             }
             (Request::Join(channel), _) => self.join(key, &channel),
             (Request::Leave(channel), _) => self.leave_channel(key, &channel),
-            (Request::Latest(channel), _) => self.submit_request(key, Call::Latest { channel }),
+            (Request::JoinWithKey { channel, key: secret }, _) => {
+                self.join_with_key(key, channel, secret);
+            }
+            (Request::ManageChannel { channel, command }, Some(_)) => {
+                self.manage_channel(key, channel, command);
+            }
+            (Request::Latest(channel), _) => {
+                let reader = record.reader();
+                self.submit_request(key, Call::Latest { channel, reader });
+            }
             (Request::Timeline { channel, from }, _) => {
-                self.submit_request(key, Call::Timeline { channel, from });
+                let reader = record.reader();
+                self.submit_request(key, Call::Timeline { channel, from, reader });
             }
             // A request in the wrong state is a defect of the session's protocol.
             _ => {

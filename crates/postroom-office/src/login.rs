@@ -143,6 +143,7 @@ impl<S: Store> Office<S> {
         let Identity::LoggingIn(login) = &mut record.identity else {
             return None;
         };
+        record.has_proved = login.has_proved;
         // Where anyone may register, accounts with a password are not scarce.
         if login.has_proved && record.access.registration == Registration::Closed {
             self.creations.belong_to(&mut record.purse, account);

@@ -58,10 +58,16 @@ impl<S: Store> Office<S> {
                             session.uses == Some(account) && !faulty(Fault::ExpulsionForgotten)
                         });
                     }
-                    if let Outcome::Deleted { account, .. } = outcome {
+                    if let Outcome::Deleted { account, ref channels, .. } = outcome {
                         self.drop_leases(account);
+                        for channel in channels {
+                            self.private_channel_gone(channel);
+                        }
                     }
                     let mut answer = request.answer(outcome);
+                    if let Ok(AccountAnswer::PasswordRemoved { name, .. }) = &answer {
+                        self.take_out_of_private(name);
+                    }
                     if let Ok(AccountAnswer::PasswordSet { name, is_overridden, .. }) = &mut answer
                     {
                         *is_overridden = self.is_in_file(name);
@@ -118,6 +124,9 @@ impl<S: Store> Office<S> {
             End::Unknown => AboutChannels::Unknown,
             End::Done(outcome) => match (outcome.into_inner(), deleted) {
                 (outcome, Some(channel)) => {
+                    if let Outcome::ChannelDeleted { was_private: true, .. } = outcome {
+                        self.private_channel_gone(&channel);
+                    }
                     let members = self.live.members(&channel).len();
                     AboutChannels::Deleted(DeletedChannel::of(channel, &outcome, members))
                 }

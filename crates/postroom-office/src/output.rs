@@ -27,6 +27,8 @@ pub enum Output {
     Departed(Attendee),
     /// The session has left the channel.
     Left(SessionKey, Channel),
+    /// The channel was private, and is deleted.
+    Gone(Channel),
     /// To the operator.
     Operator(Operator),
     /// To the operator who asked.

@@ -48,6 +48,8 @@ impl Session {
             | Request::ChangePassword { .. }
             | Request::Block { .. }
             | Request::ListBlocked
+            | Request::ManageChannel { .. }
+            | Request::JoinWithKey { .. }
             | Request::ListPresent
             | Request::Tell { .. } => false,
         }

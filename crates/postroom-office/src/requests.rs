@@ -93,6 +93,8 @@ impl Needs {
             | Request::Confirm
             | Request::Post { .. }
             | Request::DeletePost { .. }
+            | Request::ManageChannel { .. }
+            | Request::JoinWithKey { .. }
             | Request::Latest(_)
             | Request::Timeline { .. } => Self::Commit,
         }

@@ -36,6 +36,8 @@ pub(crate) struct Session {
     /// It has ended; its record stays until its last request is completed.
     pub(crate) has_ended: bool,
     pub(crate) identity: Identity,
+    /// Its client has proved that it knows the password of its account.
+    pub(crate) has_proved: bool,
     /// The account that it has opened last, which the store keeps for it.
     pub(crate) uses: Option<AccountId>,
     /// Pays for what it creates.
@@ -186,7 +188,7 @@ impl Session {
     ) -> Self {
         let identity = Identity::Anonymous;
         let (next_request, uses, work) = (0, None, None);
-        let has_ended = false;
+        let (has_ended, has_proved) = (false, false);
         Self {
             generation,
             peer,
@@ -195,6 +197,7 @@ impl Session {
             next_request,
             has_ended,
             identity,
+            has_proved,
             uses,
             purse,
             work,
@@ -211,7 +214,13 @@ impl Session {
         }
     }
 
-    /// The same, with its name.
+    /// The account as which it enters private channels: one that it was opened without its
+    /// password may have got one since.
+    pub(crate) fn reader(&self) -> Option<AccountId> {
+        self.account().filter(|_| self.has_proved)
+    }
+
+    /// The account that it is logged in to, with its name.
     pub(crate) fn known(&self) -> Option<Known> {
         match &self.identity {
             Identity::LoggedIn(known) => Some(Known::clone(known)),

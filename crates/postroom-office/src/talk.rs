@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_model::{
-    Channel, Committed, Event, Fault, Mark, Name, NotTold, Notice, Post, PostId, Posted, Reply,
-    SessionKey, Stamp, Text, Told, faulty,
+    Channel, Committed, Event, Fault, Mark, Name, NotTold, Notice, Post, PostId, PostRefusal,
+    Posted, Reply, SessionKey, Stamp, Text, Told, faulty,
 };
 use postroom_store::{AccountId, Call, Store};
 
@@ -26,6 +26,10 @@ const GATHERED_MAX: usize = 16;
 
 impl<S: Store> Office<S> {
     pub(crate) fn join(&mut self, key: RequestKey, channel: &Channel) {
+        if !self.may_enter(key.session, channel) {
+            let reply = self.refusal_to_join(key.session);
+            return self.resolve(key, reply);
+        }
         let Some(work) = self.session(key.session).and_then(|record| record.work()) else {
             return;
         };
@@ -74,7 +78,7 @@ impl<S: Store> Office<S> {
     pub(crate) fn post(
         &mut self,
         key: RequestKey,
-        channels: Vec<Channel>,
+        mut channels: Vec<Channel>,
         text: Text,
         awaits_delivery: bool,
         keyed: Option<Keyed>,
@@ -87,7 +91,16 @@ impl<S: Store> Office<S> {
             let stage = Stage::Storing { is_abandoned: false };
             present.awaited = Some(Awaited { number: key.number, mark, stage });
         }
+        let has_proved = record.has_proved;
         let (shown, author) = session::author(record.known(), record.guest);
+        if author.is_some() && !has_proved {
+            // The store knows accounts, and not how a session has come to its own.
+            channels.retain(|channel| self.store.may_enter(channel, None));
+            if channels.is_empty() {
+                self.stored(key);
+                return self.resolve(key, Reply::NotPosted(PostRefusal::NotInvited));
+            }
+        }
         let post = Arc::new(Post { author: shown, channels, text });
         let hashtags = post.channels.iter().filter(|channel| !channel.is_built_in()).count();
         let wanted = u32::try_from(hashtags).unwrap_or(u32::MAX);

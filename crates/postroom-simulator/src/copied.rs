@@ -57,7 +57,8 @@ impl Copied {
         for channel in channels.into_iter().map(|summary| summary.channel) {
             let mut from = Some(Position::default());
             while let Some(position) = from {
-                let call = Call::Timeline { channel: channel.clone(), from: position };
+                let call =
+                    Call::Timeline { channel: channel.clone(), from: position, reader: None };
                 let Outcome::Timeline(Page { entries, next }) = act(&mut store, call) else {
                     panic!("{channel} is listed, and cannot be read");
                 };

@@ -83,6 +83,7 @@ fn allowed(call: &Call, fate: Fate) -> Fate {
             | Call::Rename { .. }
             | Call::ReleaseName { .. }
             | Call::Block { .. }
+            | Call::ManageChannel { .. }
             | Call::Ban { .. }
             | Call::Unban { .. },
             fate,

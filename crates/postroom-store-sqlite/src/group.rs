@@ -1,6 +1,6 @@
 //! A group of calls and what it writes and reads.
 
-use postroom_model::{Fault, Name, faulty};
+use postroom_model::{ChannelCommand, ChannelKey, Fault, Name, faulty};
 use postroom_store::{BanSubject, Call, Import, ImportedMessage, Key, Ticket, Timestamp};
 
 use crate::allowed::Allowed;
@@ -96,9 +96,18 @@ impl Group {
         &self.import(call).messages[place as usize]
     }
 
-    /// One of the channels of a post.
+    /// The key that a private channel gets, or none.
+    pub(crate) fn channel_key(&self, call: u32) -> Option<&ChannelKey> {
+        match &self.calls[call as usize].1 {
+            Call::ManageChannel { command: ChannelCommand::SetKey(key), .. } => key.as_ref(),
+            call => unreachable!("{call:?} sets no key"),
+        }
+    }
+
+    /// One of the channels of a post, or the one that is made private.
     pub(crate) fn channel(&self, call: u32, place: u32) -> &str {
         match self.calls[call as usize].1.without_key() {
+            Call::ManageChannel { channel, .. } => channel.as_str(),
             Call::Post { post, .. } => post.channels[place as usize].as_str(),
             call => unreachable!("{call:?} is said in no channel"),
         }

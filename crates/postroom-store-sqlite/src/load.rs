@@ -12,7 +12,7 @@ use postroom_store::{AccountId, EARLIEST, Limits, PasswordHash, Sender, Timestam
 use rusqlite::{Connection, Row};
 
 use crate::bans::BanRow;
-use crate::channels::{By, Channels};
+use crate::channels::{By, Channels, Private};
 use crate::damage::{self, Damages, is_unreadable, unreadable};
 use crate::error::OpenError;
 use crate::expiry::{Expiry, Kind};
@@ -32,7 +32,8 @@ const ACCOUNTS: Table = Table { name: "account", key: "id", columns: "name, pass
 const MESSAGES: Table =
     Table { name: "message", key: "sequence", columns: "recipient, sender, stored_ms" };
 const REMOVALS: Table = Table { name: "removal", key: "position", columns: "message" };
-const CHANNELS: Table = Table { name: "channel", key: "id", columns: "name" };
+const CHANNELS: Table = Table { name: "channel", key: "id", columns: "name, creator, key" };
+const INVITATIONS: Table = Table { name: "invitation", key: "number", columns: "channel, account" };
 const BLOCKS: Table = Table { name: "block", key: "number", columns: "account, sender" };
 const BANS: Table = Table { name: "ban", key: "number", columns: "subject, since_ms, until_ms" };
 const KEYS: Table =
@@ -72,6 +73,7 @@ pub(crate) fn load(
         load_bans(connection, &mut index)?;
         load_keys(connection, &mut index)?;
         load_channels(connection, &mut index)?;
+        load_invitations(connection, &mut index)?;
         let latest_post = load_posts(connection, &mut index, limits.channel_posts)?;
         let kept_clock = kept_clock(connection, &mut index.damages)?;
         index.expiry.loaded(kept_clock, latest.max(latest_post));
@@ -378,8 +380,9 @@ fn load_keys(connection: &Connection, index: &mut Index) -> rusqlite::Result<()>
 
 /// Takes up the channels. One that is damaged keeps its number.
 fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
-    let Index { channels, damages, .. } = index;
-    scan(connection, CHANNELS, damages, |id, row, _| {
+    let mut channels = std::mem::take(&mut index.channels);
+    let mut damages = std::mem::take(&mut index.damages);
+    scan(connection, CHANNELS, &mut damages, |id, row, damages| {
         let id = record::in_sequence(id, channels.len()).inspect_err(|_| {
             if let Ok(far) = u32::try_from(id) {
                 channels.reserve(ChannelId(far));
@@ -388,7 +391,7 @@ fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result
         while channels.len() < id {
             channels.add_gap();
         }
-        let name = row.and_then(|row| record::channel(row, 0));
+        let name = row.as_ref().map_err(Clone::clone).and_then(|row| record::channel(row, 0));
         let Some(channel) = name.inspect_err(|_| channels.add_damaged())? else {
             channels.add_evicted();
             return Ok(());
@@ -397,9 +400,47 @@ fn load_channels(connection: &Connection, index: &mut Index) -> rusqlite::Result
             channels.add_damaged();
             return Err(format!("its name is that of channel {}", other.0));
         }
-        channels.add(channel);
+        let id = channels.add(channel);
+        let creator = row.as_ref().map_err(Clone::clone).and_then(|row| record::creator(row, 1));
+        if creator == Ok(None) {
+            return Ok(());
+        }
+        let creator = creator.and_then(|creator| match creator {
+            Some(creator) if is_account(creator, index, damages) => Ok(creator),
+            _ => Err("its creator is not an account".to_owned()),
+        });
+        let key = row.and_then(|row| record::channel_key(row, 2));
+        // Whoever has made it: it stays private.
+        let private = Private::new(creator.clone().ok(), key.clone().unwrap_or_default());
+        channels.make_private(id, private);
+        index.name_in_record(creator?);
+        key.map(drop)
+    })?;
+    (index.channels, index.damages) = (channels, damages);
+    Ok(())
+}
+
+/// Takes up who is invited to private channels.
+fn load_invitations(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
+    let mut damages = std::mem::take(&mut index.damages);
+    scan(connection, INVITATIONS, &mut damages, |key, row, damages| {
+        let last = index.channels.private().next_number();
+        let number = record::sequence(key, last, "number")?;
+        index.channels.private_mut().given_out(number);
+        let row = row?;
+        let channel = record::number(row, 0, "channel").map(ChannelId)?;
+        let account = record::account(row, 1, "account")?;
+        if !is_account(account, index, damages) {
+            return Err("its account is missing".to_owned());
+        }
+        if !index.channels.invite(channel, number, account) {
+            return Err("its channel is not private, or has invited the account before".to_owned());
+        }
+        index.name_in_record(account);
         Ok(())
-    })
+    })?;
+    index.damages = damages;
+    Ok(())
 }
 
 /// Takes up the numbers of the posts, `posts_max` of each channel; returns when the latest

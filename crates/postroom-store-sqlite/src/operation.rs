@@ -105,6 +105,24 @@ pub(crate) enum Operation {
     EvictChannel {
         channel: ChannelId,
     },
+    /// Makes a channel private.
+    SetCreator {
+        channel: ChannelId,
+        creator: AccountId,
+    },
+    /// Gives a private channel the key that the call has.
+    SetKey {
+        channel: ChannelId,
+        call: u32,
+    },
+    InsertInvitation {
+        number: u64,
+        channel: ChannelId,
+        account: AccountId,
+    },
+    DeleteInvitation {
+        number: u64,
+    },
     InsertPost {
         number: u64,
         channel: ChannelId,

@@ -4,7 +4,7 @@
 //! read as what it should be, or it is said what is wrong with it.
 
 use postroom_model::{
-    Channel, Content, HASHTAGS_MAX, Name, PostId, Prefix, Stamp, Text, Timestamp,
+    Channel, ChannelKey, Content, HASHTAGS_MAX, Name, PostId, Prefix, Stamp, Text, Timestamp,
 };
 use postroom_store::{AccountId, BanSubject, Fingerprint, PasswordHash, Sender};
 use rusqlite::Row;
@@ -168,6 +168,25 @@ pub(crate) fn channel(row: &Row<'_>, column: usize) -> Read<Option<Channel>> {
         .and_then(Channel::from_stored)
         .map(Some)
         .ok_or_else(|| "its name is not that of a channel".to_owned())
+}
+
+/// Who has made a channel, if it is private.
+pub(crate) fn creator(row: &Row<'_>, column: usize) -> Read<Option<AccountId>> {
+    match value(row, column)? {
+        ValueRef::Null => Ok(None),
+        _ => account(row, column, "creator").map(Some),
+    }
+}
+
+/// The key of a private channel, if it has one.
+pub(crate) fn channel_key(row: &Row<'_>, column: usize) -> Read<Option<ChannelKey>> {
+    match value(row, column)? {
+        ValueRef::Null => Ok(None),
+        ValueRef::Blob(bytes) => ChannelKey::from_stored(bytes)
+            .map(Some)
+            .ok_or_else(|| format!("its key has {} bytes", bytes.len())),
+        _ => Err("its key is not a hash".to_owned()),
+    }
 }
 
 /// The password of an account, if it has one.

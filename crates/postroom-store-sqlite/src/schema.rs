@@ -161,6 +161,20 @@ const MIGRATIONS: &[&str] = &[
         used_ms INTEGER NOT NULL
     ) STRICT;
 ",
+    "
+    -- Who has made a private channel. None: it is public.
+    ALTER TABLE channel ADD COLUMN creator INTEGER;
+
+    -- The hash of its key, if it has one.
+    ALTER TABLE channel ADD COLUMN key BLOB;
+
+    -- Who may enter a private channel beside its creator.
+    CREATE TABLE invitation (
+        number INTEGER PRIMARY KEY,
+        channel INTEGER NOT NULL,
+        account INTEGER NOT NULL
+    ) STRICT;
+",
 ];
 
 /// The tables that each version has beside those of the one before.
@@ -175,6 +189,7 @@ const TABLES: &[&[&str]] = &[
     &[],
     &[],
     &["once"],
+    &["invitation"],
 ];
 
 /// Opens the file as a log that syncs each commit.

@@ -21,6 +21,10 @@ pub(crate) enum Statement {
     InsertRemoval,
     InsertChannel,
     NameChannel,
+    SetCreator,
+    SetKey,
+    InsertInvitation,
+    DeleteInvitation,
     InsertPost,
     ReadPost,
     SetLastSequence,
@@ -58,6 +62,10 @@ impl Statement {
         Self::InsertRemoval,
         Self::InsertChannel,
         Self::NameChannel,
+        Self::SetCreator,
+        Self::SetKey,
+        Self::InsertInvitation,
+        Self::DeleteInvitation,
         Self::InsertPost,
         Self::ReadPost,
         Self::SetLastSequence,
@@ -93,8 +101,14 @@ impl Statement {
             Self::InsertMessage => "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5)",
             Self::ReadMessage => "SELECT sender, text, stored_ms FROM message WHERE sequence = ?1",
             Self::InsertRemoval => "INSERT INTO removal VALUES (NULL, ?1)",
-            Self::InsertChannel => "INSERT INTO channel VALUES (?1, ?2)",
-            Self::NameChannel => "UPDATE channel SET name = ?2 WHERE id = ?1",
+            Self::InsertChannel => "INSERT INTO channel VALUES (?1, ?2, NULL, NULL)",
+            Self::NameChannel => {
+                "UPDATE channel SET name = ?2, creator = NULL, key = NULL WHERE id = ?1"
+            }
+            Self::SetCreator => "UPDATE channel SET creator = ?2 WHERE id = ?1",
+            Self::SetKey => "UPDATE channel SET key = ?2 WHERE id = ?1",
+            Self::InsertInvitation => "INSERT INTO invitation VALUES (?1, ?2, ?3)",
+            Self::DeleteInvitation => "DELETE FROM invitation WHERE number = ?1",
             Self::InsertPost => "INSERT INTO post VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL)",
             Self::ReadPost => {
                 "SELECT author, text, stored_ms, first, number, deleted FROM post \

@@ -154,6 +154,10 @@ impl Store for SqliteStore {
         self.index.blocks().contains(account, sender)
     }
 
+    fn may_enter(&self, channel: &Channel, account: Option<AccountId>) -> bool {
+        self.index.may_enter(channel, account)
+    }
+
     fn is_banned(&self, name: &Name, now: Timestamp) -> bool {
         self.index.bans.is_banned(name, now)
     }

@@ -136,16 +136,13 @@ impl Worker<'_> {
             Operation::DeleteBlock { number } => self.execute(Statement::DeleteBlock, [number]),
             Operation::PutBan { row, call } => self.put_ban(row, call),
             Operation::DeleteBan { number } => self.execute(Statement::DeleteBan, [number]),
-            Operation::InsertChannel { channel, call, place } => {
-                let row = params![channel.0, group.channel(call, place)];
-                self.execute(Statement::InsertChannel, row)
-            }
-            Operation::NameChannel { channel, call, place } => {
-                self.execute(Statement::NameChannel, params![channel.0, group.channel(call, place)])
-            }
-            Operation::EvictChannel { channel } => {
-                self.execute(Statement::NameChannel, params![channel.0, record::EVICTED])
-            }
+            Operation::InsertChannel { .. }
+            | Operation::NameChannel { .. }
+            | Operation::EvictChannel { .. }
+            | Operation::SetCreator { .. }
+            | Operation::SetKey { .. }
+            | Operation::InsertInvitation { .. }
+            | Operation::DeleteInvitation { .. } => self.change_channel(operation),
             Operation::BeginSweep { last_sequence, removals } => {
                 self.begin_sweep(last_sequence, removals)
             }
@@ -184,6 +181,37 @@ impl Worker<'_> {
         let until = until.map(|until| until.0);
         let row = params![number, self.group.banned(call), since.0, until];
         self.execute(Statement::PutBan, row)
+    }
+
+    /// Changes what there is of channels beside their posts.
+    fn change_channel(&mut self, operation: Operation) -> rusqlite::Result<()> {
+        let group = self.group;
+        match operation {
+            Operation::InsertChannel { channel, call, place } => {
+                let row = params![channel.0, group.channel(call, place)];
+                self.execute(Statement::InsertChannel, row)
+            }
+            Operation::NameChannel { channel, call, place } => {
+                self.execute(Statement::NameChannel, params![channel.0, group.channel(call, place)])
+            }
+            Operation::EvictChannel { channel } => {
+                self.execute(Statement::NameChannel, params![channel.0, record::EVICTED])
+            }
+            Operation::SetCreator { channel, creator } => {
+                self.execute(Statement::SetCreator, [channel.0, creator.0])
+            }
+            Operation::SetKey { channel, call } => {
+                let key = group.channel_key(call).map(|key| &key.as_bytes()[..]);
+                self.execute(Statement::SetKey, params![channel.0, key])
+            }
+            Operation::InsertInvitation { number, channel, account } => {
+                self.execute(Statement::InsertInvitation, params![number, channel.0, account.0])
+            }
+            Operation::DeleteInvitation { number } => {
+                self.execute(Statement::DeleteInvitation, [number])
+            }
+            operation => unreachable!("{operation:?} changes no channel"),
+        }
     }
 
     fn execute(&mut self, statement: Statement, row: impl Params) -> rusqlite::Result<()> {

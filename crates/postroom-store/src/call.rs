@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_model::{
-    Channel, Fault, MessageId, Name, Position, Post, PostId, PresenceKind, Recipients, Text,
-    Unknown, faulty,
+    Channel, ChannelCommand, Fault, MessageId, Name, Position, Post, PostId, PresenceKind,
+    Recipients, Text, Unknown, faulty,
 };
 
 use crate::Timestamp;
@@ -118,7 +118,8 @@ pub enum Call {
         /// Whose mailbox.
         account: AccountId,
     },
-    /// Adds a post to each of its channels, making those that are new.
+    /// Adds a post to each of its channels, making those that are new. Private ones that the
+    /// author may not enter are left out: if none is left, the post is refused.
     Post {
         /// Who says it; no one for the board.
         author: Option<Sender>,
@@ -135,15 +136,20 @@ pub enum Call {
         /// The post.
         id: PostId,
     },
-    /// The latest entry of a channel.
+    /// The latest entry of a channel. One that the reader may not enter has none.
     Latest {
         /// The channel.
         channel: Channel,
+        /// Who asks; no one for the board.
+        reader: Option<AccountId>,
     },
-    /// Some entries of a channel, the oldest first: as many as a page holds.
+    /// Some entries of a channel, the oldest first: as many as a page holds. One that the
+    /// reader may not enter has none.
     Timeline {
         /// The channel.
         channel: Channel,
+        /// Who asks; no one for the board.
+        reader: Option<AccountId>,
         /// Where to begin.
         from: Position,
     },
@@ -231,6 +237,17 @@ pub enum Call {
     DeleteChannel {
         /// The channel.
         channel: Channel,
+    },
+    /// Does something with a private channel of an account.
+    ManageChannel {
+        /// Whose.
+        account: AccountId,
+        /// The channel.
+        channel: Channel,
+        /// What.
+        command: ChannelCommand,
+        /// Channels that it may make.
+        may_create: u32,
     },
     /// Tells channels that have posts or members, in the order of their names, as many as
     /// [`CHANNELS_PAGE`].

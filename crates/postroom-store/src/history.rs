@@ -56,6 +56,7 @@ pub struct HistoryRows {
     numbers: Vec<u64>,
     /// There may be more behind them.
     has_more: bool,
+    is_private: bool,
 }
 
 /// A page of a channel's history.
@@ -94,6 +95,25 @@ pub struct HistoryFailure {
 }
 
 impl HistoryRows {
+    /// The answer to a question about a channel that has no posts, as far as the reader may
+    /// know.
+    #[must_use]
+    pub fn nothing(query: HistoryQuery) -> Self {
+        Self::new(query, |_| std::iter::empty(), |_| std::iter::empty())
+    }
+
+    /// The same, of a private channel that the reader may enter.
+    #[must_use]
+    pub fn of_private(self) -> Self {
+        Self { is_private: true, ..self }
+    }
+
+    /// Whether the channel is private, and the reader may enter it.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.is_private
+    }
+
     /// For store implementations alone: the answer to a question. `from` gives the numbers of
     /// the channel's records from one on, in ascending order, and `before` those before one,
     /// in descending order.
@@ -118,7 +138,7 @@ impl HistoryRows {
             HistoryFrom::Before(PostId(id)) => first(before(id), most),
             HistoryFrom::Latest => first(before(u64::MAX), most),
         };
-        Self { query, numbers, has_more }
+        Self { query, numbers, has_more, is_private: false }
     }
 
     /// The channel.

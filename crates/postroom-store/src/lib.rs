@@ -57,6 +57,15 @@ pub const BLOCKED_MAX: u32 = 256;
 /// Senders that all accounts together may block: about 40 MB of memory.
 pub const BLOCKED_IN_ALL_MAX: u32 = 262_144;
 
+/// Private channels that an account may make. They are never evicted.
+pub const PRIVATE_CHANNELS_MAX: u32 = 20;
+
+/// Accounts that may be invited to a private channel.
+pub const INVITED_MAX: u32 = 256;
+
+/// Accounts that may be invited to all private channels together: about 8 MB of memory.
+pub const INVITED_IN_ALL_MAX: u32 = 262_144;
+
 /// Milliseconds since its latest post in which a channel with several authors is not
 /// evicted: 30 days.
 pub const PROTECTED_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
@@ -86,6 +95,10 @@ pub trait Store {
 
     /// Whether an account has blocked a sender, for what is not stored.
     fn has_blocked(&self, account: AccountId, sender: &Name) -> bool;
+
+    /// Whether a channel is not private, or this account may enter it: it has a password, and
+    /// has made the channel or is invited.
+    fn may_enter(&self, channel: &Channel, account: Option<AccountId>) -> bool;
 
     /// Whether a name is banned at this time. Of bans, only what is committed counts.
     fn is_banned(&self, name: &Name, now: Timestamp) -> bool;
@@ -290,7 +303,7 @@ pub struct Limits {
     /// Channels in all. At this limit a new one evicts another: of those without members
     /// whose posts are of one author the one with the fewest posts, among equals the one
     /// posted in longest ago; then those with several authors that are no longer
-    /// [protected](PROTECTED_MS).
+    /// [protected](PROTECTED_MS). Private ones are never evicted, and at most half of all.
     pub channels_max: u32,
     /// Posts that a channel keeps, the latest.
     pub channel_posts: u32,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use postroom_model::{
-    Blocked, Channel, Entry, Full, KeyRefusal, MessageId, Name, Page, Peeked, Post,
-    PostDeletionRefusal, PostId, PostRefusal, PresenceKind, Repeated, Stamp, Text,
+    Blocked, Channel, Entry, Full, KeyRefusal, ManageRefusal, Managed, MessageId, Name, Page,
+    Peeked, Post, PostDeletionRefusal, PostId, PostRefusal, PresenceKind, Repeated, Stamp, Text,
 };
 
 use crate::Timestamp;
@@ -223,6 +223,8 @@ pub enum Outcome {
         posts: u32,
         /// Whether the name is reserved.
         is_reserved: bool,
+        /// Private channels that it had made, and that are gone with it.
+        channels: Vec<Channel>,
     },
     /// `Delete`, `Rename`, `RemovePassword`, `SetPassword`, `Block`, `ListBlocked`: there is
     /// no such account. `ReleaseName`: the name is not reserved.
@@ -266,7 +268,18 @@ pub enum Outcome {
     ChannelDeleted {
         /// How many.
         posts: u32,
+        /// Whether it was private.
+        was_private: bool,
     },
+    /// `ManageChannel`: done.
+    ChannelManaged {
+        /// The channel.
+        channel: Channel,
+        /// What was done.
+        managed: Managed,
+    },
+    /// `ManageChannel`: nothing was done.
+    ChannelNotManaged(ManageRefusal),
     /// `DeleteChannel`: the channel has neither posts nor members.
     NoSuchChannel,
     /// `ListChannels`: these.
@@ -372,6 +385,8 @@ pub struct ChannelSummary {
     pub posts: u32,
     /// When the latest was stored, if it has any.
     pub latest: Option<Timestamp>,
+    /// Whether it is private.
+    pub is_private: bool,
 }
 
 /// The right to one message: its holder must confirm or return it.

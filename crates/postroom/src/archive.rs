@@ -152,10 +152,10 @@ impl Reading<CheckLine> for Checking {
 }
 
 fn counts(checked: Checked) -> Counts {
+    let Checked { accounts, messages, removals, channels, posts, .. } = checked;
     // Nobody but its own account has any use of a key by which a request is repeated.
-    let Checked { accounts, messages, removals, channels, posts, blocks, bans, keys: _, structure } =
-        checked;
-    Counts { accounts, messages, removals, channels, posts, blocks, bans, structure }
+    let Checked { blocks, bans, keys: _, invitations, structure, .. } = checked;
+    Counts { accounts, messages, removals, channels, posts, blocks, bans, invitations, structure }
 }
 
 struct Exporting {

@@ -114,8 +114,8 @@ impl Report {
         if is_json {
             return Ok(());
         }
-        let Counts { accounts, messages, removals, channels, posts, blocks, bans, structure } =
-            counts;
+        let Counts { accounts, messages, removals, channels, posts, .. } = counts;
+        let Counts { blocks, bans, invitations, structure, .. } = counts;
         let left_out = if structure {
             ""
         } else {
@@ -125,7 +125,7 @@ impl Report {
             io::stdout(),
             "nothing is damaged in {}: accounts {accounts}, messages {messages}, \
              removals {removals}, channels {channels}, posts {posts}, blocks {blocks}, \
-             bans {bans}{left_out}",
+             bans {bans}, invitations {invitations}{left_out}",
             data.display()
         )
         .map_err(CheckError::Output)

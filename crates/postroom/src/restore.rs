@@ -51,8 +51,8 @@ pub(crate) fn restore(arguments: &RestoreArguments) -> Result<(), RestoreCommand
         password::is_well_formed,
         tell,
     )?;
-    let Checked { accounts, messages, removals, channels, posts, blocks, bans, .. } =
-        restored.checked;
+    let Checked { accounts, messages, removals, channels, posts, .. } = restored.checked;
+    let Checked { blocks, bans, invitations, .. } = restored.checked;
     let (file, data) = (arguments.file.display(), config.data.display());
     let damaged = match damaged {
         0 => String::new(),
@@ -65,7 +65,7 @@ pub(crate) fn restore(arguments: &RestoreArguments) -> Result<(), RestoreCommand
         io::stdout(),
         "restored {file} to {data}: accounts {accounts}, messages {messages}, \
          removals {removals}, channels {channels}, posts {posts}, blocks {blocks}, \
-         bans {bans}{damaged}{replaced}"
+         bans {bans}, invitations {invitations}{damaged}{replaced}"
     )
     .map_err(RestoreCommandError::Output)
 }

@@ -219,7 +219,7 @@ fn empty_board(store: &mut SqliteStore) -> Result<(), StoreFailure> {
     let post = Arc::new(Post { author: Author::Board, channels, text: Text::default() });
     let now = desk::now();
     let mut completed = Vec::new();
-    store.submit(Ticket(0), Call::Latest { channel: Channel::board() });
+    store.submit(Ticket(0), Call::Latest { channel: Channel::board(), reader: None });
     store.settle(now, &mut completed)?;
     let is_empty = completed.drain(..).all(|completion| match completion.into_outcome() {
         Some(Outcome::Latest(Some(entry))) => entry.content.text_bytes() == 0,

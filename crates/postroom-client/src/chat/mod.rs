@@ -54,7 +54,7 @@ const STOPPED: &str = "Server has been closed by host";
 const KICKED: &str = "Disconnected: an operator has ended your session.";
 
 /// What can be typed: the server's commands and those of this client.
-const COMMANDS: [CommandHelp; 16] = [
+const COMMANDS: [CommandHelp; 22] = [
     CommandHelp::new(
         "/all",
         Operand::Text,
@@ -68,7 +68,12 @@ const COMMANDS: [CommandHelp; 16] = [
         "/private NAME TEXT",
         "send to one user who is logged in",
     ),
-    CommandHelp::new("/join", Operand::Hashtag, "/join #TAG", "see the messages with a hashtag"),
+    CommandHelp::new(
+        "/join",
+        Operand::Hashtag,
+        "/join #TAG [KEY]",
+        "see the messages with a hashtag",
+    ),
     CommandHelp::new("/leave", Operand::Hashtag, "/leave #TAG", "stop seeing them"),
     CommandHelp::new(
         "/say",
@@ -76,6 +81,17 @@ const COMMANDS: [CommandHelp; 16] = [
         "/say #TAG TEXT",
         "send to everyone who joined a hashtag",
     ),
+    CommandHelp::new("/create", Operand::Hashtag, "/create #TAG", "make a private channel"),
+    CommandHelp::new("/invite", Operand::Hashtag, "/invite #TAG NAME", "let a user join it"),
+    CommandHelp::new("/uninvite", Operand::Hashtag, "/uninvite #TAG NAME", "no longer"),
+    CommandHelp::new("/invited", Operand::Hashtag, "/invited #TAG", "list those you let join it"),
+    CommandHelp::new(
+        "/key",
+        Operand::Hashtag,
+        "/key #TAG [KEY]",
+        "let those join it who know this; without one, no longer",
+    ),
+    CommandHelp::new("/delete", Operand::Hashtag, "/delete #TAG", "delete it, with its posts"),
     CommandHelp::new("/inbox", Operand::None, "/inbox", "count your unread messages"),
     CommandHelp::new("/read", Operand::None, "/read", "read the earliest unread message"),
     CommandHelp::new(

@@ -175,6 +175,8 @@ pub(super) fn request_name(request: &Request) -> &'static str {
         Request::Block { is_blocked: false, .. } => "unblock",
         Request::ListBlocked => "list blocked",
         Request::ListPresent => "list present",
+        Request::ManageChannel { .. } => "manage a private channel",
+        Request::JoinWithKey { .. } => "join with a key",
         Request::Post { .. } => "post",
         Request::DeletePost { .. } => "delete post",
         Request::Tell { .. } => "tell",

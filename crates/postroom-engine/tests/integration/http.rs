@@ -51,10 +51,11 @@ impl Http {
         HttpSession(self.last)
     }
 
-    /// A session that has logged in. The password of `ann` is `right`.
+    /// A session that has logged in. The password of `ann` and `ian` is `right`.
     pub(crate) fn log_in(&mut self, connection: HttpConnection, name: &str) -> HttpSession {
         let session = self.enter(connection);
-        let password = (name == "ann").then(|| Password::from_bytes(b"right").unwrap());
+        let password =
+            matches!(name, "ann" | "ian").then(|| Password::from_bytes(b"right").unwrap());
         let name = Name::new(name).unwrap();
         self.ask(session, Request::LogIn { name, password, terms: Terms::WITHOUT_PRESENCE });
         let replies = self.told(session);
@@ -268,7 +269,9 @@ fn the_deletion_of_a_post_in_a_watched_channel_is_told_once() {
         let (mut told, mut replies) = (Vec::new(), 0);
         for output in http.all_told() {
             match output {
-                HttpOutput::PostDeleted(channel, id) => told.push((channel, id)),
+                HttpOutput::PostDeleted { channel, id, is_private: false } => {
+                    told.push((channel, id));
+                }
                 HttpOutput::Session(_, HttpInput::Reply(Reply::PostDeleted(of))) => {
                     assert_eq!(*of.get(), id);
                     replies += 1;

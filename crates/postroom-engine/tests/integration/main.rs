@@ -23,6 +23,7 @@ mod once;
 mod own_account;
 mod peers;
 mod posts;
+mod private_channels;
 mod proxied;
 mod rates;
 mod retention;

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 
 use postroom_model::{
-    Announcement, Author, Batch, BlockRefusal, Blocked, Channel, Committed, ComposeRefusal,
-    Composed, Content, Delivery, Entry, Event, Full, KeyRefusal, LogInRefusal, Mark, MessageId,
-    Name, NameList, NotTold, Page, PasswordRefusal, Peeked, Position, Post, PostDeletionRefusal,
-    PostId, PostRefusal, Posted, Reply, Request, SessionKey, Stamp, Text, Timestamp, Told,
+    Announcement, Author, Batch, BlockRefusal, Blocked, Channel, ChannelCommand, Committed,
+    ComposeRefusal, Composed, Content, Delivery, Entry, Event, Full, KeyRefusal, LogInRefusal,
+    ManageRefusal, Managed, Mark, MessageId, Name, NameList, NotTold, Page, PasswordRefusal,
+    Peeked, Position, Post, PostDeletionRefusal, PostId, PostRefusal, Posted, Reply, Request,
+    SessionKey, Stamp, Text, Timestamp, Told,
 };
 use postroom_testing::terminal::HOSTILE;
 
@@ -40,6 +41,41 @@ fn committed<T>(outcome: T) -> Committed<T> {
     let mut batch = Batch::new();
     batch.push(outcome);
     batch.commit(|| Ok::<_, ()>(())).ok().and_then(|mut ended| ended.next()).expect("it was one")
+}
+
+const MANAGE_REFUSALS: [ManageRefusal; 10] = {
+    use ManageRefusal::{
+        DiskFull, Exists, HasNoPassword, MayNotBeInvited, MayNotCreate, NotCreator,
+        TooManyChannels, TooManyInvited, TooManyOfAccount, WrongKey,
+    };
+    [
+        DiskFull,
+        Exists,
+        HasNoPassword,
+        MayNotBeInvited,
+        MayNotCreate,
+        NotCreator,
+        TooManyChannels,
+        TooManyInvited,
+        TooManyOfAccount,
+        WrongKey,
+    ]
+};
+
+/// What has come of a command about a private channel.
+fn managed(command: ChannelCommand, other: bool) -> Managed {
+    match command {
+        ChannelCommand::MakePrivate => Managed::MadePrivate,
+        ChannelCommand::Invite { name, is_invited } => {
+            Managed::Invitation { name, is_invited, is_new: other }
+        }
+        ChannelCommand::ListInvited => {
+            Managed::Invited { names: vec![name("al"); usize::from(other)], has_key: other }
+        }
+        ChannelCommand::SetKey(_) => Managed::KeySet { has_key: other },
+        ChannelCommand::UseKey(_) => Managed::Admitted,
+        ChannelCommand::Delete => Managed::Deleted { posts: 1 + u32::from(other) },
+    }
 }
 
 impl Office {
@@ -93,8 +129,11 @@ impl Office {
             Request::DeletePost { id } => Reply::PostDeleted(committed(id)),
             Request::Tell { .. } if other => Reply::NotTold(NotTold::Undelivered),
             Request::Tell { .. } => Reply::Told,
-            Request::Join(_) => Reply::Joined,
+            Request::Join(_) | Request::JoinWithKey { .. } => Reply::Joined,
             Request::Leave(_) => Reply::Left(!other),
+            Request::ManageChannel { command, .. } => {
+                Reply::ChannelManaged(committed(managed(command, other)))
+            }
             Request::Latest(_) => Reply::Latest(Some(self.entry(other))),
             Request::Timeline { .. } => {
                 let entries = vec![self.entry(false), self.entry(other)];
@@ -154,8 +193,10 @@ impl Office {
             | Request::ListPresent
             | Request::ListBlocked => Reply::Unavailable,
             Request::Post { .. } => {
-                use PostRefusal::{AuthorDeleted, DiskFull, MayNotCreate, TooManyChannels};
-                let refusals = [DiskFull, TooManyChannels, MayNotCreate, AuthorDeleted];
+                use PostRefusal::{
+                    AuthorDeleted, DiskFull, MayNotCreate, NotInvited, TooManyChannels,
+                };
+                let refusals = [DiskFull, TooManyChannels, MayNotCreate, AuthorDeleted, NotInvited];
                 Reply::NotPosted(refusals[self.refusals % refusals.len()])
             }
             Request::DeletePost { .. } => {
@@ -164,8 +205,15 @@ impl Office {
                 Reply::PostNotDeleted(refusals[self.refusals % refusals.len()])
             }
             Request::Tell { .. } => Reply::NotTold(NotTold::Absent),
-            Request::Join(_) => Reply::NotJoined,
+            Request::Join(_) | Request::JoinWithKey { .. } if self.refusals.is_multiple_of(2) => {
+                Reply::NotInvited
+            }
+            Request::Join(_) | Request::JoinWithKey { .. } => Reply::NotJoined,
             Request::Leave(_) => Reply::Left(false),
+            Request::ManageChannel { .. } => {
+                let refusals = MANAGE_REFUSALS;
+                Reply::ChannelNotManaged(refusals[self.refusals % refusals.len()])
+            }
             Request::Latest(_) => Reply::Latest(None),
             Request::Timeline { .. } => Reply::Timeline(Page::default()),
         }

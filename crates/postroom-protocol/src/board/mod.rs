@@ -166,7 +166,7 @@ impl From<PostRefusal> for Refusal {
             PostRefusal::TooManyChannels => Self::TooManyHashtags,
             PostRefusal::MayNotCreate => Self::NewHashtags,
             // The board posts without an account.
-            PostRefusal::AuthorDeleted => Self::Unavailable,
+            PostRefusal::AuthorDeleted | PostRefusal::NotInvited => Self::Unavailable,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use super::private::{write_manage_refusal, write_managed};
 use crate::dialogue::password_refusal;
 use postroom_model::{
     Author, BlockRefusal, Blocked, Channel, ComposeRefusal, Delivery, LogInRefusal, Name, NotTold,
@@ -24,6 +25,8 @@ pub(super) enum Asked {
     Join(Channel),
     Leave(Channel),
     Say(Channel),
+    /// A command about a private channel.
+    Manage(Channel),
     Inbox,
     Read,
     Send(Box<Name>),
@@ -51,6 +54,18 @@ pub(super) fn write_answer(
         (Asked::Join(channel), Reply::Joined) => writeln!(answer, "You are in {channel} now."),
         (Asked::Join(channel), Reply::NotJoined) => {
             writeln!(answer, "You are in too many channels to join {channel}; /leave one first.")
+        }
+        (Asked::Join(channel), Reply::NotInvited) => {
+            writeln!(
+                answer,
+                "You cannot join {channel}: it is private. Ask for its key, or to be invited."
+            )
+        }
+        (Asked::Manage(channel), Reply::ChannelManaged(managed)) => {
+            write_managed(answer, channel, managed.get())
+        }
+        (Asked::Manage(channel) | Asked::Join(channel), Reply::ChannelNotManaged(refusal)) => {
+            write_manage_refusal(answer, channel, refusal)
         }
         (Asked::Leave(channel), Reply::Left(true)) => writeln!(answer, "You have left {channel}."),
         (Asked::Leave(channel), Reply::Left(false)) => {
@@ -103,6 +118,7 @@ fn write_unavailable(answer: &mut Vec<u8>, asked: &Asked) -> std::io::Result<()>
         Asked::AllUsers
         | Asked::Join(_)
         | Asked::Leave(_)
+        | Asked::Manage(_)
         | Asked::Inbox
         | Asked::Read
         | Asked::Block
@@ -168,6 +184,9 @@ fn write_post_refusal(answer: &mut Vec<u8>, refusal: PostRefusal) -> std::io::Re
     answer.write_all(match refusal {
         PostRefusal::DiskFull => b"Nothing was said: the server's disk is full.\n",
         PostRefusal::TooManyChannels => b"Nothing was said: the server takes no new hashtags.\n",
+        PostRefusal::NotInvited => {
+            b"Nothing was said: the channel is private, and you are not invited.\n"
+        }
         PostRefusal::AuthorDeleted => b"Nothing was said: your account was deleted.\n",
         PostRefusal::MayNotCreate => {
             b"Nothing was said: you have created too many hashtags lately. Use one that exists, \
@@ -252,6 +271,12 @@ pub(super) fn push_missed(line: &mut Vec<u8>, channel: &Channel, missed: u64) {
     let posts = if missed == 1 { "post" } else { "posts" };
     // Writing to memory does not fail.
     let _ = writeln!(line, "({missed} {posts} missed in {channel})");
+}
+
+/// Appends the line that tells that the client is in a channel no more.
+pub(super) fn push_taken_out(line: &mut Vec<u8>, channel: &Channel) {
+    // Writing to memory does not fail.
+    let _ = writeln!(line, "(you are no longer in {channel})");
 }
 
 /// Appends the line that stands for lines that the client was too slow to get.

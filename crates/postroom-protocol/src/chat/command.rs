@@ -29,6 +29,8 @@ pub(super) enum Stage {
 pub(super) enum Arguments<D: 'static> {
     None(fn(&mut D) -> Step),
     One(&'static str, fn(&mut D, &[u8]) -> Step),
+    /// The second may be missing.
+    OneOrTwo(&'static str, &'static str, fn(&mut D, &[u8], Option<&[u8]>) -> Step),
     Two(&'static str, &'static str, fn(&mut D, &[u8], &[u8]) -> Step),
 }
 
@@ -39,6 +41,11 @@ impl<D> Command<D> {
         match self.arguments {
             Arguments::None(run) => rest.is_empty().then(|| run(dialogue)),
             Arguments::One(_, run) => (!rest.is_empty()).then(|| run(dialogue, rest)),
+            Arguments::OneOrTwo(_, _, run) => {
+                let (first, second) = split(rest);
+                let second = (!second.is_empty()).then_some(second);
+                (!first.is_empty()).then(|| run(dialogue, first, second))
+            }
             Arguments::Two(_, _, run) => {
                 let (first, second) = split(rest);
                 let are_both = !first.is_empty() && !second.is_empty();
@@ -55,6 +62,7 @@ impl<D> fmt::Display for Command<D> {
         match self.arguments {
             Arguments::None(_) => Ok(()),
             Arguments::One(argument, _) => write!(formatter, " {argument}"),
+            Arguments::OneOrTwo(first, second, _) => write!(formatter, " {first} [{second}]"),
             Arguments::Two(first, second, _) => write!(formatter, " {first} {second}"),
         }
     }
@@ -101,6 +109,14 @@ mod tests {
         })
     }
 
+    fn one_or_two() -> Arguments<Vec<Vec<u8>>> {
+        Arguments::OneOrTwo("#TAG", "KEY", |taken, tag, key| {
+            taken.push(tag.to_vec());
+            taken.extend(key.map(<[u8]>::to_vec));
+            Step::Silence
+        })
+    }
+
     fn words(words: &[&str]) -> Vec<String> {
         words.iter().map(|word| (*word).to_owned()).collect()
     }
@@ -110,11 +126,15 @@ mod tests {
         assert_eq!(arguments(one(), " hi there "), Some(words(&[" hi there "])));
         assert_eq!(arguments(two(), "mary hi  you"), Some(words(&["mary", "hi  you"])));
         assert_eq!(arguments(Arguments::None(|_| Step::Silence), ""), Some(words(&[])));
+        assert_eq!(arguments(one_or_two(), "#a"), Some(words(&["#a"])));
+        assert_eq!(arguments(one_or_two(), "#a  "), Some(words(&["#a"])));
+        assert_eq!(arguments(one_or_two(), "#a b c"), Some(words(&["#a", "b c"])));
     }
 
     #[test]
     fn what_is_short_of_an_argument_or_has_one_too_many_is_not_carried_out() {
         assert_eq!(arguments(one(), " "), None);
+        assert_eq!(arguments(one_or_two(), " b"), None);
         for rest in ["", "mary", "mary ", " hi"] {
             assert_eq!(arguments(two(), rest), None, "{rest:?}");
         }
@@ -125,6 +145,7 @@ mod tests {
     fn the_usage_names_the_arguments() {
         assert_eq!(command(two()).to_string(), "/x NAME TEXT");
         assert_eq!(command(one()).to_string(), "/x TEXT");
+        assert_eq!(command(one_or_two()).to_string(), "/x #TAG [KEY]");
         assert_eq!(command(Arguments::None(|_| Step::Silence)).to_string(), "/x");
     }
 }

@@ -10,6 +10,7 @@
 mod announcement;
 mod answer;
 mod command;
+mod private;
 pub(crate) mod settings;
 pub(crate) mod telnet;
 
@@ -17,7 +18,8 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use postroom_model::{
-    Access, Channel, Event, Name, Password, PresenceTerms, Reply, Request, Terms, Text, Unknown,
+    Access, Channel, ChannelCommand, ChannelKey, Event, Name, Password, PresenceTerms, Reply,
+    Request, Terms, Text, Unknown,
 };
 
 use crate::conversation::Conversation;
@@ -31,7 +33,8 @@ pub use answer::LISTED_MAX;
 
 use announcement::push_announcement;
 use answer::{
-    Asked, NOT_FOUND, push_missed, push_missed_lines, push_post, push_told, write_answer,
+    Asked, NOT_FOUND, push_missed, push_missed_lines, push_post, push_taken_out, push_told,
+    write_answer,
 };
 use command::{Arguments, Command, Stage, split};
 use telnet::Telnet;
@@ -126,7 +129,7 @@ type Step = crate::dialogue::Step<Asked>;
 /// All commands, in the order in which `/cmd` lists those that are valid after the
 /// login.
 static COMMANDS: &[Command<Chat>] = {
-    use Arguments::{None, One, Two};
+    use Arguments::{None, One, OneOrTwo, Two};
     use Stage::{Always, BeforeName, Named};
     &[
         Command { name: "/setname", stage: BeforeName, arguments: One("NAME", Chat::set_name) },
@@ -134,9 +137,15 @@ static COMMANDS: &[Command<Chat>] = {
         Command { name: "/allusers", stage: Named, arguments: None(Chat::all_users) },
         Command { name: "/all", stage: Named, arguments: One("TEXT", Chat::all) },
         Command { name: "/private", stage: Named, arguments: Two("NAME", "TEXT", Chat::private) },
-        Command { name: "/join", stage: Named, arguments: One("#TAG", Chat::join) },
+        Command { name: "/join", stage: Named, arguments: OneOrTwo("#TAG", "KEY", Chat::join) },
         Command { name: "/leave", stage: Named, arguments: One("#TAG", Chat::leave) },
         Command { name: "/say", stage: Named, arguments: Two("#TAG", "TEXT", Chat::say) },
+        Command { name: "/create", stage: Named, arguments: One("#TAG", Chat::create) },
+        Command { name: "/invite", stage: Named, arguments: Two("#TAG", "NAME", Chat::invite) },
+        Command { name: "/uninvite", stage: Named, arguments: Two("#TAG", "NAME", Chat::uninvite) },
+        Command { name: "/invited", stage: Named, arguments: One("#TAG", Chat::invited) },
+        Command { name: "/key", stage: Named, arguments: OneOrTwo("#TAG", "KEY", Chat::key) },
+        Command { name: "/delete", stage: Named, arguments: One("#TAG", Chat::delete) },
         Command { name: "/inbox", stage: Named, arguments: None(Chat::inbox) },
         Command { name: "/read", stage: Named, arguments: None(Chat::read) },
         Command { name: "/send", stage: Named, arguments: Two("NAME", "TEXT", Chat::send) },
@@ -221,8 +230,19 @@ impl Chat {
         })
     }
 
-    fn join(_: &mut Self, tag: &[u8]) -> Step {
-        with_tag(tag, |tag| Step::Ask(Asked::Join(tag.clone()), Request::Join(tag)))
+    fn join(_: &mut Self, tag: &[u8], key: Option<&[u8]>) -> Step {
+        with_tag(tag, |channel| {
+            with_key(&channel, key, |key| {
+                let asked = Asked::Join(channel.clone());
+                Step::Ask(
+                    asked,
+                    match key {
+                        Some(key) => Request::JoinWithKey { channel: channel.clone(), key },
+                        None => Request::Join(channel.clone()),
+                    },
+                )
+            })
+        })
     }
 
     fn leave(_: &mut Self, tag: &[u8]) -> Step {
@@ -233,6 +253,38 @@ impl Chat {
         with_tag(tag, |tag| {
             with_text(text, |text| Step::Ask(Asked::Say(tag.clone()), post(tag, text)))
         })
+    }
+
+    fn create(_: &mut Self, tag: &[u8]) -> Step {
+        manage(tag, ChannelCommand::MakePrivate)
+    }
+
+    fn invite(_: &mut Self, tag: &[u8], name: &[u8]) -> Step {
+        set_invited(tag, name, true)
+    }
+
+    fn uninvite(_: &mut Self, tag: &[u8], name: &[u8]) -> Step {
+        set_invited(tag, name, false)
+    }
+
+    fn invited(_: &mut Self, tag: &[u8]) -> Step {
+        manage(tag, ChannelCommand::ListInvited)
+    }
+
+    fn key(_: &mut Self, tag: &[u8], key: Option<&[u8]>) -> Step {
+        with_tag(tag, |channel| {
+            with_key(&channel, key, |key| {
+                let (channel, command) = (channel.clone(), ChannelCommand::SetKey(key));
+                Step::Ask(
+                    Asked::Manage(channel.clone()),
+                    Request::ManageChannel { channel, command },
+                )
+            })
+        })
+    }
+
+    fn delete(_: &mut Self, tag: &[u8]) -> Step {
+        manage(tag, ChannelCommand::Delete)
     }
 
     fn inbox(_: &mut Self) -> Step {
@@ -300,6 +352,31 @@ fn set_blocked(name: &[u8], is_blocked: bool) -> Step {
     }
 }
 
+/// Does something with a private channel.
+fn manage(tag: &[u8], command: ChannelCommand) -> Step {
+    with_tag(tag, |channel| {
+        Step::Ask(Asked::Manage(channel.clone()), Request::ManageChannel { channel, command })
+    })
+}
+
+fn with_key(
+    channel: &Channel,
+    key: Option<&[u8]>,
+    step: impl FnOnce(Option<ChannelKey>) -> Step,
+) -> Step {
+    match key.map(|typed| ChannelKey::of(channel, typed)).transpose() {
+        Ok(key) => step(key),
+        Err(error) => answer(format!("That is no key: {error}.\n")),
+    }
+}
+
+fn set_invited(tag: &[u8], name: &[u8], is_invited: bool) -> Step {
+    match Name::from_bytes(name) {
+        Ok(name) => manage(tag, ChannelCommand::Invite { name, is_invited }),
+        Err(error) => answer(format!("That is no username: {error}.\n")),
+    }
+}
+
 fn with_text(text: &[u8], step: impl FnOnce(Text) -> Step) -> Step {
     match Text::from_bytes(text) {
         Ok(text) => step(text),
@@ -352,6 +429,7 @@ impl Dialogue for Chat {
             }
             Event::Missed { channel, missed } => push_missed(&mut outputs.front, channel, *missed),
             Event::MissedLines(missed) => push_missed_lines(&mut outputs.front, *missed),
+            Event::TakenOut(channel) => push_taken_out(&mut outputs.front, channel),
             Event::Mail | Event::Withdrawn(_) | Event::PostDeleted { .. } => {}
         }
     }
@@ -385,9 +463,10 @@ mod tests {
     #[test]
     fn cmd_lists_the_usage_of_every_command_that_a_name_can_use() {
         let listed = answer_to(&mut chat(State::Member), "/cmd");
-        let expected = "Commands: /allusers, /all TEXT, /private NAME TEXT, /join #TAG, \
-            /leave #TAG, /say #TAG TEXT, /inbox, /read, /send NAME TEXT, /passwd OLD NEW, \
-            /block NAME, /unblock NAME, /blocked, /cmd, /quit\n";
+        let expected = "Commands: /allusers, /all TEXT, /private NAME TEXT, /join #TAG [KEY], \
+            /leave #TAG, /say #TAG TEXT, /create #TAG, /invite #TAG NAME, /uninvite #TAG NAME, \
+            /invited #TAG, /key #TAG [KEY], /delete #TAG, /inbox, /read, /send NAME TEXT, \
+            /passwd OLD NEW, /block NAME, /unblock NAME, /blocked, /cmd, /quit\n";
         assert_eq!(listed, expected);
     }
 
@@ -398,7 +477,9 @@ mod tests {
         for command in COMMANDS {
             let line = match command.arguments {
                 Arguments::None(_) => format!("{} now", command.name),
-                Arguments::One(..) | Arguments::Two(..) => command.name.to_owned(),
+                Arguments::One(..) | Arguments::OneOrTwo(..) | Arguments::Two(..) => {
+                    command.name.to_owned()
+                }
             };
             let usage = format!("Usage: {command}\n");
             assert_eq!(answer_to(&mut member, &line), usage);

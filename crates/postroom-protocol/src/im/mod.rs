@@ -98,7 +98,8 @@ impl ImSession {
             Event::Announced(_)
             | Event::Missed { .. }
             | Event::MissedLines(_)
-            | Event::PostDeleted { .. } => {}
+            | Event::PostDeleted { .. }
+            | Event::TakenOut(_) => {}
         }
     }
 

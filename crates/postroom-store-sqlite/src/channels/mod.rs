@@ -11,6 +11,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 mod posts;
+mod private;
 mod removal;
 
 use postroom_model::Channel;
@@ -19,6 +20,8 @@ use postroom_store::{HistoryQuery, HistoryRows, Sender, Timestamp};
 use crate::idle::{Authors, ChannelId, Idle, Rank};
 use crate::reserved::Reserved;
 use posts::{Posts, Taken};
+pub(crate) use private::Private;
+use private::PrivateChannels;
 
 /// All channels and the numbers of their posts.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ pub(crate) struct Channels {
     idle: Idle,
     /// Numbers of evicted channels without a post in the table.
     free: Vec<ChannelId>,
+    private: PrivateChannels,
 }
 
 /// A channel and what it keeps.
@@ -96,6 +100,7 @@ impl Default for Channels {
             held: HashSet::new(),
             idle: Idle::default(),
             free: Vec::new(),
+            private: PrivateChannels::default(),
         }
     }
 }
@@ -358,9 +363,10 @@ impl Channels {
 
     /// Finds the place of a channel among the idle ones again.
     fn settle(&mut self, id: ChannelId) {
+        let is_private = self.is_private(id);
         let kept = &mut self.all[id.0 as usize];
         let is_hashtag = kept.name.as_ref().is_some_and(|name| !name.is_built_in());
-        let is_idle = is_hashtag && kept.pending == 0 && !kept.is_held;
+        let is_idle = is_hashtag && kept.pending == 0 && !kept.is_held && !is_private;
         let Said { authors, latest } = kept.said;
         let rank = is_idle.then(|| authors.rank(id, kept.posts.extent(), latest));
         if rank != kept.rank {

@@ -87,6 +87,7 @@ impl Channels {
         let id = self.find(channel);
         let posts = id.map_or(0, |id| self.count(id));
         let latest = id.filter(|_| posts > 0).map(|id| self.kept(id).said.latest);
-        ChannelSummary { channel: channel.clone(), posts, latest }
+        let is_private = id.is_some_and(|id| self.is_private(id));
+        ChannelSummary { channel: channel.clone(), posts, latest, is_private }
     }
 }

@@ -62,6 +62,8 @@ pub struct Checked {
     /// Keys by which requests are repeated, those that have ended and are not yet deleted
     /// included.
     pub keys: u64,
+    /// Invitations to private channels.
+    pub invitations: u64,
     /// Whether the structure of the file was read, too. That takes one long look,
     /// which would keep the log of a running server from beginning anew.
     pub structure: bool,

@@ -24,6 +24,7 @@ pub(super) enum Subject {
     Blocks,
     Bans,
     Keys,
+    Invitations,
 }
 
 impl Subject {
@@ -40,7 +41,8 @@ impl Subject {
             Self::Posts => (version > 3).then_some(Self::Blocks),
             Self::Blocks => (version > 5).then_some(Self::Bans),
             Self::Bans => (version > 9).then_some(Self::Keys),
-            Self::Keys => None,
+            Self::Keys => (version > 10).then_some(Self::Invitations),
+            Self::Invitations => None,
         }
     }
 
@@ -50,7 +52,8 @@ impl Subject {
             Self::Accounts => ("account", "id", "name, password, NULL"),
             Self::Messages => ("message", "sequence", "sender, text, stored_ms, recipient"),
             Self::Removals => ("removal", "position", "message"),
-            Self::Channels => ("channel", "id", "name"),
+            Self::Channels if version > 10 => ("channel", "id", "name, creator, key"),
+            Self::Channels => ("channel", "id", "name, NULL, NULL"),
             Self::Posts => {
                 let columns = match version {
                     ..7 => "author, text, stored_ms, NULL, number, NULL, channel",
@@ -62,6 +65,7 @@ impl Subject {
             Self::Blocks => ("block", "number", "account, sender"),
             Self::Bans => ("ban", "number", "subject, since_ms, until_ms"),
             Self::Keys => ("once", "number", "account, key, content, first, used_ms"),
+            Self::Invitations => ("invitation", "number", "channel, account"),
         };
         Table { name, key, columns }
     }
@@ -77,6 +81,7 @@ impl Subject {
             Self::Blocks => &mut checked.blocks,
             Self::Bans => &mut checked.bans,
             Self::Keys => &mut checked.keys,
+            Self::Invitations => &mut checked.invitations,
         }
     }
 }
@@ -163,6 +168,10 @@ impl Rules {
                 if let Some(name) = record::channel(row, 0)? {
                     self.names.add(&name, id);
                     self.count += 1;
+                    if let Some(creator) = record::creator(row, 1)? {
+                        exists(connection, "account", &self.accounts, creator.0, "creator")?;
+                        record::channel_key(row, 2)?;
+                    }
                 }
                 Ok(())
             }
@@ -171,6 +180,13 @@ impl Rules {
                 let row = row?;
                 let account = record::account(row, 0, "account")?;
                 record::sender_name(row, 1)?;
+                exists(connection, "account", &self.accounts, account.0, "account")
+            }
+            Subject::Invitations => {
+                let row = row?;
+                let channel = record::number(row, 0, "channel")?;
+                let account = record::account(row, 1, "account")?;
+                exists(connection, "channel", &self.channels, channel, "channel")?;
                 exists(connection, "account", &self.accounts, account.0, "account")
             }
             Subject::Bans => {

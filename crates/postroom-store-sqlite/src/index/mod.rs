@@ -7,12 +7,12 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
-use postroom_model::{Channel, Fault, Name, faulty};
+use postroom_model::{Channel, ChannelKey, Fault, Name, faulty};
 use postroom_store::{AccountId, AccountRef, Admits, Key, Outcome, PasswordHash, Sender, Standing};
 
 use crate::bans::Bans;
 use crate::blocks::Blocks;
-use crate::channels::{Channels, Said, SetAside};
+use crate::channels::{Channels, Private, Said, SetAside};
 use crate::damage::Damages;
 use crate::expiry::Expiry;
 use crate::idle::ChannelId;
@@ -124,6 +124,15 @@ pub(crate) enum Undo {
     EvictChannel(ChannelId, Channel),
     Post(ChannelId, Said),
     SetPostAside(ChannelId, SetAside),
+    /// The channel was made private.
+    MakePrivate(ChannelId),
+    /// The channel was private, in this way.
+    MakePublic(ChannelId, Private),
+    /// The channel had this key.
+    SetKey(ChannelId, Option<ChannelKey>),
+    Invite(ChannelId, AccountId),
+    /// The invitation had a row of this number.
+    Uninvite(ChannelId, AccountId, u64),
 }
 
 impl Undo {
@@ -393,42 +402,6 @@ impl Index {
         }
     }
 
-    /// Adds an account whose record is damaged, so that its messages keep an owner
-    /// and a sender. Nobody can log in to it, and no one is found by its name until
-    /// [`name_damaged`](Self::name_damaged).
-    pub(crate) fn register_damaged(&mut self) -> AccountId {
-        let id = AccountId(self.len());
-        let password = Some(PasswordHash::unusable());
-        self.accounts.push(Account::new(stand_in(id), password));
-        id
-    }
-
-    /// Leaves out a number, which no account has had as far as is known.
-    pub(crate) fn add_gap(&mut self) {
-        let gap = self.register_damaged();
-        self.gaps.insert(gap);
-    }
-
-    /// A record names this account. If its number was a gap, the account is lost: from
-    /// now on it is a damaged one.
-    pub(crate) fn end_gap(&mut self, id: AccountId) -> bool {
-        let was_gap = !self.gaps.is_empty() && self.gaps.remove(&id);
-        if was_gap {
-            self.name_damaged(id);
-        }
-        was_gap
-    }
-
-    /// Lets a damaged account be found by its stand-in name, unless another account
-    /// bears that: so no one can register it, and its owner can be given a password.
-    pub(crate) fn name_damaged(&mut self, id: AccountId) {
-        if self.find(&self.account(id).name).is_none() {
-            let (accounts, hasher) = (&self.accounts, &self.hasher);
-            let hash = |id: &AccountId| hasher.hash_one(&accounts[id.0 as usize].name);
-            self.by_name.insert_unique(hash(&id), id, hash);
-        }
-    }
-
     fn undo_register(&mut self) {
         let id = AccountId(self.len().saturating_sub(1));
         self.unused.remove(id);
@@ -495,18 +468,29 @@ impl Index {
                 Undo::EvictChannel(id, channel) => self.channels.undo_evict(id, channel),
                 Undo::Post(id, before) => self.channels.undo_append(id, before),
                 Undo::SetPostAside(id, taken) => self.channels.undo_set_aside(id, taken),
+                Undo::MakePrivate(id) => {
+                    self.channels.make_public(id);
+                }
+                Undo::MakePublic(id, private) => self.channels.make_private(id, private),
+                Undo::SetKey(id, key) => {
+                    self.channels.set_key(id, key);
+                }
+                Undo::Invite(id, account) => {
+                    self.channels.uninvite(id, account);
+                }
+                Undo::Uninvite(id, account, number) => {
+                    self.channels.invite(id, number, account);
+                }
             }
         }
     }
 }
 
-/// The name of an account whose own is damaged.
-pub(crate) fn stand_in(id: AccountId) -> Name {
-    let name = Name::new(&format!("damaged-account-{}", id.0));
-    name.expect("short, of letters, digits and hyphens")
-}
+pub(crate) use damaged::stand_in;
 
 mod blocked;
+mod damaged;
 mod lists;
+mod private;
 #[cfg(test)]
 mod tests;

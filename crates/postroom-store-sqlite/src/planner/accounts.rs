@@ -202,10 +202,11 @@ impl Planner<'_> {
             self.remove_block(account, &sender);
         }
         self.forget_keys(account);
+        let channels = self.leave_private(account);
         self.take_password(account);
         self.set_state(account, if is_reserved { State::Reserved } else { State::Released });
         self.plan.deleted_accounts.push(account);
-        Outcome::Deleted { account, name, unread, posts, is_reserved }
+        Outcome::Deleted { account, name, unread, posts, is_reserved, channels }
     }
 
     pub(super) fn release_name(&mut self, name: &Name) -> Outcome {

@@ -8,6 +8,7 @@ mod imports;
 mod messages;
 mod once;
 mod posts;
+mod private;
 
 use postroom_model::{Fault, Full, MessageId, Name, Unknown, faulty};
 use postroom_store::{
@@ -117,8 +118,13 @@ impl Planner<'_> {
             }
             Call::Post { author, post, may_create } => self.post(*author, post, *may_create),
             Call::DeletePost { author, id } => return self.delete_post(*author, *id),
-            Call::Latest { channel } => return self.latest(channel),
-            Call::Timeline { channel, from } => return self.timeline(channel, *from),
+            Call::Latest { channel, reader } => return self.latest(channel, *reader),
+            Call::Timeline { channel, reader, from } => {
+                return self.timeline(channel, *from, *reader);
+            }
+            Call::ManageChannel { account, channel, command, may_create } => {
+                self.manage_channel(*account, channel, command, *may_create)
+            }
             Call::Compose { sender, recipient, unknown, may_create, .. } => {
                 // Perhaps registered by this very group, or evicted.
                 let known = match known {

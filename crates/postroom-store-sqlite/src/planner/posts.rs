@@ -36,6 +36,9 @@ impl Planner<'_> {
         if account.is_some_and(|author| self.index.account(author).state != State::Known) {
             return Outcome::NotPosted(PostRefusal::AuthorDeleted);
         }
+        let Some(admitted) = self.admitted(account, post) else {
+            return Outcome::NotPosted(PostRefusal::NotInvited);
+        };
         let channels = &self.index.channels;
         let is_new =
             |channel: &&Channel| !channel.is_built_in() && channels.find(channel).is_none();
@@ -52,6 +55,10 @@ impl Planner<'_> {
         }
         let id = self.index.channels.last_post() + 1;
         for (number, channel) in post.channels.iter().enumerate() {
+            // Of the calls of the group, which have the names, none is changed.
+            if !admitted.channels.contains(channel) {
+                continue;
+            }
             let channel = self.find_or_add(channel, place(number));
             let (number, before) = self.index.channels.append(channel, by);
             let first = (number != id).then_some(id);
@@ -62,11 +69,24 @@ impl Planner<'_> {
             self.operations.push(Operation::InsertPost { number, channel, author, first, call });
         }
         let stamp = Stamp { id: PostId(id), stored: self.now };
-        Outcome::Posted { post: Arc::clone(post), stamp, created: place(new) }
+        Outcome::Posted { post: admitted, stamp, created: place(new) }
+    }
+
+    /// A post without the private channels that its author may not enter; `None` if it has no
+    /// others.
+    fn admitted(&self, author: Option<AccountId>, post: &Arc<Post>) -> Option<Arc<Post>> {
+        let may_enter = |channel: &&Channel| self.index.may_enter(channel, author);
+        let count = post.channels.iter().filter(may_enter).count();
+        if count == post.channels.len() {
+            return Some(Arc::clone(post));
+        }
+        let channels = post.channels.iter().filter(may_enter).cloned().collect();
+        let (author, text) = (post.author.clone(), post.text.clone());
+        (count > 0).then(|| Arc::new(Post { author, channels, text }))
     }
 
     /// Evicts as many channels as are too many with `new` ones, if they may go.
-    fn make_room(&mut self, new: usize, posted: &[Channel]) -> bool {
+    pub(super) fn make_room(&mut self, new: usize, posted: &[Channel]) -> bool {
         let channels = &mut self.index.channels;
         let all = channels.hashtags() as usize + new;
         let excess = all.saturating_sub(self.limits.channels_max as usize);
@@ -82,7 +102,7 @@ impl Planner<'_> {
         true
     }
 
-    fn find_or_add(&mut self, channel: &Channel, place: u32) -> ChannelId {
+    pub(super) fn find_or_add(&mut self, channel: &Channel, place: u32) -> ChannelId {
         if let Some(known) = self.index.channels.find(channel) {
             return known;
         }
@@ -98,8 +118,14 @@ impl Planner<'_> {
         id
     }
 
-    pub(super) fn latest(&mut self, channel: &Channel) -> Draft {
-        let Some(channel) = self.index.channels.find(channel) else {
+    /// A channel, if there is one that the reader may enter.
+    fn readable(&self, channel: &Channel, reader: Option<AccountId>) -> Option<ChannelId> {
+        let known = self.index.channels.find(channel);
+        known.filter(|_| self.index.may_enter(channel, reader))
+    }
+
+    pub(super) fn latest(&mut self, channel: &Channel, reader: Option<AccountId>) -> Draft {
+        let Some(channel) = self.readable(channel, reader) else {
             return Draft::Complete(Outcome::Latest(None));
         };
         while let Some(number) = self.index.channels.latest(channel) {
@@ -113,8 +139,13 @@ impl Planner<'_> {
 
     /// A page ends where its texts have many bytes, which only the job sees: it gets
     /// as many posts as a page can have, and the one that the next page begins with.
-    pub(super) fn timeline(&mut self, channel: &Channel, from: Position) -> Draft {
-        let Some(channel) = self.index.channels.find(channel) else {
+    pub(super) fn timeline(
+        &mut self,
+        channel: &Channel,
+        from: Position,
+        reader: Option<AccountId>,
+    ) -> Draft {
+        let Some(channel) = self.readable(channel, reader) else {
             return Draft::Complete(Outcome::Timeline(Page::default()));
         };
         let Self { index, plan, operations, .. } = self;
@@ -160,13 +191,11 @@ impl Planner<'_> {
         let Some(posts) = self.index.channels.posts(channel) else {
             return Outcome::NoSuchChannel;
         };
+        let was_private = self.index.channels.private_of(channel).is_some();
         if let Some(id) = self.index.channels.find(channel) {
-            let name = self.index.channels.evict(id);
-            self.plan.undo.extend(name.map(|name| Undo::EvictChannel(id, name)));
-            self.plan.deleted_channels.push(id);
-            self.operations.push(Operation::EvictChannel { channel: id });
+            self.remove_channel(id);
         }
-        Outcome::ChannelDeleted { posts }
+        Outcome::ChannelDeleted { posts, was_private }
     }
 
     /// Keeps the highest number of a post, where the row that has it may be deleted: no other

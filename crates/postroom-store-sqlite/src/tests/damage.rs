@@ -199,7 +199,8 @@ fn a_damaged_post_is_left_out() {
         damage(&folder, &format!("UPDATE post SET {change} WHERE number = 3"));
         let mut store = open(&folder, Limits::default());
         let channel = Channel::parse("#a").unwrap();
-        let latest = settle(&mut store, [Call::Latest { channel: channel.clone() }]).pop();
+        let latest =
+            settle(&mut store, [Call::Latest { channel: channel.clone(), reader: None }]).pop();
         let Some(Outcome::Latest(Some(entry))) = latest else { panic!("{latest:?}") };
         assert_eq!(entry.content.text().unwrap().as_str(), "second", "the one before");
         assert_eq!(damaged(&mut store), [("post", 3)]);

@@ -7,7 +7,8 @@ use super::*;
 
 fn ids(store: &mut SqliteStore, tag: &str) -> Vec<(u64, u64)> {
     let channel = Channel::parse(tag).unwrap();
-    match settle(store, [Call::Timeline { channel, from: Position::default() }]).pop() {
+    match settle(store, [Call::Timeline { channel, from: Position::default(), reader: None }]).pop()
+    {
         Some(Outcome::Timeline(page)) => {
             page.entries.iter().map(|Entry { id, stored, .. }| (id.0, stored.0)).collect()
         }

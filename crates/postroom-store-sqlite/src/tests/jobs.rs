@@ -106,8 +106,8 @@ fn damage_that_the_job_finds_costs_the_record_and_nothing_else() {
     submit(&mut store, 2, Call::Read { account: bob });
     submit(&mut store, 3, Call::Read { account: bob });
     let channel = Channel::parse("#a").unwrap();
-    submit(&mut store, 4, Call::Latest { channel: channel.clone() });
-    submit(&mut store, 5, Call::Timeline { channel, from: Position::default() });
+    submit(&mut store, 4, Call::Latest { channel: channel.clone(), reader: None });
+    submit(&mut store, 5, Call::Timeline { channel, from: Position::default(), reader: None });
     let first = job(&mut store);
     let damage = "UPDATE message SET text = CAST(x'ff' AS TEXT) WHERE sequence = 1;
          UPDATE message SET sender = 77 WHERE sequence = 2;

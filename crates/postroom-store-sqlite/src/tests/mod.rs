@@ -32,6 +32,7 @@ mod links;
 mod once;
 mod own_posts;
 mod power;
+mod private;
 mod random_damage;
 mod removal;
 mod restoring;
@@ -425,7 +426,7 @@ fn fixture(file: &str) -> TempDir {
 
 fn entries(store: &mut SqliteStore, tag: &str) -> Vec<String> {
     let channel = Channel::parse(tag).unwrap();
-    let timeline = Call::Timeline { channel, from: Position::default() };
+    let timeline = Call::Timeline { channel, from: Position::default(), reader: None };
     match settle(store, [timeline]).pop() {
         Some(Outcome::Timeline(page)) => page
             .entries

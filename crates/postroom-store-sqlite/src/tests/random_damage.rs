@@ -28,10 +28,15 @@ fn use_up(store: &mut SqliteStore) -> Option<usize> {
         }
     }
     let (read, channel) = (leases.len(), Channel::parse("#a").unwrap());
-    attempt(store, [Call::Latest { channel: channel.clone() }, Call::Confirm { leases }])?;
+    attempt(
+        store,
+        [Call::Latest { channel: channel.clone(), reader: None }, Call::Confirm { leases }],
+    )?;
     let mut from = Position::default();
     loop {
-        let page = attempt(store, [Call::Timeline { channel: channel.clone(), from }])?.pop()?;
+        let page =
+            attempt(store, [Call::Timeline { channel: channel.clone(), from, reader: None }])?
+                .pop()?;
         let Outcome::Timeline(Page { next: Some(next), .. }) = page else { break };
         from = next;
     }

@@ -105,7 +105,7 @@ pub(super) fn a_renamed_account_keeps_what_it_has_and_what_it_has_written<F: Fix
         other => panic!("{other:?}"),
     }
     let channel = Channel::parse("#a").expect("a channel");
-    match desk.call(Call::Timeline { channel, from: Position::default() }) {
+    match desk.call(Call::Timeline { channel, from: Position::default(), reader: None }) {
         Outcome::Timeline(page) => assert_eq!(page.entries[0].author.to_string(), "Robert"),
         other => panic!("{other:?}"),
     }

@@ -13,7 +13,7 @@ fn block(account: AccountId, sender: &str, is_blocked: bool) -> Call {
 
 impl<F: Fixture> Desk<'_, F> {
     /// Opens an account that has a password.
-    fn with_password(&mut self, spelling: &str) -> AccountId {
+    pub(super) fn with_password(&mut self, spelling: &str) -> AccountId {
         let (account, _) = self.log_in(spelling);
         let password = PasswordHash("$argon2id$x".into());
         self.call(Call::SetPassword { name: name(spelling), password, of: PasswordOf::Anyone });

@@ -21,7 +21,7 @@ impl<F: Fixture> Desk<'_, F> {
         page
     }
 
-    fn history(&mut self, tag: &str, from: HistoryFrom, count: usize) -> HistoryPage {
+    pub(super) fn history(&mut self, tag: &str, from: HistoryFrom, count: usize) -> HistoryPage {
         let rows = self.rows(tag, from, count);
         self.read(&rows)
     }

@@ -72,7 +72,7 @@ pub(super) fn a_post_has_one_id_and_one_time_in_all_its_channels<F: Fixture>(fix
         assert_eq!(desk.stamps("#a"), [one, two, three]);
         assert_eq!(desk.stamps("#b"), [two, four]);
         assert_eq!(desk.stamps("#c"), [two, three]);
-        match desk.call(Call::Latest { channel: super::live::channel("#c") }) {
+        match desk.call(Call::Latest { channel: super::live::channel("#c"), reader: None }) {
             Outcome::Latest(Some(entry)) => {
                 assert_eq!((entry.id, entry.stored), (three.id, three.stored));
             }

@@ -75,7 +75,7 @@ pub(super) fn completions_keep_the_order_of_an_account_and_of_a_channel<F: Fixtu
             ("ann", append(bob, "ann", &words)),
             ("bob", Call::Read { account: bob }),
             ("#b", post(None, &["#b"], &words)),
-            ("#a", Call::Latest { channel: channel("#a") }),
+            ("#a", Call::Latest { channel: channel("#a"), reader: None }),
         ];
         for (subject, call) in calls {
             let ticket = desk.submit(call);
@@ -211,7 +211,7 @@ pub(super) fn a_job_whose_result_is_lost_acknowledged_nothing<F: Fixture>(fixtur
     let copies: Vec<_> =
         std::iter::from_fn(|| desk.lease(bob)).map(|(_lease, text, _)| text).collect();
     assert!(copies.is_empty() || copies == ["perhaps"], "{copies:?}");
-    let timeline = Call::Timeline { channel: channel("#a"), from: Position(0) };
+    let timeline = Call::Timeline { channel: channel("#a"), from: Position(0), reader: None };
     match desk.call(timeline) {
         Outcome::Timeline(page) => assert!(page.entries.len() <= 1, "{page:?}"),
         other => panic!("{other:?}"),

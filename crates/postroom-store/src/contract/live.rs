@@ -28,7 +28,7 @@ pub(super) fn post(author: Option<(AccountId, &str)>, tags: &[&str], words: &str
 
 impl<F: Fixture> Desk<'_, F> {
     pub(super) fn page(&mut self, tag: &str, from: Position) -> Page {
-        match self.call(Call::Timeline { channel: channel(tag), from }) {
+        match self.call(Call::Timeline { channel: channel(tag), from, reader: None }) {
             Outcome::Timeline(page) => page,
             other => panic!("a timeline is answered by {other:?}"),
         }
@@ -47,7 +47,7 @@ impl<F: Fixture> Desk<'_, F> {
     }
 
     pub(super) fn latest(&mut self, tag: &str) -> Option<String> {
-        match self.call(Call::Latest { channel: channel(tag) }) {
+        match self.call(Call::Latest { channel: channel(tag), reader: None }) {
             Outcome::Latest(entry) => entry.as_ref().map(shown),
             other => panic!("the latest is answered by {other:?}"),
         }
@@ -106,7 +106,7 @@ pub(super) fn a_post_is_in_each_of_its_channels_in_one_order<F: Fixture>(fixture
     let outcomes = desk.group([
         post(Some((bob, "Bob")), &["#rust"], "one"),
         post(None, &["#rust", "#c"], "two"),
-        Call::Latest { channel: channel("#rust") },
+        Call::Latest { channel: channel("#rust"), reader: None },
         post(Some((bob, "Bob")), &["#rust"], "three"),
     ]);
     assert!([0, 1, 3].iter().all(|&at| is_posted(&outcomes[at])), "{outcomes:?}");

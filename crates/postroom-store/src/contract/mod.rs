@@ -27,6 +27,7 @@ mod once;
 mod own_posts;
 mod passwords;
 mod peeking;
+mod private;
 mod recipients;
 mod removal;
 mod retention;
@@ -131,7 +132,8 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         backup::a_backup_has_what_was_committed_before_it,
         backup::no_backup_needs_no_job,
     ];
-    for test in tests.iter().copied().chain(of_messages()).chain(of_posts()) {
+    let of_posts = of_posts().into_iter().chain(private::tests());
+    for test in tests.iter().copied().chain(of_messages()).chain(of_posts) {
         fixture.clear();
         test(fixture);
     }

@@ -133,8 +133,8 @@ pub(super) fn a_group_sees_that_a_post_is_deleted<F: Fixture>(fixture: &mut F) {
     let mut outcomes = desk.group([
         Call::DeletePost { author: ann.0, id },
         Call::DeletePost { author: ann.0, id },
-        Call::Timeline { channel: channel("#a"), from: Position::default() },
-        Call::Latest { channel: channel("#a") },
+        Call::Timeline { channel: channel("#a"), from: Position::default(), reader: None },
+        Call::Latest { channel: channel("#a"), reader: None },
     ]);
     match (outcomes.pop(), outcomes.pop()) {
         (Some(Outcome::Latest(Some(latest))), Some(Outcome::Timeline(page))) => {

@@ -152,7 +152,7 @@ pub(super) fn a_deleted_channel_begins_anew<F: Fixture>(fixture: &mut F) {
     for (tag, expected) in [("#a", 2), ("#quiet", 0), ("#lobby", 1)] {
         let outcome = desk.call(delete_channel(tag));
         assert!(
-            matches!(outcome, Outcome::ChannelDeleted { posts } if posts == expected),
+            matches!(outcome, Outcome::ChannelDeleted { posts, .. } if posts == expected),
             "{tag}: {outcome:?}"
         );
     }
@@ -179,7 +179,10 @@ pub(super) fn a_deleted_channel_begins_anew<F: Fixture>(fixture: &mut F) {
         delete_channel("#a"),
         post(author, &["#a"], "after it"),
     ]);
-    assert!(matches!(outcomes[1], Outcome::ChannelDeleted { posts: 4 }), "{outcomes:?}");
+    assert!(
+        matches!(outcomes[1], Outcome::ChannelDeleted { posts: 4, was_private: false }),
+        "{outcomes:?}"
+    );
     assert_eq!(desk.timeline("#a"), ["ann: after it"]);
 }
 

@@ -115,7 +115,8 @@ impl Books {
         let account = self.account(id);
         let (name, is_reserved) = (account.name.clone(), account.password.is_some());
         if faulty(Fault::DeletionForgotten) {
-            return Outcome::Deleted { account: id, name, unread, posts: 0, is_reserved };
+            let (posts, channels) = (0, Vec::new());
+            return Outcome::Deleted { account: id, name, unread, posts, is_reserved, channels };
         }
         self.blocked.retain(|(of, _)| *of != id);
         self.forget_keys(id);
@@ -127,7 +128,8 @@ impl Books {
         let (password, is_deleted) = (None, true);
         *account = Account { name: name.clone(), password, is_deleted, is_reserved, mailbox };
         let posts = self.channels.erase_author(&name);
-        Outcome::Deleted { account: id, name, unread, posts, is_reserved }
+        let channels = self.leave_private(id);
+        Outcome::Deleted { account: id, name, unread, posts, is_reserved, channels }
     }
 
     pub(super) fn is_reserved(&self, name: &Name) -> bool {

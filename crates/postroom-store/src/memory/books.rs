@@ -6,8 +6,8 @@ use std::fmt;
 use std::time::Duration;
 
 use postroom_model::{
-    Author, Fault, Full, MessageId, Name, Post, PostDeletionRefusal, PostId, PostRefusal, Text,
-    Unknown, faulty,
+    Author, Fault, Full, ManageRefusal, MessageId, Name, Post, PostDeletionRefusal, PostId,
+    PostRefusal, Text, Unknown, faulty,
 };
 
 use crate::{
@@ -16,8 +16,9 @@ use crate::{
 };
 
 use super::bans::Bans;
-use super::channels::{Channels, entry};
+use super::channels::Channels;
 use super::keys::{KeyUse, Keyed};
+use super::private_channel::Private;
 use super::session::{Attendance, Session};
 
 /// What is kept when the store is dropped.
@@ -30,6 +31,8 @@ pub(super) struct Books {
     pub(super) bans: Bans,
     /// In the order in which they were used.
     pub(super) keys: Vec<KeyUse>,
+    /// Channels that are private.
+    pub(super) private: Vec<Private>,
     pub(super) last_sequence: u64,
     /// By which messages and posts grow old, once there was a sweep.
     pub(super) clock: Option<RetentionClock>,
@@ -165,26 +168,17 @@ impl Books {
                 Outcome::Confirmed
             }
             Call::Return { leases } => give_back(session, &leases),
+            Call::ManageChannel { .. } if is_full => {
+                Outcome::ChannelNotManaged(ManageRefusal::DiskFull)
+            }
             Call::Post { .. } if is_full => Outcome::NotPosted(PostRefusal::DiskFull),
-            Call::Post { author: Some(Sender::Account(author)), .. }
-                if self.account(author).is_deleted =>
-            {
-                Outcome::NotPosted(PostRefusal::AuthorDeleted)
-            }
-            Call::Post { post, may_create, .. } => {
-                self.channels.post(session, &post, may_create, limits, now)
-            }
             Call::DeletePost { author, id } => self.delete_post(author, id, is_full),
-            Call::Latest { channel } => {
-                let said = self.channels.said(&channel);
-                let stale = said.front().filter(|_| faulty(Fault::LatestStale));
-                Outcome::Latest(stale.or(said.back()).map(entry))
-            }
-            Call::Timeline { channel, from } => {
-                Outcome::Timeline(self.channels.page(&channel, from))
-            }
-            Call::DeleteChannel { channel } => self.channels.delete(session, &channel),
-            Call::ListChannels { after } => self.channels.list(session, after.as_ref()),
+            Call::Post { .. }
+            | Call::ManageChannel { .. }
+            | Call::Latest { .. }
+            | Call::Timeline { .. }
+            | Call::DeleteChannel { .. }
+            | Call::ListChannels { .. } => self.converse(session, call, limits, now),
             Call::Sweep { passed_ms } => self.sweep(session, limits.retention, now, passed_ms),
             Call::Delete { name } => self.delete(&name),
             Call::ReleaseName { name } => self.release_name(&name),
@@ -361,6 +355,7 @@ impl Books {
             && mailbox.is_empty()
             && !is_used
             && !self.blocked.iter().any(|(of, _)| *of == id)
+            && !self.is_in_private(id)
             && !messages.any(|message| message.sender == Sender::Account(id))
             && !self.channels.posts().any(author)
     }

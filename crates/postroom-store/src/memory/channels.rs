@@ -19,6 +19,8 @@ use super::session::Session;
 #[derive(Debug, Default)]
 pub(super) struct Channels {
     kept: Vec<(Channel, VecDeque<Said>)>,
+    /// Those that are private.
+    never_evicted: BTreeSet<Channel>,
     last_post: u64,
 }
 
@@ -131,14 +133,40 @@ impl Channels {
     }
 
     pub(super) fn delete(&mut self, session: &Session, channel: &Channel) -> Outcome {
-        let place = self.kept.iter().position(|(known, _)| known == channel);
-        let posts = place.map(|place| self.kept.remove(place).1.len());
+        let was_private = self.never_evicted.contains(channel);
+        let posts = self.remove(channel);
         match posts.or_else(|| session.held.contains(channel).then_some(0)) {
-            Some(posts) => {
-                Outcome::ChannelDeleted { posts: u32::try_from(posts).unwrap_or(u32::MAX) }
-            }
+            Some(posts) => Outcome::ChannelDeleted { posts, was_private },
             None => Outcome::NoSuchChannel,
         }
+    }
+
+    /// Removes a channel; returns how many posts it had, if it was known.
+    pub(super) fn remove(&mut self, channel: &Channel) -> Option<u32> {
+        let place = self.kept.iter().position(|(known, _)| known == channel)?;
+        self.never_evicted.remove(channel);
+        u32::try_from(self.kept.remove(place).1.len()).ok()
+    }
+
+    pub(super) fn is_known(&self, channel: &Channel) -> bool {
+        self.kept.iter().any(|(known, _)| known == channel)
+    }
+
+    /// Adds a channel without posts that is never evicted; whether there is room for it.
+    pub(super) fn make(
+        &mut self,
+        session: &Session,
+        channel: &Channel,
+        limits: Limits,
+        now: Timestamp,
+    ) -> bool {
+        let excess = (self.hashtags() + 1).saturating_sub(limits.channels_max as usize);
+        let has_room = self.evict(session, excess, &[], now);
+        if has_room {
+            self.kept.push((channel.clone(), VecDeque::new()));
+            self.never_evicted.insert(channel.clone());
+        }
+        has_room
     }
 
     pub(super) fn list(&self, session: &Session, after: Option<&Channel>) -> Outcome {
@@ -152,6 +180,7 @@ impl Channels {
                 channel: (*channel).clone(),
                 posts: u32::try_from(said.len()).unwrap_or(u32::MAX),
                 latest: said.back().map(|latest| latest.stamp.stored),
+                is_private: self.never_evicted.contains(*channel),
             }
         };
         let channels: Vec<_> = rest.iter().take(CHANNELS_PAGE).map(summary).collect();
@@ -217,7 +246,10 @@ impl Channels {
         now: Timestamp,
     ) -> bool {
         let goes = |channel: &Channel| {
-            !channel.is_built_in() && !session.held.contains(channel) && !posted.contains(channel)
+            !channel.is_built_in()
+                && !session.held.contains(channel)
+                && !self.never_evicted.contains(channel)
+                && !posted.contains(channel)
         };
         let idle = self.kept.iter().filter(|(channel, _)| goes(channel));
         let mut ranks: Vec<_> = idle.map(|(channel, said)| (rank(said), channel.clone())).collect();

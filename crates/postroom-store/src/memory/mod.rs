@@ -17,8 +17,11 @@ mod imports;
 mod keys;
 mod messages;
 mod once;
+mod private;
+mod private_channel;
 mod retention;
 mod session;
+mod talk;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -338,6 +341,10 @@ impl Store for MemoryStore {
         self.disk.0.borrow().books.has_blocked(account, sender)
     }
 
+    fn may_enter(&self, channel: &Channel, account: Option<AccountId>) -> bool {
+        self.disk.0.borrow().books.may_enter(channel, account)
+    }
+
     fn is_banned(&self, name: &Name, now: Timestamp) -> bool {
         self.disk.0.borrow().books.bans.is_banned(name, now)
     }
@@ -468,8 +475,9 @@ fn subjects(call: &Call, books: &Books) -> Vec<Subject> {
         Call::Post { post, .. } => {
             post.channels.iter().map(|channel| Subject::Channel(channel.clone())).collect()
         }
-        Call::Latest { channel }
+        Call::Latest { channel, .. }
         | Call::Timeline { channel, .. }
+        | Call::ManageChannel { channel, .. }
         | Call::DeleteChannel { channel } => vec![Subject::Channel(channel.clone())],
         // Which channels it is in, only the books know.
         Call::DeletePost { author, id } => {

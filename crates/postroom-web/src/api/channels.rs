@@ -23,13 +23,15 @@ pub struct ChannelLine {
     pub members: usize,
     /// When the latest post was stored, in milliseconds since 1970, if there is one.
     pub latest_ms: Option<u64>,
+    /// Whether it is private.
+    pub private: bool,
 }
 
 impl From<ListedChannel> for ChannelLine {
     fn from(listed: ListedChannel) -> Self {
-        let ListedChannel { channel, posts, latest, members } = listed;
+        let ListedChannel { channel, posts, latest, members, is_private } = listed;
         let latest_ms = latest.map(|latest| latest.0);
-        Self { channel: channel.to_string(), posts, members, latest_ms }
+        Self { channel: channel.to_string(), posts, members, latest_ms, private: is_private }
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Counts {
     pub blocks: u64,
     /// Bans, those that have ended and are not yet deleted included.
     pub bans: u64,
+    /// Invitations to private channels.
+    pub invitations: u64,
     /// Whether the structure of the file was read, too: not while a server runs.
     pub structure: bool,
 }

@@ -42,9 +42,19 @@ struct Kept {
     /// The latest post that is kept no longer.
     dropped: Option<PostId>,
     /// The latest posts that were deleted, and how many there were before them.
-    deleted: VecDeque<PostId>,
+    deleted: VecDeque<Deleted>,
     deleted_before: usize,
+    /// How often the channel was private and was deleted.
+    gone: usize,
     streams: usize,
+}
+
+/// A post that was deleted.
+#[derive(Clone, Copy, Debug)]
+struct Deleted {
+    id: PostId,
+    /// The channel was private: only those who could read it are told.
+    is_private: bool,
 }
 
 /// What a stream is to be told next.
@@ -52,8 +62,11 @@ struct Kept {
 pub(super) enum Next {
     /// These events, up to this post.
     Events(Vec<Event>, PostId),
-    /// What is kept begins behind its position: the history has what is missing.
-    Behind,
+    /// What is kept begins behind its position: the history has what is missing, up to this
+    /// post.
+    Behind(PostId),
+    /// The channel was private, and is deleted.
+    Gone,
     /// Nothing yet.
     Nothing,
 }
@@ -67,6 +80,7 @@ pub(super) struct Listener {
     told: watch::Receiver<u64>,
     /// Deletions that it knows.
     deletions: usize,
+    gone: usize,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -88,26 +102,40 @@ impl Feeds {
         });
         let mut kept = lock(&feed.kept);
         kept.streams += 1;
-        let deletions = kept.deletions();
+        let (deletions, gone) = (kept.deletions(), kept.gone);
         drop(kept);
         let (feed, told) = (Arc::clone(feed), feed.told.subscribe());
-        Listener { feeds: Arc::clone(self), channel, feed, told, deletions }
+        Listener { feeds: Arc::clone(self), channel, feed, told, deletions, gone }
     }
 
     /// Takes a post that the event loop tells of.
     pub(super) fn take(&self, posted: &Posted) {
-        if let Some(feed) = lock(&self.all).get(&posted.channel) {
-            let (stamp, post) = (posted.stamp, posted.post());
+        let (stamp, post) = (posted.stamp, posted.post());
+        self.change(&posted.channel, |kept| {
             let line = EntryLine::new(stamp.id, stamp.stored, &post.author, &post.text);
-            lock(&feed.kept).add(stamp.id, Event::post(line));
-            feed.told.send_modify(|told| *told += 1);
-        }
+            kept.add(stamp.id, Event::post(line));
+        });
+    }
+
+    /// Takes a post in a private channel: each stream asks the history for it, which tells it
+    /// to those who may read it.
+    pub(super) fn withhold(&self, channel: &Channel, id: PostId) {
+        self.change(channel, |kept| kept.withhold(id));
     }
 
     /// A post is deleted: who was not told of it yet is told that instead.
-    pub(super) fn delete(&self, channel: &Channel, id: PostId) {
+    pub(super) fn delete(&self, channel: &Channel, id: PostId, is_private: bool) {
+        self.change(channel, |kept| kept.delete(Deleted { id, is_private }));
+    }
+
+    /// A private channel is deleted.
+    pub(super) fn end(&self, channel: &Channel) {
+        self.change(channel, |kept| kept.gone += 1);
+    }
+
+    fn change(&self, channel: &Channel, change: impl FnOnce(&mut Kept)) {
         if let Some(feed) = lock(&self.all).get(channel) {
-            lock(&feed.kept).delete(id);
+            change(&mut lock(&feed.kept));
             feed.told.send_modify(|told| *told += 1);
         }
     }
@@ -126,14 +154,21 @@ impl Kept {
         }
     }
 
-    fn delete(&mut self, id: PostId) {
+    fn withhold(&mut self, id: PostId) {
+        self.posts.clear();
+        self.bytes = 0;
+        self.dropped = Some(id);
+    }
+
+    fn delete(&mut self, deleted: Deleted) {
+        let id = deleted.id;
         if let Ok(at) = self.posts.binary_search_by_key(&id, |(id, _)| *id) {
             let event = &mut self.posts[at].1;
             self.bytes -= event.rendered().len();
             *event = Event::deleted_instead(id);
             self.bytes += event.rendered().len();
         }
-        self.deleted.push_back(id);
+        self.deleted.push_back(deleted);
         if self.deleted.len() > DELETIONS_MAX {
             self.deleted.pop_front();
             self.deleted_before += 1;
@@ -144,16 +179,22 @@ impl Kept {
         self.deleted_before + self.deleted.len()
     }
 
-    /// The deletions behind so many, of posts up to this one.
-    fn deleted(&self, known: usize, position: PostId) -> impl Iterator<Item = Event> {
+    /// The deletions behind so many, of posts up to this one, for a stream that could read a
+    /// private channel or not.
+    fn deleted(
+        &self,
+        known: usize,
+        position: PostId,
+        reads_private: bool,
+    ) -> impl Iterator<Item = Event> {
         let deleted = self.deleted.iter().skip(known.saturating_sub(self.deleted_before));
-        let told = deleted.filter(move |id| **id <= position);
-        told.map(|id| Event::deleted_later(*id))
+        let told = deleted.filter(move |of| of.id <= position && (reads_private || !of.is_private));
+        told.map(|of| Event::deleted_later(of.id))
     }
 
     /// What a stream is told at a position that knows so many deletions.
-    fn next(&self, known: usize, position: PostId, bytes_max: usize) -> Next {
-        let mut deleted: Vec<_> = self.deleted(known, position).collect();
+    fn next(&self, known: usize, position: PostId, bytes_max: usize, reads_private: bool) -> Next {
+        let mut deleted: Vec<_> = self.deleted(known, position, reads_private).collect();
         match self.after(position, bytes_max) {
             Next::Events(events, last) => {
                 deleted.extend(events);
@@ -165,8 +206,8 @@ impl Kept {
     }
 
     fn after(&self, position: PostId, bytes_max: usize) -> Next {
-        if self.dropped.is_some_and(|dropped| dropped > position) {
-            return Next::Behind;
+        if let Some(dropped) = self.dropped.filter(|dropped| *dropped > position) {
+            return Next::Behind(dropped);
         }
         let begin = self.posts.partition_point(|(id, _)| *id <= position);
         let (mut events, mut last, mut bytes) = (Vec::new(), position, 0);
@@ -184,13 +225,23 @@ impl Kept {
 }
 
 impl Listener {
-    /// What follows a position, as many bytes as this or one event.
-    pub(super) fn after(&mut self, position: PostId, bytes_max: usize) -> Next {
+    /// What follows a position, as many bytes as this or one event, for a stream that could
+    /// read a private channel or not.
+    pub(super) fn after(
+        &mut self,
+        position: PostId,
+        bytes_max: usize,
+        reads_private: bool,
+    ) -> Next {
         self.told.mark_unchanged();
         let kept = lock(&self.feed.kept);
-        let next = kept.next(self.deletions, position, bytes_max);
+        if self.gone < kept.gone {
+            self.gone = kept.gone;
+            return Next::Gone;
+        }
+        let next = kept.next(self.deletions, position, bytes_max, reads_private);
         // What it reads before it comes back may be deleted meanwhile.
-        if next != Next::Behind {
+        if !matches!(next, Next::Behind(_)) {
             self.deletions = kept.deletions();
         }
         next
@@ -240,10 +291,13 @@ mod tests {
             kept.add(PostId(id), event("x"));
         }
         assert_eq!(kept.posts.len(), POSTS_MAX);
-        assert_eq!(kept.after(PostId(8), 100), Next::Behind);
+        assert_eq!(kept.after(PostId(8), 100), Next::Behind(PostId(9)));
         assert!(matches!(kept.after(PostId(9), 100), Next::Events(..)));
         kept.add(PostId(1_000), event(&"x".repeat(BYTES_MAX)));
         assert_eq!(kept.posts.len(), 1);
+        kept.withhold(PostId(1_001));
+        assert_eq!(kept.after(PostId(1_000), 100), Next::Behind(PostId(1_001)));
+        assert_eq!(kept.after(PostId(1_001), 100), Next::Nothing);
     }
 
     #[test]
@@ -253,9 +307,10 @@ mod tests {
             kept.add(PostId(id), event("secret"));
         }
         let bytes = kept.bytes;
-        kept.delete(PostId(5));
-        kept.delete(PostId(1));
-        let told = |known, position| match kept.next(known, PostId(position), 1_000) {
+        let public = |id| Deleted { id: PostId(id), is_private: false };
+        kept.delete(public(5));
+        kept.delete(public(1));
+        let told = |known, position| match kept.next(known, PostId(position), 1_000, false) {
             Next::Events(events, last) => {
                 let events: Vec<_> = events.iter().map(|event| &event.rendered()[..]).collect();
                 let events = String::from_utf8(events.concat()).unwrap();
@@ -274,11 +329,18 @@ mod tests {
         assert_eq!(told(1, 9), (later(1), 9));
         assert_eq!(told(2, 9), ("Nothing".to_owned(), 0));
         for id in 10..10 + DELETIONS_MAX as u64 {
-            kept.delete(PostId(id));
+            kept.delete(public(id));
         }
         assert_eq!((kept.deleted.len(), kept.deletions()), (DELETIONS_MAX, DELETIONS_MAX + 2));
-        assert_eq!(kept.deleted(0, PostId(9)).count(), 0, "a stream so far behind misses them");
-        assert_eq!(kept.deleted(0, PostId(99)).count(), DELETIONS_MAX);
-        assert_eq!(kept.deleted(DELETIONS_MAX + 1, PostId(99)).count(), 1);
+        assert_eq!(
+            kept.deleted(0, PostId(9), false).count(),
+            0,
+            "a stream so far behind misses them"
+        );
+        assert_eq!(kept.deleted(0, PostId(99), false).count(), DELETIONS_MAX);
+        assert_eq!(kept.deleted(DELETIONS_MAX + 1, PostId(99), false).count(), 1);
+        kept.delete(Deleted { id: PostId(9), is_private: true });
+        let latest = |reads_private| kept.deleted(DELETIONS_MAX + 2, PostId(99), reads_private);
+        assert_eq!((latest(false).count(), latest(true).count()), (0, 1));
     }
 }

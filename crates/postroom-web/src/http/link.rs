@@ -150,7 +150,11 @@ impl Link {
                 }
             }
             // The thread knows the connections and the feeds.
-            HttpOutput::Close(_) | HttpOutput::Post(_) | HttpOutput::PostDeleted(..) => {}
+            HttpOutput::Close(_)
+            | HttpOutput::Post(_)
+            | HttpOutput::PostDeleted { .. }
+            | HttpOutput::Gone(_)
+            | HttpOutput::Withheld(..) => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::stream;
 use postroom_model::{Channel, PostId, Timestamp};
-use postroom_store::{HISTORY_ENTRIES_MAX, HistoryFrom, HistoryPage, HistoryQuery};
+use postroom_store::{HISTORY_ENTRIES_MAX, HistoryFrom, HistoryPage, HistoryQuery, HistoryRows};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
@@ -31,6 +31,12 @@ struct Posts {
     position: PostId,
     /// The history has posts behind that.
     is_behind: bool,
+    /// When it has read them, it has been told everything up to this post.
+    behind_to: PostId,
+    /// The channel is private, and its session could read it last.
+    is_private: bool,
+    /// That was so once.
+    was_private: bool,
     socket: Arc<TcpStream>,
     /// The connection waits for something as long as this.
     _held: Held,
@@ -56,6 +62,9 @@ pub(super) async fn follow(
         listener,
         position: after.unwrap_or(PostId(0)),
         is_behind: after.is_some(),
+        behind_to: PostId(0),
+        is_private: false,
+        was_private: false,
         socket: Arc::clone(client.socket()),
         _held: held,
         _place: place,
@@ -71,14 +80,17 @@ pub(super) async fn follow(
 }
 
 impl Posts {
-    async fn latest(&self) -> Result<PostId, Problem> {
+    async fn latest(&mut self) -> Result<PostId, Problem> {
         let page = self.page(HistoryFrom::Latest, 1).await?;
         Ok(page.entries.first().map_or(PostId(0), |entry| entry.id))
     }
 
-    async fn page(&self, from: HistoryFrom, count: usize) -> Result<HistoryPage, Problem> {
+    async fn page(&mut self, from: HistoryFrom, count: usize) -> Result<HistoryPage, Problem> {
         let query = HistoryQuery { channel: self.channel.clone(), from, count };
-        read_page(&self.common, &self.session, query).await
+        let rows = self.session.history(query).await.map_err(not_replied)?;
+        self.is_private = rows.is_private();
+        self.was_private |= self.is_private;
+        page_of(&self.common, rows).await
     }
 
     /// What comes next; `None` at the end of the stream.
@@ -94,12 +106,15 @@ impl Posts {
                 }
                 continue;
             }
-            match self.listener.after(self.position, TOLD_BYTES) {
+            match self.listener.after(self.position, TOLD_BYTES, self.is_private) {
                 Next::Events(events, last) => {
                     self.position = last;
                     return Some(Told::Events(events));
                 }
-                Next::Behind => self.is_behind = true,
+                Next::Behind(to) => (self.is_behind, self.behind_to) = (true, to),
+                // What is said under its name from now on, anyone may read.
+                Next::Gone if self.was_private => return None,
+                Next::Gone => {}
                 Next::Nothing => tokio::select! {
                     () = self.listener.more() => {}
                     () = self.session.ended() => {}
@@ -126,6 +141,10 @@ impl Posts {
             // Posts before it that were removed meanwhile are passed, too.
             self.position = self.position.max(PostId(next.saturating_sub(1)));
         }
+        if !self.is_behind {
+            // What the page does not have was removed, or is not for this client.
+            self.position = self.position.max(self.behind_to);
+        }
         Some(events)
     }
 }
@@ -137,6 +156,10 @@ pub(super) async fn read_page(
     query: HistoryQuery,
 ) -> Result<HistoryPage, Problem> {
     let rows = session.history(query).await.map_err(not_replied)?;
+    page_of(common, rows).await
+}
+
+async fn page_of(common: &Common, rows: HistoryRows) -> Result<HistoryPage, Problem> {
     let page = common.histories.page(rows).await.ok_or_else(|| not_replied(NoReply::Ended))?;
     let page = page.map_err(|failure| unreadable(&failure))?;
     if !page.damaged.is_empty() {

@@ -116,6 +116,7 @@ kinds! {
     CHANNEL: "channel", UNPROCESSABLE_ENTITY, "The name of the channel is not allowed.";
     TEXT: "text", UNPROCESSABLE_ENTITY, "The text is not allowed.";
     VALUE: "value", UNPROCESSABLE_ENTITY, "A value is not allowed.";
+    NOT_INVITED: "not-invited", FORBIDDEN, "The channel is private.";
     NO_SUCH_ACCOUNT: "no-such-account", NOT_FOUND, "There is no such account.";
     NO_SUCH_POST: "no-such-post", NOT_FOUND, "The account has no such post.";
     NO_PASSWORD: "no-password", FORBIDDEN, "The account has no password.";

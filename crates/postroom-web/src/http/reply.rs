@@ -7,7 +7,7 @@ use postroom_store::HistoryFailure;
 use super::link::NoReply;
 use super::problem::{
     BUSY, CREDENTIALS, DEFECT, DISK_FULL, ENDED, KEY_REUSED, LOOKS_ALIKE, MAILBOX_FULL,
-    NO_PASSWORD, NO_SUCH_ACCOUNT, NO_SUCH_POST, Problem, TAKEN, TOO_MANY_ACCOUNTS,
+    NO_PASSWORD, NO_SUCH_ACCOUNT, NO_SUCH_POST, NOT_INVITED, Problem, TAKEN, TOO_MANY_ACCOUNTS,
     TOO_MANY_CHANNELS, TOO_MANY_KEYS, TOO_MANY_NEW, TOO_MUCH, UNAVAILABLE, UNKNOWN, UNREADABLE,
 };
 
@@ -136,6 +136,11 @@ pub(super) fn not_posted(refusal: PostRefusal) -> Problem {
             let detail = "the channel is new, and this address has made as many as it may for \
                           now; nothing was stored";
             Problem::new(&TOO_MANY_NEW, detail).later(60)
+        }
+        PostRefusal::NotInvited => {
+            let detail = "the channel is private, and its creator has not invited this account; \
+                          nothing was stored";
+            Problem::new(&NOT_INVITED, detail)
         }
         PostRefusal::AuthorDeleted => Problem::new(&ENDED, "the account was deleted"),
     }

@@ -119,7 +119,11 @@ async fn run(
                     match output {
                         HttpOutput::Close(connection) => connections.close(connection),
                         HttpOutput::Post(posted) => common.feeds.take(&posted),
-                        HttpOutput::PostDeleted(channel, id) => common.feeds.delete(&channel, id),
+                        HttpOutput::PostDeleted { channel, id, is_private } => {
+                            common.feeds.delete(&channel, id, is_private);
+                        }
+                        HttpOutput::Gone(channel) => common.feeds.end(&channel),
+                        HttpOutput::Withheld(channel, id) => common.feeds.withhold(&channel, id),
                         output => link.take(output),
                     }
                 }

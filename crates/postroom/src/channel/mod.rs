@@ -63,7 +63,7 @@ pub(crate) fn channel(arguments: &ChannelArguments) -> Result<(), ChannelError> 
 /// Prints the channels in the order of their names.
 fn list(desk: &mut Desk, is_json: bool) -> Result<(), ChannelError> {
     if !is_json {
-        print("CHANNEL\tPOSTS\tMEMBERS\tSECONDS SINCE THE LATEST")?;
+        print("CHANNEL\tPOSTS\tMEMBERS\tSECONDS SINCE THE LATEST\tACCESS")?;
     }
     let mut after = None;
     loop {
@@ -80,10 +80,11 @@ fn list(desk: &mut Desk, is_json: bool) -> Result<(), ChannelError> {
 }
 
 fn shown(line: &ChannelLine) -> String {
-    let ChannelLine { channel, posts, members, latest_ms } = line;
+    let ChannelLine { channel, posts, members, latest_ms, private } = line;
     let age = latest_ms.map(|latest| now().0.saturating_sub(latest) / 1_000);
     let age = age.map_or_else(|| "-".to_owned(), |age| age.to_string());
-    format!("{channel}\t{posts}\t{members}\t{age}")
+    let access = if *private { "private" } else { "public" };
+    format!("{channel}\t{posts}\t{members}\t{age}\t{access}")
 }
 
 /// What was done, in one sentence.

@@ -169,7 +169,7 @@ fn curl_is_told_of_each_damaged_record_in_a_line_of_json() {
     let record = |key| json!({"type": "record", "table": "message", "key": key, "what": what});
     let end = json!({
         "type": "end", "accounts": 2, "messages": 2, "removals": 0, "channels": 0, "posts": 0,
-        "blocks": 0, "bans": 0, "structure": false,
+        "blocks": 0, "bans": 0, "invitations": 0, "structure": false,
     });
     assert_eq!(lines, [record(1), record(2), end]);
 }

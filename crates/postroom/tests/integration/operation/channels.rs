@@ -10,7 +10,7 @@ use crate::harness::logged::{LoggedServer, wait_until};
 use crate::harness::operator::{curl, run};
 use crate::harness::support::{Client, Server, need, run_program};
 
-const HEADER: &str = "CHANNEL\tPOSTS\tMEMBERS\tSECONDS SINCE THE LATEST";
+const HEADER: &str = "CHANNEL\tPOSTS\tMEMBERS\tSECONDS SINCE THE LATEST\tACCESS";
 
 /// The channels that are listed: name, posts, members, and whether one was posted.
 fn listed(data: &Path) -> Vec<(String, u64, u64, bool)> {

@@ -65,14 +65,16 @@ fn a_sound_store_is_read_and_reported_in_one_sentence() {
     assert_eq!(bob.compose("alice", "hello"), "MESSAGE SENT");
     assert_eq!(bob.compose("alice", "hello again"), "MESSAGE SENT");
     assert_eq!(server.connect("board").ask("u\nhi #rust #go"), "operation success");
-    let numbers = "accounts 2, messages 2, removals 0, channels 3, posts 3, blocks 0, bans 0";
+    let numbers =
+        "accounts 2, messages 2, removals 0, channels 3, posts 3, blocks 0, bans 0, invitations 0";
     // While the server runs, without blocking it.
     let (status, stdout, stderr) = check(&data);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(stdout.contains(numbers) && stdout.contains("server is running"), "{stdout}");
     assert_eq!(bob.compose("alice", "hello"), "MESSAGE SENT");
     // What only the log holds is read after a crash.
-    let numbers = "accounts 2, messages 3, removals 0, channels 3, posts 3, blocks 0, bans 0";
+    let numbers =
+        "accounts 2, messages 3, removals 0, channels 3, posts 3, blocks 0, bans 0, invitations 0";
     server.kill();
     for _ in 0..2 {
         let (status, stdout, _) = check_untouched(&data);

@@ -7,5 +7,6 @@ mod keys;
 mod live;
 mod mailboxes;
 mod openapi;
+mod private_channels;
 mod requests;
 mod websockets;
