@@ -116,6 +116,10 @@ kinds! {
     CHANNEL: "channel", UNPROCESSABLE_ENTITY, "The name of the channel is not allowed.";
     TEXT: "text", UNPROCESSABLE_ENTITY, "The text is not allowed.";
     VALUE: "value", UNPROCESSABLE_ENTITY, "A value is not allowed.";
+    CHANNEL_KEY: "channel-key", UNPROCESSABLE_ENTITY, "The key is not allowed.";
+    NO_SUCH_CHANNEL: "no-such-channel", NOT_FOUND, "The account has no such private channel.";
+    CHANNEL_EXISTS: "channel-exists", CONFLICT, "The channel exists.";
+    TOO_MANY_INVITED: "too-many-invited", INSUFFICIENT_STORAGE, "Too many are invited.";
     NOT_INVITED: "not-invited", FORBIDDEN, "The channel is private.";
     NO_SUCH_ACCOUNT: "no-such-account", NOT_FOUND, "There is no such account.";
     NO_SUCH_POST: "no-such-post", NOT_FOUND, "The account has no such post.";

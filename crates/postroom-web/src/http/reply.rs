@@ -1,14 +1,18 @@
 //! Replies of the office, as problems.
 
-use postroom_model::{ComposeRefusal, KeyRefusal, LogInRefusal, PostDeletionRefusal, PostRefusal};
+use postroom_model::{
+    Channel, ComposeRefusal, KeyRefusal, LogInRefusal, ManageRefusal, PostDeletionRefusal,
+    PostRefusal,
+};
 use postroom_server::now;
 use postroom_store::HistoryFailure;
 
 use super::link::NoReply;
 use super::problem::{
-    BUSY, CREDENTIALS, DEFECT, DISK_FULL, ENDED, KEY_REUSED, LOOKS_ALIKE, MAILBOX_FULL,
-    NO_PASSWORD, NO_SUCH_ACCOUNT, NO_SUCH_POST, NOT_INVITED, Problem, TAKEN, TOO_MANY_ACCOUNTS,
-    TOO_MANY_CHANNELS, TOO_MANY_KEYS, TOO_MANY_NEW, TOO_MUCH, UNAVAILABLE, UNKNOWN, UNREADABLE,
+    BUSY, CHANNEL_EXISTS, CREDENTIALS, DEFECT, DISK_FULL, ENDED, KEY_REUSED, LOOKS_ALIKE,
+    MAILBOX_FULL, NO_PASSWORD, NO_SUCH_ACCOUNT, NO_SUCH_CHANNEL, NO_SUCH_POST, NOT_INVITED,
+    Problem, TAKEN, TOO_MANY_ACCOUNTS, TOO_MANY_CHANNELS, TOO_MANY_INVITED, TOO_MANY_KEYS,
+    TOO_MANY_NEW, TOO_MUCH, UNAVAILABLE, UNKNOWN, UNREADABLE,
 };
 
 /// A request has no reply.
@@ -161,6 +165,49 @@ pub(super) fn not_deleted(refusal: PostDeletionRefusal) -> Problem {
             let detail = "the disk of the server has no room to note it; nothing was deleted";
             Problem::new(&DISK_FULL, detail)
         }
+    }
+}
+
+/// Nothing was done with a private channel.
+pub(super) fn not_managed(channel: &Channel, refusal: ManageRefusal) -> Problem {
+    match refusal {
+        ManageRefusal::HasNoPassword => {
+            let detail = "anyone could be an account without a password, so it has no part in \
+                          private channels; nothing was changed";
+            Problem::new(&NO_PASSWORD, detail)
+        }
+        ManageRefusal::Exists => {
+            let detail = format!("{channel} exists already; choose another name");
+            Problem::new(&CHANNEL_EXISTS, detail)
+        }
+        ManageRefusal::TooManyOfAccount => {
+            let detail = "the account has made as many private channels as it may; delete one";
+            Problem::new(&TOO_MANY_CHANNELS, detail)
+        }
+        ManageRefusal::TooManyChannels => {
+            let detail = "there are as many private channels as there may be; nothing was made";
+            Problem::new(&TOO_MANY_CHANNELS, detail)
+        }
+        ManageRefusal::MayNotCreate => {
+            let detail = "this address has made as many channels as it may for now; nothing was \
+                          made";
+            Problem::new(&TOO_MANY_NEW, detail).later(60)
+        }
+        ManageRefusal::NotCreator => {
+            Problem::new(&NO_SUCH_CHANNEL, format!("this account has made no private {channel}"))
+        }
+        ManageRefusal::WrongKey => {
+            Problem::new(&NO_SUCH_CHANNEL, format!("there is no {channel} with this key"))
+        }
+        ManageRefusal::MayNotBeInvited => {
+            let detail = "there is no such account with a password; nobody was invited";
+            Problem::new(&NO_SUCH_ACCOUNT, detail)
+        }
+        ManageRefusal::TooManyInvited => {
+            let detail = format!("{channel} has as many accounts as may be invited");
+            Problem::new(&TOO_MANY_INVITED, detail)
+        }
+        ManageRefusal::DiskFull => disk_full(),
     }
 }
 

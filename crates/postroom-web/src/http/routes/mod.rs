@@ -7,13 +7,14 @@ mod mailbox;
 mod messages;
 mod openapi;
 mod parse;
+mod private;
 mod problems;
 mod query;
 mod stored;
 
 use axum::Router;
 use axum::http::Uri;
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::problem::{METHOD, Problem, UNKNOWN_PATH};
 
@@ -25,6 +26,9 @@ const MAILBOX: &str = "/~{name}";
 fn routes() -> Vec<Route> {
     const POSTS: &str = "/api/v1/channels/{channel}/posts";
     const STREAM: &str = "/api/v1/channels/{channel}/stream";
+    const PRIVATE: &str = "/api/v1/private/{channel}";
+    const INVITED: &str = "/api/v1/private/{channel}/invited/{name}";
+    const KEY: &str = "/api/v1/private/{channel}/key";
     vec![
         (MAILBOX, &["post"], post(messages::send)),
         ("/api/v1/messages", &["post"], post(messages::send_all)),
@@ -35,6 +39,14 @@ fn routes() -> Vec<Route> {
         (POSTS, &["get", "post"], get(channels::history).post(channels::post)),
         (STREAM, &["get"], get(channels::stream)),
         ("/api/v1/posts/{id}", &["delete"], delete(channels::delete)),
+        (
+            PRIVATE,
+            &["delete", "get", "put"],
+            put(private::make).get(private::show).delete(private::delete),
+        ),
+        (INVITED, &["delete", "put"], put(private::invite).delete(private::withdraw)),
+        (KEY, &["delete", "put"], put(private::set_key).delete(private::take_key)),
+        ("/api/v1/private/{channel}/enter", &["post"], post(private::enter)),
         ("/api/v1/problems/{word}", &["get"], get(problems::describe)),
         ("/api/v1/present", &["get"], get(live::present)),
         ("/api/v1/live", &["get"], get(live::stream)),

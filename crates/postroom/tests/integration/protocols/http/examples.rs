@@ -162,7 +162,7 @@ fn each_example_of_the_page_is_true() {
     need("curl", "curl");
     let folder = TempDir::new().unwrap();
     let passwords = folder.path().join("passwords");
-    std::fs::write(&passwords, "ann secret\n").unwrap();
+    std::fs::write(&passwords, "ann secret\nian right\n").unwrap();
     let server = Server::with(&["--passwords", passwords.to_str().unwrap()]);
     let address = server.address("http").to_string();
     let mut names = Names::default();

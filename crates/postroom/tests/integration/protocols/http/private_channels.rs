@@ -1,6 +1,6 @@
 //! Private channels over HTTP: each request reads and posts as its account.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::http::{Http, Response, request};
 use crate::harness::operator::{run, run_with};
@@ -10,6 +10,9 @@ use crate::harness::support::{Client, Server};
 const BOB: &str = "Ym9iOg==";
 const ANN: &str = "YW5uOnJpZ2h0";
 const IAN: &str = "aWFuOnJpZ2h0";
+
+/// The private channel that `ann` makes.
+const DEN: &str = "/api/v1/private/den";
 
 /// A server on which `ann` has made `#den` private, and a client of the chat that is her.
 fn server() -> (Server, Client) {
@@ -98,6 +101,57 @@ fn a_stream_of_a_private_channel_tells_those_who_may_enter_it() {
     assert_eq!(ask(&server, BOB, "POST", "four").status, 201);
     let event = of_bob.chunk();
     assert!(event.contains("\"text\":\"four\""), "{event}");
+}
+
+#[test]
+fn a_private_channel_is_made_and_entered_over_http() {
+    let server = Server::start();
+    for name in ["ann", "ian"] {
+        run_with(server.data(), &["account", "add", name], "right\nright\n").unwrap();
+    }
+    let path = |of: &str| format!("{DEN}{of}");
+    let refused = at(&server, BOB, "PUT", DEN, "");
+    assert_eq!((refused.status, refused.problem().as_str()), (403, "no-password"));
+    let made = at(&server, ANN, "PUT", DEN, "");
+    assert_eq!(made.status, 201);
+    assert_eq!(made.json(), json!({"channel": "#den", "key": false, "invited": []}));
+    let again = at(&server, ANN, "PUT", DEN, "");
+    assert_eq!((again.status, again.problem().as_str()), (409, "channel-exists"));
+    // To others it is like one that is not there.
+    for (method, of, body) in [
+        ("GET", "", ""),
+        ("DELETE", "", ""),
+        ("PUT", "/invited/ian", ""),
+        ("DELETE", "/invited/ann", ""),
+        ("PUT", "/key", "x"),
+        ("DELETE", "/key", ""),
+        ("POST", "/enter", "x"),
+    ] {
+        let there = at(&server, IAN, method, &path(of), body);
+        assert_eq!((there.status, there.problem().as_str()), (404, "no-such-channel"), "{of}");
+        let none = at(&server, IAN, method, &path(of).replace("den", "dem"), body);
+        assert_eq!(none.body.replace("dem", "den"), there.body);
+    }
+    assert_eq!(at(&server, ANN, "PUT", &path("/key"), "open sesame\n").status, 204);
+    for (account, status) in [(BOB, 403), (IAN, 204)] {
+        assert_eq!(at(&server, account, "POST", &path("/enter"), "open sesame").status, status);
+    }
+    let shown = at(&server, ANN, "GET", DEN, "").json();
+    assert_eq!(shown, json!({"channel": "#den", "key": true, "invited": ["ian"]}));
+    assert_eq!(ask(&server, IAN, "POST", "hi").status, 201);
+    for status in [404, 204] {
+        let name = if status == 404 { "nobody" } else { "ian" };
+        let withdrawn = at(&server, ANN, "DELETE", &path(&format!("/invited/{name}")), "");
+        assert_eq!(withdrawn.status, status);
+    }
+    assert_eq!(ask(&server, IAN, "POST", "hi").status, 403);
+    assert_eq!(at(&server, ANN, "DELETE", &path("/key"), "").status, 204);
+    assert_eq!(at(&server, IAN, "POST", &path("/enter"), "open sesame").status, 404);
+    assert_eq!(at(&server, ANN, "PUT", &path("/invited/ian"), "").status, 204);
+    assert_eq!(texts(&server, IAN), ["hi"]);
+    let deleted = at(&server, ANN, "DELETE", DEN, "").json();
+    assert_eq!(deleted, json!({"channel": "#den", "posts": 1}));
+    assert_eq!(at(&server, ANN, "GET", DEN, "").status, 404);
 }
 
 #[test]
