@@ -113,6 +113,11 @@ pub(crate) fn open_folder(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
+/// Opens a folder, or a file in it, to lock it for a reader. A pipe there is not waited for.
+pub(crate) fn open_to_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(flags(OFlags::NONBLOCK)).open(path)
+}
+
 fn flags(flags: OFlags) -> i32 {
     flags.bits().cast_signed()
 }

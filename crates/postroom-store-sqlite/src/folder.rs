@@ -126,7 +126,7 @@ pub(crate) fn has_store(path: &Path) -> Result<bool, OpenError> {
 pub(crate) fn lock_for_reading(path: &Path) -> Result<Option<Vec<File>>, OpenError> {
     let mut locks = Vec::new();
     for path in [path.to_path_buf(), path.join(LOCK_FILE)] {
-        match File::open(&path) {
+        match file::open_to_lock(&path) {
             Ok(file) => {
                 if let Err(TryLockError::WouldBlock) = file.try_lock() {
                     return Ok(None);

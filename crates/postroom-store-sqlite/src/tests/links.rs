@@ -76,6 +76,17 @@ fn a_store_is_not_set_aside_in_a_folder_elsewhere() {
 }
 
 #[test]
+fn a_pipe_in_place_of_the_lock_keeps_no_reader_waiting() {
+    let (folder, _elsewhere) = folders();
+    try_open(&folder).unwrap();
+    let path = folder.path().join("postroom.lock");
+    fs::remove_file(&path).unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    assert!(crate::folder::lock_for_reading(folder.path()).unwrap().is_some());
+}
+
+#[test]
 fn a_pipe_in_place_of_a_file_is_refused_at_once() {
     for file in ["postroom.lock", "postroom.db-shm"] {
         let (folder, _elsewhere) = folders();
