@@ -57,7 +57,7 @@ pub use salt::salt;
 pub use service_manager::ServiceManager;
 pub use settings::ServerSettings;
 pub use signals::CaughtSignals;
-pub use socket::{raise_descriptor_limit, unacknowledged_bytes};
+pub use socket::{Received, raise_descriptor_limit, received, unacknowledged_bytes};
 
 /// Why a running server ended without a stop.
 #[derive(Debug, Error)]

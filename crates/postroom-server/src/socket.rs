@@ -1,8 +1,10 @@
 //! Socket calls that the standard library lacks.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionread;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Bytes written to a TCP socket that its peer has not acknowledged
@@ -17,6 +19,25 @@ pub fn unacknowledged_bytes(socket: &impl AsRawFd) -> io::Result<usize> {
         return Err(io::Error::last_os_error());
     }
     Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// What a socket has received and nobody has read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Received {
+    /// Bytes.
+    pub bytes: usize,
+    /// The peer has ended its side behind them, or has broken the connection off.
+    pub has_ended: bool,
+}
+
+/// What a socket has received and nobody has read.
+pub fn received(socket: &impl AsFd) -> io::Result<Received> {
+    let ended = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+    let mut polled = [PollFd::new(socket, PollFlags::RDHUP)];
+    poll(&mut polled, Some(&Timespec::default()))?;
+    let has_ended = polled[0].revents().intersects(ended);
+    let bytes = usize::try_from(ioctl_fionread(socket)?).unwrap_or(usize::MAX);
+    Ok(Received { bytes, has_ended })
 }
 
 /// Raises this process's soft limit of open files to the hard limit, and returns it.

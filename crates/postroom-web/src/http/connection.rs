@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -32,6 +33,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
+use super::answers::Answers;
 use super::connections::Place;
 use super::credentials::Credentials;
 use super::feeds::Feeds;
@@ -72,6 +74,7 @@ pub(super) struct Common {
     pub(super) feeds: Arc<Feeds>,
     pub(super) histories: Arc<Histories>,
     pub(super) streams: Streams,
+    pub(super) answers: Arc<Answers>,
 }
 
 impl Common {
@@ -203,7 +206,11 @@ impl Client {
                 head.extensions.insert(Arc::clone(&self));
                 head.extensions.insert(asks.clone());
                 let (mut response, is_taken) = match whole(body).await {
-                    Ok(body) => (self.route(Request::from_parts(head, body), asks).await, true),
+                    Ok(body) => {
+                        let response = self.route(Request::from_parts(head, body), asks).await;
+                        let hold = |body| self.common.answers.hold(self.connection, body);
+                        (response.map(hold), true)
+                    }
                     Err(problem) => (problem.into_response(), false),
                 };
                 if let Some(origin) = origin {
@@ -242,7 +249,7 @@ impl Client {
         &self.common
     }
 
-    /// Waits until it has closed its side, unless it has sent something else before.
+    /// Waits until it has closed its side.
     pub(super) async fn left(&self) {
         left(&self.socket).await;
     }
@@ -316,11 +323,20 @@ impl Client {
     }
 }
 
-/// The whole of a body.
+/// The whole of a body. It is copied together: each of its parts holds a buffer of the
+/// connection, however short it is.
 async fn whole(body: Incoming) -> Result<Body, Problem> {
-    let body = timeout(REQUEST_LIMIT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
-    match body {
-        Ok(Ok(body)) => Ok(Body::from(body.to_bytes())),
+    let collect = async {
+        let (mut body, mut whole) = (Limited::new(body, BODY_BYTES_MAX), Vec::new());
+        while let Some(frame) = body.frame().await {
+            if let Ok(part) = frame?.into_data() {
+                whole.extend_from_slice(&part);
+            }
+        }
+        Ok::<_, Box<dyn Error + Send + Sync>>(whole)
+    };
+    match timeout(REQUEST_LIMIT, collect).await {
+        Ok(Ok(whole)) => Ok(Body::from(whole)),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let detail = format!("a body has at most {BODY_BYTES_MAX} bytes");
             Err(Problem::new(&BODY_TOO_LONG, detail))

@@ -4,6 +4,7 @@
 //! are served on a thread of their own, which asks the loop by sessions, as other listeners do.
 //! docs/http.md describes the API.
 
+mod answers;
 mod connection;
 mod connections;
 mod credentials;

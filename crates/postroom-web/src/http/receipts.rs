@@ -2,8 +2,9 @@
 //!
 //! A response with a message proves its receipt once the peer's TCP has acknowledged all of it
 //! and the connection goes on, or ends in order: with a further byte of the client, or its FIN.
-//! How much is acknowledged is sampled before such bytes are read, so that what was sent without
-//! having seen the response proves nothing. Under TLS the acknowledged bytes are ciphertext, and
+//! How much is acknowledged is sampled before such bytes are read, and what had come before the
+//! end of the response was written does not count, so that what was sent without having seen the
+//! response proves nothing. Under TLS the acknowledged bytes are ciphertext, and
 //! the sample is older than the first byte of the record that they come in.
 
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use std::task::{Context, Poll};
 
 use hyper::body::{Body, Frame, SizeHint};
 use postroom_model::Request;
+use postroom_server::Received;
 
 use super::link::Session;
 
@@ -25,6 +27,8 @@ struct State {
     written: u64,
     /// How many of them were acknowledged before the first byte came that was not passed on yet.
     acknowledged: Option<u64>,
+    /// What had come of the client, and is not read yet, before the latest write.
+    early: Received,
     /// Bytes have come that were not passed on yet: a part of a record of TLS.
     has_bytes: bool,
     is_broken: bool,
@@ -102,6 +106,16 @@ impl Receipts {
         Awaited { body, receipts: Arc::clone(self) }
     }
 
+    /// Bytes are about to be written; `received` tells what waits to be read.
+    pub(super) fn before_write(&self, received: impl FnOnce() -> Option<Received>) {
+        let mut state = self.lock();
+        let is_under_way = |owed: &Owed| !matches!(owed.response, Response::Written(_));
+        if state.owed.as_ref().is_some_and(is_under_way) {
+            // If nobody can tell, nothing proves it.
+            state.early = received().unwrap_or(Received { bytes: 0, has_ended: true });
+        }
+    }
+
     /// The socket has taken bytes.
     pub(super) fn wrote(&self, bytes: usize) {
         self.lock().written += bytes as u64;
@@ -110,12 +124,16 @@ impl Receipts {
     /// The socket has taken everything that was written.
     pub(super) fn flushed(&self) {
         let mut state = self.lock();
-        let written = state.written;
-        if let Some(owed) = &mut state.owed
-            && matches!(owed.response, Response::Whole)
+        let (written, has_ended) = (state.written, state.early.has_ended);
+        let is_whole = |owed: &mut Owed| matches!(owed.response, Response::Whole);
+        let unprovable = state.owed.take_if(|owed| is_whole(owed) && has_ended);
+        if let Some(owed) =
+            state.owed.as_mut().filter(|owed| matches!(owed.response, Response::Whole))
         {
             owed.response = Response::Written(written);
         }
+        drop(state);
+        drop(unprovable);
     }
 
     /// The socket is about to be read; `unacknowledged` tells how many bytes its peer has not
@@ -125,16 +143,18 @@ impl Receipts {
         let is_awaited =
             state.owed.as_ref().is_some_and(|owed| matches!(owed.response, Response::Written(_)));
         // A record that has begun to come was sent without having seen the response, perhaps.
-        if is_awaited && state.acknowledged.is_none() && !state.has_bytes {
+        let is_early = state.early.bytes > 0;
+        if is_awaited && !is_early && state.acknowledged.is_none() && !state.has_bytes {
             state.acknowledged =
                 unacknowledged().and_then(|bytes| state.written.checked_sub(bytes));
         }
     }
 
-    /// The socket was read, and has given something or not.
-    pub(super) fn read(&self, has_bytes: bool) {
+    /// The socket was read, and has given so many bytes, its end if none, or nothing.
+    pub(super) fn read(&self, bytes: Option<usize>) {
         let mut state = self.lock();
-        state.has_bytes |= has_bytes;
+        state.has_bytes |= bytes.is_some();
+        state.early.bytes = state.early.bytes.saturating_sub(bytes.unwrap_or_default());
         if !state.has_bytes {
             state.acknowledged = None;
         }

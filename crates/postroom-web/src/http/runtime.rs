@@ -11,6 +11,7 @@ use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
+use super::answers::Answers;
 use super::connection::{Common, serve};
 use super::connections::Connections;
 use super::feeds::Feeds;
@@ -21,6 +22,9 @@ use super::routes::router;
 use super::streams::Streams;
 use crate::places::Asks;
 
+/// Tasks that have their turn before new input of others is looked for: some may be busy with
+/// clients that send without end.
+const TURN_TASKS: u32 = 16;
 /// How long a stop waits for a page.
 const READ_LIMIT: Duration = Duration::from_secs(1);
 
@@ -62,12 +66,15 @@ impl HttpThread {
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
+            .event_interval(TURN_TASKS)
             .max_blocking_threads(READERS_MAX)
             .build()?;
         let thread = Builder::new().name("http".to_owned());
         let (stop, stops) = watch::channel(false);
+        let link = Arc::new(Link::new(gate.clone()));
+        let connections = Arc::new(Connections::new(Arc::clone(&link), connections_max));
         let common = Common {
-            link: Arc::new(Link::new(gate.clone())),
+            link,
             settings,
             router: router(),
             stops,
@@ -75,8 +82,9 @@ impl HttpThread {
             histories: Arc::new(Histories::new(histories)),
             // The rest is for requests.
             streams: Streams::new(connections_max / 4 * 3),
+            answers: Arc::new(Answers::new(Arc::clone(&connections))),
         };
-        let run = async move { run(channel, Arc::new(common), stop, connections_max).await };
+        let run = async move { run(channel, Arc::new(common), stop, connections).await };
         let handle = thread.spawn(move || {
             runtime.block_on(run);
             // A page takes milliseconds, unless the disk hangs.
@@ -98,10 +106,9 @@ async fn run(
     HttpChannel(mut told): HttpChannel,
     common: Arc<Common>,
     stop: watch::Sender<bool>,
-    connections_max: usize,
+    connections: Arc<Connections>,
 ) {
     let link = Arc::clone(&common.link);
-    let connections = Arc::new(Connections::new(Arc::clone(&link), connections_max));
     while let Some(told) = told.recv().await {
         match told {
             ToHttp::Connection(handover) => {

@@ -1,7 +1,7 @@
 //! The bytes of a connection: the socket, below TLS where the listener has it, and what HTTP
 //! reads of it.
 
-use std::future::{Future as _, pending};
+use std::future::Future as _;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use postroom_server::unacknowledged_bytes;
+use postroom_server::{received, unacknowledged_bytes};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -19,6 +19,10 @@ use super::receipts::Receipts;
 
 /// How long bytes may wait for a peer that takes none.
 const STALL_LIMIT: Duration = Duration::from_secs(30);
+/// When to look again whether a peer has left that has sent something which nobody reads yet.
+const LEFT_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Reads of a connection in a row: then others have their turn.
+const READS_MAX: u8 = 4;
 
 /// A socket, which is broken if its peer takes nothing for too long.
 #[derive(Debug)]
@@ -27,11 +31,13 @@ pub(super) struct Wire {
     receipts: Arc<Receipts>,
     /// When the peer must have taken something; `None` while nothing waits.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Reads since others had their turn.
+    reads: u8,
 }
 
 impl Wire {
     pub(super) fn new(socket: Arc<TcpStream>, receipts: Arc<Receipts>) -> Self {
-        Self { socket, receipts, stalled: None }
+        Self { socket, receipts, stalled: None, reads: 0 }
     }
 
     fn write(
@@ -43,6 +49,7 @@ impl Wire {
             if self.socket.poll_write_ready(context)?.is_pending() {
                 return self.stall(context);
             }
+            self.receipts.before_write(|| received(&*self.socket).ok());
             match write(&self.socket) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => {
@@ -62,12 +69,15 @@ impl Wire {
     }
 }
 
-/// Waits until the peer has closed its side, or the connection is broken, unless there is
-/// something else to be read first.
+/// Waits until the peer has closed its side, or the connection is broken.
 pub(super) async fn left(socket: &TcpStream) {
-    match socket.ready(Interest::READABLE).await {
-        Ok(ready) if !ready.is_read_closed() => pending().await,
-        _ => {}
+    // What was read before leaves the socket ready; a look at it does not.
+    while let Ok(1..) = socket.peek(&mut [0]).await {
+        match socket.ready(Interest::READABLE).await {
+            // Its end is behind something that is to be read first.
+            Ok(ready) if !ready.is_read_closed() => sleep(LEFT_AGAIN_AFTER).await,
+            _ => return,
+        }
     }
 }
 
@@ -77,10 +87,16 @@ impl AsyncRead for Wire {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { socket, receipts, .. } = self.get_mut();
+        let Self { socket, receipts, reads, .. } = self.get_mut();
+        if *reads >= READS_MAX {
+            *reads = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             if socket.poll_read_ready(context)?.is_pending() {
-                receipts.read(false);
+                *reads = 0;
+                receipts.read(None);
                 return Poll::Pending;
             }
             receipts.before_read(|| unacknowledged_bytes(socket).ok()?.try_into().ok());
@@ -89,7 +105,8 @@ impl AsyncRead for Wire {
                 Ok(length) => {
                     buffer.advance(length);
                     // The end of the stream is something, too.
-                    receipts.read(true);
+                    *reads += 1;
+                    receipts.read(Some(length));
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) => return Poll::Ready(Err(error)),

@@ -22,6 +22,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
+use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -34,6 +35,10 @@ use super::streams::{HEARTBEAT, Telling, Told};
 
 /// Bytes of a frame and of a message of a client: they hold an id at most.
 const MESSAGE_BYTES_MAX: usize = 1 << 10;
+/// Bytes that are read at once: others have their turn after a few such reads.
+const READ_BYTES: usize = 4 << 10;
+/// Messages of a client since it was told something: it has nothing more to say.
+const MESSAGES_MAX: u32 = 1_000;
 /// Bytes that are written at once.
 const WRITE_BYTES: usize = 4 << 10;
 /// Bytes that may wait for a client, the longest event or answers to pings: beyond, it is cut off.
@@ -106,6 +111,7 @@ pub(super) async fn serve(
     telling: Telling,
 ) {
     let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BYTES)
         .write_buffer_size(WRITE_BYTES)
         .max_write_buffer_size(WRITE_BYTES_MAX)
         .max_message_size(Some(MESSAGE_BYTES_MAX))
@@ -116,6 +122,7 @@ pub(super) async fn serve(
     let mut conversation = Conversation {
         socket: socket.await,
         heard: Instant::now(),
+        messages: 0,
         session,
         confirmed,
         awaited: None,
@@ -129,6 +136,8 @@ struct Conversation<S> {
     socket: WebSocketStream<S>,
     /// When the client has sent something last.
     heard: Instant,
+    /// What it has sent since it was told something.
+    messages: u32,
     session: Arc<Session>,
     confirmed: Arc<Notify>,
     /// The message that the client has not acknowledged yet.
@@ -155,12 +164,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     async fn run(&mut self, mut told: impl Stream<Item = Told> + Unpin) -> Result<(), Error> {
         loop {
             let over = tokio::select! {
-                told = told.next() => self.tell(told).await?,
+                told = told.next() => {
+                    self.messages = 0;
+                    self.tell(told).await?
+                }
                 frame = self.socket.next() => match frame {
                     Some(frame) => self.take(frame).await?,
                     None => return Ok(()),
                 },
             };
+            // Others have their turn, however much this client sends.
+            consume_budget().await;
             if let ControlFlow::Break(close) = over {
                 return self.close(close).await;
             }
@@ -205,6 +219,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         frame: Result<Message, Error>,
     ) -> Result<ControlFlow<CloseFrame>, Error> {
         self.heard = Instant::now();
+        self.messages += 1;
+        if self.messages > MESSAGES_MAX {
+            return Ok(closes(CloseCode::Policy, "the client says more than it is asked"));
+        }
         match frame {
             // The socket answers a close by itself; the connection ends behind it.
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_)) => {

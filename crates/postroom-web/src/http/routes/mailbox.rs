@@ -23,6 +23,7 @@ use crate::http::mail;
 use crate::http::message::{DeliveryLine, MessageLine};
 use crate::http::problem::{ACK, EXPIRED, Problem, TOO_MANY_LEASES, VALUE};
 use crate::http::reply::{disk_full, not_replied, unavailable, unexpected, unknown};
+use crate::http::streams::Place;
 use crate::http::websocket::Transport;
 use crate::places::Asks;
 
@@ -170,7 +171,7 @@ async fn next(
     wait: Duration,
 ) -> Result<Option<(Delivery, Timestamp)>, Problem> {
     let until = Instant::now() + wait;
-    let mut watches = false;
+    let mut place = None;
     loop {
         let (mail, asked) = (session.mail(), now());
         match session.ask(request()).await.map_err(not_replied)? {
@@ -178,8 +179,8 @@ async fn next(
                 return Ok(Some((delivery, asked)));
             }
             Reply::NothingUnread if wait.is_zero() => return Ok(None),
-            Reply::NothingUnread if !watches => {
-                watches = true;
+            Reply::NothingUnread if place.is_none() => {
+                place = Some(Place::take(client.common(), session)?);
                 // A message may come before it is told of: it is asked for once more.
                 match session.ask(Request::WatchMail).await.map_err(not_replied)? {
                     Reply::WatchesMail => {}
@@ -188,10 +189,11 @@ async fn next(
             }
             Reply::NothingUnread => {
                 tokio::select! {
+                    biased;
+                    // Nothing is handed out to a client that has gone.
+                    () = client.left() => return Ok(None),
                     () = mail => {}
                     () = sleep_until(until) => return Ok(None),
-                    // Nothing is handed out to a client that has gone, perhaps.
-                    () = client.left() => return Ok(None),
                     () = session.ended() => {}
                     () = client.common().stopped() => return Err(not_replied(NoReply::Ended)),
                 }

@@ -1,5 +1,6 @@
 //! Clients of HTTP: raw bytes, and curl.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
@@ -62,6 +63,12 @@ impl Http {
     pub(crate) fn send_while_taken(&mut self, bytes: &[u8], times: usize) {
         self.stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
         let _ = (0..times).try_for_each(|_| self.stream.write_all(bytes));
+    }
+
+    /// Sends bytes; returns whether the peer has taken all of them soon.
+    pub(crate) fn flood(&mut self, bytes: &[u8]) -> bool {
+        self.stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+        self.stream.write_all(bytes).is_ok()
     }
 
     pub(crate) fn half_close(&mut self) {
@@ -287,4 +294,10 @@ pub(crate) fn curl(server: &Server, path: &str, arguments: &[&str]) -> (u16, Str
     let text = String::from_utf8(output.stdout).unwrap();
     let (body, status) = text.rsplit_once('\n').unwrap();
     (status.parse().unwrap(), body.to_owned())
+}
+
+pub(crate) fn resident_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
 }

@@ -9,4 +9,5 @@ mod mailboxes;
 mod openapi;
 mod private_channels;
 mod requests;
+mod rude;
 mod websockets;

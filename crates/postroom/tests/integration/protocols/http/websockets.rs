@@ -1,11 +1,10 @@
 //! Streams over WebSocket.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::http::{HANDSHAKE, Http, WebSocket, request};
+use crate::harness::http::{HANDSHAKE, Http, WebSocket, request, resident_bytes};
 use crate::harness::operator::run;
 use crate::harness::support::Server;
 
@@ -146,12 +145,6 @@ fn pings_are_no_way_to_fill_memory() {
     assert_eq!(stream.json()["id"], id);
     let grown = resident_bytes(server.pid()).saturating_sub(before);
     assert!(grown < 4 << 20, "{grown} bytes");
-}
-
-fn resident_bytes(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
 }
 
 #[test]
