@@ -5,7 +5,7 @@ use std::vec::Drain;
 use postroom_model::{
     Author, Entry, MessageId, Page, Peeked, PeekedMessage, PostDeletionRefusal, PostId, Stamp,
 };
-use postroom_store::{Lease, Outcome, Sender};
+use postroom_store::{AccountId, Lease, Outcome, Sender};
 
 use crate::found::{ErasedRow, Found, FoundPage};
 use crate::index::Index;
@@ -17,7 +17,8 @@ pub(crate) enum Draft {
     Complete(Outcome),
     /// Wants the next message found.
     Read {
-        lease: Lease,
+        account: AccountId,
+        sequence: u64,
         remaining: u32,
     },
     /// Wants the next messages found of a mailbox.
@@ -68,8 +69,9 @@ impl<'a> Records<'a> {
     pub(crate) fn complete(&mut self, draft: Draft) -> Outcome {
         match draft {
             Draft::Complete(outcome) => outcome,
-            Draft::Read { lease, remaining } => {
+            Draft::Read { account, sequence, remaining } => {
                 let StoredMessage { sender, stored, text } = self.messages.next().expect(EACH_READ);
+                let lease = Lease::new(account, sequence, stored);
                 let sender = self.index.sender_name(sender);
                 Outcome::Read { lease, stored, sender, text, remaining }
             }

@@ -1,4 +1,4 @@
-//! Unread messages and posts that are too old.
+//! Unread messages, posts and kept messages that are too old.
 //!
 //! Their times are on disk alone. In memory is, of each block of numbers, the earliest time
 //! at which one of its records was stored. A sweep reads the times in one block that has
@@ -14,17 +14,22 @@ use postroom_store::{Retention, RetentionClock, SWEPT_MAX, SweepDue, Timestamp, 
 const BLOCK: u64 = SWEPT_MAX as u64;
 
 /// What grows old.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Kind {
     Message,
     Post,
+    /// A message that accounts keep.
+    Kept,
 }
 
 impl Kind {
+    /// In the order in which a pass looks for them.
+    const ALL: [Self; 3] = [Self::Message, Self::Post, Self::Kept];
+
     /// The table of these records.
     pub(crate) fn table(self) -> &'static str {
         match self {
-            Self::Message => "message",
+            Self::Message | Self::Kept => "message",
             Self::Post => "post",
         }
     }
@@ -34,7 +39,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Aged {
     pub(crate) number: u64,
-    /// The recipient of a message, or the channel of a post.
+    /// The recipient of a message, the channel of a post, or whoever may keep the message.
     pub(crate) of: u32,
     pub(crate) at: Timestamp,
 }
@@ -43,11 +48,14 @@ pub(crate) struct Aged {
 #[derive(Debug, Default)]
 pub(crate) struct Expiry {
     retention: Retention,
+    /// What accounts keep is too old after so many milliseconds.
+    kept_ms: Option<u64>,
     clock: RetentionClock,
     /// The time of the clock that is on disk.
     kept_clock: Option<Timestamp>,
     messages: Ages,
     posts: Ages,
+    kept: Ages,
     /// Where the pass under way looks next, if there is one.
     next: Option<Block>,
     /// What the last look has found to be too old.
@@ -94,8 +102,13 @@ pub(crate) struct Step {
 }
 
 impl Expiry {
-    pub(crate) fn new(retention: Retention) -> Self {
-        Self { retention, ..Self::default() }
+    pub(crate) fn new(retention: Retention, kept_ms: Option<u64>) -> Self {
+        Self { retention, kept_ms, ..Self::default() }
+    }
+
+    /// Whether anything grows too old.
+    fn is_on(&self) -> bool {
+        self.retention.is_on() || self.kept_ms.is_some()
     }
 
     /// A record was stored, or found at start.
@@ -115,7 +128,7 @@ impl Expiry {
     pub(crate) fn due(&self) -> SweepDue {
         if self.found.is_some() || self.next.is_some() {
             SweepDue::Soon
-        } else if self.retention.is_on() {
+        } else if self.is_on() {
             SweepDue::Later
         } else {
             SweepDue::Never
@@ -128,7 +141,7 @@ impl Expiry {
 
     /// The time of this clock if it is to be kept on disk now.
     pub(crate) fn to_keep(&self, clock: RetentionClock) -> Option<Timestamp> {
-        let is_kept = self.retention.is_on() && clock.is_to_be_kept(self.kept_clock);
+        let is_kept = self.is_on() && clock.is_to_be_kept(self.kept_clock);
         clock.time().filter(|_| is_kept)
     }
 
@@ -141,12 +154,9 @@ impl Expiry {
     /// look does not see what is noted later.
     pub(crate) fn next_look(&mut self, clock: RetentionClock, now: Timestamp) -> Option<Look> {
         let next = self.next.unwrap_or(Block { kind: Kind::Message, place: 0 });
-        match next.kind {
-            Kind::Message => self
-                .look(Kind::Message, next.place, clock, now)
-                .or_else(|| self.look(Kind::Post, 0, clock, now)),
-            Kind::Post => self.look(Kind::Post, next.place, clock, now),
-        }
+        let rest = Kind::ALL.into_iter().filter(|kind| *kind >= next.kind);
+        rest.map(|kind| (kind, if kind == next.kind { next.place } else { 0 }))
+            .find_map(|(kind, from)| self.look(kind, from, clock, now))
     }
 
     fn look(
@@ -201,6 +211,7 @@ impl Expiry {
         match kind {
             Kind::Message => self.retention.messages_ms,
             Kind::Post => self.retention.posts_ms,
+            Kind::Kept => self.kept_ms,
         }
     }
 
@@ -208,6 +219,7 @@ impl Expiry {
         match kind {
             Kind::Message => &mut self.messages,
             Kind::Post => &mut self.posts,
+            Kind::Kept => &mut self.kept,
         }
     }
 }
@@ -311,7 +323,7 @@ mod tests {
             age in 1..20_u64,
         ) {
             let retention = Retention { messages_ms: Some(age), posts_ms: None };
-            let mut expiry = Expiry::new(retention);
+            let mut expiry = Expiry::new(retention, None);
             let row = |(number, time)| Aged { number, of: 0, at: at(time) };
             let mut rows: Vec<_> = (1..).zip(times).map(row).collect();
             for row in &rows {

@@ -51,6 +51,7 @@ mod history;
 mod idle;
 mod index;
 mod job;
+mod kept;
 mod keys;
 mod load;
 mod mailbox;

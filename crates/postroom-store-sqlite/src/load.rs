@@ -9,7 +9,7 @@ use std::path::Path;
 
 use postroom_model::Name;
 use postroom_store::{AccountId, EARLIEST, Limits, PasswordHash, Sender, Timestamp};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 
 use crate::bans::BanRow;
 use crate::channels::{By, Channels, Private};
@@ -18,6 +18,7 @@ use crate::error::OpenError;
 use crate::expiry::{Expiry, Kind};
 use crate::idle::ChannelId;
 use crate::index::Index;
+use crate::kept::{KeptMail, Noted};
 use crate::keys::KeyRow;
 use crate::record::{self, Read};
 use crate::scan::{Table, scan};
@@ -30,8 +31,8 @@ const MISSING: &str = "its row is missing";
 
 const ACCOUNTS: Table = Table { name: "account", key: "id", columns: "name, password, deleted" };
 const MESSAGES: Table =
-    Table { name: "message", key: "sequence", columns: "recipient, sender, stored_ms" };
-const REMOVALS: Table = Table { name: "removal", key: "position", columns: "message" };
+    Table { name: "message", key: "sequence", columns: "recipient, sender, stored_ms, kept" };
+const REMOVALS: Table = Table { name: "removal", key: "position", columns: "message, kept" };
 const CHANNELS: Table = Table { name: "channel", key: "id", columns: "name, creator, key" };
 const INVITATIONS: Table = Table { name: "invitation", key: "number", columns: "channel, account" };
 const BLOCKS: Table = Table { name: "block", key: "number", columns: "account, sender" };
@@ -51,7 +52,8 @@ pub(crate) fn load(
     let accounts = connection.query_row("SELECT count(*) FROM account", [], |row| row.get(0));
     let mut index = Index::new(accounts.unwrap_or(0));
     index.senders = limits.mailbox_share().map(|_| Senders::default());
-    index.expiry = Expiry::new(limits.retention);
+    index.expiry = Expiry::new(limits.retention, limits.keep_read.and_then(|keep| keep.age_ms));
+    index.kept = KeptMail::new(limits.keep_read);
     let mut load = || {
         load_accounts(connection, &mut index)?;
         let removed = removed(connection, &mut index.damages)?;
@@ -60,7 +62,8 @@ pub(crate) fn load(
         let last_post = given_out(connection, "last_post", &mut index.damages)?;
         index.channels.given_out(last_post);
         for message in &removed {
-            let number = record::sequence(damage::key(*message), index.last_sequence(), "message");
+            let key = damage::key(message.sequence());
+            let number = record::sequence(key, index.last_sequence(), "message");
             if let Ok(number) = number {
                 index.given_out(number);
             }
@@ -68,7 +71,7 @@ pub(crate) fn load(
         let LoadedMailboxes { mut unswept, ownerless, erases, latest } =
             load_mailboxes(connection, &mut index, &removed)?;
         forget_swept(connection, removed.len(), &unswept)?;
-        unswept.extend(ownerless);
+        unswept.extend(ownerless.into_iter().map(|sequence| Noted::new(sequence, false)));
         load_blocks(connection, &mut index)?;
         load_bans(connection, &mut index)?;
         load_keys(connection, &mut index)?;
@@ -77,6 +80,7 @@ pub(crate) fn load(
         let latest_post = load_posts(connection, &mut index, limits.channel_posts)?;
         let kept_clock = kept_clock(connection, &mut index.damages)?;
         index.expiry.loaded(kept_clock, latest.max(latest_post));
+        index.kept.loaded();
         index.loaded();
         let mut sweep = Sweep::new(unswept);
         if erases {
@@ -92,7 +96,7 @@ pub(crate) fn load(
 #[derive(Default)]
 struct LoadedMailboxes {
     /// Messages whose removal is noted.
-    unswept: Vec<u64>,
+    unswept: Vec<Noted>,
     /// Those that were handed out when their account was deleted: a restart has brought
     /// them back.
     ownerless: Vec<u64>,
@@ -246,13 +250,17 @@ fn is_channel(id: ChannelId, channels: &mut Channels, damages: &mut Damages) -> 
     is_channel
 }
 
-/// The sequence numbers of messages that were read, in ascending order.
-fn removed(connection: &Connection, damages: &mut Damages) -> rusqlite::Result<Vec<u64>> {
+/// The messages that were read, in ascending order.
+fn removed(connection: &Connection, damages: &mut Damages) -> rusqlite::Result<Vec<Noted>> {
     let mut removed = Vec::new();
     scan(connection, REMOVALS, damages, |_, row, _| {
-        let message = record::integer(row?, 0, "message")?;
-        removed.push(u64::try_from(message).map_err(|_| record::out_of_range("message"))?);
-        Ok(())
+        let row = row?;
+        let message = record::integer(row, 0, "message")?;
+        let message = u64::try_from(message).map_err(|_| record::out_of_range("message"))?;
+        // That a message was read is the more important.
+        let is_kept = record::is_kept(row, 1);
+        removed.push(Noted::new(message, is_kept == Ok(true)));
+        is_kept.map(drop)
     })?;
     removed.sort_unstable();
     Ok(removed)
@@ -262,7 +270,7 @@ fn removed(connection: &Connection, damages: &mut Damages) -> rusqlite::Result<V
 fn load_mailboxes(
     connection: &Connection,
     index: &mut Index,
-    removed: &[u64],
+    removed: &[Noted],
 ) -> rusqlite::Result<LoadedMailboxes> {
     let mut damages = std::mem::take(&mut index.damages);
     let mut removed = removed.iter().copied().peekable();
@@ -271,9 +279,9 @@ fn load_mailboxes(
         let sequence = record::sequence(key, index.last_sequence(), "number")?;
         index.given_out(sequence);
         latest = row.as_ref().ok().and_then(|row| age(record::time(row, 2))).or(latest);
-        while removed.next_if(|earlier| *earlier < sequence).is_some() {}
-        if removed.peek() == Some(&sequence) {
-            found.unswept.push(sequence);
+        while removed.next_if(|earlier| earlier.sequence() < sequence).is_some() {}
+        if let Some(noted) = removed.next_if(|noted| noted.sequence() == sequence) {
+            found.unswept.push(index.load_removed(noted, row.as_ref().ok().copied()));
             let of =
                 |column| row.as_ref().ok().and_then(|row| record::account(row, column, "").ok());
             let is_deleted =
@@ -295,6 +303,15 @@ fn load_mailboxes(
         let (recipient, sender) = (recipient?, sender?);
         if !has_recipient || !has_sender {
             return Err("its recipient or its sender is not an account".to_owned());
+        }
+        let keepers = record::keepers(row, 3)?;
+        index.load_kept(sequence, row, keepers);
+        if !keepers.is_unread() {
+            index.name_in_record(recipient);
+            if let Some(sender) = sender.account() {
+                index.name_in_record(sender);
+            }
+            return Ok(());
         }
         if index.account(recipient).state != State::Known {
             found.ownerless.push(sequence);
@@ -491,16 +508,21 @@ fn load_posts(
 
 /// Drops the removals of a round that a stop broke off, once they are many: its
 /// rows are gone, and a server that is stopped often would keep them for ever.
-fn forget_swept(connection: &Connection, removals: usize, unswept: &[u64]) -> rusqlite::Result<()> {
+fn forget_swept(
+    connection: &Connection,
+    removals: usize,
+    unswept: &[Noted],
+) -> rusqlite::Result<()> {
     if removals - unswept.len() < ROUND_REMOVALS {
         return Ok(());
     }
     let transaction = connection.unchecked_transaction()?;
     let forget = || {
         transaction.execute("DELETE FROM removal", [])?;
-        let mut insert = transaction.prepare("INSERT INTO removal VALUES (NULL, ?1)")?;
-        for sequence in unswept {
-            insert.execute([sequence])?;
+        let mut insert = transaction.prepare("INSERT INTO removal VALUES (NULL, ?1, ?2)")?;
+        for noted in unswept {
+            let kept = noted.is_kept().then_some(record::KEPT);
+            insert.execute(params![noted.sequence(), kept])?;
         }
         Ok(())
     };

@@ -8,6 +8,20 @@ use crate::idle::ChannelId;
 use crate::keys::KeyRow;
 use crate::state::State;
 
+/// What becomes of messages that were read, or that are kept no longer. Each is deleted once
+/// nobody has it any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum MessageChange {
+    /// Their recipients have them no longer. Those that their senders keep are left to them.
+    Delete,
+    /// Their recipients have read and keep them.
+    Keep,
+    /// Their recipients keep them no longer.
+    GiveUpReceived,
+    /// Their senders keep them no longer.
+    GiveUpSent,
+}
+
 /// One step of a group's transaction. Names and texts stay in the calls: `call` is
 /// the place of one in its group.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +95,8 @@ pub(crate) enum Operation {
         sequence: u64,
         recipient: AccountId,
         sender: Sender,
+        /// By its sender.
+        is_kept: bool,
         call: u32,
     },
     ReadMessage {
@@ -90,6 +106,8 @@ pub(crate) enum Operation {
     ReadMessages(Numbers),
     InsertRemoval {
         message: u64,
+        /// By its recipient.
+        is_kept: bool,
     },
     InsertChannel {
         channel: ChannelId,
@@ -144,7 +162,7 @@ pub(crate) enum Operation {
         last_sequence: u64,
         removals: u32,
     },
-    DeleteMessages(Numbers),
+    ChangeMessages(MessageChange, Numbers),
     DeleteRemovals {
         through: i64,
     },

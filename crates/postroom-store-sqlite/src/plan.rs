@@ -10,6 +10,7 @@ use crate::draft::Draft;
 use crate::expiry;
 use crate::idle::ChannelId;
 use crate::index::{Index, Undo};
+use crate::kept::{KeptChange, Noted};
 use crate::sweep::{Step, Sweep};
 
 /// The side of a group that stays in memory while its job is out. Empty where there
@@ -20,7 +21,11 @@ pub(crate) struct Plan {
     pub(crate) drafts: Batch<Draft>,
     pub(crate) undo: Vec<Undo>,
     /// The messages whose removal is noted.
-    pub(crate) removed: Vec<u64>,
+    pub(crate) removed: Vec<Noted>,
+    /// What accounts keep from now on, and what no longer, in the order of the calls.
+    pub(crate) kept: Vec<KeptChange>,
+    /// Of what was due to be given up, how much is.
+    pub(crate) due_given_up: usize,
     /// The channels posted in.
     pub(crate) posted: Vec<ChannelId>,
     /// The channels evicted.
@@ -67,6 +72,10 @@ impl Plan {
         index.unread = index.unread.saturating_add_signed(change);
         sweep.committed(self.step.take(), through, &self.removed);
         index.channels.deleted(self.trimmed);
+        index.kept.due_given_up(self.due_given_up);
+        for change in self.kept.drain(..) {
+            index.kept.committed(change);
+        }
         for account in self.registered.drain(..) {
             index.registered(account);
         }
@@ -106,6 +115,8 @@ impl Plan {
         self.drafts.clear();
         self.undo.clear();
         self.removed.clear();
+        self.kept.clear();
+        self.due_given_up = 0;
         self.posted.clear();
         self.evicted.clear();
         self.deleted_channels.clear();

@@ -11,6 +11,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use crate::expiry::Aged;
+use crate::kept::Keepers;
 use crate::state::State;
 
 /// A part of a record, or what is wrong with it.
@@ -121,6 +122,29 @@ pub(crate) fn ban(row: &Row<'_>) -> Read<(BanSubject, Timestamp, Option<Timestam
         _ => Some(ban_time(row, 2, "end")?),
     };
     Ok((subject, ban_time(row, 1, "beginning")?, until))
+}
+
+/// What the row of a removal says where the recipient keeps the message.
+pub(crate) const KEPT: i64 = 1;
+
+/// Whether the recipient keeps a message that is removed.
+pub(crate) fn is_kept(row: &Row<'_>, column: usize) -> Read<bool> {
+    match value(row, column)? {
+        ValueRef::Null => Ok(false),
+        ValueRef::Integer(KEPT) => Ok(true),
+        _ => Err("it is unclear whether its message is kept".to_owned()),
+    }
+}
+
+/// Who keeps a message.
+pub(crate) fn keepers(row: &Row<'_>, column: usize) -> Read<Keepers> {
+    let stored = match value(row, column)? {
+        ValueRef::Null => Some(None),
+        ValueRef::Integer(stored) => Some(Some(stored)),
+        _ => None,
+    };
+    let keepers = stored.and_then(Keepers::from_stored);
+    keepers.ok_or_else(|| "it is unclear who keeps it".to_owned())
 }
 
 /// A record that grows old, with whose it is; the number comes last.

@@ -175,6 +175,27 @@ const MIGRATIONS: &[&str] = &[
         account INTEGER NOT NULL
     ) STRICT;
 ",
+    "
+    -- Who keeps a message beside the mailbox in which it is unread. None: nobody. 1: its
+    -- recipient, who has read it; 2: its sender, while it is unread; 3: its recipient, who has
+    -- read it, and its sender; 4: its sender, and its recipient has it no longer.
+    ALTER TABLE message ADD COLUMN kept INTEGER;
+
+    -- Set where the recipient keeps what it has read, until that is noted in the message.
+    ALTER TABLE removal ADD COLUMN kept INTEGER;
+
+    DROP VIEW unread;
+    CREATE VIEW unread AS
+        SELECT message.sequence, recipient.name AS recipient,
+               iif(message.sender = -1, '@web', sender.name) AS sender,
+               datetime(message.stored_ms / 1000, 'unixepoch') AS stored, message.text
+        FROM message
+        JOIN account AS recipient ON recipient.id = message.recipient
+        LEFT JOIN account AS sender ON sender.id = message.sender
+        WHERE message.sequence NOT IN (SELECT message FROM removal)
+          AND coalesce(message.kept, 2) = 2
+          AND (message.sender = -1 OR sender.id IS NOT NULL);
+",
 ];
 
 /// The tables that each version has beside those of the one before.
@@ -190,6 +211,7 @@ const TABLES: &[&[&str]] = &[
     &[],
     &["once"],
     &["invitation"],
+    &[],
 ];
 
 /// Opens the file as a log that syncs each commit.

@@ -32,12 +32,19 @@ pub(crate) enum Statement {
     KeepRetentionClock,
     LastRemoval,
     DeleteMessage,
+    LeaveToSender,
+    KeepMessage,
+    GiveUpReceived,
+    LeaveReadToSender,
+    GiveUpSent,
+    LeaveToRecipient,
     DeleteRemovals,
     DeletePost,
     InsertKey,
     DeleteKey,
     MessageAges,
     PostAges,
+    KeptAges,
     RowsOfPost,
     EraseText,
 }
@@ -73,12 +80,19 @@ impl Statement {
         Self::KeepRetentionClock,
         Self::LastRemoval,
         Self::DeleteMessage,
+        Self::LeaveToSender,
+        Self::KeepMessage,
+        Self::GiveUpReceived,
+        Self::LeaveReadToSender,
+        Self::GiveUpSent,
+        Self::LeaveToRecipient,
         Self::DeleteRemovals,
         Self::DeletePost,
         Self::InsertKey,
         Self::DeleteKey,
         Self::MessageAges,
         Self::PostAges,
+        Self::KeptAges,
         Self::RowsOfPost,
         Self::EraseText,
     ];
@@ -98,9 +112,9 @@ impl Statement {
             Self::DeleteBlock => "DELETE FROM block WHERE number = ?1",
             Self::PutBan => "INSERT OR REPLACE INTO ban VALUES (?1, ?2, ?3, ?4)",
             Self::DeleteBan => "DELETE FROM ban WHERE number = ?1",
-            Self::InsertMessage => "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5)",
+            Self::InsertMessage => "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Self::ReadMessage => "SELECT sender, text, stored_ms FROM message WHERE sequence = ?1",
-            Self::InsertRemoval => "INSERT INTO removal VALUES (NULL, ?1)",
+            Self::InsertRemoval => "INSERT INTO removal VALUES (NULL, ?1, ?2)",
             Self::InsertChannel => "INSERT INTO channel VALUES (?1, ?2, NULL, NULL)",
             Self::NameChannel => {
                 "UPDATE channel SET name = ?2, creator = NULL, key = NULL WHERE id = ?1"
@@ -120,7 +134,24 @@ impl Statement {
                 "INSERT OR REPLACE INTO counter VALUES ('retention_ms', ?1)"
             }
             Self::LastRemoval => "SELECT coalesce(max(position), 0) FROM removal",
-            Self::DeleteMessage => "DELETE FROM message WHERE sequence = ?1",
+            // What the numbers are, `Keepers` says.
+            Self::DeleteMessage => "DELETE FROM message WHERE sequence = ?1 AND kept IS NULL",
+            Self::LeaveToSender => "UPDATE message SET kept = 4 WHERE sequence = ?1 AND kept = 2",
+            Self::KeepMessage => {
+                "UPDATE message SET kept = iif(kept IS NULL, 1, 3) \
+                 WHERE sequence = ?1 AND coalesce(kept, 2) = 2"
+            }
+            Self::GiveUpReceived => {
+                "DELETE FROM message WHERE sequence = ?1 AND coalesce(kept, 1) = 1"
+            }
+            Self::LeaveReadToSender => {
+                "UPDATE message SET kept = 4 WHERE sequence = ?1 AND kept IN (2, 3)"
+            }
+            Self::GiveUpSent => "DELETE FROM message WHERE sequence = ?1 AND kept = 4",
+            Self::LeaveToRecipient => {
+                "UPDATE message SET kept = iif(kept = 2, NULL, 1) \
+                 WHERE sequence = ?1 AND kept IN (2, 3)"
+            }
             Self::DeleteRemovals => "DELETE FROM removal WHERE position <= ?1",
             Self::DeletePost => "DELETE FROM post WHERE number = ?1",
             Self::InsertKey => "INSERT INTO once VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -131,6 +162,13 @@ impl Statement {
             }
             Self::PostAges => {
                 "SELECT channel, stored_ms, number FROM post WHERE number BETWEEN ?1 AND ?2"
+            }
+            Self::KeptAges => {
+                "SELECT recipient, stored_ms, sequence FROM message \
+                 WHERE sequence BETWEEN ?1 AND ?2 \
+                 UNION ALL \
+                 SELECT sender, stored_ms, sequence FROM message \
+                 WHERE sequence BETWEEN ?1 AND ?2 AND sender >= 0"
             }
             Self::RowsOfPost => {
                 "SELECT author, channel, number, deleted FROM post \

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use postroom_model::{Batch, Channel, Fault, Name, Prefix, faulty};
 use postroom_store::{
     AccountId, Backup, BackupToken, BanPage, BanPlace, Call, Completion, Damaged, End,
-    HistoryQuery, HistoryRows, Limits, NotBackedUp, Outcome, Store, StoreFailure, StoreUsage,
-    SweepDue, Ticket, Timestamp,
+    HistoryQuery, HistoryRows, KeptQuery, KeptRows, Limits, NotBackedUp, NotKept, Outcome, Store,
+    StoreFailure, StoreUsage, SweepDue, Ticket, Timestamp,
 };
 
 use crate::backup::Backups;
@@ -174,6 +174,12 @@ impl Store for SqliteStore {
         self.index.channels.history(query)
     }
 
+    fn kept(&self, query: KeptQuery) -> Result<KeptRows, NotKept> {
+        let rows = self.index.kept.history(query)?;
+        let has_password = self.index.account(query.account).password.is_some();
+        if has_password { Ok(rows) } else { Err(NotKept::HasNoPassword) }
+    }
+
     fn note_damaged(&mut self, Damaged { table, key, what }: Damaged) {
         self.index.damages.note(table, key, what);
     }
@@ -187,10 +193,11 @@ impl Store for SqliteStore {
     }
 
     fn sweep_due(&self) -> SweepDue {
-        if self.index.channels.needs_sweep() || self.sweep.is_erasing() {
+        let Index { channels, kept, expiry, .. } = &self.index;
+        if channels.needs_sweep() || kept.needs_sweep() || self.sweep.is_erasing() {
             SweepDue::Soon
         } else {
-            self.index.expiry.due()
+            expiry.due()
         }
     }
 

@@ -4,10 +4,11 @@
 //! end; the message's own row may be anywhere in a large file. Once enough
 //! removals are noted, a round deletes their rows in the order of the table, so
 //! that neighbours go with one page, a few with each commit, so that no commit
-//! waits for many.
+//! waits for many. Where the reader keeps a message, that is noted in its row instead.
 
 use crate::damage::{self, Damages};
-use crate::operation::{Operation, Operations, place};
+use crate::kept::Noted;
+use crate::operation::{MessageChange, Operation, Operations, place};
 use postroom_model::{Fault, faulty};
 
 /// Removals noted before a round begins.
@@ -22,7 +23,7 @@ const STEP_ROWS_HURRIED: usize = 1_024;
 #[derive(Debug, Default)]
 pub(crate) struct Sweep {
     /// Removals on disk that no round has taken up.
-    noted: Vec<u64>,
+    noted: Vec<Noted>,
     round: Option<Round>,
     hurried: bool,
     /// What is noted has messages of deleted accounts: do not wait for a full round.
@@ -31,8 +32,8 @@ pub(crate) struct Sweep {
 
 #[derive(Debug)]
 struct Round {
-    /// Sequence numbers to delete, the lowest last.
-    rest: Vec<u64>,
+    /// What to delete, or to note in its row, the lowest last.
+    rest: Vec<Noted>,
     /// The last position in the removal table that this round covers.
     through: i64,
     /// Whether messages of deleted accounts are among them.
@@ -43,7 +44,7 @@ struct Round {
 #[derive(Debug)]
 pub(crate) enum Step {
     /// Begins a round by deleting so many of the rows.
-    Begin { rest: Vec<u64>, rows: usize },
+    Begin { rest: Vec<Noted>, rows: usize },
     /// Deletes so many rows.
     Continue { rows: usize },
     /// Deletes the last rows, and then their removals.
@@ -52,7 +53,7 @@ pub(crate) enum Step {
 
 impl Sweep {
     /// Takes up the removals found at start.
-    pub(crate) fn new(noted: Vec<u64>) -> Self {
+    pub(crate) fn new(noted: Vec<Noted>) -> Self {
         Self { noted, round: None, hurried: false, erases: false }
     }
 
@@ -81,7 +82,7 @@ impl Sweep {
         operations: &mut Operations,
     ) -> Option<Step> {
         let least = if self.hurried { STEP_ROWS_HURRIED } else { STEP_ROWS };
-        let rows = |rest: &[u64]| rest.len().min(least.max(2 * removals));
+        let rows = |rest: &[Noted]| rest.len().min(least.max(2 * removals));
         let Some(Round { rest, through, .. }) = &self.round else {
             let rest = self.is_due().then(|| self.sorted())?;
             let removals = place(removals);
@@ -103,7 +104,12 @@ impl Sweep {
 
     /// The group is on disk, with the `removed` that it noted. `through` is the last
     /// removal of the round that it began.
-    pub(crate) fn committed(&mut self, step: Option<Step>, through: Option<i64>, removed: &[u64]) {
+    pub(crate) fn committed(
+        &mut self,
+        step: Option<Step>,
+        through: Option<i64>,
+        removed: &[Noted],
+    ) {
         match step {
             Some(Step::Begin { mut rest, rows }) => {
                 rest.truncate(rest.len() - rows);
@@ -127,7 +133,7 @@ impl Sweep {
     }
 
     /// The removals that no round has taken up, the lowest last.
-    fn sorted(&self) -> Vec<u64> {
+    fn sorted(&self) -> Vec<Noted> {
         let mut rest = self.noted.clone();
         rest.sort_unstable_by(|one, other| other.cmp(one));
         rest
@@ -139,11 +145,19 @@ impl Sweep {
     }
 }
 
-/// Deletes the last `rows` of `rest`, but not those that are damaged.
-fn delete(rest: &[u64], rows: usize, damages: &Damages, operations: &mut Operations) {
-    let sequences = rest[rest.len() - rows..].iter().copied();
-    let beyond = sequences.clone().last().filter(|_| faulty(Fault::SweepTakesUnread));
-    let sequences = sequences.chain(beyond.map(|last| last + 1));
-    let sound = sequences.filter(|sequence| !damages.contains("message", damage::key(*sequence)));
-    operations.push_numbers(sound, Operation::DeleteMessages);
+/// Deletes the last `rows` of `rest`, but not those that are damaged. What its recipient keeps
+/// is noted in its row instead.
+fn delete(rest: &[Noted], rows: usize, damages: &Damages, operations: &mut Operations) {
+    let is_sound = |sequence: &u64| !damages.contains("message", damage::key(*sequence));
+    let rows = &rest[rest.len() - rows..];
+    let sequences = |is_kept| {
+        let of = rows.iter().filter(move |noted| noted.is_kept() == is_kept);
+        of.map(|noted| noted.sequence())
+    };
+    let keep = |numbers| Operation::ChangeMessages(MessageChange::Keep, numbers);
+    operations.push_numbers(sequences(true).filter(is_sound), keep);
+    let beyond = sequences(false).next_back().filter(|_| faulty(Fault::SweepTakesUnread));
+    let all = sequences(false).chain(beyond.map(|last| last + 1));
+    let delete = |numbers| Operation::ChangeMessages(MessageChange::Delete, numbers);
+    operations.push_numbers(all.filter(is_sound), delete);
 }

@@ -13,8 +13,9 @@ use crate::expiry::{Block, Kind};
 use crate::found::{ErasedRow, Found, FoundPage};
 use crate::group::Group;
 use crate::idle::ChannelId;
+use crate::kept::Keepers;
 use crate::keys::KeyRow;
-use crate::operation::{Numbers, Operation};
+use crate::operation::{MessageChange, Numbers, Operation};
 use crate::record::{self, Read};
 use crate::statements::{Statement, Statements};
 
@@ -76,15 +77,17 @@ impl Worker<'_> {
         let group = self.group;
         let now = group.now.0;
         match operation {
-            Operation::InsertMessage { sequence, recipient, sender, call } => {
-                let sender = record::stored_sender(sender);
-                let row = params![sequence, recipient.0, sender, now, group.text(call)];
+            Operation::InsertMessage { sequence, recipient, sender, is_kept, call } => {
+                let keepers = if is_kept { Keepers::SenderUnread } else { Keepers::Nobody };
+                let (sender, keepers) = (record::stored_sender(sender), keepers.stored());
+                let row = params![sequence, recipient.0, sender, now, group.text(call), keepers];
                 self.execute(Statement::InsertMessage, row)
             }
             Operation::ReadMessage { sequence } => self.read_message(sequence).map(drop),
             Operation::ReadMessages(numbers) => self.read_messages(numbers),
-            Operation::InsertRemoval { message } => {
-                self.execute(Statement::InsertRemoval, [message])
+            Operation::InsertRemoval { message, is_kept } => {
+                let kept = is_kept.then_some(record::KEPT);
+                self.execute(Statement::InsertRemoval, params![message, kept])
             }
             Operation::InsertPost { number, channel, author, first, call } => {
                 let author = author.map(record::stored_sender);
@@ -130,7 +133,8 @@ impl Worker<'_> {
                 let ImportedMessage { stored, text, .. } = group.imported(call, place);
                 let (stored, text) = (stored.0.min(now), text.as_str());
                 let sender = record::stored_sender(sender);
-                let row = params![sequence, recipient.0, sender, stored, text];
+                let keepers = Keepers::Nobody.stored();
+                let row = params![sequence, recipient.0, sender, stored, text, keepers];
                 self.execute(Statement::InsertMessage, row)
             }
             Operation::DeleteBlock { number } => self.execute(Statement::DeleteBlock, [number]),
@@ -146,9 +150,7 @@ impl Worker<'_> {
             Operation::BeginSweep { last_sequence, removals } => {
                 self.begin_sweep(last_sequence, removals)
             }
-            Operation::DeleteMessages(numbers) => {
-                self.delete("message", Statement::DeleteMessage, numbers)
-            }
+            Operation::ChangeMessages(change, numbers) => self.change_messages(change, numbers),
             Operation::DeleteRemovals { through } => {
                 let deleted = self.execute(Statement::DeleteRemovals, [through]);
                 self.noting_unreadable("removal", through, deleted)
@@ -342,6 +344,7 @@ impl Worker<'_> {
         let select = match block.kind() {
             Kind::Message => Statement::MessageAges,
             Kind::Post => Statement::PostAges,
+            Kind::Kept => Statement::KeptAges,
         };
         let aged = &mut self.found.aged;
         let mut read = || {
@@ -374,6 +377,7 @@ impl Worker<'_> {
         Ok(())
     }
 
+    /// Deletes rows, or changes each of them.
     fn delete(
         &mut self,
         table: &'static str,
@@ -383,6 +387,30 @@ impl Worker<'_> {
         for &number in self.group.operations.numbers(numbers) {
             let deleted = self.execute(delete, [number]);
             self.noting_unreadable(table, damage::key(number), deleted)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes messages that nobody has any more, and notes in the rows of the others who has
+    /// them still.
+    fn change_messages(&mut self, change: MessageChange, numbers: Numbers) -> rusqlite::Result<()> {
+        let (first, otherwise) = match change {
+            MessageChange::Delete => (Statement::DeleteMessage, Statement::LeaveToSender),
+            MessageChange::Keep => {
+                return self.delete("message", Statement::KeepMessage, numbers);
+            }
+            MessageChange::GiveUpReceived => {
+                (Statement::GiveUpReceived, Statement::LeaveReadToSender)
+            }
+            MessageChange::GiveUpSent => (Statement::GiveUpSent, Statement::LeaveToRecipient),
+        };
+        for &sequence in self.group.operations.numbers(numbers) {
+            let mut change = || match self.statements.get(first)?.execute([sequence])? {
+                0 => self.statements.get(otherwise)?.execute([sequence]).map(drop),
+                _ => Ok(()),
+            };
+            let changed = change();
+            self.noting_unreadable("message", damage::key(sequence), changed)?;
         }
         Ok(())
     }

@@ -1,21 +1,19 @@
-//! Reading what channels keep, beside the calls.
+//! Reading what channels keep, and what accounts have read and sent, beside the calls.
 //!
-//! A store tells from its memory, at once, which posts a page has ([`Store::history`]). Whoever
-//! wants to read them takes that to a [`History`], on a thread that may wait: so no commit
-//! waits for a reader, and no reader for a commit.
+//! A store tells from its memory, at once, which posts a page has ([`Store::history`]), or
+//! which messages ([`Store::kept`]). Whoever wants to read them takes that to a [`History`], on a
+//! thread that may wait: so no commit waits for a reader, and no reader for a commit.
 //!
 //! [`Store::history`]: crate::Store::history
+//! [`Store::kept`]: crate::Store::kept
 
 use std::error::Error;
 
-use postroom_model::{Channel, Entry, Fault, PostId, Timestamp, faulty};
+use postroom_model::{Channel, Entry, Fault, MessageId, PostId, Timestamp, faulty};
 use thiserror::Error;
 
-use crate::{Damaged, PAGE_BYTES};
-
-/// Entries of a page of a channel's history, at most. It ends after [`PAGE_BYTES`] of text,
-/// too.
-pub const HISTORY_ENTRIES_MAX: usize = 100;
+use crate::page::{HISTORY_ENTRIES_MAX, HistoryFrom, first};
+use crate::{Damaged, KeptPage, KeptRows, PAGE_BYTES};
 
 /// A question about the posts of a channel.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,22 +24,6 @@ pub struct HistoryQuery {
     pub from: HistoryFrom,
     /// How many entries it has, at most; no more than [`HISTORY_ENTRIES_MAX`].
     pub count: usize,
-}
-
-/// Where a page of a channel's history begins, and in which direction it goes. The ids need
-/// not be those of posts of the channel, nor of posts that are still kept.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum HistoryFrom {
-    /// Forwards from the oldest post.
-    Oldest,
-    /// Forwards from this post, which is the first.
-    At(PostId),
-    /// Forwards from the post behind this one.
-    After(PostId),
-    /// Backwards from the post before this one.
-    Before(PostId),
-    /// Backwards from the latest post.
-    Latest,
 }
 
 /// The posts that a page has, if they are still there when they are read: what the memory of
@@ -84,11 +66,17 @@ pub trait History {
     /// meant, and it is one of the places at which one before the time is followed by one at
     /// it or later.
     fn first_at(&mut self, time: Timestamp) -> Result<PostId, HistoryFailure>;
+
+    /// Reads a page of what an account has read and sent.
+    fn kept(&mut self, rows: &KeptRows) -> Result<KeptPage, HistoryFailure>;
+
+    /// The same of messages: from where those are that were stored at this time or later.
+    fn first_message_at(&mut self, time: Timestamp) -> Result<MessageId, HistoryFailure>;
 }
 
 /// Why a history cannot be read.
 #[derive(Debug, Error)]
-#[error("the history of a channel cannot be read: {cause}")]
+#[error("the history cannot be read: {cause}")]
 pub struct HistoryFailure {
     /// What the disk or the database said.
     pub cause: Box<dyn Error + Send + Sync>,
@@ -182,25 +170,12 @@ impl HistoryRows {
         }
     }
 
-    fn is_forwards(&self) -> bool {
-        match self.query.from {
-            HistoryFrom::Oldest | HistoryFrom::At(_) | HistoryFrom::After(_) => true,
-            HistoryFrom::Before(_) | HistoryFrom::Latest => false,
-        }
-    }
-
     /// A page in the same direction that begins behind the record of this number.
     fn behind(&self, number: u64) -> HistoryFrom {
-        if self.is_forwards() {
+        if self.query.from.is_forwards() {
             HistoryFrom::At(PostId(number + 1))
         } else {
             HistoryFrom::Before(PostId(number))
         }
     }
-}
-
-/// The first of some numbers, and whether there are more.
-fn first(mut numbers: impl Iterator<Item = u64>, most: usize) -> (Vec<u64>, bool) {
-    let first = numbers.by_ref().take(most).collect();
-    (first, numbers.next().is_some())
 }

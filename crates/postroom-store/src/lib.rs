@@ -16,9 +16,11 @@ mod call;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod history;
+mod kept;
 mod memory;
 mod once;
 mod outcome;
+mod page;
 mod retention;
 
 use std::net::IpAddr;
@@ -36,12 +38,11 @@ pub use call::{
     ACCOUNTS_PAGE, AccountRef, Admits, CHANNELS_PAGE, Call, IMPORT_MESSAGES_MAX,
     IMPORT_TEXT_BYTES_MAX, Import, ImportedMessage, Key, PasswordOf, SWEPT_MAX,
 };
-pub use history::{
-    HISTORY_ENTRIES_MAX, History, HistoryFailure, HistoryFrom, HistoryPage, HistoryQuery,
-    HistoryRows,
-};
+pub use history::{History, HistoryFailure, HistoryPage, HistoryQuery, HistoryRows};
+pub use kept::{KeepRead, KeptAs, KeptMessage, KeptPage, KeptQuery, KeptRow, KeptRows, NotKept};
 pub use once::{Fingerprint, KEY_KEPT_MS, is_kept, key_ends, may_be_freed};
 pub use outcome::{ChannelSummary, Lease, Outcome, Presence, Sent, Swept};
+pub use page::{HISTORY_ENTRIES_MAX, HistoryFrom};
 pub use postroom_model::Timestamp;
 pub use retention::{CATCH_UP, EARLIEST, KEPT_EVERY_MS, Retention, RetentionClock, is_old};
 
@@ -114,6 +115,11 @@ pub trait Store {
     /// that are being removed may be left out already. Costs little, whatever the channel
     /// keeps.
     fn history(&self, query: HistoryQuery) -> HistoryRows;
+
+    /// The messages that a page has of what an account with a password has read and sent, of
+    /// what is committed. What is being removed may be left out already. Costs little, whatever
+    /// it keeps.
+    fn kept(&self, query: KeptQuery) -> Result<KeptRows, NotKept>;
 
     /// Takes a record that a [`History`] has found to be damaged, to be
     /// [told](Self::take_damaged) like others.
@@ -317,6 +323,9 @@ pub struct Limits {
     pub disk_reserve_bytes: u64,
     /// How old unread messages and posts may become. Read when the store is opened.
     pub retention: Retention,
+    /// What accounts with a password keep of what they have read and sent; `None`: nothing.
+    /// Read when the store is opened.
+    pub keep_read: Option<KeepRead>,
 }
 
 impl Limits {
@@ -351,6 +360,7 @@ impl Default for Limits {
             keys_max: 1_000_000,
             disk_reserve_bytes: 16 << 20,
             retention: Retention::NONE,
+            keep_read: None,
         }
     }
 }

@@ -371,6 +371,9 @@ pub struct Swept {
     pub messages: u32,
     /// Posts, each counted once for each of its channels.
     pub posts: u32,
+    /// Messages that accounts have [kept](crate::KeepRead) for so long, each counted once for
+    /// each account that did.
+    pub kept: u32,
     /// By how many milliseconds the clock of the system is ahead of that of the
     /// [retention](crate::RetentionClock).
     pub behind_ms: u64,
@@ -395,13 +398,14 @@ pub struct ChannelSummary {
 pub struct Lease {
     account: AccountId,
     sequence: u64,
+    stored: Timestamp,
 }
 
 impl Lease {
     /// For store implementations alone: the right to the message with this
     /// sequence number, which from now on no one else is given.
-    pub fn new(account: AccountId, sequence: u64) -> Self {
-        Self { account, sequence }
+    pub fn new(account: AccountId, sequence: u64, stored: Timestamp) -> Self {
+        Self { account, sequence, stored }
     }
 
     /// Whose mailbox the message is in.
@@ -414,6 +418,12 @@ impl Lease {
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// When the message was stored.
+    #[must_use]
+    pub fn stored(&self) -> Timestamp {
+        self.stored
     }
 
     /// The id of the message.

@@ -147,6 +147,7 @@ fn every_line_of_an_export_is_on_the_page() {
         ExportLine::Account { version: EXPORT_VERSION, account: word(), has_password: true, time },
         ExportLine::Block { sender: word() },
         ExportLine::Message { sender: word(), time, text: word() },
+        ExportLine::Read { sender: word(), time, text: word() },
         ExportLine::Sent { recipient: word(), time, text: word() },
         ExportLine::Post { channel: word(), time, text: word() },
         ExportLine::End(ExportCounts::default()),

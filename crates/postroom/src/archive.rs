@@ -196,6 +196,10 @@ fn export_line(exported: Exported, begun: Time, counts: &mut ExportCounts) -> Op
             let (sender, text) = (sender.to_string(), text.as_str().to_owned());
             (ExportLine::Message { sender, time: stored.into(), text }, &mut counts.messages)
         }
+        Exported::Read { sender, stored, text } => {
+            let (sender, text) = (sender.to_string(), text.as_str().to_owned());
+            (ExportLine::Read { sender, time: stored.into(), text }, &mut counts.read)
+        }
         Exported::Sent { recipient, stored, text } => {
             let (recipient, text) = (recipient.to_string(), text.as_str().to_owned());
             (ExportLine::Sent { recipient, time: stored.into(), text }, &mut counts.sent)

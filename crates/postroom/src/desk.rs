@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use postroom_store::{
-    Call, Completion, Limits, Outcome, Retention, Store as _, StoreFailure, SweepDue, Ticket,
-    Timestamp,
+    Call, Completion, KeepRead, Limits, Outcome, Retention, Store as _, StoreFailure, SweepDue,
+    Ticket, Timestamp,
 };
 use postroom_store_sqlite::{Checkpointer, DataFolder, OpenError, SqliteStore};
 use postroom_web::{AdminClient, ClientError, Problem};
@@ -53,8 +53,10 @@ impl Desk {
             return Ok(Self::Server(server));
         }
         let folder = DataFolder::open_existing(&config.data)?;
-        // What is too old goes while a server runs.
-        let limits = Limits { retention: Retention::NONE, ..config.limits() };
+        // What is too old, or kept no longer, goes while a server runs: the settings here need
+        // not be those of the server.
+        let (retention, keep_read) = (Retention::NONE, Some(KeepRead::ALL));
+        let limits = Limits { retention, keep_read, ..config.limits() };
         let (mut store, checkpointer) = SqliteStore::open(folder, limits)?;
         tell_of_damage(store.take_damaged().len(), &arguments.hint("check"));
         Ok(Self::Folder(Box::new(Folder { store, _checkpointer: checkpointer })))

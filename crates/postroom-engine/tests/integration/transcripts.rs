@@ -111,6 +111,7 @@ fn limits(transcript: &Transcript) -> Limits {
         keys_max: standard.keys_max,
         disk_reserve_bytes: 0,
         retention: Retention::NONE,
+        keep_read: None,
     }
 }
 

@@ -50,8 +50,12 @@ impl Subject {
         let (name, key, columns) = match self {
             Self::Accounts if version > 4 => ("account", "id", "name, password, deleted"),
             Self::Accounts => ("account", "id", "name, password, NULL"),
-            Self::Messages => ("message", "sequence", "sender, text, stored_ms, recipient"),
-            Self::Removals => ("removal", "position", "message"),
+            Self::Messages if version > 11 => {
+                ("message", "sequence", "sender, text, stored_ms, recipient, kept")
+            }
+            Self::Messages => ("message", "sequence", "sender, text, stored_ms, recipient, NULL"),
+            Self::Removals if version > 11 => ("removal", "position", "message, kept"),
+            Self::Removals => ("removal", "position", "message, NULL"),
             Self::Channels if version > 10 => ("channel", "id", "name, creator, key"),
             Self::Channels => ("channel", "id", "name, NULL, NULL"),
             Self::Posts => {
@@ -157,8 +161,10 @@ impl Rules {
             }
             Subject::Messages => self.message(connection, key, row?),
             Subject::Removals => {
-                let message = record::integer(row?, 0, "message")?;
-                u64::try_from(message).map(drop).map_err(|_| record::out_of_range("message"))
+                let row = row?;
+                let message = record::integer(row, 0, "message")?;
+                u64::try_from(message).map_err(|_| record::out_of_range("message"))?;
+                record::is_kept(row, 1).map(drop)
             }
             Subject::Channels => {
                 let id = self.channels.add(key);
@@ -222,6 +228,7 @@ impl Rules {
         let sender = record::message(row)?.sender;
         let recipient = record::account(row, 3, "recipient")?;
         record::integer(row, 2, "time")?;
+        record::keepers(row, 4)?;
         if let Some(sender) = sender.account() {
             exists(connection, "account", &self.accounts, sender.0, "sender")?;
         }

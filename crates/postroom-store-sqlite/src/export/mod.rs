@@ -38,7 +38,17 @@ pub enum Exported {
         /// What it says.
         text: Text,
     },
-    /// A message that it has written to another account, which has not read it.
+    /// A message that it has read and keeps.
+    Read {
+        /// Who has written it.
+        sender: Name,
+        /// When it was stored.
+        stored: Timestamp,
+        /// What it says.
+        text: Text,
+    },
+    /// A message that it has written to another account, which has not read it, or which it
+    /// keeps.
     Sent {
         /// In whose mailbox it is.
         recipient: Name,

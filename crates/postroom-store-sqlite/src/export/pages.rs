@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::Exported;
 use crate::damage::is_unreadable;
+use crate::kept::Keepers;
 use crate::reader::PageLimit;
 use crate::record::{self, Read};
 use crate::scan::{self, Table};
@@ -42,6 +43,7 @@ struct Found {
     /// The other one.
     other: Sender,
     is_received: bool,
+    keepers: Read<Keepers>,
     stored: Timestamp,
     text: Read<Text>,
 }
@@ -122,7 +124,11 @@ impl<'a> Pages<'a> {
     }
 
     pub(super) fn messages(&mut self, id: u32, from: i64) -> rusqlite::Result<Option<i64>> {
-        let columns = "recipient, sender, stored_ms, text";
+        let columns = if self.version > 11 {
+            "recipient, sender, stored_ms, text, kept"
+        } else {
+            "recipient, sender, stored_ms, text, NULL"
+        };
         let table = Table { name: "message", key: "sequence", columns };
         let mut found = BTreeMap::new();
         let next = self.rows(
@@ -139,8 +145,8 @@ impl<'a> Pages<'a> {
                     self.tell(text.as_ref().map_or(0, |text| text.as_str().len()));
                     let other = if is_received { sender } else { recipient };
                     let message = other.map(|other| {
-                        let stored = record::time(row, 2);
-                        Found { other, is_received, stored, text }
+                        let (stored, keepers) = (record::time(row, 2), record::keepers(row, 4));
+                        Found { other, is_received, keepers, stored, text }
                     });
                     found.insert(sequence, message);
                 }
@@ -149,13 +155,19 @@ impl<'a> Pages<'a> {
         self.take_removed(&mut found)?;
         for message in found.into_values() {
             let exported = match message {
-                Ok(Found { other, is_received, stored, text: Ok(text) }) => {
-                    self.sender_name(other)?.map(|name| {
-                        if is_received {
+                Ok(Found { is_received, keepers: Ok(keepers), .. })
+                    if !keepers.is_unread() && !keepers.has(is_received) =>
+                {
+                    // It is the other one's alone.
+                    continue;
+                }
+                Ok(Found { other, is_received, keepers: Ok(keepers), stored, text: Ok(text) }) => {
+                    self.sender_name(other)?.map(|name| match is_received {
+                        true if keepers.is_unread() => {
                             Exported::Message { sender: name, stored, text }
-                        } else {
-                            Exported::Sent { recipient: name, stored, text }
                         }
+                        true => Exported::Read { sender: name, stored, text },
+                        false => Exported::Sent { recipient: name, stored, text },
                     })
                 }
                 _ => None,
@@ -165,12 +177,14 @@ impl<'a> Pages<'a> {
         Ok(next)
     }
 
-    /// Takes out what was removed, and is not swept out yet.
-    fn take_removed<T>(&self, found: &mut BTreeMap<i64, T>) -> rusqlite::Result<()> {
+    /// Takes out what was removed, and is not swept out yet, and notes what was read and is
+    /// kept.
+    fn take_removed(&self, found: &mut BTreeMap<i64, Read<Found>>) -> rusqlite::Result<()> {
         if found.is_empty() {
             return Ok(());
         }
-        let table = Table { name: "removal", key: "position", columns: "message" };
+        let columns = if self.version > 11 { "message, kept" } else { "message, NULL" };
+        let table = Table { name: "removal", key: "position", columns };
         let mut from = Some(i64::MIN);
         while let Some(first) = from {
             from = scan::page(
@@ -179,8 +193,20 @@ impl<'a> Pages<'a> {
                 first,
                 |_| false,
                 |_, row| {
-                    if let Ok(message) = row.and_then(|row| record::integer(row, 0, "")) {
-                        found.remove(&message);
+                    let Ok(row) = row else {
+                        return;
+                    };
+                    let Ok(message) = record::integer(row, 0, "") else {
+                        return;
+                    };
+                    let is_kept = record::is_kept(row, 1) == Ok(true);
+                    let keepers = match found.get(&message) {
+                        Some(Ok(Found { keepers: Ok(keepers), .. })) => keepers.removed(is_kept),
+                        _ => None,
+                    };
+                    match (keepers, found.get_mut(&message)) {
+                        (Some(left), Some(Ok(found))) => found.keepers = Ok(left),
+                        _ => drop(found.remove(&message)),
                     }
                 },
             )?;

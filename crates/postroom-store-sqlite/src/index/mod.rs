@@ -16,6 +16,7 @@ use crate::channels::{Channels, Private, Said, SetAside};
 use crate::damage::Damages;
 use crate::expiry::Expiry;
 use crate::idle::ChannelId;
+use crate::kept::KeptMail;
 use crate::keys::Keys;
 use crate::mailbox::Mailbox;
 use crate::reserved::Reserved;
@@ -46,6 +47,8 @@ pub(crate) struct Index {
     /// They take back what a group has changed by themselves.
     pub(crate) keys: Keys,
     pub(crate) expiry: Expiry,
+    /// As it is committed.
+    pub(crate) kept: KeptMail,
     /// Set if a sender may not fill a mailbox.
     pub(crate) senders: Option<Senders>,
     pub(crate) damages: Damages,
@@ -165,6 +168,7 @@ impl Index {
             bans: Bans::default(),
             keys: Keys::default(),
             expiry: Expiry::default(),
+            kept: KeptMail::default(),
             senders: None,
             damages: Damages::default(),
         }
@@ -490,6 +494,7 @@ pub(crate) use damaged::stand_in;
 
 mod blocked;
 mod damaged;
+mod kept;
 mod lists;
 mod private;
 #[cfg(test)]

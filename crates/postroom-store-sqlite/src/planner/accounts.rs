@@ -9,6 +9,7 @@ use postroom_store::{
 use super::Planner;
 use crate::allowed::Allowed;
 use crate::index::Undo;
+use crate::kept::{KeptChange, Noted};
 use crate::operation::Operation;
 use crate::state::State;
 
@@ -196,7 +197,7 @@ impl Planner<'_> {
         while let Some(message) = self.index.account(account).mailbox.earliest() {
             self.index.account_mut(account).mailbox.lease();
             self.plan.undo.push(Undo::Lease(account, message));
-            self.remove(account, message);
+            self.remove(account, Noted::new(message, false));
         }
         for sender in self.index.blocks().list(account) {
             self.remove_block(account, &sender);
@@ -206,6 +207,7 @@ impl Planner<'_> {
         self.take_password(account);
         self.set_state(account, if is_reserved { State::Reserved } else { State::Released });
         self.plan.deleted_accounts.push(account);
+        self.plan.kept.push(KeptChange::Erased(account));
         Outcome::Deleted { account, name, unread, posts, is_reserved, channels }
     }
 

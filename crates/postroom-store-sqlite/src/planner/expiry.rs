@@ -8,10 +8,10 @@ use crate::damage;
 use crate::expiry::{Aged, Kind, Step};
 use crate::idle::ChannelId;
 use crate::index::Undo;
-use crate::operation::{Operation, Operations, place};
+use crate::operation::{MessageChange, Operation};
 use crate::state::State;
 
-/// What has become of a record that was found to be too old.
+/// What has become of a message that was found to be too old.
 enum Fate {
     Removed,
     /// It is handed out, or may be.
@@ -38,10 +38,10 @@ impl Planner<'_> {
         let mut swept = Swept { behind_ms: clock.behind_ms(self.now), ..Swept::default() };
         let mut kept = Vec::new();
         if let Some((kind, found)) = self.index.expiry.found() {
-            let count = self.remove_old(kind, &found, &mut kept);
             match kind {
-                Kind::Message => swept.messages = count,
-                Kind::Post => swept.posts = count,
+                Kind::Message => swept.messages = self.remove_old_messages(&found, &mut kept),
+                Kind::Post => swept.posts = self.remove_old_posts(&found),
+                Kind::Kept => swept.kept = self.give_up_old(&found),
             }
         }
         let look = self.index.expiry.next_look(clock, self.now);
@@ -52,35 +52,34 @@ impl Planner<'_> {
         Outcome::Swept(swept)
     }
 
-    /// Removes what was found to be too old; returns how much, and adds what must be kept.
-    fn remove_old(&mut self, kind: Kind, found: &[Aged], kept: &mut Vec<Aged>) -> u32 {
+    /// Removes the messages that were found to be too old; returns how many, and adds those that
+    /// must be kept.
+    fn remove_old_messages(&mut self, found: &[Aged], kept: &mut Vec<Aged>) -> u32 {
         let mut removed = Vec::new();
         for row in found {
-            let fate = match kind {
-                Kind::Message => self.remove_old_message(row),
-                Kind::Post => self.remove_old_post(row),
-            };
-            match fate {
+            match self.remove_old_message(row) {
                 Fate::Removed => removed.push(row.number),
                 Fate::Kept => kept.push(*row),
                 Fate::Gone => {}
             }
         }
-        let count = place(removed.len());
-        match kind {
-            Kind::Message if count > 0 => {
-                let last_sequence = self.index.last_sequence();
-                self.operations.push(Operation::SetLastSequence { last_sequence });
-            }
-            Kind::Post if count > 0 => self.keep_last_post(),
-            Kind::Message | Kind::Post => {}
+        if !removed.is_empty() {
+            let last_sequence = self.index.last_sequence();
+            self.operations.push(Operation::SetLastSequence { last_sequence });
         }
-        let delete: fn(_) -> _ = match kind {
-            Kind::Message => Operation::DeleteMessages,
-            Kind::Post => Operation::DeletePosts,
-        };
-        Operations::push_numbers(self.operations, removed.into_iter(), delete);
-        count
+        let delete = |numbers| Operation::ChangeMessages(MessageChange::Delete, numbers);
+        self.operations.push_numbers(removed.into_iter(), delete)
+    }
+
+    /// Removes the posts that were found to be too old; returns how many.
+    fn remove_old_posts(&mut self, found: &[Aged]) -> u32 {
+        let mut removed: Vec<_> = found.iter().map(|row| (row.number, ChannelId(row.of))).collect();
+        removed.retain(|(number, channel)| self.remove_old_post(*channel, *number));
+        if !removed.is_empty() {
+            self.keep_last_post();
+        }
+        let numbers = removed.into_iter().map(|(number, _)| number);
+        self.operations.push_numbers(numbers, Operation::DeletePosts)
     }
 
     fn remove_old_message(&mut self, row: &Aged) -> Fate {
@@ -98,18 +97,14 @@ impl Planner<'_> {
         Fate::Removed
     }
 
-    fn remove_old_post(&mut self, row: &Aged) -> Fate {
-        let (channel, number) = (ChannelId(row.of), row.number);
-        let is_known = row.of < self.index.channels.len();
+    /// Whether there was such a post to be removed.
+    fn remove_old_post(&mut self, channel: ChannelId, number: u64) -> bool {
+        let is_known = channel.0 < self.index.channels.len();
         if !is_known || self.index.damages.contains("post", damage::key(number)) {
-            return Fate::Gone;
+            return false;
         }
-        match self.index.channels.set_aside(channel, number) {
-            Some(taken) => {
-                self.plan.undo.push(Undo::SetPostAside(channel, taken));
-                Fate::Removed
-            }
-            None => Fate::Gone,
-        }
+        let taken = self.index.channels.set_aside(channel, number);
+        self.plan.undo.extend(taken.map(|taken| Undo::SetPostAside(channel, taken)));
+        taken.is_some()
     }
 }

@@ -13,6 +13,7 @@ struct Mark {
     changes: usize,
     keys: usize,
     operations: usize,
+    kept: usize,
     registered: usize,
 }
 
@@ -56,6 +57,7 @@ impl Planner<'_> {
             changes: self.plan.undo.len(),
             keys: self.index.keys.changes(),
             operations: self.operations.len(),
+            kept: self.plan.kept.len(),
             registered: self.plan.registered.len(),
         }
     }
@@ -65,6 +67,7 @@ impl Planner<'_> {
         self.index.undo(self.plan.undo.drain(mark.changes..));
         self.index.keys.undo_to(mark.keys);
         self.operations.truncate(mark.operations);
+        self.plan.kept.truncate(mark.kept);
         self.plan.registered.truncate(mark.registered);
         self.place = 0;
     }

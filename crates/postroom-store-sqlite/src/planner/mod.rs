@@ -5,6 +5,7 @@ mod accounts;
 mod bans;
 mod expiry;
 mod imports;
+mod kept;
 mod messages;
 mod once;
 mod posts;
@@ -21,6 +22,7 @@ use crate::draft::Draft;
 use crate::expiry::Kind;
 use crate::group::Group;
 use crate::index::{Index, Undo};
+use crate::kept::Noted;
 use crate::operation::{Operation, Operations, place};
 use crate::plan::Plan;
 use crate::state::State;
@@ -106,6 +108,7 @@ impl Planner<'_> {
                 self.plan.step = sweep.plan(removals, last, damages, self.operations);
                 self.plan.trimmed = self.trim();
                 self.delete_ended_keys();
+                self.plan.due_given_up = self.give_up_due();
             }
             Allowed::NoSweep | Allowed::Nothing => {}
         }
@@ -248,7 +251,9 @@ impl Planner<'_> {
             self.name_in_record(sender);
         }
         let (recipient, call) = (account, self.call);
-        self.operations.push(Operation::InsertMessage { sequence, recipient, sender, call });
+        let is_kept = self.keep_sent(sequence, recipient, sender);
+        let insert = Operation::InsertMessage { sequence, recipient, sender, is_kept, call };
+        self.operations.push(insert);
         let (id, stored) = (MessageId(sequence), self.now);
         Outcome::Composed { id, stored, recipient, name, registered }
     }
@@ -299,7 +304,7 @@ impl Planner<'_> {
             let remaining = mailbox.waiting();
             self.plan.undo.push(Undo::Lease(account, sequence));
             self.operations.push(Operation::ReadMessage { sequence });
-            return Draft::Read { lease: Lease::new(account, sequence), remaining };
+            return Draft::Read { account, sequence, remaining };
         }
         Draft::Complete(Outcome::NothingUnread)
     }
@@ -309,21 +314,24 @@ impl Planner<'_> {
             return self.give_back(leases);
         }
         for lease in leases {
-            self.remove(lease.account(), lease.sequence());
+            let (account, sequence) = (lease.account(), lease.sequence());
+            let is_kept = self.keep_received(lease);
+            self.remove(account, Noted::new(sequence, is_kept));
         }
         Outcome::Confirmed
     }
 
     /// Removes a leased message.
-    fn remove(&mut self, account: AccountId, message: u64) {
+    fn remove(&mut self, account: AccountId, noted: Noted) {
+        let (message, is_kept) = (noted.sequence(), noted.is_kept());
         self.plan.erases_messages |= self.index.account(account).state != State::Known;
         self.index.account_mut(account).mailbox.confirm(message);
         self.plan.undo.push(Undo::Confirm(account, message));
         self.uncount(account, message);
         if !faulty(Fault::RemovalNotStored) {
-            self.operations.push(Operation::InsertRemoval { message });
+            self.operations.push(Operation::InsertRemoval { message, is_kept });
         }
-        self.plan.removed.push(message);
+        self.plan.removed.push(noted);
     }
 
     fn give_back(&mut self, leases: &[Lease]) -> Outcome {
@@ -332,7 +340,7 @@ impl Planner<'_> {
             if self.index.account(account).state != State::Known && self.allowed != Allowed::Nothing
             {
                 // Its account was deleted meanwhile.
-                self.remove(account, sequence);
+                self.remove(account, Noted::new(sequence, false));
                 continue;
             }
             self.index.account_mut(account).mailbox.give_back(sequence);

@@ -334,7 +334,7 @@ fn a_lost_account_has_no_heir() {
         damage(&folder, change);
         damage(&folder, "UPDATE post SET author = 3 WHERE number = 4");
         // A number that no store can have room for.
-        damage(&folder, &format!("INSERT INTO message VALUES (9, {}, 0, 0, 'x')", u32::MAX));
+        damage(&folder, &format!("INSERT INTO message VALUES (9, {}, 0, 0, 'x', NULL)", u32::MAX));
         for run in 0..3 {
             let mut store = open(&folder, Limits::default());
             assert!(damaged(&mut store).len() > 2, "{change}");

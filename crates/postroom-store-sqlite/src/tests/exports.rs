@@ -22,6 +22,9 @@ fn short(exported: Exported) -> String {
         Exported::Message { sender, stored, text } => {
             format!("message {sender} {} {}", stored.0, text.as_str())
         }
+        Exported::Read { sender, stored, text } => {
+            format!("read {sender} {} {}", stored.0, text.as_str())
+        }
         Exported::Sent { recipient, stored, text } => {
             format!("sent {recipient} {} {}", stored.0, text.as_str())
         }
@@ -107,7 +110,7 @@ fn an_export_has_all_of_an_account_and_nothing_of_others() {
     assert!(!export.pace().is_beside_server());
     assert_eq!(finish(export, || ()).unwrap(), OF_ANN);
     let name = Name::new("bob").unwrap();
-    for version in 1..=9 {
+    for version in 1..=12 {
         let folder = fixture(&format!("version-{version}"));
         let export = Export::open(Place::Folder(folder.path()), &name).unwrap();
         let told = finish(export, || ()).unwrap();
@@ -181,7 +184,7 @@ fn what_is_damaged_is_counted_and_left_out() {
              UPDATE message SET sender = 77 WHERE text = 'leased';
              UPDATE block SET sender = 'two words' WHERE sender = 'eve';
              UPDATE post SET channel = 77 WHERE text = 'hot';
-             INSERT INTO removal VALUES (77, -5);
+             INSERT INTO removal VALUES (77, -5, NULL);
              UPDATE message SET text = 'a' || char(0) WHERE text = 'not hers'",
         )
         .unwrap();

@@ -28,6 +28,7 @@ mod guests;
 mod history;
 mod ids;
 mod jobs;
+mod kept;
 mod links;
 mod once;
 mod own_posts;

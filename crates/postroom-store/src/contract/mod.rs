@@ -20,6 +20,8 @@ mod history;
 mod ids;
 mod imports;
 mod jobs;
+mod kept;
+mod kept_model;
 mod live;
 mod mailboxes;
 mod model;
@@ -133,11 +135,13 @@ pub fn check<F: Fixture>(fixture: &mut F) {
         backup::no_backup_needs_no_job,
     ];
     let of_posts = of_posts().into_iter().chain(private::tests());
-    for test in tests.iter().copied().chain(of_messages()).chain(of_posts) {
+    let of_messages = of_messages().into_iter().chain(of_kept());
+    for test in tests.iter().copied().chain(of_messages).chain(of_posts) {
         fixture.clear();
         test(fixture);
     }
     model::agrees_with_a_simple_model(fixture);
+    kept_model::agrees_with_a_simple_model(fixture);
 }
 
 /// The tests of messages.
@@ -175,6 +179,26 @@ fn of_messages<F: Fixture>() -> Vec<fn(&mut F)> {
         imports::an_import_that_is_not_committed_leaves_nothing,
         blocks::messages_of_a_blocked_sender_are_refused,
         blocks::an_account_blocks_no_more_senders_than_it_may,
+    ]
+}
+
+/// The tests of messages that were read or sent.
+fn of_kept<F: Fixture>() -> Vec<fn(&mut F)> {
+    vec![
+        kept::what_was_read_and_sent_is_read_again_in_both_directions,
+        kept::what_is_kept_takes_no_room_in_a_mailbox,
+        kept::nothing_is_kept_unless_the_operator_says_so,
+        kept::an_account_without_a_password_keeps_nothing,
+        kept::what_was_only_handed_out_is_not_kept,
+        kept::an_account_keeps_the_latest_alone,
+        kept::what_is_kept_goes_when_it_is_too_old,
+        kept::a_sweep_gives_up_a_limited_number,
+        kept::what_a_deleted_account_has_kept_goes_with_it_alone,
+        kept::what_is_kept_protects_its_accounts_from_eviction,
+        kept::a_refused_message_is_not_kept,
+        kept::a_page_of_what_is_kept_has_a_limited_length,
+        kept::what_is_kept_begins_at_a_time,
+        kept::what_is_not_committed_is_not_kept,
     ]
 }
 

@@ -12,7 +12,7 @@ use crate::{
 
 impl<F: Fixture> Desk<'_, F> {
     /// An account with a password.
-    fn author(&mut self, spelling: &str) -> AccountId {
+    pub(super) fn author(&mut self, spelling: &str) -> AccountId {
         let (account, _) = self.log_in(spelling);
         let password = PasswordHash("$argon2id$x".into());
         let of = PasswordOf::Known;

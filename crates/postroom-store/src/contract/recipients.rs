@@ -10,7 +10,12 @@ fn recipients(names: &[&str]) -> Recipients {
 }
 
 /// A message that may register so many of its recipients.
-fn append_all(sender: impl Into<Sender>, to: &[&str], words: &str, may_create: u32) -> Call {
+pub(super) fn append_all(
+    sender: impl Into<Sender>,
+    to: &[&str],
+    words: &str,
+    may_create: u32,
+) -> Call {
     let text = Text::from_stored(words.as_bytes()).expect("a text of a test is one");
     let (sender, recipients, unknown) = (sender.into(), recipients(to), Unknown::Register);
     Call::ComposeAll { sender, recipients, text, unknown, may_create }

@@ -125,8 +125,8 @@ impl Books {
         if !faulty(Fault::MailboxInherited) {
             mailbox.clear();
         }
-        let (password, is_deleted) = (None, true);
-        *account = Account { name: name.clone(), password, is_deleted, is_reserved, mailbox };
+        let deleted = Account::new(name.clone());
+        *account = Account { is_deleted: true, is_reserved, mailbox, ..deleted };
         let posts = self.channels.erase_author(&name);
         let channels = self.leave_private(id);
         Outcome::Deleted { account: id, name, unread, posts, is_reserved, channels }

@@ -17,6 +17,7 @@ use crate::{
 
 use super::bans::Bans;
 use super::channels::Channels;
+use super::kept_message::Kept;
 use super::keys::{KeyUse, Keyed};
 use super::private_channel::Private;
 use super::session::{Attendance, Session};
@@ -48,12 +49,14 @@ pub(super) struct Account {
     pub(super) is_reserved: bool,
     /// Unread messages by sequence number.
     pub(super) mailbox: BTreeMap<u64, Message>,
+    /// What it has read and sent, by sequence number.
+    pub(super) kept: BTreeMap<u64, Kept>,
 }
 
 impl Account {
     pub(super) fn new(name: Name) -> Self {
-        let (password, mailbox) = (None, BTreeMap::new());
-        Self { name, password, is_deleted: false, is_reserved: false, mailbox }
+        let (password, mailbox, kept) = (None, BTreeMap::new(), BTreeMap::new());
+        Self { name, password, is_deleted: false, is_reserved: false, mailbox, kept }
     }
 }
 
@@ -161,9 +164,7 @@ impl Books {
             Call::Read { account } => self.lease(session, account),
             Call::Confirm { leases } if is_full => give_back(session, &leases),
             Call::Confirm { leases } => {
-                for lease in &leases {
-                    self.account_mut(lease.account()).mailbox.remove(&lease.sequence());
-                }
+                self.remove_read(&leases, limits);
                 give_back(session, &leases);
                 Outcome::Confirmed
             }
@@ -179,7 +180,7 @@ impl Books {
             | Call::Timeline { .. }
             | Call::DeleteChannel { .. }
             | Call::ListChannels { .. } => self.converse(session, call, limits, now),
-            Call::Sweep { passed_ms } => self.sweep(session, limits.retention, now, passed_ms),
+            Call::Sweep { passed_ms } => self.sweep(session, limits, now, passed_ms),
             Call::Delete { name } => self.delete(&name),
             Call::ReleaseName { name } => self.release_name(&name),
             Call::SetPassword { name, password, of } => {
@@ -357,6 +358,7 @@ impl Books {
             && !self.blocked.iter().any(|(of, _)| *of == id)
             && !self.is_in_private(id)
             && !messages.any(|message| message.sender == Sender::Account(id))
+            && !self.is_named_in_kept(id)
             && !self.channels.posts().any(author)
     }
 
@@ -434,6 +436,7 @@ impl Books {
         }
         self.last_sequence += 1;
         let (sequence, stored) = (self.last_sequence, message.stored);
+        self.keep_sent(id, sequence, &message, limits);
         self.account_mut(id).mailbox.insert(sequence, message);
         let composed =
             Outcome::Composed { id: MessageId(sequence), stored, recipient: id, name, registered };
@@ -456,7 +459,7 @@ impl Books {
             session.leased.insert((id, *sequence));
         }
         let (sender, text) = (self.sender_name(*sender), text.clone());
-        let (lease, stored) = (Lease::new(id, *sequence), *stored);
+        let (lease, stored) = (Lease::new(id, *sequence, *stored), *stored);
         Outcome::Read { lease, stored, sender, text, remaining }
     }
 }

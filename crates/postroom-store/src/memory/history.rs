@@ -1,8 +1,8 @@
-//! The history of channels in a store in memory.
+//! The history of channels and of mailboxes in a store in memory.
 
-use postroom_model::{PostId, Timestamp};
+use postroom_model::{MessageId, PostId, Timestamp};
 
-use crate::{History, HistoryFailure, HistoryPage, HistoryQuery, HistoryRows};
+use crate::{History, HistoryFailure, HistoryPage, HistoryQuery, HistoryRows, KeptPage, KeptRows};
 
 use super::MemoryDisk;
 use super::channels::{Channels, entry};
@@ -18,7 +18,7 @@ impl Channels {
     }
 }
 
-/// Reads the history of the channels on a disk.
+/// Reads the history of the channels and the mailboxes on a disk.
 #[derive(Debug)]
 pub struct MemoryHistory(MemoryDisk);
 
@@ -42,5 +42,13 @@ impl History for MemoryHistory {
         let place = all.partition_point(|(_, stored)| *stored < time);
         let before = place.checked_sub(1).and_then(|place| all.get(place));
         Ok(PostId(before.map_or(0, |(number, _)| number + 1)))
+    }
+
+    fn kept(&mut self, rows: &KeptRows) -> Result<KeptPage, HistoryFailure> {
+        self.0.0.borrow().books.kept_page(rows)
+    }
+
+    fn first_message_at(&mut self, time: Timestamp) -> Result<MessageId, HistoryFailure> {
+        Ok(self.0.0.borrow().books.first_message_at(time))
     }
 }

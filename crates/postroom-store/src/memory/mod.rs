@@ -14,6 +14,8 @@ mod books;
 mod channels;
 mod history;
 mod imports;
+mod kept;
+mod kept_message;
 mod keys;
 mod messages;
 mod once;
@@ -35,8 +37,8 @@ use postroom_model::{Batch, Channel, Committed, Fault, Name, PostId, Prefix, Sta
 
 use crate::{
     AccountId, AccountRef, Backup, BackupToken, BanPage, BanPlace, Call, Completion, Damaged, End,
-    HistoryQuery, HistoryRows, Job, JobDone, Lease, Limits, NotBackedUp, Outcome, Store,
-    StoreFailure, StoreUsage, SweepDue, Ticket, Timestamp,
+    HistoryQuery, HistoryRows, Job, JobDone, KeptQuery, KeptRows, Lease, Limits, NotBackedUp,
+    NotKept, Outcome, Store, StoreFailure, StoreUsage, SweepDue, Ticket, Timestamp,
 };
 
 use backup::Copying;
@@ -92,6 +94,7 @@ impl MemoryDisk {
     /// Opens the store that is kept here; the one before must have been dropped.
     #[must_use]
     pub fn open(&self, limits: Limits) -> MemoryStore {
+        self.0.borrow_mut().books.trim_kept(limits.keep_read);
         MemoryStore {
             disk: self.clone(),
             session: Session::default(),
@@ -361,6 +364,10 @@ impl Store for MemoryStore {
         self.disk.0.borrow().books.channels.history(query)
     }
 
+    fn kept(&self, query: KeptQuery) -> Result<KeptRows, NotKept> {
+        self.disk.0.borrow().books.kept(query, self.limits)
+    }
+
     /// Memory is never damaged.
     fn note_damaged(&mut self, _: Damaged) {}
 
@@ -374,7 +381,9 @@ impl Store for MemoryStore {
 
     /// Memory is freed at once: only what grows old is swept.
     fn sweep_due(&self) -> SweepDue {
-        match (self.session.has_more_old, self.limits.retention.is_on()) {
+        let Limits { retention, keep_read, .. } = self.limits;
+        let grows_old = retention.is_on() || keep_read.is_some_and(|keep| keep.age_ms.is_some());
+        match (self.session.has_more_old, grows_old) {
             (true, _) => SweepDue::Soon,
             (false, true) => SweepDue::Later,
             (false, false) => SweepDue::Never,

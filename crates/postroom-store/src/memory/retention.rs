@@ -1,6 +1,6 @@
 //! Messages and posts of a store in memory that are too old.
 
-use crate::{Outcome, Retention, RetentionClock, SWEPT_MAX, Swept, Timestamp, is_old};
+use crate::{Limits, Outcome, RetentionClock, SWEPT_MAX, Swept, Timestamp, is_old};
 
 use super::books::Books;
 use super::session::Session;
@@ -10,7 +10,7 @@ impl Books {
     pub(super) fn sweep(
         &mut self,
         session: &mut Session,
-        retention: Retention,
+        Limits { retention, keep_read, .. }: Limits,
         now: Timestamp,
         passed_ms: u64,
     ) -> Outcome {
@@ -19,8 +19,10 @@ impl Books {
         self.clock = Some(clock);
         let messages = self.expire(session, clock.cutoff(now, retention.messages_ms));
         let posts = self.channels.expire(clock.cutoff(now, retention.posts_ms));
-        session.has_more_old = [messages, posts].iter().any(|count| *count as usize == SWEPT_MAX);
-        Outcome::Swept(Swept { messages, posts, behind_ms: clock.behind_ms(now) })
+        let kept = self.expire_kept(clock.cutoff(now, keep_read.and_then(|keep| keep.age_ms)));
+        let counts = [messages, posts, kept];
+        session.has_more_old = counts.iter().any(|count| *count as usize == SWEPT_MAX);
+        Outcome::Swept(Swept { messages, posts, kept, behind_ms: clock.behind_ms(now) })
     }
 
     /// When the latest message or post was stored.

@@ -6,7 +6,7 @@ use super::time::Time;
 
 /// The version of the format: a later one may have further types of lines and further
 /// members.
-pub const EXPORT_VERSION: u32 = 1;
+pub const EXPORT_VERSION: u32 = 2;
 
 /// A line of `GET /v1/export`, and of the file that `postroom account export` writes. The
 /// first one is an `Account`, the last one an `End` or a `Failed`.
@@ -38,7 +38,16 @@ pub enum ExportLine {
         /// What it says.
         text: String,
     },
-    /// A message that it has written, and that its recipient has not read.
+    /// A message that it has read and keeps. Since version 2.
+    Read {
+        /// Who has written it.
+        sender: String,
+        /// When it was stored.
+        time: Time,
+        /// What it says.
+        text: String,
+    },
+    /// A message that it has written: one that its recipient has not read, or that it keeps.
     Sent {
         /// In whose mailbox it is.
         recipient: String,
@@ -72,6 +81,9 @@ pub struct ExportCounts {
     pub blocks: u64,
     /// Unread messages.
     pub messages: u64,
+    /// Messages that were read and are kept.
+    #[serde(default)]
+    pub read: u64,
     /// Messages to others.
     pub sent: u64,
     /// Posts, one for each of their channels.

@@ -155,9 +155,11 @@ impl<'a> Writing<'a> {
 
 /// How much was exported.
 fn sentence(name: &str, counts: ExportCounts) -> String {
-    let ExportCounts { blocks, messages, sent, posts, .. } = counts;
+    let ExportCounts { blocks, messages, read, sent, posts, .. } = counts;
+    // Most servers keep nothing that was read.
+    let read = if read > 0 { format!("{}, ", plural(read, "read message")) } else { String::new() };
     format!(
-        "exported the account {name}: {}, {}, {} to others that have not read them, {}",
+        "exported the account {name}: {}, {}, {read}{} to others, {}",
         plural(blocks, "blocked sender"),
         plural(messages, "unread message"),
         plural(sent, "message"),

@@ -106,10 +106,10 @@ fn contents(mut file: impl BufRead, path: &Path) -> Result<Contents, ImportError
             .map_err(|error| wrong(format!("it is no line of an export: {error}")))?;
         match (parsed, &mut contents) {
             (ExportLine::Account { version, account, .. }, None) => {
-                if version != EXPORT_VERSION {
+                if !(1..=EXPORT_VERSION).contains(&version) {
                     let what = format!(
-                        "the export has version {version}, and this postroom reads version \
-                         {EXPORT_VERSION}"
+                        "the export has version {version}, and this postroom reads versions \
+                         1 to {EXPORT_VERSION}"
                     );
                     return Err(wrong(what));
                 }
@@ -161,6 +161,10 @@ impl Contents {
                 let bytes = sender.len() + text.len();
                 self.messages.push(ImportMessage { sender, time, text });
                 bytes
+            }
+            ExportLine::Read { .. } => {
+                counts.read += 1;
+                0
             }
             ExportLine::Sent { .. } => {
                 counts.sent += 1;

@@ -1,6 +1,6 @@
 //! The values that a setting may have.
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Mailbox};
 
 impl Config {
     /// Refuses values with which a server could not serve.
@@ -49,6 +49,7 @@ impl Config {
             let rule = "mailbox.per_sender_percent is 1 to 100";
             return Err(ConfigError::Invalid(rule.into()));
         }
+        self.mailbox.keep_read_rule().map_or(Ok(()), |rule| Err(ConfigError::Invalid(rule)))?;
         if self.connection.peer_dead_after_ms > 3_600_000 {
             let rule = "connection.peer_dead_after_ms is at most 3600000";
             return Err(ConfigError::Invalid(rule.into()));
@@ -60,5 +61,30 @@ impl Config {
         }
         self.metrics_address()?;
         self.log.level().map(|_| self)
+    }
+}
+
+/// Messages that an account may be let keep: their numbers are in memory.
+const KEEP_READ_MAX: u32 = 1_000_000;
+
+impl Mailbox {
+    /// Which rule the settings break for what is kept of what was read, if any.
+    fn keep_read_rule(&self) -> Option<String> {
+        match (self.keep_read_days, self.keep_read_max) {
+            (_, max) if max > KEEP_READ_MAX => {
+                Some(format!("mailbox.keep_read_max is at most {KEEP_READ_MAX}"))
+            }
+            (0, 1..) => Some(
+                "mailbox.keep_read_max keeps nothing while mailbox.keep_read_days is \
+                 0; set both, or neither"
+                    .to_owned(),
+            ),
+            (1.., 0) => Some(
+                "mailbox.keep_read_days keeps nothing while mailbox.keep_read_max is \
+                 0; set both, or neither"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
     }
 }

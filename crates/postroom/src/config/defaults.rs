@@ -56,6 +56,8 @@ impl Default for Mailbox {
         Self {
             capacity: limits.mailbox_capacity,
             per_sender_percent: limits.mailbox_percent_of_sender,
+            keep_read_days: 0,
+            keep_read_max: 0,
         }
     }
 }

@@ -10,7 +10,7 @@ use postroom_protocol::{ChatSettings, ImSettings, Settings};
 use postroom_server::{
     CommitPath, CommitSettings, KeepAlive, ListenerSettings, ServerSettings, logs_requests,
 };
-use postroom_store::{Limits, Retention};
+use postroom_store::{KeepRead, Limits, Retention};
 
 use super::{Commit, Config, Offline};
 
@@ -31,6 +31,10 @@ impl Config {
                 messages_ms: days(self.retention.messages_days),
                 posts_ms: days(self.retention.posts_days),
             },
+            keep_read: days(self.mailbox.keep_read_days).map(|age_ms| KeepRead {
+                messages_max: self.mailbox.keep_read_max,
+                age_ms: Some(age_ms),
+            }),
         }
     }
 

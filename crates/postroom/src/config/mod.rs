@@ -110,6 +110,8 @@ struct Metrics {
 struct Mailbox {
     capacity: u32,
     per_sender_percent: u32,
+    keep_read_days: u32,
+    keep_read_max: u32,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -7,7 +7,7 @@ use super::sources::{collect_keys, insert, one_line};
 use super::{Config, ConfigError};
 
 /// The settings that are read at the start alone.
-const NEED_RESTART: [&str; 16] = [
+const NEED_RESTART: [&str; 18] = [
     "data",
     "listen",
     "passwords",
@@ -17,6 +17,8 @@ const NEED_RESTART: [&str; 16] = [
     "log.format",
     "metrics.address",
     "mailbox.per_sender_percent",
+    "mailbox.keep_read_days",
+    "mailbox.keep_read_max",
     "channels.posts",
     "board.persist",
     "http.hosts",

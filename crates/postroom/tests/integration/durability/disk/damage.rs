@@ -82,7 +82,7 @@ fn damage_found_at_start_is_reported_and_stops_nothing() {
         server.data(),
         "UPDATE account SET name = 'two words' WHERE name = 'bob';
          UPDATE account SET password = 'no hash' WHERE name = 'alice';
-         INSERT INTO message VALUES (7, 55, 0, 0, 'to no one');
+         INSERT INTO message VALUES (7, 55, 0, 0, 'to no one', NULL);
          UPDATE post SET text = CAST(x'ff' AS TEXT) WHERE text = 'two #rust';
          INSERT INTO post VALUES (90, 55, NULL, 0, 'nowhere', NULL, NULL)",
     );

@@ -106,7 +106,7 @@ fn each_damaged_record_is_a_line_with_its_table_and_key() {
          UPDATE message SET sender = 9 WHERE sequence = 2;
          UPDATE account SET password = 'no-hash' WHERE name = 'bob';
          UPDATE account SET name = 'two words' WHERE name = 'alice';
-         INSERT INTO removal VALUES (5, -1);
+         INSERT INTO removal VALUES (5, -1, NULL);
          UPDATE post SET text = 'a' || char(0) || 'b';
          UPDATE channel SET name = 'no tag' WHERE id = 1",
     );

@@ -206,6 +206,9 @@ fn a_setting_that_is_none_is_reported_in_one_sentence() {
         ("connection.line_bytes_max=100000", "line_bytes_max"),
         ("mailbox.per_sender_percent=0", "per_sender_percent"),
         ("mailbox.per_sender_percent=101", "per_sender_percent"),
+        ("mailbox.keep_read_max=5", "keep_read_days"),
+        ("mailbox.keep_read_days=5", "keep_read_max"),
+        ("mailbox.keep_read_max=1000001", "keep_read_max"),
         ("connection.max=0", "connection.max"),
         ("=1", "setting"),
     ] {
