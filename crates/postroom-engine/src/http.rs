@@ -11,9 +11,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use postroom_model::{Access, Channel, Mark, Notice, Peer, PostId, Posted, Request, SessionKey};
+use postroom_model::{
+    Access, Channel, Mark, MessageId, Notice, Peer, PostId, Posted, Request, SessionKey,
+};
 use postroom_protocol::{DropReason, HttpInput};
-use postroom_store::{HistoryQuery, HistoryRows, Store};
+use postroom_store::{HistoryFrom, HistoryQuery, HistoryRows, KeptRows, NotKept, Store};
 
 use crate::connection::{Ending, Phase};
 use crate::key::{ConnectionKey, HttpConnection, HttpSession};
@@ -51,6 +53,15 @@ pub enum HttpOutput {
         number: u64,
         /// What to read.
         rows: HistoryRows,
+    },
+    /// The answer to the question of a session about what its account has read and sent.
+    Kept {
+        /// Whose.
+        session: HttpSession,
+        /// The number that its driver gave the question.
+        number: u64,
+        /// What to read, or why there is nothing.
+        rows: Result<KeptRows, NotKept>,
     },
     /// Of a session.
     Session(HttpSession, HttpInput),
@@ -166,6 +177,26 @@ impl<S: Store> Engine<S> {
         };
         let rows = self.office.history(key, query);
         self.tell_http(HttpOutput::History { session, number, rows });
+    }
+
+    /// A session that has logged in asks about what its account has read and sent: from where
+    /// on, and for how many messages at most.
+    pub fn http_kept(
+        &mut self,
+        now: Instant,
+        session: HttpSession,
+        number: u64,
+        (from, count): (HistoryFrom<MessageId>, usize),
+    ) {
+        self.now = now;
+        let key = self.handed_over.sessions.get(&session).copied();
+        let rows = key.and_then(|key| self.office.kept(key, from, count));
+        self.tell_http(
+            rows.map_or(
+                HttpOutput::Session(session, HttpInput::Ended(DropReason::Kicked)),
+                |rows| HttpOutput::Kept { session, number, rows },
+            ),
+        );
     }
 
     /// The driver of HTTP wants to be told of the posts in a channel from now on, or no more.

@@ -38,6 +38,9 @@ impl<S: Store> Server<S> {
                 Asked::History(session, number, query) => {
                     self.engine.http_history(self.now, session, number, query);
                 }
+                Asked::Kept(session, number, from, count) => {
+                    self.engine.http_kept(self.now, session, number, (from, count));
+                }
                 Asked::Watch(channel, watches) => {
                     self.engine.http_watch(self.now, &channel, watches);
                 }

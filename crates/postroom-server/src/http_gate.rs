@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use mio::Waker;
 use postroom_engine::{HttpConnection, HttpOutput, HttpSession, ListenerName, ListenerOptions};
-use postroom_model::{Channel, Mark, Request};
-use postroom_store::{Damaged, HistoryQuery};
+use postroom_model::{Channel, Mark, MessageId, Request};
+use postroom_store::{Damaged, HistoryFrom, HistoryQuery};
 use rustls::ServerConfig;
 use thiserror::Error;
 
@@ -55,6 +55,7 @@ pub(crate) enum Asked {
     Enter(HttpConnection, HttpSession),
     Ask(HttpSession, u64, Box<Request>),
     History(HttpSession, u64, HistoryQuery),
+    Kept(HttpSession, u64, HistoryFrom<MessageId>, usize),
     Watch(Channel, bool),
     Delivered(HttpSession, Mark),
     Damaged(Vec<Damaged>),
@@ -110,6 +111,20 @@ impl HttpGate {
     ) -> Result<(), HttpBusy> {
         self.take_place()?;
         self.send(Asked::History(session, number, query));
+        Ok(())
+    }
+
+    /// Asks by a session that has logged in about what its account has read and sent: from
+    /// where on, and for how many messages at most. It counts as a request that waits.
+    pub fn kept(
+        &self,
+        session: HttpSession,
+        number: u64,
+        from: HistoryFrom<MessageId>,
+        count: usize,
+    ) -> Result<(), HttpBusy> {
+        self.take_place()?;
+        self.send(Asked::Kept(session, number, from, count));
         Ok(())
     }
 
@@ -194,7 +209,7 @@ impl HttpQueue {
     /// Takes what was asked first.
     pub(crate) fn take(&mut self) -> Option<Asked> {
         let asked = self.asked.try_recv().ok()?;
-        if matches!(asked, Asked::Ask(..) | Asked::History(..)) {
+        if matches!(asked, Asked::Ask(..) | Asked::History(..) | Asked::Kept(..)) {
             self.gate.shared.waiting.fetch_sub(1, Ordering::AcqRel);
         }
         Some(asked)

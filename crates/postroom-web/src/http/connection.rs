@@ -25,6 +25,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use postroom_engine::{HttpConnection, Proof};
 use postroom_model::{Anonymous, Reply, Terms};
 use postroom_server::HttpHandover;
+use postroom_store::{History, HistoryFailure};
 use subtle::ConstantTimeEq as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -39,10 +40,10 @@ use super::credentials::Credentials;
 use super::feeds::Feeds;
 use super::guard::HttpSettings;
 use super::histories::Histories;
-use super::link::{Link, Session, Whose};
+use super::link::{Link, NoReply, Session, Whose};
 use super::problem::{BODY_LATE, BODY_TOO_LONG, MALFORMED, Problem};
 use super::receipts::Receipts;
-use super::reply::{login_refused, not_replied, unexpected, wrong_credentials};
+use super::reply::{login_refused, not_replied, unexpected, unreadable, wrong_credentials};
 use super::stream::{Plain, Wire, left};
 use super::streams::{Streams, Telling};
 use super::websocket;
@@ -78,6 +79,16 @@ pub(super) struct Common {
 }
 
 impl Common {
+    /// Reads something of the store, on a thread that may wait.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut (dyn History + Send)) -> Result<T, HistoryFailure> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let found = self.histories.read(read).await;
+        let found = found.ok_or_else(|| not_replied(NoReply::Ended))?;
+        found.map_err(|failure| unreadable(&failure))
+    }
+
     /// Waits until the server stops.
     pub(super) async fn stopped(&self) {
         // Who holds the other end has gone too when that errs.

@@ -1,9 +1,8 @@
-//! Reading what channels keep, on threads that may wait.
+//! Reading what channels and accounts keep, on threads that may wait.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use postroom_model::{PostId, Timestamp};
-use postroom_store::{History, HistoryFailure, HistoryPage, HistoryRows};
+use postroom_store::{History, HistoryFailure};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -29,29 +28,14 @@ impl Histories {
         Self { source, idle: Mutex::default(), turns: Semaphore::new(READERS_MAX) }
     }
 
-    /// Reads a page; `None` if that was broken off.
-    pub(super) async fn page(
+    /// Reads something of the store; `None` if that was broken off.
+    pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
-        rows: HistoryRows,
-    ) -> Option<Result<HistoryPage, HistoryFailure>> {
+        read: impl FnOnce(&mut (dyn History + Send)) -> Result<T, HistoryFailure> + Send + 'static,
+    ) -> Option<Result<T, HistoryFailure>> {
         let _turn = self.turns.acquire().await.ok()?;
         let histories = Arc::clone(self);
-        spawn_blocking(move || histories.read(&rows)).await.ok()
-    }
-
-    /// From where the posts are that were stored at a time or later; `None` if the search was
-    /// broken off.
-    pub(super) async fn first_at(
-        self: &Arc<Self>,
-        time: Timestamp,
-    ) -> Option<Result<PostId, HistoryFailure>> {
-        let _turn = self.turns.acquire().await.ok()?;
-        let histories = Arc::clone(self);
-        spawn_blocking(move || histories.with(|reader| reader.first_at(time))).await.ok()
-    }
-
-    fn read(&self, rows: &HistoryRows) -> Result<HistoryPage, HistoryFailure> {
-        self.with(|reader| reader.page(rows))
+        spawn_blocking(move || histories.with(read)).await.ok()
     }
 
     fn with<T>(

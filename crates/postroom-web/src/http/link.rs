@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use postroom_engine::{HttpConnection, HttpOutput, HttpSession};
-use postroom_model::{Mark, Name, Reply, Request, Told};
+use postroom_model::{Mark, MessageId, Name, Reply, Request, Told};
 use postroom_protocol::HttpInput;
-use postroom_server::HttpGate;
-use postroom_store::{Damaged, HistoryQuery, HistoryRows};
+use postroom_server::{HttpBusy, HttpGate};
+use postroom_store::{Damaged, HistoryFrom, HistoryQuery, HistoryRows, KeptRows, NotKept};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 
@@ -35,6 +35,7 @@ type Answer = Result<Reply, NoReply>;
 enum Waiting {
     Reply(oneshot::Sender<Answer>),
     History(oneshot::Sender<Result<HistoryRows, NoReply>>),
+    Kept(oneshot::Sender<Result<Result<KeptRows, NotKept>, NoReply>>),
 }
 
 /// The event loop, as the connections know it.
@@ -149,6 +150,11 @@ impl Link {
                     let _ = to.send(Ok(rows));
                 }
             }
+            HttpOutput::Kept { session, number, rows } => {
+                if let Some(Waiting::Kept(to)) = self.take_number(session, number) {
+                    let _ = to.send(Ok(rows));
+                }
+            }
             // The thread knows the connections and the feeds.
             HttpOutput::Close(_)
             | HttpOutput::Post(_)
@@ -208,6 +214,7 @@ impl Shared {
             match waiting {
                 Waiting::Reply(to) => answer(Some(to), Err(NoReply::Ended)),
                 Waiting::History(to) => drop(to.send(Err(NoReply::Ended))),
+                Waiting::Kept(to) => drop(to.send(Err(NoReply::Ended))),
             }
         }
         self.end.notify_waiters();
@@ -237,6 +244,26 @@ impl Session {
 
     /// Asks which posts a page of a channel's history has.
     pub(super) async fn history(&self, query: HistoryQuery) -> Result<HistoryRows, NoReply> {
+        let ask = |number| self.link.gate.history(self.key, number, query);
+        self.question(Waiting::History, ask).await
+    }
+
+    /// Asks which messages a page has of what the account has read and sent.
+    pub(super) async fn kept(
+        &self,
+        from: HistoryFrom<MessageId>,
+        count: usize,
+    ) -> Result<Result<KeptRows, NotKept>, NoReply> {
+        let ask = |number| self.link.gate.kept(self.key, number, from, count);
+        self.question(Waiting::Kept, ask).await
+    }
+
+    /// Asks a question that has a number, and waits for its answer.
+    async fn question<T>(
+        &self,
+        waiting: fn(oneshot::Sender<Result<T, NoReply>>) -> Waiting,
+        ask: impl FnOnce(u64) -> Result<(), HttpBusy>,
+    ) -> Result<T, NoReply> {
         let (sender, told) = oneshot::channel();
         {
             let mut asked = lock(&self.shared.asked);
@@ -245,8 +272,8 @@ impl Session {
             }
             asked.last += 1;
             let number = asked.last;
-            self.link.gate.history(self.key, number, query).map_err(|_| NoReply::Busy)?;
-            asked.waiting.push_back((number, Waiting::History(sender)));
+            ask(number).map_err(|_| NoReply::Busy)?;
+            asked.waiting.push_back((number, waiting(sender)));
         }
         told.await.unwrap_or(Err(NoReply::Ended))
     }

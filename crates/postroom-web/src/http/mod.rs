@@ -12,6 +12,7 @@ mod event;
 mod feeds;
 mod guard;
 mod histories;
+mod kept;
 mod link;
 mod live;
 mod mail;

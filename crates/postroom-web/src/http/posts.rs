@@ -11,9 +11,9 @@ use tokio::time::sleep;
 use super::connection::{Client, Common};
 use super::event::{EntryLine, Event};
 use super::feeds::{Listener, Next};
-use super::link::{NoReply, Session};
+use super::link::Session;
 use super::problem::Problem;
-use super::reply::{not_replied, unreadable};
+use super::reply::not_replied;
 use super::stream::left;
 use super::streams::{HEARTBEAT, Place, Telling, Told};
 use crate::places::Held;
@@ -160,8 +160,7 @@ pub(super) async fn read_page(
 }
 
 async fn page_of(common: &Common, rows: HistoryRows) -> Result<HistoryPage, Problem> {
-    let page = common.histories.page(rows).await.ok_or_else(|| not_replied(NoReply::Ended))?;
-    let page = page.map_err(|failure| unreadable(&failure))?;
+    let page = common.read(move |history| history.page(&rows)).await?;
     if !page.damaged.is_empty() {
         common.link.damaged(page.damaged.clone());
     }
@@ -170,7 +169,5 @@ async fn page_of(common: &Common, rows: HistoryRows) -> Result<HistoryPage, Prob
 
 /// Where the posts begin that were stored at a time or later.
 pub(super) async fn since(common: &Common, time: Timestamp) -> Result<HistoryFrom, Problem> {
-    let first = common.histories.first_at(time).await;
-    let first = first.ok_or_else(|| not_replied(NoReply::Ended))?;
-    first.map(HistoryFrom::At).map_err(|failure| unreadable(&failure))
+    common.read(move |history| history.first_at(time)).await.map(HistoryFrom::At)
 }

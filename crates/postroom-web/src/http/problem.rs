@@ -124,6 +124,7 @@ kinds! {
     NO_SUCH_ACCOUNT: "no-such-account", NOT_FOUND, "There is no such account.";
     NO_SUCH_POST: "no-such-post", NOT_FOUND, "The account has no such post.";
     NO_PASSWORD: "no-password", FORBIDDEN, "The account has no password.";
+    NOTHING_KEPT: "nothing-kept", NOT_FOUND, "The server keeps nothing that was read.";
     MAILBOX_FULL: "mailbox-full", INSUFFICIENT_STORAGE, "The mailbox is full.";
     TOO_MANY_ACCOUNTS: "too-many-accounts", INSUFFICIENT_STORAGE, "There are too many accounts.";
     TOO_MANY_CHANNELS: "too-many-channels", INSUFFICIENT_STORAGE, "There are too many channels.";

@@ -5,14 +5,14 @@ use postroom_model::{
     PostRefusal,
 };
 use postroom_server::now;
-use postroom_store::HistoryFailure;
+use postroom_store::{HistoryFailure, NotKept};
 
 use super::link::NoReply;
 use super::problem::{
     BUSY, CHANNEL_EXISTS, CREDENTIALS, DEFECT, DISK_FULL, ENDED, KEY_REUSED, LOOKS_ALIKE,
     MAILBOX_FULL, NO_PASSWORD, NO_SUCH_ACCOUNT, NO_SUCH_CHANNEL, NO_SUCH_POST, NOT_INVITED,
-    Problem, TAKEN, TOO_MANY_ACCOUNTS, TOO_MANY_CHANNELS, TOO_MANY_INVITED, TOO_MANY_KEYS,
-    TOO_MANY_NEW, TOO_MUCH, UNAVAILABLE, UNKNOWN, UNREADABLE,
+    NOTHING_KEPT, Problem, TAKEN, TOO_MANY_ACCOUNTS, TOO_MANY_CHANNELS, TOO_MANY_INVITED,
+    TOO_MANY_KEYS, TOO_MANY_NEW, TOO_MUCH, UNAVAILABLE, UNKNOWN, UNREADABLE,
 };
 
 /// A request has no reply.
@@ -208,6 +208,22 @@ pub(super) fn not_managed(channel: &Channel, refusal: ManageRefusal) -> Problem 
             Problem::new(&TOO_MANY_INVITED, detail)
         }
         ManageRefusal::DiskFull => disk_full(),
+    }
+}
+
+/// Nothing can be read again.
+pub(super) fn not_kept(why: NotKept) -> Problem {
+    match why {
+        NotKept::Off => {
+            let detail = "this server keeps nothing of what was read and sent; its operator can \
+                          set mailbox.keep_read_days and mailbox.keep_read_max";
+            Problem::new(&NOTHING_KEPT, detail)
+        }
+        NotKept::HasNoPassword => {
+            let detail = "the account has no password, so anyone could read again what it has \
+                          read; nothing of it is kept";
+            Problem::new(&NO_PASSWORD, detail)
+        }
     }
 }
 

@@ -8,18 +8,18 @@ use axum::extract::Extension;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use postroom_model::{Channel, Repeated, Reply, Request, Stamp};
-use postroom_store::{HISTORY_ENTRIES_MAX, HistoryFrom, HistoryQuery};
-use serde::{Deserialize, Serialize};
+use postroom_store::HistoryQuery;
+use serde::Serialize;
 
 use super::caller::{Caller, Reader, Shared};
 use super::parse;
-use super::query::{Path, Query, StreamArguments};
+use super::query::{Begins, PageArguments, Path, Query, StreamArguments, query_of};
 use super::stored::{Stored, Storing};
 use crate::api::Time;
 use crate::http::connection::Client;
 use crate::http::event::EntryLine;
 use crate::http::posts;
-use crate::http::problem::{Problem, VALUE};
+use crate::http::problem::Problem;
 use crate::http::reply::{
     not_deleted, not_posted, not_replied, unavailable, unexpected, unknown, wrong_credentials,
 };
@@ -81,17 +81,6 @@ pub(super) async fn delete(
     }
 }
 
-/// Which posts of a channel a client wants.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HistoryArguments {
-    before: Option<String>,
-    from: Option<String>,
-    after: Option<String>,
-    since: Option<Time>,
-    count: Option<usize>,
-}
-
 /// Posts of a channel.
 #[derive(Serialize)]
 pub(super) struct History {
@@ -105,36 +94,19 @@ pub(super) struct History {
 /// `GET /api/v1/channels/NAME/posts`: reads what a channel keeps.
 pub(super) async fn history(
     Path(channel): Path<String>,
-    Query(HistoryArguments { before, from, after, since, count }): Query<HistoryArguments>,
+    Query(arguments): Query<PageArguments>,
     Reader(session): Reader,
     Shared(common): Shared,
 ) -> Result<Json<History>, Problem> {
     let channel = parse::channel(&channel)?;
-    let from = match (before, from, after, since) {
-        (None, None, None, None) => HistoryFrom::Latest,
-        (Some(before), None, None, None) => HistoryFrom::Before(parse::value("before", &before)?),
-        (None, Some(from), None, None) => HistoryFrom::At(parse::value("from", &from)?),
-        (None, None, Some(after), None) => HistoryFrom::After(parse::value("after", &after)?),
-        (None, None, None, Some(since)) => posts::since(&common, since.into()).await?,
-        _ => {
-            let detail = "a page is before= a post, from= one, after= one, or since= a time: one \
-                          of them";
-            return Err(Problem::new(&VALUE, detail));
-        }
+    let (begins, count) = arguments.begins()?;
+    let from = match begins {
+        Begins::At(from) => from,
+        Begins::Since(time) => posts::since(&common, time).await?,
     };
-    let count = count.unwrap_or(HISTORY_ENTRIES_MAX);
-    if !(1..=HISTORY_ENTRIES_MAX).contains(&count) {
-        let detail = format!("count must be from 1 to {HISTORY_ENTRIES_MAX}");
-        return Err(Problem::new(&VALUE, detail));
-    }
     let query = HistoryQuery { channel, from, count };
     let page = posts::read_page(&common, &session, query).await?;
-    let next = page.next.and_then(|next| match next {
-        HistoryFrom::Before(id) => Some(format!("before={id}")),
-        HistoryFrom::After(id) => Some(format!("after={id}")),
-        HistoryFrom::At(id) => Some(format!("from={id}")),
-        HistoryFrom::Oldest | HistoryFrom::Latest => None,
-    });
+    let next = page.next.and_then(query_of);
     let posts = page.entries.iter().map(EntryLine::of).collect();
     Ok(Json(History { posts, next }))
 }

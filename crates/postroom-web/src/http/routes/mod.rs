@@ -2,6 +2,7 @@
 
 mod caller;
 mod channels;
+mod kept;
 mod live;
 mod mailbox;
 mod messages;
@@ -36,6 +37,7 @@ fn routes() -> Vec<Route> {
         ("/~/lease", &["post"], post(mailbox::lease)),
         ("/~/stream", &["get"], get(mailbox::stream)),
         ("/~/{id}", &["delete"], delete(mailbox::confirm)),
+        ("/api/v1/mailbox/read", &["get"], get(kept::read_again)),
         (POSTS, &["get", "post"], get(channels::history).post(channels::post)),
         (STREAM, &["get"], get(channels::stream)),
         ("/api/v1/posts/{id}", &["delete"], delete(channels::delete)),

@@ -1,12 +1,18 @@
 //! What comes in the path and in the query of a request.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use postroom_model::Timestamp;
+use postroom_store::{HISTORY_ENTRIES_MAX, HistoryFrom};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, de};
 
+use super::parse;
+use crate::api::Time;
 use crate::http::problem::{MALFORMED, Problem, VALUE};
 
 /// The parameters in the path of a request.
@@ -32,6 +38,71 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let read = axum::extract::Query::from_request_parts(parts, state).await;
         read.map(|axum::extract::Query(query)| Self(query))
             .map_err(|rejection| Problem::new(&VALUE, rejection.body_text()))
+    }
+}
+
+/// Which part of a history a client wants.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageArguments {
+    before: Option<String>,
+    from: Option<String>,
+    after: Option<String>,
+    since: Option<Time>,
+    count: Option<usize>,
+}
+
+/// Where a page of a history begins.
+#[derive(Debug, PartialEq)]
+pub(super) enum Begins<Id> {
+    /// There.
+    At(HistoryFrom<Id>),
+    /// With the first that was stored at a time or later.
+    Since(Timestamp),
+}
+
+impl PageArguments {
+    /// Where the page begins, and how many entries it has at most.
+    pub(super) fn begins<Id>(self) -> Result<(Begins<Id>, usize), Problem>
+    where
+        Id: FromStr,
+        Id::Err: Display,
+    {
+        let Self { before, from, after, since, count } = self;
+        let begins = match (before, from, after, since) {
+            (None, None, None, None) => Begins::At(HistoryFrom::Latest),
+            (Some(before), None, None, None) => {
+                Begins::At(HistoryFrom::Before(parse::value("before", &before)?))
+            }
+            (None, Some(from), None, None) => {
+                Begins::At(HistoryFrom::At(parse::value("from", &from)?))
+            }
+            (None, None, Some(after), None) => {
+                Begins::At(HistoryFrom::After(parse::value("after", &after)?))
+            }
+            (None, None, None, Some(since)) => Begins::Since(since.into()),
+            _ => {
+                let detail = "a page is before= an id, from= one, after= one, or since= a time: \
+                              one of them";
+                return Err(Problem::new(&VALUE, detail));
+            }
+        };
+        let count = count.unwrap_or(HISTORY_ENTRIES_MAX);
+        if !(1..=HISTORY_ENTRIES_MAX).contains(&count) {
+            let detail = format!("count must be from 1 to {HISTORY_ENTRIES_MAX}");
+            return Err(Problem::new(&VALUE, detail));
+        }
+        Ok((begins, count))
+    }
+}
+
+/// The query of a page that begins there.
+pub(super) fn query_of<Id: Display>(from: HistoryFrom<Id>) -> Option<String> {
+    match from {
+        HistoryFrom::Before(id) => Some(format!("before={id}")),
+        HistoryFrom::After(id) => Some(format!("after={id}")),
+        HistoryFrom::At(id) => Some(format!("from={id}")),
+        HistoryFrom::Oldest | HistoryFrom::Latest => None,
     }
 }
 

@@ -163,7 +163,9 @@ fn each_example_of_the_page_is_true() {
     let folder = TempDir::new().unwrap();
     let passwords = folder.path().join("passwords");
     std::fs::write(&passwords, "ann secret\nian right\n").unwrap();
-    let server = Server::with(&["--passwords", passwords.to_str().unwrap()]);
+    let keeping = ["--set=mailbox.keep_read_days=30", "--set=mailbox.keep_read_max=1000"];
+    let arguments = [&["--passwords", passwords.to_str().unwrap()], &keeping[..]].concat();
+    let server = Server::with(&arguments);
     let address = server.address("http").to_string();
     let mut names = Names::default();
     for Example { command, shown } in examples() {

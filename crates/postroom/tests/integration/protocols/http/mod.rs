@@ -3,6 +3,7 @@
 mod channels;
 mod clients;
 mod examples;
+mod kept;
 mod keys;
 mod live;
 mod mailboxes;
