@@ -200,7 +200,9 @@ impl<D: TroubledDisk> World<D> {
         // Some deadlines outlive the connections that they were for, and what was deleted is
         // removed from the disk a little at a time.
         // What grows old is looked for once in a while.
-        let sweeps = self.scenario.rules.limits.retention.is_on();
+        let limits = self.scenario.rules.limits;
+        let kept_grows_old = limits.keep_read.is_some_and(|keep| keep.age_ms.is_some());
+        let sweeps = limits.retention.is_on() || kept_grows_old;
         let waits = |world: &Self| sweeps || world.driver.engine.next_deadline().is_none();
         let idle = |world: &Self| waits(world) && world.is_quiet();
         self.go_on_until(CALM, "the server is idle", idle);
@@ -243,7 +245,9 @@ impl<D: TroubledDisk> World<D> {
     pub(crate) fn restart(&mut self) {
         self.driver.disk.cut();
         self.driver.stop_abruptly();
-        self.driver.start();
+        let mut store = self.driver.open_store();
+        self.check_kept(&mut store);
+        self.driver.start_with(store);
     }
 
     /// What is left in a mailbox, or in those of accounts that were renamed, is what must be.

@@ -20,6 +20,7 @@ mod ending;
 mod expiry;
 mod history;
 mod judge;
+mod kept;
 mod link;
 mod lock;
 mod memory;

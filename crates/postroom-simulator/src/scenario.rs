@@ -8,7 +8,7 @@ use postroom_engine::{
 };
 use postroom_model::{Access, Anonymous, Passwords, Registration};
 use postroom_protocol::Settings;
-use postroom_store::{Limits, Retention};
+use postroom_store::{KeepRead, Limits, Retention};
 
 use crate::lock::{FIRST, Lock};
 use crate::person::{DOOMED, LOCKED, MOVED, NEW, OPEN, Person, Speaks, pick_aside};
@@ -188,6 +188,7 @@ impl Scenario {
             scenario.operator.backs_up = Random::new(seed, 17).chance(400);
         }
         scenario.let_expire(&mut Random::new(seed, 18));
+        scenario.let_keep(&mut Random::new(seed, 20));
         scenario.all_rules = vec![scenario.rules.clone()];
         if scenario.operator.acts > 0 {
             scenario.vary_rules(&mut Random::new(seed, 10));
@@ -216,6 +217,15 @@ impl Scenario {
         if self.process.clock_sets == 0 && random.chance(200) {
             let messages_ms = Some(random.pick(&[100, 5_000, 60_000, 600_000]));
             self.rules.limits.retention = Retention { messages_ms, posts_ms: None };
+        }
+    }
+
+    /// Decides whether accounts keep what they read and send.
+    fn let_keep(&mut self, random: &mut Random) {
+        if random.chance(400) {
+            let messages_max = random.pick(&[1, 3, KeepRead::ALL.messages_max]);
+            let age_ms = random.pick(&[Some(100), Some(60_000), None]);
+            self.rules.limits.keep_read = Some(KeepRead { messages_max, age_ms });
         }
     }
 

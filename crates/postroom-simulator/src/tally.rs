@@ -18,6 +18,8 @@ pub struct Tally {
     pub pages: u64,
     /// Backups that were looked at.
     pub backups: u64,
+    /// Messages that accounts keep that have read or sent them, and that were looked at.
+    pub kept: u64,
     /// Messages that have grown too old at the end.
     pub expired: u64,
     /// Processes that were killed or have failed, the power with them or not.
@@ -42,6 +44,7 @@ impl AddAssign for Tally {
         self.administered += other.administered;
         self.pages += other.pages;
         self.backups += other.backups;
+        self.kept += other.kept;
         self.expired += other.expired;
         self.kills += other.kills;
         self.failures += other.failures;
@@ -55,11 +58,12 @@ impl AddAssign for Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { turns, visits, acknowledged, kills, failures, writes_lost, .. } = self;
-        let Self { administered, pages, backups, expired, .. } = self;
+        let Self { administered, pages, backups, kept, expired, .. } = self;
         write!(
             formatter,
             "{turns} turns, {visits} connections, {acknowledged} acknowledged, {administered} \
-             acts of operators, {pages} pages of history, {backups} backups, {expired} too old, {kills} kills ({failures} failures of the store, {writes_lost} \
+             acts of operators, {pages} pages of history, {backups} backups, {kept} kept, \
+             {expired} too old, {kills} kills ({failures} failures of the store, {writes_lost} \
              writes lost)"
         )?;
         if self.flips > 0 {

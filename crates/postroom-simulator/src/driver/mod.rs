@@ -124,8 +124,13 @@ impl<D: Disk> Driver<D> {
 
     /// Another process starts on the same disk.
     pub fn start(&mut self) {
-        let store = self.disk.open(self.limits);
+        let store = self.open_store();
         self.start_with(store);
+    }
+
+    /// Another process opens its store.
+    pub(crate) fn open_store(&mut self) -> D::Store {
+        self.disk.open(self.limits)
     }
 
     /// Another process starts with this store.

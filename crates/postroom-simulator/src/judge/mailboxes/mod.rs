@@ -2,6 +2,7 @@
 
 mod copies;
 mod deletion;
+mod kept;
 mod retention;
 
 use std::collections::{BTreeMap, BTreeSet};
