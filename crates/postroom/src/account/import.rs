@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_wrong_line_is_named() {
-        let later = ACCOUNT.replace("\"version\":1", "\"version\":2");
+        let later = ACCOUNT.replace("\"version\":1", "\"version\":3");
         let short = END.replace("\"messages\":1", "\"messages\":2");
         let long = format!("\"{}", "x".repeat(100_000));
         let failed = r#"{"type":"failed","detail":"the disk"}"#;
@@ -258,7 +258,7 @@ mod tests {
         for (lines, line, words) in [
             (&[BLOCK][..], 1, "begins with a line of the type account"),
             (&[ACCOUNT, ACCOUNT], 2, "another account"),
-            (&[&later], 1, "has version 2"),
+            (&[&later], 1, "has version 3"),
             (&[ACCOUNT, BLOCK, "{"], 3, "it is no line of an export"),
             (&[ACCOUNT, ""], 2, "without its end"),
             (&[ACCOUNT, "", BLOCK], 2, "it is no line of an export"),
