@@ -197,12 +197,12 @@ impl Client {
                 poll_fn(|context| served.poll_without_shutdown(context)).await.is_ok()
             }
         };
-        // What is wrong with a connection is not the server's concern.
-        if is_over {
-            let parts = served.into_parts();
-            let telling = self.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take();
-            Box::pin(after_http(parts.io.into_inner(), parts.read_buf, telling)).await;
-        }
+        // What is wrong with a connection is not the server's concern. One that breaks the rules
+        // of HTTP, or is late, is drained, too: its last response is to arrive.
+        let parts = served.into_parts();
+        let telling = self.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let telling = telling.filter(|_| is_over);
+        Box::pin(after_http(parts.io.into_inner(), parts.read_buf, telling)).await;
     }
 
     async fn respond(self: Arc<Self>, request: Request<Incoming>, asks: &Asks) -> Response {

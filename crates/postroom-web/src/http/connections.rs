@@ -4,12 +4,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use postroom_engine::HttpConnection;
 use tokio::task::AbortHandle;
 
 use super::link::Link;
 use crate::places::Asks;
+
+/// How often it is logged that there are as many connections as there may be.
+const LOG_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// All connections.
 #[derive(Debug)]
@@ -24,6 +28,15 @@ struct All {
     /// From the oldest on.
     places: BTreeMap<HttpConnection, Taken>,
     addresses: HashMap<IpAddr, usize>,
+    full: Full,
+}
+
+/// What became of connections where there were as many as there may be, since it was logged.
+#[derive(Debug, Default)]
+struct Full {
+    closed: u64,
+    refused: u64,
+    logged: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -59,8 +72,12 @@ impl Connections {
         asks: &Asks,
     ) -> Option<Place> {
         let mut all = self.lock();
-        if all.places.len() >= self.most && !all.make_place() {
-            return None;
+        if all.places.len() >= self.most {
+            let has_place = all.make_place();
+            all.full.tell(has_place, self.most);
+            if !has_place {
+                return None;
+            }
         }
         let place = Taken { address, asks: asks.clone(), task: None };
         all.places.insert(connection, place);
@@ -78,6 +95,28 @@ impl Connections {
     /// Closes a connection.
     pub(super) fn close(&self, connection: HttpConnection) {
         self.lock().close(connection);
+    }
+}
+
+impl Full {
+    /// A connection was closed for a new one, or a new one is refused.
+    fn tell(&mut self, has_place: bool, most: usize) {
+        if has_place {
+            self.closed += 1;
+        } else {
+            self.refused += 1;
+        }
+        if self.logged.is_none_or(|logged| logged.elapsed() >= LOG_AGAIN_AFTER) {
+            let Self { closed, refused, .. } = *self;
+            tracing::warn!(
+                listener = "http",
+                closed,
+                refused,
+                "there are as many connections as there may be ({most}, half of connection.max): \
+                 those that wait for nothing are closed for new ones"
+            );
+            *self = Self { logged: Some(Instant::now()), ..Self::default() };
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::harness::http::{Http, curl, request};
 use tempfile::TempDir;
 
+use crate::harness::logged::LoggedServer;
 use crate::harness::support::{Server, need};
 use crate::harness::tls::{Authority, Valid};
 
@@ -242,7 +243,7 @@ fn pages_of_other_sites_cannot_ask() {
 /// Silent connections may be as many as there are places; each can stay for 30 seconds.
 #[test]
 fn silent_connections_keep_nobody_out() {
-    let server = Server::with(&["--set", "connection.max=40"]);
+    let server = LoggedServer::start(&[], &["--set", "connection.max=40"]);
     let begun = Instant::now();
     let mut silent = Vec::new();
     for number in 0..100 {
@@ -258,6 +259,7 @@ fn silent_connections_keep_nobody_out() {
     mail.send("READ\n");
     assert_eq!(mail.line(), "READ ERROR");
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    server.wait_for_log(&["WARN", "listener=\"http\"", "half of connection.max"]);
     drop(silent);
 }
 
